@@ -1,0 +1,52 @@
+# make help says what there is. Every target that builds installs first what is missing (scripts/setup).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup run build test lint bpf clean
+
+# Cargo has a job server of its own, and `make run ARGS=...` must not reach the make that builds libbpf.
+CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+CLANG ?= clang
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+
+# Builds as whoever calls make, and runs the test binaries as root: the variable is CARGO_TARGET_<TRIPLE>_RUNNER.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+AS_ROOT = $(if $(SUDO),CARGO_TARGET_$(HOST)_RUNNER='sudo -E')
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target about; do \
+		printf '  make %-6s %s\n' "$$target" "$$about"; done
+
+setup: ## installs what the build needs and is missing, with apt-get
+	@scripts/setup
+	@command -v cargo >/dev/null || { printf '%s\n' 'error: cargo was not found' \
+		' hint: install Rust with rustup; under sudo, run make as yourself: it asks for root where it needs it' >&2; exit 1; }
+
+run: build ## builds ./ior-it and runs it as root: make run ARGS='--filter dup'
+	$(SUDO) ./ior-it $(ARGS)
+
+build: setup ## builds ./ior-it
+	$(CARGO) build --release --locked
+	@cp $(RELEASE)/ior-it ior-it.new && mv -f ior-it.new ior-it
+
+test: setup lint ## formatting, lints, docs and all tests, the live scenarios as root
+	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --no-fail-fast | scripts/tally
+
+lint: setup ## formatting, lints and docs
+	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { \
+		printf '%s\n' 'error: rustfmt or clippy is missing' ' hint: rustup component add rustfmt clippy' >&2; exit 1; }
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --locked --no-deps
+
+bpf: ## compiles the tracer alone, to ./tracer.bpf.o: ./ior-it --bpf ./tracer.bpf.o
+	@scripts/setup
+	$(CLANG) @bpf/flags -D__TARGET_ARCH_$(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m))) \
+		-c bpf/tracer.bpf.c -o tracer.bpf.o
+
+clean: ## removes what was built
+	$(CARGO) clean
+	rm -f ior-it ior-it.new tracer.bpf.o

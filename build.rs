@@ -1,0 +1,74 @@
+//! Compiles the tracer, bpf/tracer.bpf.c, to `$OUT_DIR/tracer.bpf.o`, which src/tracer.rs embeds.
+//!
+//! The flags are in bpf/flags, which `make bpf` reads too. Cargo runs build scripts in the folder of the package: all paths
+//! are relative to it, so that the object does not depend on where it is built.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const SOURCE: &str = "bpf/tracer.bpf.c";
+
+fn main() -> ExitCode {
+    println!("cargo:rerun-if-changed=bpf");
+    println!("cargo:rerun-if-changed=scripts/setup");
+    println!("cargo:rerun-if-env-changed=CLANG");
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<(), String> {
+    check_prerequisites()?;
+    let clang = env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
+    let object = PathBuf::from(variable("OUT_DIR")?).join("tracer.bpf.o");
+    compile(&clang, &object)?;
+    drop_dwarf(&clang, &object);
+    Ok(())
+}
+
+/// Names everything that is not installed at once, by package.
+fn check_prerequisites() -> Result<(), String> {
+    let check = Command::new("sh").args(["scripts/setup", "--check"]).output();
+    let check = check.map_err(|error| format!("error: sh could not be run: {error}"))?;
+    if check.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&check.stderr).into_owned()) }
+}
+
+fn compile(clang: &str, object: &Path) -> Result<(), String> {
+    let arch = format!("-D__TARGET_ARCH_{}", target_arch()?);
+    let status = Command::new(clang).args(["@bpf/flags", &arch, "-c", SOURCE, "-o"]).arg(object).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => {
+            Err(format!("error: {clang} could not compile {SOURCE}: see above\n hint: CLANG=clang-N takes another"))
+        }
+        Err(error) => Err(format!("error: {clang} could not be run: {error}")),
+    }
+}
+
+/// The architecture as libbpf's headers name it.
+fn target_arch() -> Result<&'static str, String> {
+    match variable("CARGO_CFG_TARGET_ARCH")?.as_str() {
+        "x86_64" => Ok("x86"),
+        "aarch64" => Ok("arm64"),
+        other => {
+            Err(format!("error: the tracer does not know the registers of {other}\n hint: add them to bpf/kernel.h"))
+        }
+    }
+}
+
+/// Drops the DWARF and keeps the BTF, a third off the object. Clang says where its own llvm-strip is; without one the
+/// object is larger and no different otherwise.
+fn drop_dwarf(clang: &str, object: &Path) {
+    let Ok(found) = Command::new(clang).arg("-print-prog-name=llvm-strip").output() else { return };
+    let strip = String::from_utf8_lossy(&found.stdout);
+    let _ = Command::new(strip.trim()).arg("-g").arg(object).status();
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("error: {name} is not set\n hint: cargo sets it: run cargo build"))
+}
