@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The few kernel types that the tracer reads, instead of a generated vmlinux.h.
+ *
+ * Only the fields that are named here are relocated (CO-RE) against the BTF of the running kernel, so a struct is written
+ * down with what is used of it and nothing else. The includes of <linux/...> that libbpf's headers would need do not
+ * compile for the bpf target on Debian's multiarch layout; this file stands in for them.
+ */
+#ifndef IOR_KERNEL_H
+#define IOR_KERNEL_H
+
+typedef unsigned char __u8;
+typedef signed short __s16;
+typedef unsigned short __u16;
+typedef signed int __s32;
+typedef unsigned int __u32;
+typedef signed long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef _Bool bool;
+
+#define NULL ((void *)0)
+
+/* include/uapi/linux/bpf.h */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+
+enum {
+	BPF_F_NO_PREALLOC = 1U << 0,
+	BPF_F_MMAPABLE = 1U << 10,
+};
+
+enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1U << 0,
+};
+
+enum {
+	BPF_RB_NO_WAKEUP = 1U << 0,
+	BPF_RB_FORCE_WAKEUP = 1U << 1,
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+struct bpf_dynptr {
+	__u64 __opaque[2];
+} __attribute__((aligned(8)));
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long di, si, dx, r10, r8, r9;
+	unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	unsigned long long regs[31];
+};
+struct pt_regs {
+	unsigned long long regs[31];
+	unsigned long long orig_x0;
+	int syscallno;
+};
+#endif
+
+struct super_block {
+	__u32 s_dev;
+};
+
+struct inode {
+	__u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+	__u32 f_flags;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+	unsigned long *close_on_exec;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	struct files_struct *files;
+	struct signal_struct *signal;
+};
+
+#pragma clang attribute pop
+
+/* The arguments of a system call, as the kernel's own syscall_get_arguments() finds them (arch/<arch>/include/asm/syscall.h). */
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_ARGS(regs, to)                                                                                         \
+	({                                                                                                             \
+		(to)[0] = (regs)->di;                                                                                  \
+		(to)[1] = (regs)->si;                                                                                  \
+		(to)[2] = (regs)->dx;                                                                                  \
+		(to)[3] = (regs)->r10;                                                                                 \
+		(to)[4] = (regs)->r8;                                                                                  \
+		(to)[5] = (regs)->r9;                                                                                  \
+	})
+#define SYSCALL_NUMBER(regs) ((__s32)(regs)->orig_ax)
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_ARGS(regs, to)                                                                                         \
+	({                                                                                                             \
+		(to)[0] = (regs)->orig_x0;                                                                             \
+		(to)[1] = (regs)->regs[1];                                                                             \
+		(to)[2] = (regs)->regs[2];                                                                             \
+		(to)[3] = (regs)->regs[3];                                                                             \
+		(to)[4] = (regs)->regs[4];                                                                             \
+		(to)[5] = (regs)->regs[5];                                                                             \
+	})
+#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
+#else
+#error "no register layout for this architecture: add one to bpf/kernel.h"
+#endif
+
+#endif

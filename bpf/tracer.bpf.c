@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The tracer: enter and exit of every system call of the watched processes, joined into one record each.
+ *
+ * What an argument means is not known here: struct ior_roles, filled in from the table in src/syscalls.rs, says which
+ * arguments are descriptors, paths and blocks. A new system call is a row there and no branch here.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "record.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Read by the loader before anything else: an object of another layout is refused. */
+const volatile __u32 ior_version SEC(".rodata.version") = IOR_VERSION;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32); /* tgid */
+	__type(value, struct ior_filter);
+} filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOR_WATCHES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ior_watch);
+} watches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOR_SYSCALLS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ior_roles);
+} roles SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 * 1024 * 1024);
+} ring SEC(".maps");
+
+/*
+ * The call that a thread is in. It belongs to the task and not to a tid, since execve by a thread that is not the leader
+ * changes the tid half-way. Two maps of one path each: the allocators behind task storage end at 8 KiB.
+ */
+struct pending {
+	struct ior_record record;
+	__u32 active;
+	__u32 reserved;
+	char path[IOR_PATH_CAP + 7];
+	char peek[IOR_PEEK_CAP];
+};
+
+struct second_path {
+	char path[IOR_PATH_CAP + 7];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct pending);
+} pending_calls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct second_path);
+} second_paths SEC(".maps");
+
+static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
+{
+	__u32 index = entry->watch;
+
+	return bpf_map_lookup_elem(&watches, &index);
+}
+
+static __always_inline struct ior_roles *roles_of(__u32 nr)
+{
+	return bpf_map_lookup_elem(&roles, &nr);
+}
+
+/* The argument that a role names, 1 to 6. The mask bounds it for the verifier. */
+static __always_inline __u64 argument(const struct ior_record *record, __u8 role)
+{
+	return record->args[(role - 1) & 7];
+}
+
+/* The file table is read without its locks: the thread that is in the call is this one. */
+static __always_inline void identify(struct ior_identity *to, struct task_struct *task, __s64 fd)
+{
+	struct fdtable *fdt = task->files->fdt;
+	unsigned long bits = 0;
+	struct file *file = NULL;
+	struct inode *inode;
+
+	__builtin_memset(to, 0, sizeof(*to));
+	if (fd < 0 || fd >= fdt->max_fds)
+		return;
+	bpf_probe_read_kernel(&file, sizeof(file), &fdt->fd[fd]);
+	if (!file)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	to->inode = BPF_CORE_READ(inode, i_ino);
+	to->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	to->mode = BPF_CORE_READ(inode, i_mode);
+	to->flags = BPF_CORE_READ(file, f_flags);
+	bpf_probe_read_kernel(&bits, sizeof(bits), &fdt->close_on_exec[fd / 64]);
+	to->cloexec = bits >> (fd % 64) & 1;
+	to->open = 1;
+}
+
+static __always_inline void read_path(struct ior_text *text, char *to, __u64 address)
+{
+	long n = bpf_probe_read_user_str(to, IOR_PATH_CAP, (void *)address);
+
+	text->len = n > 0 ? n - 1 : 0;
+	text->err = n < 0 ? n : 0;
+}
+
+static __always_inline void read_peek(struct pending *call, const struct ior_roles *role)
+{
+	__u64 address = argument(&call->record, role->peek);
+	__u32 size = role->peek_size;
+	long err = 0;
+
+	if (role->flags & IOR_PEEK_COUNTED) {
+		size = 0;
+		err = bpf_probe_read_user(&size, sizeof(size), (void *)address);
+		size += 8;
+	}
+	if (size > IOR_PEEK_CAP)
+		size = IOR_PEEK_CAP;
+	if (!err)
+		err = bpf_probe_read_user(call->peek, size, (void *)address);
+	call->record.peek.len = err ? 0 : size;
+	call->record.peek.err = err;
+}
+
+static __always_inline struct second_path *second_path(struct task_struct *task)
+{
+	return bpf_task_storage_get(&second_paths, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline void read_at_enter(struct pending *call, struct task_struct *task, const struct ior_roles *role)
+{
+	struct ior_record *record = &call->record;
+
+	if (role->fd[0])
+		identify(&record->fd[0], task, (__s32)argument(record, role->fd[0]));
+	if (role->fd[1])
+		identify(&record->fd[1], task, (__s32)argument(record, role->fd[1]));
+	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))
+		read_path(&record->path[0], call->path, argument(record, role->path[0]));
+	if (role->path[1]) {
+		struct second_path *second = second_path(task);
+
+		if (second)
+			read_path(&record->path[1], second->path, argument(record, role->path[1]));
+		else
+			record->path[1].err = -12; /* ENOMEM */
+	}
+	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))
+		read_peek(call, role);
+}
+
+/*
+ * A page that the process has not touched yet cannot be read at enter, where faults are not allowed. By now the call has
+ * read the string itself, so that its page is there (bpftrace issue 2005, bcc issue 1307).
+ */
+static __always_inline void read_at_exit(struct pending *call, struct task_struct *task, const struct ior_roles *role)
+{
+	struct ior_record *record = &call->record;
+	bool done = record->ret >= 0;
+
+	if (done && role->flags & IOR_RETURNS_FD)
+		identify(&record->made, task, record->ret);
+	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)
+		read_peek(call, role);
+	if (done && role->flags & IOR_REPLACES_MEMORY)
+		return;
+	if (role->path[0] && (record->path[0].err || (done && role->flags & IOR_PATH_AT_EXIT)))
+		read_path(&record->path[0], call->path, argument(record, role->path[0]));
+	if (role->path[1] && record->path[1].err) {
+		struct second_path *second = second_path(task);
+
+		if (second)
+			read_path(&record->path[1], second->path, argument(record, role->path[1]));
+	}
+	if (role->peek && record->peek.err && !(role->flags & IOR_PEEK_AT_EXIT))
+		read_peek(call, role);
+}
+
+/*
+ * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
+ * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
+ */
+static __always_inline __u64 wakeup(__u64 number)
+{
+	if (number % 64 == 63 && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > 2 * 1024 * 1024)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* Sends the call to the ring as one record of exactly the size it needs. 0, or -1 if there was no room. */
+static __always_inline long send(struct pending *call, struct task_struct *task)
+{
+	struct ior_record *record = &call->record;
+	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
+	struct second_path *more = NULL;
+	struct bpf_dynptr out;
+	__u32 at = sizeof(*record);
+
+	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
+		return -1;
+	if (second)
+		more = second_path(task);
+	if (bpf_ringbuf_reserve_dynptr(&ring, at + first + second + peek, 0, &out)) {
+		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
+		return -1;
+	}
+	bpf_dynptr_write(&out, 0, record, sizeof(*record), 0);
+	if (first)
+		bpf_dynptr_write(&out, at, call->path, first, 0);
+	if (more)
+		bpf_dynptr_write(&out, at + first, more->path, second, 0);
+	if (peek)
+		bpf_dynptr_write(&out, at + first + second, call->peek, peek, 0);
+	bpf_ringbuf_submit_dynptr(&out, wakeup(record->number));
+	return 0;
+}
+
+static __always_inline void finish(struct ior_watch *watch, struct pending *call, struct task_struct *task)
+{
+	call->active = 0;
+	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
+	bpf_get_current_comm(call->record.comm, sizeof(call->record.comm));
+	__sync_fetch_and_add(send(call, task) ? &watch->refused : &watch->emitted, 1);
+}
+
+/* Not inlined, so that three programs share one copy of it in the kernel's cache. */
+static __noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
+{
+	if (!watch || !call)
+		return 0;
+	call->record.state |= IOR_UNFINISHED;
+	call->record.ret = 0;
+	finish(watch, call, bpf_get_current_task_btf());
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct task_struct *task;
+	struct ior_watch *watch;
+	struct ior_record *record;
+	struct ior_roles *role;
+	struct pending *call;
+	__u64 number;
+
+	if (!entry || entry->gone)
+		return 0;
+	watch = watch_of(entry);
+	if (!watch)
+		return 0;
+	task = bpf_get_current_task_btf();
+	call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (call && call->active)
+		finish_unreturned(watch, call);
+	number = __sync_fetch_and_add(&watch->seen, 1);
+	if (!call) {
+		__sync_fetch_and_add(&watch->refused, 1);
+		return 0;
+	}
+	record = &call->record;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->watch = watch->id;
+	record->number = number;
+	record->pid = tgid;
+	record->tid = id;
+	record->nr = nr;
+	record->kind = IOR_CALL;
+	SYSCALL_ARGS(regs, record->args);
+	role = roles_of(nr);
+	if (role)
+		read_at_enter(call, task, role);
+	call->active = 1;
+	record->enter_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct task_struct *task;
+	struct ior_watch *watch;
+	struct ior_roles *role;
+	struct pending *call;
+
+	if (!entry)
+		return 0;
+	watch = watch_of(entry);
+	if (!watch)
+		return 0;
+	task = bpf_get_current_task_btf();
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	if (!call || !call->active) {
+		__sync_fetch_and_add(&watch->strays, 1);
+		return 0;
+	}
+	/* rt_sigreturn leaves with the registers of the interrupted code: that is no result of its own. */
+	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {
+		finish_unreturned(watch, call);
+		return 0;
+	}
+	call->record.ret = ret;
+	role = roles_of(call->record.nr);
+	if (role)
+		read_at_exit(call, task, role);
+	finish(watch, call, task);
+	return 0;
+}
+
+/* A call that its thread did not live to return from (exit itself, or killed inside) goes out here, without a result. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ior_gone, struct task_struct *task)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_record end = {};
+	struct ior_watch *watch;
+	struct pending *call;
+
+	if (!entry)
+		return 0;
+	watch = watch_of(entry);
+	if (!watch)
+		return 0;
+	call = bpf_task_storage_get(&pending_calls, bpf_get_current_task_btf(), NULL, 0);
+	if (call && call->active)
+		finish_unreturned(watch, call);
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	entry->gone = 1;
+	end.watch = watch->id;
+	end.number = watch->seen;
+	end.enter_ns = bpf_ktime_get_ns();
+	end.pid = tgid;
+	end.tid = id;
+	end.kind = IOR_END;
+	bpf_get_current_comm(end.comm, sizeof(end.comm));
+	if (!bpf_ringbuf_output(&ring, &end, sizeof(end), BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&watch->ends, 1);
+	return 0;
+}
