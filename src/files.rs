@@ -1,0 +1,676 @@
+//! Which file a descriptor is: followed through the calls, and checked against what the kernel says.
+//!
+//! No I/O: takes decoded calls in order and fills in [`Files`]. The descriptor table belongs to the process: its threads
+//! share it. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's identity
+//! contradicts a followed name, the name is dropped: it is right or absent, never wrong.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::syscalls::{Peek, Ret, Role, Syscall};
+use crate::trace::{Call, Files, Identity, Text};
+
+/// One open descriptor.
+#[derive(Clone, Debug, Default)]
+struct Open {
+    /// Absolute; `None` for what has no path (pipes, rings) or none that is known.
+    path: Option<Vec<u8>>,
+    identity: Option<Identity>,
+}
+
+/// A process: its working directory and its descriptors.
+#[derive(Clone, Debug)]
+struct Process {
+    /// Absolute; `None` after fchdir(2) to a directory that is not known.
+    cwd: Option<Vec<u8>>,
+    open: BTreeMap<i32, Open>,
+}
+
+/// Follows the descriptors of the processes of one trace.
+#[derive(Debug)]
+pub struct Follower {
+    workspace: Vec<u8>,
+    processes: HashMap<u32, Process>,
+    /// `struct file_handle`s that name_to_handle_at returned, with the path that each was taken of.
+    handles: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Follower {
+    /// Begins at the gate, where the working directory is the workspace: an absolute path.
+    pub fn new(workspace: &[u8]) -> Self {
+        Self { workspace: workspace.to_vec(), processes: HashMap::new(), handles: HashMap::new() }
+    }
+
+    /// Names the files of a call and does to the tables what the call did to the descriptors.
+    pub fn follow(&mut self, call: &mut Call) {
+        let Some(row) = call.syscall() else { return };
+        let workspace = self.workspace.clone();
+        let process = self
+            .processes
+            .entry(call.pid)
+            .or_insert_with(|| Process { cwd: Some(workspace.clone()), open: BTreeMap::new() });
+        let contradicted = process.check(call, row);
+        let mut named = process.name(call, row);
+        if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
+            named[0] = self.handles.get(handle).cloned();
+        }
+        if let (Some((_, Peek::HandleOut)), Some(handle), Some(path), Some(_)) =
+            (row.peek, &call.peek, &named[0], call.success())
+        {
+            self.handles.insert(handle.clone(), path.clone());
+        }
+        let closes = process.apply(call, row, &named);
+        if let Some(renamed) = Renamed::by(call, row, &named) {
+            self.paths().for_each(|path| renamed.apply(path));
+        }
+        let shown = |path: &Vec<u8>| inside(&workspace, path);
+        call.files = Files {
+            path: named[0].as_ref().map(shown),
+            path2: named[1].as_ref().map(shown),
+            closes: closes.iter().map(shown).collect(),
+            contradicted,
+        };
+    }
+
+    /// All that is known of names: a rename reaches the files of every process, working directories and handles.
+    fn paths(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
+        self.processes.values_mut().flat_map(Process::paths).chain(self.handles.values_mut())
+    }
+}
+
+impl Process {
+    fn paths(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
+        self.open.values_mut().filter_map(|open| open.path.as_mut()).chain(&mut self.cwd)
+    }
+
+    /// Drops the names that the kernel's identity contradicts, and says of which descriptors.
+    fn check(&mut self, call: &Call, row: &Syscall) -> Vec<i32> {
+        let mut contradicted = Vec::new();
+        for (at, identity) in row.fd_args().zip(&call.fds) {
+            let fd = call.args[at] as i32;
+            let Some(known) = self.open.get(&fd).and_then(|open| open.identity) else { continue };
+            if !identity.is_some_and(|identity| identity.same_file(&known)) {
+                self.open.remove(&fd);
+                contradicted.push(fd);
+            }
+        }
+        contradicted
+    }
+
+    /// The absolute paths of the files that the call is about.
+    fn name(&self, call: &Call, row: &Syscall) -> [Option<Vec<u8>>; 2] {
+        let mut named = [None, None];
+        let mut texts = row.path_args().zip(&call.texts).peekable();
+        if texts.peek().is_some() {
+            for (name, (at, text)) in named.iter_mut().zip(texts) {
+                *name = self.resolve(call, row, at, text);
+            }
+        } else {
+            for (name, at) in named.iter_mut().zip(row.args_where(|role| matches!(role, Role::Fd))) {
+                *name = self.path_of(call.args[at] as i32);
+            }
+        }
+        named
+    }
+
+    fn path_of(&self, fd: i32) -> Option<Vec<u8>> {
+        self.open.get(&fd).and_then(|open| open.path.clone())
+    }
+
+    /// A path argument: against the directory descriptor that stands before it, else the working directory. An empty path
+    /// names the directory descriptor's own file (AT_EMPTY_PATH, openat(2)).
+    fn resolve(&self, call: &Call, row: &Syscall, at: usize, text: &Text) -> Option<Vec<u8>> {
+        let Text::Read { bytes, .. } = text else { return None };
+        if matches!(row.args[at].role, Role::Text) {
+            return Some(bytes.clone());
+        }
+        if bytes.starts_with(b"/") {
+            return Some(bytes.clone());
+        }
+        let dirfd = at.checked_sub(1).filter(|&before| matches!(row.args[before].role, Role::DirFd));
+        let base = match dirfd.map(|before| call.args[before] as i32) {
+            None | Some(libc::AT_FDCWD) => self.cwd.clone(),
+            Some(fd) => self.path_of(fd),
+        }?;
+        Some(if bytes.is_empty() { base } else { join(&base, bytes) })
+    }
+
+    /// What the call did to descriptors, names and the working directory; returns the files that it closed besides its own.
+    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Vec<u8>>; 2]) -> Vec<Vec<u8>> {
+        // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
+        if row.name == "close" && call.errno() != Some(libc::EBADF) {
+            self.open.remove(&(call.args[0] as i32));
+        }
+        let Some(result) = call.success() else { return Vec::new() };
+        if let Ret::Fd = row.ret_for(&call.args) {
+            return self.opened(call, row, result as i32, named[0].clone());
+        }
+        match row.name {
+            "close_range" => return self.close_range(call),
+            "chdir" | "fchdir" => self.cwd = named[0].clone(),
+            _ => {}
+        }
+        if let (Some((_, Peek::Pair)), Some(pair)) = (row.peek, &call.peek) {
+            for end in pair.chunks_exact(4) {
+                let fd = i32::from_ne_bytes([end[0], end[1], end[2], end[3]]);
+                self.open.insert(fd, Open::default());
+            }
+        }
+        Vec::new()
+    }
+
+    fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, path: Option<Vec<u8>>) -> Vec<Vec<u8>> {
+        // dup2 of a descriptor to itself does nothing (dup(2)).
+        if row.name == "dup2" && call.args[0] as i32 == fd {
+            return Vec::new();
+        }
+        let before = self.open.insert(fd, Open { path, identity: call.made });
+        // Any other call returns a number that was free: if one was known here, what closed it was not seen.
+        let closed = before.filter(|_| matches!(row.name, "dup2" | "dup3"));
+        closed.map(|open| vec![shown_as(fd, &open)]).unwrap_or_default()
+    }
+
+    fn close_range(&mut self, call: &Call) -> Vec<Vec<u8>> {
+        if call.args[2] as u32 & libc::CLOSE_RANGE_CLOEXEC != 0 {
+            return Vec::new();
+        }
+        let (first, last) = (call.args[0] as u32, call.args[1] as u32);
+        let (closed, kept) =
+            std::mem::take(&mut self.open).into_iter().partition(|&(fd, _)| (first..=last).contains(&(fd as u32)));
+        self.open = kept;
+        let closed: BTreeMap<i32, Open> = closed;
+        closed.iter().map(|(&fd, open)| shown_as(fd, open)).collect()
+    }
+}
+
+/// A rename that succeeded: a file, and what lies below a directory, keeps its identity and changes its name.
+struct Renamed<'n> {
+    old: &'n [u8],
+    new: &'n [u8],
+    exchanged: bool,
+}
+
+impl<'n> Renamed<'n> {
+    fn by(call: &Call, row: &Syscall, named: &'n [Option<Vec<u8>>; 2]) -> Option<Self> {
+        call.success()?;
+        let flags = match row.name {
+            "rename" | "renameat" => 0,
+            "renameat2" => call.args[4] as u32,
+            _ => return None,
+        };
+        let [Some(old), Some(new)] = named else { return None };
+        // A directory may be written with a slash at its end (rename(2)).
+        let bare = |path: &'n [u8]| path.strip_suffix(b"/").unwrap_or(path);
+        Some(Self { old: bare(old), new: bare(new), exchanged: flags & libc::RENAME_EXCHANGE != 0 })
+    }
+
+    fn apply(&self, path: &mut Vec<u8>) {
+        if let Some(rest) = below(self.old, path) {
+            *path = [self.new, rest].concat();
+        } else if let (true, Some(rest)) = (self.exchanged, below(self.new, path)) {
+            *path = [self.old, rest].concat();
+        }
+    }
+}
+
+/// What of `path` follows `directory`: nothing if they are equal, else what begins with a slash.
+fn below<'a>(directory: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    path.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// Joined as text: `..` is kept, since what it means depends on symbolic links.
+fn join(base: &[u8], relative: &[u8]) -> Vec<u8> {
+    let relative = relative.strip_prefix(b"./").unwrap_or(relative);
+    match relative {
+        b"." | b"" => base.to_vec(),
+        _ => [base.strip_suffix(b"/").unwrap_or(base), b"/", relative].concat(),
+    }
+}
+
+/// Relative to the workspace where it lies inside; the workspace itself is `.`.
+fn inside(workspace: &[u8], path: &[u8]) -> Vec<u8> {
+    match below(workspace, path) {
+        Some(b"") => b".".to_vec(),
+        Some(rest) => rest[1..].to_vec(),
+        None => path.to_vec(),
+    }
+}
+
+fn shown_as(fd: i32, open: &Open) -> Vec<u8> {
+    open.path.clone().unwrap_or_else(|| format!("descriptor {fd}").into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Outcome;
+
+    const CWD: i64 = libc::AT_FDCWD as i64;
+
+    /// A call in the making. The workspace is /ws.
+    #[derive(Clone)]
+    struct Step(Call);
+
+    fn call(name: &str) -> Step {
+        Step(Call {
+            number: Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number,
+            order: 0,
+            pid: 1,
+            tid: 1,
+            comm: [0; 16],
+            args: [0; 6],
+            outcome: Outcome::Returned(0),
+            enter_ns: 0,
+            duration_ns: 0,
+            texts: [""; 2].map(text),
+            fds: [None; 2],
+            made: None,
+            peek: None,
+            files: Files::default(),
+        })
+    }
+
+    fn text(text: &str) -> Text {
+        Text::Read { bytes: text.into(), cut: false }
+    }
+
+    impl Step {
+        fn args(mut self, args: &[i64]) -> Self {
+            self.0.args.iter_mut().zip(args).for_each(|(slot, &arg)| *slot = arg as u64);
+            self
+        }
+
+        fn path(mut self, path: &str) -> Self {
+            self.0.texts[0] = text(path);
+            self
+        }
+
+        fn path2(mut self, path: &str) -> Self {
+            self.0.texts[1] = text(path);
+            self
+        }
+
+        fn unreadable(mut self) -> Self {
+            self.0.texts[0] = Text::Unreadable(libc::EFAULT);
+            self
+        }
+
+        fn ret(mut self, ret: i64) -> Self {
+            self.0.outcome = Outcome::Returned(ret);
+            self
+        }
+
+        fn fails(self, errno: i32) -> Self {
+            self.ret(-i64::from(errno))
+        }
+
+        /// The inode that the kernel found behind the first descriptor argument.
+        fn on(mut self, inode: u64) -> Self {
+            self.0.fds[0] = Some(identity(inode));
+            self
+        }
+
+        /// The inode behind the second one.
+        fn on2(mut self, inode: u64) -> Self {
+            self.0.fds[1] = Some(identity(inode));
+            self
+        }
+
+        /// The inode behind the descriptor that was returned.
+        fn made(mut self, inode: u64) -> Self {
+            self.0.made = Some(identity(inode));
+            self
+        }
+
+        fn peek(mut self, bytes: &[u8]) -> Self {
+            self.0.peek = Some(bytes.to_vec());
+            self
+        }
+
+        fn pid(mut self, pid: u32) -> Self {
+            (self.0.pid, self.0.tid) = (pid, pid);
+            self
+        }
+
+        fn tid(mut self, tid: u32) -> Self {
+            self.0.tid = tid;
+            self
+        }
+    }
+
+    fn identity(inode: u64) -> Identity {
+        Identity { device: 1, inode, mode: 0, flags: 0, cloexec: false }
+    }
+
+    fn open(path: &str, fd: i64) -> Step {
+        call("openat").args(&[CWD]).path(path).ret(fd)
+    }
+
+    fn open_below(dirfd: i64, path: &str, fd: i64) -> Step {
+        open(path, fd).args(&[dirfd])
+    }
+
+    fn read(fd: i64) -> Step {
+        call("read").args(&[fd])
+    }
+
+    fn close(fd: i64) -> Step {
+        call("close").args(&[fd])
+    }
+
+    fn dup3(fd: i64, newfd: i64) -> Step {
+        call("dup3").args(&[fd, newfd]).ret(newfd)
+    }
+
+    fn chdir(path: &str) -> Step {
+        call("chdir").path(path)
+    }
+
+    fn rename(old: &str, new: &str) -> Step {
+        call("renameat").args(&[CWD, 0, CWD]).path(old).path2(new)
+    }
+
+    fn pipe(ends: [i32; 2]) -> Step {
+        call("pipe2").peek(&ends.map(i32::to_ne_bytes).concat())
+    }
+
+    /// What is said of the files of a call: `path & path2`, with `-` for none, and what it closed or contradicted.
+    fn said(files: &Files) -> String {
+        let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
+        let mut said = files.path.as_ref().map_or("-".to_owned(), text);
+        if let Some(path2) = &files.path2 {
+            said += &format!(" & {}", text(path2));
+        }
+        if !files.closes.is_empty() {
+            said += &format!(" closes {}", files.closes.iter().map(text).collect::<Vec<_>>().join(", "));
+        }
+        if !files.contradicted.is_empty() {
+            said += &format!(" contradicts {:?}", files.contradicted);
+        }
+        said
+    }
+
+    /// A sentence, the calls, and what is said of the last one's files.
+    type Row<'r> = (&'r str, Vec<Step>, &'r str);
+
+    fn check(rows: Vec<Row<'_>>) {
+        for (sentence, calls, expected) in rows {
+            let mut follower = Follower::new(b"/ws");
+            let mut last = Files::default();
+            for Step(mut call) in calls {
+                follower.follow(&mut call);
+                last = call.files;
+            }
+            assert_eq!(said(&last), expected, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_descriptor_is_the_file_that_it_was_opened_for_until_it_is_closed() {
+        check(vec![
+            ("openat names its own path", vec![open("x", 3)], "x"),
+            ("a read has the file's name", vec![open("x", 3), read(3)], "x"),
+            ("so has a read that fails", vec![open("x", 3), read(3).fails(libc::EISDIR)], "x"),
+            ("a number that was never opened has none", vec![open("x", 3), read(4)], "-"),
+            ("close has the name itself", vec![open("x", 3), close(3)], "x"),
+            ("and nothing has it after that", vec![open("x", 3), close(3), read(3)], "-"),
+            ("a number reused is a new file", vec![open("x", 3), close(3), open("y", 3), read(3)], "y"),
+            ("two numbers are two files", vec![open("x", 3), open("y", 4), read(3)], "x"),
+            ("openat2 opens as well", vec![call("openat2").args(&[CWD]).path("x").ret(3), read(3)], "x"),
+            ("an openat that fails has a path", vec![open("x", 0).fails(libc::ENOENT)], "x"),
+            ("but makes no file", vec![open("x", 3), open("y", 0).fails(libc::ENOENT), read(3)], "x"),
+            ("an unreadable path is no name", vec![open("", 3).unreadable(), read(3)], "-"),
+            (
+                "a call that the table does not have has no files",
+                vec![Step(Call { number: 9999, ..open("x", 3).0 })],
+                "-",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_number_that_the_table_believes_open_is_closed_by_no_open() {
+        check(vec![
+            ("openat closes nothing: what closed it was not seen", vec![open("x", 3), open("y", 3)], "y"),
+            ("the new file has the number", vec![open("x", 3), open("y", 3), read(3)], "y"),
+            ("dup neither", vec![open("x", 3), open("y", 4), call("dup").args(&[3]).ret(4)], "x"),
+        ]);
+    }
+
+    #[test]
+    fn close_releases_the_number_unless_there_was_none() {
+        check(vec![
+            ("EIO comes after the release (close(2))", vec![open("x", 3), close(3).fails(libc::EIO), read(3)], "-"),
+            ("EINTR too", vec![open("x", 3), close(3).fails(libc::EINTR), read(3)], "-"),
+            ("EBADF releases nothing", vec![open("x", 3), close(3).fails(libc::EBADF), read(3)], "x"),
+            ("closing one of two leaves the other", vec![open("x", 3), open("y", 4), close(3), read(4)], "y"),
+        ]);
+    }
+
+    #[test]
+    fn a_duplicate_is_the_same_file_under_another_number() {
+        let fcntl = |fd, cmd, ret| call("fcntl").args(&[fd, i64::from(cmd), 0]).ret(ret);
+        let dup = |fd, ret| call("dup").args(&[fd]).ret(ret);
+        check(vec![
+            ("dup names the file", vec![open("x", 3), dup(3, 4)], "x"),
+            ("the duplicate is the file", vec![open("x", 3), dup(3, 4), read(4)], "x"),
+            ("it outlives the first", vec![open("x", 3), dup(3, 4), close(3), read(4)], "x"),
+            ("a failed dup makes none", vec![open("x", 3), dup(3, 0).fails(libc::EMFILE), read(0)], "-"),
+            ("dup3 names the first file, and the number is free", vec![open("x", 3), dup3(3, 9)], "x"),
+            ("the chosen number is the file", vec![open("x", 3), dup3(3, 9), read(9)], "x"),
+            ("dup3 closes what had the number", vec![open("x", 3), open("y", 4), dup3(3, 4)], "x closes y"),
+            ("which is then the first file", vec![open("x", 3), open("y", 4), dup3(3, 4), read(4)], "x"),
+            (
+                "a failed dup3 closes nothing",
+                vec![open("x", 3), open("y", 4), dup3(3, 4).fails(libc::EINVAL), read(4)],
+                "y",
+            ),
+            ("F_DUPFD", vec![open("x", 3), fcntl(3, libc::F_DUPFD, 7), read(7)], "x"),
+            ("F_DUPFD_CLOEXEC", vec![open("x", 3), fcntl(3, libc::F_DUPFD_CLOEXEC, 7), read(7)], "x"),
+            (
+                "the result of another command is no descriptor",
+                vec![open("x", 3), fcntl(3, libc::F_GETFL, 7), read(7)],
+                "-",
+            ),
+            ("a duplicate of nothing known has no name", vec![dup(3, 4), read(4)], "-"),
+            ("even where the number had one", vec![open("x", 4), dup3(3, 4), read(4)], "-"),
+        ]);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn dup2_closes_what_had_the_number_except_itself() {
+        let dup2 = |fd, newfd| call("dup2").args(&[fd, newfd]).ret(newfd);
+        check(vec![
+            ("dup2 onto an open number closes it", vec![open("x", 3), open("y", 4), dup2(3, 4)], "x closes y"),
+            ("which is then the first file", vec![open("x", 3), open("y", 4), dup2(3, 4), read(4)], "x"),
+            ("dup2 onto itself closes nothing", vec![open("x", 3), dup2(3, 3)], "x"),
+            ("and changes nothing", vec![open("x", 3), dup2(3, 3), read(3)], "x"),
+            ("a failed dup2 closes nothing", vec![open("x", 3), dup2(9, 3).fails(libc::EBADF), read(3)], "x"),
+        ]);
+    }
+
+    #[test]
+    fn close_range_closes_what_lies_between_its_bounds() {
+        let range =
+            |first: u32, last: u32, flags: u32| call("close_range").args(&[first.into(), last.into(), flags.into()]);
+        let three = || vec![open("x", 3), open("y", 4), open("z", 5)];
+        let then = |calls: &[Step]| [three(), calls.to_vec()].concat();
+        let cloexec = libc::CLOSE_RANGE_CLOEXEC;
+        check(vec![
+            ("both bounds are included", then(&[range(3, 4, 0)]), "- closes x, y"),
+            ("what was closed has no name", then(&[range(3, 4, 0), read(4)]), "-"),
+            ("what lies outside stays", then(&[range(3, 4, 0), read(5)]), "z"),
+            ("without an upper bound", then(&[range(4, u32::MAX, 0)]), "- closes y, z"),
+            ("a range that holds none", then(&[range(6, 9, 0)]), "-"),
+            ("a failed one closes none", then(&[range(4, 3, 0).fails(libc::EINVAL), read(3)]), "x"),
+            ("CLOSE_RANGE_CLOEXEC closes none", then(&[range(3, 5, cloexec)]), "-"),
+            ("all stay open", then(&[range(3, 5, cloexec), read(4)]), "y"),
+            ("a file without a path goes by its number", vec![pipe([3, 4]), range(3, 3, 0)], "- closes descriptor 3"),
+        ]);
+    }
+
+    #[test]
+    fn a_relative_path_begins_at_the_working_directory() {
+        let fchdir = |fd| call("fchdir").args(&[fd]);
+        check(vec![
+            ("first that is the workspace", vec![open("x", 3)], "x"),
+            ("chdir moves it", vec![chdir("d"), open("x", 3)], "d/x"),
+            ("from where it is", vec![chdir("d"), chdir("e"), open("x", 3)], "d/e/x"),
+            ("out of the workspace", vec![chdir("/etc"), open("x", 3)], "/etc/x"),
+            ("into the root", vec![chdir("/"), open("x", 3)], "/x"),
+            ("and back", vec![chdir("/etc"), chdir("/ws"), open("x", 3)], "x"),
+            ("a failed one does not", vec![chdir("d").fails(libc::ENOENT), open("x", 3)], "x"),
+            ("fchdir moves it to a descriptor's", vec![open("d", 3), fchdir(3), open("x", 4)], "d/x"),
+            ("a failed one does not", vec![open("d", 3), fchdir(3).fails(libc::ENOTDIR), open("x", 4)], "x"),
+            ("to a directory that nobody knows, there is no name", vec![fchdir(9), open("x", 3)], "-"),
+            ("and none for the descriptor", vec![fchdir(9), open("x", 3), read(3)], "-"),
+            ("until the next absolute one", vec![fchdir(9), chdir("/ws/d"), open("x", 3)], "d/x"),
+            ("an absolute path needs none", vec![fchdir(9), open("/ws/x", 3)], "x"),
+        ]);
+    }
+
+    #[test]
+    fn paths_are_shown_from_the_workspace() {
+        check(vec![
+            ("an absolute path inside it is shortened", vec![open("/ws/d/x", 3)], "d/x"),
+            ("the workspace itself is a dot", vec![open("/ws", 3)], "."),
+            ("a dot is the workspace", vec![open(".", 3)], "."),
+            ("a path outside stays absolute", vec![open("/etc/passwd", 3)], "/etc/passwd"),
+            ("a neighbour whose name begins alike is outside", vec![open("/wsx/y", 3)], "/wsx/y"),
+            ("a leading ./ says nothing", vec![open("./x", 3)], "x"),
+            ("two dots are kept: a symbolic link may stand before them", vec![open("d/../x", 3)], "d/../x"),
+            ("getcwd says where it is", vec![call("getcwd").path("/ws").ret(4)], "."),
+        ]);
+    }
+
+    #[test]
+    fn a_path_begins_at_its_directory_descriptor() {
+        let linkat = call("linkat").args(&[3, 0, CWD, 0, libc::AT_EMPTY_PATH.into()]).path("").path2("y");
+        let unsigned_cwd = i64::from(libc::AT_FDCWD as u32);
+        check(vec![
+            ("below a directory", vec![open("d", 3), open_below(3, "x", 4)], "d/x"),
+            ("and the file keeps that name", vec![open("d", 3), open_below(3, "x", 4), close(3), read(4)], "d/x"),
+            ("not below the working directory", vec![open("d", 3), chdir("e"), open_below(3, "x", 4)], "d/x"),
+            ("AT_FDCWD in 32 bits is AT_FDCWD", vec![open_below(unsigned_cwd, "x", 3)], "x"),
+            ("an absolute path looks at no descriptor", vec![open("d", 3), open_below(3, "/ws/x", 4)], "x"),
+            ("below one that nobody knows there is no name", vec![open_below(9, "x", 4)], "-"),
+            ("nor for the file", vec![open_below(9, "x", 4), read(4)], "-"),
+            ("an empty path is the descriptor's own file", vec![open("x", 3), linkat.clone()], "x & y"),
+            ("of which nothing may be known", vec![linkat], "- & y"),
+            (
+                "each path has its own",
+                vec![open("d", 3), open("e", 4), call("renameat").args(&[3, 0, 4]).path("x").path2("y")],
+                "d/x & e/y",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn the_text_of_a_symbolic_link_is_not_resolved() {
+        let symlinkat = |target, dirfd| call("symlinkat").args(&[0, dirfd]).path(target).path2("link");
+        check(vec![
+            ("it is kept as it is", vec![chdir("d"), symlinkat("../x", CWD)], "../x & d/link"),
+            ("whatever its directory is", vec![open("d", 3), symlinkat("x", 3)], "x & d/link"),
+        ]);
+    }
+
+    #[test]
+    fn an_open_file_follows_its_name() {
+        let renameat2 =
+            |old, new, flags: u32| call("renameat2").args(&[CWD, 0, CWD, 0, flags.into()]).path(old).path2(new);
+        let exchange = |old, new| renameat2(old, new, libc::RENAME_EXCHANGE);
+        let noreplace = renameat2("x", "y", libc::RENAME_NOREPLACE);
+        let two = || vec![open("x", 3), open("y", 4)];
+        let then = |calls: &[Step]| [two(), calls.to_vec()].concat();
+        check(vec![
+            ("a rename names both", vec![open("x", 3), rename("x", "y")], "x & y"),
+            ("the open file has the new one", vec![open("x", 3), rename("x", "y"), read(3)], "y"),
+            ("and a second new one", vec![open("x", 3), rename("x", "y"), rename("y", "z"), read(3)], "z"),
+            ("a failed rename changes none", vec![open("x", 3), rename("x", "y").fails(libc::EACCES), read(3)], "x"),
+            ("another file keeps its own", vec![open("xx", 3), rename("x", "y"), read(3)], "xx"),
+            ("renameat2 without an exchange", vec![open("x", 3), noreplace, read(3)], "y"),
+            ("below a renamed directory", vec![open("d/x", 3), rename("d", "e"), read(3)], "e/x"),
+            ("and far below", vec![open("d/e/x", 3), rename("d", "f"), read(3)], "f/e/x"),
+            ("a directory written with a slash", vec![open("d/x", 3), rename("d/", "e/"), read(3)], "e/x"),
+            ("an exchange: the first has the second's", then(&[exchange("x", "y"), read(3)]), "y"),
+            ("and the second the first's", then(&[exchange("x", "y"), read(4)]), "x"),
+            ("twice is as before", then(&[exchange("x", "y"), exchange("x", "y"), read(3)]), "x"),
+            ("below an exchanged directory", vec![open("d/x", 3), exchange("e", "d"), read(3)], "e/x"),
+            (
+                "the working directory has a new name too",
+                vec![chdir("d"), rename("/ws/d", "/ws/e"), open("x", 3)],
+                "e/x",
+            ),
+            ("another process's file as well", vec![open("x", 3), rename("x", "y").pid(2), read(3)], "y"),
+        ]);
+    }
+
+    #[test]
+    fn a_handle_is_the_file_that_it_was_taken_of() {
+        let take = |path, handle: &[u8]| call("name_to_handle_at").args(&[CWD]).path(path).peek(handle);
+        let open_handle = |handle: &[u8]| call("open_by_handle_at").args(&[CWD]).peek(handle).ret(3);
+        let too_small = take("y", b"H1").fails(libc::EOVERFLOW);
+        check(vec![
+            ("the name is taken", vec![take("x", b"H1")], "x"),
+            ("the handle has it", vec![take("x", b"H1"), open_handle(b"H1")], "x"),
+            ("and so has the descriptor", vec![take("x", b"H1"), open_handle(b"H1"), read(3)], "x"),
+            ("another handle is another file", vec![take("x", b"H1"), take("y", b"H2"), open_handle(b"H1")], "x"),
+            ("an unknown handle has no name", vec![take("x", b"H1"), open_handle(b"H2")], "-"),
+            ("a call that fails gives no handle", vec![take("x", b"H1"), too_small, open_handle(b"H1")], "x"),
+            ("the handle is the file, not its name", vec![take("x", b"H1"), rename("x", "y"), open_handle(b"H1")], "y"),
+        ]);
+    }
+
+    #[test]
+    fn the_ends_of_a_pipe_have_no_path() {
+        check(vec![
+            ("neither the call", vec![pipe([3, 4])], "-"),
+            ("nor the first end", vec![pipe([3, 4]), read(3)], "-"),
+            ("nor the numbers that were files before", vec![open("x", 4), pipe([3, 4]), read(4)], "-"),
+            ("a failed pipe makes none", vec![open("x", 4), pipe([3, 4]).fails(libc::EMFILE), read(4)], "x"),
+            ("dup3 over an end says its number", vec![open("x", 5), pipe([3, 4]), dup3(5, 4)], "x closes descriptor 4"),
+            ("a socketpair is the same", vec![open("x", 4), socketpair([4, 5]), read(4)], "-"),
+        ]);
+    }
+
+    fn socketpair(ends: [i32; 2]) -> Step {
+        call("socketpair").peek(&ends.map(i32::to_ne_bytes).concat())
+    }
+
+    #[test]
+    fn a_name_that_the_kernel_contradicts_is_dropped_and_told() {
+        let x = || open("x", 3).made(7);
+        let appending = Identity { flags: 0o2000, mode: 0o644, cloexec: true, ..identity(7) };
+        let changed = Step(Call { fds: [Some(appending), None], ..read(3).0 });
+        let elsewhere = Step(Call { fds: [Some(Identity { device: 2, ..identity(7) }), None], ..read(3).0 });
+        let sendfile = call("sendfile").args(&[3, 4]);
+        check(vec![
+            ("the same file is none", vec![x(), read(3).on(7)], "x"),
+            ("nor are flags that changed", vec![x(), changed], "x"),
+            ("another inode is", vec![x(), read(3).on(8)], "- contradicts [3]"),
+            ("the same inode of another device is", vec![x(), elsewhere], "- contradicts [3]"),
+            ("it is told once, and the name stays away", vec![x(), read(3).on(8), read(3).on(7)], "-"),
+            ("a descriptor that is not open", vec![x(), read(3).fails(libc::EBADF)], "- contradicts [3]"),
+            ("after close it is no contradiction", vec![x(), close(3).on(7), read(3).fails(libc::EBADF)], "-"),
+            ("a duplicate is checked too", vec![x(), dup3(3, 9).on(7).made(7), read(9).on(8)], "- contradicts [9]"),
+            ("a directory descriptor too", vec![x(), open_below(3, "y", 4).on(8)], "- contradicts [3]"),
+            ("AT_FDCWD is no descriptor", vec![x(), open("y", 4)], "y"),
+            ("the second of two", vec![x(), open("y", 4).made(8), sendfile.clone().on(7).on2(9)], "x contradicts [4]"),
+            ("both of them", vec![x(), open("y", 4).made(8), sendfile.on(8).on2(7)], "- contradicts [3, 4]"),
+            ("what is not known cannot be contradicted", vec![open("x", 3), read(3).on(8)], "x"),
+        ]);
+    }
+
+    #[test]
+    fn descriptors_belong_to_the_process_and_its_threads_share_them() {
+        check(vec![
+            ("another process does not have them", vec![open("x", 3), read(3).pid(2)], "-"),
+            ("its own are its own", vec![open("x", 3), open("y", 3).pid(2), read(3)], "x"),
+            ("nor does its close matter", vec![open("x", 3), close(3).pid(2), read(3)], "x"),
+            ("its working directory neither", vec![chdir("d").pid(2), open("x", 3)], "x"),
+            ("another thread has them", vec![open("x", 3), read(3).tid(2)], "x"),
+            ("its close matters", vec![open("x", 3), close(3).tid(2), read(3)], "-"),
+            ("its working directory too", vec![chdir("d").tid(2), open("x", 3)], "d/x"),
+        ]);
+    }
+}

@@ -1,0 +1,335 @@
+//! Names of flags, choices and errnos, both ways: `0x241` is `O_WRONLY|O_CREAT|O_TRUNC`.
+//!
+//! No I/O. The values are libc's for the architecture that is built for; the names are those of the man pages.
+
+use nix::errno::Errno;
+
+/// A set of named values of one argument.
+#[derive(Debug)]
+pub struct Names {
+    /// What a value of the set is called in messages.
+    pub what: &'static str,
+    /// The bits that are one number among the flags (`O_ACCMODE`); 0 if there is none.
+    mask: u64,
+    /// The names with their values; of several names of one bit pattern, the longest pattern first.
+    values: &'static [(&'static str, u64)],
+}
+
+macro_rules! values {
+    ($($name:ident),* $(,)?) => { &[$((stringify!($name), libc::$name as u32 as u64)),*] };
+}
+
+/// Flags of open(2), and the file status flags of fcntl(2).
+pub static OPEN: Names = Names {
+    what: "flag of open",
+    mask: libc::O_ACCMODE as u64,
+    values: &[
+        ("O_RDONLY", libc::O_RDONLY as u64),
+        ("O_WRONLY", libc::O_WRONLY as u64),
+        ("O_RDWR", libc::O_RDWR as u64),
+        ("O_APPEND", libc::O_APPEND as u64),
+        ("O_CREAT", libc::O_CREAT as u64),
+        ("O_EXCL", libc::O_EXCL as u64),
+        ("O_NOCTTY", libc::O_NOCTTY as u64),
+        ("O_TRUNC", libc::O_TRUNC as u64),
+        ("O_NONBLOCK", libc::O_NONBLOCK as u64),
+        ("O_SYNC", libc::O_SYNC as u64),
+        ("O_DSYNC", libc::O_DSYNC as u64),
+        ("O_ASYNC", libc::O_ASYNC as u64),
+        ("O_DIRECT", libc::O_DIRECT as u64),
+        ("O_TMPFILE", libc::O_TMPFILE as u64),
+        ("O_DIRECTORY", libc::O_DIRECTORY as u64),
+        ("O_NOFOLLOW", libc::O_NOFOLLOW as u64),
+        ("O_NOATIME", libc::O_NOATIME as u64),
+        ("O_CLOEXEC", libc::O_CLOEXEC as u64),
+        ("O_PATH", libc::O_PATH as u64),
+        // include/uapi/asm-generic/fcntl.h: set by the kernel on 64-bit machines, and 0 in libc there.
+        ("O_LARGEFILE", LARGEFILE),
+    ],
+};
+
+#[cfg(any(target_arch = "x86_64", target_arch = "riscv64"))]
+const LARGEFILE: u64 = 0o100_000;
+#[cfg(target_arch = "aarch64")]
+const LARGEFILE: u64 = 0o400_000;
+
+/// Descriptor flags of F_GETFD and F_SETFD (fcntl(2)).
+pub static FD: Names = Names { what: "descriptor flag", mask: 0, values: values![FD_CLOEXEC] };
+
+/// `AT_*` flags of the calls that take a directory descriptor.
+pub static AT: Names = Names {
+    what: "AT flag",
+    mask: 0,
+    values: values![AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH],
+};
+
+/// Flags of unlinkat(2); the bit means something else in faccessat(2).
+pub static UNLINK: Names = Names { what: "flag of unlinkat", mask: 0, values: values![AT_REMOVEDIR] };
+
+/// Flags of faccessat2(2).
+pub static ACCESS_FLAGS: Names =
+    Names { what: "flag of faccessat2", mask: 0, values: values![AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH] };
+
+/// Flags of renameat2(2).
+pub static RENAME: Names =
+    Names { what: "flag of renameat2", mask: 0, values: values![RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT] };
+
+/// Modes of access(2).
+pub static ACCESS: Names = Names {
+    what: "mode of access",
+    mask: 0x7,
+    values: &[
+        ("F_OK", 0),
+        ("R_OK", 4),
+        ("W_OK", 2),
+        ("X_OK", 1),
+        ("R_OK|W_OK", 6),
+        ("R_OK|X_OK", 5),
+        ("W_OK|X_OK", 3),
+        ("R_OK|W_OK|X_OK", 7),
+    ],
+};
+
+/// Commands of fcntl(2).
+pub static FCNTL: Names = Names {
+    what: "command of fcntl",
+    mask: u32::MAX as u64,
+    values: values![
+        F_DUPFD,
+        F_DUPFD_CLOEXEC,
+        F_GETFD,
+        F_SETFD,
+        F_GETFL,
+        F_SETFL,
+        F_GETLK,
+        F_SETLK,
+        F_SETLKW,
+        F_OFD_GETLK,
+        F_OFD_SETLK,
+        F_OFD_SETLKW,
+        F_GETOWN,
+        F_SETOWN,
+        F_GETPIPE_SZ,
+        F_SETPIPE_SZ,
+        F_ADD_SEALS,
+        F_GET_SEALS,
+        F_GETLEASE,
+        F_SETLEASE,
+        F_NOTIFY,
+    ],
+};
+
+/// Where an lseek(2) counts from.
+pub static WHENCE: Names = Names {
+    what: "whence of lseek",
+    mask: u32::MAX as u64,
+    values: values![SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE],
+};
+
+/// Flags of close_range(2).
+pub static CLOSE_RANGE: Names =
+    Names { what: "flag of close_range", mask: 0, values: values![CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC] };
+
+/// Flags of sync_file_range(2).
+pub static SYNC_RANGE: Names = Names {
+    what: "flag of sync_file_range",
+    mask: 0,
+    values: values![SYNC_FILE_RANGE_WAIT_BEFORE, SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_AFTER],
+};
+
+/// Flags of statx(2), besides the `AT_*` ones.
+pub static STATX_FLAGS: Names = Names {
+    what: "flag of statx",
+    mask: 0,
+    values: values![AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH, AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC,],
+};
+
+/// The mask of statx(2).
+pub static STATX_MASK: Names = Names {
+    what: "mask of statx",
+    mask: 0,
+    values: values![
+        STATX_BASIC_STATS,
+        STATX_TYPE,
+        STATX_MODE,
+        STATX_NLINK,
+        STATX_UID,
+        STATX_GID,
+        STATX_ATIME,
+        STATX_MTIME,
+        STATX_CTIME,
+        STATX_INO,
+        STATX_SIZE,
+        STATX_BLOCKS,
+        STATX_BTIME,
+    ],
+};
+
+/// Flags of io_uring_enter(2) (include/uapi/linux/io_uring.h).
+pub static URING_ENTER: Names = Names {
+    what: "flag of io_uring_enter",
+    mask: 0,
+    values: &[
+        ("IORING_ENTER_GETEVENTS", 1),
+        ("IORING_ENTER_SQ_WAKEUP", 2),
+        ("IORING_ENTER_SQ_WAIT", 4),
+        ("IORING_ENTER_EXT_ARG", 8),
+        ("IORING_ENTER_REGISTERED_RING", 16),
+    ],
+};
+
+/// Opcodes of io_uring_register(2) (include/uapi/linux/io_uring.h).
+pub static URING_REGISTER: Names = Names {
+    what: "opcode of io_uring_register",
+    mask: u32::MAX as u64,
+    values: &[
+        ("IORING_REGISTER_BUFFERS", 0),
+        ("IORING_UNREGISTER_BUFFERS", 1),
+        ("IORING_REGISTER_FILES", 2),
+        ("IORING_UNREGISTER_FILES", 3),
+        ("IORING_REGISTER_EVENTFD", 4),
+        ("IORING_UNREGISTER_EVENTFD", 5),
+        ("IORING_REGISTER_FILES_UPDATE", 6),
+        ("IORING_REGISTER_PROBE", 8),
+    ],
+};
+
+/// Modes of fallocate(2).
+pub static FALLOCATE: Names = Names {
+    what: "mode of fallocate",
+    mask: 0,
+    values: values![
+        FALLOC_FL_KEEP_SIZE,
+        FALLOC_FL_PUNCH_HOLE,
+        FALLOC_FL_COLLAPSE_RANGE,
+        FALLOC_FL_ZERO_RANGE,
+        FALLOC_FL_INSERT_RANGE,
+        FALLOC_FL_UNSHARE_RANGE,
+    ],
+};
+
+impl Names {
+    /// The value of names joined by `|`; no names are 0. The error is the name that is not of this set.
+    pub fn parse<'a>(&self, text: &'a str) -> Result<u64, &'a str> {
+        if let Some(value) = self.value_of(text) {
+            return Ok(value);
+        }
+        text.split('|')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .try_fold(0, |sum, name| self.value_of(name).map(|value| sum | value).ok_or(name))
+    }
+
+    fn value_of(&self, name: &str) -> Option<u64> {
+        self.values.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
+    }
+
+    /// The names of the set, for hints.
+    pub fn all(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.values.iter().map(|&(name, _)| name)
+    }
+
+    /// A value in names, with what has no name in hex at the end: `O_RDWR|O_CREAT|0x80000000`. 0 without a name is `0`.
+    pub fn show(&self, value: u64) -> String {
+        let mut rest = value & !self.mask;
+        let mut parts = Vec::new();
+        if self.mask != 0 {
+            let choice = value & self.mask;
+            match self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice) {
+                Some((name, _)) => parts.push((*name).to_owned()),
+                None => parts.push(format!("{choice:#x}")),
+            }
+        }
+        for &(name, bits) in self.patterns() {
+            if rest & bits == bits {
+                parts.push(name.to_owned());
+                rest &= !bits;
+            }
+        }
+        if rest != 0 {
+            parts.push(format!("{rest:#x}"));
+        }
+        if parts.is_empty() { "0".to_owned() } else { parts.join("|") }
+    }
+
+    /// The values outside the mask; one that contains another (`O_SYNC`, `O_TMPFILE`) stands before it in its table.
+    fn patterns(&self) -> impl Iterator<Item = &'static (&'static str, u64)> {
+        let mask = self.mask;
+        self.values.iter().filter(move |&&(_, value)| value & !mask != 0)
+    }
+}
+
+/// The errno of a name (`ENOENT`), as in errno(3).
+pub fn errno(name: &str) -> Option<Errno> {
+    errnos().find(|errno| format!("{errno:?}") == name)
+}
+
+/// All errnos that have a name.
+pub fn errnos() -> impl Iterator<Item = Errno> {
+    // include/uapi/asm-generic/errno.h ends at 133 (EHWPOISON).
+    (1..=133).map(Errno::from_raw).filter(|errno| *errno != Errno::UnknownErrno)
+}
+
+/// The name of an errno number; the kernel's restart codes (include/linux/errno.h), which no program sees, by theirs.
+pub fn errno_name(number: i32) -> String {
+    match number {
+        512 => "ERESTARTSYS".to_owned(),
+        513 => "ERESTARTNOINTR".to_owned(),
+        514 => "ERESTARTNOHAND".to_owned(),
+        516 => "ERESTART_RESTARTBLOCK".to_owned(),
+        _ => match Errno::from_raw(number) {
+            Errno::UnknownErrno => format!("errno {number}"),
+            errno => format!("{errno:?}"),
+        },
+    }
+}
+
+/// The name of a signal number (`SIGSEGV`), as in signal(7).
+pub fn signal_name(number: i32) -> String {
+    nix::sys::signal::Signal::try_from(number)
+        .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_shown_and_read_back() {
+        let rows: &[(&Names, u64, &str)] = &[
+            (&OPEN, 0, "O_RDONLY"),
+            (&OPEN, (libc::O_WRONLY | libc::O_CREAT) as u64, "O_WRONLY|O_CREAT"),
+            (&OPEN, libc::O_SYNC as u64, "O_RDONLY|O_SYNC"),
+            (&OPEN, libc::O_DSYNC as u64, "O_RDONLY|O_DSYNC"),
+            (&OPEN, (libc::O_TMPFILE | libc::O_RDWR) as u64, "O_RDWR|O_TMPFILE"),
+            (&OPEN, libc::O_DIRECTORY as u64, "O_RDONLY|O_DIRECTORY"),
+            (&OPEN, 0x8000_0002, "O_RDWR|0x80000000"),
+            (&AT, 0x1000, "AT_EMPTY_PATH"),
+            (&ACCESS, 6, "R_OK|W_OK"),
+            (&ACCESS, 0, "F_OK"),
+            (&FCNTL, 1030, "F_DUPFD_CLOEXEC"),
+            (&FCNTL, 77, "0x4d"),
+            (&STATX_MASK, 0x7ff, "STATX_BASIC_STATS"),
+        ];
+        for (names, value, text) in rows {
+            assert_eq!(names.show(*value), *text, "{value:#o}");
+            if !text.contains("0x") {
+                assert_eq!(names.parse(text), Ok(*value), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_returned() {
+        assert_eq!(OPEN.parse("O_RDWR|O_CREATE"), Err("O_CREATE"));
+        assert_eq!(OPEN.parse(""), Ok(0));
+    }
+
+    #[test]
+    fn errnos_have_names_both_ways() {
+        assert_eq!(errno("ENOENT"), Some(Errno::ENOENT));
+        assert_eq!(errno("ENOPE"), None);
+        assert_eq!(errno_name(9), "EBADF");
+        assert_eq!(errno_name(512), "ERESTARTSYS");
+    }
+}

@@ -1,0 +1,428 @@
+//! The bytes that one call leaves in the ring, and how they become a [`Call`]. Mirrors `bpf/record.h`.
+//!
+//! No I/O, no privileges: takes bytes and returns values, from the live ring and from a test alike.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::trace::{Call, Identity, Outcome, Text};
+
+/// The layout's version; an object that carries another is refused.
+pub const VERSION: u32 = 1;
+/// The longest path in a record, in bytes without its NUL; one of this length was cut.
+pub const PATH_CAP: usize = 4096;
+
+const KIND_CALL: u16 = 1;
+const KIND_END: u16 = 2;
+const UNFINISHED: u16 = 1 << 0;
+
+/// `struct ior_identity`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct RawIdentity {
+    inode: u64,
+    device: u32,
+    flags: u32,
+    mode: u16,
+    open: u8,
+    cloexec: u8,
+    reserved: u32,
+}
+
+/// `struct ior_text`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct RawText {
+    len: u16,
+    err: i16,
+}
+
+/// `struct ior_record`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct Header {
+    watch: u64,
+    number: u64,
+    enter_ns: u64,
+    duration_ns: u64,
+    ret: i64,
+    args: [u64; 6],
+    pid: u32,
+    tid: u32,
+    nr: u32,
+    kind: u16,
+    state: u16,
+    comm: [u8; 16],
+    fd: [RawIdentity; 2],
+    made: RawIdentity,
+    path: [RawText; 2],
+    peek: RawText,
+    reserved: u32,
+}
+
+/// `struct ior_roles`: how BPF reads the arguments of one system call.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Roles {
+    /// Which arguments are descriptors; 1 is the first, 0 none.
+    pub fd: [u8; 2],
+    /// Which arguments are paths.
+    pub path: [u8; 2],
+    /// Which argument points to a block.
+    pub peek: u8,
+    /// `enum ior_role_flags`.
+    pub flags: u8,
+    /// The size of the block in bytes.
+    pub peek_size: u16,
+}
+
+impl Roles {
+    /// The result is a descriptor.
+    pub const RETURNS_FD: u8 = 1 << 0;
+    /// The block is filled in by the call.
+    pub const PEEK_AT_EXIT: u8 = 1 << 1;
+    /// The block is a `struct file_handle`.
+    pub const PEEK_COUNTED: u8 = 1 << 2;
+    /// The path is filled in by the call.
+    pub const PATH_AT_EXIT: u8 = 1 << 3;
+    /// After success the address belongs to another program.
+    pub const REPLACES_MEMORY: u8 = 1 << 4;
+}
+
+/// `struct ior_filter`: what the filter map holds for a process.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Filter {
+    /// The slot of the watch.
+    pub watch: u32,
+    /// 1 when the process's last thread has exited.
+    pub gone: u32,
+}
+
+/// `struct ior_watch`: a watch and what became of its calls.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Watch {
+    /// The id that its records carry.
+    pub id: u64,
+    /// Calls entered.
+    pub seen: u64,
+    /// Calls whose record is in the ring.
+    pub emitted: u64,
+    /// Calls for which there was no room.
+    pub refused: u64,
+    /// End records in the ring.
+    pub ends: u64,
+    /// Exits without an enter.
+    pub strays: u64,
+    /// For a later version.
+    pub reserved: [u64; 2],
+}
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    assert!(size_of::<RawIdentity>() == 24);
+    assert!(size_of::<RawText>() == 4);
+    assert!(size_of::<Header>() == 208);
+    assert!(offset_of!(Header, args) == 40);
+    assert!(offset_of!(Header, pid) == 88);
+    assert!(offset_of!(Header, comm) == 104);
+    assert!(offset_of!(Header, fd) == 120);
+    assert!(offset_of!(Header, made) == 168);
+    assert!(offset_of!(Header, path) == 192);
+    assert!(offset_of!(Header, peek) == 200);
+    assert!(size_of::<Roles>() == 8);
+    assert!(size_of::<Filter>() == 8);
+    assert!(size_of::<Watch>() == 64);
+};
+
+/// A record that is none: what is wrong with its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRecord(pub String);
+
+/// What one record says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A call.
+    Call(Box<Call>),
+    /// A watched process is gone.
+    End {
+        /// Which one.
+        pid: u32,
+        /// How many calls its watch had seen.
+        seen: u64,
+    },
+}
+
+/// The watch that a record belongs to: its first eight bytes, in the byte order of this machine.
+pub fn watch_of(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|first| u64::from_ne_bytes(*first))
+}
+
+/// Decodes one record, whose bytes must be exactly a header and what its lengths promise. (The ring rounds sizes up to
+/// eight bytes only in its own bookkeeping; a record has the length that was asked for.)
+pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
+    let (header, rest) = Header::read_from_prefix(bytes)
+        .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
+    if !matches!(header.kind, KIND_CALL | KIND_END) {
+        return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
+    }
+    let promised: usize = [header.path[0], header.path[1], header.peek].iter().map(|text| usize::from(text.len)).sum();
+    if promised != rest.len() {
+        return Err(BadRecord(format!("{promised} bytes of paths are promised, {} are there", rest.len())));
+    }
+    if header.kind == KIND_END {
+        return Ok(Record::End { pid: header.pid, seen: header.number });
+    }
+    let (first, rest) = rest.split_at(header.path[0].len.into());
+    let (second, peek) = rest.split_at(header.path[1].len.into());
+    Ok(Record::Call(Box::new(call(&header, [first, second], peek))))
+}
+
+fn call(header: &Header, paths: [&[u8]; 2], peek: &[u8]) -> Call {
+    let path = |at: usize| match header.path[at].err {
+        0 => Text::Read { bytes: paths[at].to_vec(), cut: paths[at].len() >= PATH_CAP },
+        err => Text::Unreadable(-i32::from(err)),
+    };
+    Call {
+        number: header.nr,
+        order: header.number,
+        pid: header.pid,
+        tid: header.tid,
+        comm: header.comm,
+        args: header.args,
+        outcome: if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) },
+        enter_ns: header.enter_ns,
+        duration_ns: header.duration_ns,
+        texts: [path(0), path(1)],
+        fds: [identity(&header.fd[0]), identity(&header.fd[1])],
+        made: identity(&header.made),
+        peek: (header.peek.err == 0).then(|| peek.to_vec()),
+        files: Default::default(),
+    }
+}
+
+fn identity(raw: &RawIdentity) -> Option<Identity> {
+    (raw.open != 0).then_some(Identity {
+        device: raw.device,
+        inode: raw.inode,
+        mode: raw.mode,
+        flags: raw.flags,
+        cloexec: raw.cloexec != 0,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const SIZE: usize = size_of::<Header>();
+
+    /// A record of a system call with these paths and this block, whose lengths are true.
+    fn bytes(header: Header, paths: [&[u8]; 2], peek: &[u8]) -> Vec<u8> {
+        let text = |bytes: &[u8], raw: RawText| RawText { len: bytes.len() as u16, ..raw };
+        let path = [text(paths[0], header.path[0]), text(paths[1], header.path[1])];
+        let header = Header { kind: KIND_CALL, path, peek: text(peek, header.peek), ..header };
+        [header.as_bytes(), paths[0], paths[1], peek].concat()
+    }
+
+    /// A record for the tests of what comes after decoding.
+    pub(crate) fn call_bytes(order: u64, number: u32, fd: u64, path: &[u8], ret: i64) -> Vec<u8> {
+        let header = Header { number: order, nr: number, args: [fd, 0, 0, 0, 0, 0], ret, ..Header::default() };
+        bytes(header, [path, b""], b"")
+    }
+
+    /// The same for an end record.
+    pub(crate) fn end_bytes(seen: u64) -> Vec<u8> {
+        Header { kind: KIND_END, pid: 77, number: seen, ..Header::default() }.as_bytes().to_vec()
+    }
+
+    fn decoded(bytes: &[u8]) -> Call {
+        match decode(bytes) {
+            Ok(Record::Call(call)) => *call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// No two fields are alike, so that none can stand for another.
+    fn full_header() -> Header {
+        let raw = |n: u8, open, cloexec| RawIdentity {
+            inode: 1000 + u64::from(n),
+            device: 2000 + u32::from(n),
+            flags: 3000 + u32::from(n),
+            mode: 4000 + u16::from(n),
+            open,
+            cloexec,
+            reserved: 0,
+        };
+        Header {
+            watch: 1,
+            number: 2,
+            enter_ns: 3,
+            duration_ns: 4,
+            ret: -5,
+            args: [6, 7, 8, 9, 10, u64::MAX],
+            pid: 11,
+            tid: 12,
+            nr: 13,
+            comm: *b"fifteen-letters\0",
+            fd: [raw(1, 1, 0), raw(2, 0, 1)],
+            made: raw(3, 1, 1),
+            ..Header::default()
+        }
+    }
+
+    #[test]
+    fn every_field_arrives_in_its_own_place() {
+        let identity = |n: u8, cloexec| Identity {
+            device: 2000 + u32::from(n),
+            inode: 1000 + u64::from(n),
+            mode: 4000 + u16::from(n),
+            flags: 3000 + u32::from(n),
+            cloexec,
+        };
+        let text = |bytes: &[u8]| Text::Read { bytes: bytes.to_vec(), cut: false };
+        let expected = Call {
+            number: 13,
+            order: 2,
+            pid: 11,
+            tid: 12,
+            comm: *b"fifteen-letters\0",
+            args: [6, 7, 8, 9, 10, u64::MAX],
+            outcome: Outcome::Returned(-5),
+            enter_ns: 3,
+            duration_ns: 4,
+            texts: [text(b"one"), text(b"second")],
+            // The second descriptor was not open: what else its identity says means nothing.
+            fds: [Some(identity(1, false)), None],
+            made: Some(identity(3, true)),
+            peek: Some(b"block".to_vec()),
+            files: Default::default(),
+        };
+        let bytes = bytes(full_header(), [b"one", b"second"], b"block");
+        assert_eq!(decoded(&bytes), expected);
+        assert_eq!(watch_of(&bytes), Some(1));
+        assert_eq!(watch_of(&bytes[..7]), None);
+    }
+
+    #[test]
+    fn paths_and_block_are_told_apart_by_their_lengths() {
+        let cut = vec![b'p'; PATH_CAP];
+        let longest = &cut[1..];
+        /// A sentence, the paths, the block, and which of the paths was cut.
+        type Row<'r> = (&'r str, [&'r [u8]; 2], &'r [u8], [bool; 2]);
+        let rows: [Row<'_>; 7] = [
+            ("neither a path nor a block", [b"", b""], b"", [false, false]),
+            ("one path", [b"a.txt", b""], b"", [false, false]),
+            ("a second path only", [b"", b"b.txt"], b"", [false, false]),
+            ("two paths, one of them no text", [b"a\xff\n", b"b"], b"", [false, false]),
+            ("a block only", [b"", b""], &[0, 0, 0, 3, 0, 0, 0, 4], [false, false]),
+            ("the longest path of all is whole", [longest, b"b"], b"block", [false, false]),
+            ("a longer one was cut", [b"a", &cut], b"block", [false, true]),
+        ];
+        for (sentence, paths, peek, cut) in rows {
+            let call = decoded(&bytes(full_header(), paths, peek));
+            let text = |at: usize| Text::Read { bytes: paths[at].to_vec(), cut: cut[at] };
+            assert_eq!((call.texts, call.peek), ([text(0), text(1)], Some(peek.to_vec())), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_says_why() {
+        let mut header = full_header();
+        header.path[1].err = -libc::EFAULT as i16;
+        header.peek.err = -libc::EFAULT as i16;
+        let call = decoded(&bytes(header, [b"one", b""], b""));
+        let one = Text::Read { bytes: b"one".to_vec(), cut: false };
+        assert_eq!(call.texts, [one, Text::Unreadable(libc::EFAULT)]);
+        assert_eq!(call.peek, None);
+    }
+
+    #[test]
+    fn a_call_that_never_returned_has_no_result() {
+        let header = Header { state: UNFINISHED, ret: 0, ..full_header() };
+        assert_eq!(decoded(&bytes(header, [b"", b""], b"")).outcome, Outcome::Unfinished);
+    }
+
+    #[test]
+    fn an_end_record_says_who_is_gone() {
+        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9 }));
+    }
+
+    /// The bytes of a good record after something was done to its header.
+    fn lying(lie: impl Fn(&mut Header)) -> Vec<u8> {
+        let good = bytes(full_header(), [b"one", b"second"], b"block");
+        let (mut header, rest) = Header::read_from_prefix(&good).unwrap();
+        lie(&mut header);
+        [header.as_bytes(), rest].concat()
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_with_the_reason() {
+        let lies = "bytes of paths are promised";
+        let rows: [(&str, Vec<u8>, &str); 11] = [
+            ("nothing", Vec::new(), "0 bytes are less than a header"),
+            ("a byte less than a header", vec![0; SIZE - 1], "207 bytes are less than a header"),
+            ("zeroes have no kind", vec![0; SIZE], "kind 0"),
+            ("a kind of a later version", lying(|header| header.kind = 3), "kind 3"),
+            ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
+            ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
+            ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),
+            ("a block that is said not to be there", lying(|header| header.peek.len = 0), lies),
+            ("lengths of which the sum needs more than 16 bits", all_lengths_at_most(), lies),
+            ("bytes that nobody promised", [lying(|_| ()), vec![0]].concat(), lies),
+            ("an end record with bytes behind it", [end_bytes(9), vec![0]].concat(), lies),
+        ];
+        for (sentence, bytes, reason) in rows {
+            let bad = decode(&bytes).expect_err(sentence);
+            assert!(bad.0.contains(reason), "{sentence}: {bad:?}");
+        }
+        assert!(decode(&lying(|_| ())).is_ok(), "without a lie it is a record");
+    }
+
+    /// Three times 65535 is 196605, of which 16 bits are 65533: so many bytes follow.
+    fn all_lengths_at_most() -> Vec<u8> {
+        let most = RawText { len: u16::MAX, err: 0 };
+        let header = Header { kind: KIND_CALL, path: [most; 2], peek: most, ..full_header() };
+        [header.as_bytes(), &[0; 65533]].concat()
+    }
+
+    #[test]
+    fn a_record_cut_at_any_byte_is_refused() {
+        let whole = bytes(full_header(), [b"one", b"second"], b"block");
+        for length in 0..whole.len() {
+            assert!(decode(&whole[..length]).is_err(), "the first {length} of {} bytes", whole.len());
+        }
+        for length in 0..SIZE {
+            assert!(decode(&end_bytes(9)[..length]).is_err(), "the first {length} bytes of an end record");
+        }
+    }
+
+    /// Marsaglia's xorshift64: the same numbers each time.
+    fn random(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state as usize
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let mut seed = 0x1234_5678_9abc_def1;
+        let (mut good, mut bad) = (0, 0);
+        for round in 0..100_000 {
+            let mut bytes = match round % 3 {
+                0 => (0..random(&mut seed) % 300).map(|_| random(&mut seed) as u8).collect(),
+                1 => lying(|_| ()),
+                _ => end_bytes(9),
+            };
+            if let Some(length) = bytes.len().checked_sub(1) {
+                bytes[random(&mut seed) % (length + 1)] = random(&mut seed) as u8;
+            }
+            match decode(&bytes) {
+                Ok(_) => good += 1,
+                Err(_) => bad += 1,
+            }
+        }
+        assert!(good > 1000 && bad > 1000, "{good} were records, {bad} were not: one side was hardly tried");
+    }
+}

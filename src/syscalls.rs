@@ -1,0 +1,392 @@
+//! What each system call's arguments and result mean: the maintained table.
+//!
+//! No I/O. The numbers come from the `syscalls` crate for the architecture that is built for; a call that this
+//! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
+//! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
+//! and the second ones `fd2`, `dirfd2` and `path2`. Whoever adds a system call adds a row to [`table`], and nothing else:
+//! BPF is told the roles from here ([`Syscall::roles`]).
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use syscalls::Sysno;
+
+use crate::names::{self, Names};
+use crate::record::Roles;
+
+mod table;
+
+/// Whether a call is compared when a table of `tests.toml` does not name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// I/O: always part of the comparison.
+    Io,
+    /// Memory, signals, processes, time: left out unless the expectation names the call.
+    Other,
+}
+
+/// What an argument is.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// A descriptor that the call uses; the kernel's identity of the file behind it is recorded.
+    Fd,
+    /// A directory descriptor that a path is relative to, or `AT_FDCWD`.
+    DirFd,
+    /// A descriptor number that need not be open (`newfd` of dup2, the ends of close_range).
+    FdNumber,
+    /// A path, resolved against its directory descriptor or the working directory.
+    Path,
+    /// A string that is stored and not resolved (the target of a symbolic link).
+    Text,
+    /// A set of flags.
+    Flags(&'static Names),
+    /// One value of a set of names (`whence`, `cmd`).
+    Choice(&'static Names),
+    /// Permission bits, shown in octal.
+    Mode,
+    /// A signed number (offsets, lengths).
+    Signed,
+    /// An unsigned number (sizes, counts).
+    Unsigned,
+    /// An address in the traced process: shown, never compared.
+    Pointer,
+}
+
+/// What the result is when it is not an error.
+#[derive(Clone, Copy, Debug)]
+pub enum Ret {
+    /// 0 or another plain number.
+    Number,
+    /// A new descriptor.
+    Fd,
+    /// Bytes moved.
+    Bytes,
+    /// A set of flags.
+    Flags(&'static Names),
+    /// An address.
+    Pointer,
+    /// fcntl: by its `cmd`.
+    ByCommand,
+    /// The call does not return.
+    Never,
+}
+
+/// A block that the tracer copies out of the traced process's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peek {
+    /// `struct open_how`: flags, mode and resolve, three 64-bit words.
+    OpenHow,
+    /// Two `int`s, the descriptors made (pipe, socketpair).
+    Pair,
+    /// `struct file_handle`, filled in by the call.
+    HandleOut,
+    /// `struct file_handle`, given to the call.
+    HandleIn,
+}
+
+/// One argument: its key in `tests.toml` and what it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    /// The key in `tests.toml`.
+    pub name: &'static str,
+    /// What it is.
+    pub role: Role,
+}
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub struct Syscall {
+    /// The name, as in the man page.
+    pub name: &'static str,
+    /// The number on this architecture.
+    pub number: u32,
+    /// Whether it is I/O.
+    pub class: Class,
+    /// The arguments in the order of the raw call.
+    pub args: &'static [Arg],
+    /// What the result means.
+    pub ret: Ret,
+    /// The flags that the call stands for when it has no flags argument (creat(2)).
+    pub implied_flags: Option<(&'static Names, u64)>,
+    /// The block behind one of the arguments: its index and what it is.
+    pub peek: Option<(usize, Peek)>,
+}
+
+impl Syscall {
+    /// The row of a system call number, if the table has it.
+    pub fn by_number(number: u32) -> Option<&'static Syscall> {
+        TABLE.by_number.get(&number).map(|&at| &TABLE.rows[at])
+    }
+
+    /// The row of a name, if the table has it and this architecture has the call.
+    pub fn by_name(name: &str) -> Option<&'static Syscall> {
+        TABLE.by_name.get(name).map(|&at| &TABLE.rows[at])
+    }
+
+    /// All rows.
+    pub fn all() -> &'static [Syscall] {
+        &TABLE.rows
+    }
+
+    /// Whether the table has a call of this name on any architecture (`creat` is known on aarch64, which lacks it).
+    pub fn is_known(name: &str) -> bool {
+        table::rows().iter().any(|row| row.name == name)
+    }
+
+    /// What the result means for a call with these arguments: fcntl's depends on its command (fcntl(2)).
+    pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
+        match (self.ret, args[1] as i32) {
+            (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
+            (Ret::ByCommand, libc::F_GETFL) => Ret::Flags(&names::OPEN),
+            (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
+            (Ret::ByCommand, _) => Ret::Number,
+            (ret, _) => ret,
+        }
+    }
+
+    /// What an argument is for a call with these arguments: fcntl's third depends on its command (fcntl(2)).
+    pub fn role_for(&self, at: usize, args: &[u64; 6]) -> Role {
+        match (self.ret, at, args[1] as i32) {
+            (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
+            (Ret::ByCommand, 2, libc::F_SETFD) => Role::Flags(&names::FD),
+            (Ret::ByCommand, 2, libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW) => Role::Pointer,
+            _ => self.args[at].role,
+        }
+    }
+
+    /// The index of the argument of this name.
+    pub fn arg(&self, name: &str) -> Option<usize> {
+        self.args.iter().position(|arg| arg.name == name)
+    }
+
+    /// The indices of the arguments whose role satisfies `wanted`, in order.
+    pub fn args_where(&self, wanted: impl Fn(Role) -> bool) -> impl Iterator<Item = usize> {
+        self.args.iter().enumerate().filter(move |(_, arg)| wanted(arg.role)).map(|(at, _)| at)
+    }
+
+    /// The arguments that hold paths or texts: at most two.
+    pub fn path_args(&self) -> impl Iterator<Item = usize> {
+        self.args_where(|role| matches!(role, Role::Path | Role::Text))
+    }
+
+    /// The arguments whose file the tracer identifies: at most two.
+    pub fn fd_args(&self) -> impl Iterator<Item = usize> {
+        self.args_where(|role| matches!(role, Role::Fd | Role::DirFd))
+    }
+
+    /// The row as BPF reads it.
+    pub fn roles(&self) -> Roles {
+        let numbered = |at: usize| at as u8 + 1;
+        let mut roles = Roles::default();
+        for (slot, at) in roles.fd.iter_mut().zip(self.fd_args()) {
+            *slot = numbered(at);
+        }
+        for (slot, at) in roles.path.iter_mut().zip(self.path_args()) {
+            *slot = numbered(at);
+        }
+        if matches!(self.ret, Ret::Fd | Ret::ByCommand) {
+            roles.flags |= Roles::RETURNS_FD;
+        }
+        if let Some((at, peek)) = self.peek {
+            roles.peek = numbered(at);
+            let (size, flags) = match peek {
+                Peek::OpenHow => (24, 0),
+                Peek::Pair => (8, Roles::PEEK_AT_EXIT),
+                Peek::HandleOut => (0, Roles::PEEK_COUNTED | Roles::PEEK_AT_EXIT),
+                Peek::HandleIn => (0, Roles::PEEK_COUNTED),
+            };
+            roles.peek_size = size;
+            roles.flags |= flags;
+        }
+        match self.name {
+            "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
+            "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
+            _ => {}
+        }
+        roles
+    }
+}
+
+struct Table {
+    rows: Vec<Syscall>,
+    by_number: HashMap<u32, usize>,
+    by_name: HashMap<&'static str, usize>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let rows: Vec<Syscall> = table::rows().into_iter().filter_map(|row| row.on_this_architecture()).collect();
+    let by_number = rows.iter().enumerate().map(|(at, row)| (row.number, at)).collect();
+    let by_name = rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
+    Table { rows, by_number, by_name }
+});
+
+/// The name of a system call number: the table's, else the kernel's, else `syscall_N`.
+pub fn name_of(number: u32) -> String {
+    match Syscall::by_number(number) {
+        Some(row) => row.name.to_owned(),
+        None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
+    }
+}
+
+/// A row before it is known whether this architecture has the call.
+struct Row {
+    name: &'static str,
+    class: Class,
+    args: &'static [Arg],
+    ret: Ret,
+    implied_flags: Option<(&'static Names, u64)>,
+    peek: Option<(usize, Peek)>,
+}
+
+impl Row {
+    fn on_this_architecture(self) -> Option<Syscall> {
+        let number: Sysno = self.name.parse().ok()?;
+        let Row { name, class, args, ret, implied_flags, peek } = self;
+        Some(Syscall { name, number: number.id() as u32, class, args, ret, implied_flags, peek })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use zerocopy::IntoBytes;
+
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn every_row_is_a_system_call() {
+        let unknown: Vec<_> =
+            table::rows().iter().map(|row| row.name).filter(|name| Syscall::by_name(name).is_none()).collect();
+        assert_eq!(unknown, Vec::<&str>::new(), "x86_64 has them all");
+    }
+
+    #[test]
+    fn names_and_numbers_are_unique_and_lead_back_to_their_row() {
+        let names: HashSet<_> = table::rows().iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), table::rows().len());
+        for row in Syscall::all() {
+            assert_eq!(Syscall::by_number(row.number).map(|found| found.name), Some(row.name));
+            assert_eq!(Syscall::by_name(row.name).map(|found| found.number), Some(row.number));
+            assert_eq!(name_of(row.number), row.name);
+        }
+    }
+
+    #[test]
+    fn a_row_asks_for_no_more_than_a_record_holds() {
+        for row in Syscall::all() {
+            let Syscall { name, args, peek, number, .. } = row;
+            assert!(args.len() <= 6, "{name}: a system call has six arguments");
+            assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
+            assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
+            assert!(*number < 1024, "{name}: the map `roles` ends at IOR_SYSCALLS");
+            if let Some((at, _)) = peek {
+                assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_a_kind_has_the_plain_name_and_the_second_a_2() {
+        let named = |row: &Syscall, wanted: fn(Role) -> bool| {
+            row.args_where(wanted).map(|at| row.args[at].name).collect::<Vec<_>>()
+        };
+        for row in Syscall::all() {
+            let path = named(row, |role| matches!(role, Role::Path | Role::Text));
+            assert_eq!(path, ["path", "path2"][..path.len()], "{}", row.name);
+            let fd = named(row, |role| matches!(role, Role::Fd));
+            assert_eq!(fd, ["fd", "fd2"][..fd.len()], "{}", row.name);
+            let dirfd = named(row, |role| matches!(role, Role::DirFd));
+            assert_eq!(dirfd, ["dirfd", "dirfd2"][..dirfd.len()], "{}", row.name);
+            let unique: HashSet<_> = row.args.iter().map(|arg| arg.name).collect();
+            assert_eq!(unique.len(), row.args.len(), "{}: keys of tests.toml are unique", row.name);
+        }
+    }
+
+    #[test]
+    fn a_directory_descriptor_stands_right_before_its_path() {
+        for row in Syscall::all().iter().filter(|row| row.name != "open_by_handle_at") {
+            for at in row.args_where(|role| matches!(role, Role::DirFd)) {
+                assert!(matches!(row.args[at + 1].role, Role::Path), "{}: src/files.rs looks there", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn bpf_is_told_the_roles_with_arguments_counted_from_1() {
+        let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size };
+        let at_exit = Roles::PEEK_AT_EXIT;
+        let rows = [
+            ("sync", "it has no arguments", roles([0, 0], [0, 0], 0, 0, 0)),
+            ("read", "a descriptor", roles([1, 0], [0, 0], 0, 0, 0)),
+            ("dup3", "newfd need not be open", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
+            ("fcntl", "F_DUPFD returns one", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
+            ("sendfile", "two descriptors", roles([1, 2], [0, 0], 0, 0, 0)),
+            ("copy_file_range", "two that are apart", roles([1, 3], [0, 0], 0, 0, 0)),
+            ("mmap", "the fifth", roles([5, 0], [0, 0], 0, 0, 0)),
+            ("openat", "a path below a directory", roles([1, 0], [2, 0], 0, 0, Roles::RETURNS_FD)),
+            ("renameat2", "two of each", roles([1, 3], [2, 4], 0, 0, 0)),
+            ("symlinkat", "a text is read like a path", roles([2, 0], [1, 3], 0, 0, 0)),
+            ("openat2", "struct open_how", roles([1, 0], [2, 0], 3, 24, Roles::RETURNS_FD)),
+            ("pipe2", "two ints that the kernel fills in", roles([0, 0], [0, 0], 1, 8, at_exit)),
+            ("socketpair", "the fourth", roles([0, 0], [0, 0], 4, 8, at_exit)),
+            ("name_to_handle_at", "its size is in it", roles([1, 0], [2, 0], 3, 0, Roles::PEEK_COUNTED | at_exit)),
+            ("open_by_handle_at", "given", roles([1, 0], [0, 0], 2, 0, Roles::PEEK_COUNTED | Roles::RETURNS_FD)),
+            ("getcwd", "the kernel fills it in", roles([0, 0], [1, 0], 0, 0, Roles::PATH_AT_EXIT)),
+            ("execve", "the path is gone at the exit", roles([0, 0], [1, 0], 0, 0, Roles::REPLACES_MEMORY)),
+        ];
+        for (name, sentence, expected) in rows {
+            let roles = Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).roles();
+            assert_eq!(roles.as_bytes(), expected.as_bytes(), "{name}, {sentence}: {roles:?}");
+        }
+    }
+
+    #[test]
+    fn what_fcntl_means_depends_on_its_command() {
+        let fcntl = Syscall::by_name("fcntl").unwrap();
+        let rows = [
+            ("a descriptor", libc::F_DUPFD, "Fd", "Signed"),
+            ("one that closes on exec", libc::F_DUPFD_CLOEXEC, "Fd", "Signed"),
+            ("open flags as the result", libc::F_GETFL, "Flags OPEN", "Signed"),
+            ("open flags as the argument", libc::F_SETFL, "Number", "Flags OPEN"),
+            ("descriptor flags as the result", libc::F_GETFD, "Flags FD", "Signed"),
+            ("descriptor flags as the argument", libc::F_SETFD, "Number", "Flags FD"),
+            ("a struct flock", libc::F_SETLK, "Number", "Pointer"),
+            ("a number", libc::F_SETPIPE_SZ, "Number", "Signed"),
+        ];
+        let set = |names: &Names| if std::ptr::eq(names, &names::OPEN) { "Flags OPEN" } else { "Flags FD" };
+        for (sentence, command, ret, third) in rows {
+            let args = [3, command as u64, 0, 0, 0, 0];
+            let said = match fcntl.ret_for(&args) {
+                Ret::Fd => "Fd",
+                Ret::Flags(names) => set(names),
+                Ret::Number => "Number",
+                other => panic!("{sentence}: {other:?}"),
+            };
+            let role = match fcntl.role_for(2, &args) {
+                Role::Signed => "Signed",
+                Role::Pointer => "Pointer",
+                Role::Flags(names) => set(names),
+                other => panic!("{sentence}: {other:?}"),
+            };
+            assert_eq!((said, role), (ret, third), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn the_command_means_nothing_to_another_call() {
+        let args = [3, libc::F_SETFL as u64, 0, 0, 0, 0];
+        let lseek = Syscall::by_name("lseek").unwrap();
+        assert!(matches!(lseek.ret_for(&args), Ret::Number));
+        assert!(matches!(lseek.role_for(2, &args), Role::Choice(_)));
+    }
+
+    #[test]
+    fn a_call_without_a_row_still_has_a_name() {
+        assert_eq!(name_of(Sysno::getppid.id() as u32), "getppid");
+        assert_eq!(name_of(9999), "syscall_9999");
+        assert!(Syscall::by_name("getppid").is_none() && !Syscall::is_known("getppid"));
+        assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
+    }
+}
