@@ -1,0 +1,252 @@
+//! What each scenario's trace must be: `tests.toml`, read strictly.
+//!
+//! No I/O: takes the file's text and returns values, or every error in it at once. What is left out in a table is filled in
+//! here ("what is left out is nothing"), so that [`crate::matcher`] compares exactly the [`Field`]s of a call and knows no
+//! defaults.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use crate::syscalls::{Role, Syscall};
+
+mod call;
+mod calls;
+mod errors;
+mod keys;
+mod table;
+mod values;
+
+pub use errors::{Errors, Problem};
+
+use errors::{Problems, in_order, near};
+
+/// How long a scenario may take when its table does not say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All tables of a `tests.toml`.
+#[derive(Clone, Debug)]
+pub struct Expectations {
+    tables: BTreeMap<String, Expectation>,
+}
+
+/// The table of one scenario.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The scenario.
+    pub name: String,
+    /// The line of the table's header in the file, from 1.
+    pub line: usize,
+    /// What the scenario shows, a sentence.
+    pub about: String,
+    /// How the workload has to end: `finished`, or the name of a signal.
+    pub ends: String,
+    /// How long the workload may take.
+    pub timeout: Duration,
+    /// Whether the processes that it forks are traced too.
+    pub follow: bool,
+    /// A call that the table needs and this architecture does not have: the scenario cannot run here.
+    pub lacks: Option<String>,
+    /// What the trace must be.
+    pub body: Body,
+}
+
+/// What a trace must be.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// These calls, all of them, in this order, and no others.
+    Whole(Vec<ExpectedCall>),
+    /// Some calls are there, others are not; the rest is not looked at.
+    Partial {
+        /// What has to be there.
+        present: Vec<Present>,
+        /// What must not.
+        absent: Vec<ExpectedCall>,
+    },
+}
+
+/// An entry of `present`.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// The calls that count.
+    pub call: ExpectedCall,
+    /// How many there have to be.
+    pub times: Times,
+}
+
+/// How often a call has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// `min_count`.
+    AtLeast(usize),
+    /// `count`.
+    Exactly(usize),
+}
+
+/// One call of a table.
+#[derive(Clone, Debug)]
+pub struct ExpectedCall {
+    /// Which call.
+    pub syscall: &'static Syscall,
+    /// Its line in the file, from 1.
+    pub line: usize,
+    /// Its keys and values as the file has them, in the file's order.
+    pub parts: Vec<Part>,
+    /// What is compared.
+    pub fields: Vec<Field>,
+}
+
+impl ExpectedCall {
+    /// The call as the file has it, on one line.
+    pub fn source(&self) -> String {
+        let parts: Vec<&str> = self.parts.iter().map(|part| part.text.as_str()).collect();
+        format!("{{ {} }}", parts.join(", "))
+    }
+}
+
+/// One key and its value, as the file has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The key.
+    pub key: String,
+    /// `key = value`, on one line.
+    pub text: String,
+}
+
+/// One thing that is compared.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its key in the file.
+    pub key: &'static str,
+    /// What of the call it is.
+    pub subject: Subject,
+    /// How its value is compared and shown.
+    pub role: Role,
+    /// What it has to be.
+    pub wanted: Wanted,
+    /// Whether the file says so; else it is what leaving out the key stands for.
+    pub written: bool,
+}
+
+/// What of a call a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The file that the call is about (0), or the second one (1).
+    File(usize),
+    /// An argument, by its index.
+    Arg(usize),
+    /// The flags that the call stands for (creat).
+    Implied,
+    /// A word of the `struct open_how`: flags, mode, resolve.
+    How(usize),
+    /// The result.
+    Ret,
+    /// The bytes moved.
+    Bytes,
+    /// Whether the descriptor that it returned closes on exec.
+    Cloexec,
+    /// The files that it closed besides its own.
+    Closes,
+    /// The thread's name.
+    Comm,
+    /// The process.
+    Pid,
+    /// The thread.
+    Tid,
+    /// A descriptor of the pair that it made.
+    Made(usize),
+}
+
+/// What a field has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// No file is known.
+    Nothing,
+    /// This text.
+    Text(String),
+    /// A text with this in it.
+    Contains(String),
+    /// This number; flags and choices by their value.
+    Number(i64),
+    /// What this name is bound to; the first result, process or thread under a name binds it. With its `$`.
+    Name(String),
+    /// A failure with this errno.
+    Errno(i32),
+    /// A call that never returned.
+    Unfinished,
+    /// Yes or no.
+    Is(bool),
+    /// These files.
+    Files(Vec<String>),
+}
+
+impl Expectations {
+    /// Reads a `tests.toml`. `file` is its name in messages; `scenarios` are the names of the registry, each of which has to
+    /// have a table.
+    pub fn parse(file: &str, text: &str, scenarios: &[&str]) -> Result<Self, Errors> {
+        let (document, broken) = DeTable::parse_recoverable(text);
+        let mut problems = Problems::new(text);
+        let mut tables = BTreeMap::new();
+        let mut named: Vec<&str> = Vec::new();
+        for (key, value) in in_order(document.get_ref()) {
+            named.push(key.get_ref());
+            if !scenarios.contains(&key.get_ref().as_ref()) {
+                let hint = near(key.get_ref(), scenarios.iter().copied())
+                    .unwrap_or_else(|| "--list shows the scenarios; src/scenarios/ is where one is added".to_owned());
+                problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
+            }
+            if let Some(expectation) = table::read(key, value, &mut problems) {
+                tables.insert(expectation.name.clone(), expectation);
+            }
+        }
+        if broken.is_empty() {
+            without_table(scenarios, &named, text, &mut problems);
+        }
+        problems.syntax(&broken);
+        problems.finish(file).map_or(Ok(Self { tables }), Err)
+    }
+
+    /// The same for the bytes of a file, which may not be UTF-8.
+    pub fn parse_bytes(file: &str, bytes: &[u8], scenarios: &[&str]) -> Result<Self, Errors> {
+        match str::from_utf8(bytes) {
+            Ok(text) => Self::parse(file, text, scenarios),
+            Err(error) => Err(Errors::not_utf8(file, bytes, error.valid_up_to())),
+        }
+    }
+
+    /// The table of a scenario.
+    pub fn get(&self, scenario: &str) -> Option<&Expectation> {
+        self.tables.get(scenario)
+    }
+
+    /// All tables, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Expectation> {
+        self.tables.values()
+    }
+}
+
+/// The scenarios that no table is for, in one error: a file made for one scenario would otherwise drown in them.
+fn without_table(scenarios: &[&str], named: &[&str], text: &str, problems: &mut Problems) {
+    let missing: Vec<&str> = scenarios.iter().copied().filter(|name| !named.contains(name)).collect();
+    let [first, ..] = missing[..] else { return };
+    let message = match missing.len() {
+        1 => format!("the scenario `{first}` has no table"),
+        count => format!("{count} scenarios have no table"),
+    };
+    let names: Vec<String> = missing.iter().map(|name| format!("[{name}]")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let end = text.trim_end().len();
+    problems.push(end..end, message, errors::listed("each needs `about` and `calls`: add ", &names));
+}
+
+impl Expectation {
+    /// The calls that it names.
+    pub fn calls(&self) -> impl Iterator<Item = &ExpectedCall> {
+        let (whole, present, absent): (&[ExpectedCall], &[Present], &[ExpectedCall]) = match &self.body {
+            Body::Whole(calls) => (calls, &[], &[]),
+            Body::Partial { present, absent } => (&[], present, absent),
+        };
+        whole.iter().chain(present.iter().map(|entry| &entry.call)).chain(absent)
+    }
+}

@@ -1,0 +1,204 @@
+//! What is wrong with a `tests.toml`, collected and shown all at once.
+//!
+//! No I/O.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// The width that messages are made for, in columns.
+const WIDTH: usize = 100;
+/// What of it is left beside "help: " and the line numbers.
+const HINT_WIDTH: usize = 84;
+
+/// Everything that is wrong with a file.
+#[derive(Clone, Debug)]
+pub struct Errors {
+    file: String,
+    text: String,
+    problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// The line where it starts, from 1.
+    pub line: usize,
+    /// What, a sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Errors {
+    /// What is wrong, in the order of the file; at least one.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// All of it with the lines in question, as rustc shows errors, and a count at the end.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
+        let mut all: Vec<String> =
+            self.problems.iter().map(|problem| renderer.render(&[self.group(problem)])).collect();
+        let errors = if self.problems.len() == 1 { "error" } else { "errors" };
+        all.push(format!("{} {errors} in {}", self.problems.len(), self.file));
+        all.join("\n\n")
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+        let snippet = Snippet::source(self.text.as_str())
+            .path(self.file.as_str())
+            .annotation(AnnotationKind::Primary.span(problem.span.clone()));
+        Level::ERROR
+            .primary_title(problem.message.as_str())
+            .element(snippet)
+            .element(Level::HELP.message(problem.hint.as_str()))
+    }
+
+    /// The error for a file that is no text; `at` is the first byte that is not UTF-8.
+    pub(super) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let mut problems = Problems::new(&text);
+        // U+FFFD stands at the same place in the lossy text, since everything before it is valid.
+        let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        problems.push(
+            span,
+            format!("the byte {byte:#04x} is not UTF-8"),
+            "tests.toml is UTF-8 text; paths in other bytes cannot be written in it".to_owned(),
+        );
+        let list = problems.list;
+        Self { file: file.to_owned(), text, problems: list }
+    }
+}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Errors {}
+
+/// Where problems are collected while a text is read.
+pub(super) struct Problems<'t> {
+    /// The text that is read.
+    pub text: &'t str,
+    list: Vec<Problem>,
+}
+
+impl<'t> Problems<'t> {
+    /// None yet.
+    pub fn new(text: &'t str) -> Self {
+        Self { text, list: Vec::new() }
+    }
+
+    /// One more.
+    pub fn push(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+        let line = line_of(self.text, span.start);
+        self.list.push(Problem { span, line, message: message.into(), hint: hint.into() });
+    }
+
+    /// What the TOML parser found. It goes on after an error by guessing: of the guesses, those are dropped that stand on
+    /// a line with an error already, and all of them if it never found out of a bracket.
+    pub fn syntax(&mut self, errors: &[toml::de::Error]) {
+        let end = self.text.len()..self.text.len();
+        let mut found: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(end.clone()), error)).collect();
+        found.sort_by_key(|(span, _)| span.start);
+        let unclosed = found.iter().any(|(_, error)| error.message().starts_with("unclosed"));
+        if let Some((span, _)) = found.first().filter(|_| unclosed) {
+            let line = line_of(self.text, span.start);
+            self.list.retain(|problem| problem.line < line);
+            found.truncate(1);
+        }
+        found.dedup_by_key(|(span, _)| line_of(self.text, span.start));
+        let broken: Vec<usize> = found.iter().map(|(span, _)| line_of(self.text, span.start)).collect();
+        self.list.retain(|problem| !broken.contains(&problem.line));
+        for (span, error) in found {
+            let (message, hint) = syntax_message(self.text, error, &span, unclosed);
+            self.push(span, message, hint);
+        }
+    }
+
+    /// The errors, if there are any, in the order of the file.
+    pub fn finish(mut self, file: &str) -> Option<Errors> {
+        self.list.sort_by_key(|problem| problem.span.start);
+        let some = !self.list.is_empty();
+        some.then(|| Errors { file: file.to_owned(), text: self.text.to_owned(), problems: self.list })
+    }
+}
+
+fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, unclosed: bool) -> (String, String) {
+    let what = text.get(span.clone()).unwrap_or_default();
+    if error.message() != "duplicate key" {
+        let hint = if unclosed {
+            "a bracket or a quote before it is not closed; what follows is read once it is"
+        } else {
+            "the format is that of https://toml.io"
+        };
+        return (format!("this is not TOML: {}", error.message()), hint.to_owned());
+    }
+    if text[..span.start].ends_with('[') {
+        return (format!("`{what}` has two tables"), "a scenario has one table: join them or drop one".to_owned());
+    }
+    (format!("`{what}` is written twice"), "a key is written once".to_owned())
+}
+
+/// The line of an offset, from 1.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
+}
+
+/// One key and its value.
+pub(super) type Entry<'a, 't> = (&'a Spanned<DeString<'t>>, &'a Spanned<DeValue<'t>>);
+
+/// The entries of a table in the order of the file.
+pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// A hint with the names that are nearest to a wrong one; `None` if none is near.
+pub(super) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    let far = wrong.chars().count() / 3;
+    let mut found: Vec<(usize, &str)> = names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|&(distance, _)| distance <= far)
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    let least = found.first().map_or(0, |&(distance, _)| distance);
+    found.retain(|&(distance, _)| distance == least);
+    let names: Vec<String> = found.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
+}
+
+/// The same, and what there is if none is near.
+pub(super) fn near_or_all(wrong: &str, names: &[&str]) -> String {
+    near(wrong, names.iter().copied()).unwrap_or_else(|| listed("there are ", names))
+}
+
+/// Names in lines, which the renderer does not break by itself.
+pub(super) fn listed(before: &str, names: &[&str]) -> String {
+    let mut lines = before.to_owned();
+    let mut column = before.len();
+    for (at, name) in names.iter().enumerate() {
+        let comma = if at + 1 == names.len() { "" } else { "," };
+        if column + name.len() > HINT_WIDTH {
+            lines.truncate(lines.trim_end().len());
+            lines.push('\n');
+            column = 0;
+        }
+        lines += &format!("{name}{comma}{}", if comma.is_empty() { "" } else { " " });
+        column += name.len() + 2;
+    }
+    lines
+}

@@ -1,0 +1,105 @@
+//! The keys that a call has: those of its arguments, and those that follow from what it is.
+
+use super::Subject;
+use crate::names;
+use crate::syscalls::{Peek, Ret, Role, Syscall};
+
+/// A key that a call has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What of the call it is.
+    pub subject: Subject,
+    /// What values it takes.
+    pub role: Role,
+}
+
+/// The keys of a call with these arguments (fcntl's depend on its command), in the order in which they are compared.
+pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
+    let mut keys = argument_keys(row, args);
+    keys.extend(file_keys(row));
+    keys.extend(flag_keys(row));
+    let ret = row.ret_for(args);
+    let ret_role = match ret {
+        Ret::Flags(names) => Role::Flags(names),
+        Ret::Pointer => Role::Pointer,
+        Ret::Number | Ret::Fd | Ret::Bytes | Ret::ByCommand | Ret::Never => Role::Signed,
+    };
+    if let Some((_, Peek::Pair)) = row.peek {
+        keys.extend([0, 1].map(|at| key("makes", Subject::Made(at), Role::FdNumber)));
+    }
+    keys.push(key("ret", Subject::Ret, ret_role));
+    if matches!(ret, Ret::Bytes) {
+        keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
+    }
+    if matches!(ret, Ret::Fd) {
+        keys.push(key("cloexec", Subject::Cloexec, Role::Unsigned));
+    }
+    keys.push(key("closes", Subject::Closes, Role::Text));
+    keys.push(key("comm", Subject::Comm, Role::Text));
+    // An argument of the name goes first: `pid` of kill is whom it signals.
+    for (name, subject) in [("pid", Subject::Pid), ("tid", Subject::Tid)] {
+        if row.arg(name).is_none() {
+            keys.push(key(name, subject, Role::Unsigned));
+        }
+    }
+    keys
+}
+
+/// What the keys of a call may be in an error's hint.
+pub(super) fn accepted(keys: &[Key]) -> Vec<&'static str> {
+    let mut names: Vec<_> = std::iter::once("call").chain(keys.iter().map(|key| key.name)).collect();
+    names.dedup();
+    names
+}
+
+const fn key(name: &'static str, subject: Subject, role: Role) -> Key {
+    Key { name, subject, role }
+}
+
+fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
+    let subject = |at: usize, role: Role| match role {
+        Role::Path | Role::Text => Some(Subject::File(usize::from(row.args[at].name == "path2"))),
+        Role::Pointer => None,
+        Role::Fd
+        | Role::DirFd
+        | Role::FdNumber
+        | Role::Flags(_)
+        | Role::Choice(_)
+        | Role::Mode
+        | Role::Signed
+        | Role::Unsigned => Some(Subject::Arg(at)),
+    };
+    let roles = (0..row.args.len()).map(|at| (at, row.role_for(at, args)));
+    roles.filter_map(|(at, role)| Some(key(row.args[at].name, subject(at, role)?, role))).collect()
+}
+
+/// The files of a call that names none itself: those behind its descriptors, or behind the one that it returns.
+fn file_keys(row: &'static Syscall) -> Vec<Key> {
+    let descriptors = row.args_where(|role| matches!(role, Role::Fd)).count();
+    let about_one = descriptors > 0 || matches!(row.ret, Ret::Fd);
+    let mut keys = Vec::new();
+    if about_one && row.arg("path").is_none() {
+        keys.push(key("path", Subject::File(0), Role::Text));
+    }
+    if descriptors > 1 && row.arg("path2").is_none() {
+        keys.push(key("path2", Subject::File(1), Role::Text));
+    }
+    keys
+}
+
+/// Flags that are no argument.
+fn flag_keys(row: &'static Syscall) -> Vec<Key> {
+    if let Some((names, _)) = row.implied_flags {
+        return vec![key("flags", Subject::Implied, Role::Flags(names))];
+    }
+    match row.peek {
+        Some((_, Peek::OpenHow)) => vec![
+            key("flags", Subject::How(0), Role::Flags(&names::OPEN)),
+            key("mode", Subject::How(1), Role::Mode),
+            key("resolve", Subject::How(2), Role::Unsigned),
+        ],
+        Some((_, Peek::Pair | Peek::HandleOut | Peek::HandleIn)) | None => Vec::new(),
+    }
+}

@@ -1,0 +1,132 @@
+//! One scenario's table.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::call::Names;
+use super::calls;
+use super::errors::{Entry, Problems, in_order, line_of, near, near_or_all};
+use super::values::{self, kind};
+use super::{Body, DEFAULT_TIMEOUT, Expectation};
+
+const KEYS: [&str; 7] = ["about", "calls", "present", "absent", "ends", "timeout", "follow"];
+/// An hour: more is a slip of the unit.
+const LONGEST: f64 = 3600.0;
+
+/// Reads one table. What is wrong goes to `problems`; `None` if there is no table to speak of.
+pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: &mut Problems) -> Option<Expectation> {
+    let name = key.get_ref().as_ref();
+    let DeValue::Table(table) = value.get_ref() else {
+        let hint = format!("write the scenario's table as [{name}]");
+        problems.push(key.span(), format!("`{name}` is {}, not a table", kind(value.get_ref())), hint);
+        return None;
+    };
+    let entries = in_order(table);
+    for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.get_ref().as_ref())) {
+        let message = format!("unknown key `{}` in the table of a scenario", key.get_ref());
+        problems.push(key.span(), message, near_or_all(key.get_ref(), &KEYS));
+    }
+    let mut lacks = None;
+    let about = about(find(&entries, "about"), key.span(), problems);
+    let body = body(table, key, problems, &mut lacks);
+    Some(Expectation {
+        name: name.to_owned(),
+        line: line_of(problems.text, key.span().start),
+        about,
+        ends: ends(find(&entries, "ends"), problems),
+        timeout: timeout(find(&entries, "timeout"), problems),
+        follow: find(&entries, "follow").and_then(|entry| values::yes_or_no(entry, problems)).unwrap_or(false),
+        lacks,
+        body,
+    })
+}
+
+/// The entry of a key.
+pub(super) fn find<'a, 't>(entries: &[Entry<'a, 't>], key: &str) -> Option<Entry<'a, 't>> {
+    entries.iter().copied().find(|(name, _)| name.get_ref() == key)
+}
+
+fn about(entry: Option<Entry>, header: Range<usize>, problems: &mut Problems) -> String {
+    const HINT: &str = "say in one sentence what the scenario shows, as in about = \"a dup shares the offset\"";
+    let Some(entry) = entry else {
+        problems.push(header, "`about` is missing", HINT);
+        return String::new();
+    };
+    let about = values::string(entry, problems).unwrap_or("-").trim();
+    if about.is_empty() {
+        problems.push(entry.1.span(), "`about` is empty", HINT);
+    }
+    about.to_owned()
+}
+
+fn ends(entry: Option<Entry>, problems: &mut Problems) -> String {
+    let word = entry.and_then(|entry| values::string(entry, problems)).unwrap_or("finished");
+    if let Some((_, value)) = entry
+        && word != "finished"
+        && word.parse::<Signal>().is_err()
+    {
+        let words = std::iter::once("finished").chain(Signal::iterator().map(Signal::as_str));
+        let hint = near(word, words).unwrap_or_else(|| "write \"finished\", or a signal as in \"SIGSEGV\"".to_owned());
+        problems.push(value.span(), format!("no workload ends with `{word}`"), hint);
+    }
+    word.to_owned()
+}
+
+fn timeout(entry: Option<Entry>, problems: &mut Problems) -> Duration {
+    let Some((_, value)) = entry else { return DEFAULT_TIMEOUT };
+    let number = match value.get_ref() {
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|n| n as f64),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    };
+    match number {
+        Some(seconds) if seconds > 0.0 && seconds <= LONGEST => Duration::from_secs_f64(seconds),
+        Some(_) => {
+            problems.push(value.span(), "this timeout cannot be meant", "seconds, more than 0 and at most 3600");
+            DEFAULT_TIMEOUT
+        }
+        None => {
+            let message = format!("`timeout` is {}, not a number", kind(value.get_ref()));
+            problems.push(value.span(), message, "seconds, as in timeout = 2 or timeout = 0.5");
+            DEFAULT_TIMEOUT
+        }
+    }
+}
+
+/// `calls`, or `present` and `absent`.
+fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, lacks: &mut Option<String>) -> Body {
+    let entries = in_order(table);
+    let [calls, present, absent] = ["calls", "present", "absent"].map(|key| find(&entries, key));
+    if let (Some(_), Some((key, _))) = (calls, present.or(absent)) {
+        let hint = "`calls` is the whole trace: drop it, or what stands beside it";
+        problems.push(key.span(), format!("`{}` stands beside `calls`", key.get_ref()), hint);
+    }
+    if calls.is_some() {
+        let mut names = Names::default();
+        return Body::Whole(calls::whole(&items(calls, problems), &mut names, problems, lacks));
+    }
+    let (present, absent) = (items(present, problems), items(absent, problems));
+    if present.is_empty() && absent.is_empty() {
+        let hint = "write `calls`, the whole trace; calls = [] is a trace without any";
+        problems.push(header.span(), format!("`{}` expects nothing", header.get_ref()), hint);
+    }
+    Body::Partial {
+        present: present.iter().filter_map(|item| calls::present(item, problems, lacks)).collect(),
+        absent: absent.iter().filter_map(|item| calls::absent(item, problems)).collect(),
+    }
+}
+
+/// The elements of an array of calls.
+fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'t>>> {
+    let Some((key, value)) = entry else { return Vec::new() };
+    if let DeValue::Array(items) = value.get_ref() {
+        return items.iter().collect();
+    }
+    let message = format!("`{}` is {}, not an array", key.get_ref(), kind(value.get_ref()));
+    problems.push(value.span(), message, format!("write {} = [ {{ call = \"...\", ... }}, ... ]", key.get_ref()));
+    Vec::new()
+}
