@@ -1,0 +1,182 @@
+//! Which observed call is which expected one: the cheapest alignment of the two sequences.
+//!
+//! Generic over what a pair costs, so that it knows nothing of calls. Time and memory are bounded whatever the lengths: what
+//! is equal at both ends is paired first, and of the rest only a window is aligned.
+
+/// What leaving out one call costs, on either side.
+const GAP: u32 = 10;
+/// What pairing two calls costs that are of one name and differ, plus one per field up to [`MOST_FIELDS`]: less than
+/// leaving out both, so that one wrong call shows as wrong; but two such pairs cost more than leaving out one on each side,
+/// so that a swapped pair shows as swapped.
+const WRONG: u32 = 10;
+const MOST_FIELDS: u32 = 9;
+
+/// The largest window, in expected and in observed calls, and their product.
+const MOST_EXPECTED: usize = 2048;
+const MOST_OBSERVED: usize = 16_384;
+const MOST_CELLS: usize = 1 << 22;
+/// How many extra calls are listed where nothing is expected.
+const MOST_LISTED: usize = 256;
+
+/// One step through both sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// These are one another.
+    Pair(usize, usize),
+    /// Expected, not observed.
+    Missing(usize),
+    /// Observed, not expected.
+    Extra(usize),
+    /// The same for this many from here on: outside of the window.
+    MoreExtra(usize, usize),
+}
+
+/// Aligns `expected` calls with `observed` ones. `distance` is how many fields of two calls differ, `None` if they are of
+/// different names.
+pub(super) fn align(expected: usize, observed: usize, distance: impl Fn(usize, usize) -> Option<usize>) -> Vec<Step> {
+    let equal = |e: usize, o: usize| distance(e, o) == Some(0);
+    let shorter = expected.min(observed);
+    let head = (0..shorter).take_while(|&at| equal(at, at)).count();
+    let tail = (1..=shorter - head).take_while(|&back| equal(expected - back, observed - back)).count();
+    let (last_expected, last_observed) = (expected - tail, observed - tail);
+
+    let rows = (last_expected - head).min(MOST_EXPECTED);
+    let most = MOST_CELLS.checked_div(rows).map_or(MOST_LISTED, |most| most.min(MOST_OBSERVED));
+    let columns = (last_observed - head).min(most);
+
+    let mut steps: Vec<Step> = (0..head).map(|at| Step::Pair(at, at)).collect();
+    steps.extend(window(head, rows, columns, distance));
+    steps.extend((head + rows..last_expected).map(Step::Missing));
+    let rest = last_observed - head - columns;
+    if rest > 0 {
+        steps.push(Step::MoreExtra(head + columns, rest));
+    }
+    steps.extend((0..tail).map(|at| Step::Pair(last_expected + at, last_observed + at)));
+    steps
+}
+
+#[derive(Clone, Copy)]
+enum Choice {
+    Pair,
+    Missing,
+    Extra,
+}
+
+/// The cheapest way through a window that starts at `start` on both sides.
+fn window(start: usize, rows: usize, columns: usize, distance: impl Fn(usize, usize) -> Option<usize>) -> Vec<Step> {
+    // Filled from the end, so that the way is read off from the start; `below` is the row of the next expected call.
+    let mut below: Vec<u32> = (0..=columns).rev().map(|left| left as u32 * GAP).collect();
+    let mut choices = vec![Choice::Extra; rows * columns];
+    for row in (0..rows).rev() {
+        let mut costs = vec![0; columns + 1];
+        costs[columns] = below[columns] + GAP;
+        for column in (0..columns).rev() {
+            let pair = distance(start + row, start + column).map(|fields| below[column + 1] + cost(fields));
+            let (missing, extra) = (below[column] + GAP, costs[column + 1] + GAP);
+            let (cheapest, choice) = if missing <= extra { (missing, Choice::Missing) } else { (extra, Choice::Extra) };
+            let (cheapest, choice) = match pair {
+                Some(pair) if pair <= cheapest => (pair, Choice::Pair),
+                Some(_) | None => (cheapest, choice),
+            };
+            costs[column] = cheapest;
+            choices[row * columns + column] = choice;
+        }
+        below = costs;
+    }
+    walk(start, rows, columns, &choices)
+}
+
+fn cost(fields: usize) -> u32 {
+    if fields == 0 { 0 } else { WRONG + MOST_FIELDS.min(fields as u32) }
+}
+
+fn walk(start: usize, rows: usize, columns: usize, choices: &[Choice]) -> Vec<Step> {
+    let (mut row, mut column) = (0, 0);
+    let mut steps = Vec::new();
+    while row < rows && column < columns {
+        let (e, o) = (start + row, start + column);
+        let (step, down, right) = match choices[row * columns + column] {
+            Choice::Pair => (Step::Pair(e, o), 1, 1),
+            Choice::Missing => (Step::Missing(e), 1, 0),
+            Choice::Extra => (Step::Extra(o), 0, 1),
+        };
+        steps.push(step);
+        row += down;
+        column += right;
+    }
+    steps.extend((row..rows).map(|row| Step::Missing(start + row)));
+    steps.extend((column..columns).map(|column| Step::Extra(start + column)));
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Letters are calls, capitals are the same call with something wrong.
+    fn aligned(expected: &str, observed: &str) -> String {
+        let (e, o) = (expected.as_bytes(), observed.as_bytes());
+        let same = |a: usize, b: usize| e[a].eq_ignore_ascii_case(&o[b]).then(|| usize::from(e[a] != o[b]));
+        let shown = align(e.len(), o.len(), same).into_iter().map(|step| match step {
+            Step::Pair(a, b) if e[a] == o[b] => (e[a] as char).to_string(),
+            Step::Pair(a, _) => format!("!{}", e[a] as char),
+            Step::Missing(a) => format!("-{}", e[a] as char),
+            Step::Extra(b) => format!("+{}", o[b] as char),
+            Step::MoreExtra(_, count) => format!("+{count}"),
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn the_alignment_is_the_one_that_a_reader_would_choose() {
+        let rows = [
+            ("", "", ""),
+            ("abc", "abc", "abc"),
+            ("abc", "", "-a-b-c"),
+            ("", "abc", "+a+b+c"),
+            ("abc", "ac", "a-bc"),
+            ("abc", "abxc", "ab+xc"),
+            ("abc", "aBc", "a!bc"),
+            ("abc", "ABC", "!a!b!c"),
+            ("abcd", "acbd", "a-bc+bd"),
+            ("aab", "ab", "a-ab"),
+            ("aA", "Aa", "-aA+a"),
+            ("abcabc", "abc", "abc-a-b-c"),
+            ("abc", "xbC", "-a+xb!c"),
+            ("ac", "abcbc", "a+b+c+bc"),
+        ];
+        for (expected, observed, steps) in rows {
+            assert_eq!(aligned(expected, observed), steps, "{expected} / {observed}");
+        }
+    }
+
+    #[test]
+    fn every_call_is_in_one_step_whatever_the_lengths() {
+        for (expected, observed) in [(3000, 10), (10, 40_000), (2500, 5000), (0, 300), (1, 20_000)] {
+            let steps = align(expected, observed, |e, o| (e % 7 == o % 5).then_some((e + o) % 3));
+            let (mut e, mut o) = (0, 0);
+            for step in steps {
+                match step {
+                    Step::Pair(a, b) => {
+                        assert_eq!((a, b), (e, o));
+                        e += 1;
+                        o += 1
+                    }
+                    Step::Missing(a) => {
+                        assert_eq!(a, e);
+                        e += 1
+                    }
+                    Step::Extra(b) => {
+                        assert_eq!(b, o);
+                        o += 1
+                    }
+                    Step::MoreExtra(b, count) => {
+                        assert_eq!(b, o);
+                        o += count
+                    }
+                }
+            }
+            assert_eq!((e, o), (expected, observed));
+        }
+    }
+}

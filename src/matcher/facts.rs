@@ -1,0 +1,254 @@
+//! What a call says of a field, and whether that is what is wanted.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use bstr::{BStr, ByteSlice};
+
+use super::FieldDifference;
+use crate::expectation::{ExpectedCall, Field, Subject, Wanted};
+use crate::names;
+use crate::show;
+use crate::syscalls::{Ret, Role};
+use crate::trace::{Call, Outcome, Text};
+
+/// What the names stand for: the value, and which expected call bound it, counted from 1.
+#[derive(Default)]
+pub(super) struct Bindings<'e> {
+    values: HashMap<&'e str, (i64, usize)>,
+}
+
+/// What a call says of a field.
+enum Fact<'c> {
+    Number(i64),
+    Errno(i32),
+    Unfinished,
+    File(Option<&'c [u8]>),
+    Files(&'c [Vec<u8>]),
+    Text(&'c [u8]),
+    Is(bool),
+    /// It says nothing, and why; equal to nothing but an absent file or a flag left out.
+    Unknown(Cow<'c, str>),
+}
+
+/// How many fields of a call differ, as far as one can say without knowing what names stand for.
+pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> usize {
+    let fields = expected.fields.iter().filter(|field| !meets(field, call, None)).count();
+    fields + usize::from(!call.files.contradicted.is_empty())
+}
+
+/// Whether a call has everything that an entry without names asks for.
+pub(super) fn is(expected: &ExpectedCall, call: &Call) -> bool {
+    expected.fields.iter().all(|field| meets(field, call, None))
+}
+
+/// The fields that differ. Binds the names that the call gives a value; `number` is its place, from 1.
+pub(super) fn differences<'e>(
+    expected: &'e ExpectedCall,
+    number: usize,
+    call: &Call,
+    bindings: &mut Bindings<'e>,
+) -> Vec<FieldDifference> {
+    let mut differences = field_differences(expected, number, call, bindings);
+    differences.extend(contradiction(call));
+    differences
+}
+
+/// The same without what the kernel's identities say.
+pub(super) fn field_differences<'e>(
+    expected: &'e ExpectedCall,
+    number: usize,
+    call: &Call,
+    bindings: &mut Bindings<'e>,
+) -> Vec<FieldDifference> {
+    let mut differences: Vec<FieldDifference> = Vec::new();
+    for field in &expected.fields {
+        if !meets(field, call, Some(bindings)) {
+            differences.push(FieldDifference {
+                field: field.key,
+                expected: show_wanted(field, bindings),
+                observed: show_fact(field, call),
+            });
+        }
+        bind(field, number, call, bindings);
+    }
+    differences
+}
+
+/// What the kernel's identities say against the names that following the descriptors gave.
+pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
+    let numbers: Vec<String> = call.files.contradicted.iter().map(i32::to_string).collect();
+    (!numbers.is_empty()).then(|| FieldDifference {
+        field: "descriptors",
+        expected: "the files that the calls before made them".to_owned(),
+        observed: format!("the kernel says that {} is another file", numbers.join(", ")),
+    })
+}
+
+/// Binds what a call that is out of order would have bound.
+pub(super) fn bind_all<'e>(expected: &'e ExpectedCall, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
+    for field in &expected.fields {
+        bind(field, number, call, bindings);
+    }
+}
+
+fn bind<'e>(field: &'e Field, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
+    if let Wanted::Name(name) = &field.wanted
+        && let Some(Fact::Number(value)) = fact(field, call)
+    {
+        bindings.values.entry(name).or_insert((value, number));
+    }
+}
+
+fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
+    let Some(fact) = fact(field, call) else { return true };
+    match &field.wanted {
+        Wanted::Name(name) => {
+            let bound = bindings.and_then(|bindings| bindings.values.get(name.as_str()));
+            matches!(fact, Fact::Number(value) if bound.is_none_or(|(bound, _)| *bound == value))
+        }
+        Wanted::Number(wanted) => match fact {
+            Fact::Number(value) => *wanted == value,
+            // A failing openat2 may not have had a readable `struct open_how`; the table cannot name its flags then.
+            Fact::Unknown(_) => !field.written && call.errno().is_some(),
+            Fact::Errno(_) | Fact::Unfinished | Fact::File(_) | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
+        },
+        Wanted::Errno(wanted) => matches!(fact, Fact::Errno(errno) if errno == *wanted),
+        Wanted::Unfinished => matches!(fact, Fact::Unfinished),
+        Wanted::Is(wanted) => matches!(fact, Fact::Is(value) if value == *wanted),
+        // Nothing is known of a path that could not be read, unless the descriptors tell.
+        Wanted::Nothing => match fact {
+            Fact::File(file) => file.is_none(),
+            Fact::Unknown(_) => file(field.subject, call).is_none(),
+            Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
+        },
+        Wanted::Text(wanted) => {
+            matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == wanted.as_bytes())
+        }
+        Wanted::Contains(wanted) => matches!(fact, Fact::File(Some(bytes)) if bytes.contains_str(wanted)),
+        Wanted::Files(wanted) => {
+            let wanted = wanted.iter().map(String::as_bytes);
+            matches!(fact, Fact::Files(files) if wanted.eq(files.iter().map(Vec::as_slice)))
+        }
+    }
+}
+
+fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
+    match subject {
+        Subject::File(0) => call.files.path.as_deref(),
+        Subject::File(_) => call.files.path2.as_deref(),
+        Subject::Arg(_)
+        | Subject::Implied
+        | Subject::How(_)
+        | Subject::Ret
+        | Subject::Bytes
+        | Subject::Cloexec
+        | Subject::Closes
+        | Subject::Comm
+        | Subject::Pid
+        | Subject::Tid
+        | Subject::Made(_) => None,
+    }
+}
+
+/// `None` where there is nothing to compare: close-on-exec of a call that made no descriptor.
+fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
+    Some(match field.subject {
+        Subject::File(at) => file_fact(at, call),
+        Subject::Arg(at) => Fact::Number(argument(call.args[at], field.role)),
+        Subject::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
+        Subject::How(word) => match how(call, word) {
+            Some(value) => Fact::Number(value as i64),
+            None => Fact::Unknown("unreadable".into()),
+        },
+        Subject::Ret => match (call.outcome, call.errno()) {
+            (Outcome::Unfinished, _) => Fact::Unfinished,
+            (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
+            (Outcome::Returned(value), None) => Fact::Number(value),
+        },
+        Subject::Bytes => Fact::Number(call.success().unwrap_or(0)),
+        Subject::Cloexec => {
+            let makes_fd = call.syscall().is_some_and(|syscall| matches!(syscall.ret_for(&call.args), Ret::Fd));
+            call.success().filter(|_| makes_fd)?;
+            call.made.map_or(Fact::Unknown("unknown".into()), |made| Fact::Is(made.cloexec))
+        }
+        Subject::Closes => Fact::Files(&call.files.closes),
+        Subject::Comm => Fact::Text(call.comm()),
+        Subject::Pid => Fact::Number(call.pid.into()),
+        Subject::Tid => Fact::Number(call.tid.into()),
+        Subject::Made(at) => match show::pair(call) {
+            Some(pair) => Fact::Number(pair[at].into()),
+            None => Fact::Unknown("unreadable".into()),
+        },
+    })
+}
+
+fn file_fact(at: usize, call: &Call) -> Fact<'_> {
+    let name = ["path", "path2"][at];
+    let text = call.syscall().and_then(|row| {
+        let place = row.path_args().position(|arg| row.args[arg].name == name)?;
+        Some((call.args[row.arg(name)?], call.texts.get(place)?))
+    });
+    match text {
+        Some((address, text @ Text::Unreadable(_))) => Fact::Unknown(show::text(address, text).into()),
+        Some((address, text @ Text::Read { cut: true, .. })) => Fact::Unknown(show::text(address, text).into()),
+        Some((_, Text::Read { cut: false, .. })) | None => Fact::File(file(Subject::File(at), call)),
+    }
+}
+
+/// A word of the `struct open_how` of openat2: flags, mode, resolve.
+fn how(call: &Call, word: usize) -> Option<u64> {
+    let bytes = call.peek.as_ref()?.get(word * 8..word * 8 + 8)?;
+    bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
+}
+
+/// An argument as a number: the kernel looks at 32 bits of descriptors, flags and modes.
+fn argument(raw: u64, role: Role) -> i64 {
+    match role {
+        Role::Fd | Role::DirFd | Role::FdNumber => (raw as i32).into(),
+        Role::Flags(_) | Role::Choice(_) | Role::Mode => (raw as u32).into(),
+        Role::Path | Role::Text | Role::Signed | Role::Unsigned | Role::Pointer => raw as i64,
+    }
+}
+
+fn show_wanted(field: &Field, bindings: &Bindings) -> String {
+    match &field.wanted {
+        Wanted::Nothing => "none".to_owned(),
+        Wanted::Text(text) => format!("{text:?}"),
+        Wanted::Contains(text) => format!("a path with {text:?} in it"),
+        Wanted::Number(value) => show_number(*value, field.role),
+        Wanted::Name(name) => match bindings.values.get(name.as_str()) {
+            Some((value, call)) => format!("{name} = {} (bound by call {call})", show_number(*value, field.role)),
+            None => format!("{name}, any result of success"),
+        },
+        Wanted::Errno(errno) => names::errno_name(*errno),
+        Wanted::Unfinished => "unfinished".to_owned(),
+        Wanted::Is(value) => value.to_string(),
+        Wanted::Files(files) => format!("{files:?}"),
+    }
+}
+
+fn show_fact(field: &Field, call: &Call) -> String {
+    match fact(field, call) {
+        None => "nothing".to_owned(),
+        Some(Fact::Number(value)) => show_number(value, field.role),
+        Some(Fact::Errno(errno)) => names::errno_name(errno),
+        Some(Fact::Unfinished) => "unfinished".to_owned(),
+        Some(Fact::File(None)) => "none".to_owned(),
+        Some(Fact::File(Some(bytes)) | Fact::Text(bytes)) => format!("{:?}", BStr::new(bytes)),
+        Some(Fact::Files(files)) => format!("{:?}", files.iter().map(BStr::new).collect::<Vec<_>>()),
+        Some(Fact::Is(value)) => value.to_string(),
+        Some(Fact::Unknown(why)) => why.into_owned(),
+    }
+}
+
+fn show_number(value: i64, role: Role) -> String {
+    match role {
+        Role::DirFd if value == i64::from(libc::AT_FDCWD) => "AT_FDCWD".to_owned(),
+        Role::Flags(names) | Role::Choice(names) => names.show(value as u64),
+        Role::Mode => format!("{value:#o}"),
+        Role::Unsigned => (value as u64).to_string(),
+        Role::Pointer => format!("{:#x}", value as u64),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Signed | Role::Path | Role::Text => value.to_string(),
+    }
+}

@@ -1,0 +1,135 @@
+//! A failure as a finished bug report: what was expected, what was observed, where they first differ, and how to run it
+//! again.
+//!
+//! No I/O, no colour; made for 100 columns.
+
+use crate::ending::Ending;
+use crate::expectation::{Body, Expectation};
+use crate::matcher::{self, Difference};
+use crate::trace::Trace;
+
+mod partial;
+mod whole;
+mod wrap;
+
+use wrap::wrapped;
+
+/// The most differences that are listed, a line each.
+const MOST_LISTED: usize = 40;
+/// The most that are looked at for that.
+const MOST_READ: usize = 1000;
+
+/// A scenario that failed, and all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// Its name.
+    pub scenario: &'a str,
+    /// What was expected.
+    pub expectation: &'a Expectation,
+    /// The file of the expectation, as messages name it.
+    pub file: &'a str,
+    /// What was observed.
+    pub trace: &'a Trace,
+    /// How they differ.
+    pub differences: &'a [Difference],
+    /// How the workload ended.
+    pub ending: &'a Ending,
+    /// What was lost, a sentence each.
+    pub losses: &'a [String],
+    /// The command that runs it again.
+    pub rerun: &'a str,
+}
+
+/// The report on a scenario whose trace, or whose end, is not what was expected.
+pub fn failure(failure: &Failure) -> String {
+    let Failure { scenario, expectation, file, trace, differences, ending, losses, rerun } = *failure;
+    let mut lines = head(expectation, scenario, file);
+    lines.extend(workload(expectation, ending));
+    lines.extend(losses.iter().flat_map(|loss| entry("lost", loss)));
+    if differences.is_empty() {
+        lines.extend(entry("trace", "as expected"));
+    } else {
+        lines.push(String::new());
+        lines.extend(match &expectation.body {
+            Body::Whole(calls) => whole::diff(calls, expectation, trace, differences),
+            Body::Partial { .. } => partial::list(expectation, file, trace, differences),
+        });
+        if matches!(expectation.body, Body::Whole(_)) {
+            lines.extend(others(expectation, file, trace, differences));
+        }
+    }
+    lines.push(String::new());
+    lines.extend(entry("run again", rerun));
+    joined(&lines)
+}
+
+/// The report on a workload that never came to its gate: there is no trace.
+pub fn before_gate(expectation: &Expectation, file: &str, ending: &Ending, rerun: &str) -> String {
+    let mut lines = head(expectation, &expectation.name, file);
+    lines.extend(entry("workload", &ending.to_string()));
+    lines.extend(entry("trace", "none: nothing is traced before the gate"));
+    lines.push(String::new());
+    lines.extend(entry("run again", rerun));
+    joined(&lines)
+}
+
+/// The report on a scenario of whose trace something was lost.
+pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &str) -> String {
+    let mut lines = vec![format!("{scenario}: a part of the trace was lost, so it proves nothing")];
+    lines.extend(entry("workload", &ending.to_string()));
+    lines.extend(losses.iter().flat_map(|loss| entry("lost", loss)));
+    lines.push(String::new());
+    lines.extend(entry("run again", rerun));
+    joined(&lines)
+}
+
+/// Every difference but the first, a line each.
+fn others(expectation: &Expectation, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<String> {
+    let rest = &differences[1..];
+    let Body::Whole(calls) = &expectation.body else { return Vec::new() };
+    if rest.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), "the other differences:".to_owned()];
+    let sentences: Vec<String> =
+        rest.iter().take(MOST_READ).map(|difference| whole::sentence(difference, calls, file, trace)).collect();
+    // A call that is repeated by mistake is one line, not hundreds.
+    let runs: Vec<&[String]> = sentences.chunk_by(|one, next| one == next).collect();
+    for run in runs.iter().take(MOST_LISTED) {
+        let times = if run.len() == 1 { String::new() } else { format!(" ({} times)", run.len()) };
+        lines.extend(wrapped(&format!("{}{times}", run[0]), "  ", "      "));
+    }
+    let listed: usize = runs.iter().take(MOST_LISTED).map(|run| run.len()).sum();
+    if rest.len() > listed {
+        lines.push(format!("  and {} more", rest.len() - listed));
+    }
+    lines
+}
+
+fn head(expectation: &Expectation, scenario: &str, file: &str) -> Vec<String> {
+    let mut lines = wrapped(&format!("{scenario}: {}", expectation.about), "", "    ");
+    lines.extend(entry("expected by", &format!("{file}:{}", expectation.line)));
+    lines
+}
+
+fn workload(expectation: &Expectation, ending: &Ending) -> Vec<String> {
+    match matcher::ending(expectation, ending) {
+        Some(sentence) => entry("workload", &sentence),
+        None => entry("workload", &format!("{ending}, as expected")),
+    }
+}
+
+/// A line with its label; the lines of a text that has several stand below each other.
+fn entry(label: &str, text: &str) -> Vec<String> {
+    let first = format!("  {label:<12} ");
+    let indent = " ".repeat(first.len());
+    let mut lines = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        lines.extend(wrapped(line, if at == 0 { &first } else { &indent }, &indent));
+    }
+    lines
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}

@@ -1,0 +1,145 @@
+//! A call as strace would write it.
+//!
+//! No I/O: takes calls and returns lines.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bstr::BStr;
+
+use crate::names;
+use crate::syscalls::{Peek, Ret, Role, Syscall};
+use crate::trace::{Call, Outcome, Text, Trace};
+
+/// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`.
+pub fn call(call: &Call) -> String {
+    let arguments = match call.syscall() {
+        Some(row) => arguments(row, call),
+        // The table does not say how many it has.
+        None => call.args.iter().map(|&raw| address(raw)).collect(),
+    };
+    format!("{}({}) = {}", call.name(), arguments.join(", "), result(call))
+}
+
+/// All calls, a line each, with the thread in front if there are several and with how long each took if asked.
+pub fn trace(trace: &Trace, with_durations: bool) -> String {
+    let threads = trace.calls.iter().any(|other| other.tid != trace.calls[0].tid);
+    let mut lines = String::new();
+    for one in &trace.calls {
+        if threads {
+            let _ = write!(lines, "[pid {:>5}] ", one.tid);
+        }
+        lines.push_str(&call(one));
+        if with_durations && one.outcome != Outcome::Unfinished {
+            let _ = write!(lines, " <{:.6}>", Duration::from_nanos(one.duration_ns).as_secs_f64());
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// A string of the traced process, in quotes; `address` is the argument.
+pub fn text(address: u64, text: &Text) -> String {
+    match text {
+        Text::Unreadable(_) if address == 0 => "NULL".to_owned(),
+        Text::Unreadable(errno) => format!("{address:#x} (unreadable: {})", names::errno_name(*errno)),
+        Text::Read { bytes, cut } => format!("{:?}{}", BStr::new(bytes), if *cut { "..." } else { "" }),
+    }
+}
+
+/// The two descriptors that pipe or socketpair made, if they could be read.
+pub(crate) fn pair(call: &Call) -> Option<[i32; 2]> {
+    let words = call.peek.as_ref()?.first_chunk::<8>()?;
+    let [a, b, c, d, e, f, g, h] = *words;
+    Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
+}
+
+fn arguments(row: &Syscall, call: &Call) -> Vec<String> {
+    let mut shown: Vec<String> = (0..row.args.len()).map(|at| argument(row, call, at)).collect();
+    if let Some(at) = row.arg("mode").filter(|_| !uses_mode(row, call)) {
+        // The register holds whatever was in it (open(2): the mode is ignored unless a file is made).
+        shown.truncate(at);
+    }
+    shown
+}
+
+/// Whether an open call looks at its `mode`.
+fn uses_mode(row: &Syscall, call: &Call) -> bool {
+    let opens = matches!(row.name, "open" | "openat");
+    let flags = row.arg("flags").map_or(0, |at| call.args[at]) as i32;
+    // O_TMPFILE contains O_DIRECTORY, which makes no file.
+    !opens || flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE
+}
+
+fn argument(row: &Syscall, call: &Call, at: usize) -> String {
+    let raw = call.args[at];
+    let peeked = row.peek.filter(|&(place, _)| place == at).and_then(|(_, peek)| block(peek, call));
+    match row.role_for(at, &call.args) {
+        Role::Fd => descriptor(raw, file_of(row, call, at)),
+        Role::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
+        Role::DirFd | Role::FdNumber => (raw as i32).to_string(),
+        Role::Path | Role::Text => {
+            let place = row.path_args().position(|arg| arg == at).unwrap_or_default();
+            call.texts.get(place).map_or_else(|| address(raw), |found| text(raw, found))
+        }
+        Role::Flags(names) | Role::Choice(names) => names.show((raw as u32).into()),
+        Role::Mode => octal((raw as u32).into()),
+        Role::Signed => (raw as i64).to_string(),
+        Role::Unsigned => raw.to_string(),
+        Role::Pointer => peeked.unwrap_or_else(|| address(raw)),
+    }
+}
+
+/// The file behind a descriptor argument: the first descriptor's is the call's own unless that is of a path.
+fn file_of<'c>(row: &Syscall, call: &'c Call, at: usize) -> Option<&'c [u8]> {
+    let mut descriptors = row.args_where(|role| matches!(role, Role::Fd));
+    match (row.path_args().next(), descriptors.position(|arg| arg == at)) {
+        (None, Some(0)) => call.files.path.as_deref(),
+        (None, Some(_)) => call.files.path2.as_deref(),
+        (Some(_), _) | (None, None) => None,
+    }
+}
+
+/// What is behind a pointer, where the record has it.
+fn block(peek: Peek, call: &Call) -> Option<String> {
+    match peek {
+        Peek::OpenHow => {
+            let bytes = call.peek.as_ref()?;
+            let word = |at: usize| bytes.get(at * 8..at * 8 + 8)?.first_chunk().map(|word| u64::from_ne_bytes(*word));
+            let (flags, mode, resolve) = (names::OPEN.show(word(0)?), octal(word(1)?), word(2)?);
+            Some(format!("{{flags={flags}, mode={mode}, resolve={resolve:#x}}}"))
+        }
+        Peek::Pair => call.success().and_then(|_| pair(call)).map(|[first, second]| format!("[{first}, {second}]")),
+        Peek::HandleOut | Peek::HandleIn => None,
+    }
+}
+
+fn result(call: &Call) -> String {
+    let value = match (call.outcome, call.errno()) {
+        (Outcome::Unfinished, _) => return "?".to_owned(),
+        (Outcome::Returned(_), Some(errno)) => return format!("-1 {}", names::errno_name(errno)),
+        (Outcome::Returned(value), None) => value,
+    };
+    match call.syscall().map_or(Ret::Number, |row| row.ret_for(&call.args)) {
+        Ret::Fd => descriptor(value as u64, call.files.path.as_deref()),
+        Ret::Flags(names) => format!("{value:#x} ({})", names.show(value as u64)),
+        Ret::Pointer => address(value as u64),
+        Ret::Number | Ret::Bytes | Ret::ByCommand | Ret::Never => value.to_string(),
+    }
+}
+
+/// A descriptor with its file, escaped but not quoted: `4<dup.txt>`.
+fn descriptor(raw: u64, file: Option<&[u8]>) -> String {
+    let number = raw as i32;
+    let Some(file) = file else { return number.to_string() };
+    let quoted = format!("{:?}", BStr::new(file));
+    format!("{number}<{}>", quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(&quoted))
+}
+
+fn octal(value: u64) -> String {
+    if value == 0 { "0".to_owned() } else { format!("0{value:o}") }
+}
+
+fn address(raw: u64) -> String {
+    if raw == 0 { "NULL".to_owned() } else { format!("{raw:#x}") }
+}
