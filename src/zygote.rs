@@ -1,0 +1,300 @@
+//! The zygote: a small process without threads that forks every child, and the gate that a child waits at.
+//!
+//! It is forked before any thread exists and before the BPF object is loaded: a fork of a threaded process may only make
+//! async-signal-safe calls, and a small address space is quick to copy. This side of it lives in `ior-it` itself: a
+//! [`Zygote`] has lanes, one for each scenario that may run at a time, and a [`Child`] holds one while it lives.
+//!
+//! The zygote also cleans up. When its parent is gone, however it went, it kills what is left and removes the folder of
+//! the run.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
+
+use crate::ending::{Ending, How, Phase};
+use crate::error::Error;
+use crate::scenario::Scenario;
+
+mod child;
+mod server;
+mod slot;
+mod wire;
+
+use slot::Slots;
+use wire::{Reply, Request};
+
+/// The zygote, from the side of `ior-it`.
+#[derive(Debug)]
+pub struct Zygote {
+    pid: Pid,
+    /// Closed when `ior-it` ends, however it ends: that is the zygote's signal to clean up.
+    life: Option<OwnedFd>,
+    slots: Slots,
+    free: (Sender<Lane>, Receiver<Lane>),
+}
+
+/// What one scenario at a time uses: a socket to the zygote, a gate, and a slot of shared memory.
+#[derive(Debug)]
+struct Lane {
+    number: usize,
+    socket: OwnedFd,
+    gate: OwnedFd,
+}
+
+/// The zygote's ends of a lane.
+#[derive(Debug)]
+struct ServerLane {
+    socket: OwnedFd,
+    gate: OwnedFd,
+    /// One byte more than the gate holds.
+    fill: Vec<u8>,
+}
+
+/// Set once a signal has told the whole run to end: what fails after that is no failure of a scenario.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+impl Zygote {
+    /// Forks the zygote. There must be no other thread yet. `folder` is removed when `ior-it` has ended.
+    pub fn start(lanes: usize, scenarios: Vec<Scenario>, folder: Option<PathBuf>) -> Result<Self, Error> {
+        Self::try_start(lanes, scenarios, folder).map_err(|error| {
+            Error::cannot_trace(
+                format!("the process that forks the scenarios could not be started: {error}"),
+                "`ulimit -n` and `ulimit -u` say how many descriptors and processes are allowed; --test-threads 1 needs the fewest",
+            )
+        })
+    }
+
+    fn try_start(lanes: usize, scenarios: Vec<Scenario>, folder: Option<PathBuf>) -> io::Result<Self> {
+        let slots = Slots::map(lanes)?;
+        let (life, servers_life) = seqpacket_pair()?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for number in 0..lanes {
+            let (socket, servers_socket) = seqpacket_pair()?;
+            let (gate, childs_gate, fill) = gate()?;
+            ours.push(Lane { number, socket, gate });
+            theirs.push(ServerLane { socket: servers_socket, gate: childs_gate, fill });
+        }
+        // SAFETY: the caller promises that this process has one thread, so the child may do whatever it could do.
+        match unsafe { fork() }? {
+            ForkResult::Child => {
+                drop((ours, life));
+                server::serve(servers_life, theirs, &slots, &scenarios, folder.as_deref())
+            }
+            ForkResult::Parent { child: pid } => {
+                let free = crossbeam_channel::bounded(lanes);
+                for lane in ours {
+                    // The channel has room for every lane.
+                    let _ = free.0.send(lane);
+                }
+                Ok(Self { pid, life: Some(life), slots, free })
+            }
+        }
+    }
+
+    /// Forks a child for the scenario with this number, in this workspace. Waits for a free lane.
+    pub fn spawn(&self, scenario: usize, workspace: &Path) -> Result<Child<'_>, Error> {
+        let lane = self.free.1.recv().map_err(|_| self.gone())?;
+        lane.drain();
+        self.slots.get(lane.number).clear();
+        let request =
+            Request::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
+        let mut child = Child { zygote: self, lane: Some(lane), pid: Pid::from_raw(0), ended: true };
+        child.say(&request)?;
+        match child.hear()? {
+            Reply::Spawned { pid } => {
+                child.pid = Pid::from_raw(pid);
+                child.ended = false;
+                Ok(child)
+            }
+            Reply::NotSpawned { errno } => Err(Error::scenario(
+                format!("no child could be forked: {}", Errno::from_raw(errno)),
+                "`ulimit -u` says how many processes are allowed",
+            )),
+            Reply::Exited { .. } | Reply::Signaled { .. } => Err(self.gone()),
+        }
+    }
+
+    /// Ends the zygote: every child is killed, the folder of the run removed. Safe to call from the thread of a signal.
+    pub fn interrupt(&self) {
+        INTERRUPTED.store(true, Ordering::SeqCst);
+        if let Some(life) = &self.life {
+            let _ = nix::sys::socket::shutdown(life.as_raw_fd(), nix::sys::socket::Shutdown::Both);
+            let _ = waitpid(self.pid, None);
+        }
+    }
+
+    /// The zygote does not answer: after an interrupt this thread has nothing more to do, else it is an error.
+    fn gone(&self) -> Error {
+        while INTERRUPTED.load(Ordering::SeqCst) {
+            std::thread::park();
+        }
+        Error::scenario(
+            "the process that forks the scenarios is gone",
+            "was `ior-it-zygote` killed? `dmesg` says whether memory had run out",
+        )
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        self.life = None;
+        let _ = waitpid(self.pid, None);
+    }
+}
+
+fn seqpacket_pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+}
+
+/// A pipe of the smallest size, and what fills it with one byte to spare.
+fn gate() -> io::Result<(OwnedFd, OwnedFd, Vec<u8>)> {
+    let (ours, childs) = pipe2(OFlag::O_CLOEXEC)?;
+    let capacity = fcntl(&childs, FcntlArg::F_SETPIPE_SZ(1))?;
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((ours, childs, vec![0; capacity as usize + 1]))
+}
+
+impl Lane {
+    /// Empties the gate of what the last child left in it.
+    fn drain(&self) {
+        let mut bytes = [0; 65536];
+        while matches!(read(&self.gate, &mut bytes), Ok(1..)) {}
+    }
+}
+
+/// A forked child, from before its gate to its end. Dropping it kills what is left of it.
+#[derive(Debug)]
+pub struct Child<'z> {
+    zygote: &'z Zygote,
+    lane: Option<Lane>,
+    pid: Pid,
+    ended: bool,
+}
+
+impl Child<'_> {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw() as u32
+    }
+
+    /// The number of its lane: no other living child has it.
+    pub fn lane_number(&self) -> usize {
+        self.lane.as_ref().map_or(0, |lane| lane.number)
+    }
+
+    /// Waits until the child is inside the call that parks it, or has ended before.
+    ///
+    /// The child fills the gate with one byte more than it holds. That the gate is readable therefore says that the child is
+    /// in that write(2), and that it cannot leave it before the gate is opened (pipe(7), "I/O on pipes and FIFOs").
+    pub fn reach_gate(&mut self, limit: Duration) -> Result<Option<Ending>, Error> {
+        let deadline = Instant::now() + limit;
+        let lane = self.lane()?;
+        match wait_readable([lane.gate.as_fd(), lane.socket.as_fd()], deadline) {
+            Some(0) => Ok(None),
+            Some(_) => self.ending().map(Some),
+            None => self.time_out(limit).map(Some),
+        }
+    }
+
+    /// Lets the child through the gate.
+    pub fn open_gate(&self) -> Result<(), Error> {
+        self.lane()?.drain();
+        Ok(())
+    }
+
+    /// Waits until the child has been reaped: all that it did, the kernel has done.
+    pub fn wait(&mut self, limit: Duration) -> Result<Ending, Error> {
+        let deadline = Instant::now() + limit;
+        match wait_readable([self.lane()?.socket.as_fd()], deadline) {
+            Some(_) => self.ending(),
+            None => self.time_out(limit),
+        }
+    }
+
+    fn time_out(&mut self, limit: Duration) -> Result<Ending, Error> {
+        let phase = self.phase()?;
+        self.say(&Request::Kill)?;
+        self.ending()?;
+        Ok(Ending { phase, how: How::TimedOut(limit) })
+    }
+
+    fn phase(&self) -> Result<Phase, Error> {
+        Ok(self.zygote.slots.get(self.lane()?.number).phase())
+    }
+
+    fn ending(&mut self) -> Result<Ending, Error> {
+        let reply = self.hear()?;
+        self.ended = true;
+        let phase = self.phase()?;
+        let how = match reply {
+            Reply::Exited { status } => {
+                let said = self.zygote.slots.get(self.lane()?.number).how();
+                if status == 0 { said.unwrap_or(How::Exited(0)) } else { How::Exited(status) }
+            }
+            Reply::Signaled { signal } => How::Signal(signal),
+            Reply::Spawned { .. } | Reply::NotSpawned { .. } => return Err(self.zygote.gone()),
+        };
+        Ok(Ending { phase, how })
+    }
+
+    fn lane(&self) -> Result<&Lane, Error> {
+        self.lane.as_ref().ok_or_else(|| self.zygote.gone())
+    }
+
+    fn say(&self, request: &Request) -> Result<(), Error> {
+        send(self.lane()?.socket.as_raw_fd(), &request.encode(), MsgFlags::MSG_NOSIGNAL)
+            .map(drop)
+            .map_err(|_| self.zygote.gone())
+    }
+
+    fn hear(&self) -> Result<Reply, Error> {
+        let socket = self.lane()?.socket.as_raw_fd();
+        let mut bytes = [0; wire::REPLY_SIZE];
+        let length = loop {
+            match recv(socket, &mut bytes, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                result => break result.unwrap_or(0),
+            }
+        };
+        Reply::decode(&bytes[..length]).ok_or_else(|| self.zygote.gone())
+    }
+}
+
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.say(&Request::Kill).and_then(|()| self.ending());
+        }
+        let _ = self.say(&Request::Done);
+        if let Some(lane) = self.lane.take() {
+            let _ = self.zygote.free.0.send(lane);
+        }
+    }
+}
+
+/// The place of the first of these that can be read from (or whose other end is gone), `None` at the deadline.
+fn wait_readable<const N: usize>(fds: [BorrowedFd<'_>; N], deadline: Instant) -> Option<usize> {
+    let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Rounded up, so that the last wait does not spin through the final millisecond.
+        let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(0) if Instant::now() >= deadline => return None,
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return polled.iter().position(|fd| fd.any() != Some(false)),
+        }
+    }
+}

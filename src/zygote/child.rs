@@ -1,0 +1,90 @@
+//! The child: from fork to the end of `act`.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::unistd::{Pid, chdir, setpgid};
+
+use super::slot::Slot;
+use crate::ending::How;
+use crate::scenario::{Act, Broken, Scenario};
+
+/// The gate's number in the child: out of the way of the scenario's own descriptors, which begin at 3.
+const GATE: i32 = 255;
+
+/// Runs the scenario and ends the process.
+pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, workspace: &[u8]) -> ! {
+    std::panic::set_hook(Box::new(|_| {}));
+    let setup = || {
+        prepare(gate, scenario.name, workspace)?;
+        (scenario.setup)()
+    };
+    match caught(setup) {
+        Ok(act) => pass_gate_and_act(fill, slot, act),
+        Err(how) => slot.say(&how),
+    }
+    // SAFETY: ends the process at once. Nothing may run between `act` and here that could make a traced call.
+    unsafe { libc::_exit(0) }
+}
+
+/// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
+fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
+    slot.enter_act();
+    // SAFETY: `fill` is readable for its whole length.
+    let written = unsafe { libc::write(GATE, fill.as_ptr().cast(), fill.len()) };
+    if written != fill.len() as isize {
+        return;
+    }
+    slot.say(&match caught(act) {
+        Ok(()) => How::Finished,
+        Err(how) => how,
+    });
+}
+
+/// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.
+fn prepare(gate: &OwnedFd, name: &str, workspace: &[u8]) -> Result<(), Broken> {
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    nix::sys::prctl::set_child_subreaper(true)?;
+    for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
+        // SAFETY: no handler is installed, only the default action.
+        unsafe { signal(known, SigHandler::SigDfl)? };
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    // SAFETY: GATE and every number closed below belong to nobody here: they are copies of the zygote's descriptors.
+    let moved = unsafe { libc::dup2(gate.as_raw_fd(), GATE) };
+    Errno::result(moved)?;
+    close_range(3, GATE as u32 - 1)?;
+    close_range(GATE as u32 + 1, u32::MAX)?;
+    let short: Vec<u8> = name.bytes().take(15).collect();
+    nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default())?;
+    chdir(OsStr::from_bytes(workspace))?;
+    Ok(())
+}
+
+/// close_range(2): the numbers must belong to nobody in this process who would still use them.
+pub fn close_range(first: u32, last: u32) -> Result<(), Errno> {
+    // SAFETY: as the comment above asks of the caller.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    Errno::result(closed).map(drop)
+}
+
+fn caught<T>(part: impl FnOnce() -> Result<T, Broken>) -> Result<T, How> {
+    match catch_unwind(AssertUnwindSafe(part)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Broken::Step(sentence))) => Err(How::Failed(sentence)),
+        Ok(Err(Broken::Skip(sentence))) => Err(How::Skipped(sentence)),
+        Err(payload) => Err(How::Panicked(message(payload.as_ref()))),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("a value that is no text").to_owned()
+}
