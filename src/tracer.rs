@@ -1,0 +1,238 @@
+//! The BPF object: loaded once, attached once; watches on processes, and the ring that their records come through.
+//!
+//! A [`Watching`] is a process in the filter map: it ends when the guard is dropped. Whoever waits for the end of a process
+//! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, RingBuffer, RingBufferBuilder};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use zerocopy::IntoBytes;
+
+use crate::error::Error;
+use crate::record::{self, Filter, Roles, Watch};
+use crate::syscalls::Syscall;
+use crate::trace::Counts;
+
+mod load;
+mod shared;
+
+pub use load::check_machine;
+use shared::SharedArray;
+
+/// How many processes can be watched at a time.
+pub const WATCHES: usize = 1024;
+
+/// The loaded object. Dropping it detaches the programs and frees the maps.
+pub struct Tracer {
+    filter: MapHandle,
+    watches: SharedArray<Watch>,
+    ring: Arc<Ring>,
+    next_id: AtomicU64,
+    _backlog: BacklogReader,
+    _links: Vec<Link>,
+    _object: Object,
+}
+
+/// The reading end of the ring, and what was read and not yet fetched.
+struct Ring {
+    buffer: Mutex<RingBuffer<'static>>,
+    inboxes: Arc<Mutex<HashMap<u64, Inbox>>>,
+    unclaimed: Arc<AtomicU64>,
+}
+
+/// The records of one watch, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Inbox {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// What the kernel recorded of one watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    inbox: Inbox,
+    /// What BPF counted. The reader's own counts are still 0.
+    pub counts: Counts,
+}
+
+impl Records {
+    /// The bytes of each record, in the order in which the calls ended.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.inbox.ends.iter().copied());
+        starts.zip(&self.inbox.ends).map(|(start, &end)| &self.inbox.bytes[start..end])
+    }
+}
+
+impl Tracer {
+    /// Loads the embedded object, or the one in this file, and attaches it if so wanted.
+    pub fn load(file: Option<&Path>, attach: bool) -> Result<Self, Error> {
+        let object = load::load(file)?;
+        let map = |name| load::map_handle(&object, name);
+        let roles = SharedArray::<Roles>::map(&map("roles")?)?;
+        for call in Syscall::all() {
+            roles.set(call.number as usize, call.roles());
+        }
+        let watches = SharedArray::<Watch>::map(&map("watches")?)?;
+        let ring = Arc::new(Ring::over(&map("ring")?)?);
+        let links = if attach { load::attach(&object)? } else { Vec::new() };
+        Ok(Self {
+            filter: map("filter")?,
+            watches,
+            _backlog: BacklogReader::start(&ring)?,
+            ring,
+            next_id: AtomicU64::new(1),
+            _links: links,
+            _object: object,
+        })
+    }
+
+    /// Watches a process from now on. `slot` must belong to no other living watch.
+    pub fn watch(&self, slot: usize, pid: u32) -> Result<Watching<'_>, Error> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.watches.set(slot, Watch { id, ..Watch::default() });
+        lock(&self.ring.inboxes).insert(id, Inbox::default());
+        let watching = Watching { tracer: self, slot, id, pid };
+        let entry = Filter { watch: slot as u32, gone: 0 };
+        self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
+            Error::scenario(
+                format!("process {pid} could not be watched: {error}"),
+                "is the filter map full? try --test-threads 1",
+            )
+        })?;
+        Ok(watching)
+    }
+
+    /// How many records have come that belong to no watch: there should be none.
+    pub fn unclaimed(&self) -> u64 {
+        self.ring.drain();
+        self.ring.unclaimed.load(Ordering::Relaxed)
+    }
+}
+
+/// A process in the filter map. Dropping it takes it out again.
+pub struct Watching<'t> {
+    tracer: &'t Tracer,
+    slot: usize,
+    id: u64,
+    pid: u32,
+}
+
+impl Watching<'_> {
+    /// All records of the process, which must have been reaped: then every BPF program of it has run, and what was emitted
+    /// is in the ring. Another process's record that is just being written can hold ours up for a moment.
+    pub fn collect(&self) -> Records {
+        let watch = self.tracer.watches.get(self.slot);
+        let emitted = (watch.emitted + watch.ends) as usize;
+        let mut idle = 0;
+        while self.received() < emitted && idle < 10_000 {
+            idle = if self.tracer.ring.drain() == 0 { idle + 1 } else { 0 };
+            if idle > 0 {
+                std::thread::yield_now();
+            }
+        }
+        let inbox = lock(&self.tracer.ring.inboxes).remove(&self.id).unwrap_or_default();
+        let Watch { seen, emitted, refused, ends, strays, .. } = watch;
+        Records { inbox, counts: Counts { seen, emitted, refused, ends, strays, ..Counts::default() } }
+    }
+
+    fn received(&self) -> usize {
+        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.ends.len())
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        // Gone already if it never got in.
+        let _ = self.tracer.filter.delete(&self.pid.to_ne_bytes());
+        lock(&self.tracer.ring.inboxes).remove(&self.id);
+    }
+}
+
+impl Ring {
+    fn over(map: &MapHandle) -> Result<Self, Error> {
+        let inboxes = Arc::new(Mutex::new(HashMap::<u64, Inbox>::new()));
+        let inbox_of = Arc::clone(&inboxes);
+        let unclaimed = Arc::new(AtomicU64::new(0));
+        let stray = Arc::clone(&unclaimed);
+        let mut builder = RingBufferBuilder::new();
+        let keep = move |bytes: &[u8]| {
+            let watch = record::watch_of(bytes).unwrap_or_default();
+            match lock(&inbox_of).get_mut(&watch) {
+                Some(inbox) => {
+                    inbox.bytes.extend_from_slice(bytes);
+                    inbox.ends.push(inbox.bytes.len());
+                }
+                None => drop(stray.fetch_add(1, Ordering::Relaxed)),
+            }
+            0
+        };
+        builder.add(map, keep).map_err(|error| load::refused("the ring buffer could not be mapped", &error))?;
+        let buffer = builder.build().map_err(|error| load::refused("the ring buffer could not be mapped", &error))?;
+        Ok(Self { buffer: Mutex::new(buffer), inboxes, unclaimed })
+    }
+
+    /// Moves what is in the ring into the inboxes; how many records that were.
+    fn drain(&self) -> usize {
+        usize::try_from(lock(&self.buffer).consume_raw()).unwrap_or_default()
+    }
+}
+
+/// A thread that sleeps until BPF says that the ring fills up.
+struct BacklogReader {
+    thread: Option<JoinHandle<()>>,
+    /// Dropped to tell the thread that it is time to stop.
+    stop: Option<std::io::PipeWriter>,
+}
+
+impl BacklogReader {
+    fn start(ring: &Arc<Ring>) -> Result<Self, Error> {
+        let cannot = |error: std::io::Error| {
+            Error::cannot_trace(
+                format!("the reader of the ring buffer could not be started: {error}"),
+                "see `ulimit -u` and `ulimit -n`",
+            )
+        };
+        let (stopped, stop) = std::io::pipe().map_err(cannot)?;
+        let ring = Arc::clone(ring);
+        let thread = std::thread::Builder::new()
+            .name("ring".to_owned())
+            .spawn(move || {
+                let ready = lock(&ring.buffer).epoll_fd();
+                while wait_for(ready, stopped.as_fd()) {
+                    ring.drain();
+                }
+            })
+            .map_err(cannot)?;
+        Ok(Self { thread: Some(thread), stop: Some(stop) })
+    }
+}
+
+impl Drop for BacklogReader {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A lock that survives a panic of its holder: what it guards is whole between any two statements here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// True when the ring has data, false when it is time to stop.
+#[allow(unsafe_code)]
+fn wait_for(ring: RawFd, stopped: BorrowedFd<'_>) -> bool {
+    // SAFETY: the ring's epoll descriptor lives as long as the ring, which the caller holds.
+    let ring = unsafe { BorrowedFd::borrow_raw(ring) };
+    let mut polled = [PollFd::new(ring, PollFlags::POLLIN), PollFd::new(stopped, PollFlags::POLLIN)];
+    let _ = poll(&mut polled, PollTimeout::NONE);
+    polled[1].any() != Some(true)
+}
