@@ -1,0 +1,47 @@
+//! The registry: every scenario by its name, a family a file.
+
+use crate::scenario::Scenario;
+
+mod close;
+mod dir;
+mod dup;
+mod fcntl;
+mod harness;
+mod iouring;
+mod link;
+mod open;
+mod readwrite;
+mod rename;
+mod stat;
+mod steps;
+mod sync;
+mod truncate;
+mod unlink;
+
+/// The families, in the order in which they run and are listed.
+const FAMILIES: &[&[Scenario]] = &[
+    harness::ALL,
+    open::ALL,
+    readwrite::ALL,
+    close::ALL,
+    dup::ALL,
+    fcntl::ALL,
+    rename::ALL,
+    link::ALL,
+    unlink::ALL,
+    dir::ALL,
+    stat::ALL,
+    sync::ALL,
+    truncate::ALL,
+    iouring::ALL,
+];
+
+/// All scenarios.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The scenario of this name.
+pub fn by_name(name: &str) -> Option<&'static Scenario> {
+    all().find(|scenario| scenario.name == name)
+}

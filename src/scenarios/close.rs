@@ -1,0 +1,61 @@
+//! close(2), close_range(2).
+
+use super::steps::{NOT_OPEN, close, close_refused, create, write};
+use crate::scenario::{Scenario, Setup, act, call, ensure, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("close-basic", close_basic),
+    Scenario::new("close-range", close_range),
+    Scenario::new("close-range-empty", close_range_empty),
+    Scenario::new("close-invalid-fd", close_invalid_fd),
+    Scenario::new("close-double-close", close_double_close),
+];
+
+/// Three files, closed in another order than opened.
+fn close_basic() -> Setup {
+    act(|| {
+        let a = create(c"a.txt")?;
+        let b = create(c"b.txt")?;
+        let c = create(c"c.txt")?;
+        close(b)?;
+        close(a)?;
+        close(c)
+    })
+}
+
+/// One call closes three descriptors; none of them can be used after it, and the one next to them can.
+fn close_range() -> Setup {
+    act(|| {
+        let a = create(c"a.txt")?;
+        let b = create(c"b.txt")?;
+        let c = create(c"c.txt")?;
+        let kept = create(c"kept.txt")?;
+        ensure((b, c, kept) == (a + 1, a + 2, a + 3), "the descriptors are not neighbours")?;
+        returns(call!(close_range, a, c, 0), 0)?;
+        close_refused(a)?;
+        close_refused(b)?;
+        close_refused(c)?;
+        close(kept)
+    })
+}
+
+fn close_range_empty() -> Setup {
+    act(|| {
+        let fd = create(c"kept.txt")?;
+        returns(call!(close_range, 300, 310, 0), 0)?;
+        write(fd, b"hello")?;
+        close(fd)
+    })
+}
+
+fn close_invalid_fd() -> Setup {
+    act(|| close_refused(NOT_OPEN.into()))
+}
+
+fn close_double_close() -> Setup {
+    act(|| {
+        let fd = create(c"twice.txt")?;
+        close(fd)?;
+        close_refused(fd)
+    })
+}

@@ -1,0 +1,65 @@
+//! fcntl(2).
+
+use libc::{AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, O_APPEND, O_CREAT, O_RDWR, O_TRUNC};
+use nix::errno::Errno;
+
+use super::steps::{NOT_OPEN, close, create, write};
+use crate::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("fcntl-dupfd", fcntl_dupfd),
+    Scenario::new("fcntl-dupfd-cloexec", fcntl_dupfd_cloexec),
+    Scenario::new("fcntl-setfl", fcntl_setfl),
+    Scenario::new("fcntl-invalid-fd", fcntl_invalid_fd),
+    Scenario::new("fcntl-dupfd-max", fcntl_dupfd_max),
+];
+
+/// The lowest number that the new descriptor may have; it is free.
+const AT_LEAST: i64 = 20;
+
+/// The soft limit that every child has (RLIMIT_NOFILE).
+const LIMIT: i64 = 1024;
+
+fn fcntl_dupfd() -> Setup {
+    duplicates(F_DUPFD)
+}
+
+fn fcntl_dupfd_cloexec() -> Setup {
+    duplicates(F_DUPFD_CLOEXEC)
+}
+
+fn duplicates(cmd: i32) -> Setup {
+    act(move || {
+        let a = create(c"dupfd.txt")?;
+        let b = call!(fcntl, a, cmd, AT_LEAST)?;
+        ensure(b == AT_LEAST, "the new descriptor is not the lowest free number")?;
+        write(b, b"hello")?;
+        close(b)?;
+        close(a)
+    })
+}
+
+/// The flags before and after `O_APPEND` is set: those that only open(2) acts on are in neither.
+fn fcntl_setfl() -> Setup {
+    act(|| {
+        let fd = call!(openat, AT_FDCWD, c"setfl.txt", O_RDWR | O_CREAT | O_TRUNC, 0o644)?;
+        let before = call!(fcntl, fd, F_GETFL, 0)?;
+        returns(call!(fcntl, fd, F_SETFL, O_APPEND), 0)?;
+        let after = call!(fcntl, fd, F_GETFL, 0)?;
+        ensure(before & i64::from(O_CREAT | O_TRUNC | O_APPEND) == 0, "creation flags survived openat")?;
+        ensure(after == before | i64::from(O_APPEND), "F_SETFL did more than set O_APPEND")?;
+        close(fd)
+    })
+}
+
+fn fcntl_invalid_fd() -> Setup {
+    act(|| fails(call!(fcntl, NOT_OPEN, F_GETFL, 0), Errno::EBADF))
+}
+
+fn fcntl_dupfd_max() -> Setup {
+    act(|| {
+        let fd = create(c"dupfd.txt")?;
+        fails(call!(fcntl, fd, F_DUPFD, LIMIT), Errno::EINVAL)?;
+        close(fd)
+    })
+}

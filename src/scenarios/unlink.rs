@@ -1,0 +1,36 @@
+//! unlink(2), unlinkat(2), rmdir(2).
+
+use std::fs;
+
+use libc::AT_REMOVEDIR;
+
+use super::steps::{close, open_dir};
+use crate::scenario::{Scenario, Setup, act, call, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("unlink-basic", unlink_basic),
+    Scenario::new("unlink-unlinkat", unlink_unlinkat),
+    Scenario::new("unlink-rmdir", unlink_rmdir),
+];
+
+fn unlink_basic() -> Setup {
+    fs::write("file.txt", "")?;
+    act(|| returns(call!(unlink, c"file.txt"), 0))
+}
+
+/// A file, then a directory, each relative to a directory.
+fn unlink_unlinkat() -> Setup {
+    fs::create_dir_all("sub/dir")?;
+    fs::write("sub/file.txt", "")?;
+    act(|| {
+        let dir = open_dir(c"sub")?;
+        returns(call!(unlinkat, dir, c"file.txt", 0), 0)?;
+        returns(call!(unlinkat, dir, c"dir", AT_REMOVEDIR), 0)?;
+        close(dir)
+    })
+}
+
+fn unlink_rmdir() -> Setup {
+    fs::create_dir("dir")?;
+    act(|| returns(call!(rmdir, c"dir"), 0))
+}
