@@ -1,0 +1,202 @@
+//! The command line and the whole run: parse, validate, act.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use libtest_mimic::Arguments;
+
+use crate::error::{Error, Exit};
+use crate::expectation::Expectations;
+use crate::scenario::Scenario;
+use crate::scenarios;
+use crate::session::Options;
+
+mod run;
+mod select;
+
+static EMBEDDED_TESTS: &str = include_str!("../tests.toml");
+
+/// The most threads that make sense: each needs a watch.
+const MOST_THREADS: usize = 256;
+
+/// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ior-it",
+    version,
+    about,
+    disable_version_flag = false,
+    override_usage = "ior-it [OPTIONS] [FILTER]",
+    help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
+    after_help = EXIT_CODES
+)]
+pub struct Cli {
+    #[command(flatten)]
+    libtest: Arguments,
+
+    /// Run only scenarios whose name contains F; may be repeated, and any of them will do
+    #[arg(long = "filter", value_name = "F")]
+    filters: Vec<String>,
+
+    /// Compare with the expectations in FILE instead of the embedded tests.toml
+    #[arg(long, value_name = "FILE")]
+    tests: Option<PathBuf>,
+
+    /// Load the BPF object FILE instead of the embedded one (`make bpf` compiles ./tracer.bpf.o)
+    #[arg(long, value_name = "FILE")]
+    bpf: Option<PathBuf>,
+
+    /// Kill a scenario after this many seconds [default: what its table says, else 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+
+    /// Run each scenario N times, until one run does not pass
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// Run no further scenario after the first that fails or is inconclusive
+    #[arg(long)]
+    fail_fast: bool,
+
+    /// Leave the workspaces behind, and say where
+    #[arg(long)]
+    keep: bool,
+
+    /// Print the trace of each scenario as strace would write it
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every selected scenario passed or was skipped with a reason, and at least one ran
+  2    bad usage, or an error in tests.toml
+  3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
+  4    no scenario ran: nothing matched, or everything was skipped
+  5    nothing failed, but a scenario was inconclusive: records were lost
+  101  a scenario failed
+  130  interrupted";
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
+}
+
+/// What is to be done when live scenarios cannot run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutPrivilege {
+    /// An error: exit 3.
+    Refuse,
+    /// The scenarios are listed as ignored, with the reason.
+    Ignore,
+}
+
+/// The command `ior-it`.
+pub fn main() -> ExitCode {
+    run_with(std::env::args_os(), scenarios::all().copied().collect(), WithoutPrivilege::Refuse)
+}
+
+/// The same trials as a test target of cargo: an ordinary user sees them ignored with the reason, unless `CI` is set.
+pub fn main_of_test_target() -> ExitCode {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
+    let without = if in_ci { WithoutPrivilege::Refuse } else { WithoutPrivilege::Ignore };
+    run_with(std::env::args_os(), scenarios::all().copied().collect(), without)
+}
+
+fn run_with(
+    args: impl Iterator<Item = std::ffi::OsString>,
+    scenarios: Vec<Scenario>,
+    without: WithoutPrivilege,
+) -> ExitCode {
+    // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
+    default_sigpipe();
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Exit::Success.into() } else { Exit::Usage.into() };
+        }
+    };
+    match validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("{error}");
+            error.exit.into()
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn default_sigpipe() {
+    // SAFETY: no handler is installed, only the default action; there is no other thread yet.
+    let _ =
+        unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
+}
+
+/// The command line and the files it names, checked: what is left can only fail on this machine.
+struct Plan {
+    libtest: Arguments,
+    selected: Vec<String>,
+    expectations: Expectations,
+    file: String,
+    timeout: Option<Duration>,
+    repeat: u32,
+    fail_fast: bool,
+    verbose: bool,
+    session: Options,
+}
+
+fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
+    let threads = threads(&cli.libtest)?;
+    let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
+    let (file, expectations) = expectations(cli, &names)?;
+    let selected = select::select(&cli.libtest, &cli.filters, &names)?;
+    let lanes = threads.min(selected.len()).max(1);
+    Ok(Plan {
+        libtest: select::arguments(&cli.libtest, threads, &selected, &names),
+        selected,
+        expectations,
+        file,
+        timeout: cli.timeout,
+        repeat: cli.repeat,
+        fail_fast: cli.fail_fast,
+        verbose: cli.verbose,
+        session: Options { lanes, bpf: cli.bpf.clone(), keep: cli.keep, ..Options::default() },
+    })
+}
+
+fn threads(libtest: &Arguments) -> Result<usize, Error> {
+    match libtest.test_threads {
+        None => Ok(std::thread::available_parallelism().map_or(1, Into::into).min(MOST_THREADS)),
+        Some(threads @ 1..=MOST_THREADS) => Ok(threads),
+        Some(threads) => Err(Error::usage(
+            format!("--test-threads {threads} is not possible"),
+            format!("--test-threads takes 1 to {MOST_THREADS}"),
+        )),
+    }
+}
+
+fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
+    let (file, text) = match &cli.tests {
+        None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
+        Some(path) => {
+            let shown = path.display().to_string();
+            let bytes = std::fs::read(path).map_err(|error| {
+                Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
+            })?;
+            (shown, bytes)
+        }
+    };
+    let parsed = Expectations::parse_bytes(&file, &text, names);
+    let expectations = parsed.map_err(|errors| Error {
+        sentence: format!("{file} cannot be used\n\n{errors}"),
+        hint: "docs/tests-toml.md describes the format".to_owned(),
+        exit: Exit::Usage,
+    })?;
+    Ok((file, expectations))
+}

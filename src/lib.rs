@@ -1,0 +1,27 @@
+//! `ior-it` proves that a BPF tracer of I/O system calls records exactly what a known program did.
+//!
+//! The modules stand in the order in which the data flows. Everything from [`record`] to [`report`] takes values and
+//! returns values: no I/O, no privileges. [`session`] is where one function runs one scenario from fork to verdict: read
+//! that one first.
+
+#![warn(missing_docs)]
+
+pub mod error; // a sentence, a hint, an exit code
+pub mod names; // flags, choices, errnos, signals by name, both ways
+pub mod syscalls; // the table: what each call's arguments and result mean
+pub mod expectation; // tests.toml → what each trace must be
+pub mod scenario; // what a scenario is written with
+pub mod scenarios; // the registry, a family a file
+pub mod ending; // how a child ended
+pub mod workspace; // a scenario's own empty directory
+pub mod zygote; // the process that forks every child, and the gate
+pub mod tracer; // the BPF object, the watches and the ring
+pub mod record; // bytes of the ring → a call
+pub mod files; // descriptor → path, through the calls
+pub mod trace; // the calls of one scenario, and what was lost
+pub mod matcher; // a trace against its expectation
+pub mod show; // a call as strace would write it
+pub mod report; // a failure as a finished bug report
+pub mod verdict; // pass, fail, skip, inconclusive
+pub mod session; // one scenario from fork to verdict
+pub mod cli; // the command line, and the whole run
