@@ -1,0 +1,334 @@
+//! Controls: what must not pass does not pass, and what happens to one scenario does not reach another.
+//!
+//! Every session's zygote is forked before the first thread starts, so all of them are prepared first.
+#![allow(unsafe_code)]
+
+mod support;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ior_it::expectation::Expectations;
+use ior_it::scenario::{Broken, Scenario, Setup, act, call, ensure};
+use ior_it::scenarios;
+use ior_it::session::{Options, Prepared, Session};
+use ior_it::verdict::Verdict;
+use libtest_mimic::{Failed, Trial};
+
+const TESTS: &str = include_str!("../tests.toml");
+const LIMIT: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    support::run_live(|| match sessions() {
+        Ok(sessions) => trials(&Arc::new(sessions)),
+        Err(error) => vec![Trial::test("sessions", move || Err(error.to_string().into()))],
+    })
+}
+
+struct Sessions {
+    whole: Session,
+    unwatched: Session,
+    unattached: Session,
+    endings: Session,
+}
+
+fn sessions() -> Result<Sessions, ior_it::error::Error> {
+    let base = || scenarios::all().copied();
+    let whole = Prepared::new(base(), Options::default())?;
+    let unwatched = Prepared::new(base(), Options { watch: false, ..Options::default() })?;
+    let unattached = Prepared::new(base(), Options { attach: false, ..Options::default() })?;
+    let endings = Prepared::new(ENDINGS.iter().map(|row| row.0), Options::default())?;
+    Ok(Sessions {
+        whole: whole.load()?,
+        unwatched: unwatched.load()?,
+        unattached: unattached.load()?,
+        endings: endings.load()?,
+    })
+}
+
+fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
+    type Test = fn(&Sessions) -> Result<(), Failed>;
+    let tests: [(&str, Test); 6] = [
+        ("an_unwatched_twin_leaves_no_record", an_unwatched_twin_leaves_no_record),
+        ("nothing_passes_when_nothing_is_attached", nothing_passes_when_nothing_is_attached),
+        ("each_line_of_tests_toml_matters", each_line_of_tests_toml_matters),
+        ("each_ending_has_its_own_message", each_ending_has_its_own_message),
+        ("a_scenario_inherits_nothing_from_another", a_scenario_inherits_nothing_from_another),
+        ("a_watch_takes_no_record_of_another", a_watch_takes_no_record_of_another),
+    ];
+    let trial = |(name, test): (&str, Test)| {
+        let sessions = Arc::clone(sessions);
+        Trial::test(name, move || test(&sessions))
+    };
+    tests.into_iter().map(trial).collect()
+}
+
+fn names() -> Vec<&'static str> {
+    scenarios::all().map(|scenario| scenario.name).collect()
+}
+
+fn expectations(text: &str) -> Result<Expectations, String> {
+    Expectations::parse("tests.toml", text, &names()).map_err(|errors| errors.to_string())
+}
+
+fn verdict(session: &Session, name: &str, expectations: &Expectations) -> Result<Verdict, Failed> {
+    let expectation = expectations.get(name).ok_or_else(|| format!("{name} has no table"))?;
+    Ok(session.run(name, expectation, "tests.toml", LONG)?.verdict)
+}
+
+fn an_unwatched_twin_leaves_no_record(sessions: &Sessions) -> Result<(), Failed> {
+    for name in names() {
+        let (observed, _) = sessions.unwatched.observe(name, &std::env::temp_dir(), LONG)?;
+        require!(
+            observed.trace.calls.is_empty(),
+            "{name}: {} calls of a child that nobody watched",
+            observed.trace.calls.len()
+        );
+    }
+    let unclaimed = sessions.unwatched.unclaimed_records();
+    require!(unclaimed == 0, "{unclaimed} records came though nothing was watched");
+    Ok(())
+}
+
+fn nothing_passes_when_nothing_is_attached(sessions: &Sessions) -> Result<(), Failed> {
+    let expectations = expectations(TESTS)?;
+    for name in names() {
+        match verdict(&sessions.unattached, name, &expectations)? {
+            Verdict::Fail(_) | Verdict::Inconclusive(_) => {}
+            other @ (Verdict::Pass | Verdict::Skip(_)) => return Err(format!("{name}: {other:?}").into()),
+        }
+    }
+    require!(sessions.unattached.canary().is_err(), "the canary was seen though nothing is attached");
+    Ok(())
+}
+
+/// Each line of `calls` of each table is taken out, doubled and changed: the verdict on the same trace, or the parser,
+/// must object.
+fn each_line_of_tests_toml_matters(sessions: &Sessions) -> Result<(), Failed> {
+    let mut survivors = Vec::new();
+    for (name, table) in tables() {
+        let original = expectations(TESTS)?;
+        let expectation = original.get(name).ok_or("no table")?;
+        let run = sessions.whole.run(name, expectation, "tests.toml", LONG)?;
+        if let Verdict::Skip(_) = run.verdict {
+            continue;
+        }
+        require!(run.verdict == Verdict::Pass, "{name} does not pass: {:?}", run.verdict);
+        for (what, mutant) in mutants(table) {
+            let Ok(parsed) = expectations(&TESTS.replacen(table, &mutant, 1)) else { continue };
+            let expectation = parsed.get(name).ok_or("no table")?;
+            match ior_it::verdict::judge(expectation, "tests.toml", &run.observed) {
+                Verdict::Fail(_) => {}
+                other => survivors.push(format!("{name}: {what} → {other:?}")),
+            }
+        }
+    }
+    require!(survivors.is_empty(), "{} changes went unnoticed:\n{}", survivors.len(), survivors.join("\n"));
+    Ok(())
+}
+
+/// The tables of tests.toml: name and text.
+fn tables() -> Vec<(&'static str, &'static str)> {
+    let starts: Vec<usize> = TESTS.match_indices("\n[").map(|(at, _)| at + 1).chain([TESTS.len()]).collect();
+    let table = |pair: &[usize]| {
+        let text = &TESTS[pair[0]..pair[1]];
+        let name = text.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or_default();
+        (name, text)
+    };
+    starts.windows(2).map(table).collect()
+}
+
+/// A table with one line of its calls missing, doubled, or with one value changed.
+fn mutants(table: &str) -> Vec<(String, String)> {
+    let mut mutants = Vec::new();
+    for line in table.lines().filter(|line| line.trim_start().starts_with("{ call = ")) {
+        let mut with = |what: &str, text: String| {
+            mutants.push((format!("{what}: {}", line.trim()), table.replacen(line, &text, 1)))
+        };
+        with("taken out", String::new());
+        with("doubled", format!("{line}\n{line}"));
+        for changed in changed_values(line) {
+            with(&format!("changed to {}", changed.trim()), changed.clone());
+        }
+    }
+    mutants
+}
+
+/// The line with each of its values changed in turn.
+fn changed_values(line: &str) -> Vec<String> {
+    let mut changed = Vec::new();
+    for (at, _) in line.match_indices(" = ") {
+        let (head, value) = line.split_at(at + 3);
+        let end = if value.starts_with('"') {
+            value[1..].find('"').map_or(0, |end| end + 2)
+        } else {
+            value.find([',', ' ']).unwrap_or(0)
+        };
+        let (value, rest) = value.split_at(end);
+        let other = match value.parse::<i64>() {
+            Ok(number) => (number + 1).to_string(),
+            Err(_) if value.starts_with("0o") => "0o123".to_owned(),
+            Err(_) if value == "true" => "false".to_owned(),
+            Err(_) if value.starts_with("\"$") => "77".to_owned(),
+            Err(_) if value.starts_with("\"E") => "\"EXDEV\"".to_owned(),
+            Err(_) => value.replacen('"', "\"other-", 1),
+        };
+        if other != value {
+            changed.push(format!("{head}{other}{rest}"));
+        }
+    }
+    changed
+}
+
+/// Scenarios that end in all ways, and what is said of each.
+const ENDINGS: &[(Scenario, &str)] = &[
+    (
+        Scenario::new("setup-fails", || Err(Broken::Step("no luck".to_owned()))),
+        "failed in setup, before the gate: no luck",
+    ),
+    (Scenario::new("setup-panics", || panic!("oh no")), "panicked in setup, before the gate: oh no"),
+    (
+        Scenario::new("setup-dies", || {
+            kill_self(libc::SIGKILL);
+            act(|| Ok(()))
+        }),
+        "killed by SIGKILL in setup, before the gate",
+    ),
+    (Scenario::new("setup-exits", || exit(7)), "exited with status 7 in setup, before the gate"),
+    (
+        Scenario::new("setup-hangs", || {
+            pause();
+            act(|| Ok(()))
+        }),
+        "timed out in setup, before the gate after 0.2 s",
+    ),
+    (Scenario::new("act-fails", || act(|| ensure(false, "that did not hold"))), "failed in act: that did not hold"),
+    (Scenario::new("act-panics", || act(|| panic!("oh no"))), "panicked in act: oh no"),
+    (
+        Scenario::new("act-dies", || {
+            act(|| {
+                kill_self(libc::SIGTERM);
+                Ok(())
+            })
+        }),
+        "killed by SIGTERM in act",
+    ),
+    (Scenario::new("act-exits", || act(|| exit(0).map(drop))), "exited with status 0 in act"),
+    (
+        Scenario::new("act-hangs", || {
+            act(|| {
+                fork_and_hang();
+                Ok(())
+            })
+        }),
+        "timed out in act after 0.2 s",
+    ),
+    (
+        Scenario::new("lacks", || act(|| Ok(call!(no_such_call).map(drop)?))),
+        "skipped in act: this kernel has no no_such_call",
+    ),
+    (Scenario::new("leaves-things", leaves_things), "finished"),
+    (Scenario::new("finds-nothing", finds_nothing), "finished"),
+];
+
+fn kill_self(signal: i32) {
+    // SAFETY: a signal to this process itself.
+    unsafe { libc::kill(libc::getpid(), signal) };
+}
+
+fn exit(status: i32) -> Setup {
+    // SAFETY: ends the child.
+    unsafe { libc::_exit(status) }
+}
+
+fn pause() {
+    // SAFETY: waits for a signal.
+    unsafe { libc::pause() };
+}
+
+/// A grandchild in a session of its own, so that only its parentage tells whose it is; both hang.
+fn fork_and_hang() {
+    // SAFETY: the child has one thread.
+    if unsafe { libc::fork() } == 0 {
+        // SAFETY: no pointers.
+        unsafe { libc::setsid() };
+    }
+    pause();
+}
+
+fn leaves_things() -> Setup {
+    act(|| {
+        // SAFETY: the child has one thread.
+        unsafe { std::env::set_var("IOR_LEFT", "1") };
+        call!(openat, libc::AT_FDCWD, c"left", libc::O_CREAT | libc::O_WRONLY, 0o600)?;
+        call!(chdir, c"/")?;
+        call!(umask, 0o777)?;
+        call!(prctl, libc::PR_SET_NAME, c"left")?;
+        Ok(())
+    })
+}
+
+fn finds_nothing() -> Setup {
+    let files = std::fs::read_dir(".")?.count();
+    ensure(files == 0, "the workspace is not empty")?;
+    ensure(std::env::vars_os().count() == 0, "the environment is not empty")?;
+    ensure(
+        std::env::current_dir()?.to_string_lossy().contains("finds-nothing"),
+        "the working directory is not the workspace",
+    )?;
+    ensure(std::fs::read_to_string("/proc/self/comm")?.trim() == "finds-nothing", "the name is not the scenario's")?;
+    // 0, 1, 2, the gate, and the one that reads this directory.
+    let mut open: Vec<String> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    open.sort();
+    ensure(open == ["0", "1", "2", "255", "3"], &format!("descriptors are open: {open:?}"))?;
+    // SAFETY: reads and restores the mask.
+    let mask = unsafe { libc::umask(0o022) };
+    ensure(mask == 0o022, "the umask is another")?;
+    act(|| Ok(()))
+}
+
+fn ending_of(session: &Session, name: &str, limit: Duration) -> Result<String, Failed> {
+    let workspace = session.workspaces().for_scenario(name)?;
+    let (observed, _) = session.observe(name, workspace.path(), limit)?;
+    Ok(observed.ending.to_string())
+}
+
+fn each_ending_has_its_own_message(sessions: &Sessions) -> Result<(), Failed> {
+    for (scenario, expected) in ENDINGS {
+        let limit = if scenario.name.ends_with("hangs") { LIMIT } else { LONG };
+        let said = ending_of(&sessions.endings, scenario.name, limit)?;
+        require!(said == *expected, "{}: expected {expected:?}, got {said:?}", scenario.name);
+    }
+    // Both the child that hung and its grandchild, which had left its process group, are gone once the next one has run.
+    let hanging = processes_named("act-hangs");
+    require!(hanging == 0, "{hanging} processes of act-hangs are left");
+    Ok(())
+}
+
+fn processes_named(name: &str) -> usize {
+    let comms = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path().join("comm"));
+    comms.filter(|path| std::fs::read_to_string(path).is_ok_and(|comm| comm.trim() == name)).count()
+}
+
+fn a_scenario_inherits_nothing_from_another(sessions: &Sessions) -> Result<(), Failed> {
+    for name in ["finds-nothing", "leaves-things", "finds-nothing", "act-hangs", "finds-nothing"] {
+        let said = ending_of(&sessions.endings, name, if name == "act-hangs" { LIMIT } else { LONG })?;
+        require!(said == "finished" || name == "act-hangs", "{name}: {said}");
+    }
+    Ok(())
+}
+
+fn a_watch_takes_no_record_of_another(sessions: &Sessions) -> Result<(), Failed> {
+    let expectations = expectations(TESTS)?;
+    for name in names() {
+        let verdict = verdict(&sessions.whole, name, &expectations)?;
+        require!(matches!(verdict, Verdict::Pass | Verdict::Skip(_)), "{name}: {verdict:?}");
+    }
+    let unclaimed = sessions.whole.unclaimed_records();
+    require!(unclaimed == 0, "{unclaimed} records belonged to no watch");
+    Ok(())
+}

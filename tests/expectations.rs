@@ -1,0 +1,755 @@
+//! `tests.toml`, the comparison and the reports: tables of rows, all of them without privileges.
+//!
+//! The messages are in `tests/golden`; `SNAPSHOTS=overwrite cargo test` writes them anew.
+// The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ior_it::ending::{Ending, How, Phase};
+use ior_it::expectation::{Expectation, Expectations};
+use ior_it::matcher::{self, Difference, FieldDifference};
+use ior_it::report::{self, Failure};
+use ior_it::show;
+use ior_it::syscalls::Syscall;
+use ior_it::trace::{Call, Files, Identity, Outcome, Text, Trace};
+use snapbox::Data;
+
+const SCENARIOS: [&str; 1] = ["dup-basic"];
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+#[test]
+fn every_wrong_file_has_its_message() {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(golden())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 50, "{} files", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        if text.contains("\"creat\"") && Syscall::by_name("creat").is_none() {
+            continue;
+        }
+        let errors = Expectations::parse("tests.toml", &text, &SCENARIOS).expect_err(&file.display().to_string());
+        for problem in errors.problems() {
+            assert!(!problem.hint.is_empty(), "{}: a message without a hint", file.display());
+            assert!(problem.line <= text.lines().count() + 1, "{}", file.display());
+            let first = problem.message.chars().next().unwrap();
+            assert!(!first.is_uppercase(), "{}: {}", file.display(), problem.message);
+        }
+        for line in errors.to_string().lines() {
+            assert!(line.chars().count() <= 100, "{}: more than 100 columns: {line}", file.display());
+        }
+        let expected = Data::read_from(&file.with_extension("stderr"), None);
+        snapbox::assert_data_eq!(format!("{errors}\n"), expected.raw());
+    }
+}
+
+#[test]
+fn the_suites_own_file_has_a_table_for_each_scenario() {
+    let names: Vec<&str> = ior_it::scenarios::all().map(|scenario| scenario.name).collect();
+    if let Err(errors) = Expectations::parse("tests.toml", include_str!("../tests.toml"), &names) {
+        panic!("{errors}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused_with_its_line() {
+    let errors = Expectations::parse_bytes("t.toml", b"[dup-basic]\nabout = \"\xff\"\n", &SCENARIOS).unwrap_err();
+    let [problem] = errors.problems() else { panic!("{errors}") };
+    assert_eq!((problem.line, problem.message.as_str()), (2, "the byte 0xff is not UTF-8"));
+    assert!(errors.to_string().contains("t.toml:2:10"), "{errors}");
+}
+
+#[test]
+fn what_a_table_says_is_kept_and_what_it_leaves_out_has_its_default() {
+    let plain = parse("\n[dup-basic]\nabout = \" x \"\ncalls = []\n");
+    assert_eq!((plain.line, plain.about.as_str(), plain.ends.as_str()), (2, "x", "finished"));
+    assert_eq!((plain.timeout, plain.follow, plain.lacks), (Duration::from_secs(5), false, None));
+    let full = parse("[dup-basic]\nabout = \"x\"\nends = \"SIGKILL\"\ntimeout = 0.5\nfollow = true\ncalls = []\n");
+    assert_eq!((full.ends.as_str(), full.timeout, full.follow), ("SIGKILL", Duration::from_millis(500), true));
+}
+
+#[test]
+fn a_call_of_another_architecture_makes_its_table_one_that_cannot_run() {
+    for row in ["creat", "open", "rename"].into_iter().filter(|name| Syscall::by_name(name).is_none()) {
+        let table = format!(
+            "[dup-basic]\nabout = \"x\"\ncalls = [{{ call = \"{row}\", path = \"x\", ret = \"$a\" }}, \
+             {{ call = \"close\", fd = \"$a\", path = \"x\", ret = 0 }}]"
+        );
+        assert_eq!(parse(&table).lacks.as_deref(), Some(row));
+    }
+}
+
+/// A trace of calls whose every field a row below makes wrong, and its expectation.
+const EXPECTED: &str = r#"
+[dup-basic]
+about = "every field there is"
+calls = [
+  { call = "openat", path = "d", flags = "O_RDONLY|O_DIRECTORY", ret = "$d" },
+  { call = "openat", dirfd = "$d", path = "d/a.txt", flags = "O_RDWR|O_CREAT", mode = 0o644, ret = "$a" },
+  { call = "dup", fd = "$a", path = "d/a.txt", ret = "$b" },
+  { call = "write", fd = "$b", path = "d/a.txt", count = 5, ret = 5, bytes = 5 },
+  { call = "lseek", fd = "$a", path = "d/a.txt", offset = -1, whence = "SEEK_END", ret = 4 },
+  { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_GETFL", ret = "O_RDWR|O_APPEND" },
+  { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_SETFL", arg = "O_APPEND", ret = 0 },
+  { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_DUPFD_CLOEXEC", arg = 10, ret = 10, cloexec = true },
+  { call = "openat2", path = "h.txt", flags = "O_RDWR", mode = 0o600, resolve = 8, ret = "$h" },
+  { call = "linkat", dirfd = "$d", path = "d/a.txt", path2 = "b.txt", flags = "AT_SYMLINK_FOLLOW", ret = 0 },
+  { call = "pipe2", flags = "O_CLOEXEC", makes = ["$r", "$w"], ret = 0 },
+  { call = "splice", fd = "$r", fd2 = "$a", path2 = "d/a.txt", len = 7, ret = "EAGAIN" },
+  { call = "close_range", first = 4, last = 5, ret = 0, closes = ["d/a.txt", "d/a.txt"] },
+  { call = "fsync", fd = 10, path = "d/a.txt", comm = "worker", pid = "$p", tid = "$t", ret = 0 },
+  { call = "read", fd = 10, path = "d/a.txt", count = 9, pid = "$p", tid = "$t", ret = "unfinished" },
+]
+"#;
+
+fn call(name: &str, args: &[i64], ret: i64) -> Call {
+    let mut raw = [0; 6];
+    args.iter().enumerate().for_each(|(at, &arg)| raw[at] = arg as u64);
+    let mut comm = [0; 16];
+    comm[..6].copy_from_slice(b"worker");
+    Call {
+        number: Syscall::by_name(name).unwrap().number,
+        order: 0,
+        pid: 100,
+        tid: 101,
+        comm,
+        args: raw,
+        outcome: Outcome::Returned(ret),
+        enter_ns: 0,
+        duration_ns: 1500,
+        texts: [read(""), read("")],
+        fds: [None, None],
+        made: None,
+        peek: None,
+        files: Files::default(),
+    }
+}
+
+fn read(text: &str) -> Text {
+    Text::Read { bytes: text.into(), cut: false }
+}
+
+fn on(mut call: Call, path: &str) -> Call {
+    call.files.path = Some(path.into());
+    call
+}
+
+fn onto(mut call: Call, path2: &str) -> Call {
+    call.files.path2 = Some(path2.into());
+    call
+}
+
+fn told(mut call: Call, texts: [&str; 2]) -> Call {
+    call.texts = texts.map(read);
+    call
+}
+
+fn making(mut call: Call, cloexec: bool) -> Call {
+    call.made = Some(Identity { device: 1, inode: 2, mode: 0o100_644, flags: 2, cloexec });
+    call
+}
+
+fn peeking(mut call: Call, bytes: impl IntoIterator<Item = u8>) -> Call {
+    call.peek = Some(bytes.into_iter().collect());
+    call
+}
+
+fn how(words: [u64; 3]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+fn pair(words: [i32; 2]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+const CWD: i64 = libc::AT_FDCWD as i64;
+const BUF: i64 = 0x7f00;
+
+fn observed() -> Vec<Call> {
+    let (rdwr, creat) = (i64::from(libc::O_RDWR), i64::from(libc::O_CREAT));
+    let directory = i64::from(libc::O_DIRECTORY);
+    let [getfl, setfl, dupfd] = [libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC].map(i64::from);
+    let a = "d/a.txt";
+    let mut closing = call("close_range", &[4, 5], 0);
+    closing.files.closes = vec![a.into(), a.into()];
+    let mut unfinished = on(call("read", &[10, BUF, 9], 0), a);
+    unfinished.outcome = Outcome::Unfinished;
+    vec![
+        making(on(told(call("openat", &[CWD, BUF, directory], 3), ["d", ""]), "d"), false),
+        making(on(told(call("openat", &[3, BUF, rdwr | creat, 0o644], 4), ["a.txt", ""]), a), false),
+        making(on(call("dup", &[4], 5), a), false),
+        on(call("write", &[5, BUF, 5], 5), a),
+        on(call("lseek", &[4, -1, 2], 4), a),
+        on(call("fcntl", &[4, getfl], rdwr | i64::from(libc::O_APPEND)), a),
+        on(call("fcntl", &[4, setfl, i64::from(libc::O_APPEND)], 0), a),
+        making(on(call("fcntl", &[4, dupfd, 10], 10), a), true),
+        peeking(
+            making(on(told(call("openat2", &[CWD, BUF, BUF, 24], 6), ["h.txt", ""]), "h.txt"), false),
+            how([rdwr as u64, 0o600, 8]),
+        ),
+        onto(on(told(call("linkat", &[3, BUF, CWD, BUF, 0x400], 0), ["a.txt", "b.txt"]), a), "b.txt"),
+        peeking(call("pipe2", &[BUF, i64::from(libc::O_CLOEXEC)], 0), pair([7, 8])),
+        onto(call("splice", &[7, 0, 4, 0, 7, 0], -i64::from(libc::EAGAIN)), a),
+        closing,
+        on(call("fsync", &[10], 0), a),
+        unfinished,
+    ]
+}
+
+fn parse(text: &str) -> Expectation {
+    let parsed = Expectations::parse("tests.toml", text, &SCENARIOS);
+    parsed.unwrap_or_else(|errors| panic!("{errors}")).get("dup-basic").unwrap().clone()
+}
+
+fn trace(calls: Vec<Call>) -> Trace {
+    Trace { calls, ..Trace::default() }
+}
+
+/// A difference in one line; calls are counted from 1 here.
+fn short(difference: &Difference) -> String {
+    let fields = |fields: &[FieldDifference]| {
+        let one = |f: &FieldDifference| format!("{}: {} | {}", f.field, f.expected, f.observed);
+        fields.iter().map(one).collect::<Vec<_>>().join("; ")
+    };
+    match difference {
+        Difference::Missing { expected } => format!("missing {}", expected + 1),
+        Difference::Extra { observed } => format!("extra {}", observed + 1),
+        Difference::Swapped { expected, observed } => format!("swapped {} is {}", expected + 1, observed + 1),
+        Difference::Wrong { expected, observed, fields: wrong } if expected == observed => {
+            format!("wrong {}: {}", expected + 1, fields(wrong))
+        }
+        Difference::Wrong { expected, observed, fields: wrong } => {
+            format!("wrong {} is {}: {}", expected + 1, observed + 1, fields(wrong))
+        }
+        Difference::MoreExtra { observed, count } => format!("{count} more from {}", observed + 1),
+        Difference::Count { present, found, nearest } => {
+            let nearest = nearest.iter().map(|(at, wrong)| format!(", nearest {}: {}", at + 1, fields(wrong)));
+            format!("present {} found {found}{}", present + 1, nearest.collect::<String>())
+        }
+        Difference::Unwanted { absent, observed, count } => {
+            format!("absent {} found {count}, first {}", absent + 1, observed + 1)
+        }
+        Difference::Contradicted { observed, field } => {
+            format!("contradicted {}: {}", observed + 1, fields(std::slice::from_ref(field)))
+        }
+    }
+}
+
+fn differences(expectation: &Expectation, calls: Vec<Call>) -> Vec<String> {
+    matcher::compare(expectation, &trace(calls)).iter().map(short).collect()
+}
+
+type Change = fn(&mut Vec<Call>);
+
+/// What is done to the observed calls, in a sentence and in code, and what has to be found then.
+type Row = (&'static str, Change, &'static [&'static str]);
+
+#[test]
+fn the_trace_as_expected_has_no_differences() {
+    assert_eq!(differences(&parse(EXPECTED), observed()), Vec::<String>::new());
+}
+
+fn check(rows: &[Row]) {
+    let expectation = parse(EXPECTED);
+    for (sentence, change, expected) in rows {
+        let mut calls = observed();
+        change(&mut calls);
+        assert_eq!(differences(&expectation, calls), *expected, "{sentence}");
+    }
+}
+
+#[test]
+fn calls_that_are_not_there_or_too_many_are_found() {
+    check(&[
+        ("the first is missing", |c| drop(c.remove(0)), &["missing 1"]),
+        ("one in the middle is missing", |c| drop(c.remove(3)), &["missing 4"]),
+        ("the last is missing", |c| drop(c.pop()), &["missing 15"]),
+        ("an extra one in front", |c| c.insert(0, call("sync", &[], 0)), &["extra 1"]),
+        ("an extra one in the middle", |c| c.insert(5, call("sync", &[], 0)), &["extra 6"]),
+        ("an extra one at the end", |c| c.push(call("sync", &[], 0)), &["extra 16"]),
+        ("one twice", |c| c.insert(4, c[3].clone()), &["extra 5"]),
+        ("a pair is swapped", |c| c.swap(3, 4), &["swapped 4 is 5"]),
+        (
+            "one is far from its place",
+            |c| {
+                let one = c.remove(2);
+                c.insert(6, one)
+            },
+            &["swapped 3 is 7"],
+        ),
+        ("one is instead of another", |c| c[4] = call("sync", &[], 0), &["missing 5", "extra 5"]),
+        (
+            "all are missing but one",
+            |c| c.truncate(1),
+            &[
+                "missing 2",
+                "missing 3",
+                "missing 4",
+                "missing 5",
+                "missing 6",
+                "missing 7",
+                "missing 8",
+                "missing 9",
+                "missing 10",
+                "missing 11",
+                "missing 12",
+                "missing 13",
+                "missing 14",
+                "missing 15",
+            ],
+        ),
+        (
+            "calls that are no I/O are not looked at",
+            |c| {
+                c.insert(2, call("munmap", &[BUF, 4096], 0));
+                let mut unknown = call("sync", &[], 0);
+                unknown.number = 100_000;
+                c.insert(7, unknown);
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn a_wrong_value_of_each_field_is_found() {
+    check(&[
+        ("path", |c| c[3].files.path = Some(b"other".to_vec()), &[r#"wrong 4: path: "d/a.txt" | "other""#]),
+        ("path not known", |c| c[3].files.path = None, &[r#"wrong 4: path: "d/a.txt" | none"#]),
+        ("path known where none is", |c| c[11].files.path = Some(b"x".to_vec()), &[r#"wrong 12: path: none | "x""#]),
+        (
+            "path of a call without a key for it",
+            |c| c[12].files.path = Some(b"x".to_vec()),
+            &[r#"wrong 13: path: none | "x""#],
+        ),
+        ("path2", |c| c[9].files.path2 = Some(b"c.txt".to_vec()), &[r#"wrong 10: path2: "b.txt" | "c.txt""#]),
+        ("path2 known where none is", |c| c[0].files.path2 = Some(b"x".to_vec()), &[r#"wrong 1: path2: none | "x""#]),
+        (
+            "path that is not UTF-8",
+            |c| c[3].files.path = Some(b"d/\xff\n".to_vec()),
+            &[r#"wrong 4: path: "d/a.txt" | "d/\xff\n""#],
+        ),
+        ("fd", |c| c[3].args[0] = 4, &["wrong 4: fd: $b = 5 (bound by call 3) | 4"]),
+        ("fd2", |c| c[11].args[2] = 9, &["wrong 12: fd2: $a = 4 (bound by call 2) | 9"]),
+        ("dirfd", |c| c[1].args[0] = CWD as u64, &["wrong 2: dirfd: $d = 3 (bound by call 1) | AT_FDCWD"]),
+        ("dirfd left out", |c| c[0].args[0] = 9, &["wrong 1: dirfd: AT_FDCWD | 9"]),
+        ("dirfd2 left out", |c| c[9].args[2] = 3, &["wrong 10: dirfd2: AT_FDCWD | 3"]),
+        ("AT_FDCWD in 32 bits", |c| c[0].args[0] = u64::from(CWD as u32), &[]),
+        ("flags", |c| c[1].args[2] = 0, &["wrong 2: flags: O_RDWR|O_CREAT | O_RDONLY"]),
+        (
+            "flags without a name",
+            |c| c[10].args[1] |= 1 << 31,
+            &["wrong 11: flags: O_RDONLY|O_CLOEXEC | O_RDONLY|O_CLOEXEC|0x80000000"],
+        ),
+        (
+            "flags left out",
+            |c| c[12].args[2] = libc::CLOSE_RANGE_UNSHARE.into(),
+            &["wrong 13: flags: 0 | CLOSE_RANGE_UNSHARE"],
+        ),
+        ("mode", |c| c[1].args[3] = 0o600, &["wrong 2: mode: 0o644 | 0o600"]),
+        ("count", |c| c[3].args[2] = 6, &["wrong 4: count: 5 | 6"]),
+        ("offset", |c| c[4].args[1] = 1, &["wrong 5: offset: -1 | 1"]),
+        ("whence", |c| c[4].args[2] = 0, &["wrong 5: whence: SEEK_END | SEEK_SET"]),
+        ("cmd", |c| c[5].args[1] = libc::F_GETFD as u64, &["wrong 6: cmd: F_GETFL | F_GETFD"]),
+        ("arg as flags", |c| c[6].args[2] = 0, &["wrong 7: arg: O_RDONLY|O_APPEND | O_RDONLY"]),
+        ("arg as number", |c| c[7].args[2] = 11, &["wrong 8: arg: 10 | 11"]),
+        ("flags of open_how", |c| c[8].peek = Some(how([0, 0o600, 8])), &["wrong 9: flags: O_RDWR | O_RDONLY"]),
+        ("mode of open_how", |c| c[8].peek = Some(how([2, 0o644, 8])), &["wrong 9: mode: 0o600 | 0o644"]),
+        ("resolve of open_how", |c| c[8].peek = Some(how([2, 0o600, 0])), &["wrong 9: resolve: 8 | 0"]),
+        (
+            "open_how not read",
+            |c| c[8].peek = None,
+            &["wrong 9: flags: O_RDWR | unreadable; mode: 0o600 | unreadable; resolve: 8 | unreadable"],
+        ),
+        ("ret as number", |c| c[4].outcome = Outcome::Returned(5), &["wrong 5: ret: 4 | 5"]),
+        ("ret as flags", |c| c[5].outcome = Outcome::Returned(2), &["wrong 6: ret: O_RDWR|O_APPEND | O_RDWR"]),
+        ("errno instead of a number", |c| c[4].outcome = Outcome::Returned(-29), &["wrong 5: ret: 4 | ESPIPE"]),
+        ("another errno", |c| c[11].outcome = Outcome::Returned(-9), &["wrong 12: ret: EAGAIN | EBADF"]),
+        ("success instead of an errno", |c| c[11].outcome = Outcome::Returned(7), &["wrong 12: ret: EAGAIN | 7"]),
+        ("bytes and ret", |c| c[3].outcome = Outcome::Returned(3), &["wrong 4: ret: 5 | 3; bytes: 5 | 3"]),
+        ("bytes of a failure", |c| c[3].outcome = Outcome::Returned(-9), &["wrong 4: ret: 5 | EBADF; bytes: 5 | 0"]),
+        ("cloexec set", |c| c[1] = making(c[1].clone(), true), &["wrong 2: cloexec: false | true"]),
+        ("cloexec not set", |c| c[7] = making(c[7].clone(), false), &["wrong 8: cloexec: true | false"]),
+        ("cloexec not known", |c| c[2].made = None, &["wrong 3: cloexec: false | unknown"]),
+        (
+            "closes less",
+            |c| drop(c[12].files.closes.pop()),
+            &[r#"wrong 13: closes: ["d/a.txt", "d/a.txt"] | ["d/a.txt"]"#],
+        ),
+        ("closes unexpectedly", |c| c[2].files.closes.push(b"x".to_vec()), &[r#"wrong 3: closes: [] | ["x"]"#]),
+        ("comm", |c| c[13].comm[0] = b'W', &[r#"wrong 14: comm: "worker" | "Worker""#]),
+        ("pid bound before", |c| c[14].pid = 7, &["wrong 15: pid: $p = 100 (bound by call 14) | 7"]),
+        ("tid bound before", |c| c[14].tid = 7, &["wrong 15: tid: $t = 101 (bound by call 14) | 7"]),
+        ("makes", |c| c[10].peek = Some(pair([9, 8])), &["wrong 12: fd: $r = 9 (bound by call 11) | 7"]),
+        (
+            "makes not read",
+            |c| c[10].peek = None,
+            &["wrong 11: makes: $r, any result of success | unreadable; makes: $w, any result of success | unreadable"],
+        ),
+        ("number of close_range", |c| c[12].args[1] = u64::from(u32::MAX), &["wrong 13: last: 5 | -1"]),
+        (
+            "two calls wrong",
+            |c| {
+                c[4].args[1] = 1;
+                c[6].args[2] = 0
+            },
+            &["wrong 5: offset: -1 | 1", "wrong 7: arg: O_RDONLY|O_APPEND | O_RDONLY"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_cannot_be_known_is_equal_to_nothing() {
+    check(&[
+        (
+            "a text that could not be read",
+            |c| {
+                c[0].texts[0] = Text::Unreadable(libc::EFAULT);
+            },
+            &[r#"wrong 1: path: "d" | 0x7f00 (unreadable: EFAULT)"#],
+        ),
+        (
+            "a null instead of a path",
+            |c| {
+                c[0].texts[0] = Text::Unreadable(libc::EFAULT);
+                c[0].args[1] = 0;
+            },
+            &[r#"wrong 1: path: "d" | NULL"#],
+        ),
+        (
+            "the second text could not be read",
+            |c| {
+                c[9].texts[1] = Text::Unreadable(libc::EFAULT);
+            },
+            &[r#"wrong 10: path2: "b.txt" | 0x7f00 (unreadable: EFAULT)"#],
+        ),
+        (
+            "a text that was cut",
+            |c| {
+                c[0].texts[0] = Text::Read { bytes: b"d".to_vec(), cut: true };
+            },
+            &[r#"wrong 1: path: "d" | "d"..."#],
+        ),
+        (
+            "the kernel says that the descriptor is another file",
+            |c| c[3].files.contradicted = vec![5],
+            &[
+                "wrong 4: descriptors: the files that the calls before made them | the kernel says that 5 is another file",
+            ],
+        ),
+        ("a call that did not return", |c| c[4].outcome = Outcome::Unfinished, &["wrong 5: ret: 4 | unfinished"]),
+        (
+            "an unfinished call where a name is bound",
+            |c| c[8].outcome = Outcome::Unfinished,
+            &["wrong 9: ret: $h, any result of success | unfinished"],
+        ),
+        (
+            "one that returned where none was to",
+            |c| c[14].outcome = Outcome::Returned(0),
+            &["wrong 15: ret: unfinished | 0"],
+        ),
+        (
+            "one that failed where none was to return",
+            |c| c[14].outcome = Outcome::Returned(-4),
+            &["wrong 15: ret: unfinished | EINTR"],
+        ),
+    ]);
+}
+
+#[test]
+fn bindings_are_made_by_success_and_hold_afterwards() {
+    check(&[
+        (
+            "a failure binds nothing, and what follows is not blamed for it",
+            |c| c[2].outcome = Outcome::Returned(-24),
+            &["wrong 3: ret: $b, any result of success | EMFILE"],
+        ),
+        (
+            "a missing call binds nothing, and its name holds from the next use on",
+            |c| drop(c.remove(2)),
+            &["missing 3"],
+        ),
+        (
+            "another number throughout is equal",
+            |c| {
+                c[2].outcome = Outcome::Returned(50);
+                c[3].args[0] = 50
+            },
+            &[],
+        ),
+        ("one number for two names is equal", |c| c[8].outcome = Outcome::Returned(5), &[]),
+        (
+            "a name that changes",
+            |c| c[2].outcome = Outcome::Returned(50),
+            &["wrong 4: fd: $b = 50 (bound by call 3) | 5"],
+        ),
+        (
+            "a name that is bound out of order",
+            |c| {
+                c.swap(2, 3);
+                c[2].args[0] = 9;
+            },
+            &["swapped 3 is 4", "wrong 4 is 3: fd: $b = 5 (bound by call 3) | 9"],
+        ),
+    ]);
+    let again = parse(
+        "[dup-basic]\nabout = \"x\"\ncalls = [\n{ call = \"dup\", fd = 0, ret = \"$a\" },\n{ call = \"dup\", fd = 0, ret = \"$a\" },\n]",
+    );
+    let dup = |ret| making(call("dup", &[0], ret), false);
+    assert_eq!(differences(&again, vec![dup(3), dup(3)]), Vec::<String>::new(), "the same result twice");
+    assert_eq!(differences(&again, vec![dup(3), dup(4)]), ["wrong 2: ret: $a = 3 (bound by call 1) | 4"]);
+}
+
+#[test]
+fn a_call_that_is_no_io_is_compared_when_it_is_named() {
+    let expectation = parse(
+        "[dup-basic]\nabout = \"x\"\ncalls = [\n{ call = \"kill\", pid = 5, sig = 9, ret = 0 },\n{ call = \"exit_group\", status = 3 },\n]",
+    );
+    let mut exit = call("exit_group", &[3], 0);
+    exit.outcome = Outcome::Unfinished;
+    let kill = call("kill", &[5, 9], 0);
+    assert_eq!(differences(&expectation, vec![kill.clone(), exit.clone()]), Vec::<String>::new());
+    assert_eq!(differences(&expectation, vec![exit.clone()]), ["missing 1"]);
+    exit.args[0] = 4;
+    assert_eq!(differences(&expectation, vec![kill, exit]), ["wrong 2: status: 3 | 4"]);
+}
+
+#[test]
+fn an_unreadable_path_is_expected_by_leaving_it_out() {
+    let expectation = parse("[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"openat2\", ret = \"EFAULT\" }]");
+    let mut bad = call("openat2", &[CWD, 16, 16, 24], -14);
+    bad.texts[0] = Text::Unreadable(libc::EFAULT);
+    assert_eq!(differences(&expectation, vec![bad.clone()]), Vec::<String>::new());
+    let read = peeking(bad.clone(), how([2, 0, 0]));
+    assert_eq!(differences(&expectation, vec![read]), ["wrong 1: flags: O_RDONLY | O_RDWR"]);
+    bad.files.path = Some(b"x".to_vec());
+    assert_eq!(differences(&expectation, vec![bad]), ["wrong 1: path: none | 0x10 (unreadable: EFAULT)"]);
+}
+
+const PART: &str = r#"
+[dup-basic]
+about = "a part of a trace"
+present = [
+  { call = "write", path_contains = "a.t" },
+  { call = "fcntl", path = "d/a.txt", min_count = 3 },
+  { call = "read", comm = "worker", count = 1 },
+]
+absent = [
+  { call = "openat", path_contains = "secret" },
+  { call = "dup", ret = "EMFILE" },
+]
+"#;
+
+#[test]
+fn a_part_of_a_trace_is_counted() {
+    let expectation = parse(PART);
+    let rows: &[Row] = &[
+        ("all holds", |_| (), &[]),
+        (
+            "the order does not matter, nor do other calls",
+            |c| {
+                c.reverse();
+                c.push(call("sync", &[], 0))
+            },
+            &[],
+        ),
+        ("one more than at least", |c| c.push(c[5].clone()), &[]),
+        (
+            "no such path",
+            |c| c[3].files.path = Some(b"b.txt".to_vec()),
+            &[r#"present 1 found 0, nearest 4: path_contains: a path with "a.t" in it | "b.txt""#],
+        ),
+        ("no such call", |c| drop(c.remove(3)), &["present 1 found 0"]),
+        ("one too few", |c| drop(c.remove(5)), &["present 2 found 2"]),
+        ("one too many", |c| c.push(c[14].clone()), &["present 3 found 2"]),
+        ("another thread", |c| c[14].comm[0] = b'W', &[r#"present 3 found 0, nearest 15: comm: "worker" | "Worker""#]),
+        ("a path that must not be", |c| c[0].files.path = Some(b"my/secret".to_vec()), &["absent 1 found 1, first 1"]),
+        ("a failure that must not be", |c| c[2].outcome = Outcome::Returned(-24), &["absent 2 found 1, first 3"]),
+        (
+            "the kernel says that a descriptor is another file",
+            |c| c[3].files.contradicted = vec![5],
+            &[
+                "contradicted 4: descriptors: the files that the calls before made them | the kernel says that 5 is another file",
+            ],
+        ),
+    ];
+    for (sentence, change, expected) in rows {
+        let mut calls = observed();
+        change(&mut calls);
+        assert_eq!(differences(&expectation, calls), *expected, "{sentence}");
+    }
+}
+
+#[test]
+fn a_million_extra_calls_are_bounded() {
+    let expectation = parse(EXPECTED);
+    let mut calls = observed();
+    let last = calls.split_off(10);
+    calls.extend(std::iter::repeat_n(call("sync", &[], 0), 1_000_000));
+    calls.extend(last);
+    let found = differences(&expectation, calls);
+    assert_eq!((found[0].as_str(), found[255].as_str()), ("extra 11", "extra 266"));
+    assert_eq!(found[256..], ["999744 more from 267"]);
+
+    // A wrong call at both ends leaves nothing to pair before the window.
+    let mut calls = observed();
+    calls[0].args[2] = 0;
+    calls[14].args[2] = 0;
+    let last = calls.split_off(10);
+    calls.extend(std::iter::repeat_n(call("sync", &[], 0), 1_000_000));
+    calls.extend(last);
+    let found = differences(&expectation, calls);
+    assert!(found.len() < 20_000, "{}", found.len());
+    assert!(found.iter().any(|line| line.contains("more from")), "{:?}", &found[found.len() - 3..]);
+}
+
+#[test]
+fn the_end_of_the_workload_is_compared() {
+    let ends = |word: &str| parse(&format!("[dup-basic]\nabout = \"x\"\nends = \"{word}\"\ncalls = []"));
+    let act = |how| Ending { phase: Phase::Act, how };
+    let rows = [
+        ("finished", How::Finished, None),
+        ("SIGSEGV", How::Signal(11), None),
+        ("finished", How::Signal(11), Some("the workload was to finish, and it was killed by SIGSEGV in act")),
+        ("SIGSEGV", How::Finished, Some("the workload was to be killed by SIGSEGV, and it finished")),
+        (
+            "SIGSEGV",
+            How::Signal(6),
+            Some("the workload was to be killed by SIGSEGV, and it was killed by SIGABRT in act"),
+        ),
+        ("finished", How::Exited(3), Some("the workload was to finish, and it exited with status 3 in act")),
+        (
+            "finished",
+            How::Failed("dup failed with EBADF".to_owned()),
+            Some("the workload was to finish, and it failed in act: dup failed with EBADF"),
+        ),
+    ];
+    for (word, how, expected) in rows {
+        assert_eq!(matcher::ending(&ends(word), &act(how)).as_deref(), expected);
+    }
+}
+
+fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> String {
+    let trace = trace(calls);
+    let differences = matcher::compare(expectation, &trace);
+    let losses: Vec<String> = losses.iter().map(|&loss| loss.to_owned()).collect();
+    report::failure(&Failure {
+        scenario: "dup-basic",
+        expectation,
+        file: "tests.toml",
+        trace: &trace,
+        differences: &differences,
+        ending: &Ending { phase: Phase::Act, how },
+        losses: &losses,
+        rerun: "sudo ./ior-it --exact --filter dup-basic",
+    })
+}
+
+#[test]
+fn a_failure_reads_as_a_bug_report() {
+    let reports: &[(&str, Change)] = &[
+        ("report-wrong-field", |c| c[3].args[0] = 4),
+        ("report-several", |c| {
+            c[1].args[2] = 0;
+            c[4].args[1] = 1;
+            c[7] = making(c[7].clone(), false);
+            drop(c.remove(12));
+            c.push(call("sync", &[], 0));
+        }),
+        ("report-missing", |c| drop(c.remove(3))),
+        ("report-extra", |c| c.insert(3, call("sync", &[], 0))),
+        ("report-swapped", |c| c.swap(3, 4)),
+        ("report-left-out-key", |c| c[1] = making(c[1].clone(), true)),
+        ("report-wide", |c| {
+            c[9].files.path2 = Some("a-directory/that-is-rather-long/and-a-file-in-it".into());
+            c[9].texts[1] = read("a-directory/that-is-rather-long/and-a-file-in-it");
+        }),
+        ("report-endless", |c| c.extend(std::iter::repeat_n(call("sync", &[], 0), 5000))),
+        ("report-late", |c| {
+            let more = std::iter::repeat_n(c[3].clone(), 40);
+            c.splice(3..3, more);
+        }),
+    ];
+    for (name, change) in reports {
+        let mut calls = observed();
+        change(&mut calls);
+        golden_report(name, &report(&parse(EXPECTED), calls, How::Finished, &[]));
+    }
+    let mut calls = observed();
+    calls.remove(3);
+    calls[0].files.path = Some(b"my/secret".to_vec());
+    golden_report("report-part", &report(&parse(PART), calls, How::Finished, &[]));
+    let killed = report(
+        &parse(EXPECTED),
+        observed()[..4].to_vec(),
+        How::Signal(11),
+        &["2 of 6 calls found no room in the ring buffer"],
+    );
+    golden_report("report-killed", &killed);
+    golden_report("report-ending", &report(&parse(EXPECTED), observed(), How::Signal(11), &[]));
+}
+
+#[test]
+fn what_was_not_traced_has_a_report_too() {
+    let ending = Ending { phase: Phase::Setup, how: How::Failed("openat failed with EACCES".to_owned()) };
+    let rerun = "sudo ./ior-it --exact --filter dup-basic";
+    golden_report("report-before-gate", &report::before_gate(&parse(EXPECTED), "tests.toml", &ending, rerun));
+    let losses = ["3 of 12 calls found no room in the ring buffer", "the first missing call is number 4 of 12"];
+    let losses = losses.map(str::to_owned);
+    let ending = Ending { phase: Phase::Act, how: How::Finished };
+    golden_report("report-inconclusive", &report::inconclusive("dup-basic", &losses, &ending, rerun));
+}
+
+fn golden_report(name: &str, text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{name}: more than 100 columns: {line}");
+        assert_eq!(line, line.trim_end(), "{name}");
+    }
+    golden_text(name, text);
+}
+
+fn golden_text(name: &str, text: &str) {
+    let expected = Data::read_from(&golden().join(name).with_extension("txt"), None);
+    snapbox::assert_data_eq!(text.to_owned(), expected.raw());
+}
+
+#[test]
+fn calls_are_shown_as_strace_writes_them() {
+    let mut calls = observed();
+    calls[14].tid = 102;
+    golden_text("show-trace", &show::trace(&trace(calls), true));
+    let mut handle = making(on(call("open_by_handle_at", &[CWD, BUF, 0], 3), "h.txt"), false);
+    handle.files.path = None;
+    let mut unknown = call("sync", &[1, 0], 0);
+    unknown.number = 100_000;
+    let mut odd = told(call("openat", &[CWD, BUF, 0, 0o7777], -2), ["a\"b\n\u{1}", ""]);
+    let mut unread = call("openat", &[CWD, 16, 0], -14);
+    unread.texts[0] = Text::Unreadable(libc::EFAULT);
+    let mut null = unread.clone();
+    null.args[1] = 0;
+    let mut cut = odd.clone();
+    cut.texts[0] = Text::Read { bytes: b"aaa".to_vec(), cut: true };
+    let restart = on(call("read", &[0, BUF, 1], -512), "x>\u{7f}y");
+    let rows = [
+        (show::call(&handle), "open_by_handle_at(AT_FDCWD, 0x7f00, O_RDONLY) = 3"),
+        (show::call(&unknown), "syscall_100000(0x1, NULL, NULL, NULL, NULL, NULL) = 0"),
+        (show::call(&odd), r#"openat(AT_FDCWD, "a\"b\n\x01", O_RDONLY) = -1 ENOENT"#),
+        (show::call(&unread), "openat(AT_FDCWD, 0x10 (unreadable: EFAULT), O_RDONLY) = -1 EFAULT"),
+        (show::call(&null), "openat(AT_FDCWD, NULL, O_RDONLY) = -1 EFAULT"),
+        (show::call(&cut), r#"openat(AT_FDCWD, "aaa"..., O_RDONLY) = -1 ENOENT"#),
+        (show::call(&restart), r"read(0<x>\x7f"),
+    ];
+    odd.texts[0] = Text::Read { bytes: b"\xff".to_vec(), cut: false };
+    assert_eq!(show::call(&odd), r#"openat(AT_FDCWD, "\xff", O_RDONLY) = -1 ENOENT"#);
+    for (shown, expected) in rows {
+        assert!(shown.starts_with(expected), "{shown}\n{expected}");
+    }
+}

@@ -1,0 +1,45 @@
+//! What the live tests share.
+#![allow(dead_code)]
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// Runs trials one after the other in the main thread. Without privileges they are ignored with the reason; in CI, where
+/// everything has to run, they fail.
+pub fn run_live(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = match (arguments.list, ior_it::tracer::check_machine()) {
+        (false, Ok(())) => trials(),
+        // The names are only known by setting up; a list needs none of it, and neither does an ordinary user.
+        (_, checked) => {
+            let reason = checked.err().map(|error| error.to_string()).unwrap_or_default();
+            vec![Trial::ignorable_test("live", move || without_privilege(&reason))]
+        }
+    };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A trial that needs privileges: without them it is ignored with the reason, or fails in CI.
+pub fn live(name: &str, test: fn() -> Result<(), Failed>) -> Trial {
+    match ior_it::tracer::check_machine() {
+        Ok(()) => Trial::test(name, test),
+        Err(error) => Trial::ignorable_test(name, move || without_privilege(&error.to_string())),
+    }
+}
+
+fn without_privilege(reason: &str) -> Result<Completion, Failed> {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1");
+    if in_ci { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
+}
+
+/// Fails a trial with a sentence unless something holds.
+#[macro_export]
+macro_rules! require {
+    ($holds:expr, $($sentence:tt)+) => {
+        if !$holds {
+            return Err(format!($($sentence)+).into());
+        }
+    };
+}
