@@ -86,6 +86,17 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// Each with its name, in order.
+    pub fn named(&self) -> [(&'static str, Duration); 6] {
+        let Phases { fork, setup, gate, act, drain, matching } = *self;
+        [("fork", fork), ("setup", setup), ("gate", gate), ("act", act), ("drain", drain), ("match", matching)]
+    }
+
+    /// From the request to fork to the verdict.
+    pub fn total(&self) -> Duration {
+        self.named().iter().map(|&(_, duration)| duration).sum()
+    }
+
     /// From the opened gate to the verdict.
     pub fn gate_to_verdict(&self) -> Duration {
         self.act + self.drain + self.matching

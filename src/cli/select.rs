@@ -20,14 +20,14 @@ pub fn select(libtest: &Arguments, filters: &[String], names: &[&str]) -> Result
     Ok(selected)
 }
 
+/// How alike two names must be to be worth mentioning: from 0, nothing in common, to 1, equal.
+const NEAR: f64 = 0.7;
+
 fn nothing(filters: &[&str], names: &[&str]) -> Error {
-    let mut near: Vec<(f64, &str)> = names
-        .iter()
-        .flat_map(|name| filters.iter().map(move |filter| (strsim::jaro_winkler(name, filter), *name)))
-        .filter(|&(likeness, _)| likeness > 0.7)
-        .collect();
+    let likeness = |name: &str| filters.iter().map(|filter| strsim::jaro_winkler(name, filter)).fold(0.0, f64::max);
+    let mut near: Vec<(f64, &str)> = names.iter().map(|&name| (likeness(name), name)).collect();
+    near.retain(|&(likeness, _)| (NEAR..1.0).contains(&likeness));
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    near.dedup_by_key(|&mut (_, name)| name);
     let near: Vec<&str> = near.into_iter().take(3).map(|(_, name)| name).collect();
     let hint = if near.is_empty() {
         "`ior-it --list` names them all".to_owned()
@@ -77,7 +77,8 @@ mod tests {
     fn nothing_selected_names_what_is_near() {
         let error = selected(&["dup-basik"], &[]).unwrap_err();
         assert_eq!(error.exit, Exit::NothingRan);
-        assert!(error.hint.contains("dup-basic"), "{error}");
+        assert!(error.hint.contains("near names are dup-basic"), "{error}");
+        assert!(!selected(&["dup-basic", "--skip", "dup"], &[]).unwrap_err().hint.contains("dup-basic"));
         assert_eq!(selected(&["--exact", "dup"], &[]).unwrap_err().exit, Exit::NothingRan);
     }
 }
