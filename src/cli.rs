@@ -14,8 +14,11 @@ use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
 
+mod archives;
+mod replay;
 mod run;
 mod select;
+mod verdicts;
 
 static EMBEDDED_TESTS: &str = include_str!("../tests.toml");
 
@@ -68,12 +71,25 @@ pub struct Cli {
     /// Print the trace of each scenario as strace would write it
     #[arg(short, long)]
     verbose: bool,
+
+    /// Write what was observed of each scenario to DIR/SCENARIO.ior.zst, read it back and compare
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+
+    /// Judge archives, and folders of them, in place of running anything: needs no privileges
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "archive"])]
+    replay: Vec<PathBuf>,
+
+    /// Print the trace in an archive as strace would write it
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    show: Option<PathBuf>,
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    every selected scenario passed or was skipped with a reason, and at least one ran
-  2    bad usage, or an error in tests.toml
+  2    bad usage, or an error in tests.toml or in an archive
   3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
   4    no scenario ran: nothing matched, or everything was skipped
   5    nothing failed, but a scenario was inconclusive: records were lost
@@ -122,7 +138,12 @@ fn run_with(
             return if asked { Exit::Success.into() } else { Exit::Usage.into() };
         }
     };
-    match validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)) {
+    let done = match (&cli.show, cli.replay.as_slice()) {
+        (Some(file), _) => replay::show(file),
+        (None, []) => validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)),
+        (None, _) => replay::validated(&cli, &scenarios).map(replay::run),
+    };
+    match done {
         Ok(exit) => exit.into(),
         Err(error) => {
             eprintln!("{error}");
@@ -148,6 +169,7 @@ struct Plan {
     repeat: u32,
     fail_fast: bool,
     verbose: bool,
+    archive: Option<PathBuf>,
     session: Options,
 }
 
@@ -166,6 +188,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         repeat: cli.repeat,
         fail_fast: cli.fail_fast,
         verbose: cli.verbose,
+        archive: cli.archive.clone(),
         session: Options { lanes, bpf: cli.bpf.clone(), keep: cli.keep, ..Options::default() },
     })
 }

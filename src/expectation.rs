@@ -4,7 +4,7 @@
 //! here ("what is left out is nothing"), so that [`crate::matcher`] compares exactly the [`Field`]s of a call and knows no
 //! defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use toml::de::DeTable;
@@ -188,10 +188,11 @@ impl Expectations {
         let (document, broken) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
         let mut tables = BTreeMap::new();
-        let mut named: Vec<&str> = Vec::new();
+        let known: HashSet<&str> = scenarios.iter().copied().collect();
+        let mut named = HashSet::new();
         for (key, value) in in_order(document.get_ref()) {
-            named.push(key.get_ref());
-            if !scenarios.contains(&key.get_ref().as_ref()) {
+            named.insert(key.get_ref().as_ref());
+            if !known.contains(key.get_ref().as_ref()) {
                 let hint = near(key.get_ref(), scenarios.iter().copied())
                     .unwrap_or_else(|| "--list shows the scenarios; src/scenarios/ is where one is added".to_owned());
                 problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
@@ -227,8 +228,8 @@ impl Expectations {
 }
 
 /// The scenarios that no table is for, in one error: a file made for one scenario would otherwise drown in them.
-fn without_table(scenarios: &[&str], named: &[&str], text: &str, problems: &mut Problems) {
-    let missing: Vec<&str> = scenarios.iter().copied().filter(|name| !named.contains(name)).collect();
+fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems: &mut Problems) {
+    let missing: Vec<&str> = scenarios.iter().copied().filter(|&name| !named.contains(name)).collect();
     let [first, ..] = missing[..] else { return };
     let message = match missing.len() {
         1 => format!("the scenario `{first}` has no table"),

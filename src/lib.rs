@@ -23,6 +23,7 @@ pub mod matcher; // a trace against its expectation
 pub mod show; // a call as strace would write it
 pub mod report; // a failure as a finished bug report
 pub mod verdict; // pass, fail, skip, inconclusive
+pub mod archive; // a trace as a file, and back
 pub mod session; // one scenario from fork to verdict
 pub mod timings; // how long the phases took, in percentiles
 pub mod cli; // the command line, and the whole run

@@ -201,6 +201,55 @@ fn call(header: &Header, paths: [&[u8]; 2], peek: &[u8]) -> Call {
     }
 }
 
+/// The bytes of the record that this call was decoded from, for what needs records without a kernel: benches and tests. Which
+/// files it was about is not in a record. Paths and block must be no longer than in a record.
+pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
+    let (ret, state) = match call.outcome {
+        Outcome::Returned(ret) => (ret, 0),
+        Outcome::Unfinished => (0, UNFINISHED),
+    };
+    let text = |at: usize| match &call.texts[at] {
+        Text::Read { bytes, .. } => (RawText { len: bytes.len() as u16, err: 0 }, bytes.as_slice()),
+        Text::Unreadable(errno) => (RawText { len: 0, err: -*errno as i16 }, [].as_slice()),
+    };
+    let (first, second) = (text(0), text(1));
+    let block = call.peek.as_deref().unwrap_or_default();
+    // Why a block could not be read is not kept: the usual reason stands for all.
+    let err = if call.peek.is_some() { 0 } else { -libc::EFAULT as i16 };
+    let header = Header {
+        watch,
+        number: call.order,
+        enter_ns: call.enter_ns,
+        duration_ns: call.duration_ns,
+        ret,
+        args: call.args,
+        pid: call.pid,
+        tid: call.tid,
+        nr: call.number,
+        kind: KIND_CALL,
+        state,
+        comm: call.comm,
+        fd: call.fds.map(|fd| raw_identity(fd.as_ref())),
+        made: raw_identity(call.made.as_ref()),
+        path: [first.0, second.0],
+        peek: RawText { len: block.len() as u16, err },
+        reserved: 0,
+    };
+    [header.as_bytes(), first.1, second.1, block].concat()
+}
+
+fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
+    identity.map_or(RawIdentity::default(), |&Identity { device, inode, mode, flags, cloexec }| RawIdentity {
+        inode,
+        device,
+        flags,
+        mode,
+        open: 1,
+        cloexec: cloexec.into(),
+        reserved: 0,
+    })
+}
+
 fn identity(raw: &RawIdentity) -> Option<Identity> {
     (raw.open != 0).then_some(Identity {
         device: raw.device,
@@ -341,6 +390,22 @@ pub(crate) mod tests {
     fn a_call_that_never_returned_has_no_result() {
         let header = Header { state: UNFINISHED, ret: 0, ..full_header() };
         assert_eq!(decoded(&bytes(header, [b"", b""], b"")).outcome, Outcome::Unfinished);
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_to_the_same() {
+        let unreadable = Header { path: [RawText::default(), RawText { len: 0, err: -14 }], ..full_header() };
+        let rows: [(&str, Vec<u8>); 4] = [
+            ("every field is set", bytes(full_header(), [b"one", b"second"], b"block")),
+            ("nothing is set", bytes(Header::default(), [b"", b""], b"")),
+            ("a path could not be read", bytes(unreadable, [b"one", b""], b"block")),
+            ("the call never returned", bytes(Header { state: UNFINISHED, ..full_header() }, [b"", b""], b"")),
+        ];
+        for (sentence, bytes) in rows {
+            let call = decoded(&bytes);
+            let again = encode(9, &call);
+            assert_eq!((watch_of(&again), decoded(&again)), (Some(9), call), "{sentence}");
+        }
     }
 
     #[test]

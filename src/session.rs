@@ -3,9 +3,10 @@
 //! A [`Session`] holds what all scenarios of a run share: the zygote, the tracer, the folder. [`Session::observe`] is the
 //! one function that runs a scenario; everything after it is a pure function of what it returns.
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
@@ -45,7 +46,8 @@ pub struct Session {
     tracer: Tracer,
     zygote: Zygote,
     workspaces: Workspaces,
-    scenarios: Vec<Scenario>,
+    /// The number by which the zygote knows each scenario.
+    numbers: HashMap<&'static str, usize>,
     watch: bool,
 }
 
@@ -66,6 +68,10 @@ pub struct Run {
     pub observed: Observed,
     /// How long it took.
     pub phases: Phases,
+    /// Where it ran.
+    pub workspace: PathBuf,
+    /// When it began.
+    pub began: SystemTime,
 }
 
 /// How long each phase of a scenario took.
@@ -139,11 +145,22 @@ impl Prepared {
         let Self { zygote, workspaces, scenarios, options } = self;
         tracer::check_machine()?;
         let tracer = Tracer::load(options.bpf.as_deref(), options.attach)?;
-        Ok(Session { tracer, zygote, workspaces, scenarios, watch: options.watch })
+        let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
+        Ok(Session { tracer, zygote, workspaces, numbers, watch: options.watch })
     }
 }
 
 impl Session {
+    /// Attaches the programs and watches children from now on, or does neither: to compare what the same children cost.
+    pub fn set_tracing(&mut self, on: bool) -> Result<(), Error> {
+        self.watch = on;
+        if on {
+            return self.tracer.attach();
+        }
+        self.tracer.detach();
+        Ok(())
+    }
+
     /// How many records have come that belong to no watch: there should be none.
     pub fn unclaimed_records(&self) -> u64 {
         self.tracer.unclaimed()
@@ -162,21 +179,22 @@ impl Session {
     /// Runs one scenario from fork to verdict. `file` is what the report calls the file of the expectation.
     pub fn run(&self, name: &str, expectation: &Expectation, file: &str, limit: Duration) -> Result<Run, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
+        let began = SystemTime::now();
         let (observed, mut phases) = self.observe(name, workspace.path(), limit)?;
         let begin = Instant::now();
         let verdict = judge(expectation, file, &observed);
         phases.matching += begin.elapsed();
-        Ok(Run { verdict, observed, phases })
+        Ok(Run { verdict, observed, phases, workspace: workspace.path().to_owned(), began })
     }
 
     /// Runs one scenario in this directory, and returns what there was to see of it and how long each phase took.
     pub fn observe(&self, name: &str, directory: &Path, limit: Duration) -> Result<(Observed, Phases), Error> {
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
-        let number =
-            self.scenarios.iter().position(|scenario| scenario.name == name).ok_or_else(|| {
-                Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all")
-            })?;
+        let number = *self
+            .numbers
+            .get(name)
+            .ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))?;
         let mut child = self.zygote.spawn(number, directory)?;
         phases.fork = lap.end();
         if let Some(ending) = child.reach_gate(limit)? {

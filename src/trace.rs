@@ -2,12 +2,14 @@
 //!
 //! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
 
+use serde::{Deserialize, Serialize};
+
 use crate::files::Follower;
 use crate::record::{self, Record};
 use crate::syscalls::Syscall;
 
 /// One system call as observed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// The system call number.
     pub number: u32,
@@ -18,6 +20,7 @@ pub struct Call {
     /// The thread.
     pub tid: u32,
     /// The thread's name when the call returned, NUL-padded.
+    #[serde(with = "serde_bytes")]
     pub comm: [u8; 16],
     /// The six raw arguments.
     pub args: [u64; 6],
@@ -34,13 +37,15 @@ pub struct Call {
     /// The file behind the descriptor it returned.
     pub made: Option<Identity>,
     /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
+    #[serde(with = "serde_bytes")]
     pub peek: Option<Vec<u8>>,
     /// What following the descriptors adds.
     pub files: Files,
 }
 
 /// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It returned: the raw result, negative for an errno.
     Returned(i64),
@@ -49,11 +54,13 @@ pub enum Outcome {
 }
 
 /// A string in the memory of the traced process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Text {
     /// It was read.
     Read {
         /// Its bytes without the NUL; empty also where the call has no such argument.
+        #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
         /// Whether it is longer than what a record holds (PATH_MAX).
         cut: bool,
@@ -63,7 +70,7 @@ pub enum Text {
 }
 
 /// The file behind a descriptor, as the kernel's tables had it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// `s_dev`: major << 20 | minor.
     pub device: u32,
@@ -85,14 +92,17 @@ impl Identity {
 }
 
 /// The files of a call, by name. Paths are absolute, or relative to the workspace where they lie inside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
     /// The file that the call is about: of its path, else of its descriptor.
+    #[serde(with = "serde_bytes")]
     pub path: Option<Vec<u8>>,
     /// The second one.
+    #[serde(with = "serde_bytes")]
     pub path2: Option<Vec<u8>>,
     /// The files whose descriptors the call closed besides its own (close_range, dup2 over an open one), in the order of the
     /// numbers.
+    #[serde(with = "byte_strings")]
     pub closes: Vec<Vec<u8>>,
     /// Descriptors whose followed name the kernel's identity contradicted: the name was dropped.
     pub contradicted: Vec<i32>,
@@ -137,7 +147,7 @@ fn is_error(value: i64) -> bool {
 }
 
 /// How many calls and records there were on the way from the kernel to the trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Calls that BPF saw entered.
     pub seen: u64,
@@ -160,6 +170,8 @@ pub struct Counts {
 /// The calls of one scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
+    /// The watch that its records carry; 0 if there is none.
+    pub watch: u64,
     /// In the order in which they were entered.
     pub calls: Vec<Call>,
     /// What became of them on the way.
@@ -177,6 +189,7 @@ impl Trace {
     pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, workspace: &[u8]) -> Self {
         let mut trace = Trace { counts, ..Trace::default() };
         for bytes in records {
+            trace.watch = record::watch_of(bytes).unwrap_or(trace.watch);
             match record::decode(bytes) {
                 Ok(Record::Call(call)) => trace.calls.push(*call),
                 Ok(Record::End { .. }) => trace.counts.ends_received += 1,
@@ -205,7 +218,10 @@ impl Trace {
             }
         };
         lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
-        lost(seen == emitted + refused, format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"));
+        lost(
+            seen == emitted.saturating_add(refused),
+            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
+        );
         lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
         lost(ends > 0, "the end of the process was not seen".to_owned());
@@ -227,6 +243,20 @@ impl Trace {
                 (count < self.counts.seen).then_some(count)
             },
         )
+    }
+}
+
+/// A list of byte strings, each as such and not as a list of numbers.
+mod byte_strings {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::{ByteBuf, Bytes};
+
+    pub(super) fn serialize<S: Serializer>(list: &[Vec<u8>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(list.iter().map(|bytes| Bytes::new(bytes)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        Ok(Vec::<ByteBuf>::deserialize(from)?.into_iter().map(ByteBuf::into_vec).collect())
     }
 }
 
@@ -291,7 +321,7 @@ mod tests {
     /// What is said to be lost of a trace with these counts and calls at these places.
     fn losses(counts: Counts, orders: &[u64]) -> Vec<String> {
         let calls = assembled(&syncs(orders), Counts::default()).calls;
-        Trace { calls, counts, bad_records: Vec::new() }.losses()
+        Trace { calls, counts, ..Trace::default() }.losses()
     }
 
     #[test]

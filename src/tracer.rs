@@ -35,8 +35,8 @@ pub struct Tracer {
     ring: Arc<Ring>,
     next_id: AtomicU64,
     _backlog: BacklogReader,
-    _links: Vec<Link>,
-    _object: Object,
+    links: Vec<Link>,
+    object: Object,
 }
 
 /// The reading end of the ring, and what was read and not yet fetched.
@@ -87,9 +87,22 @@ impl Tracer {
             _backlog: BacklogReader::start(&ring)?,
             ring,
             next_id: AtomicU64::new(1),
-            _links: links,
-            _object: object,
+            links,
+            object,
         })
+    }
+
+    /// Attaches the programs, if they are not attached: from now on each system call of this machine runs them.
+    pub fn attach(&mut self) -> Result<(), Error> {
+        if self.links.is_empty() {
+            self.links = load::attach(&self.object)?;
+        }
+        Ok(())
+    }
+
+    /// Detaches the programs; what they have recorded stays. The object stays loaded.
+    pub fn detach(&mut self) {
+        self.links.clear();
     }
 
     /// Watches a process from now on. `slot` must belong to no other living watch.
@@ -127,8 +140,8 @@ impl Watching<'_> {
     /// All records of the process, which must have been reaped: then every BPF program of it has run, and what was emitted
     /// is in the ring. Another process's record that is just being written can hold ours up for a moment.
     pub fn collect(&self) -> Records {
-        let watch = self.tracer.watches.get(self.slot);
-        let emitted = (watch.emitted + watch.ends) as usize;
+        let counts = self.counts();
+        let emitted = (counts.emitted + counts.ends) as usize;
         let mut idle = 0;
         while self.received() < emitted && idle < 10_000 {
             idle = if self.tracer.ring.drain() == 0 { idle + 1 } else { 0 };
@@ -137,8 +150,21 @@ impl Watching<'_> {
             }
         }
         let inbox = lock(&self.tracer.ring.inboxes).remove(&self.id).unwrap_or_default();
-        let Watch { seen, emitted, refused, ends, strays, .. } = watch;
-        Records { inbox, counts: Counts { seen, emitted, refused, ends, strays, ..Counts::default() } }
+        Records { inbox, counts }
+    }
+
+    /// What has been recorded since the last `take`, of a process that may go on; `counts` are those of the whole watch. A call
+    /// that is known to have returned is in it or in an earlier one.
+    pub fn take(&self) -> Records {
+        let counts = self.counts();
+        self.tracer.ring.drain();
+        let inbox = lock(&self.tracer.ring.inboxes).get_mut(&self.id).map(std::mem::take).unwrap_or_default();
+        Records { inbox, counts }
+    }
+
+    fn counts(&self) -> Counts {
+        let Watch { seen, emitted, refused, ends, strays, .. } = self.tracer.watches.get(self.slot);
+        Counts { seen, emitted, refused, ends, strays, ..Counts::default() }
     }
 
     fn received(&self) -> usize {

@@ -33,6 +33,11 @@ pub struct Observed {
 
 /// Judges a scenario: loss comes before differences, since a lossy trace proves nothing.
 pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verdict {
+    judge_with(expectation, file, observed, &format!("sudo ./ior-it --exact --filter {}", expectation.name))
+}
+
+/// The same, with the command that a report says runs it again.
+pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
     let Observed { ending, trace } = observed;
     if let How::Skipped(reason) = &ending.how {
         return Verdict::Skip(reason.clone());
@@ -41,28 +46,19 @@ pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verd
         return Verdict::Skip(format!("this architecture has no {call}"));
     }
     let name = expectation.name.as_str();
-    let rerun = format!("sudo ./ior-it --exact --filter {name}");
     if ending.phase == Phase::Setup {
-        return Verdict::Fail(report::before_gate(expectation, file, ending, &rerun));
+        return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
     }
     let losses = trace.losses();
     if !losses.is_empty() {
-        return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, &rerun));
+        return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
     }
     let differences = matcher::compare(expectation, trace);
     if differences.is_empty() && matcher::ending(expectation, ending).is_none() {
         return Verdict::Pass;
     }
-    let failure = Failure {
-        scenario: name,
-        expectation,
-        file,
-        trace,
-        differences: &differences,
-        ending,
-        losses: &losses,
-        rerun: &rerun,
-    };
+    let failure =
+        Failure { scenario: name, expectation, file, trace, differences: &differences, ending, losses: &losses, rerun };
     Verdict::Fail(report::failure(&failure))
 }
 

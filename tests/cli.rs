@@ -30,10 +30,13 @@ fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 3] = [
+    let live: [Named; 6] = [
         ("what_was_asked_for_runs", what_was_asked_for_runs),
         ("an_unfit_bpf_object_is_refused_with_the_reason", an_unfit_bpf_object_is_refused_with_the_reason),
         ("without_a_workspace_the_scenario_fails", without_a_workspace_the_scenario_fails),
+        ("archives_are_written_and_judged_alike", archives_are_written_and_judged_alike),
+        ("a_run_writes_nothing_unless_it_is_asked_to", a_run_writes_nothing_unless_it_is_asked_to),
+        ("where_no_archive_can_be_written_nothing_runs", where_no_archive_can_be_written_nothing_runs),
     ];
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
@@ -109,7 +112,7 @@ fn help_and_version_are_asked_for() -> Tested {
 }
 
 fn bad_usage_says_what_is_accepted() -> Tested {
-    let rows: [&[&str]; 13] = [
+    let rows: [&[&str]; 19] = [
         &["--bogus"],
         &["--filtr", "dup"],
         &["one", "two"],
@@ -123,6 +126,12 @@ fn bad_usage_says_what_is_accepted() -> Tested {
         &["--test-threads", "100000"],
         &["--test-threads", "many"],
         &["--format", "nope"],
+        &["--archive"],
+        &["--replay"],
+        &["--replay", ".", "--bpf", "tracer.bpf.o"],
+        &["--replay", ".", "--repeat", "2"],
+        &["--replay", ".", "--keep"],
+        &["--show", "dup-basic.ior.zst", "--list"],
     ];
     let mut transcript = Transcript::default();
     for args in rows {
@@ -306,6 +315,67 @@ fn without_a_workspace_the_scenario_fails() -> Tested {
             "{folder} {sentence}: {says}"
         );
         require!(says.contains("let TMPDIR name a folder that can be written to"), "{folder} {sentence}: {says}");
+    }
+    Ok(())
+}
+
+/// All that is in a folder, by name.
+fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
+
+fn archives_are_written_and_judged_alike() -> Tested {
+    let temp = tempfile::tempdir()?;
+    let folder = temp.path().join("new/archives");
+    let path = folder.to_string_lossy().into_owned();
+    let wrong = temp.path().join("wrong.toml");
+    write(&wrong, TESTS.replace("\"dup.txt\", ret = \"$b\"", "\"duq.txt\", ret = \"$b\""))?;
+    let wrong = wrong.to_string_lossy().into_owned();
+    let rows: [(&str, &[&str], i32); 3] = [
+        ("a new folder", &["--test-threads", "8"], 0),
+        ("the last of several runs stays", &["--repeat", "3", "--exact", "dup-basic"], 0),
+        ("what fails is kept too", &["--tests", &wrong, "--exact", "dup-basic"], 101),
+    ];
+    for (sentence, args, code) in rows {
+        let output = ior_it(&[&["--archive", &path], args].concat()).output()?;
+        let says = stdout(&output);
+        require!(output.status.code() == Some(code), "{sentence}: {}: {says}{}", output.status, stderr(&output));
+        require!(!says.contains("archive check"), "{sentence}: {says}");
+    }
+    let mut expected: Vec<String> = scenarios::all().map(|scenario| format!("{}.ior.zst", scenario.name)).collect();
+    expected.sort();
+    require!(names_in(&folder)? == expected, "{:?}", names_in(&folder)?);
+    expect_success(unprivileged(&["--replay", &path]))?;
+    let replayed = unprivileged(&["--replay", &path, "dup-basic"]).output()?;
+    require!(replayed.status.code() == Some(2), "a filter after --replay is a path: {}", replayed.status);
+    let replayed = unprivileged(&["dup-basic", "--replay", &path, "--tests", &wrong]).output()?;
+    require!(replayed.status.code() == Some(101), "{}: {}", replayed.status, stdout(&replayed));
+    Ok(())
+}
+
+fn a_run_writes_nothing_unless_it_is_asked_to() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let temp = tempfile::tempdir()?;
+    let mut command = ior_it(&["--filter", "dup", "-v"]);
+    command.current_dir(&folder).env("TMPDIR", temp.path()).env("HOME", folder.path());
+    expect_success(command)?;
+    require!(names_in(folder.path())?.is_empty(), "{:?}", names_in(folder.path())?);
+    Ok(())
+}
+
+fn where_no_archive_can_be_written_nothing_runs() -> Tested {
+    let folder = tempfile::tempdir()?;
+    write(folder.path().join("file"), "")?;
+    for (name, reason) in [("file", "File exists"), ("file/below", "Not a directory"), ("/proc/1", "")] {
+        let mut command = ior_it(&["--archive", name, "--exact", "dup-basic"]);
+        command.current_dir(&folder);
+        let says = expect_error(command, 2)?;
+        require!(says.starts_with(&format!("error: no archive could be written in {name}: {reason}")), "{says}");
+        require!(says.contains("let --archive name a folder that can be written to"), "{says}");
     }
     Ok(())
 }

@@ -1,30 +1,29 @@
 //! The run: the zygote first, then threads and BPF, the canary, and a trial for each scenario.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
-use libtest_mimic::{Completion, Failed, FormatSetting, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::archives::Archives;
+use super::verdicts::Verdicts;
 use super::{Plan, WithoutPrivilege};
+use crate::archive::{Archive, Origin};
 use crate::error::{Error, Exit};
 use crate::expectation::Expectation;
 use crate::scenario::Scenario;
-use crate::session::{Prepared, Session};
-use crate::show;
+use crate::session::{self, Prepared, Session};
 use crate::tracer;
-use crate::verdict::{Observed, Tally, Verdict};
+use crate::verdict::{Verdict, judge};
 
 /// What the trials share.
 struct Run {
     session: Session,
     plan: Plan,
-    tally: Mutex<Tally>,
-    /// What `-v` prints when all trials are over, by scenario.
-    traces: Mutex<BTreeMap<String, String>>,
-    stopped: AtomicBool,
+    verdicts: Verdicts,
+    archives: Option<Archives>,
 }
 
 /// Runs what the plan selects.
@@ -41,21 +40,16 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
             WithoutPrivilege::Ignore => Ok(ignore(&plan, &names, &error)),
         };
     }
+    let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
-    let run = Arc::new(Run {
-        session,
-        plan,
-        tally: Mutex::default(),
-        traces: Mutex::default(),
-        stopped: AtomicBool::new(false),
-    });
+    let verdicts = Verdicts::new(plan.fail_fast);
+    let run = Arc::new(Run { session, plan, verdicts, archives });
     end_on_signals(&run)?;
     run.session.canary()?;
     let _ = libtest_mimic::run(&run.plan.libtest, run.trials(&names));
-    run.print_traces();
+    run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
     run.print_kept();
-    let tally = *run.tally.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(tally.exit())
+    Ok(run.verdicts.exit())
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -78,9 +72,11 @@ fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
     let run = Arc::downgrade(run);
     let wait = move || {
         if signals.forever().next().is_some() {
-            if let Some(run) = run.upgrade() {
+            let run = run.upgrade();
+            if let Some(run) = &run {
                 run.session.zygote().interrupt();
             }
+            let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
             eprintln!("\ninterrupted: the children are killed, the workspaces removed");
             std::process::exit(Exit::Interrupted as i32);
         }
@@ -99,19 +95,7 @@ impl Run {
 
     /// One scenario as libtest sees it.
     fn trial(&self, name: &'static str) -> Result<Completion, Failed> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return Ok(Completion::ignored_with("not run: --fail-fast"));
-        }
-        let verdict = self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string()));
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(&verdict);
-        if self.plan.fail_fast && matches!(verdict, Verdict::Fail(_) | Verdict::Inconclusive(_)) {
-            self.stopped.store(true, Ordering::Relaxed);
-        }
-        match verdict {
-            Verdict::Pass => Ok(Completion::Completed),
-            Verdict::Skip(reason) => Ok(Completion::ignored_with(reason)),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.into()),
-        }
+        self.verdicts.of_trial(|| self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
     }
 
     /// The verdict of the first run that does not pass, or of the last.
@@ -134,27 +118,24 @@ impl Run {
         let limit = self.plan.timeout.unwrap_or(expectation.timeout);
         let one = self.session.run(name, expectation, &self.plan.file, limit)?;
         if self.plan.verbose {
-            let Observed { trace, ending } = one.observed;
-            let text = format!("{name}: {ending}\n{}", show::trace(&trace, true));
-            self.traces.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), text);
+            self.verdicts.keep_trace(name, &one.observed);
         }
-        Ok(one.verdict)
+        Ok(self.archived(name, expectation, one))
+    }
+
+    /// With `--archive`, the verdict after the archive check.
+    fn archived(&self, name: &str, expectation: &Expectation, one: session::Run) -> Verdict {
+        let session::Run { verdict, observed, workspace, began, .. } = one;
+        let Some(archives) = &self.archives else { return verdict };
+        let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
+        let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
+        archives.checked(&Archive { origin, observed }, verdict, judge)
     }
 
     fn in_round(&self, round: u32, report: String) -> String {
         match self.plan.repeat {
             1 => report,
             all => format!("in run {round} of {all}:\n{report}"),
-        }
-    }
-
-    fn print_traces(&self) {
-        let traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_order = self.plan.selected.iter().filter_map(|name| traces.get(name));
-        // Machines read the standard output then.
-        let for_machines = matches!(self.plan.libtest.format, Some(FormatSetting::Json));
-        for text in in_order {
-            if for_machines { eprintln!("{text}") } else { println!("{text}") }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::errors::{Entry, Problems, line_of, near, near_or_all};
+use super::errors::{Entry, Problems, near, near_or_all};
 use super::keys::{Key, accepted, keys};
 use super::table::find;
 use super::values;
@@ -101,7 +101,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     fn finish(self, item: &Spanned<DeValue>, fields: Vec<Field>) -> ExpectedCall {
         let text = self.problems.text;
         let parts = self.entries.iter().map(|entry| part(entry, text)).collect();
-        ExpectedCall { syscall: self.row, line: line_of(text, item.span().start), parts, fields }
+        ExpectedCall { syscall: self.row, line: self.problems.line_of(item.span().start), parts, fields }
     }
 
     fn unknown_keys(&mut self, besides: &[&str]) {

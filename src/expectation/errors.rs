@@ -90,18 +90,26 @@ impl std::error::Error for Errors {}
 pub(super) struct Problems<'t> {
     /// The text that is read.
     pub text: &'t str,
+    /// Where its lines end.
+    newlines: Vec<usize>,
     list: Vec<Problem>,
 }
 
 impl<'t> Problems<'t> {
     /// None yet.
     pub fn new(text: &'t str) -> Self {
-        Self { text, list: Vec::new() }
+        let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at).collect();
+        Self { text, newlines, list: Vec::new() }
+    }
+
+    /// The line of an offset, from 1.
+    pub fn line_of(&self, offset: usize) -> usize {
+        self.newlines.partition_point(|&newline| newline < offset) + 1
     }
 
     /// One more.
     pub fn push(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
-        let line = line_of(self.text, span.start);
+        let line = self.line_of(span.start);
         self.list.push(Problem { span, line, message: message.into(), hint: hint.into() });
     }
 
@@ -113,12 +121,12 @@ impl<'t> Problems<'t> {
         found.sort_by_key(|(span, _)| span.start);
         let unclosed = found.iter().any(|(_, error)| error.message().starts_with("unclosed"));
         if let Some((span, _)) = found.first().filter(|_| unclosed) {
-            let line = line_of(self.text, span.start);
+            let line = self.line_of(span.start);
             self.list.retain(|problem| problem.line < line);
             found.truncate(1);
         }
-        found.dedup_by_key(|(span, _)| line_of(self.text, span.start));
-        let broken: Vec<usize> = found.iter().map(|(span, _)| line_of(self.text, span.start)).collect();
+        found.dedup_by_key(|(span, _)| self.line_of(span.start));
+        let broken: Vec<usize> = found.iter().map(|(span, _)| self.line_of(span.start)).collect();
         self.list.retain(|problem| !broken.contains(&problem.line));
         for (span, error) in found {
             let (message, hint) = syntax_message(self.text, error, &span, unclosed);
@@ -148,11 +156,6 @@ fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, uncl
         return (format!("`{what}` has two tables"), "a scenario has one table: join them or drop one".to_owned());
     }
     (format!("`{what}` is written twice"), "a key is written once".to_owned())
-}
-
-/// The line of an offset, from 1.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// One key and its value.

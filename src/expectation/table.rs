@@ -9,7 +9,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::call::Names;
 use super::calls;
-use super::errors::{Entry, Problems, in_order, line_of, near, near_or_all};
+use super::errors::{Entry, Problems, in_order, near, near_or_all};
 use super::values::{self, kind};
 use super::{Body, DEFAULT_TIMEOUT, Expectation};
 
@@ -35,7 +35,7 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
     let body = body(table, key, problems, &mut lacks);
     Some(Expectation {
         name: name.to_owned(),
-        line: line_of(problems.text, key.span().start),
+        line: problems.line_of(key.span().start),
         about,
         ends: ends(find(&entries, "ends"), problems),
         timeout: timeout(find(&entries, "timeout"), problems),

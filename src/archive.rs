@@ -1,0 +1,166 @@
+//! An archive: what was observed of a scenario, as the file `<scenario>.ior.zst`, and back.
+//!
+//! [`encode`] and [`decode`] take values and return values; [`save`], [`load`] and [`check`] are the only ones that touch
+//! files. Whatever bytes come in, memory stays bounded and nothing panics: what is no archive is refused with the reason.
+//! docs/archive.md describes the format.
+
+use std::fs::{self, File, Permissions};
+use std::io::BufReader;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Error, Exit};
+use crate::trace::{Call, Trace};
+use crate::verdict::Observed;
+
+mod bad; // why an archive is refused
+mod decode;
+mod difference; // between what was observed and what came back
+mod encode;
+mod header;
+mod limits;
+
+pub use bad::{BadArchive, Place};
+pub use difference::difference;
+pub use encode::encode;
+
+/// The name of the format.
+pub const FORMAT: &str = "ior";
+/// Its version. Fields can be added without a new one: who reads ignores what it does not know.
+pub const VERSION: u64 = 1;
+/// What the names of archives end with.
+pub const SUFFIX: &str = ".ior.zst";
+
+/// What was observed of a scenario, and where that was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Archive {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What was observed.
+    pub observed: Observed,
+}
+
+/// Where an archive comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The scenario.
+    pub scenario: String,
+    /// The version of the ior-it that recorded it.
+    pub ior_it: String,
+    /// The release of the kernel (uname(2)).
+    pub kernel: String,
+    /// The architecture, as Rust names it.
+    pub architecture: String,
+    /// The workspace that the scenario ran in: an absolute path.
+    pub workspace: Vec<u8>,
+    /// When the run of the scenario began, in nanoseconds since 1970 (UTC).
+    pub began_ns: u64,
+}
+
+impl Origin {
+    /// This ior-it on this machine. Asks the kernel for its release.
+    pub fn here(scenario: &str, workspace: &[u8], began: SystemTime) -> Self {
+        let kernel = nix::sys::utsname::uname().map(|names| names.release().to_string_lossy().into_owned());
+        let since_1970 = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            scenario: scenario.to_owned(),
+            ior_it: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: kernel.unwrap_or_default(),
+            architecture: std::env::consts::ARCH.to_owned(),
+            workspace: workspace.to_vec(),
+            began_ns: u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// From the first call's entry to the last return, as the archive's header has it.
+fn span_ns(calls: &[Call]) -> (u64, u64) {
+    let first = calls.iter().map(|call| call.enter_ns).min().unwrap_or_default();
+    let last = calls.iter().map(|call| call.enter_ns.saturating_add(call.duration_ns)).max().unwrap_or_default();
+    (first, last.saturating_sub(first))
+}
+
+impl Archive {
+    /// One line on where it comes from; `--show` writes it above the trace.
+    pub fn headline(&self) -> String {
+        let Origin { scenario, ior_it, kernel, architecture, workspace, began_ns } = &self.origin;
+        let Observed { ending, trace } = &self.observed;
+        let began = humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + Duration::from_nanos(*began_ns));
+        let (_, span_ns) = span_ns(&trace.calls);
+        let line = format!(
+            "{scenario}: {ending}, {} calls in {:.6} s; {began}, ior-it {ior_it}, Linux {kernel} {architecture}, in {:?}",
+            trace.calls.len(),
+            Duration::from_nanos(span_ns).as_secs_f64(),
+            bstr::BStr::new(workspace),
+        );
+        escaped(&line)
+    }
+}
+
+/// One line that a terminal shows as it is.
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|one| if one.is_control() { one.escape_default().collect() } else { vec![one] }).collect()
+}
+
+/// Reads an archive from bytes.
+pub fn decode(bytes: &[u8]) -> Result<Archive, BadArchive> {
+    collect(bytes)
+}
+
+fn collect(source: impl std::io::BufRead) -> Result<Archive, BadArchive> {
+    let mut calls = Vec::new();
+    let header = decode::read(source, |call| calls.push(call))?;
+    let (origin, ending, trace) = header.into_parts();
+    Ok(Archive { origin, observed: Observed { ending, trace: Trace { calls, ..trace } } })
+}
+
+/// Writes an archive into a folder, under a temporary name first: whoever reads sees the old one, or the new one whole.
+pub fn save(folder: &Path, archive: &Archive) -> Result<PathBuf, Error> {
+    let path = folder.join(format!("{}{SUFFIX}", archive.origin.scenario));
+    let bytes = encode(archive).map_err(|bad| bad.in_file(&path))?;
+    let cannot = |error: std::io::Error| cannot_write(folder, &error);
+    let mut file = temporary(folder).map_err(cannot)?;
+    std::io::Write::write_all(&mut file, &bytes).map_err(cannot)?;
+    file.persist(&path).map_err(|error| cannot(error.error))?;
+    Ok(path)
+}
+
+/// Makes a folder for archives, and sees that it can be written to.
+pub fn prepare(folder: &Path) -> Result<(), Error> {
+    let made = fs::create_dir_all(folder).and_then(|()| temporary(folder).map(drop));
+    made.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(folder, &error) })
+}
+
+/// Gone when dropped. Others may read it, as far as the umask allows: it may be root who records.
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mode = Permissions::from_mode(0o666);
+    tempfile::Builder::new().prefix(".ior-it.").suffix(".tmp").permissions(mode).tempfile_in(folder)
+}
+
+fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
+    Error::scenario(
+        format!("no archive could be written in {}: {error}", folder.display()),
+        "let --archive name a folder that can be written to, with room in it",
+    )
+}
+
+/// Reads the archive in a file.
+pub fn load(path: &Path) -> Result<Archive, Error> {
+    open(path).and_then(collect).map_err(|bad| bad.in_file(path))
+}
+
+/// Reads the archive in a file without keeping its calls: whether it is one, and where it comes from.
+pub fn check(path: &Path) -> Result<Origin, Error> {
+    let header = open(path).and_then(|source| decode::read(source, drop)).map_err(|bad| bad.in_file(path))?;
+    Ok(header.into_parts().0)
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, BadArchive> {
+    let unreadable = |error: std::io::Error| BadArchive::Unreadable(error.to_string());
+    // Asked before it is opened: to open a FIFO is to wait for whoever writes to it.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(BadArchive::Unreadable("it is no regular file".to_owned()));
+    }
+    File::open(path).map(|file| BufReader::with_capacity(limits::BUFFER, file)).map_err(unreadable)
+}

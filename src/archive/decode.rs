@@ -1,0 +1,198 @@
+//! Bytes to values, one after the other: nothing is believed before it is there, and nothing is kept but what is asked for.
+
+use std::io::{self, BufRead, Read};
+
+use rmp_serde::decode::Error;
+use serde::de::DeserializeOwned;
+use zstd::zstd_safe::get_frame_content_size;
+
+use super::header::{Header, Opening};
+use super::{BadArchive, FORMAT, Place, VERSION, limits};
+use crate::trace::Call;
+
+/// The first bytes of each zstd frame, and its longest header (RFC 8878, 3.1.1).
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const LONGEST_HEADER: usize = 18;
+/// The bit of the frame's descriptor that says that a checksum follows.
+const HAS_CHECKSUM: u8 = 1 << 2;
+
+/// Reads an archive to its end. Each call goes to `each`; that the whole is undamaged is known when this returns.
+pub fn read(source: impl BufRead, mut each: impl FnMut(Call)) -> Result<Header, BadArchive> {
+    let mut values = Values::over(source)?;
+    let header = values.header()?;
+    let count: u64 = values.next(Place::Count)?;
+    let mut held = 0;
+    for at in 1..=count {
+        let call: Call = values.next(Place::Call(at, count))?;
+        held += limits::held(&call);
+        if held > limits::HELD {
+            return Err(BadArchive::TooLarge("the trace in memory", limits::HELD));
+        }
+        each(call);
+    }
+    values.end(count)?;
+    Ok(header)
+}
+
+/// The values of an archive.
+struct Values<R: BufRead> {
+    frame: Frame<R>,
+    /// What is unpacked and not yet read: from `at` on the largest value that may come, unless the frame ends before.
+    window: Vec<u8>,
+    at: usize,
+}
+
+impl<R: BufRead> Values<R> {
+    fn over(mut source: R) -> Result<Self, BadArchive> {
+        check_frame(source.fill_buf().map_err(|error| refused(&error))?)?;
+        let packed = Packed { source, taken: 0 };
+        let mut unpacked = zstd::Decoder::with_buffer(packed).map_err(|error| refused(&error))?.single_frame();
+        unpacked.window_log_max(limits::WINDOW_LOG).map_err(|error| refused(&error))?;
+        Ok(Self { frame: Frame { unpacked, size: 0, over: false }, window: Vec::new(), at: 0 })
+    }
+
+    /// The header: of what format, version and architecture it is before anything else of it.
+    fn header(&mut self) -> Result<Header, BadArchive> {
+        let begin = self.at;
+        let opening: Opening = self.next(Place::Header).map_err(|bad| match bad {
+            BadArchive::Contents(..) => BadArchive::NotIor,
+            other => other,
+        })?;
+        match opening {
+            Opening { format, .. } if format != FORMAT => Err(BadArchive::NotIor),
+            Opening { version, .. } if version != VERSION => Err(BadArchive::Version(version)),
+            Opening { architecture: Some(name), .. } if name != std::env::consts::ARCH => {
+                Err(BadArchive::Architecture(name))
+            }
+            Opening { .. } => {
+                self.at = begin;
+                self.next(Place::Header)
+            }
+        }
+    }
+
+    fn next<T: DeserializeOwned>(&mut self, place: Place) -> Result<T, BadArchive> {
+        if self.window.len() - self.at < limits::VALUE && !self.frame.over {
+            self.window.drain(..self.at);
+            self.at = 0;
+            self.frame.fill(&mut self.window)?;
+        }
+        let rest = &self.window[self.at..];
+        let rest = &rest[..rest.len().min(limits::VALUE)];
+        let mut decoder = rmp_serde::Deserializer::new(rest);
+        decoder.set_max_depth(limits::DEPTH);
+        match T::deserialize(&mut decoder) {
+            Ok(value) => {
+                self.at += rest.len() - decoder.get_ref().len();
+                Ok(value)
+            }
+            Err(error) if !is_end(&error) => Err(BadArchive::Contents(place, error.to_string())),
+            Err(_) if rest.len() == limits::VALUE => Err(BadArchive::TooLarge("a value in it", limits::VALUE as u64)),
+            Err(_) => Err(BadArchive::Contents(place, "there is no more".to_owned())),
+        }
+    }
+
+    /// There must be nothing more, neither in the frame nor after it.
+    fn end(mut self, calls: u64) -> Result<(), BadArchive> {
+        self.window.drain(..self.at);
+        // Reads to the frame's end, where its checksum is.
+        self.frame.fill(&mut self.window)?;
+        if !self.window.is_empty() {
+            return Err(BadArchive::MoreThan(calls));
+        }
+        match self.frame.unpacked.finish().fill_buf() {
+            Ok([]) => Ok(()),
+            Ok(_) => Err(BadArchive::Trailing),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+}
+
+fn is_end(error: &Error) -> bool {
+    match error {
+        Error::InvalidMarkerRead(error) | Error::InvalidDataRead(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        _ => false,
+    }
+}
+
+/// What the head of a frame promises.
+fn check_frame(start: &[u8]) -> Result<(), BadArchive> {
+    let known = MAGIC.len().min(start.len());
+    if start.is_empty() {
+        return Err(BadArchive::Empty);
+    }
+    if start[..known] != MAGIC[..known] {
+        return Err(BadArchive::NotZstd);
+    }
+    match get_frame_content_size(start) {
+        Err(_) if start.len() < LONGEST_HEADER => Err(BadArchive::Truncated),
+        Err(_) => Err(BadArchive::Damaged("its head makes no sense".to_owned())),
+        Ok(None) => Err(BadArchive::Unprotected),
+        Ok(Some(size)) if size > limits::UNPACKED => {
+            Err(BadArchive::TooLarge("what it would unpack to", limits::UNPACKED))
+        }
+        Ok(Some(_)) if start[MAGIC.len()] & HAS_CHECKSUM == 0 => Err(BadArchive::Unprotected),
+        Ok(Some(_)) => Ok(()),
+    }
+}
+
+/// The source and how much has been taken of it.
+struct Packed<R> {
+    source: R,
+    taken: u64,
+}
+
+impl<R: BufRead> Read for Packed<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(to)?;
+        self.taken += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Packed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.taken += amount as u64;
+        self.source.consume(amount);
+    }
+}
+
+/// What the frame unpacks to.
+struct Frame<R: BufRead> {
+    unpacked: zstd::Decoder<'static, Packed<R>>,
+    /// How much that has been so far.
+    size: u64,
+    /// Whether that was all, and its checksum right.
+    over: bool,
+}
+
+impl<R: BufRead> Frame<R> {
+    /// Unpacks until the window holds two values of the largest size, or the frame is over.
+    fn fill(&mut self, window: &mut Vec<u8>) -> Result<(), BadArchive> {
+        while window.len() < 2 * limits::VALUE && !self.over {
+            let begin = window.len();
+            window.resize(begin + limits::BUFFER, 0);
+            let read = self.unpacked.read(&mut window[begin..]).map_err(|error| refused(&error))?;
+            window.truncate(begin + read);
+            self.over = read == 0;
+            self.size += read as u64;
+            let most = limits::unpacked_of(self.unpacked.get_ref().taken);
+            if self.size > most {
+                return Err(BadArchive::TooLarge("what it unpacks to", most));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(error: &io::Error) -> BadArchive {
+    match (error.kind(), error.raw_os_error()) {
+        (_, Some(_)) => BadArchive::Unreadable(error.to_string()),
+        (io::ErrorKind::UnexpectedEof, None) => BadArchive::Truncated,
+        (_, None) => BadArchive::Damaged(error.to_string()),
+    }
+}

@@ -1,0 +1,94 @@
+//! The header, as the first value of an archive has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
+
+use super::{Archive, FORMAT, Origin, VERSION, span_ns};
+use crate::ending::Ending;
+use crate::syscalls;
+use crate::trace::{Counts, Trace};
+
+/// What is looked at first: a later version may have changed everything else.
+#[derive(Deserialize)]
+pub struct Opening {
+    pub format: String,
+    pub version: u64,
+    /// The numbers of calls and of flags are this architecture's.
+    pub architecture: Option<String>,
+}
+
+/// The header as it is written.
+#[derive(Serialize)]
+pub struct Written<'a> {
+    format: &'static str,
+    version: u64,
+    ior_it: &'a str,
+    kernel: &'a str,
+    architecture: &'a str,
+    scenario: &'a str,
+    watch: u64,
+    workspace: &'a Bytes,
+    began_ns: u64,
+    /// For other readers; ours takes it from the calls.
+    first_enter_ns: u64,
+    duration_ns: u64,
+    ending: &'a Ending,
+    counts: Counts,
+    bad_records: &'a [String],
+    /// The names of the calls by their numbers, for other readers too.
+    names: BTreeMap<u32, String>,
+}
+
+impl<'a> Written<'a> {
+    pub fn of(archive: &'a Archive) -> Self {
+        let Origin { scenario, ior_it, kernel, architecture, workspace, began_ns } = &archive.origin;
+        let Trace { watch, calls, counts, bad_records } = &archive.observed.trace;
+        let (first_enter_ns, duration_ns) = span_ns(calls);
+        let numbers: BTreeSet<u32> = calls.iter().map(|call| call.number).collect();
+        Self {
+            format: FORMAT,
+            version: VERSION,
+            ior_it,
+            kernel,
+            architecture,
+            scenario,
+            watch: *watch,
+            workspace: Bytes::new(workspace),
+            began_ns: *began_ns,
+            first_enter_ns,
+            duration_ns,
+            ending: &archive.observed.ending,
+            counts: *counts,
+            bad_records,
+            names: numbers.into_iter().map(|number| (number, syscalls::name_of(number))).collect(),
+        }
+    }
+}
+
+/// The header as it is read. A field that comes to be added later gets `#[serde(default)]`: older archives lack it.
+#[derive(Deserialize)]
+pub struct Header {
+    ior_it: String,
+    kernel: String,
+    architecture: String,
+    scenario: String,
+    watch: u64,
+    #[serde(with = "serde_bytes")]
+    workspace: Vec<u8>,
+    began_ns: u64,
+    ending: Ending,
+    counts: Counts,
+    bad_records: Vec<String>,
+}
+
+impl Header {
+    /// The trace is still without its calls.
+    pub fn into_parts(self) -> (Origin, Ending, Trace) {
+        let Self { ior_it, kernel, architecture, scenario, watch, workspace, began_ns, ending, counts, bad_records } =
+            self;
+        let origin = Origin { scenario, ior_it, kernel, architecture, workspace, began_ns };
+        (origin, ending, Trace { watch, calls: Vec::new(), counts, bad_records })
+    }
+}

@@ -1,0 +1,60 @@
+//! `--archive`: what was observed of each scenario is written, read back, compared and judged again.
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+
+use crate::archive::{self, Archive};
+use crate::error::Error;
+use crate::verdict::{Observed, Verdict};
+
+/// The folder of `--archive`.
+#[derive(Debug)]
+pub struct Archives {
+    folder: PathBuf,
+    /// Shared by those who write, so that a signal can wait for them.
+    writing: RwLock<()>,
+}
+
+impl Archives {
+    /// Makes the folder, and sees that it can be written to.
+    pub fn in_folder(folder: &Path) -> Result<Self, Error> {
+        archive::prepare(folder)?;
+        Ok(Self { folder: folder.to_owned(), writing: RwLock::default() })
+    }
+
+    /// Waits until no archive is half written; none is begun while the guard lives.
+    pub fn hold(&self) -> RwLockWriteGuard<'_, ()> {
+        self.writing.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes an archive and checks it: the verdict of the run, or a failure if what was read back is not what was written,
+    /// or is not judged alike.
+    pub fn checked(&self, archive: &Archive, verdict: Verdict, judge: impl Fn(&Observed) -> Verdict) -> Verdict {
+        match (self.check(archive, &verdict, judge), verdict) {
+            (Ok(()), verdict) => verdict,
+            (Err(error), Verdict::Pass | Verdict::Skip(_)) => Verdict::Fail(error.to_string()),
+            (Err(error), Verdict::Fail(report) | Verdict::Inconclusive(report)) => {
+                Verdict::Fail(format!("{report}\n{error}"))
+            }
+        }
+    }
+
+    fn check(&self, archive: &Archive, verdict: &Verdict, judge: impl Fn(&Observed) -> Verdict) -> Result<(), Error> {
+        let path = {
+            let _writing = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+            archive::save(&self.folder, archive)?
+        };
+        let read = archive::load(&path)?;
+        let failed = |what: String| {
+            Error::scenario(
+                format!("archive check: {}: {what}", path.display()),
+                "this is a fault in src/archive or src/trace.rs; without --archive nothing is written",
+            )
+        };
+        if let Some(difference) = archive::difference(archive, &read) {
+            return Err(failed(difference));
+        }
+        let again = judge(&read.observed);
+        if again == *verdict { Ok(()) } else { Err(failed(format!("the verdict was {verdict:?}, and is {again:?}"))) }
+    }
+}

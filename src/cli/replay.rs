@@ -1,0 +1,172 @@
+//! `--replay` and `--show`: archives judged and shown, without privileges, kernel or BPF.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use super::verdicts::Verdicts;
+use super::{Cli, expectations, select, threads};
+use crate::archive::{self, SUFFIX};
+use crate::error::{Error, Exit};
+use crate::expectation::Expectations;
+use crate::scenario::Scenario;
+use crate::show;
+use crate::verdict::{Verdict, judge_with};
+
+/// What `--replay` is to do, checked.
+pub struct Replay {
+    libtest: Arguments,
+    selected: Vec<String>,
+    archives: Vec<Archived>,
+    expectations: Expectations,
+    file: String,
+    verbose: bool,
+    fail_fast: bool,
+}
+
+/// One archive.
+struct Archived {
+    /// The scenario, and the file where several are of one scenario.
+    name: String,
+    scenario: String,
+    path: PathBuf,
+}
+
+/// Reads all archives once, so that everything that is wrong with them is told before the first verdict.
+pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
+    let threads = threads(&cli.libtest)?;
+    let known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
+    let (file, expectations) = expectations(cli, &known)?;
+    let archives = named(checked(&files(&cli.replay)?, &known)?);
+    let names: Vec<&str> = archives.iter().map(|archived| archived.name.as_str()).collect();
+    let selected = select::select(&cli.libtest, &cli.filters, &names)?;
+    Ok(Replay {
+        libtest: select::arguments(&cli.libtest, threads, &selected, &names),
+        selected,
+        archives,
+        expectations,
+        file,
+        verbose: cli.verbose,
+        fail_fast: cli.fail_fast,
+    })
+}
+
+/// The files that are named, and the archives in the folders that are named: each once.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let cannot = |error: std::io::Error| {
+            Error::usage(
+                format!("--replay {}: {error}", path.display()),
+                "--replay takes all that follows it: a FILTER goes before it",
+            )
+        };
+        if !std::fs::metadata(path).map_err(cannot)?.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let inside = entries.map_err(cannot)?.into_iter().map(|entry| entry.path());
+        let mut inside: Vec<PathBuf> = inside.filter(|path| path.to_string_lossy().ends_with(SUFFIX)).collect();
+        inside.sort();
+        files.extend(inside);
+    }
+    if files.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error {
+            sentence: format!("there is no archive in {}", paths.join(", ")),
+            hint: format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
+            exit: Exit::NothingRan,
+        });
+    }
+    let mut seen = std::collections::HashSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
+    Ok(files)
+}
+
+/// The scenario of each; or all errors at once.
+fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
+    let mut errors = Vec::new();
+    let mut archives = Vec::new();
+    for path in files {
+        match archive::check(path) {
+            Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
+            Ok(origin) => errors.push(Error::usage(
+                format!("{}: there is no scenario {:?}", path.display(), origin.scenario),
+                "`ior-it --list` names them all",
+            )),
+            Err(error) => errors.push(error),
+        }
+    }
+    match errors.len() {
+        0 => Ok(archives),
+        1 => Err(errors.remove(0)),
+        count => {
+            let each: Vec<String> = errors.iter().map(Error::to_string).collect();
+            Err(Error::usage(
+                format!("{count} of {} archives cannot be used\n\n{}\n", files.len(), each.join("\n\n")),
+                "docs/archive.md describes the format",
+            ))
+        }
+    }
+}
+
+fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for (scenario, _) in &archives {
+        *times.entry(scenario.clone()).or_default() += 1;
+    }
+    let named = |(scenario, path): (String, PathBuf)| {
+        let name = if times[&scenario] == 1 { scenario.clone() } else { format!("{scenario} ({})", path.display()) };
+        Archived { name, scenario, path }
+    };
+    archives.into_iter().map(named).collect()
+}
+
+/// Judges what is selected.
+pub fn run(mut replay: Replay) -> Exit {
+    let verdicts = Arc::new(Verdicts::new(replay.fail_fast));
+    let archives = std::mem::take(&mut replay.archives);
+    let replay = Arc::new(replay);
+    let trial = |archived: Archived| {
+        let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
+        Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
+    };
+    let _ = libtest_mimic::run(&replay.libtest, archives.into_iter().map(trial).collect());
+    verdicts.print_traces(&replay.libtest, &replay.selected);
+    if replay.libtest.list { Exit::Success } else { verdicts.exit() }
+}
+
+impl Replay {
+    fn verdict(&self, archived: &Archived, verdicts: &Verdicts) -> Verdict {
+        let Archived { name, scenario, path } = archived;
+        let read = match archive::load(path) {
+            Ok(read) => read,
+            Err(error) => return Verdict::Fail(error.to_string()),
+        };
+        if self.verbose {
+            verdicts.keep_trace(name, &read.observed);
+        }
+        let Some(expectation) = self.expectations.get(scenario) else {
+            return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file));
+        };
+        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", path.display()))
+    }
+}
+
+/// Prints the trace in an archive.
+pub fn show(path: &Path) -> Result<Exit, Error> {
+    let archive = archive::load(path)?;
+    let trace = &archive.observed.trace;
+    let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
+    let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
+    let printed = std::io::stdout().write_all(text.as_bytes());
+    printed.map(|()| Exit::Success).map_err(|error| Error {
+        sentence: format!("the standard output cannot be written to: {error}"),
+        hint: "let it go to a file or a terminal".to_owned(),
+        exit: Exit::Usage,
+    })
+}

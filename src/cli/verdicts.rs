@@ -1,0 +1,71 @@
+//! What the trials of a run share, live or replayed: the verdicts, and the traces that `-v` prints.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
+
+use crate::error::Exit;
+use crate::show;
+use crate::verdict::{Observed, Tally, Verdict};
+
+/// The verdicts of a run.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    fail_fast: bool,
+    stopped: AtomicBool,
+    tally: Mutex<Tally>,
+    /// What `-v` prints when all trials are over, by the name of the trial.
+    traces: Mutex<BTreeMap<String, String>>,
+}
+
+impl Verdicts {
+    /// None yet. With `fail_fast`, no further trial runs after the first that fails or is inconclusive.
+    pub fn new(fail_fast: bool) -> Self {
+        Self { fail_fast, ..Self::default() }
+    }
+
+    /// Gives a verdict, unless no further one is wanted, and says it as libtest does.
+    pub fn of_trial(&self, verdict: impl FnOnce() -> Verdict) -> Result<Completion, Failed> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Ok(Completion::ignored_with("not run: --fail-fast"));
+        }
+        let verdict = verdict();
+        lock(&self.tally).add(&verdict);
+        if self.fail_fast && matches!(verdict, Verdict::Fail(_) | Verdict::Inconclusive(_)) {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        match verdict {
+            Verdict::Pass => Ok(Completion::Completed),
+            Verdict::Skip(reason) => Ok(Completion::ignored_with(reason)),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.into()),
+        }
+    }
+
+    /// Keeps the trace of a trial for the end of the run.
+    pub fn keep_trace(&self, name: &str, Observed { trace, ending }: &Observed) {
+        let text = format!("{name}: {ending}\n{}", show::trace(trace, true));
+        lock(&self.traces).insert(name.to_owned(), text);
+    }
+
+    /// Prints the traces that were kept, in this order.
+    pub fn print_traces(&self, libtest: &Arguments, order: &[String]) {
+        let traces = lock(&self.traces);
+        // Machines read the standard output then.
+        let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
+        for text in order.iter().filter_map(|name| traces.get(name)) {
+            if for_machines { eprintln!("{text}") } else { println!("{text}") }
+        }
+    }
+
+    /// How the process is to exit.
+    pub fn exit(&self) -> Exit {
+        lock(&self.tally).exit()
+    }
+}
+
+/// A lock that survives a panic of its holder: what it guards is whole between any two statements here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,282 @@
+//! `--replay` and `--show`: archives judged and shown without privileges, as anybody would call them.
+//!
+//! The archives in `tests/recorded` are of real runs of all scenarios; CONTRIBUTING.md says how they are made.
+// The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ior_it::archive::{self, Archive};
+use ior_it::ending::{How, Phase};
+use ior_it::expectation::Expectations;
+use ior_it::scenarios;
+use ior_it::verdict::{Verdict, judge};
+use snapbox::{assert_data_eq, file};
+
+const TESTS: &str = include_str!("../tests.toml");
+
+/// The archives hold the numbers of this architecture: on another one they are refused, which is tested there.
+const RECORDED_ON: &str = "x86_64";
+
+fn recorded() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded")
+}
+
+fn recorded_here() -> bool {
+    let here = std::env::consts::ARCH == RECORDED_ON;
+    if !here {
+        let error = archive::check(&recorded().join("dup-basic.ior.zst")).unwrap_err();
+        assert!(error.sentence.contains("it was recorded on x86_64"), "{error}");
+    }
+    here
+}
+
+fn names() -> Vec<&'static str> {
+    scenarios::all().map(|scenario| scenario.name).collect()
+}
+
+fn read(scenario: &str) -> Archive {
+    archive::load(&recorded().join(format!("{scenario}.ior.zst"))).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_scenario_is_recorded_and_passes() {
+    if !recorded_here() {
+        return;
+    }
+    let expectations = Expectations::parse("tests.toml", TESTS, &names()).unwrap();
+    for name in names() {
+        let verdict = judge(expectations.get(name).unwrap(), "tests.toml", &read(name).observed);
+        assert_eq!(verdict, Verdict::Pass, "{name}: make the archives anew if the scenario has changed");
+    }
+    let files = std::fs::read_dir(recorded()).unwrap().count();
+    assert_eq!(files, names().len(), "an archive of no scenario is left");
+    let size: u64 = std::fs::read_dir(recorded()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(size < 200_000, "they are {size} bytes");
+}
+
+/// Every call of every table is needed: without its line the recorded trace has one more than there may be.
+#[test]
+fn with_any_line_less_in_its_table_a_recorded_trace_fails() {
+    if !recorded_here() {
+        return;
+    }
+    let names = names();
+    let lines: Vec<&str> = TESTS.lines().collect();
+    let mut failed = 0;
+    for at in 0..lines.len() {
+        if !lines[at].trim_start().starts_with("{ call = ") {
+            continue;
+        }
+        let table = lines[..at].iter().rev().find_map(|line| line.strip_prefix('[')?.strip_suffix(']')).unwrap();
+        let without: String =
+            lines.iter().enumerate().filter(|(line, _)| *line != at).map(|(_, l)| format!("{l}\n")).collect();
+        // Without the line that binds a name the file is wrong in another way.
+        let Ok(expectations) = Expectations::parse("tests.toml", &without, &names) else { continue };
+        let verdict = judge(expectations.get(table).unwrap(), "tests.toml", &read(table).observed);
+        assert!(matches!(&verdict, Verdict::Fail(report) if report.contains("extra")), "line {}: {verdict:?}", at + 1);
+        failed += 1;
+    }
+    assert!(failed > 100, "only {failed} lines were tried");
+}
+
+/// The command as somebody without privileges calls it.
+fn ior_it(folder: &Path, args: &[&str]) -> Command {
+    let binary = env!("CARGO_BIN_EXE_ior-it");
+    let mut command = if nix::unistd::geteuid().is_root() {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--bounding-set=-all", binary]);
+        setpriv
+    } else {
+        Command::new(binary)
+    };
+    command.args(args).current_dir(folder).env("COLUMNS", "100").stdin(Stdio::null());
+    command
+}
+
+fn output(folder: &Path, args: &[&str]) -> Output {
+    ior_it(folder, args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What it says on its standard output; the exit code is as expected.
+fn says(folder: &Path, args: &[&str], code: i32) -> String {
+    let output = output(folder, args);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// A folder with these recorded archives, changed.
+fn folder(scenarios: &[&str], change: impl Fn(&mut Archive)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for scenario in scenarios {
+        let mut archive = read(scenario);
+        change(&mut archive);
+        archive::save(folder.path(), &archive).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn all_of_a_folder_is_judged_without_privileges() {
+    if !recorded_here() {
+        return;
+    }
+    let root = recorded();
+    let (root, all) = (root.parent().unwrap(), names().len());
+    let whole = says(root, &["--replay", "recorded"], 0);
+    assert!(whole.contains(&format!("test result: ok. {all} passed; 0 failed; 0 ignored")), "{whole}");
+    let rows: [(&str, &[&str], &str); 5] = [
+        ("a filter", &["dup-basic", "--replay", "recorded"], "1 passed; 0 failed; 0 ignored; 0 measured; 63 filtered"),
+        ("filters", &["--replay", "recorded", "--filter", "dup2", "--filter", "dup3", "--skip", "dup-"], "2 passed"),
+        (
+            "a file",
+            &["--replay", "recorded/dup-basic.ior.zst"],
+            "1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered",
+        ),
+        ("a file and its folder are each once", &["--replay", "recorded/dup-basic.ior.zst", "recorded"], "64 passed"),
+        (
+            "several times",
+            &["--replay", "recorded/sync-sync.ior.zst", "--replay", "recorded/dup-basic.ior.zst"],
+            "2 passed",
+        ),
+    ];
+    for (sentence, args, expected) in rows {
+        let says = says(root, args, 0);
+        assert!(says.contains(expected), "{sentence}: {says}");
+    }
+    assert_eq!(says(root, &["--list", "--replay", "recorded/dup-basic.ior.zst"], 0), "dup-basic: test\n");
+}
+
+#[test]
+fn two_archives_of_one_scenario_are_told_apart_by_their_files() {
+    if !recorded_here() {
+        return;
+    }
+    let folder = folder(&["dup-basic"], |_| ());
+    std::fs::copy(folder.path().join("dup-basic.ior.zst"), folder.path().join("other.ior.zst")).unwrap();
+    let list = says(folder.path(), &["--list", "--replay", "."], 0);
+    assert_eq!(list, "dup-basic (./dup-basic.ior.zst): test\ndup-basic (./other.ior.zst): test\n");
+    let one = says(folder.path(), &["--replay", ".", "--filter", "other"], 0);
+    assert!(one.contains("1 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out"), "{one}");
+}
+
+#[test]
+fn a_replay_exits_as_a_run_does() {
+    if !recorded_here() {
+        return;
+    }
+    let two = ["dup-basic", "sync-sync"];
+    let lossy = folder(&two[..1], |archive| archive.observed.trace.counts.refused += 1);
+    let without = folder(&two, |archive| archive.observed.trace.calls[1].args[1] += 1);
+    let skipped = folder(&two, |archive| {
+        archive.observed.ending.phase = Phase::Setup;
+        archive.observed.ending.how = How::Skipped("no weather".to_owned());
+    });
+    let failing = folder(&two, |archive| {
+        archive.observed.ending.how = How::Failed("no luck".to_owned());
+    });
+    let rows: [(&str, &Path, &[&str], i32, &str); 6] = [
+        ("what was lost", lossy.path(), &[], 5, "a part of the trace was lost, so it proves nothing"),
+        ("what is not compared", without.path(), &[], 0, "2 passed"),
+        ("skipped", skipped.path(), &[], 4, "ignored (no weather)"),
+        ("failed", failing.path(), &[], 101, "run again  ./ior-it --replay ./dup-basic.ior.zst"),
+        ("stopped", failing.path(), &["--fail-fast", "--test-threads=1"], 101, "ignored (not run: --fail-fast)"),
+        ("shown", failing.path(), &["-v"], 101, "dup-basic: failed in act: no luck\nopenat(AT_FDCWD, \"dup.txt\", "),
+    ];
+    for (sentence, folder, args, code, expected) in rows {
+        let says = says(folder, &[&["--replay", "."], args].concat(), code);
+        assert!(says.contains(expected), "{sentence}: {says}");
+    }
+}
+
+#[test]
+fn another_tests_toml_judges_the_same_archives() {
+    if !recorded_here() {
+        return;
+    }
+    let folder = folder(&["dup-basic"], |_| ());
+    let old = r#"{ call = "dup", fd = "$a", path = "dup.txt", ret = "$b" }"#;
+    let new = r#"{ call = "dup", fd = "$a", path = "duq.txt", ret = "$b" }"#;
+    assert!(TESTS.contains(old));
+    std::fs::write(folder.path().join("mine.toml"), TESTS.replace(old, new)).unwrap();
+    let says = says(folder.path(), &["--replay", ".", "--tests", "mine.toml"], 101);
+    assert!(says.contains("duq.txt") && says.contains("mine.toml:"), "{says}");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_told_with_its_file() {
+    if !recorded_here() {
+        return;
+    }
+    let folder = folder(&["dup-basic"], |archive| archive.origin.scenario = "dup-basik".to_owned());
+    let path = |name: &str| folder.path().join(name);
+    let whole = std::fs::read(recorded().join("sync-sync.ior.zst")).unwrap();
+    std::fs::write(path("cut.ior.zst"), &whole[..100]).unwrap();
+    std::fs::write(path("text.ior.zst"), "no archive\n").unwrap();
+    std::fs::write(path("whole.ior.zst"), &whole).unwrap();
+    std::fs::create_dir(path("empty")).unwrap();
+    nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let rows: [(&[&str], i32); 12] = [
+        (&["--replay", "."], 2),
+        (&["--replay", "whole.ior.zst", "cut.ior.zst"], 2),
+        (&["--replay", "missing.ior.zst"], 2),
+        (&["--replay", "whole.ior.zst", "dup"], 2),
+        (&["--replay", "fifo"], 2),
+        (&["--replay", "empty"], 4),
+        (&["--replay", "whole.ior.zst", "--filter", "dup"], 4),
+        (&["--replay", "whole.ior.zst", "--archive", "new"], 2),
+        (&["--show", "cut.ior.zst"], 2),
+        (&["--show", "empty"], 2),
+        (&["--show", "missing.ior.zst"], 2),
+        (&["--show", "whole.ior.zst", "-v"], 2),
+    ];
+    let mut transcript = String::new();
+    for (args, code) in rows {
+        let output = output(folder.path(), args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
+        transcript += &format!("$ ior-it {}\n[exit {code}]\n{}\n\n", args.join(" "), text(&output.stderr).trim_end());
+    }
+    assert_data_eq!(transcript, file!["golden/cli/replay.txt"].raw());
+}
+
+#[test]
+fn show_writes_what_strace_would() {
+    if !recorded_here() {
+        return;
+    }
+    let folder = folder(&["dup-basic"], |archive| {
+        archive.origin.kernel = "6.1\u{1b}[31m".to_owned();
+        archive.origin.workspace = b"/tmp/a\xffb\n".to_vec();
+        archive.origin.began_ns = 1_750_000_000_123_456_789;
+        for (at, call) in archive.observed.trace.calls.iter_mut().enumerate() {
+            (call.enter_ns, call.duration_ns) = (1000 * at as u64, 500 + at as u64);
+            call.files.path = call.files.path.as_ref().map(|_| b"d\x1bup\n.txt".to_vec());
+            call.args[1] = if call.name() == "write" { 0x7ffd_0000 } else { call.args[1] };
+        }
+        archive.observed.trace.counts.received -= 1;
+    });
+    let shown = says(folder.path(), &["--show", "dup-basic.ior.zst"], 0);
+    assert_data_eq!(shown, file!["golden/cli/show.txt"].raw());
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    if !recorded_here() {
+        return;
+    }
+    for args in [["--show", "dup-basic.ior.zst"], ["--replay", "dup-basic.ior.zst"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let run = ior_it(&recorded(), &args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = run.wait_with_output().unwrap();
+        assert_eq!(output.status.signal(), Some(libc::SIGPIPE), "{args:?}: {}", output.status);
+        assert!(output.stderr.is_empty(), "{args:?}: {}", text(&output.stderr));
+    }
+}
