@@ -68,6 +68,10 @@ struct pt_regs {
 };
 #endif
 
+struct cpumask {
+	unsigned long bits[1];
+};
+
 struct super_block {
 	__u32 s_dev;
 };
@@ -101,9 +105,15 @@ struct signal_struct {
 	atomic_t live;
 };
 
+/* kernel/bpf/verifier.c: it says whether the kernel has bpf_rdonly_cast(), which Linux 6.2 brought. */
+enum special_kfunc_type {
+	KF_bpf_rdonly_cast = 1,
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
+	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
 };

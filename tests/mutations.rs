@@ -14,8 +14,8 @@ use libtest_mimic::{Failed, Trial};
 const MUTATIONS: &[(&str, &str, &str)] = &[
     (
         "the_exit_program_does_nothing",
-        "	if (!entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	task = bpf_get_current_task_btf();\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || !call->active) {",
-        "	if (entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	task = bpf_get_current_task_btf();\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || !call->active) {",
+        "	if (!entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || !call->active) {",
+        "	if (entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || !call->active) {",
     ),
     ("the_result_is_one_too_many", "call->record.ret = ret;", "call->record.ret = ret + 1;"),
     (
@@ -41,8 +41,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "a_record_is_sent_twice",
-        "	bpf_get_current_comm(call->record.comm, sizeof(call->record.comm));\n	__sync",
-        "	bpf_get_current_comm(call->record.comm, sizeof(call->record.comm));\n	if (call->record.nr == 3)\n		send(call, task);\n	__sync",
+        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	__sync",
+        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (call->record.nr == 3)\n		send(call, task);\n	__sync",
     ),
     (
         "paths_are_cut_at_eight_bytes",
@@ -59,9 +59,17 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))\n		read_path(&record->path[0], call->path, argument(record, role->path[0]));",
         "	if (role->path[0])\n		record->path[0].len = 0;",
     ),
-    ("close_on_exec_is_always_clear", "to->cloexec = bits >> (fd % 64) & 1;", "to->cloexec = 0;"),
-    ("close_on_exec_is_always_set", "to->cloexec = bits >> (fd % 64) & 1;", "to->cloexec = 1;"),
-    ("the_identity_is_of_the_next_descriptor", "&fdt->fd[fd]);", "&fdt->fd[fd + 1]);"),
+    (
+        "close_on_exec_is_always_clear",
+        "to->cloexec = word_at(&fdt->close_on_exec[fd / 64]) >> (fd % 64) & 1;",
+        "to->cloexec = 0;",
+    ),
+    (
+        "close_on_exec_is_always_set",
+        "to->cloexec = word_at(&fdt->close_on_exec[fd / 64]) >> (fd % 64) & 1;",
+        "to->cloexec = 1;",
+    ),
+    ("the_identity_is_of_the_next_descriptor", "word_at(&fdt->fd[fd]);", "word_at(&fdt->fd[fd + 1]);"),
     (
         "the_inode_is_wrong_for_arguments",
         "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);",
@@ -69,8 +77,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "everybody_is_watched_as_the_first",
-        "struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct task_struct *task;\n	struct ior_watch *watch;\n	struct ior_record *record;",
-        "__u32 none = 0;\n	struct ior_filter any = {}, *entry = &any;\n	struct task_struct *task;\n	struct ior_watch *watch;\n	struct ior_record *record;",
+        "struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct ior_watch *watch;\n	struct ior_record *record;",
+        "__u32 none = 0;\n	struct ior_filter any = {}, *entry = &any;\n	struct ior_watch *watch;\n	struct ior_record *record;",
     ),
     ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
     ("records_belong_to_another_watch", "	record->watch = watch->id;", "	record->watch = watch->id + 1;"),
