@@ -69,6 +69,7 @@ enum ior_role_flags {
 	IOR_PEEK_COUNTED = 1 << 2, /* struct file_handle: its first word counts the bytes after its header of 8 */
 	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
+	IOR_RESTARTS = 1 << 5,        /* restart_syscall: goes on with the call that was interrupted */
 };
 
 struct ior_roles {

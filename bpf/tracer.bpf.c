@@ -50,10 +50,16 @@ struct {
  */
 struct pending {
 	struct ior_record record;
-	__u32 active;
-	__u32 reserved;
+	__u32 active; /* enum progress */
+	__u32 saved;  /* 1 if interrupted_calls has a call of this thread too */
 	char path[IOR_PATH_CAP + 7];
 	char peek[IOR_PEEK_CAP];
+};
+
+enum progress {
+	NO_CALL = 0,
+	IN_CALL = 1,
+	INTERRUPTED = 2, /* left with a restart code: it will be entered again, or a handler makes it fail with EINTR */
 };
 
 struct second_path {
@@ -73,6 +79,14 @@ struct {
 	__type(key, int);
 	__type(value, struct second_path);
 } second_paths SEC(".maps");
+
+/* A call that waits to be restarted while a signal handler makes calls of its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct pending);
+} interrupted_calls SEC(".maps");
 
 static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 {
@@ -238,7 +252,7 @@ static __always_inline long send(struct pending *call, struct task_struct *task)
 
 static __always_inline void finish(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
-	call->active = 0;
+	call->active = NO_CALL;
 	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
 	bpf_get_current_comm(call->record.comm, sizeof(call->record.comm));
 	__sync_fetch_and_add(send(call, task) ? &watch->refused : &watch->emitted, 1);
@@ -253,6 +267,67 @@ static __noinline int finish_unreturned(struct ior_watch *watch, struct pending 
 	call->record.ret = 0;
 	finish(watch, call, bpf_get_current_task_btf());
 	return 0;
+}
+
+static __always_inline bool asks_for_restart(long ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
+}
+
+/* Whether the call that is entered is the interrupted one, made again by the kernel. */
+static __always_inline bool is_restart(const struct pending *call, const struct pt_regs *regs, __u32 nr)
+{
+	const struct ior_record *record = &call->record;
+	struct ior_roles *role = roles_of(nr);
+	__u64 args[6];
+
+	if (call->active != INTERRUPTED)
+		return false;
+	if (role && role->flags & IOR_RESTARTS)
+		return record->ret == -ERESTART_RESTARTBLOCK;
+	SYSCALL_ARGS(regs, args);
+	return record->nr == nr && record->args[0] == args[0] && record->args[1] == args[1] &&
+	       record->args[2] == args[2] && record->args[3] == args[3] && record->args[4] == args[4] &&
+	       record->args[5] == args[5];
+}
+
+static __noinline int copy_call(struct pending *to, struct pending *from)
+{
+	if (!to || !from)
+		return 0;
+	bpf_probe_read_kernel(to, sizeof(*to), from);
+	return 0;
+}
+
+/*
+ * An interrupted call is entered again: as itself, or after a handler that has made calls of its own. True if this enter
+ * is no new call. Otherwise the interrupted one is put aside, since the handler has begun to make calls.
+ */
+static __always_inline bool resume(struct pending *call, struct task_struct *task, const struct pt_regs *regs, __u32 nr)
+{
+	struct pending *aside;
+
+	if (is_restart(call, regs, nr)) {
+		call->active = IN_CALL;
+		return true;
+	}
+	if (call->active != INTERRUPTED && !call->saved)
+		return false;
+	aside = bpf_task_storage_get(&interrupted_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!aside)
+		return false;
+	if (call->active == INTERRUPTED && !call->saved) {
+		copy_call(aside, call);
+		call->active = NO_CALL;
+		call->saved = 1;
+		return false;
+	}
+	if (call->active == NO_CALL && is_restart(aside, regs, nr)) {
+		copy_call(call, aside);
+		call->active = IN_CALL;
+		return true;
+	}
+	return false;
 }
 
 SEC("tp_btf/sys_enter")
@@ -275,6 +350,8 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 		return 0;
 	task = bpf_get_current_task_btf();
 	call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (call && resume(call, task, regs, nr))
+		return 0;
 	if (call && call->active)
 		finish_unreturned(watch, call);
 	number = __sync_fetch_and_add(&watch->seen, 1);
@@ -294,7 +371,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	role = roles_of(nr);
 	if (role)
 		read_at_enter(call, task, role);
-	call->active = 1;
+	call->active = IN_CALL;
 	record->enter_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -316,7 +393,7 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 		return 0;
 	task = bpf_get_current_task_btf();
 	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
-	if (!call || !call->active) {
+	if (!call || call->active != IN_CALL) {
 		__sync_fetch_and_add(&watch->strays, 1);
 		return 0;
 	}
@@ -326,6 +403,40 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 		return 0;
 	}
 	call->record.ret = ret;
+	if (asks_for_restart(ret)) {
+		call->active = INTERRUPTED;
+		return 0;
+	}
+	role = roles_of(call->record.nr);
+	if (role)
+		read_at_exit(call, task, role);
+	finish(watch, call, task);
+	return 0;
+}
+
+/*
+ * A handler is about to run. It makes an interrupted call fail with EINTR, or lets it be restarted (signal(7),
+ * "Interruption of system calls and library functions by signal handlers").
+ */
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
+	struct task_struct *task;
+	struct ior_roles *role;
+	struct pending *call;
+
+	if (!watch || (unsigned long)action->sa.sa_handler <= 1) /* SIG_DFL, SIG_IGN */
+		return 0;
+	task = bpf_get_current_task_btf();
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	if (!call || call->active != INTERRUPTED || call->record.ret == -ERESTARTNOINTR)
+		return 0;
+	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)
+		return 0;
+	call->record.ret = -EINTR;
 	role = roles_of(call->record.nr);
 	if (role)
 		read_at_exit(call, task, role);
@@ -352,6 +463,8 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	call = bpf_task_storage_get(&pending_calls, bpf_get_current_task_btf(), NULL, 0);
 	if (call && call->active)
 		finish_unreturned(watch, call);
+	if (call && call->saved)
+		finish_unreturned(watch, bpf_task_storage_get(&interrupted_calls, bpf_get_current_task_btf(), NULL, 0));
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	entry->gone = 1;

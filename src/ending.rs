@@ -25,6 +25,8 @@ pub enum How {
     Failed(String),
     /// The machine lacks what the scenario needs, a sentence.
     Skipped(String),
+    /// What the scenario is about did not come about, a sentence.
+    PremiseNotMet(String),
     /// The scenario's code panicked, with this message.
     Panicked(String),
     /// A signal ended it.
@@ -65,6 +67,7 @@ impl fmt::Display for Ending {
             How::Finished => write!(f, "finished"),
             How::Failed(sentence) => write!(f, "failed {place}: {sentence}"),
             How::Skipped(sentence) => write!(f, "skipped {place}: {sentence}"),
+            How::PremiseNotMet(sentence) => write!(f, "premise not met {place}: {sentence}"),
             How::Panicked(message) => write!(f, "panicked {place}: {message}"),
             How::Signal(number) => write!(f, "killed by {} {place}", names::signal_name(*number)),
             How::Exited(status) => write!(f, "exited with status {status} {place}"),

@@ -119,7 +119,7 @@ impl Process {
     /// A path argument: against the directory descriptor that stands before it, else the working directory. An empty path
     /// names the directory descriptor's own file (AT_EMPTY_PATH, openat(2)).
     fn resolve(&self, call: &Call, row: &Syscall, at: usize, text: &Text) -> Option<Vec<u8>> {
-        let Text::Read { bytes, .. } = text else { return None };
+        let Text::Read { bytes, cut: false } = text else { return None };
         if matches!(row.args[at].role, Role::Text) {
             return Some(bytes.clone());
         }

@@ -86,6 +86,8 @@ impl Roles {
     pub const PATH_AT_EXIT: u8 = 1 << 3;
     /// After success the address belongs to another program.
     pub const REPLACES_MEMORY: u8 = 1 << 4;
+    /// The call goes on with the one that was interrupted.
+    pub const RESTARTS: u8 = 1 << 5;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.

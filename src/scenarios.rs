@@ -5,13 +5,16 @@ use crate::scenario::Scenario;
 mod close;
 mod dir;
 mod dup;
+mod ends;
 mod fcntl;
 mod harness;
 mod iouring;
 mod link;
 mod open;
+mod path;
 mod readwrite;
 mod rename;
+mod restart;
 mod stat;
 mod steps;
 mod sync;
@@ -34,6 +37,9 @@ const FAMILIES: &[&[Scenario]] = &[
     sync::ALL,
     truncate::ALL,
     iouring::ALL,
+    path::ALL,
+    ends::ALL,
+    restart::ALL,
 ];
 
 /// All scenarios.

@@ -201,6 +201,7 @@ impl Syscall {
         match self.name {
             "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
             "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
+            "restart_syscall" => roles.flags |= Roles::RESTARTS,
             _ => {}
         }
         roles

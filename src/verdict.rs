@@ -42,6 +42,10 @@ pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verd
     }
     let name = expectation.name.as_str();
     let rerun = format!("sudo ./ior-it --exact --filter {name}");
+    if let How::PremiseNotMet(sentence) = &ending.how {
+        let losses = [format!("premise not met: {sentence}")];
+        return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, &rerun));
+    }
     if ending.phase == Phase::Setup {
         return Verdict::Fail(report::before_gate(expectation, file, ending, &rerun));
     }

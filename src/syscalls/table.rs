@@ -178,6 +178,7 @@ pub(super) fn rows() -> Vec<Row> {
         other("execveat", args![dirfd: DirFd, path: Path, argv: Pointer, envp: Pointer, flags: Flags(&names::AT)]),
         other("clone", args![flags: Unsigned]),
         other("wait4", args![pid: Signed, wstatus: Pointer, options: Unsigned, rusage: Pointer]),
+        other("restart_syscall", args![]),
         other("prctl", args![op: Unsigned]),
         row("exit", Other, args![status: Signed], Ret::Never),
         row("exit_group", Other, args![status: Signed], Ret::Never),
