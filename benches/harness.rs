@@ -35,7 +35,7 @@ fn gate_to_reap(criterion: &mut Criterion, bare: &Session) {
             bencher.iter_custom(|times| {
                 let once = |_| {
                     let workspace = bare.workspaces().for_scenario(name).ok()?;
-                    Some(bare.observe(name, workspace.path(), LIMIT).ok()?.1.act)
+                    Some(bare.observe(name, workspace.path(), LIMIT, false).ok()?.1.act)
                 };
                 (0..times).filter_map(once).sum()
             });

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 1
+#define IOR_VERSION 2
 
 /* PATH_MAX (4096) bytes with their NUL, and one more: a string that fills them all is longer than PATH_MAX and was cut. */
 #define IOR_PATH_CAP 4097
@@ -80,6 +80,10 @@ struct ior_roles {
 	__u16 peek_size;
 };
 
+enum ior_watch_flags {
+	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
+};
+
 /* What the filter map holds for a process. */
 struct ior_filter {
 	__u32 watch; /* index into watches */
@@ -94,7 +98,8 @@ struct ior_watch {
 	__u64 refused; /* calls for which there was no room */
 	__u64 ends;    /* end records in the ring */
 	__u64 strays;  /* exits without an enter */
-	__u64 reserved[2];
+	__u64 flags;    /* enum ior_watch_flags */
+	__u64 followed; /* descendants that were watched from their first call on */
 };
 
 #endif

@@ -215,15 +215,17 @@ static __always_inline void read_at_exit(struct pending *call, struct task_struc
  * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
  * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
  */
-static __always_inline __u64 wakeup(__u64 number)
+static __always_inline __u64 wakeup(__u64 number, bool awaited)
 {
+	if (awaited)
+		return BPF_RB_FORCE_WAKEUP;
 	if (number % 64 == 63 && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > 2 * 1024 * 1024)
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
 }
 
 /* Sends the call to the ring as one record of exactly the size it needs. 0, or -1 if there was no room. */
-static __always_inline long send(struct pending *call, struct task_struct *task)
+static __always_inline long send(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
 	struct ior_record *record = &call->record;
 	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
@@ -239,6 +241,8 @@ static __always_inline long send(struct pending *call, struct task_struct *task)
 		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
 		return -1;
 	}
+	/* Before the record can be seen, so that whoever has read it finds it counted. */
+	__sync_fetch_and_add(&watch->emitted, 1);
 	bpf_dynptr_write(&out, 0, record, sizeof(*record), 0);
 	if (first)
 		bpf_dynptr_write(&out, at, call->path, first, 0);
@@ -246,7 +250,7 @@ static __always_inline long send(struct pending *call, struct task_struct *task)
 		bpf_dynptr_write(&out, at + first, more->path, second, 0);
 	if (peek)
 		bpf_dynptr_write(&out, at + first + second, call->peek, peek, 0);
-	bpf_ringbuf_submit_dynptr(&out, wakeup(record->number));
+	bpf_ringbuf_submit_dynptr(&out, wakeup(record->number, record->state && watch->flags & IOR_FOLLOW));
 	return 0;
 }
 
@@ -255,7 +259,8 @@ static __always_inline void finish(struct ior_watch *watch, struct pending *call
 	call->active = NO_CALL;
 	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
 	bpf_get_current_comm(call->record.comm, sizeof(call->record.comm));
-	__sync_fetch_and_add(send(call, task) ? &watch->refused : &watch->emitted, 1);
+	if (send(watch, call, task))
+		__sync_fetch_and_add(&watch->refused, 1);
 }
 
 /* Not inlined, so that three programs share one copy of it in the kernel's cache. */
@@ -467,7 +472,9 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 		finish_unreturned(watch, bpf_task_storage_get(&interrupted_calls, bpf_get_current_task_btf(), NULL, 0));
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
-	entry->gone = 1;
+	/* Of two threads that exit at the same time, both may find that none is alive. */
+	if (__sync_lock_test_and_set(&entry->gone, 1))
+		return 0;
 	end.watch = watch->id;
 	end.number = watch->seen;
 	end.enter_ns = bpf_ktime_get_ns();
@@ -475,7 +482,26 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	end.tid = id;
 	end.kind = IOR_END;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
-	if (!bpf_ringbuf_output(&ring, &end, sizeof(end), BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&watch->ends, 1);
+	__sync_fetch_and_add(&watch->ends, 1);
+	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&watch->ends, -1);
+	return 0;
+}
+
+/* A new process of a watch that follows is watched before it can make its first call. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, child_tgid = child->tgid;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
+	struct ior_filter followed = {};
+
+	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)
+		return 0;
+	followed.watch = entry->watch;
+	/* If it finds no room it is missed: its end will not be seen, and that is a loss. */
+	bpf_map_update_elem(&filter, &child_tgid, &followed, 0);
+	__sync_fetch_and_add(&watch->followed, 1);
 	return 0;
 }

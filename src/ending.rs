@@ -47,10 +47,12 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// The word for it in `tests.toml`: `finished`, or the name of a signal; `None` if no table can ask for it.
+    /// The word for it in `tests.toml`: `finished`, `exited` (by itself and with status 0, as a program does that the child has
+    /// become), or the name of a signal; `None` if no table can ask for it.
     pub fn word(&self) -> Option<String> {
         match (self.phase, &self.how) {
             (_, How::Finished) => Some("finished".to_owned()),
+            (Phase::Act, How::Exited(0)) => Some("exited".to_owned()),
             (Phase::Act, How::Signal(number)) => Some(names::signal_name(*number)),
             _ => None,
         }

@@ -5,6 +5,7 @@
 //! contradicts a followed name, the name is dropped: it is right or absent, never wrong.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use crate::syscalls::{Peek, Ret, Role, Syscall};
 use crate::trace::{Call, Files, Identity, Text};
@@ -59,6 +60,11 @@ impl Follower {
             self.handles.insert(handle.clone(), path.clone());
         }
         let closes = process.apply(call, row, &named);
+        // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
+        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
+            let copy = process.clone();
+            self.processes.insert(forked as u32, copy);
+        }
         if let Some(renamed) = Renamed::by(call, row, &named) {
             self.paths().for_each(|path| renamed.apply(path));
         }
@@ -147,6 +153,13 @@ impl Process {
         match row.name {
             "close_range" => return self.close_range(call),
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
+            "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
+                let cloexec = call.args[2] as i32 & libc::FD_CLOEXEC != 0;
+                self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
+            }
+            "execve" | "execveat" => {
+                self.open.retain(|_, open| !open.identity.is_some_and(|identity| identity.cloexec))
+            }
             _ => {}
         }
         if let (Some((_, Peek::Pair)), Some(pair)) = (row.peek, &call.peek) {
@@ -169,11 +182,19 @@ impl Process {
         closed.map(|open| vec![shown_as(fd, &open)]).unwrap_or_default()
     }
 
+    fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
+        let open = self.open.iter_mut().filter(|(fd, _)| numbers.contains(&(**fd as u32)));
+        for identity in open.filter_map(|(_, open)| open.identity.as_mut()) {
+            identity.cloexec = cloexec;
+        }
+    }
+
     fn close_range(&mut self, call: &Call) -> Vec<Vec<u8>> {
+        let (first, last) = (call.args[0] as u32, call.args[1] as u32);
         if call.args[2] as u32 & libc::CLOSE_RANGE_CLOEXEC != 0 {
+            self.set_cloexec(first..=last, true);
             return Vec::new();
         }
-        let (first, last) = (call.args[0] as u32, call.args[1] as u32);
         let (closed, kept) =
             std::mem::take(&mut self.open).into_iter().partition(|&(fd, _)| (first..=last).contains(&(fd as u32)));
         self.open = kept;

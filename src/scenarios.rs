@@ -6,12 +6,14 @@ mod close;
 mod dir;
 mod dup;
 mod ends;
+mod exec;
 mod fcntl;
 mod harness;
 mod iouring;
 mod link;
 mod open;
 mod path;
+mod program;
 mod readwrite;
 mod rename;
 mod restart;
@@ -40,6 +42,7 @@ const FAMILIES: &[&[Scenario]] = &[
     path::ALL,
     ends::ALL,
     restart::ALL,
+    exec::ALL,
 ];
 
 /// All scenarios.

@@ -147,6 +147,8 @@ pub struct Counts {
     pub refused: u64,
     /// Exits without an enter (the gate's own write is one): dropped.
     pub strays: u64,
+    /// Processes that were watched because a watched one forked them.
+    pub followed: u64,
     /// End records that BPF put into the ring.
     pub ends: u64,
     /// Records of calls that were read from the ring.
@@ -197,7 +199,8 @@ impl Trace {
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _ } = self.counts;
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } =
+            self.counts;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {
@@ -208,7 +211,10 @@ impl Trace {
         lost(seen == emitted + refused, format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"));
         lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        lost(ends > 0, "the end of the process was not seen".to_owned());
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
         lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
         if let Some(gap) = self.first_gap() {
             lost(false, format!("the first missing call is number {gap} of {seen}"));

@@ -81,7 +81,7 @@ fn verdict(session: &Session, name: &str, expectations: &Expectations) -> Result
 
 fn an_unwatched_twin_leaves_no_record(sessions: &Sessions) -> Result<(), Failed> {
     for name in names() {
-        let (observed, _) = sessions.unwatched.observe(name, &std::env::temp_dir(), LONG)?;
+        let (observed, _) = sessions.unwatched.observe(name, &std::env::temp_dir(), LONG, false)?;
         require!(
             observed.trace.calls.is_empty(),
             "{name}: {} calls of a child that nobody watched",
@@ -303,7 +303,7 @@ fn finds_nothing() -> Setup {
 
 fn ending_of(session: &Session, name: &str, limit: Duration) -> Result<String, Failed> {
     let workspace = session.workspaces().for_scenario(name)?;
-    let (observed, _) = session.observe(name, workspace.path(), limit)?;
+    let (observed, _) = session.observe(name, workspace.path(), limit, false)?;
     Ok(observed.ending.to_string())
 }
 

@@ -524,7 +524,9 @@ fn a_call_that_is_no_io_is_compared_when_it_is_named() {
 
 #[test]
 fn an_unreadable_path_is_expected_by_saying_so() {
-    let expectation = parse("[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"openat2\", path_is = \"unreadable\", ret = \"EFAULT\" }]");
+    let expectation = parse(
+        "[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"openat2\", path_is = \"unreadable\", ret = \"EFAULT\" }]",
+    );
     let mut bad = call("openat2", &[CWD, 16, 16, 24], -14);
     bad.texts[0] = Text::Unreadable(libc::EFAULT);
     assert_eq!(differences(&expectation, vec![bad.clone()]), Vec::<String>::new());
