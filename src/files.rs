@@ -26,29 +26,42 @@ struct Process {
     open: BTreeMap<i32, Open>,
 }
 
+/// What a process has when it is at the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AtGate {
+    /// Its working directory, which is the workspace: an absolute path.
+    pub workspace: Vec<u8>,
+    /// Its open files that have a path, by the descriptor.
+    pub open: Vec<(i32, Vec<u8>)>,
+}
+
+impl AtGate {
+    /// Nothing but the workspace.
+    pub fn in_workspace(workspace: &[u8]) -> Self {
+        Self { workspace: workspace.to_vec(), open: Vec::new() }
+    }
+}
+
 /// Follows the descriptors of the processes of one trace.
 #[derive(Debug)]
 pub struct Follower {
-    workspace: Vec<u8>,
+    gate: AtGate,
     processes: HashMap<u32, Process>,
     /// `struct file_handle`s that name_to_handle_at returned, with the path that each was taken of.
     handles: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Follower {
-    /// Begins at the gate, where the working directory is the workspace: an absolute path.
-    pub fn new(workspace: &[u8]) -> Self {
-        Self { workspace: workspace.to_vec(), processes: HashMap::new(), handles: HashMap::new() }
+    /// Begins at the gate.
+    pub fn new(gate: AtGate) -> Self {
+        Self { gate, processes: HashMap::new(), handles: HashMap::new() }
     }
 
     /// Names the files of a call and does to the tables what the call did to the descriptors.
     pub fn follow(&mut self, call: &mut Call) {
         let Some(row) = call.syscall() else { return };
-        let workspace = self.workspace.clone();
-        let process = self
-            .processes
-            .entry(call.pid)
-            .or_insert_with(|| Process { cwd: Some(workspace.clone()), open: BTreeMap::new() });
+        let workspace = self.gate.workspace.clone();
+        let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
         let contradicted = process.check(call, row);
         let mut named = process.name(call, row);
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
@@ -84,6 +97,11 @@ impl Follower {
 }
 
 impl Process {
+    fn at(gate: &AtGate) -> Self {
+        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { path: Some(path.clone()), identity: None });
+        Self { cwd: Some(gate.workspace.clone()), open: gate.open.iter().map(open).collect() }
+    }
+
     fn paths(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
         self.open.values_mut().filter_map(|open| open.path.as_mut()).chain(&mut self.cwd)
     }
@@ -93,11 +111,17 @@ impl Process {
         let mut contradicted = Vec::new();
         for (at, identity) in row.fd_args().zip(&call.fds) {
             let fd = call.args[at] as i32;
-            let Some(known) = self.open.get(&fd).and_then(|open| open.identity) else { continue };
-            if !identity.is_some_and(|identity| identity.same_file(&known)) {
-                self.open.remove(&fd);
-                contradicted.push(fd);
+            let Some(open) = self.open.get_mut(&fd) else { continue };
+            match (open.identity, identity) {
+                (Some(known), Some(identity)) if !identity.same_file(&known) => contradicted.push(fd),
+                (Some(_), None) => contradicted.push(fd),
+                // From now on it has to stay this file.
+                (None, Some(identity)) => open.identity = Some(*identity),
+                (_, Some(_)) | (None, None) => {}
             }
+        }
+        for fd in &contradicted {
+            self.open.remove(fd);
         }
         contradicted
     }
@@ -415,7 +439,7 @@ mod tests {
 
     fn check(rows: Vec<Row<'_>>) {
         for (sentence, calls, expected) in rows {
-            let mut follower = Follower::new(b"/ws");
+            let mut follower = Follower::new(AtGate::in_workspace(b"/ws"));
             let mut last = Files::default();
             for Step(mut call) in calls {
                 follower.follow(&mut call);

@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 
 mod close;
+mod descriptor;
 mod dir;
 mod dup;
 mod ends;
@@ -43,6 +44,7 @@ const FAMILIES: &[&[Scenario]] = &[
     ends::ALL,
     restart::ALL,
     exec::ALL,
+    descriptor::ALL,
 ];
 
 /// All scenarios.

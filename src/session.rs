@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use crate::ending::How;
 use crate::error::Error;
 use crate::expectation::Expectation;
+use crate::files::AtGate;
 use crate::scenario::{Scenario, Setup, act, call, fails};
 use crate::trace::Trace;
 use crate::tracer::{self, Tracer};
@@ -189,6 +190,7 @@ impl Session {
         if let Some(ending) = child.reach_gate(limit)? {
             return Ok((Observed { ending, trace: Trace::default() }, phases));
         }
+        let gate = AtGate { workspace: directory.as_os_str().as_bytes().to_vec(), open: child.open_files() };
         phases.setup = lap.end();
         let watching =
             if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };
@@ -202,7 +204,7 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let trace = Trace::assemble(records.iter(), records.counts, directory.as_os_str().as_bytes());
+        let trace = Trace::assemble(records.iter(), records.counts, gate);
         phases.matching = lap.end();
         Ok((Observed { ending, trace }, phases))
     }

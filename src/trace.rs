@@ -2,7 +2,7 @@
 //!
 //! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
 
-use crate::files::Follower;
+use crate::files::{AtGate, Follower};
 use crate::record::{self, Record};
 use crate::syscalls::Syscall;
 
@@ -175,8 +175,8 @@ const BAD_RECORDS_DESCRIBED: usize = 5;
 
 impl Trace {
     /// The trace that these records are: decoded, put into the order of entering, and their descriptors followed.
-    /// `counts` is what BPF counted; `workspace` is where the process was at the gate, an absolute path.
-    pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, workspace: &[u8]) -> Self {
+    /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
+    pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
         let mut trace = Trace { counts, ..Trace::default() };
         for bytes in records {
             match record::decode(bytes) {
@@ -192,7 +192,7 @@ impl Trace {
         }
         trace.counts.received = trace.calls.len() as u64;
         trace.calls.sort_by_key(|call| call.order);
-        let mut follower = Follower::new(workspace);
+        let mut follower = Follower::new(gate);
         trace.calls.iter_mut().for_each(|call| follower.follow(call));
         trace
     }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn assembled(records: &[Vec<u8>], counts: Counts) -> Trace {
-        Trace::assemble(records.iter().map(Vec::as_slice), counts, b"/ws")
+        Trace::assemble(records.iter().map(Vec::as_slice), counts, AtGate::in_workspace(b"/ws"))
     }
 
     /// A sync(2) for each of these places in the order of entering.

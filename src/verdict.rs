@@ -109,6 +109,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::expectation::Expectations;
+    use crate::files::AtGate;
     use crate::record::tests::{call_bytes, end_bytes};
     use crate::syscalls::Syscall;
     use crate::trace::Counts;
@@ -122,7 +123,7 @@ mod tests {
         let sync = |order| call_bytes(order, number, 0, b"", 0);
         let records: Vec<_> = (0..calls).map(sync).chain([end_bytes(calls)]).collect();
         let counts = Counts { seen: calls, emitted: calls, ends: 1, ..Counts::default() };
-        Trace::assemble(records.iter().map(Vec::as_slice), counts, b"/ws")
+        Trace::assemble(records.iter().map(Vec::as_slice), counts, AtGate::in_workspace(b"/ws"))
     }
 
     /// The same with one call of which BPF had no room for the record.

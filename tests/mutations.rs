@@ -113,6 +113,21 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (!call)\n		return 0;\n	if (call->active != IN_CALL) {\n		call->record.number = __sync_fetch_and_add(&watch->seen, 1);\n		finish(watch, call, task);\n		return 0;\n	}",
     ),
     (
+        "forks_are_never_followed",
+        "	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)",
+        "	if (watch || !watch)",
+    ),
+    (
+        "forks_are_always_followed",
+        "	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)",
+        "	if (!watch || tgid == child_tgid)",
+    ),
+    (
+        "a_followed_process_is_taken_for_its_parent",
+        "	record->pid = tgid;",
+        "	record->pid = watch->flags & IOR_FOLLOW ? 1 : tgid;",
+    ),
+    (
         "the_handle_is_not_read",
         "	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)\n		read_peek(call, role);",
         "",
