@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run build test lint bpf clean
+.PHONY: help setup run build test lint bpf bench compare clean
 
 # Cargo has a job server of its own, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
@@ -18,7 +18,7 @@ AS_ROOT = $(if $(SUDO),CARGO_TARGET_$(HOST)_RUNNER='sudo -E')
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target about; do \
-		printf '  make %-6s %s\n' "$$target" "$$about"; done
+		printf '  make %-7s %s\n' "$$target" "$$about"; done
 
 setup: ## installs what the build needs and is missing, with apt-get
 	@scripts/setup
@@ -46,6 +46,12 @@ bpf: ## compiles the tracer alone, to ./tracer.bpf.o: ./ior-it --bpf ./tracer.bp
 	@scripts/setup
 	$(CLANG) @bpf/flags -D__TARGET_ARCH_$(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m))) \
 		-c bpf/tracer.bpf.c -o tracer.bpf.o
+
+bench: setup ## measures what it all costs, as root: make bench ARGS='--bench overhead'
+	$(AS_ROOT) $(CARGO) bench --locked $(ARGS)
+
+compare: ## measures beside strace, perf trace and bpftrace, where installed, and writes docs/performance.*
+	$(AS_ROOT) $(CARGO) bench --locked --bench compare -- --write
 
 clean: ## removes what was built
 	$(CARGO) clean

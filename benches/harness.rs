@@ -60,7 +60,7 @@ impl Harness {
     fn once(&self, name: &str, traced: bool) -> Result<Duration, Failure> {
         if !traced {
             let workspace = self.session.workspaces().for_scenario(name)?;
-            return Ok(self.session.observe(name, workspace.path(), LIMIT)?.1.act);
+            return Ok(self.session.observe(name, workspace.path(), LIMIT, false)?.1.act);
         }
         let expectation = self.expectations.get(name).ok_or("no table")?;
         let run = self.session.run(name, expectation, "tests.toml", LIMIT)?;

@@ -96,7 +96,7 @@ impl Overhead {
     }
 
     fn watched(&self, operation: usize, times: usize) -> Result<Duration, Failure> {
-        let watching = self.tracer.watch(0, self.pid)?;
+        let watching = self.tracer.watch(0, self.pid, false)?;
         let mut elapsed = Duration::ZERO;
         for times in sizes(times) {
             elapsed += worker::batch(operation, times)?;

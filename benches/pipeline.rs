@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use ior_it::archive::{self, Archive};
 use ior_it::expectation::Expectations;
-use ior_it::files::Follower;
+use ior_it::files::{AtGate, Follower};
 use ior_it::matcher;
 use ior_it::record::{self, Record};
 use ior_it::scenarios;
@@ -72,7 +72,11 @@ fn calls_of(recordings: &[Recording]) -> usize {
 }
 
 fn assembled(records: &[Vec<u8>], archive: &Archive) -> Trace {
-    Trace::assemble(records.iter().map(Vec::as_slice), Counts::default(), &archive.origin.workspace)
+    Trace::assemble(
+        records.iter().map(Vec::as_slice),
+        Counts::default(),
+        AtGate::in_workspace(&archive.origin.workspace),
+    )
 }
 
 fn stages(
@@ -113,7 +117,7 @@ fn stages(
 }
 
 fn follow((one, calls): &mut (&Recording, Vec<Call>)) {
-    let mut follower = Follower::new(&one.archive.origin.workspace);
+    let mut follower = Follower::new(AtGate::in_workspace(&one.archive.origin.workspace));
     calls.iter_mut().for_each(|call| follower.follow(call));
 }
 

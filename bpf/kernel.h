@@ -21,6 +21,9 @@ typedef __u32 __be32;
 typedef __u32 __wsum;
 typedef _Bool bool;
 
+#define true 1
+#define false 0
+
 #define NULL ((void *)0)
 
 /* include/uapi/linux/bpf.h */
@@ -49,6 +52,18 @@ enum {
 struct bpf_dynptr {
 	__u64 __opaque[2];
 } __attribute__((aligned(8)));
+
+/* include/linux/errno.h: results that ask for the call to be made again; no program sees them. */
+enum {
+	ERESTARTSYS = 512,
+	ERESTARTNOINTR = 513,
+	ERESTARTNOHAND = 514,
+	ERESTART_RESTARTBLOCK = 516,
+};
+
+/* include/uapi/asm-generic/signal-defs.h */
+#define SA_RESTART 0x10000000UL
+#define EINTR 4
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -109,6 +124,17 @@ struct signal_struct {
 enum special_kfunc_type {
 	KF_bpf_rdonly_cast = 1,
 };
+
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct kernel_siginfo;
 
 struct task_struct {
 	int pid;

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 1
+#define IOR_VERSION 2
 
 /* PATH_MAX (4096) bytes with their NUL, and one more: a string that fills them all is longer than PATH_MAX and was cut. */
 #define IOR_PATH_CAP 4097
@@ -69,6 +69,7 @@ enum ior_role_flags {
 	IOR_PEEK_COUNTED = 1 << 2, /* struct file_handle: its first word counts the bytes after its header of 8 */
 	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
+	IOR_RESTARTS = 1 << 5,        /* restart_syscall: goes on with the call that was interrupted */
 };
 
 struct ior_roles {
@@ -77,6 +78,10 @@ struct ior_roles {
 	__u8 peek;
 	__u8 flags;
 	__u16 peek_size;
+};
+
+enum ior_watch_flags {
+	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
 };
 
 /* What the filter map holds for a process. */
@@ -93,7 +98,8 @@ struct ior_watch {
 	__u64 refused; /* calls for which there was no room */
 	__u64 ends;    /* end records in the ring */
 	__u64 strays;  /* exits without an enter */
-	__u64 reserved[2];
+	__u64 flags;    /* enum ior_watch_flags */
+	__u64 followed; /* descendants that were watched from their first call on */
 };
 
 #endif

@@ -51,8 +51,8 @@ struct {
  * The first path stands right behind the record, so that most calls go to the ring in one copy.
  */
 struct pending {
-	__u32 active;
-	__u32 reserved;
+	__u32 active; /* enum progress */
+	__u32 saved;  /* 1 if interrupted_calls has a call of this thread too */
 	struct ior_record record;
 	char path[IOR_PATH_CAP + 7];
 	char peek[IOR_PEEK_CAP];
@@ -60,6 +60,12 @@ struct pending {
 
 _Static_assert(__builtin_offsetof(struct pending, path) ==
 		       __builtin_offsetof(struct pending, record) + sizeof(struct ior_record), "one copy takes both");
+
+enum progress {
+	NO_CALL = 0,
+	IN_CALL = 1,
+	INTERRUPTED = 2, /* left with a restart code: it will be entered again, or a handler makes it fail with EINTR */
+};
 
 struct second_path {
 	char path[IOR_PATH_CAP + 7];
@@ -78,6 +84,14 @@ struct {
 	__type(key, int);
 	__type(value, struct second_path);
 } second_paths SEC(".maps");
+
+/* A call that waits to be restarted while a signal handler makes calls of its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct pending);
+} interrupted_calls SEC(".maps");
 
 static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 {
@@ -235,31 +249,40 @@ static __always_inline void read_at_exit(struct pending *call, struct task_struc
  * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
  * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
  */
-static __always_inline __u64 wakeup(__u64 number)
+static __always_inline __u64 wakeup(__u64 number, bool awaited)
 {
+	if (awaited)
+		return BPF_RB_FORCE_WAKEUP;
 	if (number % 64 == 63 && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > 2 * 1024 * 1024)
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
 }
 
 /* Sends the call to the ring as one record of exactly the size it needs. 0, or -1 if there was no room. */
-static __always_inline long send(struct pending *call, struct task_struct *task)
+static __always_inline long send(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
 	struct ior_record *record = &call->record;
 	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
 	struct second_path *more = NULL;
 	struct bpf_dynptr out;
 	__u32 at = sizeof(*record);
+	__u64 flags;
 
 	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
 		return -1;
-	if (!second && !peek)
-		return bpf_ringbuf_output(&ring, record, at + first, wakeup(record->number));
+	flags = wakeup(record->number, record->state && watch->flags & IOR_FOLLOW);
+	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
+	__sync_fetch_and_add(&watch->emitted, 1);
+	if (!second && !peek) {
+		if (!bpf_ringbuf_output(&ring, record, at + first, flags))
+			return 0;
+		goto refused;
+	}
 	if (second)
 		more = second_path(task);
 	if (bpf_ringbuf_reserve_dynptr(&ring, at + first + second + peek, 0, &out)) {
 		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
-		return -1;
+		goto refused;
 	}
 	bpf_dynptr_write(&out, 0, record, sizeof(*record), 0);
 	if (first)
@@ -268,18 +291,22 @@ static __always_inline long send(struct pending *call, struct task_struct *task)
 		bpf_dynptr_write(&out, at + first, more->path, second, 0);
 	if (peek)
 		bpf_dynptr_write(&out, at + first + second, call->peek, peek, 0);
-	bpf_ringbuf_submit_dynptr(&out, wakeup(record->number));
+	bpf_ringbuf_submit_dynptr(&out, flags);
 	return 0;
+refused:
+	__sync_fetch_and_add(&watch->emitted, -1);
+	return -1;
 }
 
 static __always_inline void finish(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
-	call->active = 0;
+	call->active = NO_CALL;
 	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
 	/* As two words, without bpf_get_current_comm(): this runs for every call. */
 	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];
 	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];
-	__sync_fetch_and_add(send(call, task) ? &watch->refused : &watch->emitted, 1);
+	if (send(watch, call, task))
+		__sync_fetch_and_add(&watch->refused, 1);
 }
 
 /* Not inlined, so that three programs share one copy of it in the kernel's cache. */
@@ -291,6 +318,67 @@ static __noinline int finish_unreturned(struct ior_watch *watch, struct pending 
 	call->record.ret = 0;
 	finish(watch, call, bpf_get_current_task_btf());
 	return 0;
+}
+
+static __always_inline bool asks_for_restart(long ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
+}
+
+/* Whether the call that is entered is the interrupted one, made again by the kernel. */
+static __always_inline bool is_restart(const struct pending *call, const struct pt_regs *regs, __u32 nr)
+{
+	const struct ior_record *record = &call->record;
+	struct ior_roles *role = roles_of(nr);
+	__u64 args[6];
+
+	if (call->active != INTERRUPTED)
+		return false;
+	if (role && role->flags & IOR_RESTARTS)
+		return record->ret == -ERESTART_RESTARTBLOCK;
+	SYSCALL_ARGS(regs, args);
+	return record->nr == nr && record->args[0] == args[0] && record->args[1] == args[1] &&
+	       record->args[2] == args[2] && record->args[3] == args[3] && record->args[4] == args[4] &&
+	       record->args[5] == args[5];
+}
+
+static __noinline int copy_call(struct pending *to, struct pending *from)
+{
+	if (!to || !from)
+		return 0;
+	bpf_probe_read_kernel(to, sizeof(*to), from);
+	return 0;
+}
+
+/*
+ * An interrupted call is entered again: as itself, or after a handler that has made calls of its own. True if this enter
+ * is no new call. Otherwise the interrupted one is put aside, since the handler has begun to make calls.
+ */
+static __always_inline bool resume(struct pending *call, struct task_struct *task, const struct pt_regs *regs, __u32 nr)
+{
+	struct pending *aside;
+
+	if (is_restart(call, regs, nr)) {
+		call->active = IN_CALL;
+		return true;
+	}
+	if (call->active != INTERRUPTED && !call->saved)
+		return false;
+	aside = bpf_task_storage_get(&interrupted_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!aside)
+		return false;
+	if (call->active == INTERRUPTED && !call->saved) {
+		copy_call(aside, call);
+		call->active = NO_CALL;
+		call->saved = 1;
+		return false;
+	}
+	if (call->active == NO_CALL && is_restart(aside, regs, nr)) {
+		copy_call(call, aside);
+		call->active = IN_CALL;
+		return true;
+	}
+	return false;
 }
 
 SEC("tp_btf/sys_enter")
@@ -311,6 +399,8 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	if (!watch)
 		return 0;
 	call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (call && resume(call, task, regs, nr))
+		return 0;
 	if (call && call->active)
 		finish_unreturned(watch, call);
 	number = __sync_fetch_and_add(&watch->seen, 1);
@@ -332,7 +422,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	role = roles_of(nr);
 	if (role)
 		read_at_enter(call, task, role);
-	call->active = 1;
+	call->active = IN_CALL;
 	record->enter_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -353,7 +443,7 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 	if (!watch)
 		return 0;
 	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
-	if (!call || !call->active) {
+	if (!call || call->active != IN_CALL) {
 		__sync_fetch_and_add(&watch->strays, 1);
 		return 0;
 	}
@@ -363,6 +453,40 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 		return 0;
 	}
 	call->record.ret = ret;
+	if (asks_for_restart(ret)) {
+		call->active = INTERRUPTED;
+		return 0;
+	}
+	role = roles_of(call->record.nr);
+	if (role)
+		read_at_exit(call, task, role);
+	finish(watch, call, task);
+	return 0;
+}
+
+/*
+ * A handler is about to run. It makes an interrupted call fail with EINTR, or lets it be restarted (signal(7),
+ * "Interruption of system calls and library functions by signal handlers").
+ */
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
+	struct task_struct *task;
+	struct ior_roles *role;
+	struct pending *call;
+
+	if (!watch || (unsigned long)action->sa.sa_handler <= 1) /* SIG_DFL, SIG_IGN */
+		return 0;
+	task = bpf_get_current_task_btf();
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	if (!call || call->active != INTERRUPTED || call->record.ret == -ERESTARTNOINTR)
+		return 0;
+	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)
+		return 0;
+	call->record.ret = -EINTR;
 	role = roles_of(call->record.nr);
 	if (role)
 		read_at_exit(call, task, role);
@@ -389,9 +513,13 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	call = bpf_task_storage_get(&pending_calls, bpf_get_current_task_btf(), NULL, 0);
 	if (call && call->active)
 		finish_unreturned(watch, call);
+	if (call && call->saved)
+		finish_unreturned(watch, bpf_task_storage_get(&interrupted_calls, bpf_get_current_task_btf(), NULL, 0));
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
-	entry->gone = 1;
+	/* Of two threads that exit at the same time, both may find that none is alive. */
+	if (__sync_lock_test_and_set(&entry->gone, 1))
+		return 0;
 	end.watch = watch->id;
 	end.number = watch->seen;
 	end.enter_ns = bpf_ktime_get_ns();
@@ -399,7 +527,26 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	end.tid = id;
 	end.kind = IOR_END;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
-	if (!bpf_ringbuf_output(&ring, &end, sizeof(end), BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&watch->ends, 1);
+	__sync_fetch_and_add(&watch->ends, 1);
+	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&watch->ends, -1);
+	return 0;
+}
+
+/* A new process of a watch that follows is watched before it can make its first call. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, child_tgid = child->tgid;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
+	struct ior_filter followed = {};
+
+	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)
+		return 0;
+	followed.watch = entry->watch;
+	/* If it finds no room it is missed: its end will not be seen, and that is a loss. */
+	bpf_map_update_elem(&filter, &child_tgid, &followed, 0);
+	__sync_fetch_and_add(&watch->followed, 1);
 	return 0;
 }

@@ -29,6 +29,8 @@ pub enum How {
     Failed(String),
     /// The machine lacks what the scenario needs, a sentence.
     Skipped(String),
+    /// What the scenario is about did not come about, a sentence.
+    PremiseNotMet(String),
     /// The scenario's code panicked, with this message.
     Panicked(String),
     /// A signal ended it.
@@ -49,10 +51,12 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// The word for it in `tests.toml`: `finished`, or the name of a signal; `None` if no table can ask for it.
+    /// The word for it in `tests.toml`: `finished`, `exited` (by itself and with status 0, as a program does that the child has
+    /// become), or the name of a signal; `None` if no table can ask for it.
     pub fn word(&self) -> Option<String> {
         match (self.phase, &self.how) {
             (_, How::Finished) => Some("finished".to_owned()),
+            (Phase::Act, How::Exited(0)) => Some("exited".to_owned()),
             (Phase::Act, How::Signal(number)) => Some(names::signal_name(*number)),
             _ => None,
         }
@@ -69,6 +73,7 @@ impl fmt::Display for Ending {
             How::Finished => write!(f, "finished"),
             How::Failed(sentence) => write!(f, "failed {place}: {sentence}"),
             How::Skipped(sentence) => write!(f, "skipped {place}: {sentence}"),
+            How::PremiseNotMet(sentence) => write!(f, "premise not met {place}: {sentence}"),
             How::Panicked(message) => write!(f, "panicked {place}: {message}"),
             How::Signal(number) => write!(f, "killed by {} {place}", names::signal_name(*number)),
             How::Exited(status) => write!(f, "exited with status {status} {place}"),

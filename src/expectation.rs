@@ -134,6 +134,8 @@ pub struct Field {
 pub enum Subject {
     /// The file that the call is about (0), or the second one (1).
     File(usize),
+    /// How the string of a path argument was found: `whole`, `cut`, `unreadable` or `null`.
+    Text(usize),
     /// An argument, by its index.
     Arg(usize),
     /// The flags that the call stands for (creat).
@@ -164,7 +166,7 @@ pub enum Wanted {
     /// No file is known.
     Nothing,
     /// This text.
-    Text(String),
+    Text(Vec<u8>),
     /// A text with this in it.
     Contains(String),
     /// This number; flags and choices by their value.

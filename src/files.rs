@@ -5,6 +5,7 @@
 //! contradicts a followed name, the name is dropped: it is right or absent, never wrong.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use crate::syscalls::{Peek, Ret, Role, Syscall};
 use crate::trace::{Call, Files, Identity, Text};
@@ -25,29 +26,42 @@ struct Process {
     open: BTreeMap<i32, Open>,
 }
 
+/// What a process has when it is at the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AtGate {
+    /// Its working directory, which is the workspace: an absolute path.
+    pub workspace: Vec<u8>,
+    /// Its open files that have a path, by the descriptor.
+    pub open: Vec<(i32, Vec<u8>)>,
+}
+
+impl AtGate {
+    /// Nothing but the workspace.
+    pub fn in_workspace(workspace: &[u8]) -> Self {
+        Self { workspace: workspace.to_vec(), open: Vec::new() }
+    }
+}
+
 /// Follows the descriptors of the processes of one trace.
 #[derive(Debug)]
 pub struct Follower {
-    workspace: Vec<u8>,
+    gate: AtGate,
     processes: HashMap<u32, Process>,
     /// `struct file_handle`s that name_to_handle_at returned, with the path that each was taken of.
     handles: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Follower {
-    /// Begins at the gate, where the working directory is the workspace: an absolute path.
-    pub fn new(workspace: &[u8]) -> Self {
-        Self { workspace: workspace.to_vec(), processes: HashMap::new(), handles: HashMap::new() }
+    /// Begins at the gate.
+    pub fn new(gate: AtGate) -> Self {
+        Self { gate, processes: HashMap::new(), handles: HashMap::new() }
     }
 
     /// Names the files of a call and does to the tables what the call did to the descriptors.
     pub fn follow(&mut self, call: &mut Call) {
         let Some(row) = call.syscall() else { return };
-        let workspace = self.workspace.clone();
-        let process = self
-            .processes
-            .entry(call.pid)
-            .or_insert_with(|| Process { cwd: Some(workspace.clone()), open: BTreeMap::new() });
+        let workspace = self.gate.workspace.clone();
+        let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
         let contradicted = process.check(call, row);
         let mut named = process.name(call, row);
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
@@ -59,6 +73,11 @@ impl Follower {
             self.handles.insert(handle.clone(), path.clone());
         }
         let closes = process.apply(call, row, &named);
+        // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
+        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
+            let copy = process.clone();
+            self.processes.insert(forked as u32, copy);
+        }
         if let Some(renamed) = Renamed::by(call, row, &named) {
             self.paths().for_each(|path| renamed.apply(path));
         }
@@ -78,6 +97,11 @@ impl Follower {
 }
 
 impl Process {
+    fn at(gate: &AtGate) -> Self {
+        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { path: Some(path.clone()), identity: None });
+        Self { cwd: Some(gate.workspace.clone()), open: gate.open.iter().map(open).collect() }
+    }
+
     fn paths(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
         self.open.values_mut().filter_map(|open| open.path.as_mut()).chain(&mut self.cwd)
     }
@@ -87,11 +111,17 @@ impl Process {
         let mut contradicted = Vec::new();
         for (at, identity) in row.fd_args().zip(&call.fds) {
             let fd = call.args[at] as i32;
-            let Some(known) = self.open.get(&fd).and_then(|open| open.identity) else { continue };
-            if !identity.is_some_and(|identity| identity.same_file(&known)) {
-                self.open.remove(&fd);
-                contradicted.push(fd);
+            let Some(open) = self.open.get_mut(&fd) else { continue };
+            match (open.identity, identity) {
+                (Some(known), Some(identity)) if !identity.same_file(&known) => contradicted.push(fd),
+                (Some(_), None) => contradicted.push(fd),
+                // From now on it has to stay this file.
+                (None, Some(identity)) => open.identity = Some(*identity),
+                (_, Some(_)) | (None, None) => {}
             }
+        }
+        for fd in &contradicted {
+            self.open.remove(fd);
         }
         contradicted
     }
@@ -119,7 +149,7 @@ impl Process {
     /// A path argument: against the directory descriptor that stands before it, else the working directory. An empty path
     /// names the directory descriptor's own file (AT_EMPTY_PATH, openat(2)).
     fn resolve(&self, call: &Call, row: &Syscall, at: usize, text: &Text) -> Option<Vec<u8>> {
-        let Text::Read { bytes, .. } = text else { return None };
+        let Text::Read { bytes, cut: false } = text else { return None };
         if matches!(row.args[at].role, Role::Text) {
             return Some(bytes.clone());
         }
@@ -147,6 +177,13 @@ impl Process {
         match row.name {
             "close_range" => return self.close_range(call),
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
+            "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
+                let cloexec = call.args[2] as i32 & libc::FD_CLOEXEC != 0;
+                self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
+            }
+            "execve" | "execveat" => {
+                self.open.retain(|_, open| !open.identity.is_some_and(|identity| identity.cloexec))
+            }
             _ => {}
         }
         if let (Some((_, Peek::Pair)), Some(pair)) = (row.peek, &call.peek) {
@@ -169,11 +206,19 @@ impl Process {
         closed.map(|open| vec![shown_as(fd, &open)]).unwrap_or_default()
     }
 
+    fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
+        let open = self.open.iter_mut().filter(|(fd, _)| numbers.contains(&(**fd as u32)));
+        for identity in open.filter_map(|(_, open)| open.identity.as_mut()) {
+            identity.cloexec = cloexec;
+        }
+    }
+
     fn close_range(&mut self, call: &Call) -> Vec<Vec<u8>> {
+        let (first, last) = (call.args[0] as u32, call.args[1] as u32);
         if call.args[2] as u32 & libc::CLOSE_RANGE_CLOEXEC != 0 {
+            self.set_cloexec(first..=last, true);
             return Vec::new();
         }
-        let (first, last) = (call.args[0] as u32, call.args[1] as u32);
         let (closed, kept) =
             std::mem::take(&mut self.open).into_iter().partition(|&(fd, _)| (first..=last).contains(&(fd as u32)));
         self.open = kept;
@@ -394,7 +439,7 @@ mod tests {
 
     fn check(rows: Vec<Row<'_>>) {
         for (sentence, calls, expected) in rows {
-            let mut follower = Follower::new(b"/ws");
+            let mut follower = Follower::new(AtGate::in_workspace(b"/ws"));
             let mut last = Files::default();
             for Step(mut call) in calls {
                 follower.follow(&mut call);

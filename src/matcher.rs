@@ -104,6 +104,7 @@ pub fn ending(expectation: &Expectation, ending: &Ending) -> Option<String> {
     let was = if matches!(ending.how, How::Signal(_)) { "was " } else { "" };
     (ending.word().as_ref() != Some(wanted)).then(|| match wanted.as_str() {
         "finished" => format!("the workload was to finish, and it {was}{ending}"),
+        "exited" => format!("the workload was to become another program and exit with 0, and it {was}{ending}"),
         signal => format!("the workload was to be killed by {signal}, and it {was}{ending}"),
     })
 }

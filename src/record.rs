@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::trace::{Call, Identity, Outcome, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -86,6 +86,8 @@ impl Roles {
     pub const PATH_AT_EXIT: u8 = 1 << 3;
     /// After success the address belongs to another program.
     pub const REPLACES_MEMORY: u8 = 1 << 4;
+    /// The call goes on with the one that was interrupted.
+    pub const RESTARTS: u8 = 1 << 5;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.
@@ -114,8 +116,15 @@ pub struct Watch {
     pub ends: u64,
     /// Exits without an enter.
     pub strays: u64,
-    /// For a later version.
-    pub reserved: [u64; 2],
+    /// [`Watch::FOLLOW`].
+    pub flags: u64,
+    /// Descendants that were watched from their first call on.
+    pub followed: u64,
+}
+
+impl Watch {
+    /// Watch what the process forks, too.
+    pub const FOLLOW: u64 = 1 << 0;
 }
 
 const _: () = {

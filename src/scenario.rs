@@ -44,12 +44,14 @@ pub enum Broken {
     Step(String),
     /// This machine lacks what the scenario needs, a sentence.
     Skip(String),
+    /// What the scenario is about did not come about this time (a page was resident, a signal came too early), a sentence.
+    Premise(String),
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Broken::Step(sentence) | Broken::Skip(sentence) => f.write_str(sentence),
+            Broken::Step(sentence) | Broken::Skip(sentence) | Broken::Premise(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -150,6 +152,11 @@ pub fn returns(result: Result<i64, Failed>, expected: i64) -> Result<(), Broken>
         value if value == expected => Ok(()),
         value => Err(Broken::Step(format!("a call was to return {expected} and returned {value}"))),
     }
+}
+
+/// A condition without which the scenario would show nothing; the sentence says what did not hold.
+pub fn premise(holds: bool, otherwise: &str) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(Broken::Premise(otherwise.to_owned())) }
 }
 
 /// A condition that the workload depends on or is there to show; the sentence says what did not hold.

@@ -3,15 +3,21 @@
 use crate::scenario::Scenario;
 
 mod close;
+mod descriptor;
 mod dir;
 mod dup;
+mod ends;
+mod exec;
 mod fcntl;
 mod harness;
 mod iouring;
 mod link;
 mod open;
+mod path;
+mod program;
 mod readwrite;
 mod rename;
+mod restart;
 mod stat;
 mod steps;
 mod sync;
@@ -34,6 +40,11 @@ const FAMILIES: &[&[Scenario]] = &[
     sync::ALL,
     truncate::ALL,
     iouring::ALL,
+    path::ALL,
+    ends::ALL,
+    restart::ALL,
+    exec::ALL,
+    descriptor::ALL,
 ];
 
 /// All scenarios.

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use crate::ending::How;
 use crate::error::Error;
 use crate::expectation::Expectation;
+use crate::files::AtGate;
 use crate::scenario::{Scenario, Setup, act, call, fails};
 use crate::trace::Trace;
 use crate::tracer::{self, Tracer};
@@ -180,7 +181,7 @@ impl Session {
     pub fn run(&self, name: &str, expectation: &Expectation, file: &str, limit: Duration) -> Result<Run, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
-        let (observed, mut phases) = self.observe(name, workspace.path(), limit)?;
+        let (observed, mut phases) = self.observe(name, workspace.path(), limit, expectation.follow)?;
         let begin = Instant::now();
         let verdict = judge(expectation, file, &observed);
         phases.matching += begin.elapsed();
@@ -188,7 +189,14 @@ impl Session {
     }
 
     /// Runs one scenario in this directory, and returns what there was to see of it and how long each phase took.
-    pub fn observe(&self, name: &str, directory: &Path, limit: Duration) -> Result<(Observed, Phases), Error> {
+    /// With `follow`, the processes that it forks belong to it.
+    pub fn observe(
+        &self,
+        name: &str,
+        directory: &Path,
+        limit: Duration,
+        follow: bool,
+    ) -> Result<(Observed, Phases), Error> {
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         let number = *self
@@ -200,15 +208,21 @@ impl Session {
         if let Some(ending) = child.reach_gate(limit)? {
             return Ok((Observed { ending, trace: Trace::default() }, phases));
         }
+        let gate = AtGate { workspace: directory.as_os_str().as_bytes().to_vec(), open: child.open_files() };
         phases.setup = lap.end();
-        let watching = if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid())?) } else { None };
+        let watching =
+            if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };
         child.open_gate()?;
         phases.gate = lap.end();
-        let ending = child.wait(limit)?;
+        let mut ending = child.wait(limit)?;
+        let awaited = watching.as_ref().filter(|_| follow && ending.how == How::Finished);
+        if awaited.is_some_and(|watching| !watching.wait_until_gone(limit)) {
+            ending.how = How::TimedOut(limit);
+        }
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let trace = Trace::assemble(records.iter(), records.counts, directory.as_os_str().as_bytes());
+        let trace = Trace::assemble(records.iter(), records.counts, gate);
         phases.matching = lap.end();
         Ok((Observed { ending, trace }, phases))
     }
@@ -216,7 +230,8 @@ impl Session {
     /// Sees that tracing works on this machine: one child, one known call. Otherwise one error says so, not one for each
     /// scenario.
     pub fn canary(&self) -> Result<(), Error> {
-        let (Observed { ending, trace }, _) = self.observe(CANARY.name, Path::new("/"), Duration::from_secs(5))?;
+        let (Observed { ending, trace }, _) =
+            self.observe(CANARY.name, Path::new("/"), Duration::from_secs(5), false)?;
         if ending.how != How::Finished {
             return Err(canary_error(&format!("it {ending}")));
         }

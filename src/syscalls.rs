@@ -3,7 +3,7 @@
 //! No I/O. The numbers come from the `syscalls` crate for the architecture that is built for; a call that this
 //! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
 //! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
-//! and the second ones `fd2`, `dirfd2` and `path2`. Whoever adds a system call adds a row to [`table`], and nothing else:
+//! and the second ones `fd2`, `dirfd2` and `path2`. Whoever adds a system call adds a row to `table`, and nothing else:
 //! BPF is told the roles from here ([`Syscall::roles`]).
 
 use std::collections::HashMap;
@@ -201,6 +201,7 @@ impl Syscall {
         match self.name {
             "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
             "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
+            "restart_syscall" => roles.flags |= Roles::RESTARTS,
             _ => {}
         }
         roles

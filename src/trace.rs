@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::Follower;
+use crate::files::{AtGate, Follower};
 use crate::record::{self, Record};
 use crate::syscalls::Syscall;
 
@@ -157,6 +157,9 @@ pub struct Counts {
     pub refused: u64,
     /// Exits without an enter (the gate's own write is one): dropped.
     pub strays: u64,
+    /// Processes that were watched because a watched one forked them.
+    #[serde(default)]
+    pub followed: u64,
     /// End records that BPF put into the ring.
     pub ends: u64,
     /// Records of calls that were read from the ring.
@@ -185,8 +188,8 @@ const BAD_RECORDS_DESCRIBED: usize = 5;
 
 impl Trace {
     /// The trace that these records are: decoded, put into the order of entering, and their descriptors followed.
-    /// `counts` is what BPF counted; `workspace` is where the process was at the gate, an absolute path.
-    pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, workspace: &[u8]) -> Self {
+    /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
+    pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
         let mut trace = Trace { counts, ..Trace::default() };
         for bytes in records {
             trace.watch = record::watch_of(bytes).unwrap_or(trace.watch);
@@ -203,14 +206,15 @@ impl Trace {
         }
         trace.counts.received = trace.calls.len() as u64;
         trace.calls.sort_by_key(|call| call.order);
-        let mut follower = Follower::new(workspace);
+        let mut follower = Follower::new(gate);
         trace.calls.iter_mut().for_each(|call| follower.follow(call));
         trace
     }
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _ } = self.counts;
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } =
+            self.counts;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {
@@ -224,7 +228,10 @@ impl Trace {
         );
         lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        lost(ends > 0, "the end of the process was not seen".to_owned());
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
         lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
         if let Some(gap) = self.first_gap() {
             lost(false, format!("the first missing call is number {gap} of {seen}"));
@@ -270,7 +277,7 @@ mod tests {
     }
 
     fn assembled(records: &[Vec<u8>], counts: Counts) -> Trace {
-        Trace::assemble(records.iter().map(Vec::as_slice), counts, b"/ws")
+        Trace::assemble(records.iter().map(Vec::as_slice), counts, AtGate::in_workspace(b"/ws"))
     }
 
     /// A sync(2) for each of these places in the order of entering.

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, RingBuffer, RingBufferBuilder};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
@@ -43,6 +44,8 @@ pub struct Tracer {
 struct Ring {
     buffer: Mutex<RingBuffer<'static>>,
     inboxes: Arc<Mutex<HashMap<u64, Inbox>>>,
+    /// Told whenever records have been moved into inboxes.
+    arrived: Condvar,
     unclaimed: Arc<AtomicU64>,
 }
 
@@ -105,12 +108,12 @@ impl Tracer {
         self.links.clear();
     }
 
-    /// Watches a process from now on. `slot` must belong to no other living watch.
-    pub fn watch(&self, slot: usize, pid: u32) -> Result<Watching<'_>, Error> {
+    /// Watches a process from now on, and with `follow` whatever it forks. `slot` must belong to no other living watch.
+    pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<Watching<'_>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.watches.set(slot, Watch { id, ..Watch::default() });
+        self.watches.set(slot, Watch { id, flags: if follow { Watch::FOLLOW } else { 0 }, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
-        let watching = Watching { tracer: self, slot, id, pid };
+        let watching = Watching { tracer: self, slot, id, pid, follow };
         let entry = Filter { watch: slot as u32, gone: 0 };
         self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
             Error::scenario(
@@ -134,6 +137,7 @@ pub struct Watching<'t> {
     slot: usize,
     id: u64,
     pid: u32,
+    follow: bool,
 }
 
 impl Watching<'_> {
@@ -163,8 +167,42 @@ impl Watching<'_> {
     }
 
     fn counts(&self) -> Counts {
-        let Watch { seen, emitted, refused, ends, strays, .. } = self.tracer.watches.get(self.slot);
-        Counts { seen, emitted, refused, ends, strays, ..Counts::default() }
+        let Watch { seen, emitted, refused, ends, strays, followed, .. } = self.tracer.watches.get(self.slot);
+        Counts { seen, emitted, refused, ends, strays, followed, ..Counts::default() }
+    }
+
+    /// Waits until every process of the watch is gone and its calls have ended; false at the end of the time limit. Only a
+    /// watch that follows wakes whoever waits, since only there the watched process's own end is not enough.
+    pub fn wait_until_gone(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.tracer.ring.drain();
+            let inboxes = lock(&self.tracer.ring.inboxes);
+            if self.is_gone() {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            drop(self.tracer.ring.arrived.wait_timeout(inboxes, left));
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        let Watch { seen, emitted, refused, ends, followed, .. } = self.tracer.watches.get(self.slot);
+        ends > followed && seen == emitted + refused
+    }
+
+    /// The processes in the filter map that came in by being forked.
+    fn descendants(&self) -> Vec<Vec<u8>> {
+        let is_ours = |pid: &Vec<u8>| {
+            let entry = self.tracer.filter.lookup(pid, MapFlags::ANY).ok().flatten();
+            entry
+                .and_then(|entry| Filter::read_from_bytes(&entry).ok())
+                .is_some_and(|entry| entry.watch == self.slot as u32)
+        };
+        self.tracer.filter.keys().filter(is_ours).collect()
     }
 
     fn received(&self) -> usize {
@@ -176,6 +214,11 @@ impl Drop for Watching<'_> {
     fn drop(&mut self) {
         // Gone already if it never got in.
         let _ = self.tracer.filter.delete(&self.pid.to_ne_bytes());
+        if self.follow {
+            for pid in self.descendants() {
+                let _ = self.tracer.filter.delete(&pid);
+            }
+        }
         lock(&self.tracer.ring.inboxes).remove(&self.id);
     }
 }
@@ -200,12 +243,16 @@ impl Ring {
         };
         builder.add(map, keep).map_err(|error| load::refused("the ring buffer could not be mapped", &error))?;
         let buffer = builder.build().map_err(|error| load::refused("the ring buffer could not be mapped", &error))?;
-        Ok(Self { buffer: Mutex::new(buffer), inboxes, unclaimed })
+        Ok(Self { buffer: Mutex::new(buffer), inboxes, arrived: Condvar::new(), unclaimed })
     }
 
     /// Moves what is in the ring into the inboxes; how many records that were.
     fn drain(&self) -> usize {
-        usize::try_from(lock(&self.buffer).consume_raw()).unwrap_or_default()
+        let drained = usize::try_from(lock(&self.buffer).consume_raw()).unwrap_or_default();
+        // With the lock, so that whoever has looked and is about to wait is waiting.
+        let _inboxes = lock(&self.inboxes);
+        self.arrived.notify_all();
+        drained
     }
 }
 

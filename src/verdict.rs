@@ -46,6 +46,10 @@ pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, re
         return Verdict::Skip(format!("this architecture has no {call}"));
     }
     let name = expectation.name.as_str();
+    if let How::PremiseNotMet(sentence) = &ending.how {
+        let losses = [format!("premise not met: {sentence}")];
+        return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
+    }
     if ending.phase == Phase::Setup {
         return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
     }
@@ -101,6 +105,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::expectation::Expectations;
+    use crate::files::AtGate;
     use crate::record::tests::{call_bytes, end_bytes};
     use crate::syscalls::Syscall;
     use crate::trace::Counts;
@@ -114,7 +119,7 @@ mod tests {
         let sync = |order| call_bytes(order, number, 0, b"", 0);
         let records: Vec<_> = (0..calls).map(sync).chain([end_bytes(calls)]).collect();
         let counts = Counts { seen: calls, emitted: calls, ends: 1, ..Counts::default() };
-        Trace::assemble(records.iter().map(Vec::as_slice), counts, b"/ws")
+        Trace::assemble(records.iter().map(Vec::as_slice), counts, AtGate::in_workspace(b"/ws"))
     }
 
     /// The same with one call of which BPF had no room for the record.

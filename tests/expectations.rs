@@ -414,7 +414,7 @@ fn what_cannot_be_known_is_equal_to_nothing() {
             |c| {
                 c[0].texts[0] = Text::Unreadable(libc::EFAULT);
             },
-            &[r#"wrong 1: path: "d" | 0x7f00 (unreadable: EFAULT)"#],
+            &[r#"wrong 1: path: "d" | 0x7f00 (unreadable: EFAULT); path_is: "whole" | "unreadable""#],
         ),
         (
             "a null instead of a path",
@@ -422,21 +422,21 @@ fn what_cannot_be_known_is_equal_to_nothing() {
                 c[0].texts[0] = Text::Unreadable(libc::EFAULT);
                 c[0].args[1] = 0;
             },
-            &[r#"wrong 1: path: "d" | NULL"#],
+            &[r#"wrong 1: path: "d" | NULL; path_is: "whole" | "null""#],
         ),
         (
             "the second text could not be read",
             |c| {
                 c[9].texts[1] = Text::Unreadable(libc::EFAULT);
             },
-            &[r#"wrong 10: path2: "b.txt" | 0x7f00 (unreadable: EFAULT)"#],
+            &[r#"wrong 10: path2: "b.txt" | 0x7f00 (unreadable: EFAULT); path2_is: "whole" | "unreadable""#],
         ),
         (
             "a text that was cut",
             |c| {
                 c[0].texts[0] = Text::Read { bytes: b"d".to_vec(), cut: true };
             },
-            &[r#"wrong 1: path: "d" | "d"..."#],
+            &[r#"wrong 1: path: "d" | "d"...; path_is: "whole" | "cut""#],
         ),
         (
             "the kernel says that the descriptor is another file",
@@ -523,8 +523,10 @@ fn a_call_that_is_no_io_is_compared_when_it_is_named() {
 }
 
 #[test]
-fn an_unreadable_path_is_expected_by_leaving_it_out() {
-    let expectation = parse("[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"openat2\", ret = \"EFAULT\" }]");
+fn an_unreadable_path_is_expected_by_saying_so() {
+    let expectation = parse(
+        "[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"openat2\", path_is = \"unreadable\", ret = \"EFAULT\" }]",
+    );
     let mut bad = call("openat2", &[CWD, 16, 16, 24], -14);
     bad.texts[0] = Text::Unreadable(libc::EFAULT);
     assert_eq!(differences(&expectation, vec![bad.clone()]), Vec::<String>::new());

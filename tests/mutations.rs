@@ -14,8 +14,8 @@ use libtest_mimic::{Failed, Trial};
 const MUTATIONS: &[(&str, &str, &str)] = &[
     (
         "the_exit_program_does_nothing",
-        "	if (!entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || !call->active) {",
-        "	if (entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || !call->active) {",
+        "	if (!entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || call->active != IN_CALL) {",
+        "	if (entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || call->active != IN_CALL) {",
     ),
     ("the_result_is_one_too_many", "call->record.ret = ret;", "call->record.ret = ret + 1;"),
     (
@@ -89,8 +89,51 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_unreturned_call_is_not_sent",
-        "	if (call && call->active)\n		finish_unreturned(watch, call);\n	if (BPF_CORE_READ",
-        "	if (BPF_CORE_READ",
+        "	if (call && call->active)\n		finish_unreturned(watch, call);\n	if (call && call->saved)",
+        "	if (call && call->saved)",
+    ),
+    (
+        "paths_are_not_read_again_at_exit",
+        "	if (role->path[0] && (record->path[0].err ||",
+        "	if (role->path[0] && (0 ||",
+    ),
+    ("second_paths_are_not_read_again_at_exit", "	if (role->path[1] && record->path[1].err) {", "	if (0) {"),
+    ("restarts_are_calls_of_their_own", "	if (asks_for_restart(ret)) {", "	if (0) {"),
+    (
+        "handlers_do_not_end_an_interrupted_call",
+        "	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)",
+        "	if (action)",
+    ),
+    (
+        "handlers_always_end_an_interrupted_call",
+        "	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)",
+        "	if (0)",
+    ),
+    ("an_interrupted_call_is_not_put_aside", "	if (call->active == INTERRUPTED && !call->saved) {", "	if (0) {"),
+    (
+        "the_name_is_that_of_the_enter",
+        "	bpf_get_current_comm(call->record.comm, sizeof(call->record.comm));\n	__sync",
+        "	__sync",
+    ),
+    (
+        "a_foreign_exit_ends_a_call",
+        "	if (!call || call->active != IN_CALL) {\n		__sync_fetch_and_add(&watch->strays, 1);\n		return 0;\n	}",
+        "	if (!call)\n		return 0;\n	if (call->active != IN_CALL) {\n		call->record.number = __sync_fetch_and_add(&watch->seen, 1);\n		finish(watch, call, task);\n		return 0;\n	}",
+    ),
+    (
+        "forks_are_never_followed",
+        "	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)",
+        "	if (watch || !watch)",
+    ),
+    (
+        "forks_are_always_followed",
+        "	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)",
+        "	if (!watch || tgid == child_tgid)",
+    ),
+    (
+        "a_followed_process_is_taken_for_its_parent",
+        "	record->pid = tgid;",
+        "	record->pid = watch->flags & IOR_FOLLOW ? 1 : tgid;",
     ),
     (
         "the_handle_is_not_read",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use ior_it::files::AtGate;
 use ior_it::tracer::Tracer;
 use libc::{SYS_close, SYS_dup, SYS_openat, syscall};
 use tempfile::TempDir;
@@ -175,7 +176,7 @@ impl Tools {
         let mut command = tool.command(&work, output);
         command.current_dir(self.folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn()?;
-        let watching = if tool == Tool::Watched { Some(self.tracer.watch(0, child.id())?) } else { None };
+        let watching = if tool == Tool::Watched { Some(self.tracer.watch(0, child.id(), false)?) } else { None };
         // The loop waits for a byte, so that it does not begin before it is watched.
         child.stdin.take().ok_or("no pipe")?.write_all(b"!")?;
         if !child.wait()?.success() {
@@ -185,7 +186,7 @@ impl Tools {
         if let Some(watching) = watching {
             let records = watching.collect();
             refused = records.counts.refused;
-            let trace = ior_it::trace::Trace::assemble(records.iter(), records.counts, b"/");
+            let trace = ior_it::trace::Trace::assemble(records.iter(), records.counts, AtGate::in_workspace(b"/"));
             dups = trace.calls.iter().filter(|call| i64::from(call.number) == SYS_dup).count();
         }
         let ns: f64 = fs::read_to_string(&report)?.parse()?;

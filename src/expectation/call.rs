@@ -21,6 +21,9 @@ pub(super) struct Names {
 /// Longest name of a thread in bytes (prctl(2), PR_SET_NAME: 16 with the NUL).
 const COMM: usize = 15;
 
+/// How a string may have been found; left out is the first.
+const TEXT_STATES: [&str; 4] = ["whole", "cut", "unreadable", "null"];
+
 /// A key and its value as the file has them, on one line.
 pub(super) fn part((key, value): &Entry, text: &str) -> Part {
     let raw = text.get(value.span()).unwrap_or_default();
@@ -139,6 +142,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             Subject::Ret | Subject::Pid | Subject::Tid => true,
             Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
             Subject::File(_)
+            | Subject::Text(_)
             | Subject::Implied
             | Subject::How(_)
             | Subject::Bytes
@@ -155,6 +159,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             Subject::Cloexec => values::yes_or_no(entry, self.problems).map(Wanted::Is),
             Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
             Subject::Comm => self.comm(entry),
+            Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
             Subject::File(_)
             | Subject::Arg(_)
             | Subject::Implied
@@ -212,13 +217,14 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 format!("the kernel keeps {COMM} bytes of it: \"{}\"", text.chars().take(COMM).collect::<String>());
             self.problems.push(entry.1.span(), "no thread has a name this long", hint);
         }
-        Some(Wanted::Text(text.to_owned()))
+        Some(Wanted::Text(text.as_bytes().to_vec()))
     }
 
     /// What a key that is left out stands for in a whole trace; `None` if it is not compared.
     fn left_out(&mut self, key: Key, item: &Spanned<DeValue>) -> Option<Field> {
         let wanted = match (key.subject, key.role) {
             (Subject::File(_), _) => Wanted::Nothing,
+            (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
             (Subject::Closes, _) => Wanted::Files(Vec::new()),
             (Subject::Cloexec, _) => Wanted::Is(false),
             (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),

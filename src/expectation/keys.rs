@@ -19,6 +19,10 @@ pub(super) struct Key {
 pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut keys = argument_keys(row, args);
     keys.extend(file_keys(row));
+    for at in row.path_args() {
+        let second = usize::from(row.args[at].name == "path2");
+        keys.push(key(["path_is", "path2_is"][second], Subject::Text(second), Role::Text));
+    }
     keys.extend(flag_keys(row));
     let ret = row.ret_for(args);
     let ret_role = match ret {

@@ -66,10 +66,10 @@ fn about(entry: Option<Entry>, header: Range<usize>, problems: &mut Problems) ->
 fn ends(entry: Option<Entry>, problems: &mut Problems) -> String {
     let word = entry.and_then(|entry| values::string(entry, problems)).unwrap_or("finished");
     if let Some((_, value)) = entry
-        && word != "finished"
+        && !["finished", "exited"].contains(&word)
         && word.parse::<Signal>().is_err()
     {
-        let words = std::iter::once("finished").chain(Signal::iterator().map(Signal::as_str));
+        let words = ["finished", "exited"].into_iter().chain(Signal::iterator().map(Signal::as_str));
         let hint = near(word, words).unwrap_or_else(|| "write \"finished\", or a signal as in \"SIGSEGV\"".to_owned());
         problems.push(value.span(), format!("no workload ends with `{word}`"), hint);
     }

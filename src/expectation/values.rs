@@ -78,11 +78,49 @@ pub(super) fn is_well_formed(name: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// The bytes of a path: a string, or a list whose items are strings, single bytes as numbers, and `{ times = N, of = "…" }`.
+fn text(entry: Entry, problems: &mut Problems) -> Option<Vec<u8>> {
+    let DeValue::Array(items) = entry.1.get_ref() else {
+        return string(entry, problems).map(|text| text.as_bytes().to_vec());
+    };
+    let pieces: Option<Vec<Vec<u8>>> = items.iter().map(|item| piece((entry.0, item), problems)).collect();
+    pieces.map(|pieces| pieces.concat())
+}
+
+fn piece(entry: Entry, problems: &mut Problems) -> Option<Vec<u8>> {
+    match entry.1.get_ref() {
+        DeValue::String(text) => Some(text.as_bytes().to_vec()),
+        DeValue::Table(table) => {
+            let of = table.get("of").and_then(|of| of.get_ref().as_str());
+            let times = table.get("times").and_then(|times| times.get_ref().as_integer()?.as_str().parse::<u16>().ok());
+            if let (Some(of), Some(times), 2) = (of, times, table.len()) {
+                return Some(of.repeat(times.into()).into_bytes());
+            }
+            wrong_type(entry, "a repetition", "write { times = 3, of = \"./\" }", problems);
+            None
+        }
+        _ => {
+            let byte = integer(entry, 0, problems)?;
+            u8::try_from(byte).ok().or_else(|| too_large(entry, problems)).map(|byte| vec![byte])
+        }
+    }
+}
+
+/// One of these words.
+pub(super) fn one_of(entry: Entry, words: &[&str], problems: &mut Problems) -> Option<Wanted> {
+    let text = string(entry, problems)?;
+    if !words.contains(&text) {
+        problems.push(entry.1.span(), format!("`{text}` is none of the words for it"), near_or_all(text, words));
+        return None;
+    }
+    Some(Wanted::Text(text.as_bytes().to_vec()))
+}
+
 /// The value of an argument that is not `$x`.
 pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Option<Wanted> {
     let is_string = entry.1.get_ref().is_str();
     match role {
-        Role::Path | Role::Text => string(entry, problems).map(|text| Wanted::Text(text.to_owned())),
+        Role::Path | Role::Text => text(entry, problems).map(Wanted::Text),
         Role::Flags(names) => flags(entry, names, problems),
         Role::Choice(names) => choice(entry, names, problems),
         Role::Mode => mode(entry, problems),

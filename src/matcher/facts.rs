@@ -123,7 +123,7 @@ fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
             Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
         },
         Wanted::Text(wanted) => {
-            matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == wanted.as_bytes())
+            matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == wanted.as_slice())
         }
         Wanted::Contains(wanted) => matches!(fact, Fact::File(Some(bytes)) if bytes.contains_str(wanted)),
         Wanted::Files(wanted) => {
@@ -137,7 +137,8 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
     match subject {
         Subject::File(0) => call.files.path.as_deref(),
         Subject::File(_) => call.files.path2.as_deref(),
-        Subject::Arg(_)
+        Subject::Text(_)
+        | Subject::Arg(_)
         | Subject::Implied
         | Subject::How(_)
         | Subject::Ret
@@ -155,6 +156,7 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
 fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.subject {
         Subject::File(at) => file_fact(at, call),
+        Subject::Text(at) => Fact::Text(text_state(at, call)),
         Subject::Arg(at) => Fact::Number(argument(call.args[at], field.role)),
         Subject::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
         Subject::How(word) => match how(call, word) {
@@ -183,13 +185,25 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     })
 }
 
-fn file_fact(at: usize, call: &Call) -> Fact<'_> {
+/// The string of a path argument, with its address.
+fn text_of(at: usize, call: &Call) -> Option<(u64, &Text)> {
     let name = ["path", "path2"][at];
-    let text = call.syscall().and_then(|row| {
-        let place = row.path_args().position(|arg| row.args[arg].name == name)?;
-        Some((call.args[row.arg(name)?], call.texts.get(place)?))
-    });
-    match text {
+    let row = call.syscall()?;
+    let place = row.path_args().position(|arg| row.args[arg].name == name)?;
+    Some((call.args[row.arg(name)?], call.texts.get(place)?))
+}
+
+fn text_state(at: usize, call: &Call) -> &'static [u8] {
+    match text_of(at, call) {
+        Some((0, Text::Unreadable(_))) => b"null",
+        Some((_, Text::Unreadable(_))) => b"unreadable",
+        Some((_, Text::Read { cut: true, .. })) => b"cut",
+        Some((_, Text::Read { cut: false, .. })) | None => b"whole",
+    }
+}
+
+fn file_fact(at: usize, call: &Call) -> Fact<'_> {
+    match text_of(at, call) {
         Some((address, text @ Text::Unreadable(_))) => Fact::Unknown(show::text(address, text).into()),
         Some((address, text @ Text::Read { cut: true, .. })) => Fact::Unknown(show::text(address, text).into()),
         Some((_, Text::Read { cut: false, .. })) | None => Fact::File(file(Subject::File(at), call)),
@@ -214,7 +228,7 @@ fn argument(raw: u64, role: Role) -> i64 {
 fn show_wanted(field: &Field, bindings: &Bindings) -> String {
     match &field.wanted {
         Wanted::Nothing => "none".to_owned(),
-        Wanted::Text(text) => format!("{text:?}"),
+        Wanted::Text(text) => format!("{:?}", BStr::new(text)),
         Wanted::Contains(text) => format!("a path with {text:?} in it"),
         Wanted::Number(value) => show_number(*value, field.role),
         Wanted::Name(name) => match bindings.values.get(name.as_str()) {

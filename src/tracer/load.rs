@@ -13,7 +13,7 @@ use crate::record::{self, Filter, Roles, Watch};
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
 /// The programs, by the tracepoint that each belongs to.
-const PROGRAMS: [&str; 3] = ["ior_enter", "ior_exit", "ior_gone"];
+const PROGRAMS: [&str; 5] = ["ior_enter", "ior_exit", "ior_signal", "ior_gone", "ior_fork"];
 
 /// The maps, with their type and the sizes of key and value.
 const MAPS: [(&str, MapType, usize, usize); 4] = [

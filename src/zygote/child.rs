@@ -80,6 +80,7 @@ fn caught<T>(part: impl FnOnce() -> Result<T, Broken>) -> Result<T, How> {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Broken::Step(sentence))) => Err(How::Failed(sentence)),
         Ok(Err(Broken::Skip(sentence))) => Err(How::Skipped(sentence)),
+        Ok(Err(Broken::Premise(sentence))) => Err(How::PremiseNotMet(sentence)),
         Err(payload) => Err(How::Panicked(message(payload.as_ref()))),
     }
 }

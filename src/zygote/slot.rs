@@ -28,6 +28,7 @@ const FINISHED: u32 = 1;
 const FAILED: u32 = 2;
 const SKIPPED: u32 = 3;
 const PANICKED: u32 = 4;
+const PREMISE_NOT_MET: u32 = 5;
 
 impl Slot {
     /// Makes it ready for the next child.
@@ -54,6 +55,7 @@ impl Slot {
             How::Failed(sentence) => (FAILED, sentence.as_str()),
             How::Skipped(sentence) => (SKIPPED, sentence.as_str()),
             How::Panicked(message) => (PANICKED, message.as_str()),
+            How::PremiseNotMet(sentence) => (PREMISE_NOT_MET, sentence.as_str()),
             // Seen by whoever reaps the child, not said by it.
             How::Signal(_) | How::Exited(_) | How::TimedOut(_) => return,
         };
@@ -75,6 +77,7 @@ impl Slot {
             FAILED => Some(How::Failed(text)),
             SKIPPED => Some(How::Skipped(text)),
             PANICKED => Some(How::Panicked(text)),
+            PREMISE_NOT_MET => Some(How::PremiseNotMet(text)),
             _ => None,
         }
     }

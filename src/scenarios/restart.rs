@@ -1,0 +1,128 @@
+//! Calls that are interrupted: by a handler, and by stop and continue.
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::errno::Errno;
+
+use crate::scenario::{Broken, Scenario, Setup, act, call, fails, premise, returns};
+
+pub const ALL: &[Scenario] = &[Scenario::new("restart-signal", restart_signal)];
+
+/// What the child and the process that sends it signals share.
+struct Shared {
+    /// Which read the child is about to make, from 1.
+    step: AtomicU32,
+    /// How many handlers have run.
+    handled: AtomicU32,
+}
+
+/// The page is mapped before the handlers are set, and they find it here.
+static SHARED: std::sync::OnceLock<&'static Shared> = std::sync::OnceLock::new();
+
+fn shared() -> Result<&'static Shared, Broken> {
+    // SAFETY: a new anonymous page, shared with the fork.
+    let page = unsafe {
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        libc::mmap(std::ptr::null_mut(), 4096, rights, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
+    };
+    premise(page != libc::MAP_FAILED, "no page could be mapped")?;
+    // SAFETY: aligned, zeroed, which both atomics can be, and never unmapped.
+    Ok(SHARED.get_or_init(|| unsafe { &*page.cast::<Shared>() }))
+}
+
+/// Makes a call of its own before the interrupted one goes on.
+extern "C" fn calling(_: i32) {
+    let _ = call!(close, -1);
+    quiet(0);
+}
+
+extern "C" fn quiet(_: i32) {
+    if let Some(shared) = SHARED.get() {
+        shared.handled.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn handle(signal: i32, handler: extern "C" fn(i32), flags: i32) -> Result<(), Errno> {
+    // SAFETY: plain numbers, for which all bits zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as *const () as libc::sighandler_t;
+    action.sa_flags = flags;
+    // SAFETY: the handlers only make a system call and change an atomic.
+    Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Four reads of an empty pipe: one goes on after a handler with SA_RESTART that makes a call itself, one fails with EINTR,
+/// one is made again by the program, and one goes on after stop and continue.
+fn restart_signal() -> Setup {
+    let shared = shared()?;
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    handle(libc::SIGUSR1, calling, libc::SA_RESTART)?;
+    handle(libc::SIGUSR2, quiet, 0)?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        disturb(reader, ends[1], shared);
+    }
+    act(move || {
+        let mut byte = 0_u8;
+        let mut read = |step| {
+            shared.step.store(step, Ordering::Release);
+            call!(read, ends[0], &raw mut byte, 1)
+        };
+        returns(read(1), 1)?;
+        fails(read(2), Errno::EINTR)?;
+        returns(read(3), 1)?;
+        returns(read(4), 1)?;
+        premise(shared.handled.load(Ordering::Acquire) == 2, "a signal was not handled")
+    })
+}
+
+/// Sends what each step is about, always when proc(5) says that the reader is blocked in its read.
+fn disturb(reader: i32, pipe: i32, shared: &Shared) -> ! {
+    let blocked = |step| until(|| shared.step.load(Ordering::Acquire) == step && is_blocked(reader));
+    // SAFETY: plain numbers.
+    let send = |signal| unsafe { libc::kill(reader, signal) };
+    // SAFETY: one readable byte.
+    let write = || unsafe { libc::write(pipe, c"x".as_ptr().cast(), 1) };
+    let handled = |count| until(|| shared.handled.load(Ordering::Acquire) == count);
+    blocked(1);
+    send(libc::SIGUSR1);
+    handled(1);
+    blocked(1);
+    write();
+    blocked(2);
+    send(libc::SIGUSR2);
+    handled(2);
+    blocked(3);
+    write();
+    blocked(4);
+    send(libc::SIGSTOP);
+    until(|| state(reader) == Some('T'));
+    send(libc::SIGCONT);
+    blocked(4);
+    write();
+    // SAFETY: runs nothing.
+    unsafe { libc::_exit(0) }
+}
+
+fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        std::thread::yield_now();
+    }
+}
+
+/// proc_pid_syscall(5): blocked in read of descriptor 3. A stopped process is not blocked in a call.
+fn is_blocked(pid: i32) -> bool {
+    let call = format!("{} 0x3 ", libc::SYS_read);
+    fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|text| text.starts_with(&call))
+        && state(pid) == Some('S')
+}
+
+/// proc_pid_stat(5): the state stands behind the name in parentheses.
+fn state(pid: i32) -> Option<char> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit(") ").next()?.chars().next()
+}
