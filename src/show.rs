@@ -78,6 +78,8 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
         Role::Fd => descriptor(raw, file_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
         Role::DirFd | Role::FdNumber => (raw as i32).to_string(),
+        // Where it fails, it has filled in no path.
+        Role::Path if row.name == "getcwd" && call.success().is_none() => address(raw),
         Role::Path | Role::Text => call.text(at).map_or_else(|| address(raw), |found| text(raw, found)),
         Role::Flags(names) | Role::Choice(names) => names.show((raw as u32).into()),
         Role::Mode => octal((raw as u32).into()),

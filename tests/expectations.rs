@@ -774,12 +774,14 @@ fn calls_are_shown_as_strace_writes_them() {
     cut.texts[0] = Text::Read { bytes: b"aaa".to_vec(), cut: true };
     let restart = on(call("read", &[0, BUF, 1], -512), "x>\u{7f}y");
     let attribute = told(on(call("fsetxattr", &[3, 16, BUF, 5, 1], 0), "x"), ["user.a", ""]);
+    let nowhere = call("getcwd", &[BUF, 1], -34);
     let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);
     let unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
     assert_eq!(show::call(&unnamed), r#"openat(AT_FDCWD, "d", O_RDWR|O_TMPFILE, 0600) = 3"#);
     let rows = [
         (show::call(&attribute), r#"fsetxattr(3<x>, "user.a", 0x7f00, 5, XATTR_CREATE) = 0"#),
+        (show::call(&nowhere), "getcwd(0x7f00, 1) = -1 ERANGE"),
         (show::call(&owner), r#"fchownat(AT_FDCWD, "x", -1, 2, 0) = 0"#),
         (show::call(&handle), "open_by_handle_at(AT_FDCWD, 0x7f00, O_RDONLY) = 3"),
         (show::call(&unknown), "syscall_100000(0x1, NULL, NULL, NULL, NULL, NULL) = 0"),
