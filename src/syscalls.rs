@@ -4,7 +4,7 @@
 //! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
 //! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
 //! and the second ones `fd2`, `dirfd2` and `path2`; the name of an extended attribute is always `path2`. Whoever adds a
-//! system call adds a row to [`table`], and nothing else: BPF is told the roles from here ([`Syscall::roles`]).
+//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
