@@ -2,13 +2,18 @@
 
 use crate::scenario::Scenario;
 
+mod chmod;
+mod chown;
 mod close;
 mod dir;
 mod dup;
+mod fallocate;
 mod fcntl;
+mod flock;
 mod harness;
 mod iouring;
 mod link;
+mod mknod;
 mod open;
 mod readwrite;
 mod rename;
@@ -17,6 +22,8 @@ mod steps;
 mod sync;
 mod truncate;
 mod unlink;
+mod utime;
+mod xattr;
 
 /// The families, in the order in which they run and are listed.
 const FAMILIES: &[&[Scenario]] = &[
@@ -26,13 +33,20 @@ const FAMILIES: &[&[Scenario]] = &[
     close::ALL,
     dup::ALL,
     fcntl::ALL,
+    flock::ALL,
     rename::ALL,
     link::ALL,
     unlink::ALL,
     dir::ALL,
+    mknod::ALL,
     stat::ALL,
+    chmod::ALL,
+    chown::ALL,
+    utime::ALL,
+    xattr::ALL,
     sync::ALL,
     truncate::ALL,
+    fallocate::ALL,
     iouring::ALL,
 ];
 
