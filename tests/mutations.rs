@@ -59,6 +59,16 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))\n		read_path(&record->path[0], call->path, argument(record, role->path[0]));",
         "	if (role->path[0])\n		record->path[0].len = 0;",
     ),
+    (
+        "the_path_that_getcwd_fills_in_is_not_read",
+        "(record->path[0].err || (done && role->flags & IOR_PATH_AT_EXIT))",
+        "(record->path[0].err)",
+    ),
+    (
+        "the_struct_of_openat2_is_not_read",
+        "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);",
+        "",
+    ),
     ("close_on_exec_is_always_clear", "to->cloexec = bits >> (fd % 64) & 1;", "to->cloexec = 0;"),
     ("close_on_exec_is_always_set", "to->cloexec = bits >> (fd % 64) & 1;", "to->cloexec = 1;"),
     ("the_identity_is_of_the_next_descriptor", "&fdt->fd[fd]);", "&fdt->fd[fd + 1]);"),
