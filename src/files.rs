@@ -2,7 +2,8 @@
 //!
 //! No I/O: takes decoded calls in order and fills in [`Files`]. The descriptor table belongs to the process: its threads
 //! share it. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's identity
-//! contradicts a followed name, the name is dropped: it is right or absent, never wrong.
+//! contradicts a followed name, the name is dropped: it is right or absent, never wrong. A file whose name was removed keeps
+//! it as it was last.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -10,19 +11,28 @@ use std::ops::RangeInclusive;
 use crate::syscalls::{Peek, Ret, Role, Syscall};
 use crate::trace::{Call, Files, Identity, Text};
 
+/// The name of a file: the path by which it was opened, as renames have changed it since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Name {
+    /// Absolute and [`normal`].
+    path: Vec<u8>,
+    /// Whether it was unlinked, or another file renamed over it: later renames are of another file.
+    gone: bool,
+}
+
 /// One open descriptor.
 #[derive(Clone, Debug, Default)]
 struct Open {
-    /// Absolute; `None` for what has no path (pipes, rings) or none that is known.
-    path: Option<Vec<u8>>,
+    /// `None` for what has no path (pipes, rings) or none that is known.
+    name: Option<Name>,
     identity: Option<Identity>,
 }
 
 /// A process: its working directory and its descriptors.
 #[derive(Clone, Debug)]
 struct Process {
-    /// Absolute; `None` after fchdir(2) to a directory that is not known.
-    cwd: Option<Vec<u8>>,
+    /// `None` after fchdir(2) to a directory that is not known.
+    cwd: Option<Name>,
     open: BTreeMap<i32, Open>,
 }
 
@@ -47,8 +57,8 @@ impl AtGate {
 pub struct Follower {
     gate: AtGate,
     processes: HashMap<u32, Process>,
-    /// `struct file_handle`s that name_to_handle_at returned, with the path that each was taken of.
-    handles: HashMap<Vec<u8>, Vec<u8>>,
+    /// `struct file_handle`s that name_to_handle_at returned, with the name of the file that each was taken of.
+    handles: HashMap<Vec<u8>, Name>,
 }
 
 impl Follower {
@@ -67,10 +77,10 @@ impl Follower {
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
             named[0] = self.handles.get(handle).cloned();
         }
-        if let (Some((_, Peek::HandleOut)), Some(handle), Some(path), Some(_)) =
+        if let (Some((_, Peek::HandleOut)), Some(handle), Some(name), Some(_)) =
             (row.peek, &call.peek, &named[0], call.success())
         {
-            self.handles.insert(handle.clone(), path.clone());
+            self.handles.insert(handle.clone(), name.clone());
         }
         let closes = process.apply(call, row, &named);
         // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
@@ -78,32 +88,42 @@ impl Follower {
             let copy = process.clone();
             self.processes.insert(forked as u32, copy);
         }
-        if let Some(renamed) = Renamed::by(call, row, &named) {
-            self.paths().for_each(|path| renamed.apply(path));
+        if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
+            self.names().for_each(|name| change.apply(name));
         }
-        let shown = |path: &Vec<u8>| inside(&workspace, path);
+        let shown = |name: &Name| inside(&workspace, &name.path);
         call.files = Files {
-            path: named[0].as_ref().map(shown),
-            path2: named[1].as_ref().map(shown),
-            closes: closes.iter().map(shown).collect(),
+            path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
+            path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
+            closes: closes.iter().map(|(fd, open)| shown_as(*fd, open.name.as_ref().map(shown))).collect(),
             contradicted,
         };
     }
 
-    /// All that is known of names: a rename reaches the files of every process, working directories and handles.
-    fn paths(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
-        self.processes.values_mut().flat_map(Process::paths).chain(self.handles.values_mut())
+    /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
+    fn names(&mut self) -> impl Iterator<Item = &mut Name> {
+        self.processes.values_mut().flat_map(Process::names).chain(self.handles.values_mut())
+    }
+
+    /// Whether it renames a file onto another name of the same file, which does nothing (rename(2)).
+    fn is_of_one_file(&self, change: &Change) -> bool {
+        let Change::Renamed { old, new, .. } = change else { return false };
+        let identity = |path: &[u8]| {
+            let mut open = self.processes.values().flat_map(|process| process.open.values());
+            open.find(|open| open.name.as_ref().is_some_and(|name| name.path == path && !name.gone))?.identity
+        };
+        matches!((identity(old), identity(new)), (Some(old), Some(new)) if old.same_file(&new))
     }
 }
 
 impl Process {
     fn at(gate: &AtGate) -> Self {
-        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { path: Some(path.clone()), identity: None });
-        Self { cwd: Some(gate.workspace.clone()), open: gate.open.iter().map(open).collect() }
+        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), identity: None });
+        Self { cwd: Some(Name::new(&gate.workspace)), open: gate.open.iter().map(open).collect() }
     }
 
-    fn paths(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
-        self.open.values_mut().filter_map(|open| open.path.as_mut()).chain(&mut self.cwd)
+    fn names(&mut self) -> impl Iterator<Item = &mut Name> {
+        self.open.values_mut().filter_map(|open| open.name.as_mut()).chain(&mut self.cwd)
     }
 
     /// Drops the names that the kernel's identity contradicts, and says of which descriptors.
@@ -126,53 +146,52 @@ impl Process {
         contradicted
     }
 
-    /// The absolute paths of the files that the call is about.
-    fn name(&self, call: &Call, row: &Syscall) -> [Option<Vec<u8>>; 2] {
-        let mut named = [None, None];
-        let mut texts = row.path_args().zip(&call.texts).peekable();
-        if texts.peek().is_some() {
-            for (name, (at, text)) in named.iter_mut().zip(texts) {
-                *name = self.resolve(call, row, at, text);
-            }
-        } else {
-            for (name, at) in named.iter_mut().zip(row.args_where(|role| matches!(role, Role::Fd))) {
-                *name = self.path_of(call.args[at] as i32);
-            }
-        }
-        named
+    /// The files that the call is about: of its paths, else of its descriptors.
+    fn name(&self, call: &Call, row: &Syscall) -> [Option<Name>; 2] {
+        ["path", "path2"].map(|key| match row.arg(key) {
+            Some(at) => self.resolve(call, row, at),
+            None => row.descriptor_for(key).and_then(|at| self.name_of(call.args[at] as i32)),
+        })
     }
 
-    fn path_of(&self, fd: i32) -> Option<Vec<u8>> {
-        self.open.get(&fd).and_then(|open| open.path.clone())
+    fn name_of(&self, fd: i32) -> Option<Name> {
+        self.open.get(&fd).and_then(|open| open.name.clone())
     }
 
     /// A path argument: against the directory descriptor that stands before it, else the working directory. An empty path
     /// names the directory descriptor's own file (AT_EMPTY_PATH, openat(2)).
-    fn resolve(&self, call: &Call, row: &Syscall, at: usize, text: &Text) -> Option<Vec<u8>> {
-        let Text::Read { bytes, cut: false } = text else { return None };
+    fn resolve(&self, call: &Call, row: &Syscall, at: usize) -> Option<Name> {
         if matches!(row.args[at].role, Role::Text) {
-            return Some(bytes.clone());
-        }
-        if bytes.starts_with(b"/") {
-            return Some(bytes.clone());
+            return None;
         }
         let dirfd = at.checked_sub(1).filter(|&before| matches!(row.args[before].role, Role::DirFd));
-        let base = match dirfd.map(|before| call.args[before] as i32) {
+        let base = || match dirfd.map(|before| call.args[before] as i32) {
             None | Some(libc::AT_FDCWD) => self.cwd.clone(),
-            Some(fd) => self.path_of(fd),
-        }?;
-        Some(if bytes.is_empty() { base } else { join(&base, bytes) })
+            Some(fd) => self.name_of(fd),
+        };
+        match call.text(at)? {
+            // utimensat(2): no path is the directory descriptor's own file. Where a call wants a path, it fails (EFAULT).
+            Text::Unreadable(_) if call.args[at] == 0 && call.success().is_some() => dirfd.and_then(|_| base()),
+            Text::Unreadable(_) | Text::Read { cut: true, .. } => None,
+            // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
+            Text::Read { bytes, .. } if row.name == "getcwd" => {
+                call.success().filter(|_| bytes.starts_with(b"/")).map(|_| Name::new(bytes))
+            }
+            Text::Read { bytes, .. } if bytes.starts_with(b"/") => Some(Name::new(bytes)),
+            Text::Read { bytes, .. } => base().map(|base| base.join(bytes)),
+        }
     }
 
-    /// What the call did to descriptors, names and the working directory; returns the files that it closed besides its own.
-    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Vec<u8>>; 2]) -> Vec<Vec<u8>> {
+    /// What the call did to descriptors and the working directory; returns what it closed besides its own descriptor.
+    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Name>; 2]) -> Vec<(i32, Open)> {
         // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
         if row.name == "close" && call.errno() != Some(libc::EBADF) {
             self.open.remove(&(call.args[0] as i32));
         }
         let Some(result) = call.success() else { return Vec::new() };
         if let Ret::Fd = row.ret_for(&call.args) {
-            return self.opened(call, row, result as i32, named[0].clone());
+            let name = named[0].clone().filter(|_| !call.opens_unnamed());
+            return self.opened(call, row, result as i32, name);
         }
         match row.name {
             "close_range" => return self.close_range(call),
@@ -184,6 +203,7 @@ impl Process {
             "execve" | "execveat" => {
                 self.open.retain(|_, open| !open.identity.is_some_and(|identity| identity.cloexec))
             }
+            "getcwd" if self.cwd.is_none() => self.cwd = named[0].clone(),
             _ => {}
         }
         if let (Some((_, Peek::Pair)), Some(pair)) = (row.peek, &call.peek) {
@@ -195,15 +215,14 @@ impl Process {
         Vec::new()
     }
 
-    fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, path: Option<Vec<u8>>) -> Vec<Vec<u8>> {
+    fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, name: Option<Name>) -> Vec<(i32, Open)> {
         // dup2 of a descriptor to itself does nothing (dup(2)).
         if row.name == "dup2" && call.args[0] as i32 == fd {
             return Vec::new();
         }
-        let before = self.open.insert(fd, Open { path, identity: call.made });
+        let before = self.open.insert(fd, Open { name, identity: call.made });
         // Any other call returns a number that was free: if one was known here, what closed it was not seen.
-        let closed = before.filter(|_| matches!(row.name, "dup2" | "dup3"));
-        closed.map(|open| vec![shown_as(fd, &open)]).unwrap_or_default()
+        before.filter(|_| matches!(row.name, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
     }
 
     fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
@@ -213,47 +232,73 @@ impl Process {
         }
     }
 
-    fn close_range(&mut self, call: &Call) -> Vec<Vec<u8>> {
+    fn close_range(&mut self, call: &Call) -> Vec<(i32, Open)> {
         let (first, last) = (call.args[0] as u32, call.args[1] as u32);
         if call.args[2] as u32 & libc::CLOSE_RANGE_CLOEXEC != 0 {
             self.set_cloexec(first..=last, true);
             return Vec::new();
         }
-        let (closed, kept) =
+        let (closed, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.open).into_iter().partition(|&(fd, _)| (first..=last).contains(&(fd as u32)));
         self.open = kept;
-        let closed: BTreeMap<i32, Open> = closed;
-        closed.iter().map(|(&fd, open)| shown_as(fd, open)).collect()
+        closed.into_iter().collect()
     }
 }
 
-/// A rename that succeeded: a file, and what lies below a directory, keeps its identity and changes its name.
-struct Renamed<'n> {
-    old: &'n [u8],
-    new: &'n [u8],
-    exchanged: bool,
+impl Name {
+    fn new(path: &[u8]) -> Self {
+        Self { path: normal(path), gone: false }
+    }
+
+    /// What is named relative to this directory.
+    fn join(self, relative: &[u8]) -> Self {
+        Self { path: normal(&[&self.path, b"/".as_slice(), relative].concat()), ..self }
+    }
 }
 
-impl<'n> Renamed<'n> {
-    fn by(call: &Call, row: &Syscall, named: &'n [Option<Vec<u8>>; 2]) -> Option<Self> {
+/// What a call that succeeded did to names.
+enum Change<'n> {
+    /// A file, and what lies below a directory, keeps its identity and changes its name.
+    Renamed { old: &'n [u8], new: &'n [u8], exchanged: bool },
+    /// A name is no more; the file may live on.
+    Removed(&'n [u8]),
+}
+
+impl<'n> Change<'n> {
+    fn by(call: &Call, row: &Syscall, named: &'n [Option<Name>; 2]) -> Option<Self> {
         call.success()?;
+        let [first, second] = named.each_ref().map(|name| name.as_ref().map(|name| name.path.as_slice()));
         let flags = match row.name {
             "rename" | "renameat" => 0,
             "renameat2" => call.args[4] as u32,
+            "unlink" | "unlinkat" | "rmdir" => return first.map(Self::Removed),
             _ => return None,
         };
-        let [Some(old), Some(new)] = named else { return None };
-        // A directory may be written with a slash at its end (rename(2)).
-        let bare = |path: &'n [u8]| path.strip_suffix(b"/").unwrap_or(path);
-        Some(Self { old: bare(old), new: bare(new), exchanged: flags & libc::RENAME_EXCHANGE != 0 })
+        Some(Self::Renamed { old: first?, new: second?, exchanged: flags & libc::RENAME_EXCHANGE != 0 })
     }
 
-    fn apply(&self, path: &mut Vec<u8>) {
-        if let Some(rest) = below(self.old, path) {
-            *path = [self.new, rest].concat();
-        } else if let (true, Some(rest)) = (self.exchanged, below(self.new, path)) {
-            *path = [self.old, rest].concat();
+    fn apply(&self, name: &mut Name) {
+        if name.gone {
+            return;
         }
+        match self {
+            Self::Removed(path) => name.gone = name.path == *path,
+            Self::Renamed { old, new, exchanged } => match (below(old, &name.path), below(new, &name.path)) {
+                (Some(rest), _) => name.path = [new, rest].concat(),
+                (None, Some(rest)) if *exchanged => name.path = [old, rest].concat(),
+                (None, Some(_)) => name.gone = true,
+                (None, None) => {}
+            },
+        }
+    }
+}
+
+/// A string that names no file (the text of a symbolic link, an attribute's name): it is shown as it is.
+fn text(call: &Call, row: &Syscall, key: &str) -> Option<Vec<u8>> {
+    let at = row.arg(key).filter(|&at| matches!(row.args[at].role, Role::Text))?;
+    match call.text(at)? {
+        Text::Read { bytes, .. } => Some(bytes.clone()),
+        Text::Unreadable(_) => None,
     }
 }
 
@@ -262,13 +307,12 @@ fn below<'a>(directory: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     path.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// Joined as text: `..` is kept, since what it means depends on symbolic links.
-fn join(base: &[u8], relative: &[u8]) -> Vec<u8> {
-    let relative = relative.strip_prefix(b"./").unwrap_or(relative);
-    match relative {
-        b"." | b"" => base.to_vec(),
-        _ => [base.strip_suffix(b"/").unwrap_or(base), b"/", relative].concat(),
-    }
+/// An absolute path without what says nothing: `//`, `.`, a slash at the end. `..` is kept, since what it means depends
+/// on symbolic links.
+fn normal(path: &[u8]) -> Vec<u8> {
+    let parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
+    let normal: Vec<u8> = parts.flat_map(|part| [b"/".as_slice(), part].concat()).collect();
+    if normal.is_empty() { b"/".to_vec() } else { normal }
 }
 
 /// Relative to the workspace where it lies inside; the workspace itself is `.`.
@@ -280,8 +324,8 @@ fn inside(workspace: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-fn shown_as(fd: i32, open: &Open) -> Vec<u8> {
-    open.path.clone().unwrap_or_else(|| format!("descriptor {fd}").into_bytes())
+fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
+    file.unwrap_or_else(|| format!("descriptor {fd}").into_bytes())
 }
 
 #[cfg(test)]
@@ -336,6 +380,14 @@ mod tests {
 
         fn unreadable(mut self) -> Self {
             self.0.texts[0] = Text::Unreadable(libc::EFAULT);
+            self.0.args[1] = 0x10;
+            self
+        }
+
+        /// No path at all, where that is the second argument.
+        fn null(mut self) -> Self {
+            self = self.unreadable();
+            self.0.args[1] = 0;
             self
         }
 
@@ -583,8 +635,64 @@ mod tests {
             ("a path outside stays absolute", vec![open("/etc/passwd", 3)], "/etc/passwd"),
             ("a neighbour whose name begins alike is outside", vec![open("/wsx/y", 3)], "/wsx/y"),
             ("a leading ./ says nothing", vec![open("./x", 3)], "x"),
+            ("nor does another", vec![open("d/./x", 3)], "d/x"),
+            ("nor two slashes", vec![open("d//x", 3)], "d/x"),
+            ("in an absolute path neither", vec![open("//ws///d/./x", 3)], "d/x"),
+            ("nor a slash at the end", vec![open("d/", 3)], "d"),
+            ("the root stays what it is", vec![open("/.", 3)], "/"),
             ("two dots are kept: a symbolic link may stand before them", vec![open("d/../x", 3)], "d/../x"),
-            ("getcwd says where it is", vec![call("getcwd").path("/ws").ret(4)], "."),
+        ]);
+    }
+
+    #[test]
+    fn getcwd_says_where_it_is() {
+        let getcwd = |path| call("getcwd").path(path).ret(4);
+        let fchdir = call("fchdir").args(&[9]);
+        check(vec![
+            ("in the workspace", vec![getcwd("/ws")], "."),
+            ("below it", vec![getcwd("/ws/d")], "d"),
+            ("on failure it says nothing", vec![getcwd("").fails(libc::ERANGE)], "-"),
+            ("out of reach there is no path", vec![getcwd("(unreachable)/d")], "-"),
+            ("what was not known is known then", vec![fchdir.clone(), getcwd("/ws/d"), open("x", 3)], "d/x"),
+            ("but not by one that failed", vec![fchdir, getcwd("").fails(libc::ERANGE), open("x", 3)], "-"),
+        ]);
+    }
+
+    #[test]
+    fn a_call_without_its_path_is_about_its_directory_descriptor() {
+        let utimensat = |dirfd| call("utimensat").args(&[dirfd]).null();
+        check(vec![
+            ("its file", vec![open("x", 3), utimensat(3)], "x"),
+            ("of which nothing may be known", vec![utimensat(3)], "-"),
+            ("where it failed there is none", vec![open("x", 3), utimensat(3).fails(libc::EFAULT)], "-"),
+            ("nor for an address that could not be read", vec![open("x", 3), utimensat(3).unreadable()], "-"),
+        ]);
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_not_its_directory() {
+        let tmpfile = libc::O_TMPFILE | libc::O_RDWR;
+        let unnamed = open("d", 3).args(&[CWD, 0, tmpfile.into()]);
+        let how = [tmpfile as u64, 0o600, 0].map(u64::to_ne_bytes).concat();
+        let unnamed2 = call("openat2").args(&[CWD]).path("d").peek(&how).ret(3);
+        let directory = open("d", 3).args(&[CWD, 0, libc::O_DIRECTORY.into()]);
+        check(vec![
+            ("the call is about the directory", vec![unnamed.clone()], "d"),
+            ("the file has no name", vec![unnamed.clone(), read(3)], "-"),
+            ("nor has a duplicate", vec![unnamed, dup3(3, 9), read(9)], "-"),
+            ("openat2 says it in its struct", vec![unnamed2, read(3)], "-"),
+            ("O_DIRECTORY alone opens the directory", vec![directory, read(3)], "d"),
+        ]);
+    }
+
+    #[test]
+    fn the_name_of_an_attribute_is_the_second_string() {
+        let setxattr = call("setxattr").path("x").path2("user./ws/a");
+        let fsetxattr = call("fsetxattr").args(&[3]).path("user.a");
+        check(vec![
+            ("beside a path", vec![setxattr], "x & user./ws/a"),
+            ("beside a descriptor", vec![open("x", 3), fsetxattr.clone()], "x & user.a"),
+            ("of which nothing may be known", vec![fsetxattr], "- & user.a"),
         ]);
     }
 
@@ -616,6 +724,7 @@ mod tests {
         check(vec![
             ("it is kept as it is", vec![chdir("d"), symlinkat("../x", CWD)], "../x & d/link"),
             ("whatever its directory is", vec![open("d", 3), symlinkat("x", 3)], "x & d/link"),
+            ("an absolute one too", vec![symlinkat("/ws//x", CWD)], "/ws//x & link"),
         ]);
     }
 
@@ -637,6 +746,7 @@ mod tests {
             ("below a renamed directory", vec![open("d/x", 3), rename("d", "e"), read(3)], "e/x"),
             ("and far below", vec![open("d/e/x", 3), rename("d", "f"), read(3)], "f/e/x"),
             ("a directory written with a slash", vec![open("d/x", 3), rename("d/", "e/"), read(3)], "e/x"),
+            ("a path written with more than it needs", vec![open("d//x", 3), rename(".//d/./x", "y"), read(3)], "y"),
             ("an exchange: the first has the second's", then(&[exchange("x", "y"), read(3)]), "y"),
             ("and the second the first's", then(&[exchange("x", "y"), read(4)]), "x"),
             ("twice is as before", then(&[exchange("x", "y"), exchange("x", "y"), read(3)]), "x"),
@@ -647,6 +757,47 @@ mod tests {
                 "e/x",
             ),
             ("another process's file as well", vec![open("x", 3), rename("x", "y").pid(2), read(3)], "y"),
+        ]);
+    }
+
+    #[test]
+    fn a_name_that_is_gone_is_moved_by_no_rename() {
+        let unlink = |path| call("unlinkat").args(&[CWD]).path(path);
+        let over = || vec![open("x", 3), open("y", 4), rename("x", "y"), rename("y", "z")];
+        let one_file = || vec![open("x", 3).made(7), open("y", 4).made(7), rename("x", "y"), rename("y", "z")];
+        let removed = || vec![open("x", 3), unlink("x"), open("x", 4), rename("x", "y")];
+        let handle = vec![
+            call("name_to_handle_at").args(&[CWD]).path("x").peek(b"H"),
+            unlink("x"),
+            rename("x", "y"),
+            call("open_by_handle_at").args(&[CWD]).peek(b"H").ret(3),
+        ];
+        let then = |calls: Vec<Step>, last: Step| [calls, vec![last]].concat();
+        check(vec![
+            ("an unlinked file keeps its name", vec![open("x", 3), unlink("x"), read(3)], "x"),
+            ("whatever has that name later", then(removed(), read(3)), "x"),
+            ("which is moved", then(removed(), read(4)), "y"),
+            (
+                "a duplicate is no less gone",
+                vec![open("x", 3), unlink("x"), dup3(3, 9), rename("x", "y"), read(9)],
+                "x",
+            ),
+            ("nor a handle", handle, "x"),
+            (
+                "an unlink that fails removes none",
+                vec![open("x", 3), unlink("x").fails(libc::EBUSY), rename("x", "y"), read(3)],
+                "y",
+            ),
+            (
+                "a removed directory is the working directory under its name",
+                vec![chdir("d"), unlink("/ws/d"), rename("/ws/d", "/ws/e"), open("x", 3).fails(libc::ENOENT)],
+                "d/x",
+            ),
+            ("a file that another is renamed over keeps its name", then(over(), read(4)), "y"),
+            ("and the other moves on", then(over(), read(3)), "z"),
+            ("a rename onto itself removes none", vec![open("x", 3), rename("x", "x"), rename("x", "y"), read(3)], "y"),
+            ("onto another name of the file neither", then(one_file(), read(4).on(7)), "z"),
+            ("and the first stays too", then(one_file(), read(3).on(7)), "x"),
         ]);
     }
 

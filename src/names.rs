@@ -130,6 +130,41 @@ pub static WHENCE: Names = Names {
 pub static CLOSE_RANGE: Names =
     Names { what: "flag of close_range", mask: 0, values: values![CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC] };
 
+/// Operations of flock(2).
+pub static FLOCK: Names =
+    Names { what: "operation of flock", mask: 0, values: values![LOCK_SH, LOCK_EX, LOCK_UN, LOCK_NB] };
+
+/// How openat2(2) resolves a path.
+pub static RESOLVE: Names = Names {
+    what: "resolve flag of openat2",
+    mask: 0,
+    values: values![
+        RESOLVE_NO_XDEV,
+        RESOLVE_NO_MAGICLINKS,
+        RESOLVE_NO_SYMLINKS,
+        RESOLVE_BENEATH,
+        RESOLVE_IN_ROOT,
+        RESOLVE_CACHED,
+    ],
+};
+
+/// Flags of setxattr(2).
+pub static XATTR: Names = Names { what: "flag of setxattr", mask: 0, values: values![XATTR_CREATE, XATTR_REPLACE] };
+
+/// Advice of posix_fadvise(2).
+pub static FADVICE: Names = Names {
+    what: "advice of fadvise64",
+    mask: u32::MAX as u64,
+    values: values![
+        POSIX_FADV_NORMAL,
+        POSIX_FADV_RANDOM,
+        POSIX_FADV_SEQUENTIAL,
+        POSIX_FADV_WILLNEED,
+        POSIX_FADV_DONTNEED,
+        POSIX_FADV_NOREUSE,
+    ],
+};
+
 /// Flags of sync_file_range(2).
 pub static SYNC_RANGE: Names = Names {
     what: "flag of sync_file_range",

@@ -2,16 +2,21 @@
 
 use crate::scenario::Scenario;
 
+mod chmod;
+mod chown;
 mod close;
 mod descriptor;
 mod dir;
 mod dup;
 mod ends;
 mod exec;
+mod fallocate;
 mod fcntl;
+mod flock;
 mod harness;
 mod iouring;
 mod link;
+mod mknod;
 mod open;
 mod path;
 mod program;
@@ -23,6 +28,8 @@ mod steps;
 mod sync;
 mod truncate;
 mod unlink;
+mod utime;
+mod xattr;
 
 /// The families, in the order in which they run and are listed.
 const FAMILIES: &[&[Scenario]] = &[
@@ -32,13 +39,20 @@ const FAMILIES: &[&[Scenario]] = &[
     close::ALL,
     dup::ALL,
     fcntl::ALL,
+    flock::ALL,
     rename::ALL,
     link::ALL,
     unlink::ALL,
     dir::ALL,
+    mknod::ALL,
     stat::ALL,
+    chmod::ALL,
+    chown::ALL,
+    utime::ALL,
+    xattr::ALL,
     sync::ALL,
     truncate::ALL,
+    fallocate::ALL,
     iouring::ALL,
     path::ALL,
     ends::ALL,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bstr::BStr;
 
 use crate::names;
-use crate::syscalls::{Peek, Ret, Role, Syscall};
+use crate::syscalls::{self, Peek, Ret, Role, Syscall};
 use crate::trace::{Call, Outcome, Text, Trace};
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`.
@@ -78,36 +78,31 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
         Role::Fd => descriptor(raw, file_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
         Role::DirFd | Role::FdNumber => (raw as i32).to_string(),
-        Role::Path | Role::Text => {
-            let place = row.path_args().position(|arg| arg == at).unwrap_or_default();
-            call.texts.get(place).map_or_else(|| address(raw), |found| text(raw, found))
-        }
+        // Where it fails, it has filled in no path.
+        Role::Path if row.name == "getcwd" && call.success().is_none() => address(raw),
+        Role::Path | Role::Text => call.text(at).map_or_else(|| address(raw), |found| text(raw, found)),
         Role::Flags(names) | Role::Choice(names) => names.show((raw as u32).into()),
         Role::Mode => octal((raw as u32).into()),
+        Role::Id => syscalls::id(raw).to_string(),
         Role::Signed => (raw as i64).to_string(),
         Role::Unsigned => raw.to_string(),
         Role::Pointer => peeked.unwrap_or_else(|| address(raw)),
     }
 }
 
-/// The file behind a descriptor argument: the first descriptor's is the call's own unless that is of a path.
+/// The file behind a descriptor argument, where that is what the call is about.
 fn file_of<'c>(row: &Syscall, call: &'c Call, at: usize) -> Option<&'c [u8]> {
-    let mut descriptors = row.args_where(|role| matches!(role, Role::Fd));
-    match (row.path_args().next(), descriptors.position(|arg| arg == at)) {
-        (None, Some(0)) => call.files.path.as_deref(),
-        (None, Some(_)) => call.files.path2.as_deref(),
-        (Some(_), _) | (None, None) => None,
-    }
+    let files = [("path", &call.files.path), ("path2", &call.files.path2)];
+    let (_, file) = files.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
+    file.as_deref()
 }
 
 /// What is behind a pointer, where the record has it.
 fn block(peek: Peek, call: &Call) -> Option<String> {
     match peek {
         Peek::OpenHow => {
-            let bytes = call.peek.as_ref()?;
-            let word = |at: usize| bytes.get(at * 8..at * 8 + 8)?.first_chunk().map(|word| u64::from_ne_bytes(*word));
-            let (flags, mode, resolve) = (names::OPEN.show(word(0)?), octal(word(1)?), word(2)?);
-            Some(format!("{{flags={flags}, mode={mode}, resolve={resolve:#x}}}"))
+            let (flags, mode) = (names::OPEN.show(call.how(0)?), octal(call.how(1)?));
+            Some(format!("{{flags={flags}, mode={mode}, resolve={}}}", names::RESOLVE.show(call.how(2)?)))
         }
         Peek::Pair => call.success().and_then(|_| pair(call)).map(|[first, second]| format!("[{first}, {second}]")),
         Peek::HandleOut | Peek::HandleIn => None,
@@ -121,7 +116,7 @@ fn result(call: &Call) -> String {
         (Outcome::Returned(value), None) => value,
     };
     match call.syscall().map_or(Ret::Number, |row| row.ret_for(&call.args)) {
-        Ret::Fd => descriptor(value as u64, call.files.path.as_deref()),
+        Ret::Fd => descriptor(value as u64, call.files.path.as_deref().filter(|_| !call.opens_unnamed())),
         Ret::Flags(names) => format!("{value:#x} ({})", names.show(value as u64)),
         Ret::Pointer => address(value as u64),
         Ret::Number | Ret::Bytes | Ret::ByCommand | Ret::Never => value.to_string(),

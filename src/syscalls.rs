@@ -3,8 +3,8 @@
 //! No I/O. The numbers come from the `syscalls` crate for the architecture that is built for; a call that this
 //! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
 //! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
-//! and the second ones `fd2`, `dirfd2` and `path2`. Whoever adds a system call adds a row to `table`, and nothing else:
-//! BPF is told the roles from here ([`Syscall::roles`]).
+//! and the second ones `fd2`, `dirfd2` and `path2`; the name of an extended attribute is always `path2`. Whoever adds a
+//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -36,14 +36,16 @@ pub enum Role {
     FdNumber,
     /// A path, resolved against its directory descriptor or the working directory.
     Path,
-    /// A string that is stored and not resolved (the target of a symbolic link).
+    /// A string that is no path (the target of a symbolic link, the name of an extended attribute).
     Text,
     /// A set of flags.
     Flags(&'static Names),
     /// One value of a set of names (`whence`, `cmd`).
     Choice(&'static Names),
-    /// Permission bits, shown in octal.
+    /// Permission bits, in mknod with the file's type; shown in octal.
     Mode,
+    /// A user or a group: 32 bits, shown as -1 where all are set (chown(2): it stays as it is).
+    Id,
     /// A signed number (offsets, lengths).
     Signed,
     /// An unsigned number (sizes, counts).
@@ -133,13 +135,15 @@ impl Syscall {
         table::rows().iter().any(|row| row.name == name)
     }
 
-    /// What the result means for a call with these arguments: fcntl's depends on its command (fcntl(2)).
+    /// What the result means for a call with these arguments: fcntl's depends on its command (fcntl(2)), and a `size` of 0
+    /// asks how many bytes there are, and moves none (getxattr(2), listxattr(2)).
     pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
         match (self.ret, args[1] as i32) {
             (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
             (Ret::ByCommand, libc::F_GETFL) => Ret::Flags(&names::OPEN),
             (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
             (Ret::ByCommand, _) => Ret::Number,
+            (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
             (ret, _) => ret,
         }
     }
@@ -150,6 +154,7 @@ impl Syscall {
             (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
             (Ret::ByCommand, 2, libc::F_SETFD) => Role::Flags(&names::FD),
             (Ret::ByCommand, 2, libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW) => Role::Pointer,
+            (Ret::ByCommand, 2, libc::F_OFD_GETLK | libc::F_OFD_SETLK | libc::F_OFD_SETLKW) => Role::Pointer,
             _ => self.args[at].role,
         }
     }
@@ -172,6 +177,13 @@ impl Syscall {
     /// The arguments whose file the tracer identifies: at most two.
     pub fn fd_args(&self) -> impl Iterator<Item = usize> {
         self.args_where(|role| matches!(role, Role::Fd | Role::DirFd))
+    }
+
+    /// The descriptor whose file stands for a path that the call does not have: the first for `path`, the second for
+    /// `path2`.
+    pub fn descriptor_for(&self, key: &str) -> Option<usize> {
+        let nth = usize::from(key == "path2");
+        self.args_where(|role| matches!(role, Role::Fd)).nth(nth).filter(|_| self.arg(key).is_none())
     }
 
     /// The row as BPF reads it.
@@ -226,6 +238,14 @@ pub fn name_of(number: u32) -> String {
     match Syscall::by_number(number) {
         Some(row) => row.name.to_owned(),
         None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
+    }
+}
+
+/// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
+pub fn id(raw: u64) -> i64 {
+    match raw as u32 {
+        u32::MAX => -1,
+        id => id.into(),
     }
 }
 
@@ -295,7 +315,9 @@ mod tests {
         };
         for row in Syscall::all() {
             let path = named(row, |role| matches!(role, Role::Path | Role::Text));
-            assert_eq!(path, ["path", "path2"][..path.len()], "{}", row.name);
+            // A descriptor stands for the path where the only string is an attribute's name (fsetxattr(2)).
+            let first = usize::from(row.descriptor_for("path").is_some() && !path.is_empty());
+            assert_eq!(path, ["path", "path2"][first..][..path.len()], "{}", row.name);
             let fd = named(row, |role| matches!(role, Role::Fd));
             assert_eq!(fd, ["fd", "fd2"][..fd.len()], "{}", row.name);
             let dirfd = named(row, |role| matches!(role, Role::DirFd));
@@ -354,6 +376,7 @@ mod tests {
             ("descriptor flags as the result", libc::F_GETFD, "Flags FD", "Signed"),
             ("descriptor flags as the argument", libc::F_SETFD, "Number", "Flags FD"),
             ("a struct flock", libc::F_SETLK, "Number", "Pointer"),
+            ("of an open file description too", libc::F_OFD_SETLK, "Number", "Pointer"),
             ("a number", libc::F_SETPIPE_SZ, "Number", "Signed"),
         ];
         let set = |names: &Names| if std::ptr::eq(names, &names::OPEN) { "Flags OPEN" } else { "Flags FD" };
@@ -373,6 +396,15 @@ mod tests {
             };
             assert_eq!((said, role), (ret, third), "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_size_of_0_asks_how_many_bytes_there_are_and_moves_none() {
+        let ret = |name, args| Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).ret_for(&args);
+        assert!(matches!(ret("getxattr", [0, 0, 0, 16, 0, 0]), Ret::Bytes));
+        assert!(matches!(ret("getxattr", [0, 0, 0, 0, 16, 0]), Ret::Number));
+        assert!(matches!(ret("flistxattr", [0, 0, 0, 16, 0, 0]), Ret::Number));
+        assert!(matches!(ret("read", [0; 6]), Ret::Bytes), "its `count` is no `size`");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::{AtGate, Follower};
 use crate::record::{self, Record};
-use crate::syscalls::Syscall;
+use crate::syscalls::{Peek, Ret, Syscall};
 
 /// One system call as observed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,6 +133,39 @@ impl Call {
             Outcome::Returned(value) if is_error(value) => Some(-value as i32),
             Outcome::Returned(_) | Outcome::Unfinished => None,
         }
+    }
+
+    /// The string behind the argument of this index, if that is a path or a text.
+    pub fn text(&self, at: usize) -> Option<&Text> {
+        let place = self.syscall()?.path_args().position(|arg| arg == at)?;
+        self.texts.get(place)
+    }
+
+    /// A word of openat2's `struct open_how`: flags, mode, resolve. `None` if it could not be read.
+    pub fn how(&self, word: usize) -> Option<u64> {
+        let (_, Peek::OpenHow) = self.syscall()?.peek? else { return None };
+        let bytes = self.peek.as_ref()?.get(word * 8..word * 8 + 8)?;
+        bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
+    }
+
+    /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
+    /// O_TMPFILE).
+    pub fn opens_unnamed(&self) -> bool {
+        let flags = match self.name().as_str() {
+            "open" => Some(self.args[1]),
+            "openat" => Some(self.args[2]),
+            "openat2" => self.how(0),
+            _ => None,
+        };
+        // O_TMPFILE contains O_DIRECTORY, which opens a file that has a name.
+        let unnamed = libc::O_TMPFILE as u64;
+        flags.is_some_and(|flags| flags & unnamed == unnamed)
+    }
+
+    /// The bytes that the call moved: its result where that counts bytes, else none.
+    pub fn bytes(&self) -> i64 {
+        let counts_bytes = self.syscall().is_some_and(|row| matches!(row.ret_for(&self.args), Ret::Bytes));
+        self.success().filter(|_| counts_bytes).unwrap_or(0)
     }
 
     /// The thread's name.

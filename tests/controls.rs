@@ -171,10 +171,9 @@ fn changed_values(line: &str) -> Vec<String> {
     let mut changed = Vec::new();
     for (at, _) in line.match_indices(" = ") {
         let (head, value) = line.split_at(at + 3);
-        let end = if value.starts_with('"') {
-            value[1..].find('"').map_or(0, |end| end + 2)
-        } else {
-            value.find([',', ' ']).unwrap_or(0)
+        let end = match value.strip_prefix('"') {
+            Some(text) => text.find('"').map_or(0, |end| end + 2),
+            None => value.find([',', ' ']).unwrap_or(0),
         };
         let (value, rest) = value.split_at(end);
         let other = match value.parse::<i64>() {

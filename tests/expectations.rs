@@ -100,7 +100,7 @@ calls = [
   { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_GETFL", ret = "O_RDWR|O_APPEND" },
   { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_SETFL", arg = "O_APPEND", ret = 0 },
   { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_DUPFD_CLOEXEC", arg = 10, ret = 10, cloexec = true },
-  { call = "openat2", path = "h.txt", flags = "O_RDWR", mode = 0o600, resolve = 8, ret = "$h" },
+  { call = "openat2", path = "h.txt", flags = "O_RDWR", mode = 0o600, resolve = "RESOLVE_BENEATH", ret = "$h" },
   { call = "linkat", dirfd = "$d", path = "d/a.txt", path2 = "b.txt", flags = "AT_SYMLINK_FOLLOW", ret = 0 },
   { call = "pipe2", flags = "O_CLOEXEC", makes = ["$r", "$w"], ret = 0 },
   { call = "splice", fd = "$r", fd2 = "$a", path2 = "d/a.txt", len = 7, ret = "EAGAIN" },
@@ -363,11 +363,11 @@ fn a_wrong_value_of_each_field_is_found() {
         ("arg as number", |c| c[7].args[2] = 11, &["wrong 8: arg: 10 | 11"]),
         ("flags of open_how", |c| c[8].peek = Some(how([0, 0o600, 8])), &["wrong 9: flags: O_RDWR | O_RDONLY"]),
         ("mode of open_how", |c| c[8].peek = Some(how([2, 0o644, 8])), &["wrong 9: mode: 0o600 | 0o644"]),
-        ("resolve of open_how", |c| c[8].peek = Some(how([2, 0o600, 0])), &["wrong 9: resolve: 8 | 0"]),
+        ("resolve of open_how", |c| c[8].peek = Some(how([2, 0o600, 0])), &["wrong 9: resolve: RESOLVE_BENEATH | 0"]),
         (
             "open_how not read",
             |c| c[8].peek = None,
-            &["wrong 9: flags: O_RDWR | unreadable; mode: 0o600 | unreadable; resolve: 8 | unreadable"],
+            &["wrong 9: flags: O_RDWR | unreadable; mode: 0o600 | unreadable; resolve: RESOLVE_BENEATH | unreadable"],
         ),
         ("ret as number", |c| c[4].outcome = Outcome::Returned(5), &["wrong 5: ret: 4 | 5"]),
         ("ret as flags", |c| c[5].outcome = Outcome::Returned(2), &["wrong 6: ret: O_RDWR|O_APPEND | O_RDWR"]),
@@ -421,6 +421,7 @@ fn what_cannot_be_known_is_equal_to_nothing() {
             |c| {
                 c[0].texts[0] = Text::Unreadable(libc::EFAULT);
                 c[0].args[1] = 0;
+                c[0].files.path = None;
             },
             &[r#"wrong 1: path: "d" | NULL; path_is: "whole" | "null""#],
         ),
@@ -534,6 +535,40 @@ fn an_unreadable_path_is_expected_by_saying_so() {
     assert_eq!(differences(&expectation, vec![read]), ["wrong 1: flags: O_RDONLY | O_RDWR"]);
     bad.files.path = Some(b"x".to_vec());
     assert_eq!(differences(&expectation, vec![bad]), ["wrong 1: path: none | 0x10 (unreadable: EFAULT)"]);
+}
+
+#[test]
+fn no_path_is_the_directory_descriptors_own_file_where_the_call_takes_it_so() {
+    let expectation = |dirfd: &str, path: &str| {
+        parse(&format!("[dup-basic]\nabout = \"x\"\ncalls = [{{ call = \"utimensat\", {dirfd}, {path} ret = 0 }}]"))
+    };
+    let mut bare = call("utimensat", &[3, 0, BUF, 0], 0);
+    bare.texts[0] = Text::Unreadable(libc::EFAULT);
+    let named = on(bare.clone(), "x");
+    assert_eq!(differences(&expectation("dirfd = 3", "path = \"x\","), vec![named.clone()]), Vec::<String>::new());
+    assert_eq!(differences(&expectation("dirfd = 3", ""), vec![named]), [r#"wrong 1: path: none | "x""#]);
+    let other = expectation("dirfd = 3", "path = \"x\",");
+    assert_eq!(differences(&other, vec![bare]), [r#"wrong 1: path: "x" | NULL"#]);
+}
+
+#[test]
+fn a_user_that_stays_is_minus_one_in_32_bits_and_in_64() {
+    let table = "[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"fchown\", fd = 3, owner = -1, group = 2, ret = 0 }]";
+    let expectation = parse(table);
+    let with = |owner: i64, group: i64| differences(&expectation, vec![call("fchown", &[3, owner, group], 0)]);
+    let stays = i64::from(u32::MAX);
+    assert_eq!(with(-1, 2), Vec::<String>::new());
+    assert_eq!(with(stays, 2), Vec::<String>::new());
+    assert_eq!(with(-1, stays), ["wrong 1: group: 2 | -1"]);
+    assert_eq!(with(stays - 1, 2), ["wrong 1: owner: -1 | 4294967294"], "no other user is negative");
+}
+
+#[test]
+fn what_only_asks_for_a_size_moves_no_bytes() {
+    let table = "[dup-basic]\nabout = \"x\"\ncalls = [{ call = \"flistxattr\", fd = 3, ret = 9, bytes = 9 }]";
+    let with = |size: i64| differences(&parse(table), vec![call("flistxattr", &[3, BUF, size], 9)]);
+    assert_eq!(with(16), Vec::<String>::new());
+    assert_eq!(with(0), ["wrong 1: bytes: 9 | 0"]);
 }
 
 const PART: &str = r#"
@@ -740,7 +775,16 @@ fn calls_are_shown_as_strace_writes_them() {
     let mut cut = odd.clone();
     cut.texts[0] = Text::Read { bytes: b"aaa".to_vec(), cut: true };
     let restart = on(call("read", &[0, BUF, 1], -512), "x>\u{7f}y");
+    let attribute = told(on(call("fsetxattr", &[3, 16, BUF, 5, 1], 0), "x"), ["user.a", ""]);
+    let nowhere = call("getcwd", &[BUF, 1], -34);
+    let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
+    let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);
+    let unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
+    assert_eq!(show::call(&unnamed), r#"openat(AT_FDCWD, "d", O_RDWR|O_TMPFILE, 0600) = 3"#);
     let rows = [
+        (show::call(&attribute), r#"fsetxattr(3<x>, "user.a", 0x7f00, 5, XATTR_CREATE) = 0"#),
+        (show::call(&nowhere), "getcwd(0x7f00, 1) = -1 ERANGE"),
+        (show::call(&owner), r#"fchownat(AT_FDCWD, "x", -1, 2, 0) = 0"#),
         (show::call(&handle), "open_by_handle_at(AT_FDCWD, 0x7f00, O_RDONLY) = 3"),
         (show::call(&unknown), "syscall_100000(0x1, NULL, NULL, NULL, NULL, NULL) = 0"),
         (show::call(&odd), r#"openat(AT_FDCWD, "a\"b\n\x01", O_RDONLY) = -1 ENOENT"#),

@@ -71,6 +71,16 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     ("the_identity_is_of_the_next_descriptor", "word_at(&fdt->fd[fd]);", "word_at(&fdt->fd[fd + 1]);"),
     (
+        "the_path_that_getcwd_fills_in_is_not_read",
+        "(record->path[0].err || (done && role->flags & IOR_PATH_AT_EXIT))",
+        "(record->path[0].err)",
+    ),
+    (
+        "the_struct_of_openat2_is_not_read",
+        "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);",
+        "",
+    ),
+    (
         "the_inode_is_wrong_for_arguments",
         "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);",
         "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);\n	record->fd[0].inode += 1;",

@@ -72,6 +72,7 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         | Role::Flags(_)
         | Role::Choice(_)
         | Role::Mode
+        | Role::Id
         | Role::Signed
         | Role::Unsigned => Some(Subject::Arg(at)),
     };
@@ -81,13 +82,12 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
 
 /// The files of a call that names none itself: those behind its descriptors, or behind the one that it returns.
 fn file_keys(row: &'static Syscall) -> Vec<Key> {
-    let descriptors = row.args_where(|role| matches!(role, Role::Fd)).count();
-    let about_one = descriptors > 0 || matches!(row.ret, Ret::Fd);
+    let returns_one = matches!(row.ret, Ret::Fd) && row.arg("path").is_none();
     let mut keys = Vec::new();
-    if about_one && row.arg("path").is_none() {
+    if returns_one || row.descriptor_for("path").is_some() {
         keys.push(key("path", Subject::File(0), Role::Text));
     }
-    if descriptors > 1 && row.arg("path2").is_none() {
+    if row.descriptor_for("path2").is_some() {
         keys.push(key("path2", Subject::File(1), Role::Text));
     }
     keys
@@ -102,7 +102,7 @@ fn flag_keys(row: &'static Syscall) -> Vec<Key> {
         Some((_, Peek::OpenHow)) => vec![
             key("flags", Subject::How(0), Role::Flags(&names::OPEN)),
             key("mode", Subject::How(1), Role::Mode),
-            key("resolve", Subject::How(2), Role::Unsigned),
+            key("resolve", Subject::How(2), Role::Flags(&names::RESOLVE)),
         ],
         Some((_, Peek::Pair | Peek::HandleOut | Peek::HandleIn)) | None => Vec::new(),
     }

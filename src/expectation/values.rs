@@ -139,6 +139,7 @@ pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Opti
             let word = if number < 0 { Some(number as u32) } else { u32::try_from(number).ok() };
             word.or_else(|| too_large(entry, problems)).map(|word| Wanted::Number((word as i32).into()))
         }
+        Role::Id => integer(entry, -1, problems).map(Wanted::Number),
         Role::Signed => integer(entry, i64::MIN, problems).map(Wanted::Number),
         Role::Unsigned | Role::Pointer => integer(entry, 0, problems).map(Wanted::Number),
     }

@@ -9,7 +9,7 @@ use super::FieldDifference;
 use crate::expectation::{ExpectedCall, Field, Subject, Wanted};
 use crate::names;
 use crate::show;
-use crate::syscalls::{Ret, Role};
+use crate::syscalls::{self, Ret, Role};
 use crate::trace::{Call, Outcome, Text};
 
 /// What the names stand for: the value, and which expected call bound it, counted from 1.
@@ -159,7 +159,7 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
         Subject::Text(at) => Fact::Text(text_state(at, call)),
         Subject::Arg(at) => Fact::Number(argument(call.args[at], field.role)),
         Subject::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
-        Subject::How(word) => match how(call, word) {
+        Subject::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),
             None => Fact::Unknown("unreadable".into()),
         },
@@ -168,7 +168,7 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
             (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
             (Outcome::Returned(value), None) => Fact::Number(value),
         },
-        Subject::Bytes => Fact::Number(call.success().unwrap_or(0)),
+        Subject::Bytes => Fact::Number(call.bytes()),
         Subject::Cloexec => {
             let makes_fd = call.syscall().is_some_and(|syscall| matches!(syscall.ret_for(&call.args), Ret::Fd));
             call.success().filter(|_| makes_fd)?;
@@ -187,10 +187,8 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
 
 /// The string of a path argument, with its address.
 fn text_of(at: usize, call: &Call) -> Option<(u64, &Text)> {
-    let name = ["path", "path2"][at];
-    let row = call.syscall()?;
-    let place = row.path_args().position(|arg| row.args[arg].name == name)?;
-    Some((call.args[row.arg(name)?], call.texts.get(place)?))
+    let arg = call.syscall()?.arg(["path", "path2"][at])?;
+    Some((call.args[arg], call.text(arg)?))
 }
 
 fn text_state(at: usize, call: &Call) -> &'static [u8] {
@@ -204,22 +202,21 @@ fn text_state(at: usize, call: &Call) -> &'static [u8] {
 
 fn file_fact(at: usize, call: &Call) -> Fact<'_> {
     match text_of(at, call) {
+        // No path, which the call took for its directory descriptor's own file (utimensat(2)).
+        Some((0, Text::Unreadable(_))) if file(Subject::File(at), call).is_some() => {
+            Fact::File(file(Subject::File(at), call))
+        }
         Some((address, text @ Text::Unreadable(_))) => Fact::Unknown(show::text(address, text).into()),
         Some((address, text @ Text::Read { cut: true, .. })) => Fact::Unknown(show::text(address, text).into()),
         Some((_, Text::Read { cut: false, .. })) | None => Fact::File(file(Subject::File(at), call)),
     }
 }
 
-/// A word of the `struct open_how` of openat2: flags, mode, resolve.
-fn how(call: &Call, word: usize) -> Option<u64> {
-    let bytes = call.peek.as_ref()?.get(word * 8..word * 8 + 8)?;
-    bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
-}
-
 /// An argument as a number: the kernel looks at 32 bits of descriptors, flags and modes.
 fn argument(raw: u64, role: Role) -> i64 {
     match role {
         Role::Fd | Role::DirFd | Role::FdNumber => (raw as i32).into(),
+        Role::Id => syscalls::id(raw),
         Role::Flags(_) | Role::Choice(_) | Role::Mode => (raw as u32).into(),
         Role::Path | Role::Text | Role::Signed | Role::Unsigned | Role::Pointer => raw as i64,
     }
@@ -263,6 +260,8 @@ fn show_number(value: i64, role: Role) -> String {
         Role::Mode => format!("{value:#o}"),
         Role::Unsigned => (value as u64).to_string(),
         Role::Pointer => format!("{:#x}", value as u64),
-        Role::Fd | Role::DirFd | Role::FdNumber | Role::Signed | Role::Path | Role::Text => value.to_string(),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Signed | Role::Path | Role::Text => {
+            value.to_string()
+        }
     }
 }

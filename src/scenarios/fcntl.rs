@@ -1,10 +1,12 @@
 //! fcntl(2).
 
-use libc::{AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, O_APPEND, O_CREAT, O_RDWR, O_TRUNC};
+use libc::{AT_FDCWD, O_APPEND, O_CREAT, O_RDWR, O_TRUNC};
+use libc::{F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC};
+use libc::{F_GETLK, F_OFD_SETLK, F_SETLK, F_UNLCK, F_WRLCK, SEEK_SET};
 use nix::errno::Errno;
 
-use super::steps::{NOT_OPEN, close, create, write};
-use crate::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
+use super::steps::{NOT_OPEN, close, create, open, write};
+use crate::scenario::{Failed, Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("fcntl-dupfd", fcntl_dupfd),
@@ -12,6 +14,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("fcntl-setfl", fcntl_setfl),
     Scenario::new("fcntl-invalid-fd", fcntl_invalid_fd),
     Scenario::new("fcntl-dupfd-max", fcntl_dupfd_max),
+    Scenario::new("fcntl-setfd", fcntl_setfd),
+    Scenario::new("fcntl-lock", fcntl_lock),
 ];
 
 /// The lowest number that the new descriptor may have; it is free.
@@ -62,4 +66,38 @@ fn fcntl_dupfd_max() -> Setup {
         fails(call!(fcntl, fd, F_DUPFD, LIMIT), Errno::EINVAL)?;
         close(fd)
     })
+}
+
+/// Close-on-exec is clear, then set, then clear; F_SETFL would not change it.
+fn fcntl_setfd() -> Setup {
+    act(|| {
+        let fd = create(c"setfd.txt")?;
+        returns(call!(fcntl, fd, F_GETFD, 0), 0)?;
+        returns(call!(fcntl, fd, F_SETFD, FD_CLOEXEC), 0)?;
+        returns(call!(fcntl, fd, F_GETFD, 0), FD_CLOEXEC.into())?;
+        returns(call!(fcntl, fd, F_SETFD, 0), 0)?;
+        returns(call!(fcntl, fd, F_GETFD, 0), 0)?;
+        close(fd)
+    })
+}
+
+/// The process holds a lock; the lock of an open file description is in its way, although it is the same process's.
+fn fcntl_lock() -> Setup {
+    act(|| {
+        let a = create(c"lock.txt")?;
+        let b = open(c"lock.txt", O_RDWR)?;
+        returns(lock(a, F_SETLK, F_WRLCK), 0)?;
+        fails(lock(b, F_OFD_SETLK, F_WRLCK), Errno::EAGAIN)?;
+        returns(lock(a, F_GETLK, F_WRLCK), 0)?;
+        returns(lock(a, F_SETLK, F_UNLCK), 0)?;
+        returns(lock(b, F_OFD_SETLK, F_WRLCK), 0)?;
+        close(b)?;
+        close(a)
+    })
+}
+
+/// Of the whole file.
+fn lock(fd: i64, cmd: i32, kind: i32) -> Result<i64, Failed> {
+    let mut lock = libc::flock { l_type: kind as i16, l_whence: SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 };
+    call!(fcntl, fd, cmd, &raw mut lock)
 }

@@ -4,15 +4,19 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use libc::AT_FDCWD;
+use nix::errno::Errno;
 
 use super::steps::{close, open_dir};
-use crate::scenario::{Scenario, Setup, act, call, ensure, returns};
+use crate::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("link-basic", link_basic),
     Scenario::new("link-linkat", link_linkat),
     Scenario::new("link-symlinkat", link_symlinkat),
     Scenario::new("link-readlinkat", link_readlinkat),
+    Scenario::new("link-enoent", link_enoent),
+    Scenario::new("link-symlink-eexist", link_symlink_eexist),
+    Scenario::new("link-readlinkat-einval", link_readlinkat_einval),
 ];
 
 /// The symbolic link's text is a relative path that leads nowhere: it is stored as it is.
@@ -57,5 +61,25 @@ fn link_readlinkat() -> Setup {
         returns(call!(readlinkat, dir, c"soft.txt", buffer.as_mut_ptr(), buffer.len()), 4)?;
         ensure(&buffer == b"file", "readlinkat gave another text than the link holds")?;
         close(dir)
+    })
+}
+
+fn link_enoent() -> Setup {
+    act(|| fails(call!(link, c"missing.txt", c"hard.txt"), Errno::ENOENT))
+}
+
+/// The link's text is a file that is there: what is in the way is the new name.
+fn link_symlink_eexist() -> Setup {
+    fs::write("file.txt", "")?;
+    fs::write("taken.txt", "")?;
+    act(|| fails(call!(symlink, c"file.txt", c"taken.txt"), Errno::EEXIST))
+}
+
+/// Of a file that is no symbolic link.
+fn link_readlinkat_einval() -> Setup {
+    fs::write("file.txt", "hello")?;
+    act(|| {
+        let mut buffer = [0_u8; 64];
+        fails(call!(readlinkat, AT_FDCWD, c"file.txt", buffer.as_mut_ptr(), buffer.len()), Errno::EINVAL)
     })
 }

@@ -1,11 +1,14 @@
-//! openat(2), creat(2), open_by_handle_at(2), and which processes are watched.
+//! openat(2), openat2(2), creat(2), open_by_handle_at(2), and which processes are watched.
 
+use std::ffi::CStr;
 use std::fs;
 
-use libc::{AT_FDCWD, O_RDONLY};
+use libc::{
+    AT_FDCWD, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_TMPFILE, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS,
+};
 use nix::errno::Errno;
 
-use super::steps::{close, create, open};
+use super::steps::{close, create, open, open_dir, skip_on, write};
 use crate::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
@@ -15,6 +18,11 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("open-enoent", open_enoent),
     Scenario::new("open-rdonly-write", open_rdonly_write),
     Scenario::new("open-pid-filter", open_pid_filter),
+    Scenario::new("open-openat2", open_openat2),
+    Scenario::new("open-openat2-resolve", open_openat2_resolve),
+    Scenario::new("open-tmpfile", open_tmpfile),
+    Scenario::new("open-dirfd", open_dirfd),
+    Scenario::new("open-by-handle-at-fail", open_by_handle_at_fail),
 ];
 
 fn open_basic() -> Setup {
@@ -29,11 +37,9 @@ fn open_creat() -> Setup {
 fn open_by_handle_at() -> Setup {
     fs::write("handle.txt", "hello")?;
     act(|| {
-        let mut handle = FileHandle { handle_bytes: LONGEST as u32, handle_type: 0, f_handle: [0; LONGEST] };
-        let mut mount_id = 0_i32;
-        call!(name_to_handle_at, AT_FDCWD, c"handle.txt", &raw mut handle, &raw mut mount_id, 0)
-            .map_err(without_handles)?;
-        close(call!(open_by_handle_at, AT_FDCWD, &raw mut handle, O_RDONLY).map_err(without_handles)?)
+        let mut handle = FileHandle::with_room_for(LONGEST);
+        take_handle(&mut handle).map_err(without_handles)?;
+        close(open_handle(&mut handle).map_err(without_handles)?)
     })
 }
 
@@ -46,6 +52,36 @@ struct FileHandle {
     handle_bytes: u32,
     handle_type: i32,
     f_handle: [u8; LONGEST],
+}
+
+impl FileHandle {
+    fn with_room_for(bytes: usize) -> Self {
+        Self { handle_bytes: bytes as u32, handle_type: 0, f_handle: [0; LONGEST] }
+    }
+}
+
+fn open_handle(handle: &mut FileHandle) -> Result<i64, Failed> {
+    call!(open_by_handle_at, AT_FDCWD, &raw mut *handle, O_RDONLY)
+}
+
+fn take_handle(handle: &mut FileHandle) -> Result<i64, Failed> {
+    let mut mount_id = 0_i32;
+    call!(name_to_handle_at, AT_FDCWD, c"handle.txt", &raw mut *handle, &raw mut mount_id, 0)
+}
+
+/// A handle for which there is no room, and one of a file that is gone since.
+fn open_by_handle_at_fail() -> Setup {
+    fs::write("handle.txt", "hello")?;
+    let mut handle = FileHandle::with_room_for(LONGEST);
+    take_handle(&mut handle).map_err(without_handles)?;
+    close(open_handle(&mut handle).map_err(without_handles)?)?;
+    act(|| {
+        fails(take_handle(&mut FileHandle::with_room_for(0)), Errno::EOVERFLOW)?;
+        let mut handle = FileHandle::with_room_for(LONGEST);
+        returns(take_handle(&mut handle), 0)?;
+        returns(call!(unlinkat, AT_FDCWD, c"handle.txt", 0), 0)?;
+        fails(open_handle(&mut handle), Errno::ESTALE)
+    })
 }
 
 /// Some file systems have no handles (overlayfs without nfs_export), and some containers may not open them.
@@ -92,4 +128,55 @@ fn exit(status: i32) -> ! {
         // It does not return, and if it did there would be nothing better to do than to try again.
         let _ = call!(exit_group, status);
     }
+}
+
+/// The flags and the mode are in the struct, and close-on-exec is among them.
+fn open_openat2() -> Setup {
+    act(|| {
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC;
+        close(openat2(AT_FDCWD.into(), c"openat2.txt", flags, 0o640, RESOLVE_NO_SYMLINKS)?)
+    })
+}
+
+/// A path that leads out of its directory is refused, and opened where nobody minds.
+fn open_openat2_resolve() -> Setup {
+    fs::create_dir("sub")?;
+    fs::write("file.txt", "")?;
+    act(|| {
+        let dir = open_dir(c"sub")?;
+        fails(openat2(dir, c"../file.txt", O_RDONLY, 0, RESOLVE_BENEATH), Errno::EXDEV)?;
+        close(openat2(dir, c"../file.txt", O_RDONLY, 0, 0)?)?;
+        close(dir)
+    })
+}
+
+fn openat2(dirfd: i64, path: &CStr, flags: i32, mode: u64, resolve: u64) -> Result<i64, Failed> {
+    // `struct open_how`: flags, mode, resolve (openat2(2)).
+    let how = [flags as u64, mode, resolve];
+    call!(openat2, dirfd, path, how.as_ptr(), size_of_val(&how))
+}
+
+/// The file has no name: its path is that of the directory.
+fn open_tmpfile() -> Setup {
+    fs::create_dir("sub")?;
+    act(|| {
+        let fd = call!(openat, AT_FDCWD, c"sub", O_RDWR | O_TMPFILE, 0o600)
+            .map_err(skip_on(Errno::EOPNOTSUPP, "the file system of the workspace lacks O_TMPFILE"))?;
+        write(fd, b"hello")?;
+        close(fd)
+    })
+}
+
+/// A directory below a directory, and a file below that.
+fn open_dirfd() -> Setup {
+    fs::create_dir_all("sub/inner")?;
+    act(|| {
+        let sub = open_dir(c"sub")?;
+        let inner = call!(openat, sub, c"inner", O_RDONLY | O_DIRECTORY, 0)?;
+        let fd = call!(openat, inner, c"file.txt", O_RDWR | O_CREAT, 0o644)?;
+        close(sub)?;
+        close(inner)?;
+        write(fd, b"hello")?;
+        close(fd)
+    })
 }

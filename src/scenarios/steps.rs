@@ -48,6 +48,11 @@ pub fn close_refused(fd: i64) -> Result<(), Broken> {
     fails(call!(close, fd), Errno::EBADF)
 }
 
+/// Why a call failed: with this errno, since the machine lacks something that the scenario needs.
+pub fn skip_on(errno: Errno, reason: &str) -> impl FnOnce(Failed) -> Broken {
+    move |failed| if failed.errno == errno { Broken::Skip(reason.to_owned()) } else { failed.into() }
+}
+
 /// A `struct stat` for the kernel to fill in.
 pub fn empty_stat() -> libc::stat {
     // SAFETY: plain numbers, for which all bits zero is a value.

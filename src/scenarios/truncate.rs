@@ -1,14 +1,19 @@
-//! truncate(2), ftruncate(2): each followed by a look at the size that the file then has.
+//! truncate(2), ftruncate(2): where they succeed, followed by a look at the size that the file then has.
 
 use std::fs;
 
 use libc::{AT_FDCWD, O_RDWR};
+use nix::errno::Errno;
 
-use super::steps::{close, empty_stat, open};
-use crate::scenario::{Scenario, Setup, act, call, ensure, returns};
+use super::steps::{NOT_OPEN, close, empty_stat, open};
+use crate::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
 
-pub const ALL: &[Scenario] =
-    &[Scenario::new("truncate-basic", truncate_basic), Scenario::new("truncate-ftruncate", truncate_ftruncate)];
+pub const ALL: &[Scenario] = &[
+    Scenario::new("truncate-basic", truncate_basic),
+    Scenario::new("truncate-ftruncate", truncate_ftruncate),
+    Scenario::new("truncate-enoent", truncate_enoent),
+    Scenario::new("truncate-ftruncate-ebadf", truncate_ftruncate_ebadf),
+];
 
 /// Makes a file shorter.
 fn truncate_basic() -> Setup {
@@ -32,4 +37,12 @@ fn truncate_ftruncate() -> Setup {
         ensure(stat.st_size == 10_000, "ftruncate gave the file another size")?;
         close(fd)
     })
+}
+
+fn truncate_enoent() -> Setup {
+    act(|| fails(call!(truncate, c"missing.txt", 5), Errno::ENOENT))
+}
+
+fn truncate_ftruncate_ebadf() -> Setup {
+    act(|| fails(call!(ftruncate, NOT_OPEN, 5), Errno::EBADF))
 }

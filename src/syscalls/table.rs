@@ -1,7 +1,7 @@
 //! The rows, by the families of section 2 of the man pages.
 
 use super::Class::{Io, Other};
-use super::Role::{Choice, DirFd, Fd, FdNumber, Flags, Mode, Path, Pointer, Signed, Text, Unsigned};
+use super::Role::{Choice, DirFd, Fd, FdNumber, Flags, Id, Mode, Path, Pointer, Signed, Text, Unsigned};
 use super::{Arg, Class, Peek, Ret, Row};
 use crate::names;
 
@@ -62,7 +62,7 @@ pub(super) fn rows() -> Vec<Row> {
         makes_fd("dup2", args![fd: Fd, newfd: FdNumber]),
         makes_fd("dup3", args![fd: Fd, newfd: FdNumber, flags: Flags(&names::OPEN)]),
         row("fcntl", Io, args![fd: Fd, cmd: Choice(&names::FCNTL), arg: Signed], Ret::ByCommand),
-        io("flock", args![fd: Fd, op: Unsigned]),
+        io("flock", args![fd: Fd, op: Flags(&names::FLOCK)]),
         io("ioctl", args![fd: Fd, op: Unsigned, arg: Pointer]),
         // Reading and writing.
         moves_bytes("read", args![fd: Fd, buf: Pointer, count: Unsigned]),
@@ -83,7 +83,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         io("lseek", args![fd: Fd, offset: Signed, whence: Choice(&names::WHENCE)]),
         io("readahead", args![fd: Fd, offset: Signed, count: Unsigned]),
-        io("fadvise64", args![fd: Fd, offset: Signed, len: Signed, advice: Unsigned]),
+        io("fadvise64", args![fd: Fd, offset: Signed, len: Signed, advice: Choice(&names::FADVICE)]),
         moves_bytes("getdents64", args![fd: Fd, buf: Pointer, count: Unsigned]),
         moves_bytes("getdents", args![fd: Fd, buf: Pointer, count: Unsigned]),
         moves_bytes(
@@ -113,7 +113,7 @@ pub(super) fn rows() -> Vec<Row> {
         io("mknodat", args![dirfd: DirFd, path: Path, mode: Mode, dev: Unsigned]),
         io("chdir", args![path: Path]),
         io("fchdir", args![fd: Fd]),
-        moves_bytes("getcwd", args![path: Text, size: Unsigned]),
+        moves_bytes("getcwd", args![path: Path, size: Unsigned]),
         // What is said of a file.
         io("stat", args![path: Path, statbuf: Pointer]),
         io("fstat", args![fd: Fd, statbuf: Pointer]),
@@ -137,6 +137,31 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         io("statfs", args![path: Path, buf: Pointer]),
         io("fstatfs", args![fd: Fd, buf: Pointer]),
+        io("chmod", args![path: Path, mode: Mode]),
+        io("fchmod", args![fd: Fd, mode: Mode]),
+        io("fchmodat", args![dirfd: DirFd, path: Path, mode: Mode]),
+        io("fchmodat2", args![dirfd: DirFd, path: Path, mode: Mode, flags: Flags(&names::AT)]),
+        io("chown", args![path: Path, owner: Id, group: Id]),
+        io("fchown", args![fd: Fd, owner: Id, group: Id]),
+        io("lchown", args![path: Path, owner: Id, group: Id]),
+        io("fchownat", args![dirfd: DirFd, path: Path, owner: Id, group: Id, flags: Flags(&names::AT)]),
+        io("utime", args![path: Path, times: Pointer]),
+        io("utimes", args![path: Path, times: Pointer]),
+        io("futimesat", args![dirfd: DirFd, path: Path, times: Pointer]),
+        io("utimensat", args![dirfd: DirFd, path: Path, times: Pointer, flags: Flags(&names::AT)]),
+        // Extended attributes: `path2` is the attribute's name.
+        io("setxattr", args![path: Path, path2: Text, value: Pointer, size: Unsigned, flags: Flags(&names::XATTR)]),
+        io("lsetxattr", args![path: Path, path2: Text, value: Pointer, size: Unsigned, flags: Flags(&names::XATTR)]),
+        io("fsetxattr", args![fd: Fd, path2: Text, value: Pointer, size: Unsigned, flags: Flags(&names::XATTR)]),
+        moves_bytes("getxattr", args![path: Path, path2: Text, value: Pointer, size: Unsigned]),
+        moves_bytes("lgetxattr", args![path: Path, path2: Text, value: Pointer, size: Unsigned]),
+        moves_bytes("fgetxattr", args![fd: Fd, path2: Text, value: Pointer, size: Unsigned]),
+        moves_bytes("listxattr", args![path: Path, list: Pointer, size: Unsigned]),
+        moves_bytes("llistxattr", args![path: Path, list: Pointer, size: Unsigned]),
+        moves_bytes("flistxattr", args![fd: Fd, list: Pointer, size: Unsigned]),
+        io("removexattr", args![path: Path, path2: Text]),
+        io("lremovexattr", args![path: Path, path2: Text]),
+        io("fremovexattr", args![fd: Fd, path2: Text]),
         // Durability and size.
         io("fsync", args![fd: Fd]),
         io("fdatasync", args![fd: Fd]),
