@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 1
+#define IOR_VERSION 2
 
 /* PATH_MAX (4096) bytes with their NUL, and one more: a string that fills them all is longer than PATH_MAX and was cut. */
 #define IOR_PATH_CAP 4097
@@ -55,7 +55,7 @@ struct ior_record {
 	__u16 kind;
 	__u16 state;
 	char comm[16];
-	struct ior_identity fd[2]; /* behind the descriptor arguments, before the call did its work */
+	struct ior_identity fd[2]; /* behind the descriptor arguments, before the call did its work; or behind a pair made */
 	struct ior_identity made;  /* behind the returned descriptor */
 	struct ior_text path[2];
 	struct ior_text peek;
@@ -69,6 +69,7 @@ enum ior_role_flags {
 	IOR_PEEK_COUNTED = 1 << 2, /* struct file_handle: its first word counts the bytes after its header of 8 */
 	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
+	IOR_MAKES_PAIR = 1 << 5, /* the block is two descriptors that the call made; it has no descriptor arguments */
 };
 
 struct ior_roles {

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::trace::{Call, Identity, Outcome, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -86,6 +86,8 @@ impl Roles {
     pub const PATH_AT_EXIT: u8 = 1 << 3;
     /// After success the address belongs to another program.
     pub const REPLACES_MEMORY: u8 = 1 << 4;
+    /// The block is two descriptors that the call made.
+    pub const MAKES_PAIR: u8 = 1 << 5;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.

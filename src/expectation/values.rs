@@ -93,13 +93,19 @@ pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Opti
         }
         Role::Fd | Role::DirFd => {
             let number = integer(entry, i32::MIN.into(), problems)?;
-            i32::try_from(number).ok().or_else(|| too_large(entry, problems)).map(|fd| Wanted::Number(fd.into()))
+            let fd = i32::try_from(number).ok().or_else(|| too_large(entry, "a descriptor", problems));
+            fd.map(|fd| Wanted::Number(fd.into()))
+        }
+        Role::Int => {
+            let number = integer(entry, i32::MIN.into(), problems)?;
+            let int = i32::try_from(number).ok().or_else(|| too_large(entry, "an int", problems));
+            int.map(|int| Wanted::Number(int.into()))
         }
         Role::FdNumber => {
             // Unsigned for close_range(2), whose `last` is ~0U at most; compared as the 32 bits that the kernel looks at.
             let number = integer(entry, i32::MIN.into(), problems)?;
             let word = if number < 0 { Some(number as u32) } else { u32::try_from(number).ok() };
-            word.or_else(|| too_large(entry, problems)).map(|word| Wanted::Number((word as i32).into()))
+            word.or_else(|| too_large(entry, "a descriptor", problems)).map(|word| Wanted::Number((word as i32).into()))
         }
         Role::Signed => integer(entry, i64::MIN, problems).map(Wanted::Number),
         Role::Unsigned | Role::Pointer => integer(entry, 0, problems).map(Wanted::Number),
@@ -114,9 +120,9 @@ fn descriptor_hint(role: Role) -> &'static str {
     }
 }
 
-fn too_large<T>(entry: Entry, problems: &mut Problems) -> Option<T> {
+fn too_large<T>(entry: Entry, what: &str, problems: &mut Problems) -> Option<T> {
     let message = format!("`{}` cannot be this number", entry.0.get_ref());
-    problems.push(entry.1.span(), message, "a descriptor has 32 bits");
+    problems.push(entry.1.span(), message, format!("{what} has 32 bits"));
     None
 }
 
