@@ -105,7 +105,10 @@ impl Process {
                 *name = self.resolve(call, row, at, text);
             }
         } else {
-            for (name, at) in named.iter_mut().zip(row.args_where(|role| matches!(role, Role::Fd))) {
+            // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
+            let of_none = row.name == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0;
+            let descriptors = row.args_where(|role| matches!(role, Role::Fd) && !of_none);
+            for (name, at) in named.iter_mut().zip(descriptors) {
                 *name = self.path_of(call.args[at] as i32);
             }
         }
@@ -706,10 +709,15 @@ mod tests {
             ("tee: from, to", two("tee", [0, 1]), "x & y"),
             ("epoll_ctl: the second is the third argument", two("epoll_ctl", [0, 2]), "x & y"),
             ("mmap has one, the fifth", two("mmap", [4, 5]), "x"),
+            ("which means nothing to an anonymous mapping", vec![open("x", 3), anonymous(3)], "-"),
             ("inotify_add_watch has a path besides", vec![open("x", 3), watch(3, "y")], "y"),
             ("which is not below the descriptor", vec![open("d", 3), chdir("e"), watch(3, "y")], "e/y"),
             ("fanotify_mark's is below the second", vec![open("d", 4), mark(3, 4, "y")], "d/y"),
         ]);
+    }
+
+    fn anonymous(fd: i64) -> Step {
+        call("mmap").args(&[0, 4096, 0, i64::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), fd])
     }
 
     fn watch(fd: i64, path: &str) -> Step {
