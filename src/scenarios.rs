@@ -15,6 +15,7 @@ mod rename;
 mod stat;
 mod steps;
 mod sync;
+mod transfer;
 mod truncate;
 mod unlink;
 
@@ -33,6 +34,7 @@ const FAMILIES: &[&[Scenario]] = &[
     stat::ALL,
     sync::ALL,
     truncate::ALL,
+    transfer::ALL,
     iouring::ALL,
 ];
 
