@@ -9,6 +9,7 @@ mod fcntl;
 mod harness;
 mod iouring;
 mod link;
+mod memory;
 mod open;
 mod readwrite;
 mod rename;
@@ -35,6 +36,7 @@ const FAMILIES: &[&[Scenario]] = &[
     sync::ALL,
     truncate::ALL,
     transfer::ALL,
+    memory::ALL,
     iouring::ALL,
 ];
 
