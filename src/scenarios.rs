@@ -11,6 +11,7 @@ mod iouring;
 mod link;
 mod memory;
 mod open;
+mod pipe;
 mod readwrite;
 mod rename;
 mod stat;
@@ -37,6 +38,7 @@ const FAMILIES: &[&[Scenario]] = &[
     truncate::ALL,
     transfer::ALL,
     memory::ALL,
+    pipe::ALL,
     iouring::ALL,
 ];
 
