@@ -5,6 +5,7 @@ use crate::scenario::Scenario;
 mod close;
 mod dir;
 mod dup;
+mod event;
 mod fcntl;
 mod harness;
 mod iouring;
@@ -39,6 +40,7 @@ const FAMILIES: &[&[Scenario]] = &[
     transfer::ALL,
     memory::ALL,
     pipe::ALL,
+    event::ALL,
     iouring::ALL,
 ];
 
