@@ -8,6 +8,7 @@ mod dup;
 mod event;
 mod fcntl;
 mod harness;
+mod ioctl;
 mod iouring;
 mod link;
 mod memory;
@@ -41,6 +42,7 @@ const FAMILIES: &[&[Scenario]] = &[
     memory::ALL,
     pipe::ALL,
     event::ALL,
+    ioctl::ALL,
     iouring::ALL,
 ];
 
