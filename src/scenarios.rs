@@ -2,6 +2,7 @@
 
 use crate::scenario::Scenario;
 
+mod aio;
 mod close;
 mod dir;
 mod dup;
@@ -43,6 +44,7 @@ const FAMILIES: &[&[Scenario]] = &[
     pipe::ALL,
     event::ALL,
     ioctl::ALL,
+    aio::ALL,
     iouring::ALL,
 ];
 
