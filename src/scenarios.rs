@@ -14,6 +14,7 @@ mod iouring;
 mod link;
 mod memory;
 mod open;
+mod pidfd;
 mod pipe;
 mod readwrite;
 mod rename;
@@ -45,6 +46,7 @@ const FAMILIES: &[&[Scenario]] = &[
     event::ALL,
     ioctl::ALL,
     aio::ALL,
+    pidfd::ALL,
     iouring::ALL,
 ];
 
