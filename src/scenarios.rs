@@ -18,6 +18,7 @@ mod pidfd;
 mod pipe;
 mod readwrite;
 mod rename;
+mod socket;
 mod stat;
 mod steps;
 mod sync;
@@ -47,6 +48,7 @@ const FAMILIES: &[&[Scenario]] = &[
     ioctl::ALL,
     aio::ALL,
     pidfd::ALL,
+    socket::ALL,
     iouring::ALL,
 ];
 
