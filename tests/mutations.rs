@@ -61,6 +61,12 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     ("close_on_exec_is_always_clear", "to->cloexec = bits >> (fd % 64) & 1;", "to->cloexec = 0;"),
     ("close_on_exec_is_always_set", "to->cloexec = bits >> (fd % 64) & 1;", "to->cloexec = 1;"),
+    ("the_pair_is_not_identified", "	if (done && role->flags & IOR_MAKES_PAIR)\n		identify_pair(call, task);", ""),
+    (
+        "the_pair_is_one_descriptor_twice",
+        "identify(&call->record.fd[1], task, pair[1]);",
+        "identify(&call->record.fd[1], task, pair[0]);",
+    ),
     ("the_identity_is_of_the_next_descriptor", "&fdt->fd[fd]);", "&fdt->fd[fd + 1]);"),
     (
         "the_inode_is_wrong_for_arguments",
