@@ -55,7 +55,7 @@ struct ior_record {
 	__u16 kind;
 	__u16 state;
 	char comm[16];
-	struct ior_identity fd[2]; /* behind the descriptor arguments, before the call did its work */
+	struct ior_identity fd[2]; /* behind the descriptor arguments, before the call did its work; or behind a pair made */
 	struct ior_identity made;  /* behind the returned descriptor */
 	struct ior_text path[2];
 	struct ior_text peek;
@@ -69,7 +69,8 @@ enum ior_role_flags {
 	IOR_PEEK_COUNTED = 1 << 2, /* struct file_handle: its first word counts the bytes after its header of 8 */
 	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
-	IOR_RESTARTS = 1 << 5,        /* restart_syscall: goes on with the call that was interrupted */
+	IOR_MAKES_PAIR = 1 << 5, /* the block is two descriptors that the call made; it has no descriptor arguments */
+	IOR_RESTARTS = 1 << 6, /* restart_syscall: goes on with the call that was interrupted */
 };
 
 struct ior_roles {

@@ -191,6 +191,17 @@ static __always_inline void read_peek(struct pending *call, const struct ior_rol
 	call->record.peek.err = err;
 }
 
+/* The two descriptors that pipe or socketpair made: the block has been read. */
+static __always_inline void identify_pair(struct pending *call, struct task_struct *task)
+{
+	const __s32 *pair = (const __s32 *)call->peek;
+
+	if (call->record.peek.err)
+		return;
+	identify(&call->record.fd[0], task, pair[0]);
+	identify(&call->record.fd[1], task, pair[1]);
+}
+
 static __always_inline struct second_path *second_path(struct task_struct *task)
 {
 	return bpf_task_storage_get(&second_paths, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -231,6 +242,8 @@ static __always_inline void read_at_exit(struct pending *call, struct task_struc
 		identify(&record->made, task, record->ret);
 	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)
 		read_peek(call, role);
+	if (done && role->flags & IOR_MAKES_PAIR)
+		identify_pair(call, task);
 	if (done && role->flags & IOR_REPLACES_MEMORY)
 		return;
 	if (role->path[0] && (record->path[0].err || (done && role->flags & IOR_PATH_AT_EXIT)))

@@ -150,6 +150,8 @@ impl Process {
     fn name(&self, call: &Call, row: &Syscall) -> [Option<Name>; 2] {
         ["path", "path2"].map(|key| match row.arg(key) {
             Some(at) => self.resolve(call, row, at),
+            // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
+            None if row.name == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
             None => row.descriptor_for(key).and_then(|at| self.name_of(call.args[at] as i32)),
         })
     }
@@ -190,7 +192,7 @@ impl Process {
         }
         let Some(result) = call.success() else { return Vec::new() };
         if let Ret::Fd = row.ret_for(&call.args) {
-            let name = named[0].clone().filter(|_| !call.opens_unnamed());
+            let name = named[0].clone().filter(|_| row.returns_its_file() && !call.opens_unnamed());
             return self.opened(call, row, result as i32, name);
         }
         match row.name {
@@ -206,10 +208,10 @@ impl Process {
             "getcwd" if self.cwd.is_none() => self.cwd = named[0].clone(),
             _ => {}
         }
-        if let (Some((_, Peek::Pair)), Some(pair)) = (row.peek, &call.peek) {
-            for end in pair.chunks_exact(4) {
+        if let (true, Some(pair)) = (row.makes_pair(), &call.peek) {
+            for (end, &identity) in pair.chunks_exact(4).zip(&call.fds) {
                 let fd = i32::from_ne_bytes([end[0], end[1], end[2], end[3]]);
-                self.open.insert(fd, Open::default());
+                self.open.insert(fd, Open { name: None, identity });
             }
         }
         Vec::new()
@@ -831,6 +833,94 @@ mod tests {
 
     fn socketpair(ends: [i32; 2]) -> Step {
         call("socketpair").peek(&ends.map(i32::to_ne_bytes).concat())
+    }
+
+    #[test]
+    fn the_ends_of_a_pipe_are_known_by_what_the_kernel_says_of_them() {
+        let ends = || pipe([3, 4]).on(7).on2(7);
+        check(vec![
+            ("the same pipe", vec![ends(), read(3).on(7)], "-"),
+            ("another file under the number of the first", vec![ends(), read(3).on(8)], "- contradicts [3]"),
+            ("under that of the second", vec![ends(), read(4).on(8)], "- contradicts [4]"),
+            ("a socketpair's two are two files", vec![socketpair([3, 4]).on(7).on2(8), read(4).on(8)], "-"),
+            ("of which each is checked", vec![socketpair([3, 4]).on(7).on2(8), read(4).on(7)], "- contradicts [4]"),
+        ]);
+    }
+
+    #[test]
+    fn a_descriptor_that_a_call_returns_is_not_always_the_file_that_the_call_is_about() {
+        let memfd = call("memfd_create").path("x").ret(3);
+        let with_fd = |name, ret| call(name).args(&[3, 4]).ret(ret);
+        let signalfd4 = |fd: i64| call("signalfd4").args(&[fd]).ret(3);
+        check(vec![
+            ("memfd_create has a name", vec![memfd.clone()], "x"),
+            ("which is no path of its descriptor", vec![memfd, read(3)], "-"),
+            ("accept4 is about the socket that listens", vec![open("x", 3), with_fd("accept4", 5)], "x"),
+            ("and returns another", vec![open("x", 3), with_fd("accept4", 5), read(5)], "-"),
+            ("pidfd_getfd has a number of another process", vec![open("x", 4), with_fd("pidfd_getfd", 5)], "-"),
+            ("and returns that one's file", vec![open("x", 4), with_fd("pidfd_getfd", 5), read(5)], "-"),
+            ("nor is it the first descriptor's", vec![open("x", 3), with_fd("pidfd_getfd", 5), read(5)], "-"),
+            ("signalfd4 of no descriptor makes one", vec![signalfd4(-1).made(7), read(3).on(7)], "-"),
+            ("of its own it returns the same", vec![signalfd4(-1).made(7), signalfd4(3).on(7).made(7)], "-"),
+            ("which stays known", vec![signalfd4(-1), signalfd4(3).made(7), read(3).on(8)], "- contradicts [3]"),
+            ("an eventfd takes a number that was a file", vec![open("x", 3), call("eventfd2").ret(3), read(3)], "-"),
+        ]);
+    }
+
+    #[test]
+    fn a_result_that_counts_or_numbers_something_is_no_descriptor() {
+        let numbered = |name| call(name).args(&[4]).ret(3);
+        check(vec![
+            ("the number of an inotify watch", vec![open("x", 3), numbered("inotify_add_watch").path("y")], "y"),
+            ("takes no file's place", vec![open("x", 3), numbered("inotify_add_watch").path("y"), read(3)], "x"),
+            ("nor do events that are ready", vec![open("x", 3), numbered("epoll_pwait"), read(3)], "x"),
+            ("nor requests that were submitted", vec![open("x", 3), numbered("io_submit"), read(3)], "x"),
+            ("nor bytes that were received", vec![open("x", 3), numbered("recvmsg"), read(3)], "x"),
+        ]);
+    }
+
+    #[test]
+    fn a_descriptor_that_no_call_returned_has_no_name() {
+        let received = || call("recvmsg").args(&[4]).ret(1);
+        check(vec![
+            ("one that came over a socket", vec![open("x", 5), received(), read(6).on(7)], "-"),
+            ("not even at a number that was a file", vec![open("x", 5), close(5), received(), read(5).on(7)], "-"),
+            ("one that came with an event of fanotify", vec![open("x", 5), read(3).ret(24), read(6).on(7)], "-"),
+            ("its duplicate neither", vec![received(), dup3(5, 9).on(7).made(7), read(9).on(7)], "-"),
+        ]);
+    }
+
+    #[test]
+    fn a_call_with_two_descriptors_is_about_both_files() {
+        let two = |name, at: [usize; 2]| {
+            let mut args = [0; 6];
+            (args[at[0]], args[at[1]]) = (3, 4);
+            vec![open("x", 3), open("y", 4), call(name).args(&args)]
+        };
+        check(vec![
+            ("copy_file_range: from, to", two("copy_file_range", [0, 2]), "x & y"),
+            ("sendfile: to, from", two("sendfile", [0, 1]), "x & y"),
+            ("splice: from, to", two("splice", [0, 2]), "x & y"),
+            ("tee: from, to", two("tee", [0, 1]), "x & y"),
+            ("epoll_ctl: the second is the third argument", two("epoll_ctl", [0, 2]), "x & y"),
+            ("mmap has one, the fifth", two("mmap", [4, 5]), "x"),
+            ("which means nothing to an anonymous mapping", vec![open("x", 3), anonymous(3)], "-"),
+            ("inotify_add_watch has a path besides", vec![open("x", 3), watch(3, "y")], "y"),
+            ("which is not below the descriptor", vec![open("d", 3), chdir("e"), watch(3, "y")], "e/y"),
+            ("fanotify_mark's is below the second", vec![open("d", 4), mark(3, 4, "y")], "d/y"),
+        ]);
+    }
+
+    fn anonymous(fd: i64) -> Step {
+        call("mmap").args(&[0, 4096, 0, i64::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), fd])
+    }
+
+    fn watch(fd: i64, path: &str) -> Step {
+        call("inotify_add_watch").args(&[fd]).path(path).ret(1)
+    }
+
+    fn mark(fd: i64, dirfd: i64, path: &str) -> Step {
+        call("fanotify_mark").args(&[fd, 0, 0, dirfd]).path(path)
     }
 
     #[test]

@@ -19,6 +19,16 @@ macro_rules! values {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), libc::$name as u32 as u64)),*] };
 }
 
+mod event;
+mod memory;
+mod socket;
+mod transfer;
+
+pub use event::*;
+pub use memory::*;
+pub use socket::*;
+pub use transfer::*;
+
 /// Flags of open(2), and the file status flags of fcntl(2).
 pub static OPEN: Names = Names {
     what: "flag of open",
@@ -284,7 +294,11 @@ impl Names {
         if rest != 0 {
             parts.push(format!("{rest:#x}"));
         }
-        if parts.is_empty() { "0".to_owned() } else { parts.join("|") }
+        if parts.is_empty() {
+            let nothing = self.values.iter().find(|&&(_, value)| value == 0);
+            return nothing.map_or("0", |&(name, _)| name).to_owned();
+        }
+        parts.join("|")
     }
 
     /// The values outside the mask; one that contains another (`O_SYNC`, `O_TMPFILE`) stands before it in its table.
@@ -345,6 +359,19 @@ mod tests {
             (&FCNTL, 1030, "F_DUPFD_CLOEXEC"),
             (&FCNTL, 77, "0x4d"),
             (&STATX_MASK, 0x7ff, "STATX_BASIC_STATS"),
+            (&PROT, 0, "PROT_NONE"),
+            (&PROT, 3, "PROT_READ|PROT_WRITE"),
+            (&MAP, 0x21, "MAP_SHARED|MAP_ANONYMOUS"),
+            (&MAP, 0x2, "MAP_PRIVATE"),
+            (&MAP, 0x3, "MAP_SHARED_VALIDATE"),
+            (&PIPE, libc::O_CLOEXEC as u64, "O_CLOEXEC"),
+            (&RESERVED, 1, "0x1"),
+            (&IOCTL, 0x541b, "FIONREAD"),
+            (&SOCKET, (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) as u64, "SOCK_DGRAM|SOCK_CLOEXEC"),
+            (&INOTIFY_MASK, 0x18, "IN_CLOSE"),
+            (&INOTIFY_MASK, 0x108, "IN_CLOSE_WRITE|IN_CREATE"),
+            (&FANOTIFY, 1, "FAN_CLASS_NOTIF|FAN_CLOEXEC"),
+            (&FANOTIFY_MASK, 0x4000_0028, "FAN_CLOSE_WRITE|FAN_OPEN|FAN_ONDIR"),
         ];
         for (names, value, text) in rows {
             assert_eq!(names.show(*value), *text, "{value:#o}");
@@ -358,6 +385,7 @@ mod tests {
     fn an_unknown_name_is_returned() {
         assert_eq!(OPEN.parse("O_RDWR|O_CREATE"), Err("O_CREATE"));
         assert_eq!(OPEN.parse(""), Ok(0));
+        assert_eq!(AT.show(0), "0", "without a name");
     }
 
     #[test]

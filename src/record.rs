@@ -86,8 +86,10 @@ impl Roles {
     pub const PATH_AT_EXIT: u8 = 1 << 3;
     /// After success the address belongs to another program.
     pub const REPLACES_MEMORY: u8 = 1 << 4;
+    /// The block is two descriptors that the call made.
+    pub const MAKES_PAIR: u8 = 1 << 5;
     /// The call goes on with the one that was interrupted.
-    pub const RESTARTS: u8 = 1 << 5;
+    pub const RESTARTS: u8 = 1 << 6;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.

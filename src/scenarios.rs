@@ -2,6 +2,7 @@
 
 use crate::scenario::Scenario;
 
+mod aio;
 mod chmod;
 mod chown;
 mod close;
@@ -9,23 +10,30 @@ mod descriptor;
 mod dir;
 mod dup;
 mod ends;
+mod event;
 mod exec;
 mod fallocate;
 mod fcntl;
 mod flock;
 mod harness;
+mod ioctl;
 mod iouring;
 mod link;
+mod memory;
 mod mknod;
 mod open;
 mod path;
+mod pidfd;
+mod pipe;
 mod program;
 mod readwrite;
 mod rename;
 mod restart;
+mod socket;
 mod stat;
 mod steps;
 mod sync;
+mod transfer;
 mod truncate;
 mod unlink;
 mod utime;
@@ -53,6 +61,14 @@ const FAMILIES: &[&[Scenario]] = &[
     sync::ALL,
     truncate::ALL,
     fallocate::ALL,
+    transfer::ALL,
+    memory::ALL,
+    pipe::ALL,
+    event::ALL,
+    ioctl::ALL,
+    aio::ALL,
+    pidfd::ALL,
+    socket::ALL,
     iouring::ALL,
     path::ALL,
     ends::ALL,

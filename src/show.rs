@@ -77,7 +77,7 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
     match row.role_for(at, &call.args) {
         Role::Fd => descriptor(raw, file_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
-        Role::DirFd | Role::FdNumber => (raw as i32).to_string(),
+        Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).to_string(),
         // Where it fails, it has filled in no path.
         Role::Path if row.name == "getcwd" && call.success().is_none() => address(raw),
         Role::Path | Role::Text => call.text(at).map_or_else(|| address(raw), |found| text(raw, found)),
@@ -116,7 +116,10 @@ fn result(call: &Call) -> String {
         (Outcome::Returned(value), None) => value,
     };
     match call.syscall().map_or(Ret::Number, |row| row.ret_for(&call.args)) {
-        Ret::Fd => descriptor(value as u64, call.files.path.as_deref().filter(|_| !call.opens_unnamed())),
+        Ret::Fd => {
+            let its_file = call.syscall().is_some_and(Syscall::returns_its_file) && !call.opens_unnamed();
+            descriptor(value as u64, call.files.path.as_deref().filter(|_| its_file))
+        }
         Ret::Flags(names) => format!("{value:#x} ({})", names.show(value as u64)),
         Ret::Pointer => address(value as u64),
         Ret::Number | Ret::Bytes | Ret::ByCommand | Ret::Never => value.to_string(),

@@ -48,6 +48,8 @@ pub enum Role {
     Id,
     /// A signed number (offsets, lengths).
     Signed,
+    /// An `int`: of the register the kernel looks at 32 bits (timeouts, levels, process ids).
+    Int,
     /// An unsigned number (sizes, counts).
     Unsigned,
     /// An address in the traced process: shown, never compared.
@@ -78,7 +80,7 @@ pub enum Ret {
 pub enum Peek {
     /// `struct open_how`: flags, mode and resolve, three 64-bit words.
     OpenHow,
-    /// Two `int`s, the descriptors made (pipe, socketpair).
+    /// Two `int`s, the descriptors made (pipe, socketpair); the files behind them are recorded as well.
     Pair,
     /// `struct file_handle`, filled in by the call.
     HandleOut,
@@ -142,6 +144,7 @@ impl Syscall {
             (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
             (Ret::ByCommand, libc::F_GETFL) => Ret::Flags(&names::OPEN),
             (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
+            (Ret::ByCommand, libc::F_GET_SEALS) => Ret::Flags(&names::SEALS),
             (Ret::ByCommand, _) => Ret::Number,
             (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
             (ret, _) => ret,
@@ -153,6 +156,7 @@ impl Syscall {
         match (self.ret, at, args[1] as i32) {
             (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
             (Ret::ByCommand, 2, libc::F_SETFD) => Role::Flags(&names::FD),
+            (Ret::ByCommand, 2, libc::F_ADD_SEALS) => Role::Flags(&names::SEALS),
             (Ret::ByCommand, 2, libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW) => Role::Pointer,
             (Ret::ByCommand, 2, libc::F_OFD_GETLK | libc::F_OFD_SETLK | libc::F_OFD_SETLKW) => Role::Pointer,
             _ => self.args[at].role,
@@ -186,6 +190,19 @@ impl Syscall {
         self.args_where(|role| matches!(role, Role::Fd)).nth(nth).filter(|_| self.arg(key).is_none())
     }
 
+    /// Whether the descriptor that the call returns is of the file that the call is about: it opens a path or a handle, or
+    /// it duplicates. Not so of accept(2) and pidfd_getfd(2), nor of memfd_create(2), whose name is no path.
+    pub fn returns_its_file(&self) -> bool {
+        let duplicates = matches!(self.name, "dup" | "dup2" | "dup3" | "fcntl");
+        let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
+        duplicates || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+    }
+
+    /// Whether the call makes two descriptors.
+    pub fn makes_pair(&self) -> bool {
+        matches!(self.peek, Some((_, Peek::Pair)))
+    }
+
     /// The row as BPF reads it.
     pub fn roles(&self) -> Roles {
         let numbered = |at: usize| at as u8 + 1;
@@ -203,7 +220,7 @@ impl Syscall {
             roles.peek = numbered(at);
             let (size, flags) = match peek {
                 Peek::OpenHow => (24, 0),
-                Peek::Pair => (8, Roles::PEEK_AT_EXIT),
+                Peek::Pair => (8, Roles::PEEK_AT_EXIT | Roles::MAKES_PAIR),
                 Peek::HandleOut => (0, Roles::PEEK_COUNTED | Roles::PEEK_AT_EXIT),
                 Peek::HandleIn => (0, Roles::PEEK_COUNTED),
             };
@@ -301,6 +318,7 @@ mod tests {
             assert!(args.len() <= 6, "{name}: a system call has six arguments");
             assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
             assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
+            assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
             assert!(*number < 1024, "{name}: the map `roles` ends at IOR_SYSCALLS");
             if let Some((at, _)) = peek {
                 assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
@@ -340,6 +358,7 @@ mod tests {
     fn bpf_is_told_the_roles_with_arguments_counted_from_1() {
         let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size };
         let at_exit = Roles::PEEK_AT_EXIT;
+        let pair = at_exit | Roles::MAKES_PAIR;
         let rows = [
             ("sync", "it has no arguments", roles([0, 0], [0, 0], 0, 0, 0)),
             ("read", "a descriptor", roles([1, 0], [0, 0], 0, 0, 0)),
@@ -352,8 +371,14 @@ mod tests {
             ("renameat2", "two of each", roles([1, 3], [2, 4], 0, 0, 0)),
             ("symlinkat", "a text is read like a path", roles([2, 0], [1, 3], 0, 0, 0)),
             ("openat2", "struct open_how", roles([1, 0], [2, 0], 3, 24, Roles::RETURNS_FD)),
-            ("pipe2", "two ints that the kernel fills in", roles([0, 0], [0, 0], 1, 8, at_exit)),
-            ("socketpair", "the fourth", roles([0, 0], [0, 0], 4, 8, at_exit)),
+            ("pipe2", "two ints that the kernel fills in", roles([0, 0], [0, 0], 1, 8, pair)),
+            ("socketpair", "the fourth", roles([0, 0], [0, 0], 4, 8, pair)),
+            ("accept4", "one that listens, and a new one", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
+            ("epoll_ctl", "the second is the third argument", roles([1, 3], [0, 0], 0, 0, 0)),
+            ("inotify_add_watch", "a path that is not below the descriptor", roles([1, 0], [2, 0], 0, 0, 0)),
+            ("fanotify_mark", "a directory besides", roles([1, 4], [5, 0], 0, 0, 0)),
+            ("memfd_create", "a text, and a descriptor", roles([0, 0], [1, 0], 0, 0, Roles::RETURNS_FD)),
+            ("pidfd_getfd", "a number of another process", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
             ("name_to_handle_at", "its size is in it", roles([1, 0], [2, 0], 3, 0, Roles::PEEK_COUNTED | at_exit)),
             ("open_by_handle_at", "given", roles([1, 0], [0, 0], 2, 0, Roles::PEEK_COUNTED | Roles::RETURNS_FD)),
             ("getcwd", "the kernel fills it in", roles([0, 0], [1, 0], 0, 0, Roles::PATH_AT_EXIT)),
@@ -375,11 +400,18 @@ mod tests {
             ("open flags as the argument", libc::F_SETFL, "Number", "Flags OPEN"),
             ("descriptor flags as the result", libc::F_GETFD, "Flags FD", "Signed"),
             ("descriptor flags as the argument", libc::F_SETFD, "Number", "Flags FD"),
+            ("seals as the result", libc::F_GET_SEALS, "Flags SEALS", "Signed"),
+            ("seals as the argument", libc::F_ADD_SEALS, "Number", "Flags SEALS"),
             ("a struct flock", libc::F_SETLK, "Number", "Pointer"),
             ("of an open file description too", libc::F_OFD_SETLK, "Number", "Pointer"),
             ("a number", libc::F_SETPIPE_SZ, "Number", "Signed"),
         ];
-        let set = |names: &Names| if std::ptr::eq(names, &names::OPEN) { "Flags OPEN" } else { "Flags FD" };
+        let set = |names: &Names| match names.what {
+            "flag of open" => "Flags OPEN",
+            "descriptor flag" => "Flags FD",
+            "seal" => "Flags SEALS",
+            what => panic!("{what}"),
+        };
         for (sentence, command, ret, third) in rows {
             let args = [3, command as u64, 0, 0, 0, 0];
             let said = match fcntl.ret_for(&args) {

@@ -32,7 +32,8 @@ pub struct Call {
     pub duration_ns: u64,
     /// The strings behind its path arguments, in the order of [`Syscall::path_args`].
     pub texts: [Text; 2],
-    /// The files behind its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if not open.
+    /// The files behind its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if not open. Of a call that
+    /// makes a pair of descriptors ([`Syscall::makes_pair`]), which has no such argument, those behind the pair.
     pub fds: [Option<Identity>; 2],
     /// The file behind the descriptor it returned.
     pub made: Option<Identity>,

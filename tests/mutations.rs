@@ -80,6 +80,12 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);",
         "",
     ),
+    ("the_pair_is_not_identified", "	if (done && role->flags & IOR_MAKES_PAIR)\n		identify_pair(call, task);", ""),
+    (
+        "the_pair_is_one_descriptor_twice",
+        "identify(&call->record.fd[1], task, pair[1]);",
+        "identify(&call->record.fd[1], task, pair[0]);",
+    ),
     (
         "the_inode_is_wrong_for_arguments",
         "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);",

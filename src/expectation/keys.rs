@@ -30,14 +30,14 @@ pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         Ret::Pointer => Role::Pointer,
         Ret::Number | Ret::Fd | Ret::Bytes | Ret::ByCommand | Ret::Never => Role::Signed,
     };
-    if let Some((_, Peek::Pair)) = row.peek {
+    if row.makes_pair() {
         keys.extend([0, 1].map(|at| key("makes", Subject::Made(at), Role::FdNumber)));
     }
     keys.push(key("ret", Subject::Ret, ret_role));
     if matches!(ret, Ret::Bytes) {
         keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
     }
-    if matches!(ret, Ret::Fd) {
+    if matches!(ret, Ret::Fd) || row.makes_pair() {
         keys.push(key("cloexec", Subject::Cloexec, Role::Unsigned));
     }
     keys.push(key("closes", Subject::Closes, Role::Text));
@@ -74,6 +74,7 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         | Role::Mode
         | Role::Id
         | Role::Signed
+        | Role::Int
         | Role::Unsigned => Some(Subject::Arg(at)),
     };
     let roles = (0..row.args.len()).map(|at| (at, row.role_for(at, args)));

@@ -100,8 +100,11 @@ fn piece(entry: Entry, problems: &mut Problems) -> Option<Vec<u8>> {
             None
         }
         _ => {
-            let byte = integer(entry, 0, problems)?;
-            u8::try_from(byte).ok().or_else(|| too_large(entry, problems)).map(|byte| vec![byte])
+            let byte = u8::try_from(integer(entry, 0, problems)?).ok();
+            if byte.is_none() {
+                problems.push(entry.1.span(), "this is no byte", "write 0 to 255, as in 0xff");
+            }
+            byte.map(|byte| vec![byte])
         }
     }
 }
@@ -131,13 +134,19 @@ pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Opti
         }
         Role::Fd | Role::DirFd => {
             let number = integer(entry, i32::MIN.into(), problems)?;
-            i32::try_from(number).ok().or_else(|| too_large(entry, problems)).map(|fd| Wanted::Number(fd.into()))
+            let fd = i32::try_from(number).ok().or_else(|| too_large(entry, "a descriptor", problems));
+            fd.map(|fd| Wanted::Number(fd.into()))
+        }
+        Role::Int => {
+            let number = integer(entry, i32::MIN.into(), problems)?;
+            let int = i32::try_from(number).ok().or_else(|| too_large(entry, "an int", problems));
+            int.map(|int| Wanted::Number(int.into()))
         }
         Role::FdNumber => {
             // Unsigned for close_range(2), whose `last` is ~0U at most; compared as the 32 bits that the kernel looks at.
             let number = integer(entry, i32::MIN.into(), problems)?;
             let word = if number < 0 { Some(number as u32) } else { u32::try_from(number).ok() };
-            word.or_else(|| too_large(entry, problems)).map(|word| Wanted::Number((word as i32).into()))
+            word.or_else(|| too_large(entry, "a descriptor", problems)).map(|word| Wanted::Number((word as i32).into()))
         }
         Role::Id => integer(entry, -1, problems).map(Wanted::Number),
         Role::Signed => integer(entry, i64::MIN, problems).map(Wanted::Number),
@@ -153,9 +162,9 @@ fn descriptor_hint(role: Role) -> &'static str {
     }
 }
 
-fn too_large<T>(entry: Entry, problems: &mut Problems) -> Option<T> {
+fn too_large<T>(entry: Entry, what: &str, problems: &mut Problems) -> Option<T> {
     let message = format!("`{}` cannot be this number", entry.0.get_ref());
-    problems.push(entry.1.span(), message, "a descriptor has 32 bits");
+    problems.push(entry.1.span(), message, format!("{what} has 32 bits"));
     None
 }
 

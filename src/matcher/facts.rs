@@ -169,11 +169,7 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
             (Outcome::Returned(value), None) => Fact::Number(value),
         },
         Subject::Bytes => Fact::Number(call.bytes()),
-        Subject::Cloexec => {
-            let makes_fd = call.syscall().is_some_and(|syscall| matches!(syscall.ret_for(&call.args), Ret::Fd));
-            call.success().filter(|_| makes_fd)?;
-            call.made.map_or(Fact::Unknown("unknown".into()), |made| Fact::Is(made.cloexec))
-        }
+        Subject::Cloexec => cloexec(call)?,
         Subject::Closes => Fact::Files(&call.files.closes),
         Subject::Comm => Fact::Text(call.comm()),
         Subject::Pid => Fact::Number(call.pid.into()),
@@ -200,6 +196,18 @@ fn text_state(at: usize, call: &Call) -> &'static [u8] {
     }
 }
 
+/// Of both descriptors of a pair; they are made alike.
+fn cloexec(call: &Call) -> Option<Fact<'static>> {
+    let row = call.syscall()?;
+    call.success().filter(|_| row.makes_pair() || matches!(row.ret_for(&call.args), Ret::Fd))?;
+    let (first, second) = if row.makes_pair() { (call.fds[0], call.fds[1]) } else { (call.made, call.made) };
+    Some(match (first, second) {
+        (Some(first), Some(second)) if first.cloexec == second.cloexec => Fact::Is(first.cloexec),
+        (Some(_), Some(_)) => Fact::Unknown("set on one of the two".into()),
+        (None, _) | (_, None) => Fact::Unknown("unknown".into()),
+    })
+}
+
 fn file_fact(at: usize, call: &Call) -> Fact<'_> {
     match text_of(at, call) {
         // No path, which the call took for its directory descriptor's own file (utimensat(2)).
@@ -215,7 +223,7 @@ fn file_fact(at: usize, call: &Call) -> Fact<'_> {
 /// An argument as a number: the kernel looks at 32 bits of descriptors, flags and modes.
 fn argument(raw: u64, role: Role) -> i64 {
     match role {
-        Role::Fd | Role::DirFd | Role::FdNumber => (raw as i32).into(),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).into(),
         Role::Id => syscalls::id(raw),
         Role::Flags(_) | Role::Choice(_) | Role::Mode => (raw as u32).into(),
         Role::Path | Role::Text | Role::Signed | Role::Unsigned | Role::Pointer => raw as i64,
@@ -260,7 +268,7 @@ fn show_number(value: i64, role: Role) -> String {
         Role::Mode => format!("{value:#o}"),
         Role::Unsigned => (value as u64).to_string(),
         Role::Pointer => format!("{:#x}", value as u64),
-        Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Signed | Role::Path | Role::Text => {
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Int | Role::Signed | Role::Path | Role::Text => {
             value.to_string()
         }
     }

@@ -11,13 +11,15 @@ use io_uring::{EnterFlags, IoUring, opcode, types};
 use libc::{O_RDONLY, iovec};
 use nix::errno::Errno;
 
-use super::steps::{close, open};
-use crate::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure, returns};
+use super::steps::{NOT_OPEN, close, open};
+use crate::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("iouring-setup", iouring_setup),
     Scenario::new("iouring-enter", iouring_enter),
     Scenario::new("iouring-register", iouring_register),
+    Scenario::new("iouring-enter-ebadf", iouring_enter_ebadf),
+    Scenario::new("iouring-register-ebadf", iouring_register_ebadf),
 ];
 
 /// How many entries the submission queue is to have.
@@ -25,6 +27,8 @@ const ENTRIES: u32 = 4;
 
 /// IORING_REGISTER_BUFFERS (include/uapi/linux/io_uring.h).
 const REGISTER_BUFFERS: u32 = 0;
+/// IORING_UNREGISTER_BUFFERS.
+const UNREGISTER_BUFFERS: u32 = 1;
 
 fn iouring_setup() -> Setup {
     act(|| close(ring()?))
@@ -62,6 +66,25 @@ fn iouring_register() -> Setup {
         returns(call!(io_uring_register, ring, REGISTER_BUFFERS, buffers.as_ptr(), buffers.len()), 0)?;
         close(ring)
     })
+}
+
+fn iouring_enter_ebadf() -> Setup {
+    act(|| {
+        let entered = call!(io_uring_enter, NOT_OPEN, 1, 0, EnterFlags::GETEVENTS.bits(), ptr::null::<u8>(), 0);
+        no_ring_there(entered)
+    })
+}
+
+fn iouring_register_ebadf() -> Setup {
+    act(|| no_ring_there(call!(io_uring_register, NOT_OPEN, UNREGISTER_BUFFERS, ptr::null::<u8>(), 0)))
+}
+
+/// A seccomp filter may refuse the call before it looks at the descriptor.
+fn no_ring_there(result: Result<i64, Failed>) -> Result<(), Broken> {
+    match result {
+        Err(Failed { errno: Errno::EPERM, .. }) => Err(without_ring(Errno::EPERM.into())),
+        result => fails(result, Errno::EBADF),
+    }
 }
 
 /// The descriptor of a new ring, without its queues being mapped.

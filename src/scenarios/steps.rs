@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use libc::{AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR};
+use libc::{AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, iovec};
 use nix::errno::Errno;
 
 use crate::scenario::{Broken, Failed, call, ensure, fails, returns};
@@ -36,6 +36,18 @@ pub fn read(fd: i64, text: &[u8]) -> Result<(), Broken> {
     let mut buffer = [0_u8; 16];
     returns(call!(read, fd, buffer.as_mut_ptr(), buffer.len()), text.len() as i64)?;
     ensure(buffer.starts_with(text), "other bytes were read than are in the file")
+}
+
+/// A pipe without flags: the end that is read, and the one that is written.
+pub fn pipe() -> Result<[i64; 2], Failed> {
+    let mut ends = [0_i32; 2];
+    call!(pipe2, ends.as_mut_ptr(), 0)?;
+    Ok(ends.map(i64::from))
+}
+
+/// One of several buffers.
+pub fn part(buffer: &mut [u8]) -> iovec {
+    iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
 }
 
 /// Closes a descriptor that is open.

@@ -1,0 +1,150 @@
+//! Descriptors that events are read from: eventfd(2), timerfd_create(2), signalfd(2), epoll(7), inotify(7), fanotify(7),
+//! pidfd_open(2).
+
+use super::Names;
+
+/// Flags of eventfd(2).
+pub static EVENTFD: Names =
+    Names { what: "flag of eventfd", mask: 0, values: values![EFD_SEMAPHORE, EFD_CLOEXEC, EFD_NONBLOCK] };
+
+/// Clocks (clock_gettime(2)).
+pub static CLOCK: Names = Names {
+    what: "clock",
+    mask: u32::MAX as u64,
+    values: values![
+        CLOCK_REALTIME,
+        CLOCK_MONOTONIC,
+        CLOCK_BOOTTIME,
+        CLOCK_REALTIME_ALARM,
+        CLOCK_BOOTTIME_ALARM,
+        CLOCK_TAI,
+    ],
+};
+
+/// Flags of timerfd_create(2).
+pub static TIMERFD: Names =
+    Names { what: "flag of timerfd_create", mask: 0, values: values![TFD_CLOEXEC, TFD_NONBLOCK] };
+
+/// Flags of timerfd_settime(2).
+pub static TIMER: Names =
+    Names { what: "flag of timerfd_settime", mask: 0, values: values![TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET] };
+
+/// Flags of signalfd(2).
+pub static SIGNALFD: Names = Names { what: "flag of signalfd", mask: 0, values: values![SFD_CLOEXEC, SFD_NONBLOCK] };
+
+/// Flags of epoll_create1(2).
+pub static EPOLL: Names = Names { what: "flag of epoll_create1", mask: 0, values: values![EPOLL_CLOEXEC] };
+
+/// Operations of epoll_ctl(2).
+pub static EPOLL_CTL: Names = Names {
+    what: "operation of epoll_ctl",
+    mask: u32::MAX as u64,
+    values: values![EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD],
+};
+
+/// Flags of inotify_init1(2).
+pub static INOTIFY: Names = Names { what: "flag of inotify_init1", mask: 0, values: values![IN_CLOEXEC, IN_NONBLOCK] };
+
+/// The mask of inotify_add_watch(2).
+pub static INOTIFY_MASK: Names = Names {
+    what: "event of inotify",
+    mask: 0,
+    values: values![
+        IN_ALL_EVENTS,
+        IN_CLOSE,
+        IN_MOVE,
+        IN_ACCESS,
+        IN_ATTRIB,
+        IN_CLOSE_WRITE,
+        IN_CLOSE_NOWRITE,
+        IN_CREATE,
+        IN_DELETE,
+        IN_DELETE_SELF,
+        IN_MODIFY,
+        IN_MOVE_SELF,
+        IN_MOVED_FROM,
+        IN_MOVED_TO,
+        IN_OPEN,
+        IN_ONLYDIR,
+        IN_DONT_FOLLOW,
+        IN_EXCL_UNLINK,
+        IN_MASK_CREATE,
+        IN_MASK_ADD,
+        IN_ONESHOT,
+    ],
+};
+
+/// Flags of fanotify_init(2): a class, and others.
+pub static FANOTIFY: Names = Names {
+    what: "flag of fanotify_init",
+    // FAN_ALL_CLASS_BITS (include/uapi/linux/fanotify.h).
+    mask: 0xc,
+    values: values![
+        FAN_CLASS_NOTIF,
+        FAN_CLASS_CONTENT,
+        FAN_CLASS_PRE_CONTENT,
+        FAN_CLOEXEC,
+        FAN_NONBLOCK,
+        FAN_UNLIMITED_QUEUE,
+        FAN_UNLIMITED_MARKS,
+        FAN_ENABLE_AUDIT,
+        FAN_REPORT_PIDFD,
+        FAN_REPORT_TID,
+        FAN_REPORT_FID,
+        FAN_REPORT_DIR_FID,
+        FAN_REPORT_NAME,
+        FAN_REPORT_TARGET_FID,
+    ],
+};
+
+/// Flags of fanotify_mark(2).
+pub static FANOTIFY_MARK: Names = Names {
+    what: "flag of fanotify_mark",
+    mask: 0,
+    values: values![
+        FAN_MARK_ADD,
+        FAN_MARK_REMOVE,
+        FAN_MARK_FLUSH,
+        FAN_MARK_DONT_FOLLOW,
+        FAN_MARK_ONLYDIR,
+        FAN_MARK_MOUNT,
+        FAN_MARK_FILESYSTEM,
+        FAN_MARK_IGNORED_MASK,
+        FAN_MARK_IGNORED_SURV_MODIFY,
+        FAN_MARK_EVICTABLE,
+        FAN_MARK_IGNORE,
+    ],
+};
+
+/// The mask of fanotify_mark(2).
+pub static FANOTIFY_MASK: Names = Names {
+    what: "event of fanotify",
+    mask: 0,
+    values: values![
+        FAN_CLOSE,
+        FAN_MOVE,
+        FAN_ACCESS,
+        FAN_MODIFY,
+        FAN_ATTRIB,
+        FAN_CLOSE_WRITE,
+        FAN_CLOSE_NOWRITE,
+        FAN_OPEN,
+        FAN_MOVED_FROM,
+        FAN_MOVED_TO,
+        FAN_CREATE,
+        FAN_DELETE,
+        FAN_DELETE_SELF,
+        FAN_MOVE_SELF,
+        FAN_OPEN_EXEC,
+        FAN_FS_ERROR,
+        FAN_RENAME,
+        FAN_OPEN_PERM,
+        FAN_ACCESS_PERM,
+        FAN_OPEN_EXEC_PERM,
+        FAN_EVENT_ON_CHILD,
+        FAN_ONDIR,
+    ],
+};
+
+/// Flags of pidfd_open(2).
+pub static PIDFD: Names = Names { what: "flag of pidfd_open", mask: 0, values: values![PIDFD_NONBLOCK, PIDFD_THREAD] };
