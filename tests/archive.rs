@@ -82,6 +82,7 @@ mod strategy {
             any::<String>().prop_map(How::Skipped),
             any::<String>().prop_map(How::Panicked),
             any::<i32>().prop_map(How::Signal),
+            any::<String>().prop_map(How::PremiseNotMet),
             any::<i32>().prop_map(How::Exited),
             any::<Duration>().prop_map(How::TimedOut),
         ];
@@ -91,9 +92,9 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 8]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
-            let [seen, emitted, refused, strays, ends, received, ends_received, undecoded] = counts;
-            let counts = Counts { seen, emitted, refused, strays, ends, received, ends_received, undecoded };
+        (calls, any::<[u64; 9]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+            let [seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded] = counts;
+            let counts = Counts { seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded };
             Trace { watch, calls, counts, bad_records }
         })
     }

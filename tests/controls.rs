@@ -87,7 +87,7 @@ fn an_unwatched_twin_leaves_no_record(sessions: &Sessions) -> Result<(), Failed>
         let workspace = sessions.unwatched.workspaces().for_scenario(name)?;
         let (observed, _) = sessions.unwatched.observe(name, workspace.path(), LONG, false)?;
         let ending = &observed.ending;
-        let has_run = matches!(ending.how, How::Finished | How::Skipped(_) | How::Signal(_));
+        let has_run = matches!(ending.how, How::Finished | How::Exited(0) | How::Skipped(_) | How::Signal(_));
         require!(has_run && ending.phase == Phase::Act, "{name}: it {ending}");
         require!(
             observed.trace.calls.is_empty(),

@@ -557,9 +557,15 @@ fn no_path_is_the_directory_descriptors_own_file_where_the_call_takes_it_so() {
     let mut bare = call("utimensat", &[3, 0, BUF, 0], 0);
     bare.texts[0] = Text::Unreadable(libc::EFAULT);
     let named = on(bare.clone(), "x");
-    assert_eq!(differences(&expectation("dirfd = 3", "path = \"x\","), vec![named.clone()]), Vec::<String>::new());
-    assert_eq!(differences(&expectation("dirfd = 3", ""), vec![named]), [r#"wrong 1: path: none | "x""#]);
-    let other = expectation("dirfd = 3", "path = \"x\",");
+    assert_eq!(
+        differences(&expectation("dirfd = 3", "path = \"x\", path_is = \"null\","), vec![named.clone()]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        differences(&expectation("dirfd = 3", "path_is = \"null\","), vec![named]),
+        [r#"wrong 1: path: none | "x""#]
+    );
+    let other = expectation("dirfd = 3", "path = \"x\", path_is = \"null\",");
     assert_eq!(differences(&other, vec![bare]), [r#"wrong 1: path: "x" | NULL"#]);
 }
 
