@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use libtest_mimic::Arguments;
 
 use crate::error::{Error, Exit};
@@ -72,13 +72,17 @@ pub struct Cli {
     #[arg(short, long)]
     verbose: bool,
 
+    /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
+    #[arg(long)]
+    timings: bool,
+
     /// Write what was observed of each scenario to DIR/SCENARIO.ior.zst, read it back and compare
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "archive"])]
+    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "timings", "archive"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it
@@ -134,6 +138,9 @@ fn run_with(
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if error.kind() == ErrorKind::UnknownArgument {
+                eprintln!("\nAccepted: {}", accepted().join(", "));
+            }
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return if asked { Exit::Success.into() } else { Exit::Usage.into() };
         }
@@ -150,6 +157,15 @@ fn run_with(
             error.exit.into()
         }
     }
+}
+
+/// Every flag, for whoever has written another.
+fn accepted() -> Vec<String> {
+    let command = Cli::command();
+    let mut flags: Vec<String> =
+        command.get_arguments().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
+    flags.sort();
+    flags
 }
 
 #[allow(unsafe_code)]
@@ -169,6 +185,7 @@ struct Plan {
     repeat: u32,
     fail_fast: bool,
     verbose: bool,
+    timings: bool,
     archive: Option<PathBuf>,
     session: Options,
 }
@@ -188,6 +205,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         repeat: cli.repeat,
         fail_fast: cli.fail_fast,
         verbose: cli.verbose,
+        timings: cli.timings,
         archive: cli.archive.clone(),
         session: Options { lanes, bpf: cli.bpf.clone(), keep: cli.keep, ..Options::default() },
     })

@@ -82,9 +82,9 @@ pub struct Phases {
     pub fork: Duration,
     /// Until the child is at the gate.
     pub setup: Duration,
-    /// To watch it and open the gate.
+    /// To watch it.
     pub gate: Duration,
-    /// Until it has been reaped.
+    /// From the opening of the gate until it has been reaped.
     pub act: Duration,
     /// To drain the ring.
     pub drain: Duration,
@@ -212,8 +212,8 @@ impl Session {
         phases.setup = lap.end();
         let watching =
             if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };
-        child.open_gate()?;
         phases.gate = lap.end();
+        child.open_gate()?;
         let mut ending = child.wait(limit)?;
         let awaited = watching.as_ref().filter(|_| follow && ending.how == How::Finished);
         if awaited.is_some_and(|watching| !watching.wait_until_gone(limit)) {

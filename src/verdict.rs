@@ -9,6 +9,9 @@ use crate::matcher;
 use crate::report::{self, Failure};
 use crate::trace::Trace;
 
+/// What the embedded expectations are called in messages.
+pub const EMBEDDED: &str = "tests.toml";
+
 /// What is said of a scenario in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -33,7 +36,8 @@ pub struct Observed {
 
 /// Judges a scenario: loss comes before differences, since a lossy trace proves nothing.
 pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verdict {
-    judge_with(expectation, file, observed, &format!("sudo ./ior-it --exact --filter {}", expectation.name))
+    let tests = if file == EMBEDDED { String::new() } else { format!(" --tests {file}") };
+    judge_with(expectation, file, observed, &format!("sudo ./ior-it --exact --filter {}{tests}", expectation.name))
 }
 
 /// The same, with the command that a report says runs it again.

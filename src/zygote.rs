@@ -169,7 +169,7 @@ fn gate() -> io::Result<(OwnedFd, OwnedFd, Vec<u8>)> {
 impl Lane {
     /// Empties the gate of what the last child left in it.
     fn drain(&self) {
-        let mut bytes = [0; 65536];
+        let mut bytes = [0; 8192];
         while matches!(read(&self.gate, &mut bytes), Ok(1..)) {}
     }
 }

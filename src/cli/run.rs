@@ -1,7 +1,7 @@
 //! The run: the zygote first, then threads and BPF, the canary, and a trial for each scenario.
 
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Completion, Failed, Trial};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -15,6 +15,7 @@ use crate::error::{Error, Exit};
 use crate::expectation::Expectation;
 use crate::scenario::Scenario;
 use crate::session::{self, Prepared, Session};
+use crate::timings::Timings;
 use crate::tracer;
 use crate::verdict::{Verdict, judge};
 
@@ -24,6 +25,7 @@ struct Run {
     plan: Plan,
     verdicts: Verdicts,
     archives: Option<Archives>,
+    timings: Mutex<Timings>,
 }
 
 /// Runs what the plan selects.
@@ -43,11 +45,12 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run = Arc::new(Run { session, plan, verdicts, archives });
+    let run = Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default() });
     end_on_signals(&run)?;
     run.session.canary()?;
     let _ = libtest_mimic::run(&run.plan.libtest, run.trials(&names));
     run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
+    run.print_timings();
     run.print_kept();
     Ok(run.verdicts.exit())
 }
@@ -120,6 +123,9 @@ impl Run {
         if self.plan.verbose {
             self.verdicts.keep_trace(name, &one.observed);
         }
+        if self.plan.timings {
+            self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
+        }
         Ok(self.archived(name, expectation, one))
     }
 
@@ -136,6 +142,13 @@ impl Run {
         match self.plan.repeat {
             1 => report,
             all => format!("in run {round} of {all}:\n{report}"),
+        }
+    }
+
+    fn print_timings(&self) {
+        if self.plan.timings {
+            // Machines read the standard output.
+            eprintln!("{}", self.timings.lock().unwrap_or_else(PoisonError::into_inner).table());
         }
     }
 
