@@ -29,20 +29,6 @@ pub static PIPE: Names = Names {
     ],
 };
 
-/// Advice of posix_fadvise(2).
-pub static ADVICE: Names = Names {
-    what: "advice of fadvise64",
-    mask: u32::MAX as u64,
-    values: values![
-        POSIX_FADV_NORMAL,
-        POSIX_FADV_RANDOM,
-        POSIX_FADV_SEQUENTIAL,
-        POSIX_FADV_WILLNEED,
-        POSIX_FADV_DONTNEED,
-        POSIX_FADV_NOREUSE,
-    ],
-};
-
 /// Operations of ioctl(2) on files, pipes, sockets and terminals.
 pub static IOCTL: Names = Names {
     what: "operation of ioctl",
