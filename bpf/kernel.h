@@ -69,9 +69,11 @@ enum {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r15; /* the first */
 	unsigned long di, si, dx, r10, r8, r9;
 	unsigned long orig_ax;
 };
+#define FIRST_REGISTER r15
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
 	unsigned long long regs[31];
@@ -81,11 +83,8 @@ struct pt_regs {
 	unsigned long long orig_x0;
 	int syscallno;
 };
+#define FIRST_REGISTER regs[0]
 #endif
-
-struct cpumask {
-	unsigned long bits[1];
-};
 
 struct super_block {
 	__u32 s_dev;

@@ -120,13 +120,13 @@ extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
  */
 #define CAN_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
 
-/* A word of the kernel's memory. Any struct that begins with one would do for the cast. */
+/* A word of the kernel's memory. Any struct that begins with one would do for the cast: registers are one that is at hand. */
 static __always_inline unsigned long word_at(const void *address)
 {
 	unsigned long word = 0;
 
 	if (CAN_CAST)
-		return ((struct cpumask *)bpf_rdonly_cast(address, bpf_core_type_id_kernel(struct cpumask)))->bits[0];
+		return ((struct pt_regs *)bpf_rdonly_cast(address, bpf_core_type_id_kernel(struct pt_regs)))->FIRST_REGISTER;
 	bpf_probe_read_kernel(&word, sizeof(word), address);
 	return word;
 }
@@ -134,16 +134,32 @@ static __always_inline unsigned long word_at(const void *address)
 /*
  * The file table is read without its locks: the thread that is in the call is this one. `to` is all zero before, and stays so
  * if the descriptor is not open.
+ *
+ * Each pointer is cast, the first two as well: for a pointer that is read from a trusted one (a task is) the verifier
+ * searches all types of the kernel by name, which takes it milliseconds each time.
  */
 static __always_inline void identify(struct ior_identity *to, struct task_struct *task, __s64 fd)
 {
-	struct fdtable *fdt = task->files->fdt;
-	struct file *file;
+	struct files_struct *files = (struct files_struct *)word_at(&task->files);
+	struct fdtable *fdt = (struct fdtable *)word_at(&files->fdt);
+	unsigned long *close_on_exec;
+	struct file *file, **table;
 	struct inode *inode;
+	unsigned int max_fds;
 
-	if (fd < 0 || fd >= fdt->max_fds)
+	if (CAN_CAST) {
+		fdt = bpf_rdonly_cast(fdt, bpf_core_type_id_kernel(struct fdtable));
+		max_fds = fdt->max_fds;
+		table = fdt->fd;
+		close_on_exec = fdt->close_on_exec;
+	} else {
+		max_fds = BPF_CORE_READ(fdt, max_fds);
+		table = BPF_CORE_READ(fdt, fd);
+		close_on_exec = BPF_CORE_READ(fdt, close_on_exec);
+	}
+	if (fd < 0 || fd >= max_fds)
 		return;
-	file = (struct file *)word_at(&fdt->fd[fd]);
+	file = (struct file *)word_at(&table[fd]);
 	if (!file)
 		return;
 	if (CAN_CAST) {
@@ -160,7 +176,7 @@ static __always_inline void identify(struct ior_identity *to, struct task_struct
 		to->mode = BPF_CORE_READ(inode, i_mode);
 		to->flags = BPF_CORE_READ(file, f_flags);
 	}
-	to->cloexec = word_at(&fdt->close_on_exec[fd / 64]) >> (fd % 64) & 1;
+	to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;
 	to->open = 1;
 }
 
