@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 2
+#define IOR_VERSION 3
 
 /* PATH_MAX (4096) bytes with their NUL, and one more: a string that fills them all is longer than PATH_MAX and was cut. */
 #define IOR_PATH_CAP 4097
@@ -41,7 +41,10 @@ struct ior_text {
 	__s16 err; /* 0, or the negative errno of the read that failed */
 };
 
-/* One record: this header, then the bytes of path[0], of path[1] and of peek. Times are CLOCK_MONOTONIC. */
+/*
+ * One record: this header, `identities` of the places below, the bytes of path[0], of path[1] and of peek. Times are
+ * CLOCK_MONOTONIC.
+ */
 struct ior_record {
 	__u64 watch;
 	__u64 number; /* of the call within its watch, from 0: a gap shows where something was lost */
@@ -55,11 +58,17 @@ struct ior_record {
 	__u16 kind;
 	__u16 state;
 	char comm[16];
-	struct ior_identity fd[2]; /* behind the descriptor arguments, before the call did its work; or behind a pair made */
-	struct ior_identity made;  /* behind the returned descriptor */
 	struct ior_text path[2];
 	struct ior_text peek;
-	__u32 reserved;
+	__u32 identities;
+};
+
+/* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */
+enum ior_place {
+	IOR_FIRST = 0,	/* behind the first descriptor argument, before the call did its work; or behind the first of a pair made */
+	IOR_MADE = 1,	/* behind the returned descriptor */
+	IOR_SECOND = 2, /* as the first */
+	IOR_PLACES = 3,
 };
 
 /* How the arguments of one system call are to be read; argument numbers count from 1, and 0 means none. */

@@ -48,18 +48,23 @@ struct {
  * The call that a thread is in. It belongs to the task and not to a tid, since execve by a thread that is not the leader
  * changes the tid half-way. Two maps of one path each: the allocators behind task storage end at 8 KiB.
  *
- * The first path stands right behind the record, so that most calls go to the ring in one copy.
+ * Record, identities and first path stand one behind the other, so that most calls go to the ring in one copy.
  */
 struct pending {
 	__u32 active; /* enum progress */
 	__u32 saved;  /* 1 if interrupted_calls has a call of this thread too */
+	__u32 slot;   /* of the watch that the call belongs to, if it is still the one with the record's id */
+	__u32 reserved;
 	struct ior_record record;
+	struct ior_identity file[IOR_PLACES];
 	char path[IOR_PATH_CAP + 7];
 	char peek[IOR_PEEK_CAP];
 };
 
-_Static_assert(__builtin_offsetof(struct pending, path) ==
-		       __builtin_offsetof(struct pending, record) + sizeof(struct ior_record), "one copy takes both");
+#define WHOLE (sizeof(struct ior_record) + IOR_PLACES * sizeof(struct ior_identity))
+
+_Static_assert(__builtin_offsetof(struct pending, path) == __builtin_offsetof(struct pending, record) + WHOLE,
+	       "one copy takes all three");
 
 enum progress {
 	NO_CALL = 0,
@@ -93,11 +98,14 @@ struct {
 	__type(value, struct pending);
 } interrupted_calls SEC(".maps");
 
+static __always_inline struct ior_watch *watch_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&watches, &slot);
+}
+
 static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 {
-	__u32 index = entry->watch;
-
-	return bpf_map_lookup_elem(&watches, &index);
+	return watch_at(entry->watch);
 }
 
 static __always_inline struct ior_roles *roles_of(__u32 nr)
@@ -214,8 +222,8 @@ static __always_inline void identify_pair(struct pending *call, struct task_stru
 
 	if (call->record.peek.err)
 		return;
-	identify(&call->record.fd[0], task, pair[0]);
-	identify(&call->record.fd[1], task, pair[1]);
+	identify(&call->file[IOR_FIRST], task, pair[0]);
+	identify(&call->file[IOR_SECOND], task, pair[1]);
 }
 
 static __always_inline struct second_path *second_path(struct task_struct *task)
@@ -228,9 +236,9 @@ static __always_inline void read_at_enter(struct pending *call, struct task_stru
 	struct ior_record *record = &call->record;
 
 	if (role->fd[0])
-		identify(&record->fd[0], task, (__s32)argument(record, role->fd[0]));
+		identify(&call->file[IOR_FIRST], task, (__s32)argument(record, role->fd[0]));
 	if (role->fd[1])
-		identify(&record->fd[1], task, (__s32)argument(record, role->fd[1]));
+		identify(&call->file[IOR_SECOND], task, (__s32)argument(record, role->fd[1]));
 	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))
 		read_path(&record->path[0], call->path, argument(record, role->path[0]));
 	if (role->path[1]) {
@@ -255,7 +263,7 @@ static __always_inline void read_at_exit(struct pending *call, struct task_struc
 	bool done = record->ret >= 0;
 
 	if (done && role->flags & IOR_RETURNS_FD)
-		identify(&record->made, task, record->ret);
+		identify(&call->file[IOR_MADE], task, record->ret);
 	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)
 		read_peek(call, role);
 	if (done && role->flags & IOR_MAKES_PAIR)
@@ -287,6 +295,18 @@ static __always_inline __u64 wakeup(__u64 number, bool awaited)
 	return BPF_RB_NO_WAKEUP;
 }
 
+/* How many of the places a record needs. A record with a path or a block has them all, since those stand behind them. */
+static __always_inline __u32 places(const struct pending *call)
+{
+	const struct ior_record *record = &call->record;
+
+	if (record->path[0].len || record->path[1].len || record->peek.len || call->file[IOR_SECOND].open)
+		return IOR_PLACES;
+	if (call->file[IOR_MADE].open)
+		return IOR_MADE + 1;
+	return call->file[IOR_FIRST].open;
+}
+
 /* Sends the call to the ring as one record of exactly the size it needs. 0, or -1 if there was no room. */
 static __always_inline long send(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
@@ -294,7 +314,7 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
 	struct second_path *more = NULL;
 	struct bpf_dynptr out;
-	__u32 at = sizeof(*record);
+	__u32 at = WHOLE;
 	__u64 flags;
 
 	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
@@ -302,6 +322,9 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 	flags = wakeup(record->number, record->state && watch->flags & IOR_FOLLOW);
 	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
 	__sync_fetch_and_add(&watch->emitted, 1);
+	record->identities = places(call);
+	if (record->identities < IOR_PLACES)
+		at = sizeof(*record) + record->identities * sizeof(struct ior_identity);
 	if (!second && !peek) {
 		if (!bpf_ringbuf_output(&ring, record, at + first, flags))
 			return 0;
@@ -313,7 +336,7 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
 		goto refused;
 	}
-	bpf_dynptr_write(&out, 0, record, sizeof(*record), 0);
+	bpf_dynptr_write(&out, 0, record, WHOLE, 0);
 	if (first)
 		bpf_dynptr_write(&out, at, call->path, first, 0);
 	if (more)
@@ -438,9 +461,10 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 		return 0;
 	}
 	record = &call->record;
-	/* What stands before `fd` is all set, here or when the call ends. */
-	__builtin_memset(record->fd, 0, sizeof(*record) - __builtin_offsetof(struct ior_record, fd));
+	/* What stands before `path` is all set, here or when the call ends. */
+	__builtin_memset(record->path, 0, WHOLE - __builtin_offsetof(struct ior_record, path));
 	record->state = 0;
+	call->slot = entry->watch;
 	record->watch = watch->id;
 	record->number = number;
 	record->pid = tgid;
@@ -456,25 +480,32 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
+/* An exit without an enter: the call began before the watch. */
+static __always_inline int stray(__u32 tgid)
+{
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
+
+	if (watch)
+		__sync_fetch_and_add(&watch->strays, 1);
+	return 0;
+}
+
+/* The thread's own state is asked before the filter: who is in a call is watched, and most are in none. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tgid = task->tgid;
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct pending *call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
 	struct ior_watch *watch;
 	struct ior_roles *role;
-	struct pending *call;
 
-	if (!entry)
-		return 0;
-	watch = watch_of(entry);
-	if (!watch)
-		return 0;
-	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
-	if (!call || call->active != IN_CALL) {
-		__sync_fetch_and_add(&watch->strays, 1);
-		return 0;
+	if (!call || call->active != IN_CALL)
+		return stray(task->tgid);
+	watch = watch_at(call->slot);
+	if (!watch || watch->id != call->record.watch) {
+		call->active = NO_CALL;
+		return stray(task->tgid);
 	}
 	/* rt_sigreturn leaves with the registers of the interrupted code: that is no result of its own. */
 	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {

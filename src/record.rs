@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::trace::{Call, Identity, Outcome, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -52,12 +52,16 @@ struct Header {
     kind: u16,
     state: u16,
     comm: [u8; 16],
-    fd: [RawIdentity; 2],
-    made: RawIdentity,
     path: [RawText; 2],
     peek: RawText,
-    reserved: u32,
+    identities: u32,
 }
+
+/// `enum ior_place`: which of the identities behind the header is which.
+const FIRST: usize = 0;
+const MADE: usize = 1;
+const SECOND: usize = 2;
+const PLACES: usize = 3;
 
 /// `struct ior_roles`: how BPF reads the arguments of one system call.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -133,14 +137,13 @@ const _: () = {
     use core::mem::{offset_of, size_of};
     assert!(size_of::<RawIdentity>() == 24);
     assert!(size_of::<RawText>() == 4);
-    assert!(size_of::<Header>() == 208);
+    assert!(size_of::<Header>() == 136);
     assert!(offset_of!(Header, args) == 40);
     assert!(offset_of!(Header, pid) == 88);
     assert!(offset_of!(Header, comm) == 104);
-    assert!(offset_of!(Header, fd) == 120);
-    assert!(offset_of!(Header, made) == 168);
-    assert!(offset_of!(Header, path) == 192);
-    assert!(offset_of!(Header, peek) == 200);
+    assert!(offset_of!(Header, path) == 120);
+    assert!(offset_of!(Header, peek) == 128);
+    assert!(offset_of!(Header, identities) == 132);
     assert!(size_of::<Roles>() == 8);
     assert!(size_of::<Filter>() == 8);
     assert!(size_of::<Watch>() == 64);
@@ -177,19 +180,27 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     if !matches!(header.kind, KIND_CALL | KIND_END) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
     }
-    let promised: usize = [header.path[0], header.path[1], header.peek].iter().map(|text| usize::from(text.len)).sum();
+    let places = header.identities as usize;
+    if places > PLACES {
+        return Err(BadRecord(format!("{places} identities are promised, a record has at most {PLACES}")));
+    }
+    let texts: usize = [header.path[0], header.path[1], header.peek].iter().map(|text| usize::from(text.len)).sum();
+    let promised = places * size_of::<RawIdentity>() + texts;
     if promised != rest.len() {
-        return Err(BadRecord(format!("{promised} bytes of paths are promised, {} are there", rest.len())));
+        return Err(BadRecord(format!("{promised} bytes behind the header are promised, {} are there", rest.len())));
     }
     if header.kind == KIND_END {
         return Ok(Record::End { pid: header.pid, seen: header.number });
     }
+    let (raw, rest) = rest.split_at(rest.len() - texts);
+    let mut files = [RawIdentity::default(); PLACES];
+    files.as_mut_bytes()[..raw.len()].copy_from_slice(raw);
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
-    Ok(Record::Call(Box::new(call(&header, [first, second], peek))))
+    Ok(Record::Call(Box::new(call(&header, &files, [first, second], peek))))
 }
 
-fn call(header: &Header, paths: [&[u8]; 2], peek: &[u8]) -> Call {
+fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
     let path = |at: usize| match header.path[at].err {
         0 => Text::Read { bytes: paths[at].to_vec(), cut: paths[at].len() >= PATH_CAP },
         err => Text::Unreadable(-i32::from(err)),
@@ -205,8 +216,8 @@ fn call(header: &Header, paths: [&[u8]; 2], peek: &[u8]) -> Call {
         enter_ns: header.enter_ns,
         duration_ns: header.duration_ns,
         texts: [path(0), path(1)],
-        fds: [identity(&header.fd[0]), identity(&header.fd[1])],
-        made: identity(&header.made),
+        fds: [identity(&files[FIRST]), identity(&files[SECOND])],
+        made: identity(&files[MADE]),
         peek: (header.peek.err == 0).then(|| peek.to_vec()),
         files: Default::default(),
     }
@@ -240,13 +251,15 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         kind: KIND_CALL,
         state,
         comm: call.comm,
-        fd: call.fds.map(|fd| raw_identity(fd.as_ref())),
-        made: raw_identity(call.made.as_ref()),
         path: [first.0, second.0],
         peek: RawText { len: block.len() as u16, err },
-        reserved: 0,
+        identities: PLACES as u32,
     };
-    [header.as_bytes(), first.1, second.1, block].concat()
+    let mut files = [RawIdentity::default(); PLACES];
+    for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
+        files[place] = raw_identity(identity.as_ref());
+    }
+    [header.as_bytes(), files.as_bytes(), first.1, second.1, block].concat()
 }
 
 fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
@@ -282,8 +295,21 @@ pub(crate) mod tests {
         let text = |bytes: &[u8], raw: RawText| RawText { len: bytes.len() as u16, ..raw };
         let path = [text(paths[0], header.path[0]), text(paths[1], header.path[1])];
         let header = Header { kind: KIND_CALL, path, peek: text(peek, header.peek), ..header };
-        [header.as_bytes(), paths[0], paths[1], peek].concat()
+        let files = FILES.map(|(n, open, cloexec)| RawIdentity {
+            inode: 1000 + u64::from(n),
+            device: 2000 + u32::from(n),
+            flags: 3000 + u32::from(n),
+            mode: 4000 + u16::from(n),
+            open,
+            cloexec,
+            reserved: 0,
+        });
+        let files = &files[..header.identities as usize];
+        [header.as_bytes(), files.as_bytes(), paths[0], paths[1], peek].concat()
     }
+
+    /// The identities of a full record: number, open, close-on-exec.
+    const FILES: [(u8, u8, u8); PLACES] = [(1, 1, 0), (3, 1, 1), (2, 0, 1)];
 
     /// A record for the tests of what comes after decoding.
     pub(crate) fn call_bytes(order: u64, number: u32, fd: u64, path: &[u8], ret: i64) -> Vec<u8> {
@@ -305,15 +331,6 @@ pub(crate) mod tests {
 
     /// No two fields are alike, so that none can stand for another.
     fn full_header() -> Header {
-        let raw = |n: u8, open, cloexec| RawIdentity {
-            inode: 1000 + u64::from(n),
-            device: 2000 + u32::from(n),
-            flags: 3000 + u32::from(n),
-            mode: 4000 + u16::from(n),
-            open,
-            cloexec,
-            reserved: 0,
-        };
         Header {
             watch: 1,
             number: 2,
@@ -325,8 +342,7 @@ pub(crate) mod tests {
             tid: 12,
             nr: 13,
             comm: *b"fifteen-letters\0",
-            fd: [raw(1, 1, 0), raw(2, 0, 1)],
-            made: raw(3, 1, 1),
+            identities: PLACES as u32,
             ..Header::default()
         }
     }
@@ -420,6 +436,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_record_ends_behind_the_last_identity_that_is_there() {
+        for places in 0..=PLACES {
+            let header = Header { identities: places as u32, ..full_header() };
+            let call = decoded(&bytes(header, [b"", b""], b""));
+            assert_eq!((call.fds[0].is_some(), call.made.is_some()), (places > FIRST, places > MADE), "{places}");
+        }
+    }
+
+    #[test]
     fn an_end_record_says_who_is_gone() {
         assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9 }));
     }
@@ -434,15 +459,17 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_no_record_is_refused_with_the_reason() {
-        let lies = "bytes of paths are promised";
-        let rows: [(&str, Vec<u8>, &str); 11] = [
+        let lies = "bytes behind the header are promised";
+        let rows: [(&str, Vec<u8>, &str); 13] = [
             ("nothing", Vec::new(), "0 bytes are less than a header"),
-            ("a byte less than a header", vec![0; SIZE - 1], "207 bytes are less than a header"),
+            ("a byte less than a header", vec![0; SIZE - 1], "135 bytes are less than a header"),
             ("zeroes have no kind", vec![0; SIZE], "kind 0"),
             ("a kind of a later version", lying(|header| header.kind = 3), "kind 3"),
             ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
             ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
             ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),
+            ("identities that are said not to be there", lying(|header| header.identities = 2), lies),
+            ("more identities than there are places", lying(|header| header.identities = 4), "at most 3"),
             ("a block that is said not to be there", lying(|header| header.peek.len = 0), lies),
             ("lengths of which the sum needs more than 16 bits", all_lengths_at_most(), lies),
             ("bytes that nobody promised", [lying(|_| ()), vec![0]].concat(), lies),

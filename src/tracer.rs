@@ -219,6 +219,8 @@ impl Drop for Watching<'_> {
                 let _ = self.tracer.filter.delete(&pid);
             }
         }
+        // A thread that is still in a call finds at its exit that the call belongs to no watch.
+        self.tracer.watches.set(self.slot, Watch::default());
         lock(&self.tracer.ring.inboxes).remove(&self.id);
     }
 }

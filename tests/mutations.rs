@@ -14,8 +14,8 @@ use libtest_mimic::{Failed, Trial};
 const MUTATIONS: &[(&str, &str, &str)] = &[
     (
         "the_exit_program_does_nothing",
-        "	if (!entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || call->active != IN_CALL) {",
-        "	if (entry)\n		return 0;\n	watch = watch_of(entry);\n	if (!watch)\n		return 0;\n	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n	if (!call || call->active != IN_CALL) {",
+        "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);",
+        "	if (call || !call)\n		return 0;",
     ),
     ("the_result_is_one_too_many", "call->record.ret = ret;", "call->record.ret = ret + 1;"),
     (
@@ -31,13 +31,13 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("the_system_call_number_is_wrong", "	record->nr = nr;", "	record->nr = nr == 0 ? 1 : nr;"),
     (
         "each_hundredth_record_is_dropped_and_counted_as_sent",
-        "	struct bpf_dynptr out;\n	__u32 at = sizeof(*record);\n",
-        "	struct bpf_dynptr out;\n	__u32 at = sizeof(*record);\n	static __u32 count;\n\n	if (++count % 100 == 0)\n		return 0;\n",
+        "	struct bpf_dynptr out;\n	__u32 at = WHOLE;\n",
+        "	struct bpf_dynptr out;\n	__u32 at = WHOLE;\n	static __u32 count;\n\n	if (++count % 100 == 0)\n		return 0;\n",
     ),
     (
         "each_hundredth_record_is_dropped",
-        "	struct bpf_dynptr out;\n	__u32 at = sizeof(*record);\n",
-        "	struct bpf_dynptr out;\n	__u32 at = sizeof(*record);\n	static __u32 count;\n\n	if (++count % 100 == 0)\n		return -1;\n",
+        "	struct bpf_dynptr out;\n	__u32 at = WHOLE;\n",
+        "	struct bpf_dynptr out;\n	__u32 at = WHOLE;\n	static __u32 count;\n\n	if (++count % 100 == 0)\n		return -1;\n",
     ),
     (
         "a_record_is_sent_twice",
@@ -61,15 +61,15 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "close_on_exec_is_always_clear",
-        "to->cloexec = word_at(&fdt->close_on_exec[fd / 64]) >> (fd % 64) & 1;",
+        "to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;",
         "to->cloexec = 0;",
     ),
     (
         "close_on_exec_is_always_set",
-        "to->cloexec = word_at(&fdt->close_on_exec[fd / 64]) >> (fd % 64) & 1;",
+        "to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;",
         "to->cloexec = 1;",
     ),
-    ("the_identity_is_of_the_next_descriptor", "word_at(&fdt->fd[fd]);", "word_at(&fdt->fd[fd + 1]);"),
+    ("the_identity_is_of_the_next_descriptor", "word_at(&table[fd]);", "word_at(&table[fd + 1]);"),
     (
         "the_path_that_getcwd_fills_in_is_not_read",
         "(record->path[0].err || (done && role->flags & IOR_PATH_AT_EXIT))",
@@ -83,13 +83,13 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("the_pair_is_not_identified", "	if (done && role->flags & IOR_MAKES_PAIR)\n		identify_pair(call, task);", ""),
     (
         "the_pair_is_one_descriptor_twice",
-        "identify(&call->record.fd[1], task, pair[1]);",
-        "identify(&call->record.fd[1], task, pair[0]);",
+        "identify(&call->file[IOR_SECOND], task, pair[1]);",
+        "identify(&call->file[IOR_SECOND], task, pair[0]);",
     ),
     (
         "the_inode_is_wrong_for_arguments",
         "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);",
-        "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);\n	record->fd[0].inode += 1;",
+        "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);\n	call->file[IOR_FIRST].inode += 1;",
     ),
     (
         "everybody_is_watched_as_the_first",
@@ -129,8 +129,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("the_name_is_that_of_the_enter", "	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];\n", ""),
     (
         "a_foreign_exit_ends_a_call",
-        "	if (!call || call->active != IN_CALL) {\n		__sync_fetch_and_add(&watch->strays, 1);\n		return 0;\n	}",
-        "	if (!call)\n		return 0;\n	if (call->active != IN_CALL) {\n		call->record.number = __sync_fetch_and_add(&watch->seen, 1);\n		finish(watch, call, task);\n		return 0;\n	}",
+        "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);\n	watch = watch_at(call->slot);\n	if (!watch || watch->id != call->record.watch) {\n		call->active = NO_CALL;\n		return stray(task->tgid);\n	}",
+        "	if (!call)\n		return 0;\n	watch = watch_at(call->slot);\n	if (!watch)\n		return 0;\n	if (call->active != IN_CALL) {\n		call->record.number = __sync_fetch_and_add(&watch->seen, 1);\n		finish(watch, call, task);\n		return 0;\n	}",
     ),
     (
         "forks_are_never_followed",
@@ -146,6 +146,12 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "a_followed_process_is_taken_for_its_parent",
         "	record->pid = tgid;",
         "	record->pid = watch->flags & IOR_FOLLOW ? 1 : tgid;",
+    ),
+    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open;", "	return 0;"),
+    (
+        "the_identity_of_a_made_descriptor_is_left_out",
+        "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n",
+        "",
     ),
     (
         "the_handle_is_not_read",
