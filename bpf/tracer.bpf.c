@@ -433,24 +433,47 @@ static __always_inline bool resume(struct pending *call, struct task_struct *tas
 	return false;
 }
 
+/* The watch that a thread's last call belonged to, if there still is one. */
+static __always_inline struct ior_watch *watch_of_call(const struct pending *call)
+{
+	struct ior_watch *watch = watch_at(call->slot);
+
+	return watch && watch->id == call->record.watch ? watch : NULL;
+}
+
+/* A thread's first call of a watch, or a call of nobody's: the watch, and where the call is to be kept. */
+static __always_inline struct ior_watch *first_call(struct task_struct *task, struct pending **call)
+{
+	__u32 tgid = task->tgid;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+
+	if (!entry || entry->gone)
+		return NULL;
+	*call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (*call) {
+		(*call)->slot = entry->watch;
+		/* What an earlier watch has left behind. */
+		(*call)->active = NO_CALL;
+		(*call)->saved = 0;
+	}
+	return watch_of(entry);
+}
+
+/* The thread's own state is asked before the filter: what has made calls of a living watch makes more of them. */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tgid = task->tgid;
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
-	struct ior_watch *watch;
+	struct pending *call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	struct ior_watch *watch = call ? watch_of_call(call) : NULL;
 	struct ior_record *record;
 	struct ior_roles *role;
-	struct pending *call;
 	__u64 number;
 
-	if (!entry || entry->gone)
-		return 0;
-	watch = watch_of(entry);
+	if (!watch)
+		watch = first_call(task, &call);
 	if (!watch)
 		return 0;
-	call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (call && resume(call, task, regs, nr))
 		return 0;
 	if (call && call->active)
@@ -464,10 +487,9 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	/* What stands before `path` is all set, here or when the call ends. */
 	__builtin_memset(record->path, 0, WHOLE - __builtin_offsetof(struct ior_record, path));
 	record->state = 0;
-	call->slot = entry->watch;
 	record->watch = watch->id;
 	record->number = number;
-	record->pid = tgid;
+	record->pid = task->tgid;
 	record->tid = task->pid;
 	record->nr = nr;
 	record->kind = IOR_CALL;
@@ -491,7 +513,6 @@ static __always_inline int stray(__u32 tgid)
 	return 0;
 }
 
-/* The thread's own state is asked before the filter: who is in a call is watched, and most are in none. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 {
@@ -502,8 +523,8 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 
 	if (!call || call->active != IN_CALL)
 		return stray(task->tgid);
-	watch = watch_at(call->slot);
-	if (!watch || watch->id != call->record.watch) {
+	watch = watch_of_call(call);
+	if (!watch) {
 		call->active = NO_CALL;
 		return stray(task->tgid);
 	}

@@ -93,8 +93,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "everybody_is_watched_as_the_first",
-        "struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct ior_watch *watch;\n	struct ior_record *record;",
-        "__u32 none = 0;\n	struct ior_filter any = {}, *entry = &any;\n	struct ior_watch *watch;\n	struct ior_record *record;",
+        "struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n\n	if (!entry || entry->gone)",
+        "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
     ),
     ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
     ("records_belong_to_another_watch", "	record->watch = watch->id;", "	record->watch = watch->id + 1;"),
@@ -129,7 +129,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("the_name_is_that_of_the_enter", "	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];\n", ""),
     (
         "a_foreign_exit_ends_a_call",
-        "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);\n	watch = watch_at(call->slot);\n	if (!watch || watch->id != call->record.watch) {\n		call->active = NO_CALL;\n		return stray(task->tgid);\n	}",
+        "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);\n	watch = watch_of_call(call);\n	if (!watch) {\n		call->active = NO_CALL;\n		return stray(task->tgid);\n	}",
         "	if (!call)\n		return 0;\n	watch = watch_at(call->slot);\n	if (!watch)\n		return 0;\n	if (call->active != IN_CALL) {\n		call->record.number = __sync_fetch_and_add(&watch->seen, 1);\n		finish(watch, call, task);\n		return 0;\n	}",
     ),
     (
@@ -144,15 +144,11 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "a_followed_process_is_taken_for_its_parent",
-        "	record->pid = tgid;",
-        "	record->pid = watch->flags & IOR_FOLLOW ? 1 : tgid;",
+        "	record->pid = task->tgid;",
+        "	record->pid = watch->flags & IOR_FOLLOW ? 1 : task->tgid;",
     ),
     ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open;", "	return 0;"),
-    (
-        "the_identity_of_a_made_descriptor_is_left_out",
-        "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n",
-        "",
-    ),
+    ("the_identity_of_a_made_descriptor_is_left_out", "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n", ""),
     (
         "the_handle_is_not_read",
         "	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)\n		read_peek(call, role);",
