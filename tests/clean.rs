@@ -37,7 +37,9 @@ fn ior_it(temp: &Path, args: &[&str]) -> Command {
 }
 
 /// A run that goes on until it is ended.
-const ENDLESS: [&str; 3] = ["--repeat", "4000000", "--test-threads=2"];
+const ENDLESS: [&str; 3] = ["--repeat", "4000000", "--test-threads=8"];
+/// How often a run is ended by a signal: each time its threads are somewhere else.
+const ENDS: usize = 10;
 
 /// What a run could leave behind.
 struct Before {
@@ -119,14 +121,17 @@ fn to_the_end() -> Result<(), Failed> {
 
 fn signalled(signal: Signal, code: Option<i32>) -> Result<(), Failed> {
     let before = Before::new()?;
-    let run = ior_it(before.temp.path(), &ENDLESS).spawn()?;
-    before.wait_for_change()?;
-    // Its handlers are there when its first scenario has run.
-    wait_for_workspace(before.temp.path())?;
-    kill(Pid::from_raw(run.id() as i32), signal)?;
-    let output = run.wait_with_output()?;
-    require!(output.status.code() == code, "exit {:?}: {}", output.status, String::from_utf8_lossy(&output.stderr));
-    before.check_nothing_left()
+    for _ in 0..ENDS {
+        let run = ior_it(before.temp.path(), &ENDLESS).spawn()?;
+        before.wait_for_change()?;
+        // Its handlers are there when its first scenario has run.
+        wait_for_workspace(before.temp.path())?;
+        kill(Pid::from_raw(run.id() as i32), signal)?;
+        let output = run.wait_with_output()?;
+        require!(output.status.code() == code, "exit {:?}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        before.check_nothing_left()?;
+    }
+    Ok(())
 }
 
 /// Until a workspace other than the canary's (which has none) has been made.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -196,7 +197,18 @@ impl Server<'_> {
             let _ = waitpid(None, None);
         }
         if let Some(folder) = folder {
-            let _ = fs::remove_dir_all(folder);
+            remove(folder);
+        }
+    }
+}
+
+/// Removes the folder of the run. After a signal the parent's threads still live, and each may make one more workspace before
+/// it finds the zygote gone: then the folder is not empty any more, and it begins again.
+fn remove(folder: &Path) {
+    for _ in 0..1000 {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => std::thread::yield_now(),
+            _ => return,
         }
     }
 }
