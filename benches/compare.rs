@@ -2,7 +2,7 @@
 //! same program.
 //!
 //! `make compare` prints the table, and writes it into docs/performance.md and as docs/performance.svg; `cargo bench --bench
-//! compare` only prints it. Tools that are not installed are named as absent.
+//! compare` only prints it. Tools that are not installed, or cannot trace on this machine, are named as absent.
 
 mod support;
 
@@ -28,10 +28,14 @@ fn main() -> Result<(), Failure> {
     if work_if_told()? {
         return Ok(());
     }
-    let (present, absent): (Vec<Tool>, Vec<Tool>) = Tool::ALL.into_iter().partition(|tool| tool.is_installed());
-    let mut rows: Vec<Row> =
-        present.into_iter().map(|tool| Row { tool, ns: Default::default(), shown: String::new() }).collect();
     let mut tools = tools::Tools::load()?;
+    let (mut rows, mut absent) = (Vec::new(), Vec::new());
+    for tool in Tool::ALL {
+        match tools.refusal(tool) {
+            None => rows.push(Row { tool, ns: Default::default(), shown: String::new() }),
+            Some(reason) => absent.push((tool, reason)),
+        }
+    }
     for _ in 0..ROUNDS {
         for (number, _) in LOOPS.iter().enumerate() {
             for row in &mut rows {
@@ -53,7 +57,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn table(rows: &[Row], absent: &[Tool]) -> String {
+fn table(rows: &[Row], absent: &[(Tool, &'static str)]) -> String {
     let of = |tool: Tool, number: usize| {
         rows.iter().find(|row| row.tool == tool).map_or(f64::NAN, |row| median(&row.ns[number]))
     };
@@ -68,9 +72,9 @@ fn table(rows: &[Row], absent: &[Tool]) -> String {
         cells.push(row.shown.clone());
         lines.push(cells);
     }
-    for tool in absent {
+    for (tool, reason) in absent {
         let dashes = vec!["–".to_owned(); 3 * LOOPS.len()];
-        lines.push([vec![tool.name().to_owned()], dashes, vec!["not installed here".to_owned()]].concat());
+        lines.push([vec![tool.name().to_owned()], dashes, vec![(*reason).to_owned()]].concat());
     }
     let loops = LOOPS.iter().flat_map(|name| [format!("{name}: ns per call"), "/ bare".into(), "/ ior-it".into()]);
     let header: Vec<String> = ["under".to_owned()].into_iter().chain(loops).chain(["calls shown".into()]).collect();

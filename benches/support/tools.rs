@@ -64,8 +64,7 @@ impl Tool {
         }
     }
 
-    /// Whether it can be run here.
-    pub fn is_installed(self) -> bool {
+    fn is_installed(self) -> bool {
         let runs =
             |program| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
         self.program().is_none_or(runs)
@@ -131,6 +130,17 @@ impl Tools {
         Ok(Self { tracer: Tracer::load(None, false)?, folder })
     }
 
+    /// Why this tool cannot be measured here, if it cannot: an installed one is tried once, and its own words are passed on.
+    pub fn refusal(&mut self, tool: Tool) -> Option<&'static str> {
+        if !tool.is_installed() {
+            return Some("not installed here");
+        }
+        tool.program()?;
+        let error = self.ns_per_call(tool, 0).err()?;
+        eprintln!("{error}\nhint: bpftrace and perf need tracefs: `mount -t tracefs tracefs /sys/kernel/tracing`");
+        Some("cannot trace here")
+    }
+
     /// Runs the loop with this number under the tool: nanoseconds of a call by the loop's own clock.
     pub fn ns_per_call(&mut self, tool: Tool, number: usize) -> Result<f64, Failure> {
         self.whole(tool, number, "/dev/null").map(|(ns, _)| ns)
@@ -174,13 +184,14 @@ impl Tools {
         let report = self.folder.path().join("report");
         let work = self.work(tool, number, &report)?;
         let mut command = tool.command(&work, output);
-        command.current_dir(self.folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(self.folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let watching = if tool == Tool::Watched { Some(self.tracer.watch(0, child.id(), false)?) } else { None };
         // The loop waits for a byte, so that it does not begin before it is watched.
         child.stdin.take().ok_or("no pipe")?.write_all(b"!")?;
-        if !child.wait()?.success() {
-            return Err(format!("{} failed: {command:?}", tool.name()).into());
+        let ended = child.wait_with_output()?;
+        if !ended.status.success() {
+            return Err(format!("{} failed: {}", tool.name(), String::from_utf8_lossy(&ended.stderr).trim()).into());
         }
         let (mut dups, mut refused) = (0, 0);
         if let Some(watching) = watching {
