@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{AtGate, Follower};
+use crate::files::{self, AtGate};
 use crate::record::{self, Record};
 use crate::syscalls::{Peek, Ret, Syscall};
 
@@ -118,6 +118,11 @@ impl Call {
     /// The name of the call.
     pub fn name(&self) -> String {
         crate::syscalls::name_of(self.number)
+    }
+
+    /// When it returned, or was given up, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn exit_ns(&self) -> u64 {
+        self.enter_ns.saturating_add(self.duration_ns)
     }
 
     /// The result of a call that succeeded.
@@ -240,8 +245,7 @@ impl Trace {
         }
         trace.counts.received = trace.calls.len() as u64;
         trace.calls.sort_by_key(|call| call.order);
-        let mut follower = Follower::new(gate);
-        trace.calls.iter_mut().for_each(|call| follower.follow(call));
+        files::follow(&mut trace.calls, gate);
         trace
     }
 
