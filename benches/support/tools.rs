@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use ior_it::files::AtGate;
-use ior_it::tracer::Tracer;
+use ior_it::tracer::{RING_SIZE, Tracer};
 use libc::{SYS_close, SYS_dup, SYS_openat, syscall};
 use tempfile::TempDir;
 
@@ -128,7 +128,7 @@ impl Tools {
     pub fn load() -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("file"), "")?;
-        Ok(Self { tracer: Tracer::load(None, false)?, folder })
+        Ok(Self { tracer: Tracer::load(None, RING_SIZE, false)?, folder })
     }
 
     /// Runs the loop with this number under the tool: nanoseconds of a call by the loop's own clock.
