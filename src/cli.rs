@@ -198,6 +198,8 @@ fn default_sigpipe() {
 struct Plan {
     libtest: Arguments,
     selected: Vec<String>,
+    /// Whether scenarios run whose table says that they are ignored.
+    asks_for_ignored: bool,
     expectations: Expectations,
     file: String,
     timeout: Option<Duration>,
@@ -218,6 +220,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
     Ok(Plan {
         libtest: select::arguments(&cli.libtest, threads, &selected, &names),
         selected,
+        asks_for_ignored: asks_for_ignored(cli),
         expectations,
         file,
         timeout: cli.timeout,
@@ -234,6 +237,12 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
             ..Options::default()
         },
     })
+}
+
+/// By libtest's flags, or by its name: whoever writes that in full means it.
+fn asks_for_ignored(cli: &Cli) -> bool {
+    let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
+    cli.libtest.ignored || cli.libtest.include_ignored || names_one
 }
 
 fn threads(libtest: &Arguments) -> Result<usize, Error> {
