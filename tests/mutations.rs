@@ -97,6 +97,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
     ),
     ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
+    ("the_thread_is_the_process", "	record->tid = task->pid;", "	record->tid = task->tgid;"),
     ("records_belong_to_another_watch", "	record->watch = watch->id;", "	record->watch = watch->id + 1;"),
     (
         "the_end_of_a_process_is_not_sent",
@@ -156,6 +157,15 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A tracer of which the kernel skips a program: at each enter one that deletes from a map, in which it enters itself.
+const SKIPPED: [(&str, &str); 2] = [
+    ("	record->nr = nr;", "	record->nr = nr;\n	__u32 nobody = 0;\n	bpf_map_delete_elem(&filter, &nobody);"),
+    (
+        "SEC(\"tp_btf/sched_process_fork\")\nint BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)\n{",
+        "SEC(\"fentry/htab_map_delete_elem\")\nint BPF_PROG(ior_fork, void *map)\n{\n	__u32 nobody = 0;\n	bpf_map_delete_elem(&filter, &nobody);\n	return 0;\n}\n\nSEC(\"?tp_btf/sched_process_fork\")\nint BPF_PROG(unused, struct task_struct *parent, struct task_struct *child)\n{",
+    ),
+];
+
 fn main() -> ExitCode {
     support::run_live(|| match Bench::new() {
         Ok(bench) => trials(&Arc::new(bench)),
@@ -170,7 +180,9 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         let bench = Arc::clone(bench);
         Trial::test(name, move || bench.mutation(name, from, to))
     };
-    std::iter::once(control).chain(MUTATIONS.iter().map(mutation)).collect()
+    let skipping = Arc::clone(bench);
+    let skipped = Trial::test("a_program_that_the_kernel_skips_is_a_loss", move || skipping.skipped());
+    [control, skipped].into_iter().chain(MUTATIONS.iter().map(mutation)).collect()
 }
 
 struct Bench {
@@ -189,6 +201,22 @@ impl Bench {
         let object = self.compile("control", &self.source)?;
         let (code, text) = suite(&object)?;
         require!(code == Some(0), "exit {code:?}:\n{text}");
+        Ok(())
+    }
+
+    /// Nothing is missing of its traces, and still they prove nothing: what was not counted cannot be missed.
+    fn skipped(&self) -> Result<(), Failed> {
+        let mut source = self.source.clone();
+        for (from, to) in SKIPPED {
+            require!(source.matches(from).count() == 1, "bring this up to date: {from}");
+            source = source.replacen(from, to, 1);
+        }
+        let object = self.compile("skipped", &source)?;
+        let args = ["--exact", "--filter", "dup-basic", "--filter", "close-basic"];
+        let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).args(args).output()?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        require!(output.status.code() == Some(3), "exit {:?}:\n{text}", output.status);
+        require!(text.contains("the kernel skipped a program of the tracer"), "{text}");
         Ok(())
     }
 

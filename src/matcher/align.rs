@@ -15,8 +15,10 @@ const MOST_FIELDS: u32 = 9;
 const MOST_EXPECTED: usize = 2048;
 const MOST_OBSERVED: usize = 16_384;
 const MOST_CELLS: usize = 1 << 22;
-/// How many windows there are at most.
-const MOST_WINDOWS: usize = 16;
+/// A window of what is longer than that, on both sides: as many calls on one side as on the other leave the least over at
+/// its end, where no more is known than that something follows. And how many there are at most.
+const PART: usize = 512;
+const MOST_WINDOWS: usize = 32;
 /// How many extra calls are listed where nothing is expected.
 const MOST_LISTED: usize = 256;
 
@@ -55,11 +57,15 @@ fn middle(
     steps: &mut Vec<Step>,
 ) {
     for _ in 0..MOST_WINDOWS {
-        let rows = (last_expected - e).min(MOST_EXPECTED);
-        let most = MOST_CELLS.checked_div(rows).map_or(MOST_LISTED, |most| most.min(MOST_OBSERVED));
-        let columns = (last_observed - o).min(most);
-        let is_last = rows == last_expected - e;
-        let believed = if is_last { usize::MAX } else { rows / 2 };
+        let (left_expected, left_observed) = (last_expected - e, last_observed - o);
+        let is_last = left_expected <= MOST_EXPECTED;
+        let (rows, most, believed) = if is_last {
+            let most = MOST_CELLS.checked_div(left_expected).map_or(MOST_LISTED, |most| most.min(MOST_OBSERVED));
+            (left_expected, most, usize::MAX)
+        } else {
+            (PART, PART, PART / 2)
+        };
+        let columns = left_observed.min(most);
         for step in window((e, o), rows, columns, distance).into_iter().take(believed) {
             let (down, right) = step.size();
             (e, o) = (e + down, o + right);

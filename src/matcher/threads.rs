@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use super::align::{Step, align};
 use super::{Named, Strand, facts};
 use crate::expectation::{Sequence, Thread};
 use crate::trace::Trace;
 
-/// How many of its calls a thread of very many is known by: a table of threads is compared with each thread of the trace.
-const MOST_LOOKED_AT: usize = 4096;
+/// How many of its calls a thread that is not as expected is known by: each of the table is compared with each of the trace.
+const LOOKED_AT: usize = 64;
 
 /// The threads of the table in its order, each with its calls, and then the others.
 pub(super) fn strands<'e>(threads: &'e [Thread], trace: &Trace, compared: &[usize]) -> Vec<Strand<'e>> {
@@ -53,7 +54,7 @@ fn by_thread(trace: &Trace, compared: &[usize]) -> Vec<(u32, Vec<usize>)> {
 
 /// Which of the observed threads each expected one is: the most alike are paired first, and of equals the first.
 fn pairs(threads: &[Thread], trace: &Trace, observed: &[(u32, Vec<usize>)]) -> HashMap<usize, usize> {
-    let mut all: Vec<(usize, usize, usize)> = Vec::new();
+    let mut all = Vec::new();
     for (at, thread) in threads.iter().enumerate() {
         let likeness = observed.iter().map(|(_, calls)| likeness(&thread.calls, trace, calls));
         all.extend(likeness.enumerate().map(|(there, likeness)| (likeness, at, there)));
@@ -70,11 +71,13 @@ fn pairs(threads: &[Thread], trace: &Trace, observed: &[(u32, Vec<usize>)]) -> H
     pairs
 }
 
-/// How many calls are as expected at the beginning and at the end.
-fn likeness(expected: &Sequence, trace: &Trace, observed: &[usize]) -> usize {
-    let equal = |e: usize, o: usize| facts::distance(expected.at(e), &trace.calls[observed[o]]) == Some(0);
+/// Whether all calls are as expected, and else how many of the first ones are, as the comparison would align them.
+fn likeness(expected: &Sequence, trace: &Trace, observed: &[usize]) -> (bool, usize) {
+    let distance = |e: usize, o: usize| facts::distance(expected.at(e), &trace.calls[observed[o]]);
     let (all, there) = (expected.len(), observed.len());
-    let most = all.min(there).min(MOST_LOOKED_AT);
-    let head = (0..most).take_while(|&at| equal(at, at)).count();
-    head + (1..=most - head).take_while(|&back| equal(all - back, there - back)).count()
+    if all == there && (0..all).all(|at| distance(at, at) == Some(0)) {
+        return (true, all);
+    }
+    let steps = align(all.min(LOOKED_AT), there.min(LOOKED_AT), distance);
+    (false, steps.iter().filter(|step| matches!(step, Step::Pair(e, o) if distance(*e, *o) == Some(0))).count())
 }
