@@ -31,8 +31,9 @@ fn main() -> Result<(), Failure> {
     }
     // The zygote is forked before the first thread.
     let session = Prepared::new(scenarios::all().copied(), Options::default())?.load()?;
-    let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+    let mut names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
     let expectations = Expectations::parse("tests.toml", TESTS, &names).map_err(|errors| errors.to_string())?;
+    names.retain(|name| expectations.get(name).is_some_and(|expectation| expectation.ignored.is_none()));
     let mut harness = Harness { session, expectations, failure: None };
     let mut criterion = Criterion::default()
         .sample_size(20)
