@@ -41,7 +41,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 * 1024 * 1024);
+	__uint(max_entries, 8 * 1024 * 1024); /* the loader sets it: --ring-size */
 } ring SEC(".maps");
 
 /*
@@ -282,6 +282,11 @@ static __always_inline void read_at_exit(struct pending *call, struct task_struc
 		read_peek(call, role);
 }
 
+static __always_inline bool a_quarter_is_full(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4;
+}
+
 /*
  * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
  * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
@@ -290,7 +295,7 @@ static __always_inline __u64 wakeup(__u64 number, bool awaited)
 {
 	if (awaited)
 		return BPF_RB_FORCE_WAKEUP;
-	if (number % 64 == 63 && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > 2 * 1024 * 1024)
+	if (number % 64 == 63 && a_quarter_is_full())
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use libtest_mimic::Arguments;
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
@@ -52,6 +53,10 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     bpf: Option<PathBuf>,
 
+    /// Make the ring buffer this large: bytes, or a number with KiB or MiB; a power of two, at least a page [default: 8MiB]
+    #[arg(long, value_name = "SIZE", value_parser = ring_size, default_value = "8MiB", hide_default_value = true)]
+    ring_size: u32,
+
     /// Kill a scenario after this many seconds [default: what its table says, else 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
@@ -82,7 +87,7 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "timings", "archive"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "timings", "archive"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it
@@ -104,6 +109,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
     if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
+}
+
+/// More is a slip of the unit.
+const LARGEST_RING: u32 = 1 << 30;
+
+fn ring_size(text: &str) -> Result<u32, String> {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |page| page as u32);
+    let wrong =
+        || format!("a power of two from {page} (a page) to 1024MiB, in bytes, KiB or MiB, such as {page} or 8MiB");
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let found = units.into_iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?.trim_end(), bytes)));
+    let (number, unit) = found.unwrap_or((text, 1));
+    let size = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
+    if size.is_power_of_two() && (page..=LARGEST_RING).contains(&size) { Ok(size) } else { Err(wrong()) }
 }
 
 /// What is to be done when live scenarios cannot run here.
@@ -179,6 +198,8 @@ fn default_sigpipe() {
 struct Plan {
     libtest: Arguments,
     selected: Vec<String>,
+    /// Whether scenarios run whose table says that they are ignored.
+    asks_for_ignored: bool,
     expectations: Expectations,
     file: String,
     timeout: Option<Duration>,
@@ -199,6 +220,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
     Ok(Plan {
         libtest: select::arguments(&cli.libtest, threads, &selected, &names),
         selected,
+        asks_for_ignored: asks_for_ignored(cli),
         expectations,
         file,
         timeout: cli.timeout,
@@ -207,8 +229,20 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         verbose: cli.verbose,
         timings: cli.timings,
         archive: cli.archive.clone(),
-        session: Options { lanes, bpf: cli.bpf.clone(), keep: cli.keep, ..Options::default() },
+        session: Options {
+            lanes,
+            bpf: cli.bpf.clone(),
+            ring_size: cli.ring_size,
+            keep: cli.keep,
+            ..Options::default()
+        },
     })
+}
+
+/// By libtest's flags, or by its name: whoever writes that in full means it.
+fn asks_for_ignored(cli: &Cli) -> bool {
+    let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
+    cli.libtest.ignored || cli.libtest.include_ignored || names_one
 }
 
 fn threads(libtest: &Arguments) -> Result<usize, Error> {

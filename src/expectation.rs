@@ -15,10 +15,12 @@ mod call;
 mod calls;
 mod errors;
 mod keys;
+mod sequence;
 mod table;
 mod values;
 
 pub use errors::{Errors, Problem};
+pub use sequence::Sequence;
 
 use errors::{Problems, in_order, near};
 
@@ -46,6 +48,8 @@ pub struct Expectation {
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
+    /// Why it only runs when it is asked for.
+    pub ignored: Option<String>,
     /// A call that the table needs and this architecture does not have: the scenario cannot run here.
     pub lacks: Option<String>,
     /// What the trace must be.
@@ -56,7 +60,9 @@ pub struct Expectation {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// These calls, all of them, in this order, and no others.
-    Whole(Vec<ExpectedCall>),
+    Whole(Sequence),
+    /// The same of each thread: its calls are in its own order, and in no order with those of the others.
+    Threads(Vec<Thread>),
     /// Some calls are there, others are not; the rest is not looked at.
     Partial {
         /// What has to be there.
@@ -64,6 +70,15 @@ pub enum Body {
         /// What must not.
         absent: Vec<ExpectedCall>,
     },
+}
+
+/// The calls of one thread.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Its name in the file, which says nothing of the thread.
+    pub name: String,
+    /// Its calls.
+    pub calls: Sequence,
 }
 
 /// An entry of `present`.
@@ -245,11 +260,11 @@ fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems
 
 impl Expectation {
     /// The calls that it names.
-    pub fn calls(&self) -> impl Iterator<Item = &ExpectedCall> {
-        let (whole, present, absent): (&[ExpectedCall], &[Present], &[ExpectedCall]) = match &self.body {
-            Body::Whole(calls) => (calls, &[], &[]),
-            Body::Partial { present, absent } => (&[], present, absent),
-        };
-        whole.iter().chain(present.iter().map(|entry| &entry.call)).chain(absent)
+    pub fn calls(&self) -> Box<dyn Iterator<Item = &ExpectedCall> + '_> {
+        match &self.body {
+            Body::Whole(calls) => Box::new(calls.written()),
+            Body::Threads(threads) => Box::new(threads.iter().flat_map(|thread| thread.calls.written())),
+            Body::Partial { present, absent } => Box::new(present.iter().map(|entry| &entry.call).chain(absent)),
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Which file a descriptor is: followed through the calls, and checked against what the kernel says.
 //!
-//! No I/O: takes decoded calls in order and fills in [`Files`]. The descriptor table belongs to the process: its threads
-//! share it. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's identity
-//! contradicts a followed name, the name is dropped: it is right or absent, never wrong. A file whose name was removed keeps
-//! it as it was last.
+//! No I/O: takes decoded calls and fills in [`Files`]. The descriptor table belongs to the process: its threads share it, and
+//! their calls overlap. Somewhere between its enter and its exit a call does its work, so what closes a number counts from
+//! the enter on and what makes one from the exit on: a number that one thread closes is free before its close has returned,
+//! and another thread that gets it has it for certain only when its own call returns. A failed call changes nothing, with
+//! the one exception that close(2) documents. Where the kernel's identity contradicts a followed name, the name is dropped:
+//! it is right or absent, never wrong. A file whose name was removed keeps it as it was last.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -52,52 +54,100 @@ impl AtGate {
     }
 }
 
+/// Names the files of these calls, which stand in the order in which they were entered. `gate` is what the process had
+/// when the first of them was.
+pub fn follow(calls: &mut [Call], gate: AtGate) {
+    let mut follower = Follower::new(gate);
+    let mut entered: Vec<usize> = (0..calls.len()).collect();
+    // Nearly sorted already: two threads number their calls in one order and read the clock in the other, by nanoseconds.
+    entered.sort_by_key(|&at| calls[at].enter_ns);
+    // A thread has one call, so there are no more of them than threads.
+    let mut in_flight: Vec<(usize, InCall)> = Vec::new();
+    for at in entered {
+        let (now, tid) = (calls[at].enter_ns, calls[at].tid);
+        // The clock of BPF may step back by nanoseconds (ktime_get_mono_fast_ns()); a thread has left one call when it
+        // enters the next.
+        let has_left = |call: &Call| call.exit_ns() <= now || call.tid == tid;
+        leave(&mut follower, calls, in_flight.extract_if(.., |(at, _)| has_left(&calls[*at])).collect());
+        if let Some(entered) = follower.enter(&mut calls[at]) {
+            in_flight.push((at, entered));
+        }
+    }
+    leave(&mut follower, calls, in_flight);
+}
+
+/// In the order in which they returned.
+fn leave(follower: &mut Follower, calls: &mut [Call], mut left: Vec<(usize, InCall)>) {
+    left.sort_by_key(|&(at, _)| calls[at].exit_ns());
+    left.into_iter().for_each(|(at, entered)| follower.leave(&mut calls[at], entered));
+}
+
 /// Follows the descriptors of the processes of one trace.
 #[derive(Debug)]
-pub struct Follower {
+struct Follower {
     gate: AtGate,
     processes: HashMap<u32, Process>,
     /// `struct file_handle`s that name_to_handle_at returned, with the name of the file that each was taken of.
     handles: HashMap<Vec<u8>, Name>,
 }
 
+/// What is known of a call at its enter and needed at its exit.
+struct InCall {
+    row: &'static Syscall,
+    named: [Option<Name>; 2],
+}
+
 impl Follower {
     /// Begins at the gate.
-    pub fn new(gate: AtGate) -> Self {
+    fn new(gate: AtGate) -> Self {
         Self { gate, processes: HashMap::new(), handles: HashMap::new() }
     }
 
-    /// Names the files of a call and does to the tables what the call did to the descriptors.
-    pub fn follow(&mut self, call: &mut Call) {
-        let Some(row) = call.syscall() else { return };
-        let workspace = self.gate.workspace.clone();
+    /// Names the files of a call as they are when it is entered, and closes what it closes.
+    fn enter(&mut self, call: &mut Call) -> Option<InCall> {
+        let row = call.syscall()?;
         let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
         let contradicted = process.check(call, row);
         let mut named = process.name(call, row);
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
             named[0] = self.handles.get(handle).cloned();
         }
+        let closed = process.close(call, row);
+        // A fork copies the table (fork(2)), and the child may make calls before the fork has returned. A new thread is
+        // entered too, under its tid, where nobody looks.
+        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
+            let copy = process.clone();
+            self.processes.insert(forked as u32, copy);
+        }
+        let shown = |name: &Name| inside(&self.gate.workspace, &name.path);
+        call.files = Files {
+            path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
+            path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
+            closes: self.shown(closed),
+            contradicted,
+        };
+        Some(InCall { row, named })
+    }
+
+    /// Does to the tables what the call has done when it returns.
+    fn leave(&mut self, call: &mut Call, InCall { row, named }: InCall) {
         if let (Some((_, Peek::HandleOut)), Some(handle), Some(name), Some(_)) =
             (row.peek, &call.peek, &named[0], call.success())
         {
             self.handles.insert(handle.clone(), name.clone());
         }
-        let closes = process.apply(call, row, &named);
-        // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
-        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
-            let copy = process.clone();
-            self.processes.insert(forked as u32, copy);
-        }
+        let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
+        let replaced = process.apply(call, row, &named);
+        call.files.closes.extend(self.shown(replaced));
         if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
             self.names().for_each(|name| change.apply(name));
         }
-        let shown = |name: &Name| inside(&workspace, &name.path);
-        call.files = Files {
-            path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
-            path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
-            closes: closes.iter().map(|(fd, open)| shown_as(*fd, open.name.as_ref().map(shown))).collect(),
-            contradicted,
-        };
+    }
+
+    /// Files as a call says that it closed them.
+    fn shown(&self, closed: Vec<(i32, Open)>) -> Vec<Vec<u8>> {
+        let shown = |name: &Name| inside(&self.gate.workspace, &name.path);
+        closed.into_iter().map(|(fd, open)| shown_as(fd, open.name.as_ref().map(shown))).collect()
     }
 
     /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
@@ -184,19 +234,23 @@ impl Process {
         }
     }
 
-    /// What the call did to descriptors and the working directory; returns what it closed besides its own descriptor.
-    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Name>; 2]) -> Vec<(i32, Open)> {
+    /// What the call closes; returns what of it is not its own descriptor.
+    fn close(&mut self, call: &Call, row: &Syscall) -> Vec<(i32, Open)> {
         // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
         if row.name == "close" && call.errno() != Some(libc::EBADF) {
             self.open.remove(&(call.args[0] as i32));
         }
+        if row.name == "close_range" && call.success().is_some() { self.close_range(call) } else { Vec::new() }
+    }
+
+    /// What the call made of descriptors and the working directory; returns what a descriptor that it made replaced.
+    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Name>; 2]) -> Vec<(i32, Open)> {
         let Some(result) = call.success() else { return Vec::new() };
         if let Ret::Fd = row.ret_for(&call.args) {
             let name = named[0].clone().filter(|_| row.returns_its_file() && !call.opens_unnamed());
             return self.opened(call, row, result as i32, name);
         }
         match row.name {
-            "close_range" => return self.close_range(call),
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
             "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
                 let cloexec = call.args[2] as i32 & libc::FD_CLOEXEC != 0;
@@ -434,6 +488,12 @@ mod tests {
             self.0.tid = tid;
             self
         }
+
+        /// Entered and left at these times.
+        fn during(mut self, enter_ns: u64, exit_ns: u64) -> Self {
+            (self.0.enter_ns, self.0.duration_ns) = (enter_ns, exit_ns - enter_ns);
+            self
+        }
     }
 
     fn identity(inode: u64) -> Identity {
@@ -493,12 +553,9 @@ mod tests {
 
     fn check(rows: Vec<Row<'_>>) {
         for (sentence, calls, expected) in rows {
-            let mut follower = Follower::new(AtGate::in_workspace(b"/ws"));
-            let mut last = Files::default();
-            for Step(mut call) in calls {
-                follower.follow(&mut call);
-                last = call.files;
-            }
+            let mut calls: Vec<Call> = calls.into_iter().map(|Step(call)| call).collect();
+            follow(&mut calls, AtGate::in_workspace(b"/ws"));
+            let last = calls.pop().map(|call| call.files).unwrap_or_default();
             assert_eq!(said(&last), expected, "{sentence}");
         }
     }
@@ -958,5 +1015,42 @@ mod tests {
             ("its close matters", vec![open("x", 3), close(3).tid(2), read(3)], "-"),
             ("its working directory too", vec![chdir("d").tid(2), open("x", 3)], "d/x"),
         ]);
+    }
+
+    #[test]
+    fn calls_that_overlap_are_about_the_files_that_the_kernel_had() {
+        // The first thread has opened x as 3, and closes it while the second gets the number for y.
+        let x = || open("x", 3).made(7).during(0, 10);
+        let closing = |enter, exit| close(3).on(7).during(enter, exit);
+        let y = |enter, exit| open("y", 3).made(8).tid(2).during(enter, exit);
+        let then = |fd, enter| read(fd).on(8).tid(2).during(enter, enter + 10);
+        let dup2 = |enter, exit| call("dup3").args(&[5, 3]).ret(3).on(9).made(9).tid(2).during(enter, exit);
+        let pipe = |enter, exit| pipe([3, 4]).on(8).on2(8).tid(2).during(enter, exit);
+        let range = || call("close_range").args(&[3, 3]).during(20, 60);
+        let z = || open("z", 5).made(9).tid(2).during(0, 10);
+        check(vec![
+            ("close returns last", vec![x(), closing(20, 60), y(30, 50), then(3, 70)], "y"),
+            ("the open was entered first", vec![x(), y(15, 50), closing(20, 60), then(3, 70)], "y"),
+            ("and the close is about x", vec![x(), y(15, 50), closing(20, 60)], "x"),
+            ("the open surrounds the close", vec![x(), y(15, 70), closing(20, 60), then(3, 80)], "y"),
+            ("the close surrounds the open, and its use", vec![x(), closing(20, 90), y(30, 50), then(3, 60)], "y"),
+            ("numbered one way, entered the other", vec![x(), y(30, 50), closing(20, 60), then(3, 70)], "y"),
+            ("a range that closes it", vec![x(), range(), y(15, 50), then(3, 70)], "y"),
+            ("says so", vec![x(), y(15, 50), range()], "- closes x"),
+            ("a pipe takes the number", vec![x(), pipe(15, 50), closing(20, 60), then(3, 70)], "-"),
+            ("a duplicate over it is there when it returns", vec![x(), z(), dup2(20, 50), then(3, 60).on(9)], "z"),
+            ("and says what it closed", vec![x(), z(), dup2(20, 50)], "z closes x"),
+            (
+                "a clock that steps back does not put a thread's calls into another order",
+                vec![x(), close(3).on(7).during(9, 20), read(3).fails(libc::EBADF).during(19, 30)],
+                "-",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_forked_process_may_call_before_the_fork_has_returned() {
+        let fork = call("fork").ret(2).during(20, 90);
+        check(vec![("it has its parent's files", vec![open("x", 3), fork, read(3).pid(2).during(30, 40)], "x")]);
     }
 }

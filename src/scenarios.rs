@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 
 mod aio;
+mod burst;
 mod chmod;
 mod chown;
 mod close;
@@ -33,6 +34,7 @@ mod socket;
 mod stat;
 mod steps;
 mod sync;
+mod thread;
 mod transfer;
 mod truncate;
 mod unlink;
@@ -75,6 +77,8 @@ const FAMILIES: &[&[Scenario]] = &[
     restart::ALL,
     exec::ALL,
     descriptor::ALL,
+    thread::ALL,
+    burst::ALL,
 ];
 
 /// All scenarios.

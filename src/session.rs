@@ -28,6 +28,8 @@ pub struct Options {
     pub lanes: usize,
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
+    /// The size of the ring in bytes: a power of two and a multiple of the page size.
+    pub ring_size: u32,
     /// Whether workspaces stay behind.
     pub keep: bool,
     /// Whether children are watched: false only to show that an unwatched child leaves no record.
@@ -38,7 +40,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lanes: 1, bpf: None, keep: false, watch: true, attach: true }
+        Self { lanes: 1, bpf: None, ring_size: tracer::RING_SIZE, keep: false, watch: true, attach: true }
     }
 }
 
@@ -145,7 +147,7 @@ impl Prepared {
     pub fn load(self) -> Result<Session, Error> {
         let Self { zygote, workspaces, scenarios, options } = self;
         tracer::check_machine()?;
-        let tracer = Tracer::load(options.bpf.as_deref(), options.attach)?;
+        let tracer = Tracer::load(options.bpf.as_deref(), options.ring_size, options.attach)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
         Ok(Session { tracer, zygote, workspaces, numbers, watch: options.watch })
     }
@@ -222,7 +224,9 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let trace = Trace::assemble(records.iter(), records.counts, gate);
+        let mut trace = Trace { counts: records.counts, ..Trace::default() };
+        records.for_each(|bytes| trace.add(bytes));
+        let trace = trace.finished(gate);
         phases.matching = lap.end();
         Ok((Observed { ending, trace }, phases))
     }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{AtGate, Follower};
+use crate::files::{self, AtGate};
 use crate::record::{self, Record};
 use crate::syscalls::{Peek, Ret, Syscall};
 
@@ -120,6 +120,11 @@ impl Call {
         crate::syscalls::name_of(self.number)
     }
 
+    /// When it returned, or was given up, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn exit_ns(&self) -> u64 {
+        self.enter_ns.saturating_add(self.duration_ns)
+    }
+
     /// The result of a call that succeeded.
     pub fn success(&self) -> Option<i64> {
         match self.outcome {
@@ -191,6 +196,10 @@ pub struct Counts {
     pub refused: u64,
     /// Exits without an enter (the gate's own write is one): dropped.
     pub strays: u64,
+    /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
+    /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
+    #[serde(default)]
+    pub skipped: u64,
     /// Processes that were watched because a watched one forked them.
     #[serde(default)]
     pub followed: u64,
@@ -225,29 +234,38 @@ impl Trace {
     /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
     pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
         let mut trace = Trace { counts, ..Trace::default() };
-        for bytes in records {
-            trace.watch = record::watch_of(bytes).unwrap_or(trace.watch);
-            match record::decode(bytes) {
-                Ok(Record::Call(call)) => trace.calls.push(*call),
-                Ok(Record::End { .. }) => trace.counts.ends_received += 1,
-                Err(bad) => {
-                    trace.counts.undecoded += 1;
-                    if trace.bad_records.len() < BAD_RECORDS_DESCRIBED {
-                        trace.bad_records.push(bad.0);
-                    }
+        records.for_each(|bytes| trace.add(bytes));
+        trace.finished(gate)
+    }
+
+    /// Decodes one more record. What it adds is in no order, and its descriptors are not followed, until [`Trace::finished`].
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.watch = record::watch_of(bytes).unwrap_or(self.watch);
+        match record::decode(bytes) {
+            Ok(Record::Call(call)) => {
+                self.calls.push(*call);
+                self.counts.received += 1;
+            }
+            Ok(Record::End { .. }) => self.counts.ends_received += 1,
+            Err(bad) => {
+                self.counts.undecoded += 1;
+                if self.bad_records.len() < BAD_RECORDS_DESCRIBED {
+                    self.bad_records.push(bad.0);
                 }
             }
         }
-        trace.counts.received = trace.calls.len() as u64;
-        trace.calls.sort_by_key(|call| call.order);
-        let mut follower = Follower::new(gate);
-        trace.calls.iter_mut().for_each(|call| follower.follow(call));
-        trace
+    }
+
+    /// The trace with all its records added: in order, and followed from the gate on.
+    pub fn finished(mut self, gate: AtGate) -> Self {
+        self.calls.sort_by_key(|call| call.order);
+        files::follow(&mut self.calls, gate);
+        self
     }
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } =
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed, skipped } =
             self.counts;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
@@ -260,6 +278,7 @@ impl Trace {
             seen == emitted.saturating_add(refused),
             format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
         );
+        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
         lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
         match (followed, ends) {
@@ -427,6 +446,12 @@ mod tests {
         for (sentence, counts, orders, expected) in rows {
             assert_eq!(losses(counts, orders), expected, "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_program_that_did_not_run_is_a_loss_though_nothing_is_missing() {
+        let skipped = Counts { skipped: 2, ..whole(1) };
+        assert_eq!(losses(skipped, &[0]), ["the kernel skipped a program of the tracer 2 times"]);
     }
 
     #[test]

@@ -92,9 +92,10 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 9]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
-            let [seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded] = counts;
-            let counts = Counts { seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded };
+        (calls, any::<[u64; 10]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+            let [seen, emitted, refused, strays, skipped, followed, ends, received, ends_received, undecoded] = counts;
+            let counts =
+                Counts { seen, emitted, refused, strays, skipped, followed, ends, received, ends_received, undecoded };
             Trace { watch, calls, counts, bad_records }
         })
     }

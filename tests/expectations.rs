@@ -74,6 +74,9 @@ fn what_a_table_says_is_kept_and_what_it_leaves_out_has_its_default() {
     assert_eq!((plain.timeout, plain.follow, plain.lacks), (Duration::from_secs(5), false, None));
     let full = parse("[dup-basic]\nabout = \"x\"\nends = \"SIGKILL\"\ntimeout = 0.5\nfollow = true\ncalls = []\n");
     assert_eq!((full.ends.as_str(), full.timeout, full.follow), ("SIGKILL", Duration::from_millis(500), true));
+    assert_eq!((plain.ignored, full.ignored), (None, None));
+    let slow = parse("[dup-basic]\nabout = \"x\"\nignored = \" slow \"\ncalls = []\n");
+    assert_eq!(slow.ignored.as_deref(), Some("slow"));
 }
 
 #[test]
@@ -692,6 +695,100 @@ fn the_end_of_the_workload_is_compared() {
     }
 }
 
+/// Two threads that open and close, each by itself, and one that does it once.
+const THREADS: &str = r#"
+[dup-basic]
+about = "threads, each in its own order"
+threads.leader = [
+  { call = "openat", path = "l", flags = "O_RDWR", ret = "$l" },
+  { call = "close", fd = "$l", path = "l", ret = 0 },
+]
+threads.first = [
+  { times = 3, of = [
+    { call = "openat", path = "a", flags = "O_RDWR", tid = "$one", ret = "$a" },
+    { call = "close", fd = "$a", path = "a", tid = "$one", ret = 0 },
+  ] },
+]
+threads.second = [
+  { call = "fsync", fd = "$l", path = "l", ret = 0 },
+  { times = 3, of = [
+    { call = "openat", path = "b", flags = "O_RDWR", ret = "$a" },
+    { call = "close", fd = "$a", path = "b", ret = 0 },
+  ] },
+]
+"#;
+
+/// The leader (100) opens 3, its threads (101 and 102) take turns.
+fn threads() -> Vec<Call> {
+    let by = |tid: u32, call: Call| Call { tid, ..call };
+    let rdwr = i64::from(libc::O_RDWR);
+    let open = |path: &str, fd| making(on(told(call("openat", &[CWD, BUF, rdwr], fd), [path, ""]), path), false);
+    let close = |path: &str, fd| on(call("close", &[fd], 0), path);
+    let mut calls = vec![by(100, open("l", 3)), by(102, on(call("fsync", &[3], 0), "l"))];
+    for round in 0..3 {
+        calls.push(by(102, open("b", 4 + round)));
+        calls.push(by(101, open("a", 7 - round)));
+        calls.push(by(101, close("a", 7 - round)));
+        calls.push(by(102, close("b", 4 + round)));
+    }
+    calls.push(by(100, close("l", 3)));
+    calls
+}
+
+#[test]
+fn each_thread_is_compared_in_its_own_order() {
+    let rows: &[Row] = &[
+        ("as expected", |_| (), &[]),
+        ("whatever lies between them", |c| c.sort_by_key(|call| call.tid), &[]),
+        ("in whatever order the threads come", |c| c.sort_by_key(|call| std::cmp::Reverse(call.tid)), &[]),
+        ("a repeated call is missing", |c| drop(c.remove(7)), &["missing 5"]),
+        ("or there once more", |c| c.insert(7, c[7].clone()), &["extra 9"]),
+        ("a pair of one thread is swapped", |c| c.swap(11, 12), &["swapped 7 is 13"]),
+        ("a call of another thread", |c| c[7].tid = 102, &["missing 5", "extra 8"]),
+        (
+            "a name is new each time, and holds within it",
+            |c| c[8].args[0] = 9,
+            &["wrong 6 is 9: fd: $a = 6 (bound by call 3) | 9"],
+        ),
+        (
+            "one that was bound before holds throughout",
+            |c| c[1].args[0] = 9,
+            &["wrong 9 is 2: fd: $l = 3 (bound by call 1) | 9"],
+        ),
+        ("a thread that nobody expects", |c| c.push(Call { tid: 103, ..call("sync", &[], 0) }), &["extra 16"]),
+        (
+            "a thread is not there",
+            |c| c.retain(|call| call.tid != 101),
+            &["missing 3", "missing 4", "missing 5", "missing 6", "missing 7", "missing 8"],
+        ),
+        (
+            "its calls are another's",
+            |c| c.iter_mut().filter(|call| call.tid == 100).for_each(|call| call.tid = 102),
+            &["missing 1", "missing 2", "extra 1", "extra 15"],
+        ),
+    ];
+    for (sentence, change, expected) in rows {
+        let mut calls = threads();
+        change(&mut calls);
+        let mut found = differences(&parse(THREADS), calls);
+        found.sort_by_key(|difference| !difference.starts_with("missing"));
+        assert_eq!(found, *expected, "{sentence}");
+    }
+}
+
+#[test]
+fn very_many_repeated_calls_are_compared_one_by_one() {
+    let table = "[dup-basic]\nabout = \"x\"\ncalls = [{ times = 100_000, of = [{ call = \"fsync\", fd = 3, path = \"a\", ret = 0 }] }]";
+    let expectation = parse(table);
+    let mut calls = vec![on(call("fsync", &[3], 0), "a"); 100_000];
+    assert_eq!(differences(&expectation, calls.clone()), Vec::<String>::new());
+    calls[1_000].args[0] = 4;
+    calls[70_000].outcome = Outcome::Returned(-5);
+    assert_eq!(differences(&expectation, calls.clone()), ["wrong 1001: fd: 3 | 4", "wrong 70001: ret: 0 | EIO"]);
+    calls.pop();
+    assert_eq!(differences(&expectation, calls)[2..], ["missing 70002"], "one of those that are alike");
+}
+
 fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> String {
     let trace = trace(calls);
     let differences = matcher::compare(expectation, &trace);
@@ -737,6 +834,20 @@ fn a_failure_reads_as_a_bug_report() {
         let mut calls = observed();
         change(&mut calls);
         golden_report(name, &report(&parse(EXPECTED), calls, How::Finished, &[]));
+    }
+    let of_threads: &[(&str, Change)] = &[
+        ("report-thread", |c| c[8].args[0] = 9),
+        ("report-threads", |c| {
+            c[7].files.path = None;
+            c[12].outcome = Outcome::Returned(-5);
+            c.remove(9);
+            c.push(Call { tid: 103, ..call("sync", &[], 0) });
+        }),
+    ];
+    for (name, change) in of_threads {
+        let mut calls = threads();
+        change(&mut calls);
+        golden_report(name, &report(&parse(THREADS), calls, How::Finished, &[]));
     }
     let mut calls = observed();
     calls.remove(3);

@@ -4,11 +4,12 @@
 
 mod support;
 
+use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 /// What is broken, which text of the tracer is replaced, and by what.
 const MUTATIONS: &[(&str, &str, &str)] = &[
@@ -97,6 +98,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
     ),
     ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
+    ("the_thread_is_the_process", "	record->tid = task->pid;", "	record->tid = task->tgid;"),
     ("records_belong_to_another_watch", "	record->watch = watch->id;", "	record->watch = watch->id + 1;"),
     (
         "the_end_of_a_process_is_not_sent",
@@ -156,6 +158,19 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A tracer of which the kernel skips a program: the enter of close reads what no process has, which is a page fault of the
+/// kernel's; a program that runs at such faults does the same, and is skipped at that one, since it is running.
+const SKIPPED: [(&str, &str); 2] = [
+    (
+        "	record->nr = nr;",
+        "	record->nr = nr;\n	__u64 word;\n	if (nr == 3)\n		bpf_probe_read_user(&word, sizeof(word), (void *)8);",
+    ),
+    (
+        "SEC(\"tp_btf/sched_process_fork\")\n",
+        "SEC(\"tp_btf/page_fault_kernel\")\nint BPF_PROG(ior_fork, unsigned long address)\n{\n	__u64 word;\n\n	if (address == 8)\n		bpf_probe_read_user(&word, sizeof(word), (void *)8);\n	return 0;\n}\n\nSEC(\"?tp_btf/sched_process_fork\")\n",
+    ),
+];
+
 fn main() -> ExitCode {
     support::run_live(|| match Bench::new() {
         Ok(bench) => trials(&Arc::new(bench)),
@@ -170,7 +185,12 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         let bench = Arc::clone(bench);
         Trial::test(name, move || bench.mutation(name, from, to))
     };
-    std::iter::once(control).chain(MUTATIONS.iter().map(mutation)).collect()
+    let skipping = Arc::clone(bench);
+    let skipped = Trial::ignorable_test("a_program_that_the_kernel_skips_is_a_loss", move || match ARCH {
+        "x86_64" => skipping.skipped().map(|()| Completion::Completed),
+        other => Ok(Completion::ignored_with(format!("page faults have no tracepoint on {other}"))),
+    });
+    [control, skipped].into_iter().chain(MUTATIONS.iter().map(mutation)).collect()
 }
 
 struct Bench {
@@ -189,6 +209,25 @@ impl Bench {
         let object = self.compile("control", &self.source)?;
         let (code, text) = suite(&object)?;
         require!(code == Some(0), "exit {code:?}:\n{text}");
+        Ok(())
+    }
+
+    /// Nothing is missing of its traces, and still they prove nothing: what was not counted cannot be missed.
+    fn skipped(&self) -> Result<(), Failed> {
+        let mut source = self.source.clone();
+        for (from, to) in SKIPPED {
+            require!(source.matches(from).count() == 1, "bring this up to date: {from}");
+            source = source.replacen(from, to, 1);
+        }
+        let source = source.replace("BPF_PROG(ior_fork, struct", "BPF_PROG(unused, struct");
+        let object = self.compile("skipped", &source)?;
+        let args = ["--exact", "--filter", "dup-basic", "--filter", "close-basic"];
+        let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).args(args).output()?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        require!(output.status.code() == Some(5), "exit {:?}:\n{text}", output.status);
+        // Each of the two closes at least a descriptor of its own; every other count is as it should be.
+        require!(text.matches("the kernel skipped a program of the tracer").count() == 2, "{text}");
+        require!(text.matches("\n  lost ").count() == 2, "{text}");
         Ok(())
     }
 

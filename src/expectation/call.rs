@@ -13,7 +13,7 @@ use super::{ExpectedCall, Field, Part, Subject, Wanted};
 use crate::syscalls::{Ret, Role, Syscall};
 
 /// The `$x` that the calls so far have bound.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Names {
     bound: BTreeSet<String>,
 }
@@ -32,6 +32,13 @@ pub(super) fn part((key, value): &Entry, text: &str) -> Part {
 }
 
 impl Names {
+    /// Goes back to what was bound before a repetition; returns what the repetition has bound.
+    pub(super) fn forget_all_but(&mut self, before: &Self) -> Vec<String> {
+        let new = self.bound.difference(&before.bound).cloned().collect();
+        self.bound.clone_from(&before.bound);
+        new
+    }
+
     /// Binds what a call binds, also one that is wrong otherwise: its errors are enough.
     pub(super) fn bind(&mut self, entries: &[Entry]) {
         let binding =

@@ -31,10 +31,20 @@ enum Fact<'c> {
     Unknown(Cow<'c, str>),
 }
 
-/// How many fields of a call differ, as far as one can say without knowing what names stand for.
-pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> usize {
-    let fields = expected.fields.iter().filter(|field| !meets(field, call, None)).count();
-    fields + usize::from(!call.files.contradicted.is_empty())
+impl Bindings<'_> {
+    /// From now on these stand for something new.
+    pub(super) fn forget(&mut self, names: &[String]) {
+        for name in names {
+            self.values.remove(name.as_str());
+        }
+    }
+}
+
+/// How many fields of a call differ, as far as one can say without knowing what names stand for; `None` if it is another
+/// call.
+pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
+    let fields = || expected.fields.iter().filter(|field| !meets(field, call, None)).count();
+    (expected.syscall.number == call.number).then(|| fields() + usize::from(!call.files.contradicted.is_empty()))
 }
 
 /// Whether a call has everything that an entry without names asks for.
