@@ -1,15 +1,23 @@
-//! Which file a descriptor is: followed through the calls, and checked against what the kernel says.
+//! Which file a descriptor is, of what kind and with which flags: followed through the calls, and checked against what the
+//! kernel says.
 //!
 //! No I/O: takes decoded calls in order and fills in [`Files`]. The descriptor table belongs to the process: its threads
 //! share it. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's identity
-//! contradicts a followed name, the name is dropped: it is right or absent, never wrong. A file whose name was removed keeps
-//! it as it was last.
+//! contradicts a followed name, the name is dropped: it is right or absent, never wrong. Where it contradicts a kind or a
+//! flag, its own holds from there on. A file whose name was removed keeps it as it was last.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
+use crate::kind::Kind;
 use crate::syscalls::{Peek, Ret, Role, Syscall};
-use crate::trace::{Call, Files, Identity, Text};
+use crate::trace::{Attribute, Call, Disagreement, Files, Identity, Text};
+
+mod promise;
+
+use promise::Promise;
 
 /// The name of a file: the path by which it was opened, as renames have changed it since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +34,13 @@ struct Open {
     /// `None` for what has no path (pipes, rings) or none that is known.
     name: Option<Name>,
     identity: Option<Identity>,
+    kind: Option<Kind>,
+    /// Whether close-on-exec is set: a flag of the descriptor. `None` until the kernel has said it of one that was open at the
+    /// gate.
+    cloexec: Option<bool>,
+    /// Access mode and status flags: those of the open file, which duplicates and forked processes share (open(2), "Open file
+    /// descriptions"). `None` until the kernel says them.
+    status: Rc<Cell<Option<u32>>>,
 }
 
 /// A process: its working directory and its descriptors.
@@ -72,7 +87,8 @@ impl Follower {
         let Some(row) = call.syscall() else { return };
         let workspace = self.gate.workspace.clone();
         let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
-        let contradicted = process.check(call, row);
+        let mut files = Files::default();
+        process.check(call, row, &mut files);
         let mut named = process.name(call, row);
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
             named[0] = self.handles.get(handle).cloned();
@@ -83,6 +99,7 @@ impl Follower {
             self.handles.insert(handle.clone(), name.clone());
         }
         let closes = process.apply(call, row, &named);
+        process.check_made(call, row, &mut files);
         // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
         if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
             let copy = process.clone();
@@ -91,13 +108,29 @@ impl Follower {
         if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
             self.names().for_each(|name| change.apply(name));
         }
+        self.follow_status(call, row);
         let shown = |name: &Name| inside(&workspace, &name.path);
-        call.files = Files {
-            path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
-            path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
-            closes: closes.iter().map(|(fd, open)| shown_as(*fd, open.name.as_ref().map(shown))).collect(),
-            contradicted,
-        };
+        files.path = text(call, row, "path").or_else(|| named[0].as_ref().map(shown));
+        files.path2 = text(call, row, "path2").or_else(|| named[1].as_ref().map(shown));
+        files.closes = closes.iter().map(|(fd, open)| shown_as(*fd, open.name.as_ref().map(shown))).collect();
+        call.files = files;
+    }
+
+    /// A call that changes status flags does so for all descriptors of the open file. Which those are is known of what calls
+    /// have made; a descriptor that came from elsewhere may be of the same one, so that of all other open files of that file
+    /// nothing is known until the kernel says it.
+    fn follow_status(&self, call: &Call, row: &Syscall) {
+        let Some(set) = StatusChange::by(call, row) else { return };
+        let process = &self.processes[&call.pid];
+        let before = process.open.get(&(call.args[0] as i32)).and_then(|open| open.status.get());
+        let mut all = self.processes.values().flat_map(|process| process.open.values());
+        let is_changed = |open: &Identity| call.fds[0].is_some_and(|changed| changed.same_file(open));
+        all.by_ref()
+            .filter(|open| open.identity.as_ref().is_some_and(is_changed))
+            .for_each(|open| open.status.set(None));
+        if let Some(open) = process.open.get(&(call.args[0] as i32)) {
+            open.status.set(before.and_then(|before| set.after(before)));
+        }
     }
 
     /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
@@ -118,7 +151,7 @@ impl Follower {
 
 impl Process {
     fn at(gate: &AtGate) -> Self {
-        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), identity: None });
+        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), ..Open::default() });
         Self { cwd: Some(Name::new(&gate.workspace)), open: gate.open.iter().map(open).collect() }
     }
 
@@ -126,24 +159,43 @@ impl Process {
         self.open.values_mut().filter_map(|open| open.name.as_mut()).chain(&mut self.cwd)
     }
 
-    /// Drops the names that the kernel's identity contradicts, and says of which descriptors.
-    fn check(&mut self, call: &Call, row: &Syscall) -> Vec<i32> {
-        let mut contradicted = Vec::new();
-        for (at, identity) in row.fd_args().zip(&call.fds) {
+    /// Drops the names that the kernel's identity contradicts, and says of which descriptors, of which kind they are, and
+    /// where it says something else than the calls before.
+    fn check(&mut self, call: &Call, row: &Syscall, files: &mut Files) {
+        for (at, (place, identity)) in row.fd_args().zip(call.fds.iter().enumerate()) {
             let fd = call.args[at] as i32;
             let Some(open) = self.open.get_mut(&fd) else { continue };
             match (open.identity, identity) {
-                (Some(known), Some(identity)) if !identity.same_file(&known) => contradicted.push(fd),
-                (Some(_), None) => contradicted.push(fd),
-                // From now on it has to stay this file.
-                (None, Some(identity)) => open.identity = Some(*identity),
-                (_, Some(_)) | (None, None) => {}
+                (Some(known), Some(identity)) if !identity.same_file(&known) => files.contradicted.push(fd),
+                (Some(_), None) => files.contradicted.push(fd),
+                (_, Some(identity)) => {
+                    files.disagreements.extend(open.settle(fd, identity));
+                    files.kinds[place] = open.kind;
+                }
+                (None, None) => {}
             }
         }
-        for fd in &contradicted {
+        for fd in &files.contradicted {
             self.open.remove(fd);
         }
-        contradicted
+        for (kind, identity) in files.kinds.iter_mut().zip(&call.fds) {
+            *kind = kind.or(identity.map(|identity| identity.kind()));
+        }
+    }
+
+    /// The same of the descriptors that the call has made.
+    fn check_made(&mut self, call: &Call, row: &Syscall, files: &mut Files) {
+        let mut settle = |fd: i32, identity: Option<&Identity>| {
+            let (open, identity) = (self.open.get_mut(&fd)?, identity?);
+            files.disagreements.extend(open.settle(fd, identity));
+            open.kind
+        };
+        if let (Ret::Fd, Some(result)) = (row.ret_for(&call.args), call.success()) {
+            files.made = settle(result as i32, call.made.as_ref());
+        }
+        for (place, fd) in pair(call, row).into_iter().flatten().enumerate() {
+            files.kinds[place] = settle(fd, call.fds[place].as_ref());
+        }
     }
 
     /// The files that the call is about: of its paths, else of its descriptors.
@@ -198,40 +250,37 @@ impl Process {
         match row.name {
             "close_range" => return self.close_range(call),
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
-            "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
-                let cloexec = call.args[2] as i32 & libc::FD_CLOEXEC != 0;
-                self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
-            }
-            "execve" | "execveat" => {
-                self.open.retain(|_, open| !open.identity.is_some_and(|identity| identity.cloexec))
-            }
+            // What is not known to stay open has no name after it: that is better than a wrong one.
+            "execve" | "execveat" => self.open.retain(|_, open| open.cloexec == Some(false)),
             "getcwd" if self.cwd.is_none() => self.cwd = named[0].clone(),
             _ => {}
         }
-        if let (true, Some(pair)) = (row.makes_pair(), &call.peek) {
-            for (end, &identity) in pair.chunks_exact(4).zip(&call.fds) {
-                let fd = i32::from_ne_bytes([end[0], end[1], end[2], end[3]]);
-                self.open.insert(fd, Open { name: None, identity });
-            }
+        if let Some(cloexec) = cloexec_set(call, row) {
+            self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
+        }
+        for (end, fd) in pair(call, row).into_iter().flatten().enumerate() {
+            self.open.insert(fd, Open::made(None, call.fds[end], Promise::of(call, row, end)));
         }
         Vec::new()
     }
 
     fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, name: Option<Name>) -> Vec<(i32, Open)> {
-        // dup2 of a descriptor to itself does nothing (dup(2)).
-        if row.name == "dup2" && call.args[0] as i32 == fd {
+        // dup2 of a descriptor to itself does nothing (dup(2)), and signalfd of its own makes no other (signalfd(2)).
+        if matches!(row.name, "dup2" | "signalfd" | "signalfd4") && call.args[0] as i32 == fd {
             return Vec::new();
         }
-        let before = self.open.insert(fd, Open { name, identity: call.made });
+        let mut made = Open::made(name, call.made, Promise::of(call, row, 0));
+        if let Some(same) = self.open.get(&(call.args[0] as i32)).filter(|_| row.duplicates()) {
+            (made.kind, made.status) = (same.kind, Rc::clone(&same.status));
+        }
+        let before = self.open.insert(fd, made);
         // Any other call returns a number that was free: if one was known here, what closed it was not seen.
         before.filter(|_| matches!(row.name, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
     }
 
     fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
         let open = self.open.iter_mut().filter(|(fd, _)| numbers.contains(&(**fd as u32)));
-        for identity in open.filter_map(|(_, open)| open.identity.as_mut()) {
-            identity.cloexec = cloexec;
-        }
+        open.for_each(|(_, open)| open.cloexec = Some(cloexec));
     }
 
     fn close_range(&mut self, call: &Call) -> Vec<(i32, Open)> {
@@ -244,6 +293,76 @@ impl Process {
             std::mem::take(&mut self.open).into_iter().partition(|&(fd, _)| (first..=last).contains(&(fd as u32)));
         self.open = kept;
         closed.into_iter().collect()
+    }
+}
+
+impl Open {
+    fn made(name: Option<Name>, identity: Option<Identity>, promise: Promise) -> Self {
+        let Promise { kind, status, cloexec } = promise;
+        Self { name, identity, kind, cloexec, status: Rc::new(Cell::new(status)) }
+    }
+
+    /// Takes over what the kernel says, and tells where that is something else than followed from the calls.
+    fn settle(&mut self, fd: i32, kernel: &Identity) -> Vec<Disagreement> {
+        let kind = self.kind.filter(|kind| kind.can_be(kernel.kind()));
+        let kinds = (self.kind.map(Attribute::Kind), Attribute::Kind(kind.unwrap_or(kernel.kind())));
+        let statuses = (self.status.get().map(Attribute::Status), Attribute::Status(kernel.status()));
+        let cloexecs = (self.cloexec.map(Attribute::Cloexec), Attribute::Cloexec(kernel.cloexec));
+        // From now on it has to stay this file.
+        self.identity = Some(*kernel);
+        self.kind = kind.or(Some(kernel.kind()));
+        self.status.set(Some(kernel.status()));
+        self.cloexec = Some(kernel.cloexec);
+        let said = [kinds, statuses, cloexecs].into_iter().filter_map(|(followed, kernel)| Some((followed?, kernel)));
+        let differ = said.filter(|(followed, kernel)| followed != kernel);
+        differ.map(|(followed, kernel)| Disagreement { fd, followed, kernel }).collect()
+    }
+}
+
+/// The two descriptors that a call made.
+fn pair(call: &Call, row: &Syscall) -> Option<[i32; 2]> {
+    call.success().filter(|_| row.makes_pair())?;
+    call.pair()
+}
+
+/// What a call that succeeded set close-on-exec of its descriptor to (fcntl(2), ioctl(2)).
+fn cloexec_set(call: &Call, row: &Syscall) -> Option<bool> {
+    let asked = call.args[1] as u32;
+    match row.name {
+        "fcntl" if asked == libc::F_SETFD as u32 => Some(call.args[2] as i32 & libc::FD_CLOEXEC != 0),
+        "ioctl" if asked == libc::FIOCLEX as u32 => Some(true),
+        "ioctl" if asked == libc::FIONCLEX as u32 => Some(false),
+        _ => None,
+    }
+}
+
+/// A call that succeeded and set status flags.
+enum StatusChange {
+    /// To these, as far as it can change them (fcntl(2), F_SETFL).
+    Flags(u32),
+    /// By a number behind a pointer, which is not read (FIONBIO, FIOASYNC).
+    Unknown,
+}
+
+impl StatusChange {
+    /// What F_SETFL can change (fs/fcntl.c, SETFL_MASK); besides O_ASYNC, where the file knows it.
+    const CAN_SET: u32 = (libc::O_APPEND | libc::O_NONBLOCK | libc::O_DIRECT | libc::O_NOATIME) as u32;
+
+    fn by(call: &Call, row: &Syscall) -> Option<Self> {
+        call.success()?;
+        let asked = call.args[1] as u32;
+        match row.name {
+            "fcntl" if asked == libc::F_SETFL as u32 => Some(Self::Flags(call.args[2] as u32)),
+            "ioctl" if asked == libc::FIONBIO as u32 || asked == libc::FIOASYNC as u32 => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+
+    /// The flags after it, if they can be known.
+    fn after(&self, before: u32) -> Option<u32> {
+        let Self::Flags(flags) = *self else { return None };
+        let after = before & !Self::CAN_SET | flags & Self::CAN_SET;
+        ((before ^ flags) & libc::O_ASYNC as u32 == 0).then_some(after)
     }
 }
 
@@ -347,6 +466,7 @@ mod tests {
             order: 0,
             pid: 1,
             tid: 1,
+            exit_tid: 1,
             comm: [0; 16],
             args: [0; 6],
             outcome: Outcome::Returned(0),
@@ -426,18 +546,18 @@ mod tests {
         }
 
         fn pid(mut self, pid: u32) -> Self {
-            (self.0.pid, self.0.tid) = (pid, pid);
+            (self.0.pid, self.0.tid, self.0.exit_tid) = (pid, pid, pid);
             self
         }
 
         fn tid(mut self, tid: u32) -> Self {
-            self.0.tid = tid;
+            (self.0.tid, self.0.exit_tid) = (tid, tid);
             self
         }
     }
 
     fn identity(inode: u64) -> Identity {
-        Identity { device: 1, inode, mode: 0, flags: 0, cloexec: false }
+        Identity { device: 1, inode, magic: 0, mode: 0, flags: 0, cloexec: false }
     }
 
     fn open(path: &str, fd: i64) -> Step {

@@ -120,6 +120,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         order: 0,
         pid: 100,
         tid: 101,
+        exit_tid: 101,
         comm,
         args: raw,
         outcome: Outcome::Returned(ret),
@@ -153,7 +154,7 @@ fn told(mut call: Call, texts: [&str; 2]) -> Call {
 }
 
 fn making(mut call: Call, cloexec: bool) -> Call {
-    call.made = Some(Identity { device: 1, inode: 2, mode: 0o100_644, flags: 2, cloexec });
+    call.made = Some(Identity { device: 1, inode: 2, magic: 0xef53, mode: 0o100_644, flags: 2, cloexec });
     call
 }
 
@@ -171,7 +172,8 @@ fn pair(words: [i32; 2]) -> Vec<u8> {
 }
 
 fn making_pair(call: Call, made: [i32; 2], cloexec: [bool; 2]) -> Call {
-    let fds = cloexec.map(|cloexec| Some(Identity { device: 1, inode: 3, mode: 0o10_600, flags: 0, cloexec }));
+    let fds = cloexec
+        .map(|cloexec| Some(Identity { device: 1, inode: 3, magic: 0x5049_5045, mode: 0o10_600, flags: 0, cloexec }));
     Call { fds, ..peeking(call, pair(made)) }
 }
 
@@ -388,7 +390,7 @@ fn a_wrong_value_of_each_field_is_found() {
         (
             "cloexec of one of a pair",
             |c| c[10] = making_pair(c[10].clone(), [7, 8], [true, false]),
-            &["wrong 11: cloexec: true | set on one of the two"],
+            &["wrong 11: cloexec: true | not the same of both"],
         ),
         ("cloexec of one of a pair not known", |c| c[10].fds[1] = None, &["wrong 11: cloexec: true | unknown"]),
         (

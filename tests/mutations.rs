@@ -147,7 +147,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	record->pid = task->tgid;",
         "	record->pid = watch->flags & IOR_FOLLOW ? 1 : task->tgid;",
     ),
-    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open;", "	return 0;"),
+    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open & 1;", "	return 0;"),
     ("the_identity_of_a_made_descriptor_is_left_out", "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n", ""),
     (
         "the_handle_is_not_read",
