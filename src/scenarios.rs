@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 
 mod aio;
+mod bytes;
 mod chmod;
 mod chown;
 mod close;
@@ -69,6 +70,7 @@ const FAMILIES: &[&[Scenario]] = &[
     aio::ALL,
     pidfd::ALL,
     socket::ALL,
+    bytes::ALL,
     iouring::ALL,
     path::ALL,
     ends::ALL,
