@@ -1079,4 +1079,224 @@ mod tests {
             ("its working directory too", vec![chdir("d").tid(2), open("x", 3)], "d/x"),
         ]);
     }
+
+    /// What the kernel says of an open file of this kind, with these flags.
+    fn kernel(kind: Kind, flags: i32, cloexec: bool) -> Identity {
+        let (magic, mode) = match kind {
+            Kind::Pipe => (0x5049_5045, libc::S_IFIFO),
+            Kind::Socket => (0x534f_434b, libc::S_IFSOCK),
+            Kind::Anonymous => (0x0904_1934, libc::S_IFREG),
+            _ => (0xef53, libc::S_IFREG),
+        };
+        Identity { magic, mode: mode as u16, flags: flags as u32, cloexec, ..identity(7) }
+    }
+
+    impl Step {
+        /// With what the kernel says of its first descriptor.
+        fn seen(mut self, identity: Identity) -> Self {
+            self.0.fds[0] = Some(identity);
+            self
+        }
+
+        /// With what the kernel says of the returned one.
+        fn gives(mut self, identity: Identity) -> Self {
+            self.0.made = Some(identity);
+            self
+        }
+
+        fn ends(mut self, ends: [Identity; 2]) -> Self {
+            self.0.fds = ends.map(Some);
+            self
+        }
+    }
+
+    /// What is said of the last call's descriptors besides names: kinds of the given and the made one, and disagreements.
+    fn check_attributes(rows: Vec<Row<'_>>) {
+        for (sentence, calls, expected) in rows {
+            let mut follower =
+                Follower::new(AtGate { open: vec![(3, b"/ws/g".to_vec())], ..AtGate::in_workspace(b"/ws") });
+            let mut last = Files::default();
+            for Step(mut call) in calls {
+                follower.follow(&mut call);
+                last = call.files;
+            }
+            let kinds = [last.kinds[0], last.kinds[1], last.made].into_iter().flatten().map(Kind::name);
+            let differ = last
+                .disagreements
+                .iter()
+                .map(|Disagreement { fd, followed, kernel }| format!("{fd} {followed} is {kernel}"));
+            let said: Vec<String> = kinds.map(str::to_owned).chain(differ).collect();
+            assert_eq!(said.join(", "), expected, "{sentence}");
+        }
+    }
+
+    const RDWR: i32 = libc::O_RDWR;
+
+    fn made(name: &str, args: &[i64], kernel: Identity) -> Step {
+        call(name).args(args).gives(kernel).ret(5)
+    }
+
+    #[test]
+    fn what_a_call_makes_is_what_its_flags_say() {
+        let (cloexec, nonblock) = (i64::from(libc::O_CLOEXEC), i64::from(libc::O_NONBLOCK));
+        let anonymous = |flags, cloexec| kernel(Kind::Anonymous, flags, cloexec);
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = |flags: i32| made("openat", &[CWD, 0, flags.into()], file(flags, flags & libc::O_CLOEXEC != 0));
+        let how = [(RDWR | libc::O_CLOEXEC) as u64, 0, 0].map(u64::to_ne_bytes).concat();
+        let quiet = RDWR | libc::O_NONBLOCK;
+        let ends = |one, other| [one, other].map(|access| kernel(Kind::Pipe, access, true));
+        check_attributes(vec![
+            ("a file", vec![opened(RDWR)], "file"),
+            (
+                "flags that only open acts on are no status",
+                vec![opened(libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC)],
+                "file",
+            ),
+            ("close-on-exec", vec![opened(libc::O_CLOEXEC)], "file"),
+            (
+                "O_PATH",
+                vec![made("openat", &[CWD, 0, (libc::O_PATH | RDWR).into()], file(libc::O_PATH, false))],
+                "file",
+            ),
+            ("openat2's flags", vec![made("openat2", &[CWD], file(RDWR, true)).peek(&how)], "file"),
+            ("an eventfd", vec![made("eventfd2", &[0, cloexec | nonblock], anonymous(quiet, true))], "eventfd"),
+            ("a memfd", vec![made("memfd_create", &[0, 1], file(RDWR, true))], "memfd"),
+            (
+                "a memfd's other flags are no O_NONBLOCK",
+                vec![made("memfd_create", &[0, 2], file(RDWR, false))],
+                "memfd",
+            ),
+            (
+                "an inotify is only read",
+                vec![made("inotify_init1", &[nonblock], anonymous(libc::O_NONBLOCK, false))],
+                "inotify",
+            ),
+            ("a fanotify has flags of its own", vec![made("fanotify_init", &[3], anonymous(quiet, true))], "fanotify"),
+            ("a ring always closes", vec![made("io_uring_setup", &[4], anonymous(RDWR, true))], "io_uring"),
+            (
+                "a socket's flags are in its type",
+                vec![made("socket", &[1, 1 | nonblock], kernel(Kind::Socket, quiet, false))],
+                "socket",
+            ),
+            (
+                "accept4's are its own",
+                vec![made("accept4", &[9, 0, 0, cloexec], kernel(Kind::Socket, RDWR, true))],
+                "socket",
+            ),
+            ("a pipe is for one way each", vec![pipe([5, 6]).args(&[0, cloexec]).ends(ends(0, 1))], "pipe, pipe"),
+            (
+                "each of its ends",
+                vec![pipe([5, 6]).args(&[0, cloexec]).ends(ends(1, 0))],
+                "pipe, pipe, 5 status O_RDONLY is status O_WRONLY, 6 status O_WRONLY is status O_RDONLY",
+            ),
+            (
+                "pidfd_getfd's is what the kernel says",
+                vec![made("pidfd_getfd", &[9], file(libc::O_APPEND, true))],
+                "file",
+            ),
+            (
+                "but closes on exec",
+                vec![made("pidfd_getfd", &[9], file(0, false))],
+                "file, 5 cloexec true is cloexec false",
+            ),
+            ("another kind", vec![made("eventfd2", &[], file(RDWR, false))], "file, 5 kind eventfd is kind file"),
+            ("other flags", vec![opened(RDWR).gives(file(0, false))], "file, 5 status O_RDWR is status O_RDONLY"),
+            (
+                "close-on-exec that was not asked for",
+                vec![opened(0).gives(file(0, true))],
+                "file, 5 cloexec false is cloexec true",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn flags_change_by_the_calls_that_change_them() {
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = || made("openat", &[CWD, 0, RDWR.into()], file(RDWR, false));
+        let fcntl =
+            |fd: i64, cmd: i32, arg: i32| call("fcntl").args(&[fd, cmd.into(), arg.into()]).seen(file(RDWR, false));
+        let setfl = |fd, flags| fcntl(fd, libc::F_SETFL, flags);
+        let ioctl = |op: u64, now: bool| call("ioctl").args(&[5, op as i64]).seen(file(RDWR, now));
+        let see = |fd, flags, cloexec| read(fd).seen(file(flags, cloexec));
+        let dup = || dup3(5, 9).seen(file(RDWR, false)).gives(file(RDWR, false));
+        let append = RDWR | libc::O_APPEND;
+        let stale = "file, 5 status O_RDWR is status O_RDWR|O_APPEND";
+        let range = call("close_range").args(&[5, 5, libc::CLOSE_RANGE_CLOEXEC.into()]);
+        check_attributes(vec![
+            ("nothing changed", vec![opened(), see(5, RDWR, false)], "file"),
+            ("F_SETFL", vec![opened(), setfl(5, libc::O_APPEND), see(5, append, false)], "file"),
+            ("it cannot change the access mode", vec![opened(), setfl(5, libc::O_WRONLY), see(5, RDWR, false)], "file"),
+            (
+                "one that fails",
+                vec![opened(), setfl(5, libc::O_APPEND).fails(libc::EPERM), see(5, append, false)],
+                stale,
+            ),
+            (
+                "the kernel's holds, and is told once",
+                vec![opened(), see(5, append, false), see(5, append, false)],
+                "file",
+            ),
+            ("a duplicate shares them", vec![opened(), dup(), setfl(9, libc::O_APPEND), see(5, append, false)], "file"),
+            (
+                "a forked process too",
+                vec![opened(), call("clone").ret(2), setfl(5, libc::O_APPEND).pid(2), see(5, append, false)],
+                "file",
+            ),
+            (
+                "whether O_ASYNC is known to a file only the kernel says",
+                vec![opened(), setfl(5, libc::O_ASYNC), see(5, RDWR, false)],
+                "file",
+            ),
+            (
+                "FIONBIO's number is in memory",
+                vec![opened(), ioctl(libc::FIONBIO, false), see(5, append, false)],
+                "file",
+            ),
+            (
+                "a descriptor from elsewhere may be of the same open file",
+                vec![opened(), setfl(12, libc::O_APPEND), see(5, append, false)],
+                "file",
+            ),
+            ("F_SETFD", vec![opened(), fcntl(5, libc::F_SETFD, 1), see(5, RDWR, true)], "file"),
+            (
+                "of each descriptor its own",
+                vec![opened(), dup(), fcntl(9, libc::F_SETFD, 1), see(5, RDWR, true)],
+                "file, 5 cloexec false is cloexec true",
+            ),
+            ("FIOCLEX", vec![opened(), ioctl(libc::FIOCLEX, false), see(5, RDWR, true)], "file"),
+            (
+                "FIONCLEX",
+                vec![opened(), ioctl(libc::FIOCLEX, false), ioctl(libc::FIONCLEX, true), see(5, RDWR, false)],
+                "file",
+            ),
+            ("close_range", vec![opened(), range, see(5, RDWR, true)], "file"),
+            ("at the gate the kernel says it first", vec![see(3, append, true)], "file"),
+            (
+                "and has to say the same again",
+                vec![see(3, RDWR, true), see(3, append, false)],
+                "file, 3 status O_RDWR is status O_RDWR|O_APPEND, 3 cloexec true is cloexec false",
+            ),
+            ("of what no call made it says all", vec![see(12, append, true)], "file"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_known_to_stay_open_has_no_name_after_execve() {
+        let cloexec = i64::from(libc::O_CLOEXEC);
+        let exec = || call("execve").path("tiny");
+        let dup = dup3(3, 9).args(&[3, 9, cloexec]);
+        let set = call("fcntl").args(&[3, libc::F_SETFD.into(), 1]);
+        check(vec![
+            ("without the flag it stays", vec![open("x", 3), exec(), read(3)], "x"),
+            ("with the flag it is gone", vec![open("x", 3).args(&[CWD, 0, cloexec]), exec(), read(3)], "-"),
+            ("a duplicate has its own", vec![open("x", 3), dup.clone(), exec(), read(9)], "-"),
+            ("and the first is not touched by it", vec![open("x", 3), dup, exec(), read(3)], "x"),
+            ("one that was set later", vec![open("x", 3), set, exec(), read(3)], "-"),
+            (
+                "a failed execve closes none",
+                vec![open("x", 3).args(&[CWD, 0, cloexec]), exec().fails(libc::ENOENT), read(3)],
+                "x",
+            ),
+        ]);
+    }
 }

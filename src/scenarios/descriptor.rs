@@ -6,7 +6,7 @@ use std::os::fd::IntoRawFd;
 
 use libc::{
     AF_UNIX, AT_FDCWD, F_GETFL, F_SETFL, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, O_APPEND, O_ASYNC, O_CLOEXEC, O_CREAT,
-    O_DSYNC, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, SOCK_DGRAM,
+    O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, SOCK_DGRAM,
 };
 use nix::errno::Errno;
 
@@ -76,7 +76,7 @@ fn fd_flags() -> Setup {
         let copy = call!(dup, fd)?;
         returns(call!(fcntl, copy, F_SETFL, O_APPEND | O_NONBLOCK), 0)?;
         write(fd, b"1")?;
-        let other = open(c"flags.txt", O_WRONLY | O_DSYNC)?;
+        let other = open(c"flags.txt", O_WRONLY | O_NOATIME)?;
         write(other, b"2")?;
         returns(call!(ioctl, fd, FIONCLEX, 0), 0)?;
         returns(call!(ioctl, copy, FIOCLEX, 0), 0)?;
