@@ -497,4 +497,39 @@ mod tests {
         assert!(Syscall::by_name("getppid").is_none() && !Syscall::is_known("getppid"));
         assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
     }
+
+    #[test]
+    fn bytes_are_what_the_man_page_counts_in_bytes() {
+        let (peek, trunc) = (libc::MSG_PEEK as u64, libc::MSG_TRUNC as u64);
+        let rows = [
+            ("written", "write", [3, 0, 9, 0, 0, 0], 5, Some(5)),
+            ("placed in the buffer", "readlink", [0, 0, 64, 0, 0, 0], 11, Some(11)),
+            ("of a directory", "getdents64", [3, 0, 4096, 0, 0, 0], 72, Some(72)),
+            ("random ones", "getrandom", [0, 16, 0, 0, 0, 0], 16, Some(16)),
+            ("duplicated", "tee", [3, 4, 9, 0, 0, 0], 9, Some(9)),
+            ("a failure moves none", "read", [3, 0, 9, 0, 0, 0], 0, Some(0)),
+            ("a value", "getxattr", [0, 0, 0, 64, 0, 0], 9, Some(9)),
+            ("its size", "getxattr", [0, 0, 0, 0, 0, 0], 9, Some(0)),
+            ("received", "recvfrom", [3, 0, 4, 0, 0, 0], 4, Some(4)),
+            ("peeked at", "recvfrom", [3, 0, 4, peek, 0, 0], 4, Some(0)),
+            ("stored of a longer packet", "recvfrom", [3, 0, 4, trunc, 0, 0], 12, Some(4)),
+            ("a packet that fits", "recvfrom", [3, 0, 16, trunc, 0, 0], 12, Some(12)),
+            ("peeked at and cut", "recvfrom", [3, 0, 4, peek | trunc, 0, 0], 12, Some(0)),
+            ("a message", "recvmsg", [3, 0, 0, 0, 0, 0], 4, Some(4)),
+            ("a cut one, whose buffers are not known", "recvmsg", [3, 0, trunc, 0, 0, 0], 12, None),
+            ("one that failed", "recvmsg", [3, 0, trunc, 0, 0, 0], 0, Some(0)),
+            ("MSG_PEEK means nothing to a send", "sendto", [3, 0, 4, peek, 0, 0], 4, Some(4)),
+            ("messages", "sendmmsg", [3, 0, 2, 0, 0, 0], 2, None),
+            ("messages received", "recvmmsg", [3, 0, 2, 0, 0, 0], 2, None),
+            ("requests", "io_submit", [3, 2, 0, 0, 0, 0], 2, None),
+            ("completions", "io_uring_enter", [3, 1, 1, 0, 0, 0], 1, None),
+            ("descriptors that are ready", "epoll_wait", [3, 0, 4, 0, 0, 0], 1, None),
+            ("an offset", "lseek", [3, 5, 0, 0, 0, 0], 5, None),
+            ("a descriptor", "dup", [3, 0, 0, 0, 0, 0], 4, None),
+        ];
+        for (sentence, name, args, result, bytes) in rows {
+            let Some(row) = Syscall::by_name(name) else { continue };
+            assert_eq!(row.bytes(&args, result), bytes, "{name}, {sentence}");
+        }
+    }
 }

@@ -164,7 +164,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         }
         match key.subject {
             Subject::Ret => values::ret(entry, key.role, self.problems),
-            Subject::Bytes if entry.1.get_ref().as_str() == Some(NO_BYTES) => Some(Wanted::Nothing),
+            Subject::Bytes => self.bytes(entry),
             Subject::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
             Subject::Cloexec(_) => values::yes_or_no(entry, self.problems).map(Wanted::Is),
             Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
@@ -174,7 +174,6 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             | Subject::Arg(_)
             | Subject::Implied
             | Subject::How(_)
-            | Subject::Bytes
             | Subject::Status(_)
             | Subject::Pid
             | Subject::Tid
@@ -220,6 +219,19 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 None
             }
         }
+    }
+
+    /// A number of bytes, where the call counts some; or that it counts none.
+    fn bytes(&mut self, entry: Entry) -> Option<Wanted> {
+        if entry.1.get_ref().as_str() == Some(NO_BYTES) {
+            return Some(Wanted::Nothing);
+        }
+        if !matches!(self.row.ret, Ret::Bytes) {
+            let hint = "leave out `bytes`, or write bytes = \"none\"";
+            self.problems.push(entry.1.span(), format!("the result of `{}` counts no bytes", self.row.name), hint);
+            return None;
+        }
+        values::by_role(entry, Role::Unsigned, self.problems)
     }
 
     /// One of the two of `status` of a pair.

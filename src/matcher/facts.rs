@@ -78,7 +78,11 @@ pub(super) fn field_differences<'e>(
 
 /// What the kernel's identities say against the names that following the descriptors gave.
 pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
-    let others = call.files.contradicted.iter().map(|fd| (format!("{fd} the same file"), format!("{fd} another file")));
+    let others = call
+        .files
+        .contradicted
+        .iter()
+        .map(|fd| (format!("{fd} is the file that it was"), format!("{fd} is another file")));
     let disagreements = call.files.disagreements.iter();
     let attributes = disagreements.map(|said| {
         let [followed, kernel] = [said.followed, said.kernel].map(|attribute| format!("{} {attribute}", said.fd));
