@@ -32,7 +32,7 @@ struct ior_identity {
 	__u16 mode;   /* i_mode: type and permissions */
 	__u8 open;    /* 1 if the descriptor was open; everything else is 0 if not */
 	__u8 cloexec; /* 1 if close-on-exec is set on the descriptor */
-	__u32 reserved;
+	__u32 magic;  /* s_magic: what kind of filesystem it is on; type bits alone do not tell an anonymous inode from a file */
 };
 
 /* A string or block read from the memory of the traced process. */
@@ -53,14 +53,16 @@ struct ior_record {
 	__s64 ret;
 	__u64 args[6];
 	__u32 pid; /* tgid in kernel terms */
-	__u32 tid; /* pid in kernel terms */
+	__u32 tid; /* pid in kernel terms, when the call was entered */
 	__u32 nr;
-	__u16 kind;
-	__u16 state;
+	__u8 kind;	 /* enum ior_kind */
+	__u8 state;	 /* enum ior_state */
+	__u8 identities; /* how many follow */
+	__u8 reserved;
 	char comm[16];
 	struct ior_text path[2];
 	struct ior_text peek;
-	__u32 identities;
+	__u32 exit_tid; /* when it ended: execve by a thread that is not the leader goes on under the leader's */
 };
 
 /* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */

@@ -152,6 +152,7 @@ static __always_inline void identify(struct ior_identity *to, struct task_struct
 	struct fdtable *fdt = (struct fdtable *)word_at(&files->fdt);
 	unsigned long *close_on_exec;
 	struct file *file, **table;
+	struct super_block *super;
 	struct inode *inode;
 	unsigned int max_fds;
 
@@ -174,13 +175,17 @@ static __always_inline void identify(struct ior_identity *to, struct task_struct
 		file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
 		inode = file->f_inode;
 		to->inode = inode->i_ino;
-		to->device = inode->i_sb->s_dev;
+		super = inode->i_sb;
+		to->device = super->s_dev;
+		to->magic = super->s_magic;
 		to->mode = inode->i_mode;
 		to->flags = file->f_flags;
 	} else {
 		inode = BPF_CORE_READ(file, f_inode);
 		to->inode = BPF_CORE_READ(inode, i_ino);
-		to->device = BPF_CORE_READ(inode, i_sb, s_dev);
+		super = BPF_CORE_READ(inode, i_sb);
+		to->device = BPF_CORE_READ(super, s_dev);
+		to->magic = BPF_CORE_READ(super, s_magic);
 		to->mode = BPF_CORE_READ(inode, i_mode);
 		to->flags = BPF_CORE_READ(file, f_flags);
 	}
@@ -309,7 +314,7 @@ static __always_inline __u32 places(const struct pending *call)
 		return IOR_PLACES;
 	if (call->file[IOR_MADE].open)
 		return IOR_MADE + 1;
-	return call->file[IOR_FIRST].open;
+	return call->file[IOR_FIRST].open & 1; /* the verifier needs the bound */
 }
 
 /* Sends the call to the ring as one record of exactly the size it needs. 0, or -1 if there was no room. */
@@ -317,6 +322,7 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 {
 	struct ior_record *record = &call->record;
 	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
+	__u32 identities = places(call);
 	struct second_path *more = NULL;
 	struct bpf_dynptr out;
 	__u32 at = WHOLE;
@@ -327,9 +333,9 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 	flags = wakeup(record->number, record->state && watch->flags & IOR_FOLLOW);
 	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
 	__sync_fetch_and_add(&watch->emitted, 1);
-	record->identities = places(call);
-	if (record->identities < IOR_PLACES)
-		at = sizeof(*record) + record->identities * sizeof(struct ior_identity);
+	record->identities = identities;
+	if (identities < IOR_PLACES)
+		at = sizeof(*record) + identities * sizeof(struct ior_identity);
 	if (!second && !peek) {
 		if (!bpf_ringbuf_output(&ring, record, at + first, flags))
 			return 0;
@@ -359,6 +365,7 @@ static __always_inline void finish(struct ior_watch *watch, struct pending *call
 {
 	call->active = NO_CALL;
 	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
+	call->record.exit_tid = task->pid;
 	/* As two words, without bpf_get_current_comm(): this runs for every call. */
 	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];
 	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];
@@ -610,7 +617,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	end.number = watch->seen;
 	end.enter_ns = bpf_ktime_get_ns();
 	end.pid = tgid;
-	end.tid = id;
+	end.tid = end.exit_tid = id;
 	end.kind = IOR_END;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
 	__sync_fetch_and_add(&watch->ends, 1);

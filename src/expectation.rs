@@ -161,8 +161,12 @@ pub enum Subject {
     Ret,
     /// The bytes moved.
     Bytes,
-    /// Whether the descriptor that it returned closes on exec.
-    Cloexec,
+    /// What is behind a descriptor.
+    Kind(Which),
+    /// Access mode and status flags of a descriptor.
+    Status(Which),
+    /// Whether a descriptor closes on exec.
+    Cloexec(Which),
     /// The files that it closed besides its own.
     Closes,
     /// The thread's name.
@@ -171,14 +175,27 @@ pub enum Subject {
     Pid,
     /// The thread.
     Tid,
+    /// The thread when the call ended, if that has another id by then.
+    ExitTid,
     /// A descriptor of the pair that it made.
     Made(usize),
+}
+
+/// Which descriptor of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that it returned.
+    Made,
+    /// Both of the pair that it made.
+    Pair,
+    /// One of [`crate::trace::Call::fds`], by its place: an argument, or an end of the pair.
+    Fd(usize),
 }
 
 /// What a field has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// No file is known.
+    /// There is none: no file is known, no bytes are counted, the thread has the id that it had.
     Nothing,
     /// This text.
     Text(Vec<u8>),

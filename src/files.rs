@@ -1,17 +1,26 @@
-//! Which file a descriptor is: followed through the calls, and checked against what the kernel says.
+//! Which file a descriptor is, of what kind and with which flags: followed through the calls, and checked against what the
+//! kernel says.
 //!
 //! No I/O: takes decoded calls and fills in [`Files`]. The descriptor table belongs to the process: its threads share it, and
 //! their calls overlap. Somewhere between its enter and its exit a call does its work, so what closes a number counts from
 //! the enter on and what makes one from the exit on: a number that one thread closes is free before its close has returned,
-//! and another thread that gets it has it for certain only when its own call returns. A failed call changes nothing, with
-//! the one exception that close(2) documents. Where the kernel's identity contradicts a followed name, the name is dropped:
-//! it is right or absent, never wrong. A file whose name was removed keeps it as it was last.
+//! and another thread that gets it has it for certain only when its own call returns. In between, a flag that is being
+//! changed is not known. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's
+//! identity contradicts a followed name, the name is dropped: it is right or absent, never wrong. Where it contradicts a
+//! kind or a flag, its own holds from there on. A file whose name was removed keeps it as it was last.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
+use crate::kind::Kind;
 use crate::syscalls::{Peek, Ret, Role, Syscall};
-use crate::trace::{Call, Files, Identity, Text};
+use crate::trace::{Attribute, Call, Disagreement, Files, Identity, Text};
+
+mod promise;
+
+use promise::Promise;
 
 /// The name of a file: the path by which it was opened, as renames have changed it since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +37,13 @@ struct Open {
     /// `None` for what has no path (pipes, rings) or none that is known.
     name: Option<Name>,
     identity: Option<Identity>,
+    kind: Option<Kind>,
+    /// Whether close-on-exec is set: a flag of the descriptor. `None` until the kernel has said it of one that was open at the
+    /// gate.
+    cloexec: Option<bool>,
+    /// Access mode and status flags: those of the open file, which duplicates and forked processes share (open(2), "Open file
+    /// descriptions"). `None` until the kernel says them.
+    status: Rc<Cell<Option<u32>>>,
 }
 
 /// A process: its working directory and its descriptors.
@@ -95,6 +111,8 @@ struct Follower {
 struct InCall {
     row: &'static Syscall,
     named: [Option<Name>; 2],
+    /// The status flags that it leaves, if it changes them.
+    status: Option<u32>,
 }
 
 impl Follower {
@@ -107,7 +125,8 @@ impl Follower {
     fn enter(&mut self, call: &mut Call) -> Option<InCall> {
         let row = call.syscall()?;
         let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
-        let contradicted = process.check(call, row);
+        call.files = Files::default();
+        process.check(call, row);
         let mut named = process.name(call, row);
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
             named[0] = self.handles.get(handle).cloned();
@@ -119,18 +138,16 @@ impl Follower {
             let copy = process.clone();
             self.processes.insert(forked as u32, copy);
         }
+        let status = self.unsettle(call, row);
         let shown = |name: &Name| inside(&self.gate.workspace, &name.path);
-        call.files = Files {
-            path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
-            path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
-            closes: self.shown(closed),
-            contradicted,
-        };
-        Some(InCall { row, named })
+        call.files.path = text(call, row, "path").or_else(|| named[0].as_ref().map(shown));
+        call.files.path2 = text(call, row, "path2").or_else(|| named[1].as_ref().map(shown));
+        call.files.closes = self.shown(closed);
+        Some(InCall { row, named, status })
     }
 
     /// Does to the tables what the call has done when it returns.
-    fn leave(&mut self, call: &mut Call, InCall { row, named }: InCall) {
+    fn leave(&mut self, call: &mut Call, InCall { row, named, status }: InCall) {
         if let (Some((_, Peek::HandleOut)), Some(handle), Some(name), Some(_)) =
             (row.peek, &call.peek, &named[0], call.success())
         {
@@ -138,6 +155,10 @@ impl Follower {
         }
         let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
         let replaced = process.apply(call, row, &named);
+        process.check_made(call, row);
+        if let Some(open) = process.open.get(&(call.args[0] as i32)).filter(|_| status.is_some()) {
+            open.status.set(status);
+        }
         call.files.closes.extend(self.shown(replaced));
         if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
             self.names().for_each(|name| change.apply(name));
@@ -148,6 +169,27 @@ impl Follower {
     fn shown(&self, closed: Vec<(i32, Open)>) -> Vec<Vec<u8>> {
         let shown = |name: &Name| inside(&self.gate.workspace, &name.path);
         closed.into_iter().map(|(fd, open)| shown_as(fd, open.name.as_ref().map(shown))).collect()
+    }
+
+    /// A call that changes flags makes them unknown until it returns; what the status flags are then, if that can be said. It
+    /// changes those of all descriptors of the open file. Which those are is known of what calls have made; a descriptor that
+    /// came from elsewhere may be of the same one, so that of all other open files of that file nothing is known until the
+    /// kernel says it.
+    fn unsettle(&mut self, call: &Call, row: &Syscall) -> Option<u32> {
+        let fd = call.args[0] as i32;
+        let mut changed = self.processes.get_mut(&call.pid).and_then(|process| process.open.get_mut(&fd));
+        if let (Some(open), Some(_)) = (&mut changed, cloexec_set(call, row)) {
+            open.cloexec = None;
+        }
+        let set = StatusChange::by(call, row)?;
+        let before = changed.and_then(|open| open.status.get());
+        let is_changed = |open: &&Open| {
+            let identity = open.identity.as_ref();
+            identity.zip(call.fds[0].as_ref()).is_some_and(|(open, changed)| changed.same_file(open))
+        };
+        let all = self.processes.values().flat_map(|process| process.open.values());
+        all.filter(is_changed).for_each(|open| open.status.set(None));
+        before.and_then(|before| set.after(before))
     }
 
     /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
@@ -168,7 +210,7 @@ impl Follower {
 
 impl Process {
     fn at(gate: &AtGate) -> Self {
-        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), identity: None });
+        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), ..Open::default() });
         Self { cwd: Some(Name::new(&gate.workspace)), open: gate.open.iter().map(open).collect() }
     }
 
@@ -176,24 +218,46 @@ impl Process {
         self.open.values_mut().filter_map(|open| open.name.as_mut()).chain(&mut self.cwd)
     }
 
-    /// Drops the names that the kernel's identity contradicts, and says of which descriptors.
-    fn check(&mut self, call: &Call, row: &Syscall) -> Vec<i32> {
-        let mut contradicted = Vec::new();
-        for (at, identity) in row.fd_args().zip(&call.fds) {
+    /// Drops the names that the kernel's identity contradicts, and says of which descriptors, of which kind they are, and
+    /// where it says something else than the calls before.
+    fn check(&mut self, call: &mut Call, row: &Syscall) {
+        let files = &mut call.files;
+        for (at, (place, identity)) in row.fd_args().zip(call.fds.iter().enumerate()) {
             let fd = call.args[at] as i32;
             let Some(open) = self.open.get_mut(&fd) else { continue };
             match (open.identity, identity) {
-                (Some(known), Some(identity)) if !identity.same_file(&known) => contradicted.push(fd),
-                (Some(_), None) => contradicted.push(fd),
-                // From now on it has to stay this file.
-                (None, Some(identity)) => open.identity = Some(*identity),
-                (_, Some(_)) | (None, None) => {}
+                (Some(known), Some(identity)) if !identity.same_file(&known) => files.contradicted.push(fd),
+                (Some(_), None) => files.contradicted.push(fd),
+                (_, Some(identity)) => {
+                    files.disagreements.extend(open.settle(fd, identity));
+                    files.kinds[place] = open.kind;
+                }
+                (None, None) => {}
             }
         }
-        for fd in &contradicted {
+        for fd in &files.contradicted {
             self.open.remove(fd);
         }
-        contradicted
+        for (kind, identity) in files.kinds.iter_mut().zip(&call.fds) {
+            *kind = kind.or(identity.map(|identity| identity.kind()));
+        }
+    }
+
+    /// The same of the descriptors that the call has made.
+    fn check_made(&mut self, call: &mut Call, row: &Syscall) {
+        let (result, pair) = (call.success(), pair(call, row));
+        let files = &mut call.files;
+        let mut settle = |fd: i32, identity: Option<&Identity>| {
+            let (open, identity) = (self.open.get_mut(&fd)?, identity?);
+            files.disagreements.extend(open.settle(fd, identity));
+            open.kind
+        };
+        if let (Ret::Fd, Some(result)) = (row.ret_for(&call.args), result) {
+            files.made = settle(result as i32, call.made.as_ref());
+        }
+        for (place, fd) in pair.into_iter().flatten().enumerate() {
+            files.kinds[place] = settle(fd, call.fds[place].as_ref());
+        }
     }
 
     /// The files that the call is about: of its paths, else of its descriptors.
@@ -252,40 +316,37 @@ impl Process {
         }
         match row.name {
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
-            "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
-                let cloexec = call.args[2] as i32 & libc::FD_CLOEXEC != 0;
-                self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
-            }
-            "execve" | "execveat" => {
-                self.open.retain(|_, open| !open.identity.is_some_and(|identity| identity.cloexec))
-            }
+            // What is not known to stay open has no name after it: that is better than a wrong one.
+            "execve" | "execveat" => self.open.retain(|_, open| open.cloexec == Some(false)),
             "getcwd" if self.cwd.is_none() => self.cwd = named[0].clone(),
             _ => {}
         }
-        if let (true, Some(pair)) = (row.makes_pair(), &call.peek) {
-            for (end, &identity) in pair.chunks_exact(4).zip(&call.fds) {
-                let fd = i32::from_ne_bytes([end[0], end[1], end[2], end[3]]);
-                self.open.insert(fd, Open { name: None, identity });
-            }
+        if let Some(cloexec) = cloexec_set(call, row) {
+            self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
+        }
+        for (end, fd) in pair(call, row).into_iter().flatten().enumerate() {
+            self.open.insert(fd, Open::made(None, call.fds[end], Promise::of(call, row, end)));
         }
         Vec::new()
     }
 
     fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, name: Option<Name>) -> Vec<(i32, Open)> {
-        // dup2 of a descriptor to itself does nothing (dup(2)).
-        if row.name == "dup2" && call.args[0] as i32 == fd {
+        // dup2 of a descriptor to itself does nothing (dup(2)), and signalfd of its own makes no other (signalfd(2)).
+        if matches!(row.name, "dup2" | "signalfd" | "signalfd4") && call.args[0] as i32 == fd {
             return Vec::new();
         }
-        let before = self.open.insert(fd, Open { name, identity: call.made });
+        let mut made = Open::made(name, call.made, Promise::of(call, row, 0));
+        if let Some(same) = self.open.get(&(call.args[0] as i32)).filter(|_| row.duplicates()) {
+            (made.kind, made.status) = (same.kind, Rc::clone(&same.status));
+        }
+        let before = self.open.insert(fd, made);
         // Any other call returns a number that was free: if one was known here, what closed it was not seen.
         before.filter(|_| matches!(row.name, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
     }
 
     fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
         let open = self.open.iter_mut().filter(|(fd, _)| numbers.contains(&(**fd as u32)));
-        for identity in open.filter_map(|(_, open)| open.identity.as_mut()) {
-            identity.cloexec = cloexec;
-        }
+        open.for_each(|(_, open)| open.cloexec = Some(cloexec));
     }
 
     fn close_range(&mut self, call: &Call) -> Vec<(i32, Open)> {
@@ -298,6 +359,76 @@ impl Process {
             std::mem::take(&mut self.open).into_iter().partition(|&(fd, _)| (first..=last).contains(&(fd as u32)));
         self.open = kept;
         closed.into_iter().collect()
+    }
+}
+
+impl Open {
+    fn made(name: Option<Name>, identity: Option<Identity>, promise: Promise) -> Self {
+        let Promise { kind, status, cloexec } = promise;
+        Self { name, identity, kind, cloexec, status: Rc::new(Cell::new(status)) }
+    }
+
+    /// Takes over what the kernel says, and tells where that is something else than followed from the calls.
+    fn settle(&mut self, fd: i32, kernel: &Identity) -> Vec<Disagreement> {
+        let kind = self.kind.filter(|kind| kind.can_be(kernel.kind()));
+        let kinds = (self.kind.map(Attribute::Kind), Attribute::Kind(kind.unwrap_or(kernel.kind())));
+        let statuses = (self.status.get().map(Attribute::Status), Attribute::Status(kernel.status()));
+        let cloexecs = (self.cloexec.map(Attribute::Cloexec), Attribute::Cloexec(kernel.cloexec));
+        // From now on it has to stay this file.
+        self.identity = Some(*kernel);
+        self.kind = kind.or(Some(kernel.kind()));
+        self.status.set(Some(kernel.status()));
+        self.cloexec = Some(kernel.cloexec);
+        let said = [kinds, statuses, cloexecs].into_iter().filter_map(|(followed, kernel)| Some((followed?, kernel)));
+        let differ = said.filter(|(followed, kernel)| followed != kernel);
+        differ.map(|(followed, kernel)| Disagreement { fd, followed, kernel }).collect()
+    }
+}
+
+/// The two descriptors that a call made.
+fn pair(call: &Call, row: &Syscall) -> Option<[i32; 2]> {
+    call.success().filter(|_| row.makes_pair())?;
+    call.pair()
+}
+
+/// What a call that succeeded set close-on-exec of its descriptor to (fcntl(2), ioctl(2)).
+fn cloexec_set(call: &Call, row: &Syscall) -> Option<bool> {
+    let asked = call.args[1] as u32;
+    match row.name {
+        "fcntl" if asked == libc::F_SETFD as u32 => Some(call.args[2] as i32 & libc::FD_CLOEXEC != 0),
+        "ioctl" if asked == libc::FIOCLEX as u32 => Some(true),
+        "ioctl" if asked == libc::FIONCLEX as u32 => Some(false),
+        _ => None,
+    }
+}
+
+/// A call that succeeded and set status flags.
+enum StatusChange {
+    /// To these, as far as it can change them (fcntl(2), F_SETFL).
+    Flags(u32),
+    /// By a number behind a pointer, which is not read (FIONBIO, FIOASYNC).
+    Unknown,
+}
+
+impl StatusChange {
+    /// What F_SETFL can change (fs/fcntl.c, SETFL_MASK); besides O_ASYNC, where the file knows it.
+    const CAN_SET: u32 = (libc::O_APPEND | libc::O_NONBLOCK | libc::O_DIRECT | libc::O_NOATIME) as u32;
+
+    fn by(call: &Call, row: &Syscall) -> Option<Self> {
+        call.success()?;
+        let asked = call.args[1] as u32;
+        match row.name {
+            "fcntl" if asked == libc::F_SETFL as u32 => Some(Self::Flags(call.args[2] as u32)),
+            "ioctl" if asked == libc::FIONBIO as u32 || asked == libc::FIOASYNC as u32 => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+
+    /// The flags after it, if they can be known.
+    fn after(&self, before: u32) -> Option<u32> {
+        let Self::Flags(flags) = *self else { return None };
+        let after = before & !Self::CAN_SET | flags & Self::CAN_SET;
+        ((before ^ flags) & libc::O_ASYNC as u32 == 0).then_some(after)
     }
 }
 
@@ -401,6 +532,7 @@ mod tests {
             order: 0,
             pid: 1,
             tid: 1,
+            exit_tid: 1,
             comm: [0; 16],
             args: [0; 6],
             outcome: Outcome::Returned(0),
@@ -480,12 +612,12 @@ mod tests {
         }
 
         fn pid(mut self, pid: u32) -> Self {
-            (self.0.pid, self.0.tid) = (pid, pid);
+            (self.0.pid, self.0.tid, self.0.exit_tid) = (pid, pid, pid);
             self
         }
 
         fn tid(mut self, tid: u32) -> Self {
-            self.0.tid = tid;
+            (self.0.tid, self.0.exit_tid) = (tid, tid);
             self
         }
 
@@ -497,7 +629,7 @@ mod tests {
     }
 
     fn identity(inode: u64) -> Identity {
-        Identity { device: 1, inode, mode: 0, flags: 0, cloexec: false }
+        Identity { device: 1, inode, magic: 0, mode: 0, flags: 0, cloexec: false }
     }
 
     fn open(path: &str, fd: i64) -> Step {
@@ -1052,5 +1184,222 @@ mod tests {
     fn a_forked_process_may_call_before_the_fork_has_returned() {
         let fork = call("fork").ret(2).during(20, 90);
         check(vec![("it has its parent's files", vec![open("x", 3), fork, read(3).pid(2).during(30, 40)], "x")]);
+    }
+
+    /// What the kernel says of an open file of this kind, with these flags.
+    fn kernel(kind: Kind, flags: i32, cloexec: bool) -> Identity {
+        let (magic, mode) = match kind {
+            Kind::Pipe => (0x5049_5045, libc::S_IFIFO),
+            Kind::Socket => (0x534f_434b, libc::S_IFSOCK),
+            Kind::Anonymous => (0x0904_1934, libc::S_IFREG),
+            _ => (0xef53, libc::S_IFREG),
+        };
+        Identity { magic, mode: mode as u16, flags: flags as u32, cloexec, ..identity(7) }
+    }
+
+    impl Step {
+        /// With what the kernel says of its first descriptor.
+        fn seen(mut self, identity: Identity) -> Self {
+            self.0.fds[0] = Some(identity);
+            self
+        }
+
+        /// With what the kernel says of the returned one.
+        fn gives(mut self, identity: Identity) -> Self {
+            self.0.made = Some(identity);
+            self
+        }
+
+        fn ends(mut self, ends: [Identity; 2]) -> Self {
+            self.0.fds = ends.map(Some);
+            self
+        }
+    }
+
+    /// What is said of the last call's descriptors besides names: kinds of the given and the made one, and disagreements.
+    fn check_attributes(rows: Vec<Row<'_>>) {
+        for (sentence, calls, expected) in rows {
+            let gate = AtGate { open: vec![(3, b"/ws/g".to_vec())], ..AtGate::in_workspace(b"/ws") };
+            let mut calls: Vec<Call> = calls.into_iter().map(|Step(call)| call).collect();
+            follow(&mut calls, gate);
+            let last = calls.pop().map(|call| call.files).unwrap_or_default();
+            let kinds = [last.kinds[0], last.kinds[1], last.made].into_iter().flatten().map(Kind::name);
+            let differ = last
+                .disagreements
+                .iter()
+                .map(|Disagreement { fd, followed, kernel }| format!("{fd} {followed} is {kernel}"));
+            let said: Vec<String> = kinds.map(str::to_owned).chain(differ).collect();
+            assert_eq!(said.join(", "), expected, "{sentence}");
+        }
+    }
+
+    const RDWR: i32 = libc::O_RDWR;
+
+    fn made(name: &str, args: &[i64], kernel: Identity) -> Step {
+        call(name).args(args).gives(kernel).ret(5)
+    }
+
+    #[test]
+    fn what_a_call_makes_is_what_its_flags_say() {
+        let (cloexec, nonblock) = (i64::from(libc::O_CLOEXEC), i64::from(libc::O_NONBLOCK));
+        let anonymous = |flags, cloexec| kernel(Kind::Anonymous, flags, cloexec);
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = |flags: i32| made("openat", &[CWD, 0, flags.into()], file(flags, flags & libc::O_CLOEXEC != 0));
+        let how = [(RDWR | libc::O_CLOEXEC) as u64, 0, 0].map(u64::to_ne_bytes).concat();
+        let quiet = RDWR | libc::O_NONBLOCK;
+        let ends = |one, other| [one, other].map(|access| kernel(Kind::Pipe, access, true));
+        check_attributes(vec![
+            ("a file", vec![opened(RDWR)], "file"),
+            (
+                "flags that only open acts on are no status",
+                vec![opened(libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC)],
+                "file",
+            ),
+            ("close-on-exec", vec![opened(libc::O_CLOEXEC)], "file"),
+            (
+                "O_PATH",
+                vec![made("openat", &[CWD, 0, (libc::O_PATH | RDWR).into()], file(libc::O_PATH, false))],
+                "file",
+            ),
+            ("openat2's flags", vec![made("openat2", &[CWD], file(RDWR, true)).peek(&how)], "file"),
+            ("an eventfd", vec![made("eventfd2", &[0, cloexec | nonblock], anonymous(quiet, true))], "eventfd"),
+            ("a memfd", vec![made("memfd_create", &[0, 1], file(RDWR, true))], "memfd"),
+            (
+                "a memfd's other flags are no O_NONBLOCK",
+                vec![made("memfd_create", &[0, 2], file(RDWR, false))],
+                "memfd",
+            ),
+            (
+                "an inotify is only read",
+                vec![made("inotify_init1", &[nonblock], anonymous(libc::O_NONBLOCK, false))],
+                "inotify",
+            ),
+            ("a fanotify has flags of its own", vec![made("fanotify_init", &[3], anonymous(quiet, true))], "fanotify"),
+            ("a ring always closes", vec![made("io_uring_setup", &[4], anonymous(RDWR, true))], "io_uring"),
+            (
+                "a socket's flags are in its type",
+                vec![made("socket", &[1, 1 | nonblock], kernel(Kind::Socket, quiet, false))],
+                "socket",
+            ),
+            (
+                "accept4's are its own",
+                vec![made("accept4", &[9, 0, 0, cloexec], kernel(Kind::Socket, RDWR, true))],
+                "socket",
+            ),
+            ("a pipe is for one way each", vec![pipe([5, 6]).args(&[0, cloexec]).ends(ends(0, 1))], "pipe, pipe"),
+            (
+                "each of its ends",
+                vec![pipe([5, 6]).args(&[0, cloexec]).ends(ends(1, 0))],
+                "pipe, pipe, 5 status O_RDONLY is status O_WRONLY, 6 status O_WRONLY is status O_RDONLY",
+            ),
+            (
+                "pidfd_getfd's is what the kernel says",
+                vec![made("pidfd_getfd", &[9], file(libc::O_APPEND, true))],
+                "file",
+            ),
+            (
+                "but closes on exec",
+                vec![made("pidfd_getfd", &[9], file(0, false))],
+                "file, 5 cloexec true is cloexec false",
+            ),
+            ("another kind", vec![made("eventfd2", &[], file(RDWR, false))], "file, 5 kind eventfd is kind file"),
+            ("other flags", vec![opened(RDWR).gives(file(0, false))], "file, 5 status O_RDWR is status O_RDONLY"),
+            (
+                "close-on-exec that was not asked for",
+                vec![opened(0).gives(file(0, true))],
+                "file, 5 cloexec false is cloexec true",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn flags_change_by_the_calls_that_change_them() {
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = || made("openat", &[CWD, 0, RDWR.into()], file(RDWR, false));
+        let fcntl =
+            |fd: i64, cmd: i32, arg: i32| call("fcntl").args(&[fd, cmd.into(), arg.into()]).seen(file(RDWR, false));
+        let setfl = |fd, flags| fcntl(fd, libc::F_SETFL, flags);
+        let ioctl = |op: u64, now: bool| call("ioctl").args(&[5, op as i64]).seen(file(RDWR, now));
+        let see = |fd, flags, cloexec| read(fd).seen(file(flags, cloexec));
+        let dup = || dup3(5, 9).seen(file(RDWR, false)).gives(file(RDWR, false));
+        let append = RDWR | libc::O_APPEND;
+        let stale = "file, 5 status O_RDWR is status O_RDWR|O_APPEND";
+        let range = call("close_range").args(&[5, 5, libc::CLOSE_RANGE_CLOEXEC.into()]);
+        check_attributes(vec![
+            ("nothing changed", vec![opened(), see(5, RDWR, false)], "file"),
+            ("F_SETFL", vec![opened(), setfl(5, libc::O_APPEND), see(5, append, false)], "file"),
+            ("it cannot change the access mode", vec![opened(), setfl(5, libc::O_WRONLY), see(5, RDWR, false)], "file"),
+            (
+                "one that fails",
+                vec![opened(), setfl(5, libc::O_APPEND).fails(libc::EPERM), see(5, append, false)],
+                stale,
+            ),
+            (
+                "the kernel's holds, and is told once",
+                vec![opened(), see(5, append, false), see(5, append, false)],
+                "file",
+            ),
+            ("a duplicate shares them", vec![opened(), dup(), setfl(9, libc::O_APPEND), see(5, append, false)], "file"),
+            (
+                "a forked process too",
+                vec![opened(), call("clone").ret(2), setfl(5, libc::O_APPEND).pid(2), see(5, append, false)],
+                "file",
+            ),
+            (
+                "whether O_ASYNC is known to a file only the kernel says",
+                vec![opened(), setfl(5, libc::O_ASYNC), see(5, RDWR, false)],
+                "file",
+            ),
+            (
+                "FIONBIO's number is in memory",
+                vec![opened(), ioctl(libc::FIONBIO, false), see(5, append, false)],
+                "file",
+            ),
+            (
+                "a descriptor from elsewhere may be of the same open file",
+                vec![opened(), setfl(12, libc::O_APPEND), see(5, append, false)],
+                "file",
+            ),
+            ("F_SETFD", vec![opened(), fcntl(5, libc::F_SETFD, 1), see(5, RDWR, true)], "file"),
+            (
+                "of each descriptor its own",
+                vec![opened(), dup(), fcntl(9, libc::F_SETFD, 1), see(5, RDWR, true)],
+                "file, 5 cloexec false is cloexec true",
+            ),
+            ("FIOCLEX", vec![opened(), ioctl(libc::FIOCLEX, false), see(5, RDWR, true)], "file"),
+            (
+                "FIONCLEX",
+                vec![opened(), ioctl(libc::FIOCLEX, false), ioctl(libc::FIONCLEX, true), see(5, RDWR, false)],
+                "file",
+            ),
+            ("close_range", vec![opened(), range, see(5, RDWR, true)], "file"),
+            ("at the gate the kernel says it first", vec![see(3, append, true)], "file"),
+            (
+                "and has to say the same again",
+                vec![see(3, RDWR, true), see(3, append, false)],
+                "file, 3 status O_RDWR is status O_RDWR|O_APPEND, 3 cloexec true is cloexec false",
+            ),
+            ("of what no call made it says all", vec![see(12, append, true)], "file"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_known_to_stay_open_has_no_name_after_execve() {
+        let cloexec = i64::from(libc::O_CLOEXEC);
+        let exec = || call("execve").path("tiny");
+        let dup = dup3(3, 9).args(&[3, 9, cloexec]);
+        let set = call("fcntl").args(&[3, libc::F_SETFD.into(), 1]);
+        check(vec![
+            ("without the flag it stays", vec![open("x", 3), exec(), read(3)], "x"),
+            ("with the flag it is gone", vec![open("x", 3).args(&[CWD, 0, cloexec]), exec(), read(3)], "-"),
+            ("a duplicate has its own", vec![open("x", 3), dup.clone(), exec(), read(9)], "-"),
+            ("and the first is not touched by it", vec![open("x", 3), dup, exec(), read(3)], "x"),
+            ("one that was set later", vec![open("x", 3), set, exec(), read(3)], "-"),
+            (
+                "a failed execve closes none",
+                vec![open("x", 3).args(&[CWD, 0, cloexec]), exec().fails(libc::ENOENT), read(3)],
+                "x",
+            ),
+        ]);
     }
 }

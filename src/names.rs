@@ -63,6 +63,26 @@ const LARGEFILE: u64 = 0o100_000;
 #[cfg(target_arch = "aarch64")]
 const LARGEFILE: u64 = 0o400_000;
 
+/// What of an open file's flags is left after open(2): its access mode and the file status flags. O_LARGEFILE is not among
+/// them: a 64-bit kernel sets it with each open.
+pub const STATUS_FLAGS: u32 = (libc::O_ACCMODE
+    | libc::O_APPEND
+    | libc::O_NONBLOCK
+    | libc::O_SYNC
+    | libc::O_ASYNC
+    | libc::O_DIRECT
+    | libc::O_NOATIME
+    | libc::O_PATH) as u32;
+
+/// The names of [`STATUS_FLAGS`].
+pub static STATUS: Names = Names {
+    what: "access mode or status flag",
+    mask: libc::O_ACCMODE as u64,
+    values: values![
+        O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NONBLOCK, O_SYNC, O_DSYNC, O_ASYNC, O_DIRECT, O_NOATIME, O_PATH,
+    ],
+};
+
 /// Descriptor flags of F_GETFD and F_SETFD (fcntl(2)).
 pub static FD: Names = Names { what: "descriptor flag", mask: 0, values: values![FD_CLOEXEC] };
 

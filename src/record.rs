@@ -11,9 +11,9 @@ pub const VERSION: u32 = 3;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
-const KIND_CALL: u16 = 1;
-const KIND_END: u16 = 2;
-const UNFINISHED: u16 = 1 << 0;
+const KIND_CALL: u8 = 1;
+const KIND_END: u8 = 2;
+const UNFINISHED: u8 = 1 << 0;
 
 /// `struct ior_identity`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -25,7 +25,7 @@ pub struct RawIdentity {
     mode: u16,
     open: u8,
     cloexec: u8,
-    reserved: u32,
+    magic: u32,
 }
 
 /// `struct ior_text`.
@@ -49,12 +49,14 @@ struct Header {
     pid: u32,
     tid: u32,
     nr: u32,
-    kind: u16,
-    state: u16,
+    kind: u8,
+    state: u8,
+    identities: u8,
+    reserved: u8,
     comm: [u8; 16],
     path: [RawText; 2],
     peek: RawText,
-    identities: u32,
+    exit_tid: u32,
 }
 
 /// `enum ior_place`: which of the identities behind the header is which.
@@ -143,7 +145,7 @@ const _: () = {
     assert!(offset_of!(Header, comm) == 104);
     assert!(offset_of!(Header, path) == 120);
     assert!(offset_of!(Header, peek) == 128);
-    assert!(offset_of!(Header, identities) == 132);
+    assert!(offset_of!(Header, exit_tid) == 132);
     assert!(size_of::<Roles>() == 8);
     assert!(size_of::<Filter>() == 8);
     assert!(size_of::<Watch>() == 64);
@@ -210,6 +212,7 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
         order: header.number,
         pid: header.pid,
         tid: header.tid,
+        exit_tid: header.exit_tid,
         comm: header.comm,
         args: header.args,
         outcome: if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) },
@@ -247,13 +250,15 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         args: call.args,
         pid: call.pid,
         tid: call.tid,
+        exit_tid: call.exit_tid,
         nr: call.number,
         kind: KIND_CALL,
         state,
         comm: call.comm,
         path: [first.0, second.0],
         peek: RawText { len: block.len() as u16, err },
-        identities: PLACES as u32,
+        identities: PLACES as u8,
+        reserved: 0,
     };
     let mut files = [RawIdentity::default(); PLACES];
     for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
@@ -263,14 +268,14 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
 }
 
 fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
-    identity.map_or(RawIdentity::default(), |&Identity { device, inode, mode, flags, cloexec }| RawIdentity {
+    identity.map_or(RawIdentity::default(), |&Identity { device, inode, magic, mode, flags, cloexec }| RawIdentity {
         inode,
         device,
         flags,
         mode,
         open: 1,
         cloexec: cloexec.into(),
-        reserved: 0,
+        magic,
     })
 }
 
@@ -278,6 +283,7 @@ fn identity(raw: &RawIdentity) -> Option<Identity> {
     (raw.open != 0).then_some(Identity {
         device: raw.device,
         inode: raw.inode,
+        magic: raw.magic,
         mode: raw.mode,
         flags: raw.flags,
         cloexec: raw.cloexec != 0,
@@ -302,7 +308,7 @@ pub(crate) mod tests {
             mode: 4000 + u16::from(n),
             open,
             cloexec,
-            reserved: 0,
+            magic: 5000 + u32::from(n),
         });
         let files = &files[..header.identities as usize];
         [header.as_bytes(), files.as_bytes(), paths[0], paths[1], peek].concat()
@@ -342,7 +348,8 @@ pub(crate) mod tests {
             tid: 12,
             nr: 13,
             comm: *b"fifteen-letters\0",
-            identities: PLACES as u32,
+            exit_tid: 14,
+            identities: PLACES as u8,
             ..Header::default()
         }
     }
@@ -352,6 +359,7 @@ pub(crate) mod tests {
         let identity = |n: u8, cloexec| Identity {
             device: 2000 + u32::from(n),
             inode: 1000 + u64::from(n),
+            magic: 5000 + u32::from(n),
             mode: 4000 + u16::from(n),
             flags: 3000 + u32::from(n),
             cloexec,
@@ -362,6 +370,7 @@ pub(crate) mod tests {
             order: 2,
             pid: 11,
             tid: 12,
+            exit_tid: 14,
             comm: *b"fifteen-letters\0",
             args: [6, 7, 8, 9, 10, u64::MAX],
             outcome: Outcome::Returned(-5),
@@ -438,7 +447,7 @@ pub(crate) mod tests {
     #[test]
     fn a_record_ends_behind_the_last_identity_that_is_there() {
         for places in 0..=PLACES {
-            let header = Header { identities: places as u32, ..full_header() };
+            let header = Header { identities: places as u8, ..full_header() };
             let call = decoded(&bytes(header, [b"", b""], b""));
             assert_eq!((call.fds[0].is_some(), call.made.is_some()), (places > FIRST, places > MADE), "{places}");
         }

@@ -4,6 +4,7 @@ use crate::scenario::Scenario;
 
 mod aio;
 mod burst;
+mod bytes;
 mod chmod;
 mod chown;
 mod close;
@@ -71,6 +72,7 @@ const FAMILIES: &[&[Scenario]] = &[
     aio::ALL,
     pidfd::ALL,
     socket::ALL,
+    bytes::ALL,
     iouring::ALL,
     path::ALL,
     ends::ALL,

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use syscalls::Sysno;
 
+use crate::kind::Kind;
 use crate::names::{self, Names};
 use crate::record::Roles;
 
@@ -63,7 +64,7 @@ pub enum Ret {
     Number,
     /// A new descriptor.
     Fd,
-    /// Bytes moved.
+    /// Bytes moved; [`Syscall::bytes`] knows where they are fewer.
     Bytes,
     /// A set of flags.
     Flags(&'static Names),
@@ -97,6 +98,15 @@ pub struct Arg {
     pub role: Role,
 }
 
+/// What a descriptor is that a call makes, where the call alone says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Makes {
+    /// What is behind it.
+    pub kind: Kind,
+    /// Its access mode (`O_RDWR`). The ends of a pipe are for one way each, whatever stands here.
+    pub access: i32,
+}
+
 /// One row of the table.
 #[derive(Clone, Debug)]
 pub struct Syscall {
@@ -114,6 +124,8 @@ pub struct Syscall {
     pub implied_flags: Option<(&'static Names, u64)>,
     /// The block behind one of the arguments: its index and what it is.
     pub peek: Option<(usize, Peek)>,
+    /// What it makes; `None` where it opens a file or makes no descriptor.
+    pub makes: Option<Makes>,
 }
 
 impl Syscall {
@@ -148,6 +160,32 @@ impl Syscall {
             (Ret::ByCommand, _) => Ret::Number,
             (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
             (ret, _) => ret,
+        }
+    }
+
+    /// The bytes that a call with these arguments and this result has moved; the result is 0 if it failed. `None` where the
+    /// result counts something else, or does not say how many bytes have gone where the program wanted them.
+    ///
+    /// A peek (recv(2), `MSG_PEEK`) moves none: they are received again. With `MSG_TRUNC` the result is the length of the
+    /// packet, of which no more than the buffer is stored; that of recvmsg is behind pointers that are not followed. A `size`
+    /// of 0 only asks how many there are (getxattr(2)).
+    pub fn bytes(&self, args: &[u64; 6], result: u64) -> Option<u64> {
+        if !matches!(self.ret, Ret::Bytes) {
+            return None;
+        }
+        if !matches!(self.ret_for(args), Ret::Bytes) {
+            return Some(0);
+        }
+        let flags = match self.name {
+            "recvfrom" => args[3] as i32,
+            "recvmsg" => args[2] as i32,
+            _ => return Some(result),
+        };
+        match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0) {
+            (true, _) => Some(0),
+            (false, true) if self.name == "recvmsg" => Some(result).filter(|&result| result == 0),
+            (false, true) => Some(result.min(args[2])),
+            (false, false) => Some(result),
         }
     }
 
@@ -193,9 +231,13 @@ impl Syscall {
     /// Whether the descriptor that the call returns is of the file that the call is about: it opens a path or a handle, or
     /// it duplicates. Not so of accept(2) and pidfd_getfd(2), nor of memfd_create(2), whose name is no path.
     pub fn returns_its_file(&self) -> bool {
-        let duplicates = matches!(self.name, "dup" | "dup2" | "dup3" | "fcntl");
         let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
-        duplicates || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+        self.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+    }
+
+    /// Whether the descriptor that the call returns is of the open file that its first one is of (dup(2), fcntl(2)).
+    pub fn duplicates(&self) -> bool {
+        matches!(self.name, "dup" | "dup2" | "dup3" | "fcntl")
     }
 
     /// Whether the call makes two descriptors.
@@ -274,13 +316,14 @@ struct Row {
     ret: Ret,
     implied_flags: Option<(&'static Names, u64)>,
     peek: Option<(usize, Peek)>,
+    makes: Option<Makes>,
 }
 
 impl Row {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
-        let Row { name, class, args, ret, implied_flags, peek } = self;
-        Some(Syscall { name, number: number.id() as u32, class, args, ret, implied_flags, peek })
+        let Row { name, class, args, ret, implied_flags, peek, makes } = self;
+        Some(Syscall { name, number: number.id() as u32, class, args, ret, implied_flags, peek, makes })
     }
 }
 
@@ -453,5 +496,40 @@ mod tests {
         assert_eq!(name_of(9999), "syscall_9999");
         assert!(Syscall::by_name("getppid").is_none() && !Syscall::is_known("getppid"));
         assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
+    }
+
+    #[test]
+    fn bytes_are_what_the_man_page_counts_in_bytes() {
+        let (peek, trunc) = (libc::MSG_PEEK as u64, libc::MSG_TRUNC as u64);
+        let rows = [
+            ("written", "write", [3, 0, 9, 0, 0, 0], 5, Some(5)),
+            ("placed in the buffer", "readlink", [0, 0, 64, 0, 0, 0], 11, Some(11)),
+            ("of a directory", "getdents64", [3, 0, 4096, 0, 0, 0], 72, Some(72)),
+            ("random ones", "getrandom", [0, 16, 0, 0, 0, 0], 16, Some(16)),
+            ("duplicated", "tee", [3, 4, 9, 0, 0, 0], 9, Some(9)),
+            ("a failure moves none", "read", [3, 0, 9, 0, 0, 0], 0, Some(0)),
+            ("a value", "getxattr", [0, 0, 0, 64, 0, 0], 9, Some(9)),
+            ("its size", "getxattr", [0, 0, 0, 0, 0, 0], 9, Some(0)),
+            ("received", "recvfrom", [3, 0, 4, 0, 0, 0], 4, Some(4)),
+            ("peeked at", "recvfrom", [3, 0, 4, peek, 0, 0], 4, Some(0)),
+            ("stored of a longer packet", "recvfrom", [3, 0, 4, trunc, 0, 0], 12, Some(4)),
+            ("a packet that fits", "recvfrom", [3, 0, 16, trunc, 0, 0], 12, Some(12)),
+            ("peeked at and cut", "recvfrom", [3, 0, 4, peek | trunc, 0, 0], 12, Some(0)),
+            ("a message", "recvmsg", [3, 0, 0, 0, 0, 0], 4, Some(4)),
+            ("a cut one, whose buffers are not known", "recvmsg", [3, 0, trunc, 0, 0, 0], 12, None),
+            ("one that failed", "recvmsg", [3, 0, trunc, 0, 0, 0], 0, Some(0)),
+            ("MSG_PEEK means nothing to a send", "sendto", [3, 0, 4, peek, 0, 0], 4, Some(4)),
+            ("messages", "sendmmsg", [3, 0, 2, 0, 0, 0], 2, None),
+            ("messages received", "recvmmsg", [3, 0, 2, 0, 0, 0], 2, None),
+            ("requests", "io_submit", [3, 2, 0, 0, 0, 0], 2, None),
+            ("completions", "io_uring_enter", [3, 1, 1, 0, 0, 0], 1, None),
+            ("descriptors that are ready", "epoll_wait", [3, 0, 4, 0, 0, 0], 1, None),
+            ("an offset", "lseek", [3, 5, 0, 0, 0, 0], 5, None),
+            ("a descriptor", "dup", [3, 0, 0, 0, 0, 0], 4, None),
+        ];
+        for (sentence, name, args, result, bytes) in rows {
+            let Some(row) = Syscall::by_name(name) else { continue };
+            assert_eq!(row.bytes(&args, result), bytes, "{name}, {sentence}");
+        }
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, AtGate};
+use crate::kind::Kind;
+use crate::names;
 use crate::record::{self, Record};
-use crate::syscalls::{Peek, Ret, Syscall};
+use crate::syscalls::{Peek, Syscall};
 
 /// One system call as observed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +23,10 @@ pub struct Call {
     pub pid: u32,
     /// The thread.
     pub tid: u32,
+    /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
+    /// archives that do not have it.
+    #[serde(default)]
+    pub exit_tid: u32,
     /// The thread's name when the call returned, NUL-padded.
     #[serde(with = "serde_bytes")]
     pub comm: [u8; 16],
@@ -77,7 +85,10 @@ pub struct Identity {
     pub device: u32,
     /// The inode number.
     pub inode: u64,
-    /// Type and permissions (inode(7)).
+    /// What kind of filesystem it is on (`s_magic`, as in statfs(2)); 0 in archives that do not have it.
+    #[serde(default)]
+    pub magic: u32,
+    /// Type and permissions (inode(7)). Since Linux 6.16 an anonymous inode has the type of a regular file.
     pub mode: u16,
     /// Access mode and file status flags (fcntl(2), F_GETFL).
     pub flags: u32,
@@ -89,6 +100,17 @@ impl Identity {
     /// Whether both are descriptors of the same file.
     pub fn same_file(&self, other: &Identity) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    /// What the kernel says of the kind.
+    pub fn kind(&self) -> Kind {
+        Kind::of_inode(self.magic, self.mode)
+    }
+
+    /// Access mode and status flags, without what only an open acts on (open(2), "file creation flags") and what the kernel
+    /// keeps for itself.
+    pub fn status(&self) -> u32 {
+        self.flags & names::STATUS_FLAGS
     }
 }
 
@@ -107,6 +129,48 @@ pub struct Files {
     pub closes: Vec<Vec<u8>>,
     /// Descriptors whose followed name the kernel's identity contradicted: the name was dropped.
     pub contradicted: Vec<i32>,
+    /// What is behind [`Call::fds`], where they are open.
+    #[serde(default)]
+    pub kinds: [Option<Kind>; 2],
+    /// What is behind [`Call::made`].
+    #[serde(default)]
+    pub made: Option<Kind>,
+    /// What else the calls before and the kernel say differently of a descriptor: from here on the kernel's holds.
+    #[serde(default)]
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// A descriptor of which the calls before and the kernel do not say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// Its number.
+    pub fd: i32,
+    /// What follows from the calls.
+    pub followed: Attribute,
+    /// What the kernel says.
+    pub kernel: Attribute,
+}
+
+/// Something that is said of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// What is behind it.
+    Kind(Kind),
+    /// Access mode and status flags ([`Identity::status`]).
+    Status(u32),
+    /// Whether close-on-exec is set.
+    Cloexec(bool),
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attribute::Kind(kind) => write!(f, "kind {}", kind.name()),
+            Attribute::Status(flags) => write!(f, "status {}", names::STATUS.show((*flags).into())),
+            Attribute::Cloexec(set) => write!(f, "cloexec {set}"),
+        }
+    }
 }
 
 impl Call {
@@ -154,6 +218,12 @@ impl Call {
         bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
     }
 
+    /// The block as two descriptors, those that pipe or socketpair made; `None` if it could not be read.
+    pub fn pair(&self) -> Option<[i32; 2]> {
+        let [a, b, c, d, e, f, g, h] = *self.peek.as_ref()?.first_chunk::<8>()?;
+        Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
+    }
+
     /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
     /// O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
@@ -168,10 +238,18 @@ impl Call {
         flags.is_some_and(|flags| flags & unnamed == unnamed)
     }
 
-    /// The bytes that the call moved: its result where that counts bytes, else none.
-    pub fn bytes(&self) -> i64 {
-        let counts_bytes = self.syscall().is_some_and(|row| matches!(row.ret_for(&self.args), Ret::Bytes));
-        self.success().filter(|_| counts_bytes).unwrap_or(0)
+    /// The bytes that the call moved: 0 if it failed; `None` where its result counts none, or does not say how many.
+    pub fn bytes(&self) -> Option<u64> {
+        let result = match self.outcome {
+            Outcome::Returned(_) => self.success().unwrap_or(0),
+            Outcome::Unfinished => return None,
+        };
+        self.syscall()?.bytes(&self.args, result as u64)
+    }
+
+    /// The thread's id when it left the call, if the call changed it.
+    pub fn other_exit_tid(&self) -> Option<u32> {
+        Some(self.exit_tid).filter(|&exit_tid| exit_tid != 0 && exit_tid != self.tid)
     }
 
     /// The thread's name.

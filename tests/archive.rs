@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
 use ior_it::ending::{Ending, How, Phase};
+use ior_it::kind::Kind;
 use ior_it::show;
-use ior_it::trace::{Call, Counts, Files, Identity, Outcome, Text, Trace};
+use ior_it::trace::{Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Text, Trace};
 use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -33,25 +34,45 @@ mod strategy {
     }
 
     fn identity() -> impl Strategy<Value = Option<Identity>> {
-        let fields = any::<(u32, u64, u16, u32, bool)>();
-        proptest::option::of(fields.prop_map(|(device, inode, mode, flags, cloexec)| Identity {
+        let fields = any::<(u32, u64, u32, u16, u32, bool)>();
+        proptest::option::of(fields.prop_map(|(device, inode, magic, mode, flags, cloexec)| Identity {
             device,
             inode,
+            magic,
             mode,
             flags,
             cloexec,
         }))
     }
 
+    fn kind() -> impl Strategy<Value = Kind> {
+        prop_oneof![Just(Kind::File), Just(Kind::IoUring), Just(Kind::Anonymous)]
+    }
+
+    fn disagreement() -> impl Strategy<Value = Disagreement> {
+        let attribute = || {
+            prop_oneof![
+                kind().prop_map(Attribute::Kind),
+                any::<u32>().prop_map(Attribute::Status),
+                any::<bool>().prop_map(Attribute::Cloexec),
+            ]
+        };
+        (any::<i32>(), attribute(), attribute()).prop_map(|(fd, followed, kernel)| Disagreement {
+            fd,
+            followed,
+            kernel,
+        })
+    }
+
     fn files() -> impl Strategy<Value = Files> {
         let path = || proptest::option::of(bytes());
         let closes = proptest::collection::vec(bytes(), 0..3);
         let contradicted = proptest::collection::vec(any::<i32>(), 0..3);
-        (path(), path(), closes, contradicted).prop_map(|(path, path2, closes, contradicted)| Files {
-            path,
-            path2,
-            closes,
-            contradicted,
+        let kind = || proptest::option::of(kind());
+        let said = ([kind(), kind()], kind(), proptest::collection::vec(disagreement(), 0..3));
+        (path(), path(), closes, contradicted, said).prop_map(|(path, path2, closes, contradicted, said)| {
+            let (kinds, made, disagreements) = said;
+            Files { path, path2, closes, contradicted, kinds, made, disagreements }
         })
     }
 
@@ -63,15 +84,31 @@ mod strategy {
     pub fn call() -> impl Strategy<Value = Call> {
         let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
         let number = prop_oneof![any::<u32>(), 0..460_u32];
-        let words = (number, any::<[u64; 3]>(), any::<[u32; 2]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
+        let words = (number, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
         let rest = (outcome, [text(), text()], [identity(), identity(), identity()]);
         (words, rest, proptest::option::of(bytes()), files()).prop_map(|(words, rest, peek, files)| {
-            let (number, [order, enter_ns, duration_ns], [pid, tid], comm, args) = words;
+            let (number, [order, enter_ns, duration_ns], [pid, tid, exit_tid], comm, args) = words;
             let (outcome, texts, [fd, fd2, made]) = rest;
             let fds = [fd, fd2];
             let head = (number, order, pid, tid, comm, args, outcome);
             let (number, order, pid, tid, comm, args, outcome) = head;
-            Call { number, order, pid, tid, comm, args, outcome, enter_ns, duration_ns, texts, fds, made, peek, files }
+            Call {
+                number,
+                order,
+                pid,
+                tid,
+                exit_tid,
+                comm,
+                args,
+                outcome,
+                enter_ns,
+                duration_ns,
+                texts,
+                fds,
+                made,
+                peek,
+                files,
+            }
         })
     }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use ior_it::ending::{Ending, How, Phase};
 use ior_it::expectation::{Expectation, Expectations};
+use ior_it::kind::Kind;
 use ior_it::matcher::{self, Difference, FieldDifference};
 use ior_it::report::{self, Failure};
 use ior_it::show;
 use ior_it::syscalls::Syscall;
-use ior_it::trace::{Call, Files, Identity, Outcome, Text, Trace};
+use ior_it::trace::{Attribute, Call, Disagreement, Files, Identity, Outcome, Text, Trace};
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];
@@ -123,6 +124,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         order: 0,
         pid: 100,
         tid: 101,
+        exit_tid: 101,
         comm,
         args: raw,
         outcome: Outcome::Returned(ret),
@@ -156,7 +158,7 @@ fn told(mut call: Call, texts: [&str; 2]) -> Call {
 }
 
 fn making(mut call: Call, cloexec: bool) -> Call {
-    call.made = Some(Identity { device: 1, inode: 2, mode: 0o100_644, flags: 2, cloexec });
+    call.made = Some(Identity { device: 1, inode: 2, magic: 0xef53, mode: 0o100_644, flags: 2, cloexec });
     call
 }
 
@@ -174,7 +176,8 @@ fn pair(words: [i32; 2]) -> Vec<u8> {
 }
 
 fn making_pair(call: Call, made: [i32; 2], cloexec: [bool; 2]) -> Call {
-    let fds = cloexec.map(|cloexec| Some(Identity { device: 1, inode: 3, mode: 0o10_600, flags: 0, cloexec }));
+    let fds = cloexec
+        .map(|cloexec| Some(Identity { device: 1, inode: 3, magic: 0x5049_5045, mode: 0o10_600, flags: 0, cloexec }));
     Call { fds, ..peeking(call, pair(made)) }
 }
 
@@ -391,7 +394,7 @@ fn a_wrong_value_of_each_field_is_found() {
         (
             "cloexec of one of a pair",
             |c| c[10] = making_pair(c[10].clone(), [7, 8], [true, false]),
-            &["wrong 11: cloexec: true | set on one of the two"],
+            &["wrong 11: cloexec: true | not the same of both"],
         ),
         ("cloexec of one of a pair not known", |c| c[10].fds[1] = None, &["wrong 11: cloexec: true | unknown"]),
         (
@@ -402,7 +405,11 @@ fn a_wrong_value_of_each_field_is_found() {
         ("closes unexpectedly", |c| c[2].files.closes.push(b"x".to_vec()), &[r#"wrong 3: closes: [] | ["x"]"#]),
         ("comm", |c| c[13].comm[0] = b'W', &[r#"wrong 14: comm: "worker" | "Worker""#]),
         ("pid bound before", |c| c[14].pid = 7, &["wrong 15: pid: $p = 100 (bound by call 14) | 7"]),
-        ("tid bound before", |c| c[14].tid = 7, &["wrong 15: tid: $t = 101 (bound by call 14) | 7"]),
+        (
+            "tid bound before",
+            |c| (c[14].tid, c[14].exit_tid) = (7, 7),
+            &["wrong 15: tid: $t = 101 (bound by call 14) | 7"],
+        ),
         ("makes", |c| c[10].peek = Some(pair([9, 8])), &["wrong 12: fd: $r = 9 (bound by call 11) | 7"]),
         (
             "makes not read",
@@ -458,7 +465,7 @@ fn what_cannot_be_known_is_equal_to_nothing() {
             "the kernel says that the descriptor is another file",
             |c| c[3].files.contradicted = vec![5],
             &[
-                "wrong 4: descriptors: the files that the calls before made them | the kernel says that 5 is another file",
+                "wrong 4: descriptors: 5 is the file that it was (by the calls before) | 5 is another file (by the kernel)",
             ],
         ),
         ("a call that did not return", |c| c[4].outcome = Outcome::Unfinished, &["wrong 5: ret: 4 | unfinished"]),
@@ -592,6 +599,132 @@ fn what_only_asks_for_a_size_moves_no_bytes() {
     assert_eq!(with(0), ["wrong 1: bytes: 9 | 0"]);
 }
 
+/// What is said of the descriptors of calls that make some, and of those that are given some.
+const DESCRIPTORS: &str = r#"
+[dup-basic]
+about = "every field of a descriptor"
+calls = [
+  { call = "pipe2", ret = 0, makes = ["$r", "$w"], kind = "pipe", status = ["O_RDONLY", "O_WRONLY|O_NONBLOCK"] },
+  { call = "eventfd2", ret = "$e", kind = "eventfd", status = "O_RDWR", cloexec = true },
+  { call = "write", fd = "$e", ret = 8, bytes = 8, kind = "eventfd", status = "O_RDWR|O_NONBLOCK", cloexec = false },
+  { call = "tee", fd = "$r", fd2 = "$w", ret = 1, kind = "pipe", kind2 = "pipe", status2 = "O_WRONLY", cloexec2 = true },
+  { call = "poll", ret = 1, bytes = "none" },
+  { call = "recvmsg", fd = "$e", flags = "MSG_TRUNC", ret = 7, bytes = "none" },
+  { call = "execve", path = "x", ret = 0, tid = "$t", exit_tid = "$p" },
+  { call = "fsync", fd = "$r", ret = "EBADF" },
+]
+"#;
+
+fn of_descriptors() -> Vec<Call> {
+    let identity = |flags: i32, cloexec| {
+        Some(Identity { device: 1, inode: 4, magic: 0, mode: 0, flags: (flags | O_LARGEFILE) as u32, cloexec })
+    };
+    let (pipe, event) = (Some(Kind::Pipe), Some(Kind::Eventfd));
+    let mut calls = vec![
+        peeking(call("pipe2", &[BUF, 0], 0), pair([3, 4])),
+        call("eventfd2", &[0, 0], 5),
+        call("write", &[5, BUF, 8], 8),
+        call("tee", &[3, 4], 1),
+        call("poll", &[BUF, 1, 0], 1),
+        call("recvmsg", &[5, BUF, libc::MSG_TRUNC.into()], 7),
+        on(told(call("execve", &[BUF], 0), ["x", ""]), "x"),
+        call("fsync", &[3], -9),
+    ];
+    calls[0].fds = [identity(libc::O_RDONLY, false), identity(libc::O_WRONLY | libc::O_NONBLOCK, false)];
+    calls[1].made = identity(libc::O_RDWR, true);
+    calls[2].fds[0] = identity(libc::O_RDWR | libc::O_NONBLOCK, false);
+    calls[3].fds = [identity(0, false), identity(libc::O_WRONLY, true)];
+    (calls[0].files.kinds, calls[3].files.kinds) = ([pipe; 2], [pipe; 2]);
+    (calls[1].files.made, calls[2].files.kinds[0]) = (event, event);
+    calls[6].exit_tid = 100;
+    calls
+}
+
+/// The kernel sets it with each open; libc has it as 0.
+const O_LARGEFILE: i32 = 0o100_000;
+
+#[test]
+fn a_wrong_value_of_a_descriptor_is_found() {
+    let expectation = parse(DESCRIPTORS);
+    let disagreement = |followed, kernel| Disagreement { fd: 5, followed, kernel };
+    let rows: &[Row] = &[
+        ("all holds", |_| (), &[]),
+        ("kind of a pair", |c| c[0].files.kinds = [Some(Kind::Socket); 2], &["wrong 1: kind: \"pipe\" | \"socket\""]),
+        (
+            "kind of one of a pair",
+            |c| c[0].files.kinds[1] = Some(Kind::Fifo),
+            &["wrong 1: kind: \"pipe\" | not the same of both"],
+        ),
+        (
+            "kind of what was made",
+            |c| c[1].files.made = Some(Kind::Anonymous),
+            &["wrong 2: kind: \"eventfd\" | \"anonymous\""],
+        ),
+        ("kind not known", |c| c[1].files.made = None, &["wrong 2: kind: \"eventfd\" | unknown"]),
+        (
+            "kind of what was given",
+            |c| c[2].files.kinds[0] = Some(Kind::File),
+            &["wrong 3: kind: \"eventfd\" | \"file\""],
+        ),
+        ("kind of the second", |c| c[3].files.kinds[1] = Some(Kind::File), &["wrong 4: kind2: \"pipe\" | \"file\""]),
+        (
+            "status of the second of a pair",
+            |c| set(&mut c[0].fds[1]).flags = 1,
+            &["wrong 1: status: O_WRONLY|O_NONBLOCK | O_WRONLY"],
+        ),
+        ("status of what was made", |c| set(&mut c[1].made).flags = 1, &["wrong 2: status: O_RDWR | O_WRONLY"]),
+        (
+            "status of what was given",
+            |c| set(&mut c[2].fds[0]).flags = 2,
+            &["wrong 3: status: O_RDWR|O_NONBLOCK | O_RDWR"],
+        ),
+        ("status of the second", |c| set(&mut c[3].fds[1]).flags = 2, &["wrong 4: status2: O_WRONLY | O_RDWR"]),
+        (
+            "close-on-exec of what was given",
+            |c| set(&mut c[2].fds[0]).cloexec = true,
+            &["wrong 3: cloexec: false | true"],
+        ),
+        (
+            "close-on-exec of the second",
+            |c| set(&mut c[3].fds[1]).cloexec = false,
+            &["wrong 4: cloexec2: true | false"],
+        ),
+        (
+            "a descriptor that is not open",
+            |c| c[3].fds[1] = None,
+            &["wrong 4: status2: O_WRONLY | not open; cloexec2: true | not open"],
+        ),
+        (
+            "the thread goes on as itself",
+            |c| c[6].exit_tid = 101,
+            &["wrong 7: exit_tid: $p, any result of success | none"],
+        ),
+        ("a thread changes without execve", |c| c[4].exit_tid = 7, &["wrong 5: exit_tid: none | 7"]),
+        ("an archive that does not have it", |c| c[4].exit_tid = 0, &[]),
+    ];
+    for (sentence, change, expected) in rows {
+        let mut calls = of_descriptors();
+        change(&mut calls);
+        assert_eq!(differences(&expectation, calls), *expected, "{sentence}");
+    }
+    let mut calls = of_descriptors();
+    calls[2].files.disagreements = vec![
+        disagreement(Attribute::Kind(Kind::Pipe), Attribute::Kind(Kind::Fifo)),
+        disagreement(Attribute::Status(0), Attribute::Status(2)),
+        disagreement(Attribute::Cloexec(true), Attribute::Cloexec(false)),
+    ];
+    let [all] = &differences(&expectation, calls)[..] else { panic!("there is one difference") };
+    assert_eq!(
+        all,
+        "wrong 3: descriptors: 5 kind pipe, 5 status O_RDONLY, 5 cloexec true (by the calls before) | \
+         5 kind fifo, 5 status O_RDWR, 5 cloexec false (by the kernel)"
+    );
+}
+
+fn set(identity: &mut Option<Identity>) -> &mut Identity {
+    identity.as_mut().unwrap()
+}
+
 const PART: &str = r#"
 [dup-basic]
 about = "a part of a trace"
@@ -635,7 +768,7 @@ fn a_part_of_a_trace_is_counted() {
             "the kernel says that a descriptor is another file",
             |c| c[3].files.contradicted = vec![5],
             &[
-                "contradicted 4: descriptors: the files that the calls before made them | the kernel says that 5 is another file",
+                "contradicted 4: descriptors: 5 is the file that it was (by the calls before) | 5 is another file (by the kernel)",
             ],
         ),
     ];
@@ -890,7 +1023,7 @@ fn golden_text(name: &str, text: &str) {
 #[test]
 fn calls_are_shown_as_strace_writes_them() {
     let mut calls = observed();
-    calls[14].tid = 102;
+    (calls[14].tid, calls[14].exit_tid) = (102, 102);
     golden_text("show-trace", &show::trace(&trace(calls), true));
     let mut handle = making(on(call("open_by_handle_at", &[CWD, BUF, 0], 3), "h.txt"), false);
     handle.files.path = None;
@@ -909,6 +1042,14 @@ fn calls_are_shown_as_strace_writes_them() {
     let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);
     let unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
+    let shown: Vec<String> = of_descriptors().iter().map(show::call).collect();
+    assert_eq!(shown[1], "eventfd2(0, 0) = 5[eventfd]");
+    assert_eq!(shown[2], "write(5[eventfd], 0x7f00, 8) = 8");
+    assert_eq!(shown[5], "recvmsg(5, 0x7f00, MSG_TRUNC) = 7 (bytes not known)");
+    let peek = call("recvfrom", &[5, BUF, 4, libc::MSG_PEEK.into()], 4);
+    assert_eq!(show::call(&peek), "recvfrom(5, 0x7f00, 4, MSG_PEEK, NULL, NULL) = 4 (0 bytes)");
+    let exec = show::trace(&trace(of_descriptors().drain(6..7).collect()), false);
+    assert_eq!(exec, "[pid   101 → 100] execve(\"x\", NULL, NULL) = 0\n");
     assert_eq!(show::call(&unnamed), r#"openat(AT_FDCWD, "d", O_RDWR|O_TMPFILE, 0600) = 3"#);
     let rows = [
         (show::call(&attribute), r#"fsetxattr(3<x>, "user.a", 0x7f00, 5, XATTR_CREATE) = 0"#),

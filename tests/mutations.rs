@@ -70,6 +70,21 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;",
         "to->cloexec = 1;",
     ),
+    ("a_status_flag_is_wrong", "		to->flags = file->f_flags;", "		to->flags = file->f_flags ^ 04000;"),
+    (
+        "every_file_is_open_for_reading_and_writing",
+        "		to->flags = file->f_flags;",
+        "		to->flags = (file->f_flags & ~3) | 2;",
+    ),
+    ("the_type_of_a_file_is_not_read", "		to->mode = inode->i_mode;", "		to->mode = inode->i_mode & 07777;"),
+    ("everything_is_a_regular_file", "		to->mode = inode->i_mode;", "		to->mode = 0100644;"),
+    ("the_filesystem_is_not_read", "		to->magic = super->s_magic;", ""),
+    ("every_file_is_an_anonymous_inode", "		to->magic = super->s_magic;", "		to->magic = 0x09041934;"),
+    (
+        "the_thread_at_exit_is_the_one_at_enter",
+        "	call->record.exit_tid = task->pid;",
+        "	call->record.exit_tid = call->record.tid;",
+    ),
     ("the_identity_is_of_the_next_descriptor", "word_at(&table[fd]);", "word_at(&table[fd + 1]);"),
     (
         "the_path_that_getcwd_fills_in_is_not_read",
@@ -149,7 +164,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	record->pid = task->tgid;",
         "	record->pid = watch->flags & IOR_FOLLOW ? 1 : task->tgid;",
     ),
-    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open;", "	return 0;"),
+    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open & 1;", "	return 0;"),
     ("the_identity_of_a_made_descriptor_is_left_out", "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n", ""),
     (
         "the_handle_is_not_read",

@@ -2,7 +2,8 @@
 
 use super::Class::{Io, Other};
 use super::Role::{Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned};
-use super::{Arg, Class, Peek, Ret, Row};
+use super::{Arg, Class, Makes, Peek, Ret, Row};
+use crate::kind::Kind;
 use crate::names;
 
 macro_rules! args {
@@ -10,7 +11,7 @@ macro_rules! args {
 }
 
 const fn row(name: &'static str, class: Class, args: &'static [Arg], ret: Ret) -> Row {
-    Row { name, class, args, ret, implied_flags: None, peek: None }
+    Row { name, class, args, ret, implied_flags: None, peek: None, makes: None }
 }
 
 const fn io(name: &'static str, args: &'static [Arg]) -> Row {
@@ -23,6 +24,12 @@ const fn makes_fd(name: &'static str, args: &'static [Arg]) -> Row {
 
 const fn moves_bytes(name: &'static str, args: &'static [Arg]) -> Row {
     row(name, Io, args, Ret::Bytes)
+}
+
+/// What descriptor it makes, that is open for reading and writing unless it says otherwise.
+const fn of_kind(kind: Kind, row: Row) -> Row {
+    let access = if matches!(kind, Kind::Inotify | Kind::Userfaultfd) { libc::O_RDONLY } else { libc::O_RDWR };
+    Row { makes: Some(Makes { kind, access }), ..row }
 }
 
 const fn other(name: &'static str, args: &'static [Arg]) -> Row {
@@ -186,7 +193,7 @@ pub(super) fn rows() -> Vec<Row> {
         io("ftruncate", args![fd: Fd, length: Signed]),
         io("fallocate", args![fd: Fd, mode: Flags(&names::FALLOCATE), offset: Signed, len: Signed]),
         // io_uring.
-        makes_fd("io_uring_setup", args![entries: Unsigned, params: Pointer]),
+        of_kind(Kind::IoUring, makes_fd("io_uring_setup", args![entries: Unsigned, params: Pointer])),
         io(
             "io_uring_enter",
             args![
@@ -200,17 +207,24 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         io("io_uring_register", args![fd: Fd, opcode: Choice(&names::URING_REGISTER), arg: Pointer, nr_args: Unsigned]),
         // Descriptors that are no files.
-        peeking(0, Peek::Pair, io("pipe", args![pipefd: Pointer])),
-        peeking(0, Peek::Pair, io("pipe2", args![pipefd: Pointer, flags: Flags(&names::PIPE)])),
-        makes_fd("memfd_create", args![path: Text, flags: Flags(&names::MEMFD)]),
-        makes_fd("eventfd", args![initval: Unsigned]),
-        makes_fd("eventfd2", args![initval: Unsigned, flags: Flags(&names::EVENTFD)]),
-        makes_fd("timerfd_create", args![clockid: Choice(&names::CLOCK), flags: Flags(&names::TIMERFD)]),
+        of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe", args![pipefd: Pointer]))),
+        of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe2", args![pipefd: Pointer, flags: Flags(&names::PIPE)]))),
+        of_kind(Kind::Memfd, makes_fd("memfd_create", args![path: Text, flags: Flags(&names::MEMFD)])),
+        of_kind(Kind::Eventfd, makes_fd("eventfd", args![initval: Unsigned])),
+        of_kind(Kind::Eventfd, makes_fd("eventfd2", args![initval: Unsigned, flags: Flags(&names::EVENTFD)])),
+        of_kind(
+            Kind::Timerfd,
+            makes_fd("timerfd_create", args![clockid: Choice(&names::CLOCK), flags: Flags(&names::TIMERFD)]),
+        ),
         io("timerfd_settime", args![fd: Fd, flags: Flags(&names::TIMER), new_value: Pointer, old_value: Pointer]),
         io("timerfd_gettime", args![fd: Fd, curr_value: Pointer]),
-        makes_fd("signalfd", args![fd: Fd, mask: Pointer, sizemask: Unsigned]),
-        makes_fd("signalfd4", args![fd: Fd, mask: Pointer, sizemask: Unsigned, flags: Flags(&names::SIGNALFD)]),
-        makes_fd("pidfd_open", args![pid: Int, flags: Flags(&names::PIDFD)]),
+        of_kind(Kind::Signalfd, makes_fd("signalfd", args![fd: Fd, mask: Pointer, sizemask: Unsigned])),
+        of_kind(
+            Kind::Signalfd,
+            makes_fd("signalfd4", args![fd: Fd, mask: Pointer, sizemask: Unsigned, flags: Flags(&names::SIGNALFD)]),
+        ),
+        of_kind(Kind::Pidfd, makes_fd("pidfd_open", args![pid: Int, flags: Flags(&names::PIDFD)])),
+        of_kind(Kind::Userfaultfd, makes_fd("userfaultfd", args![flags: Flags(&names::USERFAULTFD)])),
         makes_fd("pidfd_getfd", args![fd: Fd, targetfd: FdNumber, flags: Flags(&names::RESERVED)]),
         // Waiting for descriptors: results are counts of them.
         io("poll", args![fds: Pointer, nfds: Unsigned, timeout: Int]),
@@ -227,8 +241,8 @@ pub(super) fn rows() -> Vec<Row> {
                 sigmask: Pointer,
             ],
         ),
-        makes_fd("epoll_create", args![size: Int]),
-        makes_fd("epoll_create1", args![flags: Flags(&names::EPOLL)]),
+        of_kind(Kind::Epoll, makes_fd("epoll_create", args![size: Int])),
+        of_kind(Kind::Epoll, makes_fd("epoll_create1", args![flags: Flags(&names::EPOLL)])),
         io("epoll_ctl", args![fd: Fd, op: Choice(&names::EPOLL_CTL), fd2: Fd, event: Pointer]),
         io("epoll_wait", args![fd: Fd, events: Pointer, maxevents: Int, timeout: Int]),
         io(
@@ -254,11 +268,14 @@ pub(super) fn rows() -> Vec<Row> {
             ],
         ),
         // The result of inotify_add_watch is a number among the watches, and no descriptor.
-        makes_fd("inotify_init", args![]),
-        makes_fd("inotify_init1", args![flags: Flags(&names::INOTIFY)]),
+        of_kind(Kind::Inotify, makes_fd("inotify_init", args![])),
+        of_kind(Kind::Inotify, makes_fd("inotify_init1", args![flags: Flags(&names::INOTIFY)])),
         io("inotify_add_watch", args![fd: Fd, path: Path, mask: Flags(&names::INOTIFY_MASK)]),
         io("inotify_rm_watch", args![fd: Fd, wd: Int]),
-        makes_fd("fanotify_init", args![flags: Flags(&names::FANOTIFY), event_f_flags: Flags(&names::OPEN)]),
+        of_kind(
+            Kind::Fanotify,
+            makes_fd("fanotify_init", args![flags: Flags(&names::FANOTIFY), event_f_flags: Flags(&names::OPEN)]),
+        ),
         io(
             "fanotify_mark",
             args![
@@ -270,19 +287,28 @@ pub(super) fn rows() -> Vec<Row> {
             ],
         ),
         // Sockets.
-        makes_fd("socket", args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int]),
-        peeking(
-            3,
-            Peek::Pair,
-            io(
-                "socketpair",
-                args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int, sv: Pointer],
+        of_kind(
+            Kind::Socket,
+            makes_fd("socket", args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int]),
+        ),
+        of_kind(
+            Kind::Socket,
+            peeking(
+                3,
+                Peek::Pair,
+                io(
+                    "socketpair",
+                    args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int, sv: Pointer],
+                ),
             ),
         ),
         io("bind", args![fd: Fd, addr: Pointer, addrlen: Unsigned]),
         io("listen", args![fd: Fd, backlog: Int]),
-        makes_fd("accept", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
-        makes_fd("accept4", args![fd: Fd, addr: Pointer, addrlen: Pointer, flags: Flags(&names::ACCEPT)]),
+        of_kind(Kind::Socket, makes_fd("accept", args![fd: Fd, addr: Pointer, addrlen: Pointer])),
+        of_kind(
+            Kind::Socket,
+            makes_fd("accept4", args![fd: Fd, addr: Pointer, addrlen: Pointer, flags: Flags(&names::ACCEPT)]),
+        ),
         io("connect", args![fd: Fd, addr: Pointer, addrlen: Unsigned]),
         io("shutdown", args![fd: Fd, how: Choice(&names::SHUTDOWN)]),
         io("getsockname", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
@@ -342,6 +368,7 @@ pub(super) fn rows() -> Vec<Row> {
         other("vfork", args![]),
         other("wait4", args![pid: Int, wstatus: Pointer, options: Unsigned, rusage: Pointer]),
         other("restart_syscall", args![]),
+        row("getrandom", Other, args![buf: Pointer, count: Unsigned, flags: Flags(&names::RANDOM)], Ret::Bytes),
         other("prctl", args![op: Unsigned]),
         row("exit", Other, args![status: Int], Ret::Never),
         row("exit_group", Other, args![status: Int], Ret::Never),
