@@ -9,42 +9,20 @@
 //! identity contradicts a followed name, the name is dropped: it is right or absent, never wrong. Where it contradicts a
 //! kind or a flag, its own holds from there on. A file whose name was removed keeps it as it was last.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use crate::kind::Kind;
 use crate::syscalls::{Peek, Ret, Role, Syscall};
-use crate::trace::{Attribute, Call, Disagreement, Files, Identity, Text};
+use crate::trace::{Call, Files, Identity, Text};
 
+mod name;
+mod open;
 mod promise;
 
+use name::{Change, Name, inside};
+use open::{Open, StatusChange, cloexec_set};
 use promise::Promise;
-
-/// The name of a file: the path by which it was opened, as renames have changed it since.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    /// Absolute and [`normal`].
-    path: Vec<u8>,
-    /// Whether it was unlinked, or another file renamed over it: later renames are of another file.
-    gone: bool,
-}
-
-/// One open descriptor.
-#[derive(Clone, Debug, Default)]
-struct Open {
-    /// `None` for what has no path (pipes, rings) or none that is known.
-    name: Option<Name>,
-    identity: Option<Identity>,
-    kind: Option<Kind>,
-    /// Whether close-on-exec is set: a flag of the descriptor. `None` until the kernel has said it of one that was open at the
-    /// gate.
-    cloexec: Option<bool>,
-    /// Access mode and status flags: those of the open file, which duplicates and forked processes share (open(2), "Open file
-    /// descriptions"). `None` until the kernel says them.
-    status: Rc<Cell<Option<u32>>>,
-}
 
 /// A process: its working directory and its descriptors.
 #[derive(Clone, Debug)]
@@ -362,122 +340,10 @@ impl Process {
     }
 }
 
-impl Open {
-    fn made(name: Option<Name>, identity: Option<Identity>, promise: Promise) -> Self {
-        let Promise { kind, status, cloexec } = promise;
-        Self { name, identity, kind, cloexec, status: Rc::new(Cell::new(status)) }
-    }
-
-    /// Takes over what the kernel says, and tells where that is something else than followed from the calls.
-    fn settle(&mut self, fd: i32, kernel: &Identity) -> Vec<Disagreement> {
-        let kind = self.kind.filter(|kind| kind.can_be(kernel.kind()));
-        let kinds = (self.kind.map(Attribute::Kind), Attribute::Kind(kind.unwrap_or(kernel.kind())));
-        let statuses = (self.status.get().map(Attribute::Status), Attribute::Status(kernel.status()));
-        let cloexecs = (self.cloexec.map(Attribute::Cloexec), Attribute::Cloexec(kernel.cloexec));
-        // From now on it has to stay this file.
-        self.identity = Some(*kernel);
-        self.kind = kind.or(Some(kernel.kind()));
-        self.status.set(Some(kernel.status()));
-        self.cloexec = Some(kernel.cloexec);
-        let said = [kinds, statuses, cloexecs].into_iter().filter_map(|(followed, kernel)| Some((followed?, kernel)));
-        let differ = said.filter(|(followed, kernel)| followed != kernel);
-        differ.map(|(followed, kernel)| Disagreement { fd, followed, kernel }).collect()
-    }
-}
-
 /// The two descriptors that a call made.
 fn pair(call: &Call, row: &Syscall) -> Option<[i32; 2]> {
     call.success().filter(|_| row.makes_pair())?;
     call.pair()
-}
-
-/// What a call that succeeded set close-on-exec of its descriptor to (fcntl(2), ioctl(2)).
-fn cloexec_set(call: &Call, row: &Syscall) -> Option<bool> {
-    let asked = call.args[1] as u32;
-    match row.name {
-        "fcntl" if asked == libc::F_SETFD as u32 => Some(call.args[2] as i32 & libc::FD_CLOEXEC != 0),
-        "ioctl" if asked == libc::FIOCLEX as u32 => Some(true),
-        "ioctl" if asked == libc::FIONCLEX as u32 => Some(false),
-        _ => None,
-    }
-}
-
-/// A call that succeeded and set status flags.
-enum StatusChange {
-    /// To these, as far as it can change them (fcntl(2), F_SETFL).
-    Flags(u32),
-    /// By a number behind a pointer, which is not read (FIONBIO, FIOASYNC).
-    Unknown,
-}
-
-impl StatusChange {
-    /// What F_SETFL can change (fs/fcntl.c, SETFL_MASK); besides O_ASYNC, where the file knows it.
-    const CAN_SET: u32 = (libc::O_APPEND | libc::O_NONBLOCK | libc::O_DIRECT | libc::O_NOATIME) as u32;
-
-    fn by(call: &Call, row: &Syscall) -> Option<Self> {
-        call.success()?;
-        let asked = call.args[1] as u32;
-        match row.name {
-            "fcntl" if asked == libc::F_SETFL as u32 => Some(Self::Flags(call.args[2] as u32)),
-            "ioctl" if asked == libc::FIONBIO as u32 || asked == libc::FIOASYNC as u32 => Some(Self::Unknown),
-            _ => None,
-        }
-    }
-
-    /// The flags after it, if they can be known.
-    fn after(&self, before: u32) -> Option<u32> {
-        let Self::Flags(flags) = *self else { return None };
-        let after = before & !Self::CAN_SET | flags & Self::CAN_SET;
-        ((before ^ flags) & libc::O_ASYNC as u32 == 0).then_some(after)
-    }
-}
-
-impl Name {
-    fn new(path: &[u8]) -> Self {
-        Self { path: normal(path), gone: false }
-    }
-
-    /// What is named relative to this directory.
-    fn join(self, relative: &[u8]) -> Self {
-        Self { path: normal(&[&self.path, b"/".as_slice(), relative].concat()), ..self }
-    }
-}
-
-/// What a call that succeeded did to names.
-enum Change<'n> {
-    /// A file, and what lies below a directory, keeps its identity and changes its name.
-    Renamed { old: &'n [u8], new: &'n [u8], exchanged: bool },
-    /// A name is no more; the file may live on.
-    Removed(&'n [u8]),
-}
-
-impl<'n> Change<'n> {
-    fn by(call: &Call, row: &Syscall, named: &'n [Option<Name>; 2]) -> Option<Self> {
-        call.success()?;
-        let [first, second] = named.each_ref().map(|name| name.as_ref().map(|name| name.path.as_slice()));
-        let flags = match row.name {
-            "rename" | "renameat" => 0,
-            "renameat2" => call.args[4] as u32,
-            "unlink" | "unlinkat" | "rmdir" => return first.map(Self::Removed),
-            _ => return None,
-        };
-        Some(Self::Renamed { old: first?, new: second?, exchanged: flags & libc::RENAME_EXCHANGE != 0 })
-    }
-
-    fn apply(&self, name: &mut Name) {
-        if name.gone {
-            return;
-        }
-        match self {
-            Self::Removed(path) => name.gone = name.path == *path,
-            Self::Renamed { old, new, exchanged } => match (below(old, &name.path), below(new, &name.path)) {
-                (Some(rest), _) => name.path = [new, rest].concat(),
-                (None, Some(rest)) if *exchanged => name.path = [old, rest].concat(),
-                (None, Some(_)) => name.gone = true,
-                (None, None) => {}
-            },
-        }
-    }
 }
 
 /// A string that names no file (the text of a symbolic link, an attribute's name): it is shown as it is.
@@ -489,28 +355,6 @@ fn text(call: &Call, row: &Syscall, key: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// What of `path` follows `directory`: nothing if they are equal, else what begins with a slash.
-fn below<'a>(directory: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
-    path.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-/// An absolute path without what says nothing: `//`, `.`, a slash at the end. `..` is kept, since what it means depends
-/// on symbolic links.
-fn normal(path: &[u8]) -> Vec<u8> {
-    let parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-    let normal: Vec<u8> = parts.flat_map(|part| [b"/".as_slice(), part].concat()).collect();
-    if normal.is_empty() { b"/".to_vec() } else { normal }
-}
-
-/// Relative to the workspace where it lies inside; the workspace itself is `.`.
-fn inside(workspace: &[u8], path: &[u8]) -> Vec<u8> {
-    match below(workspace, path) {
-        Some(b"") => b".".to_vec(),
-        Some(rest) => rest[1..].to_vec(),
-        None => path.to_vec(),
-    }
-}
-
 fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
     file.unwrap_or_else(|| format!("descriptor {fd}").into_bytes())
 }
@@ -518,7 +362,8 @@ fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Outcome;
+    use crate::kind::Kind;
+    use crate::trace::{Disagreement, Outcome};
 
     const CWD: i64 = libc::AT_FDCWD as i64;
 
@@ -1247,7 +1092,6 @@ mod tests {
         let opened = |flags: i32| made("openat", &[CWD, 0, flags.into()], file(flags, flags & libc::O_CLOEXEC != 0));
         let how = [(RDWR | libc::O_CLOEXEC) as u64, 0, 0].map(u64::to_ne_bytes).concat();
         let quiet = RDWR | libc::O_NONBLOCK;
-        let ends = |one, other| [one, other].map(|access| kernel(Kind::Pipe, access, true));
         check_attributes(vec![
             ("a file", vec![opened(RDWR)], "file"),
             (
@@ -1281,6 +1125,16 @@ mod tests {
                 vec![made("socket", &[1, 1 | nonblock], kernel(Kind::Socket, quiet, false))],
                 "socket",
             ),
+        ]);
+    }
+
+    #[test]
+    fn what_a_call_makes_may_be_something_else_by_the_kernel() {
+        let cloexec = i64::from(libc::O_CLOEXEC);
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = |flags: i32| made("openat", &[CWD, 0, flags.into()], file(flags, flags & libc::O_CLOEXEC != 0));
+        let ends = |one, other| [one, other].map(|access| kernel(Kind::Pipe, access, true));
+        check_attributes(vec![
             (
                 "accept4's are its own",
                 vec![made("accept4", &[9, 0, 0, cloexec], kernel(Kind::Socket, RDWR, true))],
@@ -1313,7 +1167,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_change_by_the_calls_that_change_them() {
+    fn status_flags_change_by_the_calls_that_change_them() {
         let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
         let opened = || made("openat", &[CWD, 0, RDWR.into()], file(RDWR, false));
         let fcntl =
@@ -1324,7 +1178,6 @@ mod tests {
         let dup = || dup3(5, 9).seen(file(RDWR, false)).gives(file(RDWR, false));
         let append = RDWR | libc::O_APPEND;
         let stale = "file, 5 status O_RDWR is status O_RDWR|O_APPEND";
-        let range = call("close_range").args(&[5, 5, libc::CLOSE_RANGE_CLOEXEC.into()]);
         check_attributes(vec![
             ("nothing changed", vec![opened(), see(5, RDWR, false)], "file"),
             ("F_SETFL", vec![opened(), setfl(5, libc::O_APPEND), see(5, append, false)], "file"),
@@ -1360,6 +1213,21 @@ mod tests {
                 vec![opened(), setfl(12, libc::O_APPEND), see(5, append, false)],
                 "file",
             ),
+        ]);
+    }
+
+    #[test]
+    fn close_on_exec_changes_by_the_calls_that_change_it() {
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = || made("openat", &[CWD, 0, RDWR.into()], file(RDWR, false));
+        let fcntl =
+            |fd: i64, cmd: i32, arg: i32| call("fcntl").args(&[fd, cmd.into(), arg.into()]).seen(file(RDWR, false));
+        let ioctl = |op: u64, now: bool| call("ioctl").args(&[5, op as i64]).seen(file(RDWR, now));
+        let see = |fd, flags, cloexec| read(fd).seen(file(flags, cloexec));
+        let dup = || dup3(5, 9).seen(file(RDWR, false)).gives(file(RDWR, false));
+        let append = RDWR | libc::O_APPEND;
+        let range = call("close_range").args(&[5, 5, libc::CLOSE_RANGE_CLOEXEC.into()]);
+        check_attributes(vec![
             ("F_SETFD", vec![opened(), fcntl(5, libc::F_SETFD, 1), see(5, RDWR, true)], "file"),
             (
                 "of each descriptor its own",

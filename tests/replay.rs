@@ -207,8 +207,8 @@ fn another_tests_toml_judges_the_same_archives() {
         return;
     }
     let folder = folder(&["dup-basic"], |_| ());
-    let old = r#"{ call = "dup", fd = "$a", path = "dup.txt", ret = "$b" }"#;
-    let new = r#"{ call = "dup", fd = "$a", path = "duq.txt", ret = "$b" }"#;
+    let old = r#"{ call = "dup", fd = "$a", path = "dup.txt", ret = "$b", "#;
+    let new = r#"{ call = "dup", fd = "$a", path = "duq.txt", ret = "$b", "#;
     assert!(TESTS.contains(old));
     std::fs::write(folder.path().join("mine.toml"), TESTS.replace(old, new)).unwrap();
     let says = says(folder.path(), &["--replay", ".", "--tests", "mine.toml"], 101);
