@@ -158,6 +158,14 @@ pub enum Subject {
     Tid,
     /// A descriptor of the pair that it made.
     Made(usize),
+    /// What a request has of its entry: `user_data`.
+    UserData,
+    /// And the flags of the entry.
+    SqeFlags,
+    /// Whether another thread completed the request than the one that submitted it.
+    Worker,
+    /// Whether more completions of it follow.
+    More,
 }
 
 /// What a field has to be.

@@ -84,7 +84,7 @@ impl Follower {
         }
         let closes = process.apply(call, row, &named);
         // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
-        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
+        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.like, call.success()) {
             let copy = process.clone();
             self.processes.insert(forked as u32, copy);
         }
@@ -131,7 +131,7 @@ impl Process {
         let mut contradicted = Vec::new();
         for (at, identity) in row.fd_args().zip(&call.fds) {
             let fd = call.args[at] as i32;
-            let Some(open) = self.open.get_mut(&fd) else { continue };
+            let Some(open) = self.open.get_mut(&fd).filter(|_| !call.is_registered(at)) else { continue };
             match (open.identity, identity) {
                 (Some(known), Some(identity)) if !identity.same_file(&known) => contradicted.push(fd),
                 (Some(_), None) => contradicted.push(fd),
@@ -151,8 +151,11 @@ impl Process {
         ["path", "path2"].map(|key| match row.arg(key) {
             Some(at) => self.resolve(call, row, at),
             // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
-            None if row.name == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
-            None => row.descriptor_for(key).and_then(|at| self.name_of(call.args[at] as i32)),
+            None if row.like == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
+            None => {
+                let fd = row.descriptor_for(key).filter(|&at| !call.is_registered(at));
+                fd.and_then(|at| self.name_of(call.args[at] as i32))
+            }
         })
     }
 
@@ -176,7 +179,7 @@ impl Process {
             Text::Unreadable(_) if call.args[at] == 0 && call.success().is_some() => dirfd.and_then(|_| base()),
             Text::Unreadable(_) | Text::Read { cut: true, .. } => None,
             // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
-            Text::Read { bytes, .. } if row.name == "getcwd" => {
+            Text::Read { bytes, .. } if row.like == "getcwd" => {
                 call.success().filter(|_| bytes.starts_with(b"/")).map(|_| Name::new(bytes))
             }
             Text::Read { bytes, .. } if bytes.starts_with(b"/") => Some(Name::new(bytes)),
@@ -187,7 +190,7 @@ impl Process {
     /// What the call did to descriptors and the working directory; returns what it closed besides its own descriptor.
     fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Name>; 2]) -> Vec<(i32, Open)> {
         // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
-        if row.name == "close" && call.errno() != Some(libc::EBADF) {
+        if row.like == "close" && !call.is_registered(0) && call.errno() != Some(libc::EBADF) {
             self.open.remove(&(call.args[0] as i32));
         }
         let Some(result) = call.success() else { return Vec::new() };
@@ -195,7 +198,7 @@ impl Process {
             let name = named[0].clone().filter(|_| row.returns_its_file() && !call.opens_unnamed());
             return self.opened(call, row, result as i32, name);
         }
-        match row.name {
+        match row.like {
             "close_range" => return self.close_range(call),
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
             "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
@@ -219,12 +222,12 @@ impl Process {
 
     fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, name: Option<Name>) -> Vec<(i32, Open)> {
         // dup2 of a descriptor to itself does nothing (dup(2)).
-        if row.name == "dup2" && call.args[0] as i32 == fd {
+        if row.like == "dup2" && call.args[0] as i32 == fd {
             return Vec::new();
         }
         let before = self.open.insert(fd, Open { name, identity: call.made });
         // Any other call returns a number that was free: if one was known here, what closed it was not seen.
-        before.filter(|_| matches!(row.name, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
+        before.filter(|_| matches!(row.like, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
     }
 
     fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
@@ -270,7 +273,7 @@ impl<'n> Change<'n> {
     fn by(call: &Call, row: &Syscall, named: &'n [Option<Name>; 2]) -> Option<Self> {
         call.success()?;
         let [first, second] = named.each_ref().map(|name| name.as_ref().map(|name| name.path.as_slice()));
-        let flags = match row.name {
+        let flags = match row.like {
             "rename" | "renameat" => 0,
             "renameat2" => call.args[4] as u32,
             "unlink" | "unlinkat" | "rmdir" => return first.map(Self::Removed),
@@ -356,6 +359,7 @@ mod tests {
             fds: [None; 2],
             made: None,
             peek: None,
+            request: None,
             files: Files::default(),
         })
     }

@@ -4,7 +4,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::trace::{Call, Identity, Outcome, Text};
+use crate::syscalls::{REQUESTS, Sqe, Syscall};
+use crate::trace::{Call, Completion, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
 pub const VERSION: u32 = 3;
@@ -13,7 +14,11 @@ pub const PATH_CAP: usize = 4096;
 
 const KIND_CALL: u16 = 1;
 const KIND_END: u16 = 2;
+const KIND_REQUEST: u16 = 3;
+const KIND_COMPLETION: u16 = 4;
 const UNFINISHED: u16 = 1 << 0;
+const WORKER: u16 = 1 << 1;
+const MORE: u16 = 1 << 2;
 
 /// `struct ior_identity`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -126,6 +131,8 @@ pub struct Watch {
     pub flags: u64,
     /// Descendants that were watched from their first call on.
     pub followed: u64,
+    /// Records of submitted requests in the ring.
+    pub submitted: u64,
 }
 
 impl Watch {
@@ -146,7 +153,7 @@ const _: () = {
     assert!(offset_of!(Header, identities) == 132);
     assert!(size_of::<Roles>() == 8);
     assert!(size_of::<Filter>() == 8);
-    assert!(size_of::<Watch>() == 64);
+    assert!(size_of::<Watch>() == 72);
 };
 
 /// A record that is none: what is wrong with its bytes.
@@ -158,6 +165,10 @@ pub struct BadRecord(pub String);
 pub enum Record {
     /// A call.
     Call(Box<Call>),
+    /// A request of io_uring as it was submitted: unfinished so far.
+    Request(Box<Call>),
+    /// What became of one.
+    Completion(Box<Completion>),
     /// A watched process is gone.
     End {
         /// Which one.
@@ -177,7 +188,7 @@ pub fn watch_of(bytes: &[u8]) -> Option<u64> {
 pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let (header, rest) = Header::read_from_prefix(bytes)
         .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
-    if !matches!(header.kind, KIND_CALL | KIND_END) {
+    if !matches!(header.kind, KIND_CALL | KIND_END | KIND_REQUEST | KIND_COMPLETION) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
     }
     let places = header.identities as usize;
@@ -197,7 +208,49 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     files.as_mut_bytes()[..raw.len()].copy_from_slice(raw);
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
-    Ok(Record::Call(Box::new(call(&header, &files, [first, second], peek))))
+    Ok(match header.kind {
+        KIND_REQUEST => Record::Request(Box::new(request(&header, &files, [first, second], peek))),
+        KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files, peek))),
+        _ => Record::Call(Box::new(call(&header, &files, [first, second], peek))),
+    })
+}
+
+fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
+    let sqe = Sqe(header.args);
+    // An opcode without a row keeps its entry as it is.
+    let mut args = header.args;
+    let number = REQUESTS.saturating_add(header.nr);
+    if let Some(row) = Syscall::by_number(number) {
+        args = [0; 6];
+        args.iter_mut().zip(row.places).for_each(|(arg, &place)| *arg = sqe.at(place));
+    }
+    let request = Some(Request { sqe, worker: false, more: false });
+    let submitted = call(header, files, paths, peek);
+    let mut call = Call { number, args, request, outcome: Outcome::Unfinished, ..submitted };
+    // BPF takes the number for a descriptor.
+    let registered: Vec<bool> =
+        call.syscall().map_or_else(Vec::new, |row| row.fd_args().map(|at| call.is_registered(at)).collect());
+    for (identity, _) in call.fds.iter_mut().zip(registered).filter(|&(_, registered)| registered) {
+        *identity = None;
+    }
+    call
+}
+
+fn completion(header: &Header, files: &[RawIdentity; PLACES], peek: &[u8]) -> Completion {
+    Completion {
+        request: header.args[0],
+        order: header.number,
+        outcome: outcome(header),
+        duration_ns: header.duration_ns,
+        worker: header.state & WORKER != 0,
+        more: header.state & MORE != 0,
+        made: identity(&files[MADE]),
+        pair: ([identity(&files[FIRST]), identity(&files[SECOND])], (header.peek.err == 0).then(|| peek.to_vec())),
+    }
+}
+
+fn outcome(header: &Header) -> Outcome {
+    if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) }
 }
 
 fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
@@ -212,23 +265,26 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
         tid: header.tid,
         comm: header.comm,
         args: header.args,
-        outcome: if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) },
+        outcome: outcome(header),
         enter_ns: header.enter_ns,
         duration_ns: header.duration_ns,
         texts: [path(0), path(1)],
         fds: [identity(&files[FIRST]), identity(&files[SECOND])],
         made: identity(&files[MADE]),
         peek: (header.peek.err == 0).then(|| peek.to_vec()),
+        request: None,
         files: Default::default(),
     }
 }
 
 /// The bytes of the record that this call was decoded from, for what needs records without a kernel: benches and tests. Which
-/// files it was about is not in a record. Paths and block must be no longer than in a record.
+/// files it was about is not in a record. Paths and block must be no longer than in a record. Of a request it is the record of
+/// its submission; [`encode_completion`] is the other one.
 pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
-    let (ret, state) = match call.outcome {
-        Outcome::Returned(ret) => (ret, 0),
-        Outcome::Unfinished => (0, UNFINISHED),
+    let (ret, state) = encoded(call.outcome);
+    let (nr, kind, args) = match &call.request {
+        Some(request) => (u32::from(request.sqe.opcode()), KIND_REQUEST, request.sqe.0),
+        None => (call.number, KIND_CALL, call.args),
     };
     let text = |at: usize| match &call.texts[at] {
         Text::Read { bytes, .. } => (RawText { len: bytes.len() as u16, err: 0 }, bytes.as_slice()),
@@ -244,11 +300,11 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         enter_ns: call.enter_ns,
         duration_ns: call.duration_ns,
         ret,
-        args: call.args,
+        args,
         pid: call.pid,
         tid: call.tid,
-        nr: call.number,
-        kind: KIND_CALL,
+        nr,
+        kind,
         state,
         comm: call.comm,
         path: [first.0, second.0],
@@ -260,6 +316,37 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         files[place] = raw_identity(identity.as_ref());
     }
     [header.as_bytes(), files.as_bytes(), first.1, second.1, block].concat()
+}
+
+/// The bytes of the record of a request's completion.
+pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
+    let (ret, state) = encoded(call.outcome);
+    let Request { worker, more, .. } = call.request.unwrap_or_default();
+    let pair = call.peek.as_deref().filter(|_| call.syscall().is_some_and(Syscall::makes_pair)).unwrap_or_default();
+    let header = Header {
+        watch,
+        number: call.order,
+        duration_ns: call.duration_ns,
+        ret,
+        args: [request, 0, 0, 0, 0, 0],
+        kind: KIND_COMPLETION,
+        state: state | if worker { WORKER } else { 0 } | if more { MORE } else { 0 },
+        peek: RawText { len: pair.len() as u16, err: 0 },
+        identities: PLACES as u32,
+        ..Header::default()
+    };
+    let mut files = [RawIdentity::default(); PLACES];
+    for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
+        files[place] = raw_identity(identity.as_ref());
+    }
+    [header.as_bytes(), files.as_bytes(), pair].concat()
+}
+
+fn encoded(outcome: Outcome) -> (i64, u16) {
+    match outcome {
+        Outcome::Returned(ret) => (ret, 0),
+        Outcome::Unfinished => (0, UNFINISHED),
+    }
 }
 
 fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
@@ -372,6 +459,7 @@ pub(crate) mod tests {
             fds: [Some(identity(1, false)), None],
             made: Some(identity(3, true)),
             peek: Some(b"block".to_vec()),
+            request: None,
             files: Default::default(),
         };
         let bytes = bytes(full_header(), [b"one", b"second"], b"block");

@@ -36,6 +36,7 @@ mod sync;
 mod transfer;
 mod truncate;
 mod unlink;
+mod uring;
 mod utime;
 mod xattr;
 
@@ -70,6 +71,7 @@ const FAMILIES: &[&[Scenario]] = &[
     pidfd::ALL,
     socket::ALL,
     iouring::ALL,
+    uring::ALL,
     path::ALL,
     ends::ALL,
     restart::ALL,

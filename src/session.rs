@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
-use crate::ending::How;
+use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::files::AtGate;
@@ -181,11 +181,24 @@ impl Session {
     pub fn run(&self, name: &str, expectation: &Expectation, file: &str, limit: Duration) -> Result<Run, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
-        let (observed, mut phases) = self.observe(name, workspace.path(), limit, expectation.follow)?;
+        let (observed, mut phases) = match self.lacks(expectation) {
+            Some(reason) => {
+                let ending = Ending { phase: Phase::Setup, how: How::Skipped(reason) };
+                (Observed { ending, trace: Trace::default() }, Phases::default())
+            }
+            None => self.observe(name, workspace.path(), limit, expectation.follow)?,
+        };
         let begin = Instant::now();
         let verdict = judge(expectation, file, &observed);
         phases.matching += begin.elapsed();
         Ok(Run { verdict, observed, phases, workspace: workspace.path().to_owned(), began })
+    }
+
+    /// Why the kernel cannot show what a scenario needs, if so.
+    fn lacks(&self, expectation: &Expectation) -> Option<String> {
+        let needed = expectation.calls().any(|call| call.syscall.is_request());
+        (needed && !self.tracer.follows_requests())
+            .then(|| "this kernel has no tracepoints for the requests of io_uring".to_owned())
     }
 
     /// Runs one scenario in this directory, and returns what there was to see of it and how long each phase took.

@@ -2,31 +2,33 @@
 //!
 //! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::files::{AtGate, Follower};
 use crate::record::{self, Record};
-use crate::syscalls::{Peek, Ret, Syscall};
+use crate::syscalls::{Peek, Place, Ret, Sqe, Syscall};
 
-/// One system call as observed.
+/// One system call as observed, or one request of io_uring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The system call number.
+    /// The system call number; of a request [`crate::syscalls::REQUESTS`] and its opcode.
     pub number: u32,
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
     /// The process.
     pub pid: u32,
-    /// The thread.
+    /// The thread; of a request the one that submitted it.
     pub tid: u32,
-    /// The thread's name when the call returned, NUL-padded.
+    /// The thread's name when the call returned, or the request was submitted, NUL-padded.
     #[serde(with = "serde_bytes")]
     pub comm: [u8; 16],
-    /// The six raw arguments.
+    /// The six raw arguments; of a request in the order of its row.
     pub args: [u64; 6],
     /// What became of it.
     pub outcome: Outcome,
-    /// When it was entered, in nanoseconds of CLOCK_MONOTONIC.
+    /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
     pub enter_ns: u64,
     /// How long it took, in nanoseconds.
     pub duration_ns: u64,
@@ -40,8 +42,43 @@ pub struct Call {
     /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
     #[serde(with = "serde_bytes")]
     pub peek: Option<Vec<u8>>,
+    /// What a request of io_uring has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
     /// What following the descriptors adds.
     pub files: Files,
+}
+
+/// What a request of io_uring has and a system call has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its entry of the submission queue.
+    pub sqe: Sqe,
+    /// Whether another thread completed it than the one that submitted it.
+    pub worker: bool,
+    /// Whether more completions of it follow (IORING_CQE_F_MORE): each is a call, and the last one has the request's place.
+    pub more: bool,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// The place of the request among the calls that its watch has seen.
+    pub request: u64,
+    /// The place of this completion: the same for the last one of the request.
+    pub order: u64,
+    /// Its result; unfinished if no completion was posted while the process lived.
+    pub outcome: Outcome,
+    /// How long that took from the submission, in nanoseconds.
+    pub duration_ns: u64,
+    /// As [`Request::worker`].
+    pub worker: bool,
+    /// As [`Request::more`].
+    pub more: bool,
+    /// The file behind the descriptor that the request returned.
+    pub made: Option<Identity>,
+    /// The files behind the pair that the request made, and the pair.
+    pub pair: ([Option<Identity>; 2], Option<Vec<u8>>),
 }
 
 /// What became of a call.
@@ -50,7 +87,7 @@ pub struct Call {
 pub enum Outcome {
     /// It returned: the raw result, negative for an errno.
     Returned(i64),
-    /// It never did: the thread ended in it.
+    /// It never did: the thread ended in it. Of a request, no completion was posted.
     Unfinished,
 }
 
@@ -115,6 +152,30 @@ impl Call {
         Syscall::by_number(self.number)
     }
 
+    /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
+    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field).
+    pub fn is_registered(&self, at: usize) -> bool {
+        let (Some(Request { sqe, .. }), Some(row)) = (self.request, self.syscall()) else { return false };
+        match row.places.get(at) {
+            Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
+            Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
+            // SPLICE_F_FD_IN_FIXED
+            Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            _ => false,
+        }
+    }
+
+    /// The call that this request is with one of its completions.
+    fn completed(&self, completion: Completion) -> Self {
+        let Completion { request: _, order, outcome, duration_ns, worker, more, made, pair: (fds, peek) } = completion;
+        let request = self.request.map(|request| Request { worker, more, ..request });
+        let mut call = Call { order, outcome, duration_ns, made, request, ..self.clone() };
+        if call.syscall().is_some_and(Syscall::makes_pair) {
+            (call.fds, call.peek) = (fds, peek);
+        }
+        call
+    }
+
     /// The name of the call.
     pub fn name(&self) -> String {
         crate::syscalls::name_of(self.number)
@@ -152,7 +213,7 @@ impl Call {
     /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
     /// O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
-        let flags = match self.name().as_str() {
+        let flags = match self.syscall().map_or("", |row| row.like) {
             "open" => Some(self.args[1]),
             "openat" => Some(self.args[2]),
             "openat2" => self.how(0),
@@ -202,6 +263,12 @@ pub struct Counts {
     pub ends_received: u64,
     /// Records that could not be decoded.
     pub undecoded: u64,
+    /// Records of submitted requests that BPF put into the ring; those of `emitted` are of completions.
+    #[serde(default)]
+    pub submitted: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub submissions_received: u64,
 }
 
 /// The calls of one scenario.
@@ -225,30 +292,40 @@ impl Trace {
     /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
     pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
         let mut trace = Trace { counts, ..Trace::default() };
+        let mut requests = HashMap::new();
         for bytes in records {
             trace.watch = record::watch_of(bytes).unwrap_or(trace.watch);
             match record::decode(bytes) {
                 Ok(Record::Call(call)) => trace.calls.push(*call),
+                Ok(Record::Request(request)) => drop(requests.insert(request.order, request)),
+                Ok(Record::Completion(completion)) => match requests.get(&completion.request) {
+                    Some(request) => trace.calls.push(request.completed(*completion)),
+                    None => trace.bad(format!("no request is number {}, and it is completed", completion.request)),
+                },
                 Ok(Record::End { .. }) => trace.counts.ends_received += 1,
-                Err(bad) => {
-                    trace.counts.undecoded += 1;
-                    if trace.bad_records.len() < BAD_RECORDS_DESCRIBED {
-                        trace.bad_records.push(bad.0);
-                    }
-                }
+                Err(bad) => trace.bad(bad.0),
             }
         }
         trace.counts.received = trace.calls.len() as u64;
+        trace.counts.submissions_received = requests.len() as u64;
         trace.calls.sort_by_key(|call| call.order);
         let mut follower = Follower::new(gate);
         trace.calls.iter_mut().for_each(|call| follower.follow(call));
         trace
     }
 
+    fn bad(&mut self, why: String) {
+        self.counts.undecoded += 1;
+        if self.bad_records.len() < BAD_RECORDS_DESCRIBED {
+            self.bad_records.push(why);
+        }
+    }
+
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } =
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed, .. } =
             self.counts;
+        let Counts { submitted, submissions_received, .. } = self.counts;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {
@@ -261,6 +338,10 @@ impl Trace {
             format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
         );
         lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(
+            submitted == submissions_received,
+            format!("{submitted} requests were submitted and {submissions_received} received"),
+        );
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
         match (followed, ends) {
             (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),

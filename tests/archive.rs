@@ -71,7 +71,23 @@ mod strategy {
             let fds = [fd, fd2];
             let head = (number, order, pid, tid, comm, args, outcome);
             let (number, order, pid, tid, comm, args, outcome) = head;
-            Call { number, order, pid, tid, comm, args, outcome, enter_ns, duration_ns, texts, fds, made, peek, files }
+            Call {
+                number,
+                order,
+                pid,
+                tid,
+                comm,
+                args,
+                outcome,
+                enter_ns,
+                duration_ns,
+                texts,
+                fds,
+                made,
+                peek,
+                request: None,
+                files,
+            }
         })
     }
 
@@ -94,7 +110,19 @@ mod strategy {
         let lines = proptest::collection::vec(any::<String>(), 0..3);
         (calls, any::<[u64; 9]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
             let [seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded] = counts;
-            let counts = Counts { seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded };
+            let counts = Counts {
+                seen,
+                emitted,
+                refused,
+                strays,
+                followed,
+                ends,
+                received,
+                ends_received,
+                undecoded,
+                submitted: 0,
+                submissions_received: 0,
+            };
             Trace { watch, calls, counts, bad_records }
         })
     }

@@ -129,6 +129,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         fds: [None, None],
         made: None,
         peek: None,
+        request: None,
         files: Files::default(),
     }
 }

@@ -141,7 +141,11 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         let takes_name = match key.subject {
             Subject::Ret | Subject::Pid | Subject::Tid => true,
             Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
-            Subject::File(_)
+            Subject::UserData
+            | Subject::SqeFlags
+            | Subject::Worker
+            | Subject::More
+            | Subject::File(_)
             | Subject::Text(_)
             | Subject::Implied
             | Subject::How(_)
@@ -156,7 +160,9 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         }
         match key.subject {
             Subject::Ret => values::ret(entry, key.role, self.problems),
-            Subject::Cloexec => values::yes_or_no(entry, self.problems).map(Wanted::Is),
+            Subject::Cloexec | Subject::Worker | Subject::More => {
+                values::yes_or_no(entry, self.problems).map(Wanted::Is)
+            }
             Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
             Subject::Comm => self.comm(entry),
             Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
@@ -165,6 +171,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             | Subject::Implied
             | Subject::How(_)
             | Subject::Bytes
+            | Subject::UserData
+            | Subject::SqeFlags
             | Subject::Pid
             | Subject::Tid
             | Subject::Made(_) => values::by_role(entry, key.role, self.problems),
@@ -226,7 +234,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             (Subject::File(_), _) => Wanted::Nothing,
             (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
             (Subject::Closes, _) => Wanted::Files(Vec::new()),
-            (Subject::Cloexec, _) => Wanted::Is(false),
+            (Subject::Cloexec | Subject::More, _) => Wanted::Is(false),
+            (Subject::SqeFlags, _) => Wanted::Number(0),
             (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
             (Subject::Arg(_), Role::Flags(_)) | (Subject::How(0 | 2), _) => Wanted::Number(0),
             (Subject::Arg(_), Role::Fd) => {
@@ -247,6 +256,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 | Subject::Implied
                 | Subject::How(_)
                 | Subject::Bytes
+                | Subject::UserData
+                | Subject::Worker
                 | Subject::Comm
                 | Subject::Pid
                 | Subject::Tid

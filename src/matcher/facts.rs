@@ -148,6 +148,10 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
         | Subject::Comm
         | Subject::Pid
         | Subject::Tid
+        | Subject::UserData
+        | Subject::SqeFlags
+        | Subject::Worker
+        | Subject::More
         | Subject::Made(_) => None,
     }
 }
@@ -174,6 +178,10 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
         Subject::Comm => Fact::Text(call.comm()),
         Subject::Pid => Fact::Number(call.pid.into()),
         Subject::Tid => Fact::Number(call.tid.into()),
+        Subject::UserData => Fact::Number(call.request?.sqe.user_data() as i64),
+        Subject::SqeFlags => Fact::Number(call.request?.sqe.flags().into()),
+        Subject::Worker => Fact::Is(call.request?.worker),
+        Subject::More => Fact::Is(call.request?.more),
         Subject::Made(at) => match show::pair(call) {
             Some(pair) => Fact::Number(pair[at].into()),
             None => Fact::Unknown("unreadable".into()),
