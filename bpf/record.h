@@ -25,7 +25,7 @@ enum ior_kind {
 	 * cannot be read again. The second has the result, and what is known only now: the identities behind what was made.
 	 */
 	IOR_REQUEST = 3,    /* submitted: nr is its opcode, args are the first 48 bytes of its struct io_uring_sqe */
-	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request */
+	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request, and the next two the pair it made */
 };
 
 enum ior_state {

@@ -118,9 +118,7 @@ struct request {
 	__u32 slot;
 	__u32 pid;
 	__u32 tid;
-	__u8 opcode;
-	__u8 direct; /* 1 if what it makes goes into the ring's own table, and gets no descriptor */
-	__u16 reserved;
+	__u32 opcode;
 };
 
 /* By the address of their struct io_kiocb. More than these at a time are refused. */
@@ -352,10 +350,11 @@ static __always_inline __u32 places(const struct pending *call)
 }
 
 /* Sends the call to the ring as one record of exactly the size it needs, and counts it. 0, or -1 if there was no room. */
-static __always_inline long send(struct ior_watch *watch, __u64 *count, struct pending *call, struct task_struct *task)
+static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct pending *call, struct task_struct *task)
 {
 	struct ior_record *record = &call->record;
-	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
+	/* 64 bits wide: Linux 6.1 forgets the bounds of narrower ones when it runs out of registers. */
+	__u64 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
 	struct second_path *more = NULL;
 	struct bpf_dynptr out;
 	__u32 at = WHOLE;
@@ -363,9 +362,9 @@ static __always_inline long send(struct ior_watch *watch, __u64 *count, struct p
 
 	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
 		return -1;
-	flags = wakeup(record->number, record->state && watch->flags & IOR_FOLLOW);
+	flags = wakeup(record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
 	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
-	__sync_fetch_and_add(count, 1);
+	__sync_fetch_and_add(counter, 1);
 	record->identities = places(call);
 	if (record->identities < IOR_PLACES)
 		at = sizeof(*record) + record->identities * sizeof(struct ior_identity);
@@ -390,7 +389,7 @@ static __always_inline long send(struct ior_watch *watch, __u64 *count, struct p
 	bpf_ringbuf_submit_dynptr(&out, flags);
 	return 0;
 refused:
-	__sync_fetch_and_add(count, -1);
+	__sync_fetch_and_add(counter, -1);
 	return -1;
 }
 
@@ -627,6 +626,27 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
  * loaded where its tracepoint has another name, while of these the kernel says when they are attached whether they fit.
  */
 
+/*
+ * These are global functions, each of which the verifier walks through once for a program, whatever is known where it is
+ * called: a request may take a few nanoseconds more, so that the object loads in some milliseconds less.
+ */
+
+/* As identify(), of the thread that is running. */
+__noinline int identify_current(struct ior_identity *to, __s64 fd)
+{
+	if (to)
+		identify(to, bpf_get_current_task_btf(), fd);
+	return 0;
+}
+
+/* As send(), of a request that is submitted. */
+__noinline int send_request(struct ior_watch *watch, struct pending *call)
+{
+	if (!watch || !call)
+		return -1;
+	return send(watch, &watch->submitted, call, bpf_get_current_task_btf());
+}
+
 static __always_inline struct pending *empty_scratch(void)
 {
 	__u32 only = 0;
@@ -667,13 +687,35 @@ static __always_inline long keep(const struct ior_record *record, __u64 key, __u
 		.pid = record->pid,
 		.tid = record->tid,
 		.opcode = sqe->opcode,
-		.direct = sqe->file_index != 0,
 	};
 
 	if (bpf_map_update_elem(&requests, &key, &request, BPF_ANY))
 		return -1;
 	__sync_fetch_and_add(&in_flight, 1);
 	return 0;
+}
+
+/* As read_at_enter(), at whose place the entry has been looked at already: there are no pages that were never touched. */
+static __always_inline void read_arguments(struct pending *call, struct task_struct *task, const struct ior_roles *role)
+{
+	struct ior_record *record = &call->record;
+	bool at_exit = role->flags & IOR_PEEK_AT_EXIT;
+	struct second_path *second;
+
+	if (role->fd[0])
+		identify_current(&call->file[IOR_FIRST], (__s32)argument(record, role->fd[0]));
+	if (role->fd[1])
+		identify_current(&call->file[IOR_SECOND], (__s32)argument(record, role->fd[1]));
+	if (role->path[0])
+		read_path(&record->path[0], call->path, argument(record, role->path[0]));
+	if (role->path[1]) {
+		record->path[1].err = -12; /* ENOMEM */
+		second = second_path(task);
+		if (second)
+			read_path(&record->path[1], second->path, argument(record, role->path[1]));
+	}
+	if (role->peek && !at_exit)
+		read_peek(call, role);
 }
 
 static __always_inline void read_request(struct pending *call, struct task_struct *task, const struct io_uring_sqe *sqe)
@@ -689,60 +731,73 @@ static __always_inline void read_request(struct pending *call, struct task_struc
 	record->args[IOR_SQE_FD_IN - 1] = sqe->file_index;
 	record->args[IOR_SQE_ADDR3 - 1] = sqe->addr3;
 	if (role)
-		read_at_enter(call, task, role);
+		read_arguments(call, task, role);
 	__builtin_memcpy(record->args, sqe, sizeof(record->args));
 }
 
-/* The record of a completion, and the end of the request unless more are to come. Whoever deletes it sends its record. */
-static __noinline int complete(struct request *found, __u64 key, __s64 res, __u32 state)
+/* A thread of the process shares its descriptors and its memory; a kworker does not. */
+static __always_inline void read_completion(struct pending *to, struct task_struct *task, __u64 addr)
+{
+	__u32 opcode = to->record.nr;
+	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
+	__s32 pair[2];
+
+	if (!role || to->record.ret < 0 || task->tgid != to->record.pid)
+		return;
+	if (role->flags & IOR_RETURNS_FD)
+		identify_current(&to->file[IOR_MADE], to->record.ret);
+	if (!(role->flags & IOR_MAKES_PAIR) || bpf_probe_read_user(pair, sizeof(pair), (void *)addr))
+		return;
+	to->record.args[1] = pair[0];
+	to->record.args[2] = pair[1];
+	identify_current(&to->file[IOR_FIRST], pair[0]);
+	identify_current(&to->file[IOR_SECOND], pair[1]);
+}
+
+/*
+ * Sends the record of a completion, and ends the request unless more are to come. Whoever deletes it sends its record. Not by
+ * send(): this has no paths, and would take the verifier as long as all else, in each of the programs that it is in.
+ */
+static __noinline int complete(struct request *request, __u64 key, __s64 res, __u32 state)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct request request;
+	struct pending *out = empty_scratch();
 	struct ior_watch *watch;
-	struct pending *call;
-	struct ior_roles *role;
-	__u32 opcode;
 
-	if (!found)
+	if (!request || !out)
 		return 0;
-	request = *found;
-	if (!(state & IOR_MORE)) {
+	watch = watch_at(request->slot);
+	if (watch && watch->id != request->watch)
+		watch = NULL;
+	out->record.watch = request->watch;
+	out->record.number = request->number;
+	out->record.args[0] = request->number;
+	out->record.duration_ns = bpf_ktime_get_ns() - request->enter_ns;
+	out->record.ret = res;
+	out->record.pid = request->pid;
+	out->record.nr = request->opcode;
+	out->record.kind = IOR_COMPLETION;
+	out->record.state = state;
+	out->record.identities = IOR_PLACES;
+	if (!(state & IOR_UNFINISHED)) {
+		out->record.state |= task->pid != request->tid ? IOR_WORKER : 0;
+		read_completion(out, task, request->addr);
+	}
+	if (state & IOR_MORE) {
+		if (watch)
+			out->record.number = __sync_fetch_and_add(&watch->seen, 1);
+	} else {
 		if (bpf_map_delete_elem(&requests, &key))
 			return 0;
 		__sync_fetch_and_add(&in_flight, -1);
 	}
-	watch = watch_at(request.slot);
-	if (!watch || watch->id != request.watch)
+	if (!watch)
 		return 0;
-	call = empty_scratch();
-	if (!call)
-		goto refused;
-	call->record.watch = request.watch;
-	call->record.number = state & IOR_MORE ? __sync_fetch_and_add(&watch->seen, 1) : request.number;
-	call->record.args[0] = request.number;
-	call->record.enter_ns = request.enter_ns;
-	call->record.duration_ns = bpf_ktime_get_ns() - request.enter_ns;
-	call->record.ret = res;
-	call->record.pid = request.pid;
-	call->record.tid = request.tid;
-	call->record.nr = opcode = request.opcode;
-	call->record.kind = IOR_COMPLETION;
-	call->record.state = state | (task->pid != request.tid && !(state & IOR_UNFINISHED) ? IOR_WORKER : 0);
-	role = bpf_map_lookup_elem(&request_roles, &opcode);
-	/* A thread of the process shares its descriptors and its memory; a kworker does not. */
-	if (role && res >= 0 && !request.direct && task->tgid == request.pid && !(state & IOR_UNFINISHED)) {
-		if (role->flags & IOR_RETURNS_FD)
-			identify(&call->file[IOR_MADE], task, res);
-		if (role->flags & IOR_MAKES_PAIR) {
-			call->record.peek.err = bpf_probe_read_user(call->peek, 8, (void *)request.addr);
-			call->record.peek.len = call->record.peek.err ? 0 : 8;
-			identify_pair(call, task);
-		}
+	__sync_fetch_and_add(&watch->emitted, 1);
+	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, wakeup(out->record.number, false))) {
+		__sync_fetch_and_add(&watch->emitted, -1);
+		__sync_fetch_and_add(&watch->refused, 1);
 	}
-	if (!send(watch, &watch->emitted, call, task))
-		return 0;
-refused:
-	__sync_fetch_and_add(&watch->refused, 1);
 	return 0;
 }
 
@@ -779,8 +834,8 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 	call = empty_scratch();
 	if (!call)
 		return 0;
+	call->record.watch = watch->id;
 	record = &call->record;
-	record->watch = watch->id;
 	record->number = __sync_fetch_and_add(&watch->seen, 1);
 	record->pid = tgid;
 	record->tid = task->pid;
@@ -790,7 +845,7 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 	((__u64 *)record->comm)[1] = *(__u64 *)&task->comm[8];
 	read_request(call, task, &sqe);
 	record->enter_ns = bpf_ktime_get_ns();
-	if (send(watch, &watch->submitted, call, task) || keep(record, key, (__u64)ring, entry->watch, &sqe))
+	if (send_request(watch, call) || keep(record, key, (__u64)ring, entry->watch, &sqe))
 		__sync_fetch_and_add(&watch->refused, 1);
 	return 0;
 }
@@ -854,7 +909,7 @@ int ior_complete(struct bpf_raw_tracepoint_args *ctx)
 	return completed(ctx->args[0], ctx->args[1], cqe.user_data, cqe.res, cqe.flags);
 }
 
-/* Before Linux 6.10: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). It does not fit the other. */
+/* On older kernels: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). It does not fit the other. */
 SEC("raw_tp")
 int ior_complete_words(struct bpf_raw_tracepoint_args *ctx)
 {

@@ -210,7 +210,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let (second, peek) = rest.split_at(header.path[1].len.into());
     Ok(match header.kind {
         KIND_REQUEST => Record::Request(Box::new(request(&header, &files, [first, second], peek))),
-        KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files, peek))),
+        KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files))),
         _ => Record::Call(Box::new(call(&header, &files, [first, second], peek))),
     })
 }
@@ -236,16 +236,18 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
     call
 }
 
-fn completion(header: &Header, files: &[RawIdentity; PLACES], peek: &[u8]) -> Completion {
+fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
+    let [request, first, second, ..] = header.args;
+    let pair = [first, second].map(|fd| (fd as i32).to_ne_bytes()).concat();
     Completion {
-        request: header.args[0],
+        request,
         order: header.number,
         outcome: outcome(header),
         duration_ns: header.duration_ns,
         worker: header.state & WORKER != 0,
         more: header.state & MORE != 0,
         made: identity(&files[MADE]),
-        pair: ([identity(&files[FIRST]), identity(&files[SECOND])], (header.peek.err == 0).then(|| peek.to_vec())),
+        pair: ([identity(&files[FIRST]), identity(&files[SECOND])], pair),
     }
 }
 
@@ -322,16 +324,18 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
 pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
     let (ret, state) = encoded(call.outcome);
     let Request { worker, more, .. } = call.request.unwrap_or_default();
-    let pair = call.peek.as_deref().filter(|_| call.syscall().is_some_and(Syscall::makes_pair)).unwrap_or_default();
+    let mut args = [request, 0, 0, 0, 0, 0];
+    if let Some([first, second]) = crate::show::pair(call) {
+        (args[1], args[2]) = (first as u32 as u64, second as u32 as u64);
+    }
     let header = Header {
         watch,
         number: call.order,
         duration_ns: call.duration_ns,
         ret,
-        args: [request, 0, 0, 0, 0, 0],
+        args,
         kind: KIND_COMPLETION,
         state: state | if worker { WORKER } else { 0 } | if more { MORE } else { 0 },
-        peek: RawText { len: pair.len() as u16, err: 0 },
         identities: PLACES as u32,
         ..Header::default()
     };
@@ -339,7 +343,7 @@ pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
     for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
         files[place] = raw_identity(identity.as_ref());
     }
-    [header.as_bytes(), files.as_bytes(), pair].concat()
+    [header.as_bytes(), files.as_bytes()].concat()
 }
 
 fn encoded(outcome: Outcome) -> (i64, u16) {

@@ -77,8 +77,8 @@ pub struct Completion {
     pub more: bool,
     /// The file behind the descriptor that the request returned.
     pub made: Option<Identity>,
-    /// The files behind the pair that the request made, and the pair.
-    pub pair: ([Option<Identity>; 2], Option<Vec<u8>>),
+    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in.
+    pub pair: ([Option<Identity>; 2], Vec<u8>),
 }
 
 /// What became of a call.
@@ -169,9 +169,13 @@ impl Call {
     fn completed(&self, completion: Completion) -> Self {
         let Completion { request: _, order, outcome, duration_ns, worker, more, made, pair: (fds, peek) } = completion;
         let request = self.request.map(|request| Request { worker, more, ..request });
-        let mut call = Call { order, outcome, duration_ns, made, request, ..self.clone() };
-        if call.syscall().is_some_and(Syscall::makes_pair) {
-            (call.fds, call.peek) = (fds, peek);
+        let mut call = Call { order, outcome, duration_ns, request, ..self.clone() };
+        let Some(row) = call.syscall() else { return call };
+        // What goes into the ring's own table has no descriptor: BPF takes its index for one.
+        let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
+        call.made = made.filter(|_| !direct);
+        if row.makes_pair() {
+            (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, Some(peek)) };
         }
         call
     }

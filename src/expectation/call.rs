@@ -293,9 +293,14 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 }
 
-/// The arguments as far as the meaning of others depends on them: fcntl's command.
+/// The arguments as far as the meaning of others depends on them: fcntl's command, and whether what a request makes goes into
+/// the ring's own table.
 fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
     let mut args = [u64::MAX; 6];
+    if let Some(at) = row.arg("file_index") {
+        let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
+        args[at] = written.is_some_and(|number| number.as_str() != "0").into();
+    }
     let by_command = matches!(row.ret, Ret::ByCommand);
     if let Some(at) = row.arg("cmd").filter(|_| by_command)
         && let Role::Choice(names) = row.args[at].role

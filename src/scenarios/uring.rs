@@ -213,6 +213,11 @@ fn uring_request_unposted() -> Setup {
         ring.push(&read_at_0(file as i32, &mut buffer).build().user_data(1))?;
         ring.enter(2, 1)?;
         ensure(ring.next()? == (1, 6), "the read did not complete with what was written")?;
+        // Of these one gets the memory of the first.
+        for _ in 0..ENTRIES {
+            ring.push(&opcode::Nop::new().build())?;
+        }
+        ring.enter(ENTRIES, ENTRIES)?;
         ring.close()?;
         close(file)
     })
