@@ -336,7 +336,8 @@ fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Outcome;
+    use crate::syscalls::Sqe;
+    use crate::trace::{Outcome, Request};
 
     const CWD: i64 = libc::AT_FDCWD as i64;
 
@@ -426,6 +427,13 @@ mod tests {
 
         fn peek(mut self, bytes: &[u8]) -> Self {
             self.0.peek = Some(bytes.to_vec());
+            self
+        }
+
+        /// A request whose entry has these flags and this `file_index`.
+        fn entry(mut self, flags: u8, file_index: u32) -> Self {
+            let sqe = Sqe([u64::from(flags) << 8, 0, 0, 0, 0, u64::from(file_index) << 32]);
+            self.0.request = Some(Request { sqe, ..Request::default() });
             self
         }
 
@@ -546,6 +554,37 @@ mod tests {
             ("EINTR too", vec![open("x", 3), close(3).fails(libc::EINTR), read(3)], "-"),
             ("EBADF releases nothing", vec![open("x", 3), close(3).fails(libc::EBADF), read(3)], "x"),
             ("closing one of two leaves the other", vec![open("x", 3), open("y", 4), close(3), read(4)], "y"),
+        ]);
+    }
+
+    #[test]
+    fn requests_do_what_the_system_calls_do() {
+        let opens = |fd| call("IORING_OP_OPENAT").args(&[CWD]).path("x").ret(fd).entry(0, 0);
+        let reads = |fd| call("IORING_OP_READ").args(&[fd]).entry(0, 0);
+        let closes = |fd| call("IORING_OP_CLOSE").args(&[fd]).entry(0, 0);
+        let renames = call("IORING_OP_RENAMEAT").args(&[CWD, 0, CWD]).path("x").path2("y").entry(0, 0);
+        let pipes = call("IORING_OP_PIPE").peek(&[3_i32, 4].map(i32::to_ne_bytes).concat()).entry(0, 0);
+        check(vec![
+            ("a request opens", vec![opens(3), read(3)], "x"),
+            ("and a failed one does not", vec![opens(0).fails(libc::ENOENT), read(0)], "-"),
+            ("a request has the name of its descriptor", vec![open("x", 3), reads(3)], "x"),
+            ("a request closes", vec![open("x", 3), closes(3), read(3)], "-"),
+            ("but not by EBADF", vec![open("x", 3), closes(3).fails(libc::EBADF), read(3)], "x"),
+            ("a request renames", vec![open("x", 3), renames, read(3)], "y"),
+            ("a pipe's ends are no files", vec![open("x", 3), close(3), pipes, read(3)], "-"),
+        ]);
+    }
+
+    #[test]
+    fn an_index_into_the_table_of_a_ring_is_no_descriptor() {
+        let opens = call("IORING_OP_OPENAT").args(&[CWD, 0, 0, 0, 4]).path("x").ret(3).entry(0, 4);
+        let reads = call("IORING_OP_READ").args(&[3]).entry(Sqe::FIXED_FILE, 0);
+        let closes = call("IORING_OP_CLOSE").args(&[0, 4]).entry(0, 4);
+        check(vec![
+            ("what goes into that table has no descriptor", vec![opens, read(3)], "-"),
+            ("an index is not named", vec![open("x", 3), reads.clone()], "-"),
+            ("nor checked", vec![open("x", 3).made(1), reads.on(2), read(3).on(1)], "x"),
+            ("what is closed there leaves the descriptors", vec![open("x", 0), closes, read(0)], "x"),
         ]);
     }
 

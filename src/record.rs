@@ -377,6 +377,8 @@ fn identity(raw: &RawIdentity) -> Option<Identity> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use core::mem::offset_of;
+
     use super::*;
 
     const SIZE: usize = size_of::<Header>();
@@ -527,6 +529,58 @@ pub(crate) mod tests {
         }
     }
 
+    /// An entry of IORING_OP_OPENAT with a `user_data` of 7.
+    const OPENAT: [u64; 6] = [18 | (-100_i32 as u64) << 32, 1, 2, 0o644 | (libc::O_CREAT as u64) << 32, 7, 0];
+
+    fn submitted(nr: u8, args: [u64; 6]) -> Vec<u8> {
+        let mut bytes = bytes(Header { nr: nr.into(), args, ..full_header() }, [b"one", b""], b"");
+        bytes[offset_of!(Header, kind)] = KIND_REQUEST as u8;
+        bytes
+    }
+
+    fn request_of(bytes: &[u8]) -> Call {
+        match decode(bytes) {
+            Ok(Record::Request(call)) => *call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_arguments_of_a_request_are_those_of_its_row() {
+        let call = request_of(&submitted(18, OPENAT));
+        assert_eq!((call.name(), call.outcome), ("IORING_OP_OPENAT".to_owned(), Outcome::Unfinished));
+        assert_eq!(call.args, [-100_i64 as u64, 2, libc::O_CREAT as u64, 0o644, 0, 0]);
+        assert_eq!(call.request.map(|request| request.sqe), Some(Sqe(OPENAT)));
+        let unknown = request_of(&submitted(255, OPENAT));
+        assert_eq!((unknown.name(), unknown.args), ("IORING_OP_255".to_owned(), OPENAT));
+    }
+
+    #[test]
+    fn an_index_is_not_taken_for_the_descriptor_of_its_number() {
+        let read = |flags: u64| request_of(&submitted(22, [22 | flags << 8, 0, 0, 0, 0, 0])).fds[0].is_some();
+        assert_eq!([0, Sqe::FIXED_FILE.into()].map(read), [true, false]);
+    }
+
+    #[test]
+    fn a_request_and_its_completion_are_encoded_and_decoded_to_the_same() {
+        let request = request_of(&submitted(18, OPENAT));
+        let again = encode(9, &request);
+        assert_eq!((watch_of(&again), request_of(&again)), (Some(9), request.clone()));
+        let how = Request { worker: true, more: true, ..request.request.unwrap() };
+        let call = Call { order: 5, outcome: Outcome::Returned(-2), request: Some(how), ..request };
+        let expected = Completion {
+            request: 2,
+            order: 5,
+            outcome: call.outcome,
+            duration_ns: call.duration_ns,
+            worker: true,
+            more: true,
+            made: call.made,
+            pair: (call.fds, vec![0; 8]),
+        };
+        assert_eq!(decode(&encode_completion(9, &call, 2)), Ok(Record::Completion(Box::new(expected))));
+    }
+
     #[test]
     fn a_record_ends_behind_the_last_identity_that_is_there() {
         for places in 0..=PLACES {
@@ -556,7 +610,7 @@ pub(crate) mod tests {
             ("nothing", Vec::new(), "0 bytes are less than a header"),
             ("a byte less than a header", vec![0; SIZE - 1], "135 bytes are less than a header"),
             ("zeroes have no kind", vec![0; SIZE], "kind 0"),
-            ("a kind of a later version", lying(|header| header.kind = 3), "kind 3"),
+            ("a kind of a later version", lying(|header| header.kind = 5), "kind 5"),
             ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
             ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
             ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),

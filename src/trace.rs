@@ -418,6 +418,46 @@ mod tests {
         }
     }
 
+    /// IORING_OP_READ as the call with this number, and one of its completions.
+    fn read_request(order: u64) -> Call {
+        let call = assembled(&syncs(&[order]), Counts::default()).calls.remove(0);
+        let request = Request { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..Request::default() };
+        Call { number: number_of("IORING_OP_READ"), request: Some(request), ..call }
+    }
+
+    fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
+        let call = Call { outcome: Outcome::Returned(ret), ..read_request(order) };
+        record::encode_completion(1, &call, request)
+    }
+
+    #[test]
+    fn a_request_is_joined_with_its_completions() {
+        let submitted = [record::encode(1, &read_request(0)), record::encode(1, &read_request(1))];
+        let completed = [completion(1, 1, 11), completion(0, 3, 33), completion(0, 0, 10)];
+        let sync = syncs(&[2]);
+        let trace = assembled(&[&submitted[..], &completed, &sync].concat(), Counts::default());
+        let said: Vec<_> = trace.calls.iter().map(|call| (call.order, call.name(), call.success())).collect();
+        let read = || "IORING_OP_READ".to_owned();
+        let expected =
+            [(0, read(), Some(10)), (1, read(), Some(11)), (2, "sync".to_owned(), Some(0)), (3, read(), Some(33))];
+        assert_eq!(said, expected, "each where it was submitted, and a completion more where it came");
+        assert_eq!((trace.counts.received, trace.counts.submissions_received), (4, 2));
+    }
+
+    #[test]
+    fn half_of_a_request_is_a_loss() {
+        let submission = record::encode(1, &read_request(0));
+        let rows = [
+            ("its submission", completion(0, 0, 1), "1 requests were submitted and 0 received"),
+            ("its completion", submission, "1 records were emitted and 0 received"),
+        ];
+        for (sentence, record, expected) in rows {
+            let counts = Counts { submitted: 1, ..whole(1) };
+            let trace = assembled(&[record, end_bytes(1)], counts);
+            assert!(trace.losses().contains(&expected.to_owned()), "without {sentence}: {:?}", trace.losses());
+        }
+    }
+
     #[test]
     fn files_are_followed_in_that_order_too() {
         let cwd = libc::AT_FDCWD as u64;

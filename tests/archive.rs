@@ -11,7 +11,8 @@ use std::time::Duration;
 use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
 use ior_it::ending::{Ending, How, Phase};
 use ior_it::show;
-use ior_it::trace::{Call, Counts, Files, Identity, Outcome, Text, Trace};
+use ior_it::syscalls::Sqe;
+use ior_it::trace::{Call, Counts, Files, Identity, Outcome, Request, Text, Trace};
 use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -60,12 +61,18 @@ mod strategy {
         prop_oneof![any::<u64>(), 0..8_u64, Just(libc::AT_FDCWD as u64)]
     }
 
+    fn request() -> impl Strategy<Value = Request> {
+        let entry = any::<[u64; 6]>().prop_map(Sqe);
+        (entry, any::<[bool; 2]>()).prop_map(|(sqe, [worker, more])| Request { sqe, worker, more })
+    }
+
     pub fn call() -> impl Strategy<Value = Call> {
         let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
         let number = prop_oneof![any::<u32>(), 0..460_u32];
         let words = (number, any::<[u64; 3]>(), any::<[u32; 2]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
         let rest = (outcome, [text(), text()], [identity(), identity(), identity()]);
-        (words, rest, proptest::option::of(bytes()), files()).prop_map(|(words, rest, peek, files)| {
+        let blocks = (proptest::option::of(bytes()), proptest::option::of(request()));
+        (words, rest, blocks, files()).prop_map(|(words, rest, (peek, request), files)| {
             let (number, [order, enter_ns, duration_ns], [pid, tid], comm, args) = words;
             let (outcome, texts, [fd, fd2, made]) = rest;
             let fds = [fd, fd2];
@@ -85,7 +92,7 @@ mod strategy {
                 fds,
                 made,
                 peek,
-                request: None,
+                request,
                 files,
             }
         })
@@ -108,8 +115,10 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 9]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
-            let [seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded] = counts;
+        (calls, any::<[u64; 11]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+            let [seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded, more @ ..] =
+                counts;
+            let [submitted, submissions_received] = more;
             let counts = Counts {
                 seen,
                 emitted,
@@ -120,8 +129,8 @@ mod strategy {
                 received,
                 ends_received,
                 undecoded,
-                submitted: 0,
-                submissions_received: 0,
+                submitted,
+                submissions_received,
             };
             Trace { watch, calls, counts, bad_records }
         })

@@ -130,7 +130,7 @@ fn uring_request_async() -> Setup {
         let file = open(c"ring.txt", O_RDONLY)?;
         let mut ring = Ring::new()?;
         let mut buffer = [0_u8; 16];
-        let read = read_at_0(file as i32, &mut buffer).build().flags(Flags::ASYNC).user_data(i64::MAX as u64);
+        let read = read_at_0(file as i32, &mut buffer).build().flags(Flags::ASYNC).user_data(1 << 40);
         ring.succeeds(read, 11)?;
         ring.close()?;
         close(file)
@@ -238,7 +238,7 @@ fn uring_request_overflow() -> Setup {
 }
 
 /// A thread of the kernel takes the entries out of the queue (io_uring_setup(2), IORING_SETUP_SQPOLL): the system call only
-/// wakes it, and waits.
+/// wakes it, and waits. Which of the two comes first is not to be known.
 fn uring_request_sqpoll() -> Setup {
     fs::write("ring.txt", "hello, ring")?;
     act(|| {
@@ -248,7 +248,7 @@ fn uring_request_sqpoll() -> Setup {
         let mut buffer = [0_u8; 16];
         ring.push(&read_at_0(file as i32, &mut buffer).build().user_data(1))?;
         let (fd, flags) = (ring.0.as_raw_fd(), EnterFlags::GETEVENTS | EnterFlags::SQ_WAKEUP);
-        call!(io_uring_enter, fd, 1, 1, flags.bits(), ptr::null::<u8>(), 0)?;
+        returns(call!(io_uring_enter, fd, 1, 1, flags.bits(), ptr::null::<u8>(), 0), 1)?;
         ensure(ring.next()? == (1, 11), "the read did not complete with the file's length")?;
         ring.close()?;
         close(file)

@@ -89,8 +89,10 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
 /// An object must have the programs and maps that user space uses, in the layout that it knows.
 fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     let mut lacks = Vec::new();
-    let request_programs = REQUEST_PROGRAMS.iter().flat_map(|group| group.iter().map(|&(program, _)| program));
-    for program in PROGRAMS.into_iter().chain(request_programs) {
+    let mut programs = PROGRAMS.to_vec();
+    programs.extend(REQUEST_PROGRAMS.iter().flat_map(|group| group.iter().map(|&(program, _)| program)));
+    programs.dedup();
+    for program in programs {
         if !open.progs().any(|found| found.name() == program) {
             lacks.push(format!("the program {program}"));
         }
