@@ -88,8 +88,8 @@ fn stages(
     let all = || (0..rounds).flat_map(|_| recordings);
     let expected = |archive: &Archive| expectations.get(&archive.origin.scenario);
     let decoded = |bytes: &Vec<u8>| match record::decode(bytes) {
-        Ok(Record::Call(call)) => Some(call),
-        Ok(Record::End { .. }) | Err(_) => None,
+        Ok(Record::Call(call) | Record::Request(call)) => Some(call),
+        Ok(Record::Completion(_) | Record::End { .. }) | Err(_) => None,
     };
     group.bench_function("decode", |bencher| {
         bencher.iter(|| all().flat_map(|one| &one.records).filter_map(decoded).count());

@@ -14,14 +14,24 @@
 #define IOR_PEEK_CAP 136
 #define IOR_WATCHES 1024
 #define IOR_SYSCALLS 1024
+/* An opcode of io_uring is a byte. */
+#define IOR_OPCODES 256
 
 enum ior_kind {
 	IOR_CALL = 1, /* one system call */
 	IOR_END = 2,  /* a watched process is gone */
+	/*
+	 * A request of io_uring leaves two records, since its completion comes in another context, where what was read of it
+	 * cannot be read again. The second has the result, and what is known only now: the identities behind what was made.
+	 */
+	IOR_REQUEST = 3,    /* submitted: nr is its opcode, args are the first 48 bytes of its struct io_uring_sqe */
+	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request, and the next two the pair it made */
 };
 
 enum ior_state {
 	IOR_UNFINISHED = 1 << 0, /* the call never returned: it ended with its thread, or its exit was not that of a call */
+	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
+	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
 };
 
 /* The file behind a descriptor, as the kernel's own tables have it. */
@@ -73,6 +83,16 @@ enum ior_place {
 	IOR_PLACES = 3,
 };
 
+/* Where a request has what would be the arguments of a system call, as struct ior_roles counts them: from 1. */
+enum ior_sqe_place {
+	IOR_SQE_FD = 1,
+	IOR_SQE_OFF = 2,
+	IOR_SQE_ADDR = 3,
+	IOR_SQE_LEN = 4,
+	IOR_SQE_FD_IN = 5,
+	IOR_SQE_ADDR3 = 6,
+};
+
 /* How the arguments of one system call are to be read; argument numbers count from 1, and 0 means none. */
 enum ior_role_flags {
 	IOR_RETURNS_FD = 1 << 0,
@@ -102,7 +122,7 @@ struct ior_filter {
 	__u32 gone;  /* set when its last thread has exited */
 };
 
-/* One watch: its identity and what became of its calls. seen = emitted + refused once its processes are gone. */
+/* One watch: its identity and what became of its calls, of which requests are some. seen = emitted + refused once its processes are gone. */
 struct ior_watch {
 	__u64 id;
 	__u64 seen;
@@ -112,6 +132,7 @@ struct ior_watch {
 	__u64 strays;  /* exits without an enter */
 	__u64 flags;    /* enum ior_watch_flags */
 	__u64 followed; /* descendants that were watched from their first call on */
+	__u64 submitted; /* IOR_REQUEST records in the ring: those of `emitted` are the IOR_COMPLETION ones */
 };
 
 #endif

@@ -179,6 +179,14 @@ pub enum Subject {
     ExitTid,
     /// A descriptor of the pair that it made.
     Made(usize),
+    /// What a request has of its entry: `user_data`.
+    UserData,
+    /// And the flags of the entry.
+    SqeFlags,
+    /// Whether another thread completed the request than the one that submitted it.
+    Worker,
+    /// Whether more completions of it follow.
+    More,
 }
 
 /// Which descriptor of a call.

@@ -58,10 +58,11 @@ pub fn follow(calls: &mut [Call], gate: AtGate) {
     // A thread has one call, so there are no more of them than threads.
     let mut in_flight: Vec<(usize, InCall)> = Vec::new();
     for at in entered {
-        let (now, tid) = (calls[at].enter_ns, calls[at].tid);
+        let (now, tid, is_request) = (calls[at].enter_ns, calls[at].tid, calls[at].request.is_some());
         // The clock of BPF may step back by nanoseconds (ktime_get_mono_fast_ns()); a thread has left one call when it
-        // enters the next.
-        let has_left = |call: &Call| call.exit_ns() <= now || call.tid == tid;
+        // enters the next. A request of io_uring is no call of its thread's in this sense.
+        let in_turn = |call: &Call| call.tid == tid && call.request.is_none() && !is_request;
+        let has_left = |call: &Call| call.exit_ns() <= now || in_turn(call);
         leave(&mut follower, calls, in_flight.extract_if(.., |(at, _)| has_left(&calls[*at])).collect());
         if let Some(entered) = follower.enter(&mut calls[at]) {
             in_flight.push((at, entered));
@@ -112,7 +113,7 @@ impl Follower {
         let closed = process.close(call, row);
         // A fork copies the table (fork(2)), and the child may make calls before the fork has returned. A new thread is
         // entered too, under its tid, where nobody looks.
-        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
+        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.like, call.success()) {
             let copy = process.clone();
             self.processes.insert(forked as u32, copy);
         }
@@ -199,10 +200,11 @@ impl Process {
     /// Drops the names that the kernel's identity contradicts, and says of which descriptors, of which kind they are, and
     /// where it says something else than the calls before.
     fn check(&mut self, call: &mut Call, row: &Syscall) {
+        let is_registered: Vec<bool> = (0..row.args.len()).map(|at| call.is_registered(at)).collect();
         let files = &mut call.files;
         for (at, (place, identity)) in row.fd_args().zip(call.fds.iter().enumerate()) {
             let fd = call.args[at] as i32;
-            let Some(open) = self.open.get_mut(&fd) else { continue };
+            let Some(open) = self.open.get_mut(&fd).filter(|_| !is_registered[at]) else { continue };
             match (open.identity, identity) {
                 (Some(known), Some(identity)) if !identity.same_file(&known) => files.contradicted.push(fd),
                 (Some(_), None) => files.contradicted.push(fd),
@@ -243,8 +245,11 @@ impl Process {
         ["path", "path2"].map(|key| match row.arg(key) {
             Some(at) => self.resolve(call, row, at),
             // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
-            None if row.name == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
-            None => row.descriptor_for(key).and_then(|at| self.name_of(call.args[at] as i32)),
+            None if row.like == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
+            None => {
+                let fd = row.descriptor_for(key).filter(|&at| !call.is_registered(at));
+                fd.and_then(|at| self.name_of(call.args[at] as i32))
+            }
         })
     }
 
@@ -268,7 +273,7 @@ impl Process {
             Text::Unreadable(_) if call.args[at] == 0 && call.success().is_some() => dirfd.and_then(|_| base()),
             Text::Unreadable(_) | Text::Read { cut: true, .. } => None,
             // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
-            Text::Read { bytes, .. } if row.name == "getcwd" => {
+            Text::Read { bytes, .. } if row.like == "getcwd" => {
                 call.success().filter(|_| bytes.starts_with(b"/")).map(|_| Name::new(bytes))
             }
             Text::Read { bytes, .. } if bytes.starts_with(b"/") => Some(Name::new(bytes)),
@@ -279,10 +284,10 @@ impl Process {
     /// What the call closes; returns what of it is not its own descriptor.
     fn close(&mut self, call: &Call, row: &Syscall) -> Vec<(i32, Open)> {
         // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
-        if row.name == "close" && call.errno() != Some(libc::EBADF) {
+        if row.like == "close" && !call.is_registered(0) && call.errno() != Some(libc::EBADF) {
             self.open.remove(&(call.args[0] as i32));
         }
-        if row.name == "close_range" && call.success().is_some() { self.close_range(call) } else { Vec::new() }
+        if row.like == "close_range" && call.success().is_some() { self.close_range(call) } else { Vec::new() }
     }
 
     /// What the call made of descriptors and the working directory; returns what a descriptor that it made replaced.
@@ -292,7 +297,7 @@ impl Process {
             let name = named[0].clone().filter(|_| row.returns_its_file() && !call.opens_unnamed());
             return self.opened(call, row, result as i32, name);
         }
-        match row.name {
+        match row.like {
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
             // What is not known to stay open has no name after it: that is better than a wrong one.
             "execve" | "execveat" => self.open.retain(|_, open| open.cloexec == Some(false)),
@@ -310,7 +315,7 @@ impl Process {
 
     fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, name: Option<Name>) -> Vec<(i32, Open)> {
         // dup2 of a descriptor to itself does nothing (dup(2)), and signalfd of its own makes no other (signalfd(2)).
-        if matches!(row.name, "dup2" | "signalfd" | "signalfd4") && call.args[0] as i32 == fd {
+        if matches!(row.like, "dup2" | "signalfd" | "signalfd4") && call.args[0] as i32 == fd {
             return Vec::new();
         }
         let mut made = Open::made(name, call.made, Promise::of(call, row, 0));
@@ -319,7 +324,7 @@ impl Process {
         }
         let before = self.open.insert(fd, made);
         // Any other call returns a number that was free: if one was known here, what closed it was not seen.
-        before.filter(|_| matches!(row.name, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
+        before.filter(|_| matches!(row.like, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
     }
 
     fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
@@ -363,7 +368,8 @@ fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::kind::Kind;
-    use crate::trace::{Disagreement, Outcome};
+    use crate::syscalls::Sqe;
+    use crate::trace::{Disagreement, Outcome, Request};
 
     const CWD: i64 = libc::AT_FDCWD as i64;
 
@@ -387,6 +393,7 @@ mod tests {
             fds: [None; 2],
             made: None,
             peek: None,
+            request: None,
             files: Files::default(),
         })
     }
@@ -453,6 +460,13 @@ mod tests {
 
         fn peek(mut self, bytes: &[u8]) -> Self {
             self.0.peek = Some(bytes.to_vec());
+            self
+        }
+
+        /// A request whose entry has these flags and this `file_index`.
+        fn entry(mut self, flags: u8, file_index: u32) -> Self {
+            let sqe = Sqe([u64::from(flags) << 8, 0, 0, 0, 0, u64::from(file_index) << 32]);
+            self.0.request = Some(Request { sqe, ..Request::default() });
             self
         }
 
@@ -576,6 +590,37 @@ mod tests {
             ("EINTR too", vec![open("x", 3), close(3).fails(libc::EINTR), read(3)], "-"),
             ("EBADF releases nothing", vec![open("x", 3), close(3).fails(libc::EBADF), read(3)], "x"),
             ("closing one of two leaves the other", vec![open("x", 3), open("y", 4), close(3), read(4)], "y"),
+        ]);
+    }
+
+    #[test]
+    fn requests_do_what_the_system_calls_do() {
+        let opens = |fd| call("IORING_OP_OPENAT").args(&[CWD]).path("x").ret(fd).entry(0, 0);
+        let reads = |fd| call("IORING_OP_READ").args(&[fd]).entry(0, 0);
+        let closes = |fd| call("IORING_OP_CLOSE").args(&[fd]).entry(0, 0);
+        let renames = call("IORING_OP_RENAMEAT").args(&[CWD, 0, CWD]).path("x").path2("y").entry(0, 0);
+        let pipes = call("IORING_OP_PIPE").peek(&[3_i32, 4].map(i32::to_ne_bytes).concat()).entry(0, 0);
+        check(vec![
+            ("a request opens", vec![opens(3), read(3)], "x"),
+            ("and a failed one does not", vec![opens(0).fails(libc::ENOENT), read(0)], "-"),
+            ("a request has the name of its descriptor", vec![open("x", 3), reads(3)], "x"),
+            ("a request closes", vec![open("x", 3), closes(3), read(3)], "-"),
+            ("but not by EBADF", vec![open("x", 3), closes(3).fails(libc::EBADF), read(3)], "x"),
+            ("a request renames", vec![open("x", 3), renames, read(3)], "y"),
+            ("a pipe's ends are no files", vec![open("x", 3), close(3), pipes, read(3)], "-"),
+        ]);
+    }
+
+    #[test]
+    fn an_index_into_the_table_of_a_ring_is_no_descriptor() {
+        let opens = call("IORING_OP_OPENAT").args(&[CWD, 0, 0, 0, 4]).path("x").ret(3).entry(0, 4);
+        let reads = call("IORING_OP_READ").args(&[3]).entry(Sqe::FIXED_FILE, 0);
+        let closes = call("IORING_OP_CLOSE").args(&[0, 4]).entry(0, 4);
+        check(vec![
+            ("what goes into that table has no descriptor", vec![opens, read(3)], "-"),
+            ("an index is not named", vec![open("x", 3), reads.clone()], "-"),
+            ("nor checked", vec![open("x", 3).made(1), reads.on(2), read(3).on(1)], "x"),
+            ("what is closed there leaves the descriptors", vec![open("x", 0), closes, read(0)], "x"),
         ]);
     }
 

@@ -259,6 +259,25 @@ pub static URING_REGISTER: Names = Names {
     ],
 };
 
+/// Flags of the entries of io_uring's submission queue (include/uapi/linux/io_uring.h).
+pub static SQE: Names = Names {
+    what: "flag of an entry of the submission queue",
+    mask: 0,
+    values: &[
+        ("IOSQE_FIXED_FILE", 1),
+        ("IOSQE_IO_DRAIN", 2),
+        ("IOSQE_IO_LINK", 4),
+        ("IOSQE_IO_HARDLINK", 8),
+        ("IOSQE_ASYNC", 16),
+        ("IOSQE_BUFFER_SELECT", 32),
+        ("IOSQE_CQE_SKIP_SUCCESS", 64),
+    ],
+};
+
+/// Flags of IORING_OP_FSYNC.
+pub static URING_FSYNC: Names =
+    Names { what: "flag of IORING_OP_FSYNC", mask: 0, values: &[("IORING_FSYNC_DATASYNC", 1)] };
+
 /// Modes of fallocate(2).
 pub static FALLOCATE: Names = Names {
     what: "mode of fallocate",

@@ -39,6 +39,7 @@ mod thread;
 mod transfer;
 mod truncate;
 mod unlink;
+mod uring;
 mod utime;
 mod xattr;
 
@@ -74,6 +75,7 @@ const FAMILIES: &[&[Scenario]] = &[
     socket::ALL,
     bytes::ALL,
     iouring::ALL,
+    uring::ALL,
     path::ALL,
     ends::ALL,
     restart::ALL,

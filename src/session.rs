@@ -10,12 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
-use crate::ending::How;
+use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::files::AtGate;
 use crate::scenario::{Scenario, Setup, act, call, fails};
-use crate::trace::Trace;
+use crate::trace::{Assembly, Trace};
 use crate::tracer::{self, Tracer};
 use crate::verdict::{Observed, Verdict, judge};
 use crate::workspace::Workspaces;
@@ -183,11 +183,24 @@ impl Session {
     pub fn run(&self, name: &str, expectation: &Expectation, file: &str, limit: Duration) -> Result<Run, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
-        let (observed, mut phases) = self.observe(name, workspace.path(), limit, expectation.follow)?;
+        let (observed, mut phases) = match self.lacks(expectation) {
+            Some(reason) => {
+                let ending = Ending { phase: Phase::Setup, how: How::Skipped(reason) };
+                (Observed { ending, trace: Trace::default() }, Phases::default())
+            }
+            None => self.observe(name, workspace.path(), limit, expectation.follow)?,
+        };
         let begin = Instant::now();
         let verdict = judge(expectation, file, &observed);
         phases.matching += begin.elapsed();
         Ok(Run { verdict, observed, phases, workspace: workspace.path().to_owned(), began })
+    }
+
+    /// Why the kernel cannot show what a scenario needs, if so.
+    fn lacks(&self, expectation: &Expectation) -> Option<String> {
+        let needed = expectation.calls().any(|call| call.syscall.is_request());
+        (needed && !self.tracer.follows_requests())
+            .then(|| "this kernel has no tracepoints for the requests of io_uring".to_owned())
     }
 
     /// Runs one scenario in this directory, and returns what there was to see of it and how long each phase took.
@@ -224,9 +237,9 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let mut trace = Trace { counts: records.counts, ..Trace::default() };
-        records.for_each(|bytes| trace.add(bytes));
-        let trace = trace.finished(gate);
+        let mut assembly = Assembly::new(records.counts);
+        records.for_each(|bytes| assembly.add(bytes));
+        let trace = assembly.finished(gate);
         phases.matching = lap.end();
         Ok((Observed { ending, trace }, phases))
     }

@@ -10,16 +10,30 @@ use bstr::BStr;
 use crate::kind::Kind;
 use crate::names;
 use crate::syscalls::{self, Peek, Ret, Role, Syscall};
-use crate::trace::{Call, Outcome, Text, Trace};
+use crate::trace::{Call, Outcome, Request, Text, Trace};
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
-    let arguments = match call.syscall() {
+    let mut arguments = match call.syscall() {
         Some(row) => arguments(row, call),
         // The table does not say how many it has.
         None => call.args.iter().map(|&raw| address(raw)).collect(),
     };
+    arguments.extend(call.request.map(|request| entry(&request)));
     format!("{}({}) = {}", call.name(), arguments.join(", "), result(call))
+}
+
+/// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
+fn entry(request: &Request) -> String {
+    let Request { sqe, worker, more } = request;
+    let mut parts = vec![format!("user_data={}", sqe.user_data())];
+    if sqe.flags() != 0 {
+        parts.push(names::SQE.show(sqe.flags().into()));
+    }
+    parts.extend(
+        [(*worker, "worker"), (*more, "more")].iter().filter(|(is, _)| *is).map(|(_, name)| (*name).to_owned()),
+    );
+    format!("{{{}}}", parts.join(", "))
 }
 
 /// All calls, a line each, with the thread in front if there are several (both ids, if one call changed it) and with how long
@@ -63,7 +77,7 @@ fn arguments(row: &Syscall, call: &Call) -> Vec<String> {
 
 /// Whether an open call looks at its `mode`.
 fn uses_mode(row: &Syscall, call: &Call) -> bool {
-    let opens = matches!(row.name, "open" | "openat");
+    let opens = matches!(row.like, "open" | "openat");
     let flags = row.arg("flags").map_or(0, |at| call.args[at]) as i32;
     // O_TMPFILE contains O_DIRECTORY, which makes no file.
     !opens || flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE

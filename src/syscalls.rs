@@ -1,10 +1,11 @@
-//! What each system call's arguments and result mean: the maintained table.
+//! What each system call's arguments and result mean, and those of each request of io_uring: the maintained tables.
 //!
 //! No I/O. The numbers come from the `syscalls` crate for the architecture that is built for; a call that this
 //! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
 //! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
 //! and the second ones `fd2`, `dirfd2` and `path2`; the name of an extended attribute is always `path2`. Whoever adds a
-//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]).
+//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]). The
+//! requests of io_uring are rows as well, in `syscalls/requests.rs`, under numbers of their own ([`REQUESTS`]).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -15,7 +16,14 @@ use crate::kind::Kind;
 use crate::names::{self, Names};
 use crate::record::Roles;
 
+mod requests;
+mod sqe;
 mod table;
+
+pub use sqe::{Place, Sqe};
+
+/// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
+pub const REQUESTS: u32 = 1 << 31;
 
 /// Whether a call is compared when a table of `tests.toml` does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +115,21 @@ pub struct Makes {
     pub access: i32,
 }
 
-/// One row of the table.
+/// One row of the tables.
 #[derive(Clone, Debug)]
 pub struct Syscall {
     /// The name, as in the man page.
     pub name: &'static str,
-    /// The number on this architecture.
+    /// The system call that does the same to descriptors and names: itself, of a request mostly another.
+    pub like: &'static str,
+    /// The number on this architecture, or [`REQUESTS`] and the opcode.
     pub number: u32,
     /// Whether it is I/O.
     pub class: Class,
     /// The arguments in the order of the raw call.
     pub args: &'static [Arg],
+    /// Where a request has each of them; empty of a system call.
+    pub places: &'static [Place],
     /// What the result means.
     pub ret: Ret,
     /// The flags that the call stands for when it has no flags argument (creat(2)).
@@ -149,8 +161,14 @@ impl Syscall {
         table::rows().iter().any(|row| row.name == name)
     }
 
+    /// Whether it is a request of io_uring.
+    pub fn is_request(&self) -> bool {
+        self.number >= REQUESTS
+    }
+
     /// What the result means for a call with these arguments: fcntl's depends on its command (fcntl(2)), and a `size` of 0
-    /// asks how many bytes there are, and moves none (getxattr(2), listxattr(2)).
+    /// asks how many bytes there are, and moves none (getxattr(2), listxattr(2)). What a request with a `file_index` opens gets
+    /// no descriptor (io_uring_enter(2)).
     pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
         match (self.ret, args[1] as i32) {
             (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
@@ -158,6 +176,7 @@ impl Syscall {
             (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
             (Ret::ByCommand, libc::F_GET_SEALS) => Ret::Flags(&names::SEALS),
             (Ret::ByCommand, _) => Ret::Number,
+            (Ret::Fd, _) if self.arg("file_index").is_some_and(|at| args[at] != 0) => Ret::Number,
             (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
             (ret, _) => ret,
         }
@@ -237,7 +256,7 @@ impl Syscall {
 
     /// Whether the descriptor that the call returns is of the open file that its first one is of (dup(2), fcntl(2)).
     pub fn duplicates(&self) -> bool {
-        matches!(self.name, "dup" | "dup2" | "dup3" | "fcntl")
+        matches!(self.like, "dup" | "dup2" | "dup3" | "fcntl")
     }
 
     /// Whether the call makes two descriptors.
@@ -247,7 +266,7 @@ impl Syscall {
 
     /// The row as BPF reads it.
     pub fn roles(&self) -> Roles {
-        let numbered = |at: usize| at as u8 + 1;
+        let numbered = |at: usize| self.places.get(at).map_or(at as u8 + 1, |place| place.numbered());
         let mut roles = Roles::default();
         for (slot, at) in roles.fd.iter_mut().zip(self.fd_args()) {
             *slot = numbered(at);
@@ -286,16 +305,18 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let rows: Vec<Syscall> = table::rows().into_iter().filter_map(|row| row.on_this_architecture()).collect();
+    let calls = table::rows().into_iter().filter_map(|row| row.on_this_architecture());
+    let rows: Vec<Syscall> = calls.chain(requests::rows()).collect();
     let by_number = rows.iter().enumerate().map(|(at, row)| (row.number, at)).collect();
     let by_name = rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
     Table { rows, by_number, by_name }
 });
 
-/// The name of a system call number: the table's, else the kernel's, else `syscall_N`.
+/// The name of a system call number: the table's, else the kernel's, else `syscall_N`; of a request `IORING_OP_N`.
 pub fn name_of(number: u32) -> String {
     match Syscall::by_number(number) {
         Some(row) => row.name.to_owned(),
+        None if number >= REQUESTS => format!("IORING_OP_{}", number - REQUESTS),
         None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
     }
 }
@@ -323,7 +344,8 @@ impl Row {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
         let Row { name, class, args, ret, implied_flags, peek, makes } = self;
-        Some(Syscall { name, number: number.id() as u32, class, args, ret, implied_flags, peek, makes })
+        let number = number.id() as u32;
+        Some(Syscall { name, like: name, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }
 }
 
@@ -347,6 +369,8 @@ mod tests {
     fn names_and_numbers_are_unique_and_lead_back_to_their_row() {
         let names: HashSet<_> = table::rows().iter().map(|row| row.name).collect();
         assert_eq!(names.len(), table::rows().len());
+        let requests: HashSet<_> = requests::rows().iter().map(|row| row.name).collect();
+        assert_eq!(requests.len(), requests::rows().len());
         for row in Syscall::all() {
             assert_eq!(Syscall::by_number(row.number).map(|found| found.name), Some(row.name));
             assert_eq!(Syscall::by_name(row.name).map(|found| found.number), Some(row.number));
@@ -362,7 +386,8 @@ mod tests {
             assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
             assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
             assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
-            assert!(*number < 1024, "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert!(*number < 1024 || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert_eq!(row.places.len(), if row.is_request() { args.len() } else { 0 }, "{name}");
             if let Some((at, _)) = peek {
                 assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
             }

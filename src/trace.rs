@@ -2,6 +2,7 @@
 //!
 //! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -10,31 +11,31 @@ use crate::files::{self, AtGate};
 use crate::kind::Kind;
 use crate::names;
 use crate::record::{self, Record};
-use crate::syscalls::{Peek, Syscall};
+use crate::syscalls::{Peek, Place, Sqe, Syscall};
 
-/// One system call as observed.
+/// One system call as observed, or one request of io_uring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The system call number.
+    /// The system call number; of a request [`crate::syscalls::REQUESTS`] and its opcode.
     pub number: u32,
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
     /// The process.
     pub pid: u32,
-    /// The thread.
+    /// The thread; of a request the one that submitted it.
     pub tid: u32,
     /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
     /// archives that do not have it.
     #[serde(default)]
     pub exit_tid: u32,
-    /// The thread's name when the call returned, NUL-padded.
+    /// The thread's name when the call returned, or the request was submitted, NUL-padded.
     #[serde(with = "serde_bytes")]
     pub comm: [u8; 16],
-    /// The six raw arguments.
+    /// The six raw arguments; of a request in the order of its row.
     pub args: [u64; 6],
     /// What became of it.
     pub outcome: Outcome,
-    /// When it was entered, in nanoseconds of CLOCK_MONOTONIC.
+    /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
     pub enter_ns: u64,
     /// How long it took, in nanoseconds.
     pub duration_ns: u64,
@@ -48,8 +49,43 @@ pub struct Call {
     /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
     #[serde(with = "serde_bytes")]
     pub peek: Option<Vec<u8>>,
+    /// What a request of io_uring has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
     /// What following the descriptors adds.
     pub files: Files,
+}
+
+/// What a request of io_uring has and a system call has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its entry of the submission queue.
+    pub sqe: Sqe,
+    /// Whether another thread completed it than the one that submitted it.
+    pub worker: bool,
+    /// Whether more completions of it follow (IORING_CQE_F_MORE): each is a call, and the last one has the request's place.
+    pub more: bool,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// The place of the request among the calls that its watch has seen.
+    pub request: u64,
+    /// The place of this completion: the same for the last one of the request.
+    pub order: u64,
+    /// Its result; unfinished if no completion was posted while the process lived.
+    pub outcome: Outcome,
+    /// How long that took from the submission, in nanoseconds.
+    pub duration_ns: u64,
+    /// As [`Request::worker`].
+    pub worker: bool,
+    /// As [`Request::more`].
+    pub more: bool,
+    /// The file behind the descriptor that the request returned.
+    pub made: Option<Identity>,
+    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in.
+    pub pair: ([Option<Identity>; 2], Vec<u8>),
 }
 
 /// What became of a call.
@@ -58,7 +94,7 @@ pub struct Call {
 pub enum Outcome {
     /// It returned: the raw result, negative for an errno.
     Returned(i64),
-    /// It never did: the thread ended in it.
+    /// It never did: the thread ended in it. Of a request, no completion was posted.
     Unfinished,
 }
 
@@ -179,6 +215,34 @@ impl Call {
         Syscall::by_number(self.number)
     }
 
+    /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
+    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field).
+    pub fn is_registered(&self, at: usize) -> bool {
+        let (Some(Request { sqe, .. }), Some(row)) = (self.request, self.syscall()) else { return false };
+        match row.places.get(at) {
+            Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
+            Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
+            // SPLICE_F_FD_IN_FIXED
+            Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            _ => false,
+        }
+    }
+
+    /// The call that this request is with one of its completions.
+    fn completed(&self, completion: Completion) -> Self {
+        let Completion { request: _, order, outcome, duration_ns, worker, more, made, pair: (fds, peek) } = completion;
+        let request = self.request.map(|request| Request { worker, more, ..request });
+        let mut call = Call { order, outcome, duration_ns, request, ..self.clone() };
+        let Some(row) = call.syscall() else { return call };
+        // What goes into the ring's own table has no descriptor: BPF takes its index for one.
+        let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
+        call.made = made.filter(|_| !direct);
+        if row.makes_pair() {
+            (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, Some(peek)) };
+        }
+        call
+    }
+
     /// The name of the call.
     pub fn name(&self) -> String {
         crate::syscalls::name_of(self.number)
@@ -227,7 +291,7 @@ impl Call {
     /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
     /// O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
-        let flags = match self.name().as_str() {
+        let flags = match self.syscall().map_or("", |row| row.like) {
             "open" => Some(self.args[1]),
             "openat" => Some(self.args[2]),
             "openat2" => self.how(0),
@@ -289,6 +353,12 @@ pub struct Counts {
     pub ends_received: u64,
     /// Records that could not be decoded.
     pub undecoded: u64,
+    /// Records of submitted requests that BPF put into the ring; those of `emitted` are of completions.
+    #[serde(default)]
+    pub submitted: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub submissions_received: u64,
 }
 
 /// The calls of one scenario.
@@ -304,47 +374,20 @@ pub struct Trace {
     pub bad_records: Vec<String>,
 }
 
-/// How many bad records are described, rather than only counted.
-const BAD_RECORDS_DESCRIBED: usize = 5;
-
 impl Trace {
     /// The trace that these records are: decoded, put into the order of entering, and their descriptors followed.
     /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
     pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
-        let mut trace = Trace { counts, ..Trace::default() };
-        records.for_each(|bytes| trace.add(bytes));
-        trace.finished(gate)
-    }
-
-    /// Decodes one more record. What it adds is in no order, and its descriptors are not followed, until [`Trace::finished`].
-    pub fn add(&mut self, bytes: &[u8]) {
-        self.watch = record::watch_of(bytes).unwrap_or(self.watch);
-        match record::decode(bytes) {
-            Ok(Record::Call(call)) => {
-                self.calls.push(*call);
-                self.counts.received += 1;
-            }
-            Ok(Record::End { .. }) => self.counts.ends_received += 1,
-            Err(bad) => {
-                self.counts.undecoded += 1;
-                if self.bad_records.len() < BAD_RECORDS_DESCRIBED {
-                    self.bad_records.push(bad.0);
-                }
-            }
-        }
-    }
-
-    /// The trace with all its records added: in order, and followed from the gate on.
-    pub fn finished(mut self, gate: AtGate) -> Self {
-        self.calls.sort_by_key(|call| call.order);
-        files::follow(&mut self.calls, gate);
-        self
+        let mut assembly = Assembly::new(counts);
+        records.for_each(|bytes| assembly.add(bytes));
+        assembly.finished(gate)
     }
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed, skipped } =
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } =
             self.counts;
+        let Counts { submitted, submissions_received, .. } = self.counts;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {
@@ -358,6 +401,10 @@ impl Trace {
         );
         lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
         lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(
+            submitted == submissions_received,
+            format!("{submitted} requests were submitted and {submissions_received} received"),
+        );
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
         match (followed, ends) {
             (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
@@ -398,6 +445,65 @@ mod byte_strings {
     }
 }
 
+/// A trace that is being put together, record by record.
+#[derive(Clone, Debug, Default)]
+pub struct Assembly {
+    trace: Trace,
+    /// The requests of io_uring that have been submitted, by their number: a completion only says which it is of.
+    requests: HashMap<u64, Box<Call>>,
+}
+
+/// How many bad records are described, rather than only counted.
+const BAD_RECORDS_DESCRIBED: usize = 5;
+
+impl Assembly {
+    /// Nothing yet; `counts` is what BPF counted.
+    pub fn new(counts: Counts) -> Self {
+        Self { trace: Trace { counts, ..Trace::default() }, requests: HashMap::new() }
+    }
+
+    /// Decodes one more record. What it adds is in no order, and its descriptors are not followed, until it is finished.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.trace.watch = record::watch_of(bytes).unwrap_or(self.trace.watch);
+        match record::decode(bytes) {
+            Ok(Record::Call(call)) => self.push(*call),
+            Ok(Record::Request(request)) => {
+                self.trace.counts.submissions_received += 1;
+                self.requests.insert(request.order, request);
+            }
+            Ok(Record::Completion(completion)) => match self.requests.get(&completion.request) {
+                Some(request) => {
+                    let call = request.completed(*completion);
+                    self.push(call);
+                }
+                None => self.bad(format!("no request is number {}, and it is completed", completion.request)),
+            },
+            Ok(Record::End { .. }) => self.trace.counts.ends_received += 1,
+            Err(bad) => self.bad(bad.0),
+        }
+    }
+
+    /// The trace of all records that were added: in the order of entering, and followed from the gate on.
+    pub fn finished(self, gate: AtGate) -> Trace {
+        let mut trace = self.trace;
+        trace.calls.sort_by_key(|call| call.order);
+        files::follow(&mut trace.calls, gate);
+        trace
+    }
+
+    fn push(&mut self, call: Call) {
+        self.trace.calls.push(call);
+        self.trace.counts.received += 1;
+    }
+
+    fn bad(&mut self, why: String) {
+        self.trace.counts.undecoded += 1;
+        if self.trace.bad_records.len() < BAD_RECORDS_DESCRIBED {
+            self.trace.bad_records.push(why);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,6 +533,46 @@ mod tests {
         ];
         for (sentence, given, expected) in rows {
             assert_eq!(orders(&assembled(&syncs(given), Counts::default())), expected, "{sentence}");
+        }
+    }
+
+    /// IORING_OP_READ as the call with this number, and one of its completions.
+    fn read_request(order: u64) -> Call {
+        let call = assembled(&syncs(&[order]), Counts::default()).calls.remove(0);
+        let request = Request { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..Request::default() };
+        Call { number: number_of("IORING_OP_READ"), request: Some(request), ..call }
+    }
+
+    fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
+        let call = Call { outcome: Outcome::Returned(ret), ..read_request(order) };
+        record::encode_completion(1, &call, request)
+    }
+
+    #[test]
+    fn a_request_is_joined_with_its_completions() {
+        let submitted = [record::encode(1, &read_request(0)), record::encode(1, &read_request(1))];
+        let completed = [completion(1, 1, 11), completion(0, 3, 33), completion(0, 0, 10)];
+        let sync = syncs(&[2]);
+        let trace = assembled(&[&submitted[..], &completed, &sync].concat(), Counts::default());
+        let said: Vec<_> = trace.calls.iter().map(|call| (call.order, call.name(), call.success())).collect();
+        let read = || "IORING_OP_READ".to_owned();
+        let expected =
+            [(0, read(), Some(10)), (1, read(), Some(11)), (2, "sync".to_owned(), Some(0)), (3, read(), Some(33))];
+        assert_eq!(said, expected, "each where it was submitted, and a completion more where it came");
+        assert_eq!((trace.counts.received, trace.counts.submissions_received), (4, 2));
+    }
+
+    #[test]
+    fn half_of_a_request_is_a_loss() {
+        let submission = record::encode(1, &read_request(0));
+        let rows = [
+            ("its submission", completion(0, 0, 1), "1 requests were submitted and 0 received"),
+            ("its completion", submission, "1 records were emitted and 0 received"),
+        ];
+        for (sentence, record, expected) in rows {
+            let counts = Counts { submitted: 1, ..whole(1) };
+            let trace = assembled(&[record, end_bytes(1)], counts);
+            assert!(trace.losses().contains(&expected.to_owned()), "without {sentence}: {:?}", trace.losses());
         }
     }
 

@@ -17,7 +17,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
-use crate::syscalls::Syscall;
+use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
 mod load;
@@ -39,6 +39,7 @@ pub struct Tracer {
     next_id: AtomicU64,
     _backlog: BacklogReader,
     links: Vec<Link>,
+    follows_requests: bool,
     object: Object,
 }
 
@@ -117,27 +118,43 @@ impl Tracer {
         let object = load::load(file, ring_size)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
+        let request_roles = SharedArray::<Roles>::map(&map("request_roles")?)?;
         for call in Syscall::all() {
-            roles.set(call.number as usize, call.roles());
+            match call.number.checked_sub(REQUESTS) {
+                Some(opcode) => request_roles.set(opcode as usize, call.roles()),
+                None => roles.set(call.number as usize, call.roles()),
+            }
         }
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
         let ring = Arc::new(Ring::over(&map("ring")?)?);
-        let links = if attach { load::attach(&object)? } else { Vec::new() };
-        Ok(Self {
+        let mut tracer = Self {
             filter: map("filter")?,
             watches,
             _backlog: BacklogReader::start(&ring)?,
             ring,
             next_id: AtomicU64::new(1),
-            links,
+            links: Vec::new(),
+            follows_requests: true,
             object,
-        })
+        };
+        if attach {
+            tracer.attach()?;
+        }
+        Ok(tracer)
+    }
+
+    /// Whether the requests of io_uring are recorded: whether this kernel has tracepoints for them.
+    pub fn follows_requests(&self) -> bool {
+        self.follows_requests
     }
 
     /// Attaches the programs, if they are not attached: from now on each system call of this machine runs them.
     pub fn attach(&mut self) -> Result<(), Error> {
         if self.links.is_empty() {
             self.links = load::attach(&self.object)?;
+            let of_requests = load::attach_requests(&self.object)?;
+            self.follows_requests = !of_requests.is_empty();
+            self.links.extend(of_requests);
         }
         Ok(())
     }
@@ -188,7 +205,7 @@ impl Watching<'_> {
         // What cannot be known is a loss.
         let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
         let counts = Counts { skipped, ..self.counts() };
-        let emitted = (counts.emitted + counts.ends) as usize;
+        let emitted = (counts.emitted + counts.ends + counts.submitted) as usize;
         let mut idle = 0;
         while self.received() < emitted && idle < 10_000 {
             idle = if self.tracer.ring.drain() == 0 { idle + 1 } else { 0 };
@@ -210,8 +227,9 @@ impl Watching<'_> {
     }
 
     fn counts(&self) -> Counts {
-        let Watch { seen, emitted, refused, ends, strays, followed, .. } = self.tracer.watches.get(self.slot);
-        Counts { seen, emitted, refused, ends, strays, followed, ..Counts::default() }
+        let Watch { seen, emitted, refused, ends, strays, followed, submitted, .. } =
+            self.tracer.watches.get(self.slot);
+        Counts { seen, emitted, refused, ends, strays, followed, submitted, ..Counts::default() }
     }
 
     /// Waits until every process of the watch is gone and its calls have ended; false at the end of the time limit. Only a

@@ -12,7 +12,8 @@ use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
 use ior_it::ending::{Ending, How, Phase};
 use ior_it::kind::Kind;
 use ior_it::show;
-use ior_it::trace::{Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Text, Trace};
+use ior_it::syscalls::Sqe;
+use ior_it::trace::{Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -81,12 +82,18 @@ mod strategy {
         prop_oneof![any::<u64>(), 0..8_u64, Just(libc::AT_FDCWD as u64)]
     }
 
+    fn request() -> impl Strategy<Value = Request> {
+        let entry = any::<[u64; 6]>().prop_map(Sqe);
+        (entry, any::<[bool; 2]>()).prop_map(|(sqe, [worker, more])| Request { sqe, worker, more })
+    }
+
     pub fn call() -> impl Strategy<Value = Call> {
         let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
         let number = prop_oneof![any::<u32>(), 0..460_u32];
         let words = (number, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
         let rest = (outcome, [text(), text()], [identity(), identity(), identity()]);
-        (words, rest, proptest::option::of(bytes()), files()).prop_map(|(words, rest, peek, files)| {
+        let blocks = (proptest::option::of(bytes()), proptest::option::of(request()));
+        (words, rest, blocks, files()).prop_map(|(words, rest, (peek, request), files)| {
             let (number, [order, enter_ns, duration_ns], [pid, tid, exit_tid], comm, args) = words;
             let (outcome, texts, [fd, fd2, made]) = rest;
             let fds = [fd, fd2];
@@ -107,6 +114,7 @@ mod strategy {
                 fds,
                 made,
                 peek,
+                request,
                 files,
             }
         })
@@ -129,10 +137,35 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 10]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
-            let [seen, emitted, refused, strays, skipped, followed, ends, received, ends_received, undecoded] = counts;
-            let counts =
-                Counts { seen, emitted, refused, strays, skipped, followed, ends, received, ends_received, undecoded };
+        (calls, any::<[u64; 12]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+            let [
+                seen,
+                emitted,
+                refused,
+                strays,
+                skipped,
+                followed,
+                ends,
+                received,
+                ends_received,
+                undecoded,
+                more @ ..,
+            ] = counts;
+            let [submitted, submissions_received] = more;
+            let counts = Counts {
+                seen,
+                emitted,
+                refused,
+                strays,
+                skipped,
+                followed,
+                ends,
+                received,
+                ends_received,
+                undecoded,
+                submitted,
+                submissions_received,
+            };
             Trace { watch, calls, counts, bad_records }
         })
     }

@@ -13,8 +13,8 @@ use ior_it::kind::Kind;
 use ior_it::matcher::{self, Difference, FieldDifference};
 use ior_it::report::{self, Failure};
 use ior_it::show;
-use ior_it::syscalls::Syscall;
-use ior_it::trace::{Attribute, Call, Disagreement, Files, Identity, Outcome, Text, Trace};
+use ior_it::syscalls::{Sqe, Syscall};
+use ior_it::trace::{Attribute, Call, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];
@@ -134,6 +134,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         fds: [None, None],
         made: None,
         peek: None,
+        request: None,
         files: Files::default(),
     }
 }
@@ -1040,6 +1041,14 @@ fn calls_are_shown_as_strace_writes_them() {
     let attribute = told(on(call("fsetxattr", &[3, 16, BUF, 5, 1], 0), "x"), ["user.a", ""]);
     let nowhere = call("getcwd", &[BUF, 1], -34);
     let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
+    let entry = |flags: u64| Some(Request { sqe: Sqe([flags << 8, 0, 0, 0, 7, 0]), ..Request::default() });
+    let mut opens =
+        making(told(on(call("IORING_OP_OPENAT", &[CWD, 16, 2 | 0o100, 0o644, 0], 3), "x"), ["x", ""]), false);
+    opens.request = entry(0);
+    let mut reads = on(call("IORING_OP_READ", &[3, BUF, 16, 0, 0], 1), "x");
+    reads.request = entry(16).map(|request| Request { worker: true, more: true, ..request });
+    let mut polls = call("IORING_OP_POLL_ADD", &[3, 1], 0);
+    (polls.request, polls.outcome) = (entry(0), Outcome::Unfinished);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);
     let unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
     let shown: Vec<String> = of_descriptors().iter().map(show::call).collect();
@@ -1053,6 +1062,9 @@ fn calls_are_shown_as_strace_writes_them() {
     assert_eq!(show::call(&unnamed), r#"openat(AT_FDCWD, "d", O_RDWR|O_TMPFILE, 0600) = 3"#);
     let rows = [
         (show::call(&attribute), r#"fsetxattr(3<x>, "user.a", 0x7f00, 5, XATTR_CREATE) = 0"#),
+        (show::call(&opens), r#"IORING_OP_OPENAT(AT_FDCWD, "x", O_RDWR|O_CREAT, 0644, 0, {user_data=7}) = 3<x>"#),
+        (show::call(&reads), "IORING_OP_READ(3<x>, 0x7f00, 16, 0, 0, {user_data=7, IOSQE_ASYNC, worker, more}) = 1"),
+        (show::call(&polls), "IORING_OP_POLL_ADD(3, 1, {user_data=7}) = ?"),
         (show::call(&nowhere), "getcwd(0x7f00, 1) = -1 ERANGE"),
         (show::call(&owner), r#"fchownat(AT_FDCWD, "x", -1, 2, 0) = 0"#),
         (show::call(&handle), "open_by_handle_at(AT_FDCWD, 0x7f00, O_RDONLY) = 3"),

@@ -43,7 +43,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     (
         "a_record_is_sent_twice",
         "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (send",
-        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (call->record.nr == 3)\n		send(watch, call, task);\n	if (send",
+        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (call->record.nr == 3)\n		send(watch, &watch->emitted, call, task);\n	if (send",
     ),
     (
         "paths_are_cut_at_eight_bytes",
@@ -171,6 +171,47 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)\n		read_peek(call, role);",
         "",
     ),
+    (
+        "a_request_is_joined_with_another_completion",
+        "	request = bpf_map_lookup_elem(&requests, &search.key);",
+        "	search.key += 8;\n	request = bpf_map_lookup_elem(&requests, &search.key);",
+    ),
+    (
+        "a_request_belongs_to_whoever_completes_it",
+        "	watch = watch_at(request->slot);\n	if (watch && watch->id != request->watch)",
+        "	struct pending *mine = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n\n	watch = mine ? watch_of_call(mine) : NULL;\n	if (watch && watch->id != request->watch)",
+    ),
+    ("a_request_belongs_to_another_watch", "		.watch = record->watch,\n", "		.watch = record->watch + 1,\n"),
+    ("the_result_of_a_request_is_one_too_many", "out->record.ret = res;", "out->record.ret = res + 1;"),
+    ("the_worker_is_taken_for_the_submitter", "task->pid != request->tid", "task->pid == request->tid"),
+    (
+        "the_entry_of_a_request_is_the_next_one",
+        "(BPF_CORE_READ(ring, cached_sq_head) - 1)",
+        "BPF_CORE_READ(ring, cached_sq_head)",
+    ),
+    (
+        "the_paths_of_a_request_are_not_read",
+        "	if (role)\n		read_arguments(call, task, role);\n	__builtin_memcpy",
+        "	__builtin_memcpy",
+    ),
+    ("what_a_request_opens_is_not_identified", "		identify_current(&to->file[IOR_MADE], to->record.ret);", "		return;"),
+    (
+        "requests_that_are_refused_are_not_seen",
+        "	return submit(ctx->args[1], (const struct io_uring_sqe *)ctx->args[0]);",
+        "	return 0;",
+    ),
+    ("the_first_of_many_completions_is_taken_for_the_last", "!key && flags & IORING_CQE_F_MORE ? IOR_MORE : 0;", "0;"),
+    (
+        "completions_without_a_request_are_dropped",
+        "	if (!key)\n		bpf_for_each_map_elem(&requests, is_of_completion, &search, 0);\n",
+        "",
+    ),
+    (
+        "requests_that_outlive_their_process_are_dropped",
+        "	if (in_flight)\n		bpf_for_each_map_elem(&requests, end_request, &tgid, 0);\n",
+        "",
+    ),
+    ("a_request_without_completion_is_forgotten", "	if (before)\n		complete(before, key, 0, IOR_UNFINISHED);\n", ""),
 ];
 
 /// A tracer of which the kernel skips a program: the enter of close reads what no process has, which is a page fault of the

@@ -154,7 +154,11 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         let takes_name = match key.subject {
             Subject::Ret | Subject::Pid | Subject::Tid | Subject::ExitTid => true,
             Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
-            Subject::File(_)
+            Subject::UserData
+            | Subject::SqeFlags
+            | Subject::Worker
+            | Subject::More
+            | Subject::File(_)
             | Subject::Text(_)
             | Subject::Implied
             | Subject::How(_)
@@ -173,7 +177,9 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             Subject::Ret => values::ret(entry, key.role, self.problems),
             Subject::Bytes => self.bytes(entry),
             Subject::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
-            Subject::Cloexec(_) => values::yes_or_no(entry, self.problems).map(Wanted::Is),
+            Subject::Cloexec(_) | Subject::Worker | Subject::More => {
+                values::yes_or_no(entry, self.problems).map(Wanted::Is)
+            }
             Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
             Subject::Comm => self.comm(entry),
             Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
@@ -182,6 +188,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             | Subject::Implied
             | Subject::How(_)
             | Subject::Status(_)
+            | Subject::UserData
+            | Subject::SqeFlags
             | Subject::Pid
             | Subject::Tid
             | Subject::ExitTid
@@ -270,7 +278,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             (Subject::File(_), _) => Wanted::Nothing,
             (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
             (Subject::Closes, _) => Wanted::Files(Vec::new()),
-            (Subject::Cloexec(Which::Made | Which::Pair), _) => Wanted::Is(false),
+            (Subject::Cloexec(Which::Made | Which::Pair) | Subject::More, _) => Wanted::Is(false),
+            (Subject::SqeFlags, _) => Wanted::Number(0),
             (Subject::ExitTid, _) => Wanted::Nothing,
             (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
             (Subject::Arg(_), Role::Flags(_)) | (Subject::How(0 | 2), _) => Wanted::Number(0),
@@ -295,6 +304,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 | Subject::Kind(_)
                 | Subject::Status(_)
                 | Subject::Cloexec(Which::Fd(_))
+                | Subject::UserData
+                | Subject::Worker
                 | Subject::Comm
                 | Subject::Pid
                 | Subject::Tid
@@ -338,9 +349,14 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 }
 
-/// The arguments as far as the meaning of others depends on them: fcntl's command.
+/// The arguments as far as the meaning of others depends on them: fcntl's command, and whether what a request makes goes into
+/// the ring's own table.
 fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
     let mut args = [u64::MAX; 6];
+    if let Some(at) = row.arg("file_index") {
+        let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
+        args[at] = written.is_some_and(|number| number.as_str() != "0").into();
+    }
     let by_command = matches!(row.ret, Ret::ByCommand);
     if let Some(at) = row.arg("cmd").filter(|_| by_command)
         && let Role::Choice(names) = row.args[at].role

@@ -36,6 +36,12 @@ pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     keys.push(key("ret", Subject::Ret, ret_role));
     keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
     keys.extend(descriptor_keys(row, ret));
+    if row.is_request() {
+        keys.push(key("sqe_flags", Subject::SqeFlags, Role::Flags(&names::SQE)));
+        keys.push(key("user_data", Subject::UserData, Role::Unsigned));
+        keys.push(key("worker", Subject::Worker, Role::Unsigned));
+        keys.push(key("more", Subject::More, Role::Unsigned));
+    }
     keys.push(key("closes", Subject::Closes, Role::Text));
     keys.push(key("comm", Subject::Comm, Role::Text));
     // An argument of the name goes first: `pid` of kill is whom it signals.

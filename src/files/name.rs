@@ -37,7 +37,7 @@ impl<'n> Change<'n> {
     pub(super) fn by(call: &Call, row: &Syscall, named: &'n [Option<Name>; 2]) -> Option<Self> {
         call.success()?;
         let [first, second] = named.each_ref().map(|name| name.as_ref().map(|name| name.path.as_slice()));
-        let flags = match row.name {
+        let flags = match row.like {
             "rename" | "renameat" => 0,
             "renameat2" => call.args[4] as u32,
             "unlink" | "unlinkat" | "rmdir" => return first.map(Self::Removed),

@@ -52,7 +52,7 @@ impl Open {
 /// What a call that succeeded set close-on-exec of its descriptor to (fcntl(2), ioctl(2)).
 pub(super) fn cloexec_set(call: &Call, row: &Syscall) -> Option<bool> {
     let asked = call.args[1] as u32;
-    match row.name {
+    match row.like {
         "fcntl" if asked == libc::F_SETFD as u32 => Some(call.args[2] as i32 & libc::FD_CLOEXEC != 0),
         "ioctl" if asked == libc::FIOCLEX as u32 => Some(true),
         "ioctl" if asked == libc::FIONCLEX as u32 => Some(false),
@@ -75,7 +75,7 @@ impl StatusChange {
     pub(super) fn by(call: &Call, row: &Syscall) -> Option<Self> {
         call.success()?;
         let asked = call.args[1] as u32;
-        match row.name {
+        match row.like {
             "fcntl" if asked == libc::F_SETFL as u32 => Some(Self::Flags(call.args[2] as u32)),
             "ioctl" if asked == libc::FIONBIO as u32 || asked == libc::FIOASYNC as u32 => Some(Self::Unknown),
             _ => None,

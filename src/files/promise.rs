@@ -33,19 +33,19 @@ impl Promise {
                 Self { kind: Some(kind), status, cloexec }
             }
             None if opens(row) => Self { kind: None, status: flags.map(opened), cloexec },
-            None if row.name == "fcntl" => {
+            None if row.like == "fcntl" => {
                 Self { cloexec: Some(call.args[1] as i32 == libc::F_DUPFD_CLOEXEC), ..Self::default() }
             }
             None if row.duplicates() => Self { cloexec, ..Self::default() },
             // pidfd_getfd(2): "the close-on-exec flag (FD_CLOEXEC) is set".
-            None if row.name == "pidfd_getfd" => Self { cloexec: Some(true), ..Self::default() },
+            None if row.like == "pidfd_getfd" => Self { cloexec: Some(true), ..Self::default() },
             None => Self::default(),
         }
     }
 }
 
 fn opens(row: &Syscall) -> bool {
-    matches!(row.name, "open" | "openat" | "openat2" | "creat" | "open_by_handle_at")
+    matches!(row.like, "open" | "openat" | "openat2" | "creat" | "open_by_handle_at")
 }
 
 /// The flags that the call was given, 0 where it takes none; `None` if they could not be read.
@@ -60,7 +60,7 @@ fn flags(call: &Call, row: &Syscall) -> Option<i32> {
 
 /// The names of the flags differ from call to call, and their values with them.
 fn closes_on_exec(row: &Syscall, flags: i32) -> bool {
-    match row.name {
+    match row.like {
         // pidfd_open(2), io_uring_setup(2): always set.
         "pidfd_open" | "io_uring_setup" => true,
         "memfd_create" => flags & libc::MFD_CLOEXEC as i32 != 0,
@@ -70,7 +70,7 @@ fn closes_on_exec(row: &Syscall, flags: i32) -> bool {
 }
 
 fn status_flags(row: &Syscall, flags: i32, end: usize) -> i32 {
-    match row.name {
+    match row.like {
         "memfd_create" | "io_uring_setup" => 0,
         "fanotify_init" if flags & libc::FAN_NONBLOCK as i32 != 0 => O_NONBLOCK,
         "fanotify_init" => 0,

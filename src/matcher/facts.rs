@@ -172,6 +172,10 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
         | Subject::Pid
         | Subject::Tid
         | Subject::ExitTid
+        | Subject::UserData
+        | Subject::SqeFlags
+        | Subject::Worker
+        | Subject::More
         | Subject::Made(_) => None,
     }
 }
@@ -201,6 +205,10 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
         Subject::Pid => Fact::Number(call.pid.into()),
         Subject::Tid => Fact::Number(call.tid.into()),
         Subject::ExitTid => call.other_exit_tid().map_or(Fact::Unknown("none".into()), |tid| Fact::Number(tid.into())),
+        Subject::UserData => Fact::Number(call.request?.sqe.user_data() as i64),
+        Subject::SqeFlags => Fact::Number(call.request?.sqe.flags().into()),
+        Subject::Worker => Fact::Is(call.request?.worker),
+        Subject::More => Fact::Is(call.request?.more),
         Subject::Made(at) => match call.pair() {
             Some(pair) => Fact::Number(pair[at].into()),
             None => Fact::Unknown("unreadable".into()),

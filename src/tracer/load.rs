@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use caps::{CapSet, Capability};
 use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
-use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject, PrintLevel};
+use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject, PrintLevel};
 use nix::errno::Errno;
 
 use crate::error::Error;
@@ -18,11 +18,22 @@ static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"
 /// The programs, by the tracepoint that each belongs to.
 const PROGRAMS: [&str; 5] = ["ior_enter", "ior_exit", "ior_signal", "ior_gone", "ior_fork"];
 
+/// What follows the requests of io_uring, with the tracepoint of each. Of each group one has to fit: which, is the kernel's to
+/// say (bpf/tracer.bpf.c has what each takes).
+const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
+    &[("ior_submit", "io_uring_submit_req"), ("ior_submit", "io_uring_submit_sqe")],
+    &[("ior_submit_refused", "io_uring_req_failed")],
+    // The second would fit the tracepoint of the first too, and misread it.
+    &[("ior_complete_words", "io_uring_complete"), ("ior_complete", "io_uring_complete")],
+    &[("ior_overflow", "io_uring_cqe_overflow")],
+];
+
 /// The maps, with their type and the sizes of key and value.
-const MAPS: [(&str, MapType, usize, usize); 4] = [
+const MAPS: [(&str, MapType, usize, usize); 5] = [
     ("filter", MapType::Hash, 4, size_of::<Filter>()),
     ("watches", MapType::Array, 4, size_of::<Watch>()),
     ("roles", MapType::Array, 4, size_of::<Roles>()),
+    ("request_roles", MapType::Array, 4, size_of::<Roles>()),
     ("ring", MapType::RingBuf, 0, 0),
 ];
 
@@ -85,7 +96,10 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
 /// An object must have the programs and maps that user space uses, in the layout that it knows.
 fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     let mut lacks = Vec::new();
-    for program in PROGRAMS {
+    let mut programs = PROGRAMS.to_vec();
+    programs.extend(REQUEST_PROGRAMS.iter().flat_map(|group| group.iter().map(|&(program, _)| program)));
+    programs.dedup();
+    for program in programs {
         if !open.progs().any(|found| found.name() == program) {
             lacks.push(format!("the program {program}"));
         }
@@ -143,7 +157,28 @@ pub fn refused(step: &str, error: &dyn Display) -> Error {
     Error::cannot_trace(format!("{step}: {error}"), "`ulimit -l` and `dmesg` may say more")
 }
 
-/// Attaches all programs.
+/// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
+pub fn attach_requests(object: &Object) -> Result<Vec<Link>, Error> {
+    let links: Result<Option<Vec<Link>>, Error> =
+        REQUEST_PROGRAMS.iter().map(|group| attach_one_of(object, group)).collect();
+    Ok(links?.unwrap_or_default())
+}
+
+/// The first that fits. A tracepoint is not found where the kernel has none of that name, and the program is invalid where
+/// it takes more than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
+fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>, Error> {
+    for &(name, tracepoint) in group {
+        let Some(program) = object.progs_mut().find(|program| program.name() == name) else { continue };
+        match program.attach_raw_tracepoint(tracepoint) {
+            Ok(link) => return Ok(Some(link)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {}
+            Err(error) => return Err(refused(&format!("the program {name} could not be attached"), &error)),
+        }
+    }
+    Ok(None)
+}
+
+/// Attaches all programs but those of [`attach_requests`].
 pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
     let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
     ours.map(|program| {
