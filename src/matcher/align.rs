@@ -12,13 +12,13 @@ const WRONG: u32 = 10;
 const MOST_FIELDS: u32 = 9;
 
 /// The largest window, in expected and in observed calls, and their product.
-const MOST_EXPECTED: usize = 2048;
+const MOST_EXPECTED: usize = 256;
 const MOST_OBSERVED: usize = 16_384;
 const MOST_CELLS: usize = 1 << 22;
 /// A window of what is longer than that, on both sides: as many calls on one side as on the other leave the least over at
 /// its end, where no more is known than that something follows. And how many there are at most.
-const PART: usize = 512;
-const MOST_WINDOWS: usize = 32;
+const PART: usize = 128;
+const MOST_WINDOWS: usize = 256;
 /// How many extra calls are listed where nothing is expected.
 const MOST_LISTED: usize = 256;
 
