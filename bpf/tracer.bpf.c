@@ -583,8 +583,11 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 		call->active = NO_CALL;
 		return stray(task->tgid);
 	}
-	/* rt_sigreturn leaves with the registers of the interrupted code: that is no result of its own. */
-	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {
+	/*
+	 * rt_sigreturn leaves with the registers of the interrupted code, which the kernel marks as no call's (-1): that is no
+	 * result of its own. Another number is no such mark: what restart_syscall goes on with leaves under its number.
+	 */
+	if (SYSCALL_NUMBER(regs) == -1) {
 		finish_unreturned(watch, call);
 		return 0;
 	}

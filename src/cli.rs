@@ -77,6 +77,10 @@ pub struct Cli {
     #[arg(short, long)]
     verbose: bool,
 
+    /// See each scenario through ptrace as well, at the same time: what BPF and this witness see must be the same
+    #[arg(long)]
+    witness: bool,
+
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
     #[arg(long)]
     timings: bool,
@@ -87,7 +91,7 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "timings", "archive"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it
@@ -234,6 +238,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
             bpf: cli.bpf.clone(),
             ring_size: cli.ring_size,
             keep: cli.keep,
+            witness: cli.witness,
             ..Options::default()
         },
     })

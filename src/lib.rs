@@ -17,10 +17,13 @@ pub mod ending; // how a child ended
 pub mod workspace; // a scenario's own empty directory
 pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring
+pub mod witness; // the same process seen by ptrace, at the same time
 pub mod record; // bytes of the ring → a call
 pub mod files; // descriptor → path, kind, flags, through the calls
 pub mod trace; // the calls of one scenario, and what was lost
+pub mod testimony; // what the witness saw: stops → calls
 pub mod matcher; // a trace against its expectation
+pub mod agreement; // a trace against a testimony
 pub mod show; // a call as strace would write it
 pub mod report; // a failure as a finished bug report
 pub mod verdict; // pass, fail, skip, inconclusive

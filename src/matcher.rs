@@ -11,7 +11,7 @@ use crate::expectation::{Body, Expectation, Sequence};
 use crate::syscalls::Class;
 use crate::trace::{Call, Trace};
 
-mod align;
+pub(crate) mod align;
 mod facts;
 mod partial;
 mod threads;

@@ -8,10 +8,12 @@ use crate::expectation::{Body, Expectation};
 use crate::matcher::{self, Difference, Strand};
 use crate::trace::Trace;
 
+mod agreement;
 mod partial;
 mod whole;
 mod wrap;
 
+pub use agreement::{Disagreeing, disagreement};
 use wrap::wrapped;
 
 /// The most differences that are listed, a line each.

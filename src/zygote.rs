@@ -222,7 +222,9 @@ impl Child<'_> {
 
     /// Lets the child through the gate.
     pub fn open_gate(&self) -> Result<(), Error> {
-        self.lane()?.drain();
+        let lane = self.lane()?;
+        self.zygote.slots.get(lane.number).open_gate();
+        lane.drain();
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use std::env::consts::ARCH;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
@@ -133,6 +133,16 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("second_paths_are_not_read_again_at_exit", "	if (role->path[1] && record->path[1].err) {", "	if (0) {"),
     ("restarts_are_calls_of_their_own", "	if (asks_for_restart(ret)) {", "	if (0) {"),
     (
+        "a_call_that_goes_on_by_restart_syscall_has_no_result",
+        "	if (SYSCALL_NUMBER(regs) == -1) {",
+        "	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {",
+    ),
+    (
+        "a_call_that_goes_on_by_restart_syscall_is_another",
+        "	if (role && role->flags & IOR_RESTARTS)\n		return record->ret == -ERESTART_RESTARTBLOCK;",
+        "	if (role && role->flags & IOR_RESTARTS)\n		return 0;",
+    ),
+    (
         "handlers_do_not_end_an_interrupted_call",
         "	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)",
         "	if (action)",
@@ -256,13 +266,13 @@ struct Bench {
 
 impl Bench {
     fn new() -> Result<Self, String> {
-        let source = std::fs::read_to_string(bpf("tracer.bpf.c")).map_err(|error| error.to_string())?;
+        let source = std::fs::read_to_string(support::bpf("tracer.bpf.c")).map_err(|error| error.to_string())?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         Ok(Self { source, folder })
     }
 
     fn control(&self) -> Result<(), Failed> {
-        let object = self.compile("control", &self.source)?;
+        let object = support::compile(self.folder.path(), "control", &self.source)?;
         let (code, text) = suite(&object)?;
         require!(code == Some(0), "exit {code:?}:\n{text}");
         Ok(())
@@ -276,7 +286,7 @@ impl Bench {
             source = source.replacen(from, to, 1);
         }
         let source = source.replace("BPF_PROG(ior_fork, struct", "BPF_PROG(unused, struct");
-        let object = self.compile("skipped", &source)?;
+        let object = support::compile(self.folder.path(), "skipped", &source)?;
         let args = ["--exact", "--filter", "dup-basic", "--filter", "close-basic"];
         let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).args(args).output()?;
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -290,32 +300,13 @@ impl Bench {
     fn mutation(&self, name: &str, from: &str, to: &str) -> Result<(), Failed> {
         let places = self.source.matches(from).count();
         require!(places == 1, "the text to replace stands in {places} places of the tracer: bring this row up to date");
-        let object = self.compile(name, &self.source.replacen(from, to, 1))?;
+        let object = support::compile(self.folder.path(), name, &self.source.replacen(from, to, 1))?;
         let (code, text) = suite(&object)?;
         // 101 failed, 5 inconclusive, 3 the canary was not seen. A tracer that the verifier refuses would show nothing.
         require!(!text.contains("verifier"), "the mutant was not loaded:\n{text}");
         require!(matches!(code, Some(101 | 5 | 3)), "exit {code:?}: the suite did not notice");
         Ok(())
     }
-
-    fn compile(&self, name: &str, source: &str) -> Result<PathBuf, Failed> {
-        let (text, object) =
-            (self.folder.path().join(format!("{name}.bpf.c")), self.folder.path().join(format!("{name}.bpf.o")));
-        std::fs::write(&text, source)?;
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86" };
-        let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-        let mut command = Command::new(clang);
-        command
-            .args(["-target", "bpf", "-O2", "-g", "-mcpu=v3", &format!("-D__TARGET_ARCH_{arch}"), "-I"])
-            .arg(bpf(""));
-        let output = command.arg("-c").arg(&text).arg("-o").arg(&object).output()?;
-        require!(output.status.success(), "clang: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(object)
-    }
-}
-
-fn bpf(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(file)
 }
 
 /// The exit code and all output of the whole suite with this tracer. A timeout of a second: a broken tracer must not hang it.

@@ -143,11 +143,11 @@ impl Run {
 
     /// With `--archive`, the verdict after the archive check.
     fn archived(&self, name: &str, expectation: &Expectation, one: session::Run) -> Verdict {
-        let session::Run { verdict, observed, workspace, began, .. } = one;
-        let Some(archives) = &self.archives else { return verdict };
+        let session::Run { verdict, objection, observed, workspace, began, phases: _ } = one;
+        let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
         let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
-        archives.checked(&Archive { origin, observed }, verdict, judge)
+        archives.checked(&Archive { origin, observed }, verdict, judge).with_objection(objection)
     }
 
     fn in_round(&self, round: u32, report: String) -> String {

@@ -24,7 +24,7 @@ const MOST_LISTED: usize = 256;
 
 /// One step through both sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// These are one another.
     Pair(usize, usize),
     /// Expected, not observed.
@@ -37,7 +37,7 @@ pub(super) enum Step {
 
 /// Aligns `expected` calls with `observed` ones. `distance` is how many fields of two calls differ, `None` if they are of
 /// different names.
-pub(super) fn align(expected: usize, observed: usize, distance: impl Fn(usize, usize) -> Option<usize>) -> Vec<Step> {
+pub(crate) fn align(expected: usize, observed: usize, distance: impl Fn(usize, usize) -> Option<usize>) -> Vec<Step> {
     let equal = |e: usize, o: usize| distance(e, o) == Some(0);
     let head = (0..expected.min(observed)).take_while(|&at| equal(at, at)).count();
     let most = expected.min(observed) - head;

@@ -36,15 +36,28 @@ pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, worksp
 /// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
 fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
     slot.enter_act();
-    // SAFETY: `fill` is readable for its whole length.
-    let written = unsafe { libc::write(GATE, fill.as_ptr().cast(), fill.len()) };
-    if written != fill.len() as isize {
+    if !pass_gate(fill, slot) {
         return;
     }
     slot.say(&match caught(act) {
         Ok(()) => How::Finished,
         Err(how) => how,
     });
+}
+
+/// Parks here until the gate is open; false if it never will be. A stop (a witness seizes the child, SIGSTOP) ends the write
+/// without its last byte: that is written again, unless the gate was opened meanwhile.
+fn pass_gate(fill: &[u8], slot: &Slot) -> bool {
+    let mut left = fill;
+    loop {
+        // SAFETY: `left` is readable for its whole length.
+        let written = unsafe { libc::write(GATE, left.as_ptr().cast(), left.len()) };
+        let Ok(written) = usize::try_from(written) else { return false };
+        left = &left[written..];
+        if left.is_empty() || slot.is_open() {
+            return true;
+        }
+    }
 }
 
 /// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.

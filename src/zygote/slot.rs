@@ -18,6 +18,8 @@ const TEXT_CAP: usize = 1000;
 pub struct Slot {
     /// 0 in `setup`, 1 in `act`.
     phase: AtomicU32,
+    /// 1 once the gate is open.
+    open: AtomicU32,
     /// 0 nothing said, else one of the constants below.
     how: AtomicU32,
     len: AtomicU32,
@@ -34,6 +36,7 @@ impl Slot {
     /// Makes it ready for the next child.
     pub fn clear(&self) {
         self.phase.store(0, Ordering::Relaxed);
+        self.open.store(0, Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
         self.how.store(0, Ordering::Release);
     }
@@ -41,6 +44,16 @@ impl Slot {
     /// `setup` is done.
     pub fn enter_act(&self) {
         self.phase.store(1, Ordering::Release);
+    }
+
+    /// The gate is open: said before the child can notice by itself.
+    pub fn open_gate(&self) {
+        self.open.store(1, Ordering::Release);
+    }
+
+    /// Whether the gate is open.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 1
     }
 
     /// Where the child is.
