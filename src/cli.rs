@@ -1,5 +1,6 @@
 //! The command line and the whole run: parse, validate, act.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use libtest_mimic::Arguments;
 
+use crate::command;
 use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
 use crate::scenario::Scenario;
@@ -32,7 +34,7 @@ const MOST_THREADS: usize = 256;
     version,
     about,
     disable_version_flag = false,
-    override_usage = "ior-it [OPTIONS] [FILTER]",
+    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
     help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
     after_help = EXIT_CODES
 )]
@@ -69,7 +71,7 @@ pub struct Cli {
     keep: bool,
 
     /// Print the trace of each scenario as strace would write it
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "command")]
     verbose: bool,
 
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
@@ -82,13 +84,52 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "timings", "archive"])]
+    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "timings", "archive", "command"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it
     #[arg(long, value_name = "FILE", exclusive = true)]
     show: Option<PathBuf>,
+
+    /// With a command: print the table by call alone, and not the trace
+    #[arg(long, requires = "command")]
+    summary: bool,
+
+    /// With a command: write trace and table to FILE instead of the standard error output
+    #[arg(long, value_name = "FILE", requires = "command")]
+    output: Option<PathBuf>,
+
+    /// With a command: do not watch the processes that it forks
+    #[arg(long, requires = "command")]
+    no_follow: bool,
+
+    /// Trace this program instead of running scenarios; all that follows it is its own
+    #[arg(last = true, value_name = "COMMAND", num_args = 1..)]
+    #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
+    command: Vec<OsString>,
 }
+
+/// What makes no sense with a command.
+const NOT_WITH_A_COMMAND: [&str; 18] = [
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "list",
+    "exact",
+    "test_threads",
+    "logfile",
+    "skip",
+    "format",
+    "filter",
+    "filters",
+    "tests",
+    "timeout",
+    "repeat",
+    "fail_fast",
+    "keep",
+    "timings",
+];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -98,7 +139,14 @@ Exit codes:
   4    no scenario ran: nothing matched, or everything was skipped
   5    nothing failed, but a scenario was inconclusive: records were lost
   101  a scenario failed
-  130  interrupted";
+  130  interrupted
+
+With -- COMMAND the exit code is the command's own, or 128 and the number of the signal that killed it, but
+  2    bad usage
+  3    this machine cannot trace
+  5    something was lost
+  126  the command cannot be executed
+  127  the command was not found";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
@@ -145,13 +193,16 @@ fn run_with(
             return if asked { Exit::Success.into() } else { Exit::Usage.into() };
         }
     };
-    let done = match (&cli.show, cli.replay.as_slice()) {
-        (Some(file), _) => replay::show(file),
-        (None, []) => validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)),
-        (None, _) => replay::validated(&cli, &scenarios).map(replay::run),
+    let done = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        (Some(file), _, _) => replay::show(file).map(ExitCode::from),
+        (None, [], []) => {
+            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(ExitCode::from)
+        }
+        (None, [], command) => command::run(command, &traced(&cli)).map(ExitCode::from),
+        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(ExitCode::from),
     };
     match done {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("{error}");
             error.exit.into()
@@ -209,6 +260,18 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         archive: cli.archive.clone(),
         session: Options { lanes, bpf: cli.bpf.clone(), keep: cli.keep, ..Options::default() },
     })
+}
+
+/// How a command is to be traced.
+fn traced(cli: &Cli) -> command::Options {
+    command::Options {
+        follow: !cli.no_follow,
+        summary: cli.summary,
+        quiet: cli.libtest.quiet,
+        output: cli.output.clone(),
+        archive: cli.archive.clone(),
+        bpf: cli.bpf.clone(),
+    }
 }
 
 fn threads(libtest: &Arguments) -> Result<usize, Error> {

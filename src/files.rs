@@ -39,8 +39,10 @@ struct Process {
 /// What a process has when it is at the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AtGate {
-    /// Its working directory, which is the workspace: an absolute path.
-    pub workspace: Vec<u8>,
+    /// Its working directory: an absolute path.
+    pub cwd: Vec<u8>,
+    /// The workspace, whose files are named relative to it. Without one all names are absolute.
+    pub workspace: Option<Vec<u8>>,
     /// Its open files that have a path, by the descriptor.
     pub open: Vec<(i32, Vec<u8>)>,
 }
@@ -48,7 +50,7 @@ pub struct AtGate {
 impl AtGate {
     /// Nothing but the workspace.
     pub fn in_workspace(workspace: &[u8]) -> Self {
-        Self { workspace: workspace.to_vec(), open: Vec::new() }
+        Self { cwd: workspace.to_vec(), workspace: Some(workspace.to_vec()), open: Vec::new() }
     }
 }
 
@@ -91,13 +93,23 @@ impl Follower {
         if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
             self.names().for_each(|name| change.apply(name));
         }
-        let shown = |name: &Name| inside(&workspace, &name.path);
+        let shown = |name: &Name| workspace.as_ref().map_or(name.path.clone(), |workspace| inside(workspace, &name.path));
         call.files = Files {
             path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
             path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
             closes: closes.iter().map(|(fd, open)| shown_as(*fd, open.name.as_ref().map(shown))).collect(),
             contradicted,
         };
+    }
+
+    /// From now on this process is known, and none of its files: which process forked it was not seen.
+    pub fn stranger(&mut self, pid: u32) {
+        self.processes.insert(pid, Process { cwd: None, open: BTreeMap::new() });
+    }
+
+    /// A process, or a thread that was entered as one, is gone: what was known of its files is dropped.
+    pub fn forget(&mut self, pid: u32) {
+        self.processes.remove(&pid);
     }
 
     /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
@@ -119,7 +131,7 @@ impl Follower {
 impl Process {
     fn at(gate: &AtGate) -> Self {
         let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), identity: None });
-        Self { cwd: Some(Name::new(&gate.workspace)), open: gate.open.iter().map(open).collect() }
+        Self { cwd: Some(Name::new(&gate.cwd)), open: gate.open.iter().map(open).collect() }
     }
 
     fn names(&mut self) -> impl Iterator<Item = &mut Name> {

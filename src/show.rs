@@ -38,6 +38,15 @@ pub fn trace(trace: &Trace, with_durations: bool) -> String {
     lines
 }
 
+/// A call on one line with its thread and how long it took: `[pid   101] close(3) = 0 <0.000002>`.
+pub fn line(one: &Call) -> String {
+    let mut line = format!("[pid {:>5}] {}", one.tid, call(one));
+    if one.outcome != Outcome::Unfinished {
+        let _ = write!(line, " <{:.6}>", Duration::from_nanos(one.duration_ns).as_secs_f64());
+    }
+    line
+}
+
 /// A string of the traced process, in quotes; `address` is the argument.
 pub fn text(address: u64, text: &Text) -> String {
     match text {

@@ -204,6 +204,38 @@ pub struct Counts {
     pub undecoded: u64,
 }
 
+impl Counts {
+    /// How many of the processes are not gone.
+    pub fn left(&self) -> u64 {
+        (self.followed + 1).saturating_sub(self.ends)
+    }
+
+    /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
+    /// to end.
+    pub fn losses(&self) -> Vec<String> {
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } = *self;
+        let mut losses = Vec::new();
+        let mut lost = |holds: bool, sentence: String| {
+            if !holds {
+                losses.push(sentence);
+            }
+        };
+        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
+        lost(
+            seen == emitted.saturating_add(refused),
+            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
+        );
+        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
+        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
+        losses
+    }
+}
+
 /// The calls of one scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
@@ -247,30 +279,8 @@ impl Trace {
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } =
-            self.counts;
-        let mut losses = Vec::new();
-        let mut lost = |holds: bool, sentence: String| {
-            if !holds {
-                losses.push(sentence);
-            }
-        };
-        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
-        lost(
-            seen == emitted.saturating_add(refused),
-            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
-        );
-        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
-        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        match (followed, ends) {
-            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
-            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
-        }
-        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
-        if let Some(gap) = self.first_gap() {
-            lost(false, format!("the first missing call is number {gap} of {seen}"));
-        }
-        losses
+        let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
+        self.counts.losses().into_iter().chain(gap).collect()
     }
 
     /// The first number that no call has, if the calls are not all there.

@@ -51,8 +51,8 @@ pub fn check_machine() -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens, checks and loads the object.
-pub fn load(file: Option<&Path>) -> Result<Object, Error> {
+/// Opens, checks and loads the object, with a ring of so many bytes instead of the object's own.
+pub fn load(file: Option<&Path>, ring_bytes: Option<u32>) -> Result<Object, Error> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
     libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
         SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
@@ -62,10 +62,14 @@ pub fn load(file: Option<&Path>) -> Result<Object, Error> {
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     let mut builder = ObjectBuilder::default();
-    let open = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes)).map_err(|error| {
+    let mut open = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes)).map_err(|error| {
         Error::cannot_trace(format!("{name} is no BPF object: {error}"), "`make bpf` makes one: ./tracer.bpf.o")
     })?;
     check(&name, &open)?;
+    let ring = open.maps_mut().find(|map| map.name() == "ring");
+    if let (Some(mut ring), Some(bytes)) = (ring, ring_bytes) {
+        ring.set_max_entries(bytes).map_err(|error| not_loaded(&name, &error))?;
+    }
     open.load().map_err(|error| not_loaded(&name, &error))
 }
 

@@ -1,0 +1,204 @@
+//! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive is wanted.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::Options;
+use super::lineage::{Event, Lineage};
+use super::output::Output;
+use super::summary::Summary;
+use crate::ending::How;
+use crate::error::Error;
+use crate::files::{AtGate, Follower};
+use crate::names;
+use crate::record::{self, Record};
+use crate::show;
+use crate::syscalls::Syscall;
+use crate::trace::{Call, Counts};
+use crate::tracer::Records;
+
+/// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
+const LATELY_GONE: usize = 4096;
+
+/// Where the records go.
+pub struct Sink {
+    /// The reader's own counts.
+    counts: Counts,
+    summary: Summary,
+    printer: Option<Printer>,
+    kept: Option<Vec<Records>>,
+    gone: VecDeque<u32>,
+    output: Output,
+}
+
+/// What it takes to print calls as they come.
+struct Printer {
+    lineage: Lineage,
+    follower: Follower,
+    begin: Instant,
+    exit: Option<u32>,
+}
+
+impl Sink {
+    /// For a process with this pid that is at the gate.
+    pub fn new(options: &Options, pid: u32, gate: AtGate, output: Output) -> Self {
+        let printer = || Printer {
+            lineage: Lineage::of(pid),
+            follower: Follower::new(gate),
+            begin: Instant::now(),
+            exit: Syscall::by_name("exit").map(|row| row.number),
+        };
+        Self {
+            counts: Counts::default(),
+            summary: Summary::default(),
+            printer: (!options.summary).then(printer),
+            kept: options.archive.is_some().then(Vec::new),
+            gone: VecDeque::new(),
+            output,
+        }
+    }
+
+    /// How many records have come.
+    pub fn received(&self) -> u64 {
+        self.counts.received + self.counts.ends_received + self.counts.undecoded
+    }
+
+    /// Takes records as they came out of the ring.
+    pub fn take(&mut self, records: Records) {
+        let mut decoded = Vec::new();
+        for bytes in records.iter() {
+            match record::decode(bytes) {
+                Ok(Record::Call(call)) => {
+                    self.counts.received += 1;
+                    self.summary.add(&call);
+                    if self.printer.is_some() {
+                        decoded.push(Record::Call(call));
+                    }
+                }
+                Ok(end @ Record::End { pid, .. }) => {
+                    self.counts.ends_received += 1;
+                    self.gone.push_back(pid);
+                    decoded.push(end);
+                }
+                Err(_) => self.counts.undecoded += 1,
+            }
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.push(records);
+        }
+        if let Some(printer) = &mut self.printer {
+            printer.print(decoded, &mut self.output);
+        }
+    }
+
+    /// Processes that are gone for long.
+    pub fn long_gone(&mut self) -> impl Iterator<Item = u32> + use<> {
+        let long = self.gone.len().saturating_sub(LATELY_GONE);
+        self.gone.drain(..long).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Shows what has come so far, if it is time to.
+    pub fn tick(&mut self, counts: &Counts) {
+        if let Some(printer) = &mut self.printer {
+            printer.expire(&mut self.output);
+        }
+        self.output.tick(counts);
+    }
+
+    /// A sentence to the user.
+    pub fn say(&mut self, sentence: &str) {
+        self.output.say(sentence);
+    }
+
+    /// No more records will come: prints those that were held.
+    pub fn release(&mut self) {
+        if let Some(printer) = &mut self.printer {
+            printer.release(&mut self.output);
+        }
+    }
+
+    /// Prints how the program ended, the table and the losses; true if there are any. With `stopped`, what processes that go on
+    /// have not finished is no loss.
+    pub fn finish(&mut self, pid: u32, how: &How, counted: Counts, stopped: bool) -> Result<bool, Error> {
+        let Counts { received, ends_received, undecoded, .. } = self.counts;
+        let counts = Counts { received, ends_received, undecoded, ..counted };
+        let losses = if stopped { Counts { ends: counts.followed + 1, emitted: received, seen: received + counts.refused, ends_received: counts.followed + 1, ..counts }.losses() } else { counts.losses() };
+        let _ = (pid, how);
+        self.output.line(&format!("\n{}\n", self.summary.table()));
+        if stopped {
+            self.output.line(&format!("stopped: {} processes go on, and are not watched any more", counts.left()));
+        }
+        let Counts { seen, followed, .. } = counts;
+        let processes = followed + 1;
+        match losses.as_slice() {
+            [] => self.output.line(&format!("lost: nothing; {seen} calls of {processes} processes")),
+            losses => losses.iter().for_each(|loss| self.output.line(&format!("lost: {loss}"))),
+        }
+        self.output.finish()?;
+        Ok(!losses.is_empty())
+    }
+
+    /// The records, if they were to be kept.
+    pub fn kept(&mut self) -> Vec<Records> {
+        self.kept.take().unwrap_or_default()
+    }
+}
+
+impl Printer {
+    /// Prints records that came at about the same time in the order in which the calls were entered.
+    fn print(&mut self, mut records: Vec<Record>, output: &mut Output) {
+        records.sort_by_key(|record| match record {
+            Record::Call(call) => call.order,
+            Record::End { seen, .. } => *seen,
+        });
+        let now = self.begin.elapsed();
+        let mut events = Vec::with_capacity(records.len());
+        records.into_iter().for_each(|record| self.lineage.admit(record, now, &mut events));
+        self.show(events, output);
+    }
+
+    fn expire(&mut self, output: &mut Output) {
+        let mut events = Vec::new();
+        self.lineage.expire(self.begin.elapsed(), &mut events);
+        self.show(events, output);
+    }
+
+    fn release(&mut self, output: &mut Output) {
+        let mut events = Vec::new();
+        self.lineage.release_all(&mut events);
+        self.show(events, output);
+    }
+
+    fn show(&mut self, events: Vec<Event>, output: &mut Output) {
+        for event in events {
+            match event {
+                Event::Call(mut call) => {
+                    self.follower.follow(&mut call);
+                    output.line(&show::line(&call));
+                    self.forget_thread(&call);
+                }
+                Event::End(pid, status) => {
+                    self.follower.forget(pid);
+                    output.line(&format!("[pid {pid:>5}] {}", ended(status)));
+                }
+                Event::Stranger(pid) => self.follower.stranger(pid),
+            }
+        }
+    }
+
+    /// A thread was entered as a process when it was made (see [`Follower::follow`]).
+    fn forget_thread(&mut self, call: &Call) {
+        if Some(call.number) == self.exit && call.tid != call.pid {
+            self.follower.forget(call.tid);
+        }
+    }
+}
+
+/// How a process ended, by its status (wait4(2)), in strace's words.
+fn ended(status: i32) -> String {
+    match (libc::WTERMSIG(status), libc::WCOREDUMP(status)) {
+        (0, _) => format!("+++ exited with {} +++", libc::WEXITSTATUS(status)),
+        (signal, false) => format!("+++ killed by {} +++", names::signal_name(signal)),
+        (signal, true) => format!("+++ killed by {} (core dumped) +++", names::signal_name(signal)),
+    }
+}
