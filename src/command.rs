@@ -82,10 +82,10 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let mut run = Run::new(child, watching, signals, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let ending = run.finish()?;
+    let exit = run.report(&ending)?;
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
     }
-    let exit = run.report(&ending)?;
     if let Some(folder) = &options.archive {
         run.archive(folder, &program.name(), ending, gate, began)?;
     }
@@ -183,7 +183,8 @@ impl<'t> Run<'t> {
             (Some(_), true) if self.interrupts == 0 => {
                 self.interrupts += 1;
                 let left = self.watching.counts().left();
-                self.sink.say(&format!("the program is gone, {left} of its processes are not: once more to stop"));
+                self.sink
+                    .say(&format!("the program is gone, {left} of its processes are not; Ctrl-C once more to stop"));
             }
             (Some(_), _) => self.stopped = true,
         }
@@ -209,9 +210,9 @@ impl<'t> Run<'t> {
         Ok(ending)
     }
 
-    /// The end of the output: how the program ended, the table, and the losses.
+    /// The end of the output: the table, and the losses. Returns the exit code.
     fn report(&mut self, ending: &Ending) -> Result<u8, Error> {
-        let lost = self.sink.finish(self.child.pid(), &ending.how, self.watching.counts(), self.stopped)?;
+        let lost = self.sink.finish(self.watching.counts(), self.stopped)?;
         let own = match ending.how {
             How::Exited(status) => status as u8,
             How::Signal(signal) => 128 + signal as u8,

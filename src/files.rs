@@ -93,7 +93,8 @@ impl Follower {
         if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
             self.names().for_each(|name| change.apply(name));
         }
-        let shown = |name: &Name| workspace.as_ref().map_or(name.path.clone(), |workspace| inside(workspace, &name.path));
+        let shown =
+            |name: &Name| workspace.as_ref().map_or(name.path.clone(), |workspace| inside(workspace, &name.path));
         call.files = Files {
             path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
             path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),

@@ -155,7 +155,11 @@ mod tests {
                 "1:clone3 2:clone 3:dup",
             ),
             ("a failed fork made nobody", vec![call(1, "fork", -11), call(2, "dup", 3)], "1:fork"),
-            ("a number is somebody else after its end", vec![call(1, "fork", 2), end(2), call(2, "dup", 3)], "1:fork 2:end"),
+            (
+                "a number is somebody else after its end",
+                vec![call(1, "fork", 2), end(2), call(2, "dup", 3)],
+                "1:fork 2:end",
+            ),
         ];
         for (sentence, records, expected) in rows {
             let (mut lineage, mut out) = (Lineage::of(1), Vec::new());

@@ -39,7 +39,10 @@ impl Output {
             Some(path) => {
                 let name = path.display().to_string();
                 let file = File::create(path).map_err(|error| {
-                    Error::usage(format!("--output {name}: {error}"), "without --output, it goes to the standard error output")
+                    Error::usage(
+                        format!("--output {name}: {error}"),
+                        "without --output, it goes to the standard error output",
+                    )
                 })?;
                 (name, Box::new(file))
             }

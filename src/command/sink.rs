@@ -7,7 +7,6 @@ use super::Options;
 use super::lineage::{Event, Lineage};
 use super::output::Output;
 use super::summary::Summary;
-use crate::ending::How;
 use crate::error::Error;
 use crate::files::{AtGate, Follower};
 use crate::names;
@@ -117,21 +116,18 @@ impl Sink {
         }
     }
 
-    /// Prints how the program ended, the table and the losses; true if there are any. With `stopped`, what processes that go on
+    /// Prints the table and the losses; true if there are any. With `stopped`, what processes that go on
     /// have not finished is no loss.
-    pub fn finish(&mut self, pid: u32, how: &How, counted: Counts, stopped: bool) -> Result<bool, Error> {
+    pub fn finish(&mut self, counted: Counts, stopped: bool) -> Result<bool, Error> {
         let Counts { received, ends_received, undecoded, .. } = self.counts;
         let counts = Counts { received, ends_received, undecoded, ..counted };
-        let losses = if stopped { Counts { ends: counts.followed + 1, emitted: received, seen: received + counts.refused, ends_received: counts.followed + 1, ..counts }.losses() } else { counts.losses() };
-        let _ = (pid, how);
+        let losses = if stopped { so_far(counts) } else { counts }.losses();
         self.output.line(&format!("\n{}\n", self.summary.table()));
         if stopped {
-            self.output.line(&format!("stopped: {} processes go on, and are not watched any more", counts.left()));
+            self.output.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
         }
-        let Counts { seen, followed, .. } = counts;
-        let processes = followed + 1;
         match losses.as_slice() {
-            [] => self.output.line(&format!("lost: nothing; {seen} calls of {processes} processes")),
+            [] => self.output.line(&format!("lost: nothing; {received} calls of {}", processes(counts.followed + 1))),
             losses => losses.iter().for_each(|loss| self.output.line(&format!("lost: {loss}"))),
         }
         self.output.finish()?;
@@ -192,6 +188,17 @@ impl Printer {
             self.follower.forget(call.tid);
         }
     }
+}
+
+/// The counts without what processes that go on have done meanwhile, or have not finished.
+fn so_far(counts: Counts) -> Counts {
+    let Counts { received, ends_received, refused, followed, .. } = counts;
+    let ends = ends_received.max(followed + 1);
+    Counts { seen: received + refused, emitted: received, ends, ends_received: ends, ..counts }
+}
+
+fn processes(count: u64) -> String {
+    if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }
 
 /// How a process ended, by its status (wait4(2)), in strace's words.

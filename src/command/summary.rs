@@ -53,7 +53,9 @@ impl Summary {
                 0 => "-".to_owned(),
                 _ => microseconds(row.durations.percentile_ns(percent)),
             };
-            table.add_row([vec![name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat());
+            table.add_row(
+                [vec![name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat(),
+            );
         }
         let sum = self.0.values().fold(Row::default(), |sum, row| Row {
             calls: sum.calls + row.calls,

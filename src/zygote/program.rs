@@ -37,9 +37,7 @@ impl Program {
         } else {
             in_path(name).map_err(|errno| refused(name, errno))?
         };
-        let text = |text: OsString| {
-            CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL))
-        };
+        let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
         let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
         Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_this_process() })
     }
@@ -79,7 +77,8 @@ impl Program {
 
 /// Whether a file can be executed.
 fn executable(path: &Path) -> nix::Result<()> {
-    let metadata = std::fs::metadata(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
+    let metadata =
+        std::fs::metadata(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
     match metadata.mode() & libc::S_IFMT {
         libc::S_IFDIR => Err(Errno::EISDIR),
         _ => access(path, AccessFlags::X_OK),
@@ -104,9 +103,11 @@ fn in_path(name: &OsStr) -> nix::Result<PathBuf> {
 fn refused(name: &OsStr, errno: Errno) -> Error {
     let name = name.to_string_lossy();
     let (what, hint, exit) = match errno {
-        Errno::ENOENT if Path::new(name.as_ref()).exists() => {
-            ("its interpreter was not found", "`head -1` of a script, `readelf -l` of a program name it", Exit::NotFound)
-        }
+        Errno::ENOENT if Path::new(name.as_ref()).exists() => (
+            "its interpreter was not found",
+            "`head -1` of a script, `readelf -l` of a program name it",
+            Exit::NotFound,
+        ),
         Errno::ENOENT | Errno::ENOTDIR => {
             ("not found", "the path of a program, or the name of one in PATH, stands after --", Exit::NotFound)
         }

@@ -14,10 +14,10 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgid, setsid};
 
-use super::{ServerLane, Work};
 use super::child;
 use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
+use super::{ServerLane, Work};
 
 struct Server<'a> {
     lanes: Vec<ServerLane>,

@@ -86,7 +86,12 @@ mod tests {
 
     #[test]
     fn messages_survive_the_way() {
-        let requests = [Request::Spawn { scenario: 7, workspace: b"/tmp/x".to_vec() }, Request::Kill, Request::Done, Request::Signal { signal: -15 }];
+        let requests = [
+            Request::Spawn { scenario: 7, workspace: b"/tmp/x".to_vec() },
+            Request::Kill,
+            Request::Done,
+            Request::Signal { signal: -15 },
+        ];
         for request in requests {
             assert_eq!(Request::decode(&request.encode()), Some(request));
         }
