@@ -182,7 +182,8 @@ fn run_with(
 ) -> ExitCode {
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -193,6 +194,11 @@ fn run_with(
             return if asked { Exit::Success.into() } else { Exit::Usage.into() };
         }
     };
+    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
+        let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
+        eprintln!("{error}");
+        return error.exit.into();
+    }
     let done = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
         (Some(file), _, _) => replay::show(file).map(ExitCode::from),
         (None, [], []) => {

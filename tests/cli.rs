@@ -112,7 +112,7 @@ fn help_and_version_are_asked_for() -> Tested {
 }
 
 fn bad_usage_says_what_is_accepted() -> Tested {
-    let rows: [&[&str]; 19] = [
+    let rows: [&[&str]; 27] = [
         &["--bogus"],
         &["--filtr", "dup"],
         &["one", "two"],
@@ -132,6 +132,14 @@ fn bad_usage_says_what_is_accepted() -> Tested {
         &["--replay", ".", "--repeat", "2"],
         &["--replay", ".", "--keep"],
         &["--show", "dup-basic.ior.zst", "--list"],
+        &["--summary"],
+        &["--no-follow", "--output", "trace.txt"],
+        &["--"],
+        &["--summary", "--"],
+        &["dup", "--", "true"],
+        &["--repeat", "2", "--", "true"],
+        &["--timeout", "1", "--list", "--", "true"],
+        &["--replay", ".", "--", "true"],
     ];
     let mut transcript = Transcript::default();
     for args in rows {
