@@ -115,15 +115,16 @@ impl Server<'_> {
                 Err(_) => return,
             }
             let ready: Vec<bool> = polled.iter().map(|fd| fd.any() != Some(false)).collect();
-            if ready[0] {
-                return;
-            }
             if ready[1] {
                 while let Ok(Some(_)) = reaper.read_signal() {}
                 self.reap();
             }
             for lane in (0..self.lanes.len()).filter(|lane| ready[lane + 2]) {
                 self.answer(lane);
+            }
+            // Last: what the parent has said before it went still counts.
+            if ready[0] {
+                return;
             }
         }
     }
