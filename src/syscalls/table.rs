@@ -332,7 +332,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         other("munmap", args![addr: Pointer, length: Unsigned]),
         other("msync", args![addr: Pointer, length: Unsigned, flags: Flags(&names::MSYNC)]),
-        other("kill", args![pid: Int, sig: Choice(&names::SIGNAL)]),
+        other("kill", args![pid: Int, sig: Unsigned]),
         other("tgkill", args![tgid: Int, tid: Int, sig: Unsigned]),
         other("execve", args![path: Path, argv: Pointer, envp: Pointer]),
         other("execveat", args![dirfd: DirFd, path: Path, argv: Pointer, envp: Pointer, flags: Flags(&names::AT)]),
