@@ -60,7 +60,7 @@ struct ior_record {
 	__u64 number; /* of the call within its watch, from 0: a gap shows where something was lost */
 	__u64 enter_ns;
 	__u64 duration_ns;
-	__s64 ret;
+	__s64 ret; /* of the call; in the record of an end the status, as wait4(2) reports it */
 	__u64 args[6];
 	__u32 pid; /* tgid in kernel terms */
 	__u32 tid; /* pid in kernel terms, when the call was entered */

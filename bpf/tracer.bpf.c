@@ -938,6 +938,14 @@ int ior_overflow(struct bpf_raw_tracepoint_args *ctx)
 	return completed(ctx->args[0], 0, ctx->args[1], ctx->args[2], ctx->args[3]);
 }
 
+/* As wait4(2) will report it, signals too (kernel/exit.c, wait_task_zombie()). */
+static __always_inline int wait_status(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
 /* A call that its thread did not live to return from (exit itself, or killed inside) goes out here, without a result. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ior_gone, struct task_struct *task)
@@ -969,6 +977,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	end.watch = watch->id;
 	end.number = watch->seen;
 	end.enter_ns = bpf_ktime_get_ns();
+	end.ret = wait_status(task);
 	end.pid = tgid;
 	end.tid = end.exit_tid = id;
 	end.kind = IOR_END;

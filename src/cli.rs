@@ -1,5 +1,6 @@
 //! The command line and the whole run: parse, validate, act.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,11 +10,13 @@ use clap::{CommandFactory, Parser};
 use libtest_mimic::Arguments;
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::command;
 use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
+use crate::tracer;
 
 mod archives;
 mod replay;
@@ -33,7 +36,7 @@ const MOST_THREADS: usize = 256;
     version,
     about,
     disable_version_flag = false,
-    override_usage = "ior-it [OPTIONS] [FILTER]",
+    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
     help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
     after_help = EXIT_CODES
 )]
@@ -53,9 +56,9 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     bpf: Option<PathBuf>,
 
-    /// Make the ring buffer this large: bytes, or a number with KiB or MiB; a power of two, at least a page [default: 8MiB]
-    #[arg(long, value_name = "SIZE", value_parser = ring_size, default_value = "8MiB", hide_default_value = true)]
-    ring_size: u32,
+    /// Make the ring buffer this large: bytes, or a number with KiB or MiB; a power of two, at least a page [default: 8MiB, 32MiB for a command]
+    #[arg(long, value_name = "SIZE", value_parser = ring_size)]
+    ring_size: Option<u32>,
 
     /// Kill a scenario after this many seconds [default: what its table says, else 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -74,7 +77,7 @@ pub struct Cli {
     keep: bool,
 
     /// Print the trace of each scenario as strace would write it
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "command")]
     verbose: bool,
 
     /// See each scenario through ptrace as well, at the same time: what BPF and this witness see must be the same
@@ -91,13 +94,52 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "command"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it
     #[arg(long, value_name = "FILE", exclusive = true)]
     show: Option<PathBuf>,
+
+    /// With a command: print the table by call alone, and not the trace
+    #[arg(long, requires = "command")]
+    summary: bool,
+
+    /// With a command: write trace and table to FILE instead of the standard error output
+    #[arg(long, value_name = "FILE", requires = "command")]
+    output: Option<PathBuf>,
+
+    /// With a command: do not watch the processes that it forks
+    #[arg(long, requires = "command")]
+    no_follow: bool,
+
+    /// Trace this program instead of running scenarios; all that follows it is its own
+    #[arg(last = true, value_name = "COMMAND", num_args = 1..)]
+    #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
+    command: Vec<OsString>,
 }
+
+/// What makes no sense with a command.
+const NOT_WITH_A_COMMAND: [&str; 18] = [
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "list",
+    "exact",
+    "test_threads",
+    "logfile",
+    "skip",
+    "format",
+    "filter",
+    "filters",
+    "tests",
+    "timeout",
+    "repeat",
+    "fail_fast",
+    "keep",
+    "timings",
+];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -107,7 +149,14 @@ Exit codes:
   4    no scenario ran: nothing matched, or everything was skipped
   5    nothing failed, but a scenario was inconclusive: records were lost
   101  a scenario failed
-  130  interrupted";
+  130  interrupted
+
+With -- COMMAND the exit code is the command's own, or 128 and the number of the signal that killed it, but
+  2    bad usage
+  3    this machine cannot trace
+  5    something was lost
+  126  the command cannot be executed
+  127  the command was not found";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
@@ -157,7 +206,8 @@ fn run_with(
 ) -> ExitCode {
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -168,13 +218,21 @@ fn run_with(
             return if asked { Exit::Success.into() } else { Exit::Usage.into() };
         }
     };
-    let done = match (&cli.show, cli.replay.as_slice()) {
-        (Some(file), _) => replay::show(file),
-        (None, []) => validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)),
-        (None, _) => replay::validated(&cli, &scenarios).map(replay::run),
+    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
+        let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
+        eprintln!("{error}");
+        return error.exit.into();
+    }
+    let done = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        (Some(file), _, _) => replay::show(file).map(ExitCode::from),
+        (None, [], []) => {
+            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(ExitCode::from)
+        }
+        (None, [], command) => command::run(command, &traced(&cli)).map(ExitCode::from),
+        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(ExitCode::from),
     };
     match done {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("{error}");
             error.exit.into()
@@ -236,7 +294,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         session: Options {
             lanes,
             bpf: cli.bpf.clone(),
-            ring_size: cli.ring_size,
+            ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
             keep: cli.keep,
             witness: cli.witness,
             ..Options::default()
@@ -248,6 +306,19 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
 fn asks_for_ignored(cli: &Cli) -> bool {
     let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
     cli.libtest.ignored || cli.libtest.include_ignored || names_one
+}
+
+/// How a command is to be traced.
+fn traced(cli: &Cli) -> command::Options {
+    command::Options {
+        follow: !cli.no_follow,
+        summary: cli.summary,
+        quiet: cli.libtest.quiet,
+        output: cli.output.clone(),
+        archive: cli.archive.clone(),
+        bpf: cli.bpf.clone(),
+        ring_size: cli.ring_size,
+    }
 }
 
 fn threads(libtest: &Arguments) -> Result<usize, Error> {

@@ -35,8 +35,10 @@ struct Process {
 /// What a process has when it is at the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AtGate {
-    /// Its working directory, which is the workspace: an absolute path.
-    pub workspace: Vec<u8>,
+    /// Its working directory: an absolute path.
+    pub cwd: Vec<u8>,
+    /// The workspace, whose files are named relative to it. Without one all names are absolute.
+    pub workspace: Option<Vec<u8>>,
     /// Its open files that have a path, by the descriptor.
     pub open: Vec<(i32, Vec<u8>)>,
 }
@@ -44,7 +46,11 @@ pub struct AtGate {
 impl AtGate {
     /// Nothing but the workspace.
     pub fn in_workspace(workspace: &[u8]) -> Self {
-        Self { workspace: workspace.to_vec(), open: Vec::new() }
+        Self { cwd: workspace.to_vec(), workspace: Some(workspace.to_vec()), open: Vec::new() }
+    }
+
+    fn shown(&self, name: &Name) -> Vec<u8> {
+        self.workspace.as_ref().map_or_else(|| name.path.clone(), |workspace| inside(workspace, &name.path))
     }
 }
 
@@ -79,7 +85,7 @@ fn leave(follower: &mut Follower, calls: &mut [Call], mut left: Vec<(usize, InCa
 
 /// Follows the descriptors of the processes of one trace.
 #[derive(Debug)]
-struct Follower {
+pub struct Follower {
     gate: AtGate,
     processes: HashMap<u32, Process>,
     /// `struct file_handle`s that name_to_handle_at returned, with the name of the file that each was taken of.
@@ -96,8 +102,15 @@ struct InCall {
 
 impl Follower {
     /// Begins at the gate.
-    fn new(gate: AtGate) -> Self {
+    pub fn new(gate: AtGate) -> Self {
         Self { gate, processes: HashMap::new(), handles: HashMap::new() }
+    }
+
+    /// Names the files of a call that no other overlaps, and does to the tables what the call did to the descriptors.
+    pub fn follow(&mut self, call: &mut Call) {
+        if let Some(entered) = self.enter(call) {
+            self.leave(call, entered);
+        }
     }
 
     /// Names the files of a call as they are when it is entered, and closes what it closes.
@@ -118,7 +131,7 @@ impl Follower {
             self.processes.insert(forked as u32, copy);
         }
         let status = self.unsettle(call, row);
-        let shown = |name: &Name| inside(&self.gate.workspace, &name.path);
+        let shown = |name: &Name| self.gate.shown(name);
         call.files.path = text(call, row, "path").or_else(|| named[0].as_ref().map(shown));
         call.files.path2 = text(call, row, "path2").or_else(|| named[1].as_ref().map(shown));
         call.files.closes = self.shown(closed);
@@ -146,7 +159,7 @@ impl Follower {
 
     /// Files as a call says that it closed them.
     fn shown(&self, closed: Vec<(i32, Open)>) -> Vec<Vec<u8>> {
-        let shown = |name: &Name| inside(&self.gate.workspace, &name.path);
+        let shown = |name: &Name| self.gate.shown(name);
         closed.into_iter().map(|(fd, open)| shown_as(fd, open.name.as_ref().map(shown))).collect()
     }
 
@@ -171,6 +184,16 @@ impl Follower {
         before.and_then(|before| set.after(before))
     }
 
+    /// From now on this process is known, and none of its files: which process forked it was not seen.
+    pub fn stranger(&mut self, pid: u32) {
+        self.processes.insert(pid, Process { cwd: None, open: BTreeMap::new() });
+    }
+
+    /// A process, or a thread that was entered as one, is gone: what was known of its files is dropped.
+    pub fn forget(&mut self, pid: u32) {
+        self.processes.remove(&pid);
+    }
+
     /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
     fn names(&mut self) -> impl Iterator<Item = &mut Name> {
         self.processes.values_mut().flat_map(Process::names).chain(self.handles.values_mut())
@@ -190,7 +213,7 @@ impl Follower {
 impl Process {
     fn at(gate: &AtGate) -> Self {
         let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), ..Open::default() });
-        Self { cwd: Some(Name::new(&gate.workspace)), open: gate.open.iter().map(open).collect() }
+        Self { cwd: Some(Name::new(&gate.cwd)), open: gate.open.iter().map(open).collect() }
     }
 
     fn names(&mut self) -> impl Iterator<Item = &mut Name> {

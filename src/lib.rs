@@ -29,5 +29,6 @@ pub mod report; // a failure as a finished bug report
 pub mod verdict; // pass, fail, skip, inconclusive
 pub mod archive; // a trace as a file, and back
 pub mod session; // one scenario from fork to verdict
+pub mod command; // any program, from its execve to the end of its last process
 pub mod timings; // how long the phases took, in percentiles
 pub mod cli; // the command line, and the whole run

@@ -21,11 +21,13 @@ macro_rules! values {
 
 mod event;
 mod memory;
+mod process;
 mod socket;
 mod transfer;
 
 pub use event::*;
 pub use memory::*;
+pub use process::*;
 pub use socket::*;
 pub use transfer::*;
 

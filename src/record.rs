@@ -177,6 +177,8 @@ pub enum Record {
         pid: u32,
         /// How many calls its watch had seen.
         seen: u64,
+        /// Its status as wait4(2) reports it.
+        status: i32,
     },
 }
 
@@ -203,7 +205,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         return Err(BadRecord(format!("{promised} bytes behind the header are promised, {} are there", rest.len())));
     }
     if header.kind == KIND_END {
-        return Ok(Record::End { pid: header.pid, seen: header.number });
+        return Ok(Record::End { pid: header.pid, seen: header.number, status: header.ret as i32 });
     }
     let (raw, rest) = rest.split_at(rest.len() - texts);
     let mut files = [RawIdentity::default(); PLACES];
@@ -601,7 +603,7 @@ pub(crate) mod tests {
 
     #[test]
     fn an_end_record_says_who_is_gone() {
-        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9 }));
+        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9, status: 0 }));
     }
 
     /// The bytes of a good record after something was done to its header.

@@ -255,7 +255,7 @@ impl Session {
         if let Some(ending) = child.reach_gate(limit)? {
             return Ok((Observed { ending, trace: Trace::default() }, None, phases));
         }
-        let gate = AtGate { workspace: directory.as_os_str().as_bytes().to_vec(), open: child.open_files() };
+        let gate = AtGate { open: child.open_files(), ..AtGate::in_workspace(directory.as_os_str().as_bytes()) };
         phases.setup = lap.end();
         witness = if self.witness { Some(Witness::stop(child.pid(), follow)?) } else { None };
         let watching =

@@ -57,6 +57,15 @@ pub fn trace(trace: &Trace, with_durations: bool) -> String {
     lines
 }
 
+/// A call on one line with its thread and how long it took: `[pid   101] close(3) = 0 <0.000000214>`.
+pub fn line(one: &Call) -> String {
+    let mut line = format!("[pid {:>5}] {}", one.tid, call(one));
+    if one.outcome != Outcome::Unfinished {
+        let _ = write!(line, " <{:.9}>", Duration::from_nanos(one.duration_ns).as_secs_f64());
+    }
+    line
+}
+
 /// A string of the traced process, in quotes; `address` is the argument.
 pub fn text(address: u64, text: &Text) -> String {
     match text {
@@ -89,6 +98,7 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
     match row.role_for(at, &call.args) {
         Role::Fd => descriptor(raw, file_of(row, call, at), kind_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
+        Role::DirFd if names_itself(row, call, at) => descriptor(raw, call.files.path.as_deref(), None),
         Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).to_string(),
         // Where it fails, it has filled in no path.
         Role::Path if row.name == "getcwd" && call.success().is_none() => address(raw),
@@ -100,6 +110,13 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
         Role::Unsigned => raw.to_string(),
         Role::Pointer => peeked.unwrap_or_else(|| address(raw)),
     }
+}
+
+/// Whether a directory descriptor stands for the file of the call, since the path that follows it is empty (openat(2),
+/// AT_EMPTY_PATH).
+fn names_itself(row: &Syscall, call: &Call, at: usize) -> bool {
+    let is_first = row.arg("path") == Some(at + 1);
+    is_first && matches!(call.text(at + 1), Some(Text::Read { bytes, .. }) if bytes.is_empty())
 }
 
 /// The file behind a descriptor argument, where that is what the call is about.

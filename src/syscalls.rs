@@ -517,9 +517,9 @@ mod tests {
 
     #[test]
     fn a_call_without_a_row_still_has_a_name() {
-        assert_eq!(name_of(Sysno::getppid.id() as u32), "getppid");
+        assert_eq!(name_of(Sysno::reboot.id() as u32), "reboot");
         assert_eq!(name_of(9999), "syscall_9999");
-        assert!(Syscall::by_name("getppid").is_none() && !Syscall::is_known("getppid"));
+        assert!(Syscall::by_name("reboot").is_none() && !Syscall::is_known("reboot"));
         assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
     }
 

@@ -361,6 +361,44 @@ pub struct Counts {
     pub submissions_received: u64,
 }
 
+impl Counts {
+    /// How many of the processes are not gone.
+    pub fn left(&self) -> u64 {
+        (self.followed + 1).saturating_sub(self.ends)
+    }
+
+    /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
+    /// to end.
+    pub fn losses(&self) -> Vec<String> {
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
+        let Counts { submitted, submissions_received, .. } = *self;
+        let mut losses = Vec::new();
+        let mut lost = |holds: bool, sentence: String| {
+            if !holds {
+                losses.push(sentence);
+            }
+        };
+        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
+        lost(
+            seen == emitted.saturating_add(refused),
+            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
+        );
+        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
+        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(
+            submitted == submissions_received,
+            format!("{submitted} requests were submitted and {submissions_received} received"),
+        );
+        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
+        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
+        losses
+    }
+}
+
 /// The calls of one scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
@@ -385,36 +423,8 @@ impl Trace {
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } =
-            self.counts;
-        let Counts { submitted, submissions_received, .. } = self.counts;
-        let mut losses = Vec::new();
-        let mut lost = |holds: bool, sentence: String| {
-            if !holds {
-                losses.push(sentence);
-            }
-        };
-        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
-        lost(
-            seen == emitted.saturating_add(refused),
-            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
-        );
-        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
-        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
-        lost(
-            submitted == submissions_received,
-            format!("{submitted} requests were submitted and {submissions_received} received"),
-        );
-        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        match (followed, ends) {
-            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
-            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
-        }
-        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
-        if let Some(gap) = self.first_gap() {
-            lost(false, format!("the first missing call is number {gap} of {seen}"));
-        }
-        losses
+        let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
+        self.counts.losses().into_iter().chain(gap).collect()
     }
 
     /// The first number that no call has, if the calls are not all there.
@@ -449,8 +459,31 @@ mod byte_strings {
 #[derive(Clone, Debug, Default)]
 pub struct Assembly {
     trace: Trace,
-    /// The requests of io_uring that have been submitted, by their number: a completion only says which it is of.
-    requests: HashMap<u64, Box<Call>>,
+    requests: Requests,
+}
+
+/// The requests of io_uring that have been submitted, by their number: a completion only says which it is of.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(HashMap<u64, Box<Call>>);
+
+impl Requests {
+    /// One more is under way.
+    pub fn submitted(&mut self, request: Box<Call>) {
+        self.0.insert(request.order, request);
+    }
+
+    /// The call that a completion makes of its request; a sentence if there is none. The last completion of a request ends it.
+    pub fn completed(&mut self, completion: Completion) -> Result<Call, String> {
+        let (number, more) = (completion.request, completion.more);
+        let Some(request) = self.0.get(&number) else {
+            return Err(format!("no request is number {number}, and it is completed"));
+        };
+        let call = request.completed(completion);
+        if !more {
+            self.0.remove(&number);
+        }
+        Ok(call)
+    }
 }
 
 /// How many bad records are described, rather than only counted.
@@ -459,7 +492,7 @@ const BAD_RECORDS_DESCRIBED: usize = 5;
 impl Assembly {
     /// Nothing yet; `counts` is what BPF counted.
     pub fn new(counts: Counts) -> Self {
-        Self { trace: Trace { counts, ..Trace::default() }, requests: HashMap::new() }
+        Self { trace: Trace { counts, ..Trace::default() }, requests: Requests::default() }
     }
 
     /// Decodes one more record. What it adds is in no order, and its descriptors are not followed, until it is finished.
@@ -469,14 +502,11 @@ impl Assembly {
             Ok(Record::Call(call)) => self.push(*call),
             Ok(Record::Request(request)) => {
                 self.trace.counts.submissions_received += 1;
-                self.requests.insert(request.order, request);
+                self.requests.submitted(request);
             }
-            Ok(Record::Completion(completion)) => match self.requests.get(&completion.request) {
-                Some(request) => {
-                    let call = request.completed(*completion);
-                    self.push(call);
-                }
-                None => self.bad(format!("no request is number {}, and it is completed", completion.request)),
+            Ok(Record::Completion(completion)) => match self.requests.completed(*completion) {
+                Ok(call) => self.push(call),
+                Err(why) => self.bad(why),
             },
             Ok(Record::End { .. }) => self.trace.counts.ends_received += 1,
             Err(bad) => self.bad(bad.0),

@@ -31,13 +31,19 @@ pub const WATCHES: usize = 1024;
 /// The size of the ring in bytes when nobody says: 20 ms of calls as fast as they go.
 pub const RING_SIZE: u32 = 8 << 20;
 
+/// The bytes of the ring for a program of any length, whose records are read by the one thread that also prints them: room for
+/// some 200,000 calls while it is held up. A power of 2 (BPF_MAP_TYPE_RINGBUF).
+pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
+
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
     filter: MapHandle,
     watches: SharedArray<Watch>,
     ring: Arc<Ring>,
     next_id: AtomicU64,
-    _backlog: BacklogReader,
+    /// None where whoever takes the records sleeps on the ring by itself.
+    _backlog: Option<BacklogReader>,
+    ring_map: MapHandle,
     links: Vec<Link>,
     follows_requests: bool,
     object: Object,
@@ -79,6 +85,11 @@ pub struct Records {
 }
 
 impl Records {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.inbox.count == 0
+    }
+
     /// The bytes of each record, in the order in which the calls ended.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.inbox.chunks.iter().flat_map(Chunk::iter)
@@ -115,6 +126,18 @@ impl Chunk {
 impl Tracer {
     /// Loads the embedded object, or the one in this file, with a ring of this size in bytes, and attaches it if so wanted.
     pub fn load(file: Option<&Path>, ring_size: u32, attach: bool) -> Result<Self, Error> {
+        let mut tracer = Self::unread(file, ring_size, attach)?;
+        tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
+        Ok(tracer)
+    }
+
+    /// The same for one program of any length: nobody reads the ring but who calls [`Watching::take_some`], so that what is not
+    /// read stays in the kernel, where its room is bounded.
+    pub fn for_program(file: Option<&Path>, ring_size: u32) -> Result<Self, Error> {
+        Self::unread(file, ring_size, true)
+    }
+
+    fn unread(file: Option<&Path>, ring_size: u32, attach: bool) -> Result<Self, Error> {
         let object = load::load(file, ring_size)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
@@ -126,11 +149,13 @@ impl Tracer {
             }
         }
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
-        let ring = Arc::new(Ring::over(&map("ring")?)?);
+        let ring_map = map("ring")?;
+        let ring = Arc::new(Ring::over(&ring_map)?);
         let mut tracer = Self {
             filter: map("filter")?,
             watches,
-            _backlog: BacklogReader::start(&ring)?,
+            _backlog: None,
+            ring_map,
             ring,
             next_id: AtomicU64::new(1),
             links: Vec::new(),
@@ -180,6 +205,26 @@ impl Tracer {
         Ok(watching)
     }
 
+    /// The ring as a descriptor to wait for: BPF wakes who waits when a quarter of 8 MiB is full, and at the end of a process
+    /// of a watch that follows. Wait for edges (EPOLLET): its level says that there is a record, which there always is.
+    pub fn ring(&self) -> BorrowedFd<'_> {
+        self.ring_map.as_fd()
+    }
+
+    /// Sees that this process can be watched by the number that it has for itself: in a container with pids of its own it
+    /// cannot. Takes the last slot for a moment.
+    pub fn check_own_pid(&self) -> Result<(), Error> {
+        let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
+        let _a_call = nix::unistd::getppid();
+        if watching.counts().seen > 0 {
+            return Ok(());
+        }
+        Err(Error::cannot_trace(
+            "a call that this process made was not seen",
+            "in a container, share the host's pid namespace (docker run --pid=host); with --bpf FILE, try without",
+        ))
+    }
+
     /// How many records have come that belong to no watch: there should be none.
     pub fn unclaimed(&self) -> u64 {
         self.ring.drain();
@@ -202,9 +247,7 @@ impl Watching<'_> {
     /// All records of the process, which must have been reaped: then every BPF program of it has run, and what was emitted
     /// is in the ring. Another process's record that is just being written can hold ours up for a moment.
     pub fn collect(&self) -> Records {
-        // What cannot be known is a loss.
-        let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
-        let counts = Counts { skipped, ..self.counts() };
+        let counts = self.counts();
         let emitted = (counts.emitted + counts.ends + counts.submitted) as usize;
         let mut idle = 0;
         while self.received() < emitted && idle < 10_000 {
@@ -226,10 +269,20 @@ impl Watching<'_> {
         Records { inbox, counts }
     }
 
-    fn counts(&self) -> Counts {
+    /// At most so many of the records that have not been taken yet; none if there are none for now.
+    pub fn take_some(&self, most: usize) -> Records {
+        self.tracer.ring.drain_some(most);
+        let inbox = lock(&self.tracer.ring.inboxes).get_mut(&self.id).map(std::mem::take).unwrap_or_default();
+        Records { inbox, counts: Counts::default() }
+    }
+
+    /// What BPF has counted so far. The reader's own counts are 0.
+    pub fn counts(&self) -> Counts {
         let Watch { seen, emitted, refused, ends, strays, followed, submitted, .. } =
             self.tracer.watches.get(self.slot);
-        Counts { seen, emitted, refused, ends, strays, followed, submitted, ..Counts::default() }
+        // What cannot be known is a loss.
+        let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
+        Counts { seen, emitted, refused, ends, strays, skipped, followed, submitted, ..Counts::default() }
     }
 
     /// Waits until every process of the watch is gone and its calls have ended; false at the end of the time limit. Only a
@@ -250,20 +303,39 @@ impl Watching<'_> {
         }
     }
 
-    fn is_gone(&self) -> bool {
+    /// Whether every process of the watch is gone and its calls have ended.
+    pub fn is_gone(&self) -> bool {
         let Watch { seen, emitted, refused, ends, followed, .. } = self.tracer.watches.get(self.slot);
         ends > followed && seen == emitted + refused
     }
 
+    /// Whether nobody of the watch is left, though that was not recorded: an end found no room in the ring, or a fork none in
+    /// the filter map. Looks at the whole filter map.
+    pub fn is_deserted(&self) -> bool {
+        let followed = self.counts().followed;
+        let left = self.tracer.filter.keys().filter_map(|pid| self.entry(&pid)).any(|entry| entry.gone == 0);
+        // A fork meanwhile may have been entered where the look had passed already.
+        !left && self.counts().followed == followed
+    }
+
+    /// Takes a process that is gone out of the filter map, so that it does not fill up. Not at once: another thread of the
+    /// process may still be on its way out, and its last call would be lost.
+    pub fn forget(&self, pid: u32) {
+        let pid = pid.to_ne_bytes();
+        if self.entry(&pid).is_some_and(|entry| entry.gone != 0) {
+            let _ = self.tracer.filter.delete(&pid);
+        }
+    }
+
+    /// What the filter map holds for a process of this watch.
+    fn entry(&self, pid: &[u8]) -> Option<Filter> {
+        let entry = self.tracer.filter.lookup(pid, MapFlags::ANY).ok().flatten()?;
+        Filter::read_from_bytes(&entry).ok().filter(|entry| entry.watch == self.slot as u32)
+    }
+
     /// The processes in the filter map that came in by being forked.
     fn descendants(&self) -> Vec<Vec<u8>> {
-        let is_ours = |pid: &Vec<u8>| {
-            let entry = self.tracer.filter.lookup(pid, MapFlags::ANY).ok().flatten();
-            entry
-                .and_then(|entry| Filter::read_from_bytes(&entry).ok())
-                .is_some_and(|entry| entry.watch == self.slot as u32)
-        };
-        self.tracer.filter.keys().filter(is_ours).collect()
+        self.tracer.filter.keys().filter(|pid| self.entry(pid).is_some()).collect()
     }
 
     fn received(&self) -> usize {
@@ -308,7 +380,12 @@ impl Ring {
 
     /// Moves what is in the ring into the inboxes; how many records that were.
     fn drain(&self) -> usize {
-        let drained = usize::try_from(lock(&self.buffer).consume_raw()).unwrap_or_default();
+        self.drain_some(i32::MAX as usize)
+    }
+
+    /// The same, but no more than so many.
+    fn drain_some(&self, most: usize) -> usize {
+        let drained = usize::try_from(lock(&self.buffer).consume_raw_n(most)).unwrap_or_default();
         // With the lock, so that whoever has looked and is about to wait is waiting.
         let _inboxes = lock(&self.inboxes);
         self.arrived.notify_all();

@@ -113,7 +113,7 @@ fn help_and_version_are_asked_for() -> Tested {
 }
 
 fn bad_usage_says_what_is_accepted() -> Tested {
-    let rows: [&[&str]; 22] = [
+    let rows: [&[&str]; 30] = [
         &["--bogus"],
         &["--filtr", "dup"],
         &["one", "two"],
@@ -136,6 +136,14 @@ fn bad_usage_says_what_is_accepted() -> Tested {
         &["--replay", ".", "--repeat", "2"],
         &["--replay", ".", "--keep"],
         &["--show", "dup-basic.ior.zst", "--list"],
+        &["--summary"],
+        &["--no-follow", "--output", "trace.txt"],
+        &["--"],
+        &["--summary", "--"],
+        &["dup", "--", "true"],
+        &["--repeat", "2", "--", "true"],
+        &["--timeout", "1", "--list", "--", "true"],
+        &["--replay", ".", "--", "true"],
     ];
     let mut transcript = Transcript::default();
     for args in rows {

@@ -176,6 +176,12 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open & 1;", "	return 0;"),
     ("the_identity_of_a_made_descriptor_is_left_out", "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n", ""),
+    ("the_status_of_a_process_is_not_sent", "	end.ret = wait_status(task);\n", ""),
+    (
+        "the_status_of_a_killed_process_is_not_its_groups",
+        "	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)\n		return BPF_CORE_READ(task, signal, group_exit_code);\n",
+        "	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)\n		return 0;\n",
+    ),
     (
         "the_handle_is_not_read",
         "	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)\n		read_peek(call, role);",
@@ -275,6 +281,7 @@ impl Bench {
         let object = support::compile(self.folder.path(), "control", &self.source)?;
         let (code, text) = suite(&object)?;
         require!(code == Some(0), "exit {code:?}:\n{text}");
+        require!(tells_the_status(&object)?, "the status of a command is not told");
         Ok(())
     }
 
@@ -304,9 +311,19 @@ impl Bench {
         let (code, text) = suite(&object)?;
         // 101 failed, 5 inconclusive, 3 the canary was not seen. A tracer that the verifier refuses would show nothing.
         require!(!text.contains("verifier"), "the mutant was not loaded:\n{text}");
-        require!(matches!(code, Some(101 | 5 | 3)), "exit {code:?}: the suite did not notice");
+        let noticed = matches!(code, Some(101 | 5 | 3)) || !tells_the_status(&object)?;
+        require!(noticed, "exit {code:?}: the suite did not notice");
         Ok(())
     }
+}
+
+/// Whether the status of processes is told, which no scenario looks at: of a command that exits, and of one that is killed.
+fn tells_the_status(object: &Path) -> Result<bool, Failed> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
+    command.arg("--bpf").arg(object).args(["--", "sh", "-c", "(exit 7); sh -c 'kill -9 $$'; exit 8"]);
+    let trace = String::from_utf8_lossy(&command.output()?.stderr).into_owned();
+    let told = ["exited with 7 +++", "killed by SIGKILL +++", "exited with 8 +++"];
+    Ok(told.iter().all(|status| trace.contains(status)))
 }
 
 /// The exit code and all output of the whole suite with this tracer. A timeout of a second: a broken tracer must not hang it.

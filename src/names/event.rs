@@ -14,6 +14,11 @@ pub static CLOCK: Names = Names {
     values: values![
         CLOCK_REALTIME,
         CLOCK_MONOTONIC,
+        CLOCK_PROCESS_CPUTIME_ID,
+        CLOCK_THREAD_CPUTIME_ID,
+        CLOCK_MONOTONIC_RAW,
+        CLOCK_REALTIME_COARSE,
+        CLOCK_MONOTONIC_COARSE,
         CLOCK_BOOTTIME,
         CLOCK_REALTIME_ALARM,
         CLOCK_BOOTTIME_ALARM,

@@ -21,6 +21,8 @@ pub static MAP: Names = Names {
         MAP_FIXED,
         MAP_ANONYMOUS,
         MAP_GROWSDOWN,
+        MAP_DENYWRITE,
+        MAP_EXECUTABLE,
         MAP_LOCKED,
         MAP_NORESERVE,
         MAP_POPULATE,

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Pid, chdir, setpgid};
 
+use super::program::Program;
 use super::slot::Slot;
 use crate::ending::How;
 use crate::scenario::{Act, Broken, Scenario};
@@ -31,6 +32,22 @@ pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, worksp
     }
     // SAFETY: ends the process at once. Nothing may run between `act` and here that could make a traced call.
     unsafe { libc::_exit(0) }
+}
+
+/// Becomes the program once the gate is open, as it was for whoever called `ior-it`: descriptors, directory, environment and
+/// process group are left as they are. What is `ior-it`'s own closes on exec.
+pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Program) -> ! {
+    let pointers = program.pointers();
+    if program.prepare().is_ok() {
+        slot.enter_act();
+        // SAFETY: `fill` is readable for its whole length.
+        let written = unsafe { libc::write(gate.as_raw_fd(), fill.as_ptr().cast(), fill.len()) };
+        if written == fill.len() as isize {
+            slot.refuse(program.execute(&pointers));
+        }
+    }
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(127) }
 }
 
 /// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
