@@ -545,7 +545,7 @@ pub(crate) mod tests {
 
     fn submitted(nr: u8, args: [u64; 6]) -> Vec<u8> {
         let mut bytes = bytes(Header { nr: nr.into(), args, ..full_header() }, [b"one", b""], b"");
-        bytes[offset_of!(Header, kind)] = KIND_REQUEST as u8;
+        bytes[offset_of!(Header, kind)] = KIND_REQUEST;
         bytes
     }
 
