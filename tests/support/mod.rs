@@ -1,6 +1,8 @@
 //! What the live tests share.
 #![allow(dead_code)]
 
+pub mod programs;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
