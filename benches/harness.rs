@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode};
 use ior_it::expectation::Expectations;
 use ior_it::scenarios;
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::tracer::Tracer;
+use ior_it::tracer::{RING_SIZE, Tracer};
 use ior_it::verdict::Verdict;
 use support::rounds::{markdown, ms, quantile, ratio};
 use support::{Failure, growth};
@@ -31,8 +31,9 @@ fn main() -> Result<(), Failure> {
     }
     // The zygote is forked before the first thread.
     let session = Prepared::new(scenarios::all().copied(), Options::default())?.load()?;
-    let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+    let mut names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
     let expectations = Expectations::parse("tests.toml", TESTS, &names).map_err(|errors| errors.to_string())?;
+    names.retain(|name| expectations.get(name).is_some_and(|expectation| expectation.ignored.is_none()));
     let mut harness = Harness { session, expectations, failure: None };
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -114,18 +115,18 @@ impl Harness {
 
 /// Loading, attaching, detaching and freeing the object.
 fn object(criterion: &mut Criterion) -> Result<(), Failure> {
-    Tracer::load(None, true)?;
+    Tracer::load(None, RING_SIZE, true)?;
     let mut group = criterion.benchmark_group("object");
     group.sampling_mode(SamplingMode::Flat);
     type Step = fn() -> Result<Duration, Failure>;
     let steps: [(&str, Step); 4] = [
-        ("load", || timed(|| Ok(Tracer::load(None, false)?)).map(|(elapsed, _)| elapsed)),
+        ("load", || timed(|| Ok(Tracer::load(None, RING_SIZE, false)?)).map(|(elapsed, _)| elapsed)),
         ("attach", || {
-            let mut tracer = Tracer::load(None, false)?;
+            let mut tracer = Tracer::load(None, RING_SIZE, false)?;
             timed(|| Ok(tracer.attach()?)).map(|(elapsed, ())| elapsed)
         }),
         ("detach", || {
-            let mut tracer = Tracer::load(None, true)?;
+            let mut tracer = Tracer::load(None, RING_SIZE, true)?;
             timed(|| {
                 tracer.detach();
                 Ok(())
@@ -133,7 +134,7 @@ fn object(criterion: &mut Criterion) -> Result<(), Failure> {
             .map(|(elapsed, ())| elapsed)
         }),
         ("detach and free", || {
-            let tracer = Tracer::load(None, true)?;
+            let tracer = Tracer::load(None, RING_SIZE, true)?;
             timed(|| {
                 drop(tracer);
                 Ok(())

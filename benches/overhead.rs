@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
-use ior_it::tracer::Tracer;
+use ior_it::tracer::{RING_SIZE, Tracer};
 use ior_it::zygote::Zygote;
 use support::floor::Floor;
 use support::rounds::{markdown, median, ratio};
@@ -56,7 +56,7 @@ fn main() -> Result<(), Failure> {
     }
     child.open_gate()?;
     let object = std::env::var_os("IOR_BPF").map(PathBuf::from);
-    let tracer = Tracer::load(object.as_deref(), false)?;
+    let tracer = Tracer::load(object.as_deref(), RING_SIZE, false)?;
     let mut overhead = Overhead { tracer, floor: Floor::load()?, pid: child.pid() };
     let mut criterion = Criterion::default()
         .sample_size(20)

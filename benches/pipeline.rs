@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use ior_it::archive::{self, Archive};
 use ior_it::expectation::Expectations;
-use ior_it::files::{AtGate, Follower};
+use ior_it::files::{self, AtGate};
 use ior_it::matcher;
 use ior_it::record::{self, Record};
 use ior_it::scenarios;
@@ -88,8 +88,8 @@ fn stages(
     let all = || (0..rounds).flat_map(|_| recordings);
     let expected = |archive: &Archive| expectations.get(&archive.origin.scenario);
     let decoded = |bytes: &Vec<u8>| match record::decode(bytes) {
-        Ok(Record::Call(call)) => Some(call),
-        Ok(Record::End { .. }) | Err(_) => None,
+        Ok(Record::Call(call) | Record::Request(call)) => Some(call),
+        Ok(Record::Completion(_) | Record::End { .. }) | Err(_) => None,
     };
     group.bench_function("decode", |bencher| {
         bencher.iter(|| all().flat_map(|one| &one.records).filter_map(decoded).count());
@@ -117,8 +117,7 @@ fn stages(
 }
 
 fn follow((one, calls): &mut (&Recording, Vec<Call>)) {
-    let mut follower = Follower::new(AtGate::in_workspace(&one.archive.origin.workspace));
-    calls.iter_mut().for_each(|call| follower.follow(call));
+    files::follow(calls, AtGate::in_workspace(&one.archive.origin.workspace));
 }
 
 /// One archive of very many calls, written and read.

@@ -30,8 +30,13 @@ typedef _Bool bool;
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+
+enum {
+	BPF_ANY = 0,
 };
 
 enum {
@@ -47,6 +52,11 @@ enum {
 	BPF_RB_NO_WAKEUP = 1U << 0,
 	BPF_RB_FORCE_WAKEUP = 1U << 1,
 	BPF_RB_AVAIL_DATA = 0,
+	BPF_RB_RING_SIZE = 1,
+};
+
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
 };
 
 struct bpf_dynptr {
@@ -64,6 +74,36 @@ enum {
 /* include/uapi/asm-generic/signal-defs.h */
 #define SA_RESTART 0x10000000UL
 #define EINTR 4
+
+/* include/uapi/linux/io_uring.h */
+struct io_uring_sqe {
+	__u8 opcode;
+	__u8 flags;
+	__u16 ioprio;
+	__s32 fd;
+	__u64 off;
+	__u64 addr;
+	__u32 len;
+	__u32 op_flags;
+	__u64 user_data;
+	__u16 buf_index;
+	__u16 personality;
+	__u32 file_index; /* or splice_fd_in */
+	__u64 addr3;
+	__u64 pad;
+};
+
+struct io_uring_cqe {
+	__u64 user_data;
+	__s32 res;
+	__u32 flags;
+};
+
+enum {
+	IORING_SETUP_SQE128 = 1U << 10,
+	IORING_SETUP_NO_SQARRAY = 1U << 16,
+	IORING_CQE_F_MORE = 1U << 1,
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -88,6 +128,7 @@ struct pt_regs {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -117,7 +158,12 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;
+	unsigned int flags;
+	int group_exit_code;
 };
+
+/* include/linux/sched/signal.h: group_exit_code is set. */
+#define SIGNAL_GROUP_EXIT 0x4
 
 /* kernel/bpf/verifier.c: it says whether the kernel has bpf_rdonly_cast(), which Linux 6.2 brought. */
 enum special_kfunc_type {
@@ -141,6 +187,20 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct task_struct *group_leader;
+	int exit_code;
+};
+
+struct io_ring_ctx {
+	unsigned int flags;
+	unsigned int cached_sq_head;
+	unsigned int sq_entries;
+	__u32 *sq_array;
+	struct io_uring_sqe *sq_sqes;
+};
+
+struct io_kiocb {
+	struct io_ring_ctx *ctx;
 };
 
 #pragma clang attribute pop

@@ -14,14 +14,24 @@
 #define IOR_PEEK_CAP 136
 #define IOR_WATCHES 1024
 #define IOR_SYSCALLS 1024
+/* An opcode of io_uring is a byte. */
+#define IOR_OPCODES 256
 
 enum ior_kind {
 	IOR_CALL = 1, /* one system call */
 	IOR_END = 2,  /* a watched process is gone */
+	/*
+	 * A request of io_uring leaves two records, since its completion comes in another context, where what was read of it
+	 * cannot be read again. The second has the result, and what is known only now: the identities behind what was made.
+	 */
+	IOR_REQUEST = 3,    /* submitted: nr is its opcode, args are the first 48 bytes of its struct io_uring_sqe */
+	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request, and the next two the pair it made */
 };
 
 enum ior_state {
 	IOR_UNFINISHED = 1 << 0, /* the call never returned: it ended with its thread, or its exit was not that of a call */
+	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
+	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
 };
 
 /* The file behind a descriptor, as the kernel's own tables have it. */
@@ -32,7 +42,7 @@ struct ior_identity {
 	__u16 mode;   /* i_mode: type and permissions */
 	__u8 open;    /* 1 if the descriptor was open; everything else is 0 if not */
 	__u8 cloexec; /* 1 if close-on-exec is set on the descriptor */
-	__u32 reserved;
+	__u32 magic;  /* s_magic: what kind of filesystem it is on; type bits alone do not tell an anonymous inode from a file */
 };
 
 /* A string or block read from the memory of the traced process. */
@@ -50,17 +60,19 @@ struct ior_record {
 	__u64 number; /* of the call within its watch, from 0: a gap shows where something was lost */
 	__u64 enter_ns;
 	__u64 duration_ns;
-	__s64 ret;
+	__s64 ret; /* of the call; in the record of an end the status, as wait4(2) reports it */
 	__u64 args[6];
 	__u32 pid; /* tgid in kernel terms */
-	__u32 tid; /* pid in kernel terms */
+	__u32 tid; /* pid in kernel terms, when the call was entered */
 	__u32 nr;
-	__u16 kind;
-	__u16 state;
+	__u8 kind;	 /* enum ior_kind */
+	__u8 state;	 /* enum ior_state */
+	__u8 identities; /* how many follow */
+	__u8 reserved;
 	char comm[16];
 	struct ior_text path[2];
 	struct ior_text peek;
-	__u32 identities;
+	__u32 exit_tid; /* when it ended: execve by a thread that is not the leader goes on under the leader's */
 };
 
 /* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */
@@ -69,6 +81,16 @@ enum ior_place {
 	IOR_MADE = 1,	/* behind the returned descriptor */
 	IOR_SECOND = 2, /* as the first */
 	IOR_PLACES = 3,
+};
+
+/* Where a request has what would be the arguments of a system call, as struct ior_roles counts them: from 1. */
+enum ior_sqe_place {
+	IOR_SQE_FD = 1,
+	IOR_SQE_OFF = 2,
+	IOR_SQE_ADDR = 3,
+	IOR_SQE_LEN = 4,
+	IOR_SQE_FD_IN = 5,
+	IOR_SQE_ADDR3 = 6,
 };
 
 /* How the arguments of one system call are to be read; argument numbers count from 1, and 0 means none. */
@@ -100,7 +122,7 @@ struct ior_filter {
 	__u32 gone;  /* set when its last thread has exited */
 };
 
-/* One watch: its identity and what became of its calls. seen = emitted + refused once its processes are gone. */
+/* One watch: its identity and what became of its calls, of which requests are some. seen = emitted + refused once its processes are gone. */
 struct ior_watch {
 	__u64 id;
 	__u64 seen;
@@ -110,6 +132,7 @@ struct ior_watch {
 	__u64 strays;  /* exits without an enter */
 	__u64 flags;    /* enum ior_watch_flags */
 	__u64 followed; /* descendants that were watched from their first call on */
+	__u64 submitted; /* IOR_REQUEST records in the ring: those of `emitted` are the IOR_COMPLETION ones */
 };
 
 #endif

@@ -39,9 +39,18 @@ struct {
 	__type(value, struct ior_roles);
 } roles SEC(".maps");
 
+/* The same for the requests of io_uring, by their opcode. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOR_OPCODES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ior_roles);
+} request_roles SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 * 1024 * 1024);
+	__uint(max_entries, 8 * 1024 * 1024); /* the loader sets it: --ring-size */
 } ring SEC(".maps");
 
 /*
@@ -98,6 +107,39 @@ struct {
 	__type(value, struct pending);
 } interrupted_calls SEC(".maps");
 
+/* A request of io_uring that was submitted and is not completed. */
+struct request {
+	__u64 watch;
+	__u64 number;
+	__u64 enter_ns;
+	__u64 ring; /* its struct io_ring_ctx */
+	__u64 user_data;
+	__u64 addr;
+	__u32 slot;
+	__u32 pid;
+	__u32 tid;
+	__u32 opcode;
+};
+
+/* By the address of their struct io_kiocb. More than these at a time are refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct request);
+} requests SEC(".maps");
+
+/* How many there are: nobody else's rings pay for a search. */
+static __u64 in_flight;
+
+/* Where the records of requests are made: the thread that submits is inside io_uring_enter, whose record is being made too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pending);
+} scratch SEC(".maps");
+
 static __always_inline struct ior_watch *watch_at(__u32 slot)
 {
 	return bpf_map_lookup_elem(&watches, &slot);
@@ -152,6 +194,7 @@ static __always_inline void identify(struct ior_identity *to, struct task_struct
 	struct fdtable *fdt = (struct fdtable *)word_at(&files->fdt);
 	unsigned long *close_on_exec;
 	struct file *file, **table;
+	struct super_block *super;
 	struct inode *inode;
 	unsigned int max_fds;
 
@@ -174,13 +217,17 @@ static __always_inline void identify(struct ior_identity *to, struct task_struct
 		file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
 		inode = file->f_inode;
 		to->inode = inode->i_ino;
-		to->device = inode->i_sb->s_dev;
+		super = inode->i_sb;
+		to->device = super->s_dev;
+		to->magic = super->s_magic;
 		to->mode = inode->i_mode;
 		to->flags = file->f_flags;
 	} else {
 		inode = BPF_CORE_READ(file, f_inode);
 		to->inode = BPF_CORE_READ(inode, i_ino);
-		to->device = BPF_CORE_READ(inode, i_sb, s_dev);
+		super = BPF_CORE_READ(inode, i_sb);
+		to->device = BPF_CORE_READ(super, s_dev);
+		to->magic = BPF_CORE_READ(super, s_magic);
 		to->mode = BPF_CORE_READ(inode, i_mode);
 		to->flags = BPF_CORE_READ(file, f_flags);
 	}
@@ -282,6 +329,11 @@ static __always_inline void read_at_exit(struct pending *call, struct task_struc
 		read_peek(call, role);
 }
 
+static __always_inline bool a_quarter_is_full(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4;
+}
+
 /*
  * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
  * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
@@ -290,7 +342,7 @@ static __always_inline __u64 wakeup(__u64 number, bool awaited)
 {
 	if (awaited)
 		return BPF_RB_FORCE_WAKEUP;
-	if (number % 64 == 63 && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > 2 * 1024 * 1024)
+	if (number % 64 == 63 && a_quarter_is_full())
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
 }
@@ -304,14 +356,16 @@ static __always_inline __u32 places(const struct pending *call)
 		return IOR_PLACES;
 	if (call->file[IOR_MADE].open)
 		return IOR_MADE + 1;
-	return call->file[IOR_FIRST].open;
+	return call->file[IOR_FIRST].open & 1; /* the verifier needs the bound */
 }
 
-/* Sends the call to the ring as one record of exactly the size it needs. 0, or -1 if there was no room. */
-static __always_inline long send(struct ior_watch *watch, struct pending *call, struct task_struct *task)
+/* Sends the call to the ring as one record of exactly the size it needs, and counts it. 0, or -1 if there was no room. */
+static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct pending *call, struct task_struct *task)
 {
 	struct ior_record *record = &call->record;
-	__u32 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
+	/* 64 bits wide: Linux 6.1 forgets the bounds of narrower ones when it runs out of registers. */
+	__u64 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
+	__u32 identities = places(call);
 	struct second_path *more = NULL;
 	struct bpf_dynptr out;
 	__u32 at = WHOLE;
@@ -319,12 +373,12 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 
 	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
 		return -1;
-	flags = wakeup(record->number, record->state && watch->flags & IOR_FOLLOW);
+	flags = wakeup(record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
 	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
-	__sync_fetch_and_add(&watch->emitted, 1);
-	record->identities = places(call);
-	if (record->identities < IOR_PLACES)
-		at = sizeof(*record) + record->identities * sizeof(struct ior_identity);
+	__sync_fetch_and_add(counter, 1);
+	record->identities = identities;
+	if (identities < IOR_PLACES)
+		at = sizeof(*record) + identities * sizeof(struct ior_identity);
 	if (!second && !peek) {
 		if (!bpf_ringbuf_output(&ring, record, at + first, flags))
 			return 0;
@@ -346,7 +400,7 @@ static __always_inline long send(struct ior_watch *watch, struct pending *call, 
 	bpf_ringbuf_submit_dynptr(&out, flags);
 	return 0;
 refused:
-	__sync_fetch_and_add(&watch->emitted, -1);
+	__sync_fetch_and_add(counter, -1);
 	return -1;
 }
 
@@ -354,10 +408,11 @@ static __always_inline void finish(struct ior_watch *watch, struct pending *call
 {
 	call->active = NO_CALL;
 	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
+	call->record.exit_tid = task->pid;
 	/* As two words, without bpf_get_current_comm(): this runs for every call. */
 	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];
 	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];
-	if (send(watch, call, task))
+	if (send(watch, &watch->emitted, call, task))
 		__sync_fetch_and_add(&watch->refused, 1);
 }
 
@@ -528,8 +583,11 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 		call->active = NO_CALL;
 		return stray(task->tgid);
 	}
-	/* rt_sigreturn leaves with the registers of the interrupted code: that is no result of its own. */
-	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {
+	/*
+	 * rt_sigreturn leaves with the registers of the interrupted code, which the kernel marks as no call's (-1): that is no
+	 * result of its own. Another number is no such mark: what restart_syscall goes on with leaves under its number.
+	 */
+	if (SYSCALL_NUMBER(regs) == -1) {
 		finish_unreturned(watch, call);
 		return 0;
 	}
@@ -575,6 +633,319 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 	return 0;
 }
 
+/*
+ * The requests of io_uring: what a process asks of the kernel without a system call for each.
+ *
+ * Whose a request is, is known when it is submitted: by a thread in io_uring_enter, or by the kernel's own thread of the
+ * process (IORING_SETUP_SQPOLL). Who completes it may be anybody. These are no BTF programs: one of those could not be
+ * loaded where its tracepoint has another name, while of these the kernel says when they are attached whether they fit.
+ */
+
+/*
+ * These are global functions, each of which the verifier walks through once for a program, whatever is known where it is
+ * called: a request may take a few nanoseconds more, so that the object loads in some milliseconds less.
+ */
+
+/* As identify(), of the thread that is running. */
+__noinline int identify_current(struct ior_identity *to, __s64 fd)
+{
+	if (to)
+		identify(to, bpf_get_current_task_btf(), fd);
+	return 0;
+}
+
+/* As send(), of a request that is submitted. */
+__noinline int send_request(struct ior_watch *watch, struct pending *call)
+{
+	if (!watch || !call)
+		return -1;
+	return send(watch, &watch->submitted, call, bpf_get_current_task_btf());
+}
+
+static __always_inline struct pending *empty_scratch(void)
+{
+	__u32 only = 0;
+	struct pending *call = bpf_map_lookup_elem(&scratch, &only);
+
+	if (call)
+		__builtin_memset(&call->record, 0, WHOLE);
+	return call;
+}
+
+/* The entry of the queue that is being submitted: the last that was taken (io_uring/io_uring.c, io_get_sqe()). */
+static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx *ring)
+{
+	__u32 flags = BPF_CORE_READ(ring, flags), mask = BPF_CORE_READ(ring, sq_entries) - 1;
+	__u32 at = (BPF_CORE_READ(ring, cached_sq_head) - 1) & mask;
+	__u32 *indices = BPF_CORE_READ(ring, sq_array);
+
+	if (!(flags & IORING_SETUP_NO_SQARRAY))
+		bpf_probe_read_kernel(&at, sizeof(at), &indices[at]);
+	at &= mask;
+	if (flags & IORING_SETUP_SQE128)
+		at *= 2;
+	return BPF_CORE_READ(ring, sq_sqes) + at;
+}
+
+/* What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. */
+static __always_inline long keep(const struct ior_record *record, __u64 key, __u64 ring, __u32 slot,
+				 const struct io_uring_sqe *sqe)
+{
+	struct request request = {
+		.watch = record->watch,
+		.number = record->number,
+		.enter_ns = record->enter_ns,
+		.ring = ring,
+		.user_data = sqe->user_data,
+		.addr = sqe->addr,
+		.slot = slot,
+		.pid = record->pid,
+		.tid = record->tid,
+		.opcode = sqe->opcode,
+	};
+
+	if (bpf_map_update_elem(&requests, &key, &request, BPF_ANY))
+		return -1;
+	__sync_fetch_and_add(&in_flight, 1);
+	return 0;
+}
+
+/* As read_at_enter(), at whose place the entry has been looked at already: there are no pages that were never touched. */
+static __always_inline void read_arguments(struct pending *call, struct task_struct *task, const struct ior_roles *role)
+{
+	struct ior_record *record = &call->record;
+	bool at_exit = role->flags & IOR_PEEK_AT_EXIT;
+	struct second_path *second;
+
+	if (role->fd[0])
+		identify_current(&call->file[IOR_FIRST], (__s32)argument(record, role->fd[0]));
+	if (role->fd[1])
+		identify_current(&call->file[IOR_SECOND], (__s32)argument(record, role->fd[1]));
+	if (role->path[0])
+		read_path(&record->path[0], call->path, argument(record, role->path[0]));
+	if (role->path[1]) {
+		record->path[1].err = -12; /* ENOMEM */
+		second = second_path(task);
+		if (second)
+			read_path(&record->path[1], second->path, argument(record, role->path[1]));
+	}
+	if (role->peek && !at_exit)
+		read_peek(call, role);
+}
+
+static __always_inline void read_request(struct pending *call, struct task_struct *task, const struct io_uring_sqe *sqe)
+{
+	struct ior_record *record = &call->record;
+	__u32 opcode = sqe->opcode;
+	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
+
+	record->args[IOR_SQE_FD - 1] = sqe->fd;
+	record->args[IOR_SQE_OFF - 1] = sqe->off;
+	record->args[IOR_SQE_ADDR - 1] = sqe->addr;
+	record->args[IOR_SQE_LEN - 1] = sqe->len;
+	record->args[IOR_SQE_FD_IN - 1] = sqe->file_index;
+	record->args[IOR_SQE_ADDR3 - 1] = sqe->addr3;
+	if (role)
+		read_arguments(call, task, role);
+	__builtin_memcpy(record->args, sqe, sizeof(record->args));
+}
+
+/* A thread of the process shares its descriptors and its memory; a kworker does not. */
+static __always_inline void read_completion(struct pending *to, struct task_struct *task, __u64 addr)
+{
+	__u32 opcode = to->record.nr;
+	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
+	__s32 pair[2];
+
+	if (!role || to->record.ret < 0 || task->tgid != to->record.pid)
+		return;
+	if (role->flags & IOR_RETURNS_FD)
+		identify_current(&to->file[IOR_MADE], to->record.ret);
+	if (!(role->flags & IOR_MAKES_PAIR) || bpf_probe_read_user(pair, sizeof(pair), (void *)addr))
+		return;
+	to->record.args[1] = pair[0];
+	to->record.args[2] = pair[1];
+	identify_current(&to->file[IOR_FIRST], pair[0]);
+	identify_current(&to->file[IOR_SECOND], pair[1]);
+}
+
+/*
+ * Sends the record of a completion, and ends the request unless more are to come. Whoever deletes it sends its record. Not by
+ * send(): this has no paths, and would take the verifier as long as all else, in each of the programs that it is in.
+ */
+static __noinline int complete(struct request *request, __u64 key, __s64 res, __u32 state)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pending *out = empty_scratch();
+	struct ior_watch *watch;
+
+	if (!request || !out)
+		return 0;
+	watch = watch_at(request->slot);
+	if (watch && watch->id != request->watch)
+		watch = NULL;
+	out->record.watch = request->watch;
+	out->record.number = request->number;
+	out->record.args[0] = request->number;
+	out->record.duration_ns = bpf_ktime_get_ns() - request->enter_ns;
+	out->record.ret = res;
+	out->record.pid = request->pid;
+	out->record.nr = request->opcode;
+	out->record.kind = IOR_COMPLETION;
+	out->record.state = state;
+	out->record.identities = IOR_PLACES;
+	if (!(state & IOR_UNFINISHED)) {
+		out->record.state |= task->pid != request->tid ? IOR_WORKER : 0;
+		read_completion(out, task, request->addr);
+	}
+	if (state & IOR_MORE) {
+		if (watch)
+			out->record.number = __sync_fetch_and_add(&watch->seen, 1);
+	} else {
+		if (bpf_map_delete_elem(&requests, &key))
+			return 0;
+		__sync_fetch_and_add(&in_flight, -1);
+	}
+	if (!watch)
+		return 0;
+	__sync_fetch_and_add(&watch->emitted, 1);
+	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, wakeup(out->record.number, false))) {
+		__sync_fetch_and_add(&watch->emitted, -1);
+		__sync_fetch_and_add(&watch->refused, 1);
+	}
+	return 0;
+}
+
+/* A request that its process did not live to see completed. Also forgets those of watches that are no more. */
+static long end_request(void *map, __u64 *key, struct request *request, __u32 *tgid)
+{
+	struct ior_watch *watch = watch_at(request->slot);
+
+	if (request->pid == *tgid || !watch || watch->id != request->watch)
+		complete(request, *key, 0, IOR_UNFINISHED);
+	return 0;
+}
+
+static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 tgid = task->tgid;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_watch *watch = entry && !entry->gone ? watch_of(entry) : NULL;
+	struct io_ring_ctx *ring;
+	struct io_uring_sqe sqe = {};
+	struct ior_record *record;
+	struct request *before;
+	struct pending *call;
+
+	if (!watch)
+		return 0;
+	/* The kernel uses its memory again: it was done with the request that was there, and posted no completion of it. */
+	before = bpf_map_lookup_elem(&requests, &key);
+	if (before)
+		complete(before, key, 0, IOR_UNFINISHED);
+	ring = BPF_CORE_READ((struct io_kiocb *)key, ctx);
+	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ?: last_entry(ring));
+	call = empty_scratch();
+	if (!call)
+		return 0;
+	call->record.watch = watch->id;
+	record = &call->record;
+	record->number = __sync_fetch_and_add(&watch->seen, 1);
+	record->pid = tgid;
+	record->tid = task->pid;
+	record->nr = sqe.opcode;
+	record->kind = IOR_REQUEST;
+	((__u64 *)record->comm)[0] = *(__u64 *)&task->comm[0];
+	((__u64 *)record->comm)[1] = *(__u64 *)&task->comm[8];
+	read_request(call, task, &sqe);
+	record->enter_ns = bpf_ktime_get_ns();
+	if (send_request(watch, call) || keep(record, key, (__u64)ring, entry->watch, &sqe))
+		__sync_fetch_and_add(&watch->refused, 1);
+	return 0;
+}
+
+/* io_uring_submit_req(req), before Linux 6.3 io_uring_submit_sqe(req, force_nonblock). */
+SEC("raw_tp")
+int ior_submit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return submit(ctx->args[0], NULL);
+}
+
+/* io_uring_req_failed(sqe, req, error): an entry that is refused is never submitted, and completed all the same. */
+SEC("raw_tp")
+int ior_submit_refused(struct bpf_raw_tracepoint_args *ctx)
+{
+	return submit(ctx->args[1], (const struct io_uring_sqe *)ctx->args[0]);
+}
+
+/* A completion that comes without its request: what is known of it, and the request if one is found. */
+struct search {
+	__u64 ring;
+	__u64 user_data;
+	__u64 key;
+};
+
+static long is_of_completion(void *map, __u64 *key, struct request *request, struct search *search)
+{
+	if (request->ring != search->ring || request->user_data != search->user_data)
+		return 0;
+	search->key = *key;
+	return 1;
+}
+
+/*
+ * A request that completes more than once, and one whose completion found the queue full, is told by its ring and user_data
+ * alone. What else has none belongs to no request that was seen: it was submitted before the watch, or sent by another ring.
+ */
+static __noinline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 res, __u32 flags)
+{
+	struct search search = { .ring = ring, .user_data = user_data, .key = key };
+	__u32 state = !key && flags & IORING_CQE_F_MORE ? IOR_MORE : 0;
+	struct request *request;
+
+	if (!in_flight)
+		return 0;
+	if (!key)
+		bpf_for_each_map_elem(&requests, is_of_completion, &search, 0);
+	request = bpf_map_lookup_elem(&requests, &search.key);
+	if (request && request->user_data == user_data)
+		complete(request, search.key, res, state);
+	return 0;
+}
+
+/* io_uring_complete(ring, req, cqe). */
+SEC("raw_tp")
+int ior_complete(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct io_uring_cqe cqe = {};
+
+	bpf_probe_read_kernel(&cqe, sizeof(cqe), (void *)ctx->args[2]);
+	return completed(ctx->args[0], ctx->args[1], cqe.user_data, cqe.res, cqe.flags);
+}
+
+/* On older kernels: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). It does not fit the other. */
+SEC("raw_tp")
+int ior_complete_words(struct bpf_raw_tracepoint_args *ctx)
+{
+	return completed(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3], ctx->args[4]);
+}
+
+/* io_uring_cqe_overflow(ring, user_data, res, flags, ocqe): the completion waits until there is room in its queue. */
+SEC("raw_tp")
+int ior_overflow(struct bpf_raw_tracepoint_args *ctx)
+{
+	return completed(ctx->args[0], 0, ctx->args[1], ctx->args[2], ctx->args[3]);
+}
+
+/* As wait4(2) will report it, signals too (kernel/exit.c, wait_task_zombie()). */
+static __always_inline int wait_status(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
 /* A call that its thread did not live to return from (exit itself, or killed inside) goes out here, without a result. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ior_gone, struct task_struct *task)
@@ -601,11 +972,14 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	/* Of two threads that exit at the same time, both may find that none is alive. */
 	if (__sync_lock_test_and_set(&entry->gone, 1))
 		return 0;
+	if (in_flight)
+		bpf_for_each_map_elem(&requests, end_request, &tgid, 0);
 	end.watch = watch->id;
 	end.number = watch->seen;
 	end.enter_ns = bpf_ktime_get_ns();
+	end.ret = wait_status(task);
 	end.pid = tgid;
-	end.tid = id;
+	end.tid = end.exit_tid = id;
 	end.kind = IOR_END;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
 	__sync_fetch_and_add(&watch->ends, 1);

@@ -1,5 +1,6 @@
 //! The command line and the whole run: parse, validate, act.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,12 +8,15 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use libtest_mimic::Arguments;
+use nix::unistd::{SysconfVar, sysconf};
 
+use crate::command;
 use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
+use crate::tracer;
 
 mod archives;
 mod replay;
@@ -32,7 +36,7 @@ const MOST_THREADS: usize = 256;
     version,
     about,
     disable_version_flag = false,
-    override_usage = "ior-it [OPTIONS] [FILTER]",
+    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
     help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
     after_help = EXIT_CODES
 )]
@@ -52,6 +56,10 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     bpf: Option<PathBuf>,
 
+    /// Make the ring buffer this large: bytes, or a number with KiB or MiB; a power of two, at least a page [default: 8MiB, 32MiB for a command]
+    #[arg(long, value_name = "SIZE", value_parser = ring_size)]
+    ring_size: Option<u32>,
+
     /// Kill a scenario after this many seconds [default: what its table says, else 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
@@ -69,8 +77,12 @@ pub struct Cli {
     keep: bool,
 
     /// Print the trace of each scenario as strace would write it
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "command")]
     verbose: bool,
+
+    /// See each scenario through ptrace as well, at the same time: what BPF and this witness see must be the same
+    #[arg(long)]
+    witness: bool,
 
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
     #[arg(long)]
@@ -82,13 +94,52 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "timeout", "repeat", "keep", "timings", "archive"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "command"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it
     #[arg(long, value_name = "FILE", exclusive = true)]
     show: Option<PathBuf>,
+
+    /// With a command: print the table by call alone, and not the trace
+    #[arg(long, requires = "command")]
+    summary: bool,
+
+    /// With a command: write trace and table to FILE instead of the standard error output
+    #[arg(long, value_name = "FILE", requires = "command")]
+    output: Option<PathBuf>,
+
+    /// With a command: do not watch the processes that it forks
+    #[arg(long, requires = "command")]
+    no_follow: bool,
+
+    /// Trace this program instead of running scenarios; all that follows it is its own
+    #[arg(last = true, value_name = "COMMAND", num_args = 1..)]
+    #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
+    command: Vec<OsString>,
 }
+
+/// What makes no sense with a command.
+const NOT_WITH_A_COMMAND: [&str; 18] = [
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "list",
+    "exact",
+    "test_threads",
+    "logfile",
+    "skip",
+    "format",
+    "filter",
+    "filters",
+    "tests",
+    "timeout",
+    "repeat",
+    "fail_fast",
+    "keep",
+    "timings",
+];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -98,12 +149,33 @@ Exit codes:
   4    no scenario ran: nothing matched, or everything was skipped
   5    nothing failed, but a scenario was inconclusive: records were lost
   101  a scenario failed
-  130  interrupted";
+  130  interrupted
+
+With -- COMMAND the exit code is the command's own, or 128 and the number of the signal that killed it, but
+  2    bad usage
+  3    this machine cannot trace
+  5    something was lost
+  126  the command cannot be executed
+  127  the command was not found";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
     if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
+}
+
+/// More is a slip of the unit.
+const LARGEST_RING: u32 = 1 << 30;
+
+fn ring_size(text: &str) -> Result<u32, String> {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |page| page as u32);
+    let wrong =
+        || format!("a power of two from {page} (a page) to 1024MiB, in bytes, KiB or MiB, such as {page} or 8MiB");
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let found = units.into_iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?.trim_end(), bytes)));
+    let (number, unit) = found.unwrap_or((text, 1));
+    let size = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
+    if size.is_power_of_two() && (page..=LARGEST_RING).contains(&size) { Ok(size) } else { Err(wrong()) }
 }
 
 /// What is to be done when live scenarios cannot run here.
@@ -134,7 +206,8 @@ fn run_with(
 ) -> ExitCode {
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -145,13 +218,21 @@ fn run_with(
             return if asked { Exit::Success.into() } else { Exit::Usage.into() };
         }
     };
-    let done = match (&cli.show, cli.replay.as_slice()) {
-        (Some(file), _) => replay::show(file),
-        (None, []) => validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)),
-        (None, _) => replay::validated(&cli, &scenarios).map(replay::run),
+    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
+        let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
+        eprintln!("{error}");
+        return error.exit.into();
+    }
+    let done = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        (Some(file), _, _) => replay::show(file).map(ExitCode::from),
+        (None, [], []) => {
+            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(ExitCode::from)
+        }
+        (None, [], command) => command::run(command, &traced(&cli)).map(ExitCode::from),
+        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(ExitCode::from),
     };
     match done {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("{error}");
             error.exit.into()
@@ -179,6 +260,8 @@ fn default_sigpipe() {
 struct Plan {
     libtest: Arguments,
     selected: Vec<String>,
+    /// Whether scenarios run whose table says that they are ignored.
+    asks_for_ignored: bool,
     expectations: Expectations,
     file: String,
     timeout: Option<Duration>,
@@ -199,6 +282,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
     Ok(Plan {
         libtest: select::arguments(&cli.libtest, threads, &selected, &names),
         selected,
+        asks_for_ignored: asks_for_ignored(cli),
         expectations,
         file,
         timeout: cli.timeout,
@@ -207,8 +291,34 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         verbose: cli.verbose,
         timings: cli.timings,
         archive: cli.archive.clone(),
-        session: Options { lanes, bpf: cli.bpf.clone(), keep: cli.keep, ..Options::default() },
+        session: Options {
+            lanes,
+            bpf: cli.bpf.clone(),
+            ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
+            keep: cli.keep,
+            witness: cli.witness,
+            ..Options::default()
+        },
     })
+}
+
+/// By libtest's flags, or by its name: whoever writes that in full means it.
+fn asks_for_ignored(cli: &Cli) -> bool {
+    let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
+    cli.libtest.ignored || cli.libtest.include_ignored || names_one
+}
+
+/// How a command is to be traced.
+fn traced(cli: &Cli) -> command::Options {
+    command::Options {
+        follow: !cli.no_follow,
+        summary: cli.summary,
+        quiet: cli.libtest.quiet,
+        output: cli.output.clone(),
+        archive: cli.archive.clone(),
+        bpf: cli.bpf.clone(),
+        ring_size: cli.ring_size,
+    }
 }
 
 fn threads(libtest: &Arguments) -> Result<usize, Error> {

@@ -18,6 +18,10 @@ pub enum Exit {
     Inconclusive = 5,
     /// A scenario failed (as libtest).
     Failed = 101,
+    /// The program to trace cannot be executed (as shells say).
+    NotExecutable = 126,
+    /// The program to trace was not found (as shells say).
+    NotFound = 127,
     /// Interrupted by a signal.
     Interrupted = 130,
 }

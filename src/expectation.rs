@@ -15,10 +15,12 @@ mod call;
 mod calls;
 mod errors;
 mod keys;
+mod sequence;
 mod table;
 mod values;
 
 pub use errors::{Errors, Problem};
+pub use sequence::Sequence;
 
 use errors::{Problems, in_order, near};
 
@@ -46,6 +48,8 @@ pub struct Expectation {
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
+    /// Why it only runs when it is asked for.
+    pub ignored: Option<String>,
     /// A call that the table needs and this architecture does not have: the scenario cannot run here.
     pub lacks: Option<String>,
     /// What the trace must be.
@@ -56,7 +60,9 @@ pub struct Expectation {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// These calls, all of them, in this order, and no others.
-    Whole(Vec<ExpectedCall>),
+    Whole(Sequence),
+    /// The same of each thread: its calls are in its own order, and in no order with those of the others.
+    Threads(Vec<Thread>),
     /// Some calls are there, others are not; the rest is not looked at.
     Partial {
         /// What has to be there.
@@ -64,6 +70,15 @@ pub enum Body {
         /// What must not.
         absent: Vec<ExpectedCall>,
     },
+}
+
+/// The calls of one thread.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Its name in the file, which says nothing of the thread.
+    pub name: String,
+    /// Its calls.
+    pub calls: Sequence,
 }
 
 /// An entry of `present`.
@@ -146,8 +161,12 @@ pub enum Subject {
     Ret,
     /// The bytes moved.
     Bytes,
-    /// Whether the descriptor that it returned closes on exec.
-    Cloexec,
+    /// What is behind a descriptor.
+    Kind(Which),
+    /// Access mode and status flags of a descriptor.
+    Status(Which),
+    /// Whether a descriptor closes on exec.
+    Cloexec(Which),
     /// The files that it closed besides its own.
     Closes,
     /// The thread's name.
@@ -156,14 +175,35 @@ pub enum Subject {
     Pid,
     /// The thread.
     Tid,
+    /// The thread when the call ended, if that has another id by then.
+    ExitTid,
     /// A descriptor of the pair that it made.
     Made(usize),
+    /// What a request has of its entry: `user_data`.
+    UserData,
+    /// And the flags of the entry.
+    SqeFlags,
+    /// Whether another thread completed the request than the one that submitted it.
+    Worker,
+    /// Whether more completions of it follow.
+    More,
+}
+
+/// Which descriptor of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that it returned.
+    Made,
+    /// Both of the pair that it made.
+    Pair,
+    /// One of [`crate::trace::Call::fds`], by its place: an argument, or an end of the pair.
+    Fd(usize),
 }
 
 /// What a field has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// No file is known.
+    /// There is none: no file is known, no bytes are counted, the thread has the id that it had.
     Nothing,
     /// This text.
     Text(Vec<u8>),
@@ -245,11 +285,11 @@ fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems
 
 impl Expectation {
     /// The calls that it names.
-    pub fn calls(&self) -> impl Iterator<Item = &ExpectedCall> {
-        let (whole, present, absent): (&[ExpectedCall], &[Present], &[ExpectedCall]) = match &self.body {
-            Body::Whole(calls) => (calls, &[], &[]),
-            Body::Partial { present, absent } => (&[], present, absent),
-        };
-        whole.iter().chain(present.iter().map(|entry| &entry.call)).chain(absent)
+    pub fn calls(&self) -> Box<dyn Iterator<Item = &ExpectedCall> + '_> {
+        match &self.body {
+            Body::Whole(calls) => Box::new(calls.written()),
+            Body::Threads(threads) => Box::new(threads.iter().flat_map(|thread| thread.calls.written())),
+            Body::Partial { present, absent } => Box::new(present.iter().map(|entry| &entry.call).chain(absent)),
+        }
     }
 }

@@ -1,32 +1,28 @@
-//! Which file a descriptor is: followed through the calls, and checked against what the kernel says.
+//! Which file a descriptor is, of what kind and with which flags: followed through the calls, and checked against what the
+//! kernel says.
 //!
-//! No I/O: takes decoded calls in order and fills in [`Files`]. The descriptor table belongs to the process: its threads
-//! share it. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's identity
-//! contradicts a followed name, the name is dropped: it is right or absent, never wrong. A file whose name was removed keeps
-//! it as it was last.
+//! No I/O: takes decoded calls and fills in [`Files`]. The descriptor table belongs to the process: its threads share it, and
+//! their calls overlap. Somewhere between its enter and its exit a call does its work, so what closes a number counts from
+//! the enter on and what makes one from the exit on: a number that one thread closes is free before its close has returned,
+//! and another thread that gets it has it for certain only when its own call returns. In between, a flag that is being
+//! changed is not known. A failed call changes nothing, with the one exception that close(2) documents. Where the kernel's
+//! identity contradicts a followed name, the name is dropped: it is right or absent, never wrong. Where it contradicts a
+//! kind or a flag, its own holds from there on. A file whose name was removed keeps it as it was last.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use crate::syscalls::{Peek, Ret, Role, Syscall};
 use crate::trace::{Call, Files, Identity, Text};
 
-/// The name of a file: the path by which it was opened, as renames have changed it since.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    /// Absolute and [`normal`].
-    path: Vec<u8>,
-    /// Whether it was unlinked, or another file renamed over it: later renames are of another file.
-    gone: bool,
-}
+mod name;
+mod open;
+mod promise;
 
-/// One open descriptor.
-#[derive(Clone, Debug, Default)]
-struct Open {
-    /// `None` for what has no path (pipes, rings) or none that is known.
-    name: Option<Name>,
-    identity: Option<Identity>,
-}
+use name::{Change, Name, inside};
+use open::{Open, StatusChange, cloexec_set};
+use promise::Promise;
 
 /// A process: its working directory and its descriptors.
 #[derive(Clone, Debug)]
@@ -39,8 +35,10 @@ struct Process {
 /// What a process has when it is at the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AtGate {
-    /// Its working directory, which is the workspace: an absolute path.
-    pub workspace: Vec<u8>,
+    /// Its working directory: an absolute path.
+    pub cwd: Vec<u8>,
+    /// The workspace, whose files are named relative to it. Without one all names are absolute.
+    pub workspace: Option<Vec<u8>>,
     /// Its open files that have a path, by the descriptor.
     pub open: Vec<(i32, Vec<u8>)>,
 }
@@ -48,8 +46,41 @@ pub struct AtGate {
 impl AtGate {
     /// Nothing but the workspace.
     pub fn in_workspace(workspace: &[u8]) -> Self {
-        Self { workspace: workspace.to_vec(), open: Vec::new() }
+        Self { cwd: workspace.to_vec(), workspace: Some(workspace.to_vec()), open: Vec::new() }
     }
+
+    fn shown(&self, name: &Name) -> Vec<u8> {
+        self.workspace.as_ref().map_or_else(|| name.path.clone(), |workspace| inside(workspace, &name.path))
+    }
+}
+
+/// Names the files of these calls, which stand in the order in which they were entered. `gate` is what the process had
+/// when the first of them was.
+pub fn follow(calls: &mut [Call], gate: AtGate) {
+    let mut follower = Follower::new(gate);
+    let mut entered: Vec<usize> = (0..calls.len()).collect();
+    // Nearly sorted already: two threads number their calls in one order and read the clock in the other, by nanoseconds.
+    entered.sort_by_key(|&at| calls[at].enter_ns);
+    // A thread has one call, so there are no more of them than threads.
+    let mut in_flight: Vec<(usize, InCall)> = Vec::new();
+    for at in entered {
+        let (now, tid, is_request) = (calls[at].enter_ns, calls[at].tid, calls[at].request.is_some());
+        // The clock of BPF may step back by nanoseconds (ktime_get_mono_fast_ns()); a thread has left one call when it
+        // enters the next. A request of io_uring is no call of its thread's in this sense.
+        let in_turn = |call: &Call| call.tid == tid && call.request.is_none() && !is_request;
+        let has_left = |call: &Call| call.exit_ns() <= now || in_turn(call);
+        leave(&mut follower, calls, in_flight.extract_if(.., |(at, _)| has_left(&calls[*at])).collect());
+        if let Some(entered) = follower.enter(&mut calls[at]) {
+            in_flight.push((at, entered));
+        }
+    }
+    leave(&mut follower, calls, in_flight);
+}
+
+/// In the order in which they returned.
+fn leave(follower: &mut Follower, calls: &mut [Call], mut left: Vec<(usize, InCall)>) {
+    left.sort_by_key(|&(at, _)| calls[at].exit_ns());
+    left.into_iter().for_each(|(at, entered)| follower.leave(&mut calls[at], entered));
 }
 
 /// Follows the descriptors of the processes of one trace.
@@ -61,43 +92,106 @@ pub struct Follower {
     handles: HashMap<Vec<u8>, Name>,
 }
 
+/// What is known of a call at its enter and needed at its exit.
+struct InCall {
+    row: &'static Syscall,
+    named: [Option<Name>; 2],
+    /// The status flags that it leaves, if it changes them.
+    status: Option<u32>,
+}
+
 impl Follower {
     /// Begins at the gate.
     pub fn new(gate: AtGate) -> Self {
         Self { gate, processes: HashMap::new(), handles: HashMap::new() }
     }
 
-    /// Names the files of a call and does to the tables what the call did to the descriptors.
+    /// Names the files of a call that no other overlaps, and does to the tables what the call did to the descriptors.
     pub fn follow(&mut self, call: &mut Call) {
-        let Some(row) = call.syscall() else { return };
-        let workspace = self.gate.workspace.clone();
+        if let Some(entered) = self.enter(call) {
+            self.leave(call, entered);
+        }
+    }
+
+    /// Names the files of a call as they are when it is entered, and closes what it closes.
+    fn enter(&mut self, call: &mut Call) -> Option<InCall> {
+        let row = call.syscall()?;
         let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
-        let contradicted = process.check(call, row);
+        call.files = Files::default();
+        process.check(call, row);
         let mut named = process.name(call, row);
         if let (Some((_, Peek::HandleIn)), Some(handle)) = (row.peek, &call.peek) {
             named[0] = self.handles.get(handle).cloned();
         }
+        let closed = process.close(call, row);
+        // A fork copies the table (fork(2)), and the child may make calls before the fork has returned. A new thread is
+        // entered too, under its tid, where nobody looks.
+        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.like, call.success()) {
+            let copy = process.clone();
+            self.processes.insert(forked as u32, copy);
+        }
+        let status = self.unsettle(call, row);
+        let shown = |name: &Name| self.gate.shown(name);
+        call.files.path = text(call, row, "path").or_else(|| named[0].as_ref().map(shown));
+        call.files.path2 = text(call, row, "path2").or_else(|| named[1].as_ref().map(shown));
+        call.files.closes = self.shown(closed);
+        Some(InCall { row, named, status })
+    }
+
+    /// Does to the tables what the call has done when it returns.
+    fn leave(&mut self, call: &mut Call, InCall { row, named, status }: InCall) {
         if let (Some((_, Peek::HandleOut)), Some(handle), Some(name), Some(_)) =
             (row.peek, &call.peek, &named[0], call.success())
         {
             self.handles.insert(handle.clone(), name.clone());
         }
-        let closes = process.apply(call, row, &named);
-        // A fork copies the table (fork(2)). A new thread is entered too, under its tid, where nobody looks.
-        if let ("fork" | "vfork" | "clone" | "clone3", Some(forked @ 1..)) = (row.name, call.success()) {
-            let copy = process.clone();
-            self.processes.insert(forked as u32, copy);
+        let process = self.processes.entry(call.pid).or_insert_with(|| Process::at(&self.gate));
+        let replaced = process.apply(call, row, &named);
+        process.check_made(call, row);
+        if let Some(open) = process.open.get(&(call.args[0] as i32)).filter(|_| status.is_some()) {
+            open.status.set(status);
         }
+        call.files.closes.extend(self.shown(replaced));
         if let Some(change) = Change::by(call, row, &named).filter(|change| !self.is_of_one_file(change)) {
             self.names().for_each(|name| change.apply(name));
         }
-        let shown = |name: &Name| inside(&workspace, &name.path);
-        call.files = Files {
-            path: text(call, row, "path").or_else(|| named[0].as_ref().map(shown)),
-            path2: text(call, row, "path2").or_else(|| named[1].as_ref().map(shown)),
-            closes: closes.iter().map(|(fd, open)| shown_as(*fd, open.name.as_ref().map(shown))).collect(),
-            contradicted,
+    }
+
+    /// Files as a call says that it closed them.
+    fn shown(&self, closed: Vec<(i32, Open)>) -> Vec<Vec<u8>> {
+        let shown = |name: &Name| self.gate.shown(name);
+        closed.into_iter().map(|(fd, open)| shown_as(fd, open.name.as_ref().map(shown))).collect()
+    }
+
+    /// A call that changes flags makes them unknown until it returns; what the status flags are then, if that can be said. It
+    /// changes those of all descriptors of the open file. Which those are is known of what calls have made; a descriptor that
+    /// came from elsewhere may be of the same one, so that of all other open files of that file nothing is known until the
+    /// kernel says it.
+    fn unsettle(&mut self, call: &Call, row: &Syscall) -> Option<u32> {
+        let fd = call.args[0] as i32;
+        let mut changed = self.processes.get_mut(&call.pid).and_then(|process| process.open.get_mut(&fd));
+        if let (Some(open), Some(_)) = (&mut changed, cloexec_set(call, row)) {
+            open.cloexec = None;
+        }
+        let set = StatusChange::by(call, row)?;
+        let before = changed.and_then(|open| open.status.get());
+        let is_changed = |open: &&Open| {
+            let identity = open.identity.as_ref();
+            identity.zip(call.fds[0].as_ref()).is_some_and(|(open, changed)| changed.same_file(open))
         };
+        let all = self.processes.values().flat_map(|process| process.open.values());
+        all.filter(is_changed).for_each(|open| open.status.set(None));
+        before.and_then(|before| set.after(before))
+    }
+
+    /// From now on this process is known, and none of its files: which process forked it was not seen.
+    pub fn stranger(&mut self, pid: u32) {
+        self.processes.insert(pid, Process { cwd: None, open: BTreeMap::new() });
+    }
+
+    /// A process, or a thread that was entered as one, is gone: what was known of its files is dropped.
+    pub fn forget(&mut self, pid: u32) {
+        self.processes.remove(&pid);
     }
 
     /// All that is known of names: what changes them reaches the files of every process, working directories and handles.
@@ -118,32 +212,55 @@ impl Follower {
 
 impl Process {
     fn at(gate: &AtGate) -> Self {
-        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), identity: None });
-        Self { cwd: Some(Name::new(&gate.workspace)), open: gate.open.iter().map(open).collect() }
+        let open = |(fd, path): &(i32, Vec<u8>)| (*fd, Open { name: Some(Name::new(path)), ..Open::default() });
+        Self { cwd: Some(Name::new(&gate.cwd)), open: gate.open.iter().map(open).collect() }
     }
 
     fn names(&mut self) -> impl Iterator<Item = &mut Name> {
         self.open.values_mut().filter_map(|open| open.name.as_mut()).chain(&mut self.cwd)
     }
 
-    /// Drops the names that the kernel's identity contradicts, and says of which descriptors.
-    fn check(&mut self, call: &Call, row: &Syscall) -> Vec<i32> {
-        let mut contradicted = Vec::new();
-        for (at, identity) in row.fd_args().zip(&call.fds) {
+    /// Drops the names that the kernel's identity contradicts, and says of which descriptors, of which kind they are, and
+    /// where it says something else than the calls before.
+    fn check(&mut self, call: &mut Call, row: &Syscall) {
+        let is_registered: Vec<bool> = (0..row.args.len()).map(|at| call.is_registered(at)).collect();
+        let files = &mut call.files;
+        for (at, (place, identity)) in row.fd_args().zip(call.fds.iter().enumerate()) {
             let fd = call.args[at] as i32;
-            let Some(open) = self.open.get_mut(&fd) else { continue };
+            let Some(open) = self.open.get_mut(&fd).filter(|_| !is_registered[at]) else { continue };
             match (open.identity, identity) {
-                (Some(known), Some(identity)) if !identity.same_file(&known) => contradicted.push(fd),
-                (Some(_), None) => contradicted.push(fd),
-                // From now on it has to stay this file.
-                (None, Some(identity)) => open.identity = Some(*identity),
-                (_, Some(_)) | (None, None) => {}
+                (Some(known), Some(identity)) if !identity.same_file(&known) => files.contradicted.push(fd),
+                (Some(_), None) => files.contradicted.push(fd),
+                (_, Some(identity)) => {
+                    files.disagreements.extend(open.settle(fd, identity));
+                    files.kinds[place] = open.kind;
+                }
+                (None, None) => {}
             }
         }
-        for fd in &contradicted {
+        for fd in &files.contradicted {
             self.open.remove(fd);
         }
-        contradicted
+        for (kind, identity) in files.kinds.iter_mut().zip(&call.fds) {
+            *kind = kind.or(identity.map(|identity| identity.kind()));
+        }
+    }
+
+    /// The same of the descriptors that the call has made.
+    fn check_made(&mut self, call: &mut Call, row: &Syscall) {
+        let (result, pair) = (call.success(), pair(call, row));
+        let files = &mut call.files;
+        let mut settle = |fd: i32, identity: Option<&Identity>| {
+            let (open, identity) = (self.open.get_mut(&fd)?, identity?);
+            files.disagreements.extend(open.settle(fd, identity));
+            open.kind
+        };
+        if let (Ret::Fd, Some(result)) = (row.ret_for(&call.args), result) {
+            files.made = settle(result as i32, call.made.as_ref());
+        }
+        for (place, fd) in pair.into_iter().flatten().enumerate() {
+            files.kinds[place] = settle(fd, call.fds[place].as_ref());
+        }
     }
 
     /// The files that the call is about: of its paths, else of its descriptors.
@@ -151,8 +268,11 @@ impl Process {
         ["path", "path2"].map(|key| match row.arg(key) {
             Some(at) => self.resolve(call, row, at),
             // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
-            None if row.name == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
-            None => row.descriptor_for(key).and_then(|at| self.name_of(call.args[at] as i32)),
+            None if row.like == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 => None,
+            None => {
+                let fd = row.descriptor_for(key).filter(|&at| !call.is_registered(at));
+                fd.and_then(|at| self.name_of(call.args[at] as i32))
+            }
         })
     }
 
@@ -176,7 +296,7 @@ impl Process {
             Text::Unreadable(_) if call.args[at] == 0 && call.success().is_some() => dirfd.and_then(|_| base()),
             Text::Unreadable(_) | Text::Read { cut: true, .. } => None,
             // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
-            Text::Read { bytes, .. } if row.name == "getcwd" => {
+            Text::Read { bytes, .. } if row.like == "getcwd" => {
                 call.success().filter(|_| bytes.starts_with(b"/")).map(|_| Name::new(bytes))
             }
             Text::Read { bytes, .. } if bytes.starts_with(b"/") => Some(Name::new(bytes)),
@@ -184,54 +304,55 @@ impl Process {
         }
     }
 
-    /// What the call did to descriptors and the working directory; returns what it closed besides its own descriptor.
-    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Name>; 2]) -> Vec<(i32, Open)> {
+    /// What the call closes; returns what of it is not its own descriptor.
+    fn close(&mut self, call: &Call, row: &Syscall) -> Vec<(i32, Open)> {
         // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
-        if row.name == "close" && call.errno() != Some(libc::EBADF) {
+        if row.like == "close" && !call.is_registered(0) && call.errno() != Some(libc::EBADF) {
             self.open.remove(&(call.args[0] as i32));
         }
+        if row.like == "close_range" && call.success().is_some() { self.close_range(call) } else { Vec::new() }
+    }
+
+    /// What the call made of descriptors and the working directory; returns what a descriptor that it made replaced.
+    fn apply(&mut self, call: &Call, row: &Syscall, named: &[Option<Name>; 2]) -> Vec<(i32, Open)> {
         let Some(result) = call.success() else { return Vec::new() };
         if let Ret::Fd = row.ret_for(&call.args) {
             let name = named[0].clone().filter(|_| row.returns_its_file() && !call.opens_unnamed());
             return self.opened(call, row, result as i32, name);
         }
-        match row.name {
-            "close_range" => return self.close_range(call),
+        match row.like {
             "chdir" | "fchdir" => self.cwd = named[0].clone(),
-            "fcntl" if call.args[1] as i32 == libc::F_SETFD => {
-                let cloexec = call.args[2] as i32 & libc::FD_CLOEXEC != 0;
-                self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
-            }
-            "execve" | "execveat" => {
-                self.open.retain(|_, open| !open.identity.is_some_and(|identity| identity.cloexec))
-            }
+            // What is not known to stay open has no name after it: that is better than a wrong one.
+            "execve" | "execveat" => self.open.retain(|_, open| open.cloexec == Some(false)),
             "getcwd" if self.cwd.is_none() => self.cwd = named[0].clone(),
             _ => {}
         }
-        if let (true, Some(pair)) = (row.makes_pair(), &call.peek) {
-            for (end, &identity) in pair.chunks_exact(4).zip(&call.fds) {
-                let fd = i32::from_ne_bytes([end[0], end[1], end[2], end[3]]);
-                self.open.insert(fd, Open { name: None, identity });
-            }
+        if let Some(cloexec) = cloexec_set(call, row) {
+            self.set_cloexec(call.args[0] as u32..=call.args[0] as u32, cloexec);
+        }
+        for (end, fd) in pair(call, row).into_iter().flatten().enumerate() {
+            self.open.insert(fd, Open::made(None, call.fds[end], Promise::of(call, row, end)));
         }
         Vec::new()
     }
 
     fn opened(&mut self, call: &Call, row: &Syscall, fd: i32, name: Option<Name>) -> Vec<(i32, Open)> {
-        // dup2 of a descriptor to itself does nothing (dup(2)).
-        if row.name == "dup2" && call.args[0] as i32 == fd {
+        // dup2 of a descriptor to itself does nothing (dup(2)), and signalfd of its own makes no other (signalfd(2)).
+        if matches!(row.like, "dup2" | "signalfd" | "signalfd4") && call.args[0] as i32 == fd {
             return Vec::new();
         }
-        let before = self.open.insert(fd, Open { name, identity: call.made });
+        let mut made = Open::made(name, call.made, Promise::of(call, row, 0));
+        if let Some(same) = self.open.get(&(call.args[0] as i32)).filter(|_| row.duplicates()) {
+            (made.kind, made.status) = (same.kind, Rc::clone(&same.status));
+        }
+        let before = self.open.insert(fd, made);
         // Any other call returns a number that was free: if one was known here, what closed it was not seen.
-        before.filter(|_| matches!(row.name, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
+        before.filter(|_| matches!(row.like, "dup2" | "dup3")).map(|open| (fd, open)).into_iter().collect()
     }
 
     fn set_cloexec(&mut self, numbers: RangeInclusive<u32>, cloexec: bool) {
         let open = self.open.iter_mut().filter(|(fd, _)| numbers.contains(&(**fd as u32)));
-        for identity in open.filter_map(|(_, open)| open.identity.as_mut()) {
-            identity.cloexec = cloexec;
-        }
+        open.for_each(|(_, open)| open.cloexec = Some(cloexec));
     }
 
     fn close_range(&mut self, call: &Call) -> Vec<(i32, Open)> {
@@ -247,52 +368,10 @@ impl Process {
     }
 }
 
-impl Name {
-    fn new(path: &[u8]) -> Self {
-        Self { path: normal(path), gone: false }
-    }
-
-    /// What is named relative to this directory.
-    fn join(self, relative: &[u8]) -> Self {
-        Self { path: normal(&[&self.path, b"/".as_slice(), relative].concat()), ..self }
-    }
-}
-
-/// What a call that succeeded did to names.
-enum Change<'n> {
-    /// A file, and what lies below a directory, keeps its identity and changes its name.
-    Renamed { old: &'n [u8], new: &'n [u8], exchanged: bool },
-    /// A name is no more; the file may live on.
-    Removed(&'n [u8]),
-}
-
-impl<'n> Change<'n> {
-    fn by(call: &Call, row: &Syscall, named: &'n [Option<Name>; 2]) -> Option<Self> {
-        call.success()?;
-        let [first, second] = named.each_ref().map(|name| name.as_ref().map(|name| name.path.as_slice()));
-        let flags = match row.name {
-            "rename" | "renameat" => 0,
-            "renameat2" => call.args[4] as u32,
-            "unlink" | "unlinkat" | "rmdir" => return first.map(Self::Removed),
-            _ => return None,
-        };
-        Some(Self::Renamed { old: first?, new: second?, exchanged: flags & libc::RENAME_EXCHANGE != 0 })
-    }
-
-    fn apply(&self, name: &mut Name) {
-        if name.gone {
-            return;
-        }
-        match self {
-            Self::Removed(path) => name.gone = name.path == *path,
-            Self::Renamed { old, new, exchanged } => match (below(old, &name.path), below(new, &name.path)) {
-                (Some(rest), _) => name.path = [new, rest].concat(),
-                (None, Some(rest)) if *exchanged => name.path = [old, rest].concat(),
-                (None, Some(_)) => name.gone = true,
-                (None, None) => {}
-            },
-        }
-    }
+/// The two descriptors that a call made.
+fn pair(call: &Call, row: &Syscall) -> Option<[i32; 2]> {
+    call.success().filter(|_| row.makes_pair())?;
+    call.pair()
 }
 
 /// A string that names no file (the text of a symbolic link, an attribute's name): it is shown as it is.
@@ -304,28 +383,6 @@ fn text(call: &Call, row: &Syscall, key: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// What of `path` follows `directory`: nothing if they are equal, else what begins with a slash.
-fn below<'a>(directory: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
-    path.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-/// An absolute path without what says nothing: `//`, `.`, a slash at the end. `..` is kept, since what it means depends
-/// on symbolic links.
-fn normal(path: &[u8]) -> Vec<u8> {
-    let parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-    let normal: Vec<u8> = parts.flat_map(|part| [b"/".as_slice(), part].concat()).collect();
-    if normal.is_empty() { b"/".to_vec() } else { normal }
-}
-
-/// Relative to the workspace where it lies inside; the workspace itself is `.`.
-fn inside(workspace: &[u8], path: &[u8]) -> Vec<u8> {
-    match below(workspace, path) {
-        Some(b"") => b".".to_vec(),
-        Some(rest) => rest[1..].to_vec(),
-        None => path.to_vec(),
-    }
-}
-
 fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
     file.unwrap_or_else(|| format!("descriptor {fd}").into_bytes())
 }
@@ -333,7 +390,9 @@ fn shown_as(fd: i32, file: Option<Vec<u8>>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Outcome;
+    use crate::kind::Kind;
+    use crate::syscalls::Sqe;
+    use crate::trace::{Disagreement, Outcome, Request};
 
     const CWD: i64 = libc::AT_FDCWD as i64;
 
@@ -347,6 +406,7 @@ mod tests {
             order: 0,
             pid: 1,
             tid: 1,
+            exit_tid: 1,
             comm: [0; 16],
             args: [0; 6],
             outcome: Outcome::Returned(0),
@@ -356,6 +416,7 @@ mod tests {
             fds: [None; 2],
             made: None,
             peek: None,
+            request: None,
             files: Files::default(),
         })
     }
@@ -425,19 +486,32 @@ mod tests {
             self
         }
 
+        /// A request whose entry has these flags and this `file_index`.
+        fn entry(mut self, flags: u8, file_index: u32) -> Self {
+            let sqe = Sqe([u64::from(flags) << 8, 0, 0, 0, 0, u64::from(file_index) << 32]);
+            self.0.request = Some(Request { sqe, ..Request::default() });
+            self
+        }
+
         fn pid(mut self, pid: u32) -> Self {
-            (self.0.pid, self.0.tid) = (pid, pid);
+            (self.0.pid, self.0.tid, self.0.exit_tid) = (pid, pid, pid);
             self
         }
 
         fn tid(mut self, tid: u32) -> Self {
-            self.0.tid = tid;
+            (self.0.tid, self.0.exit_tid) = (tid, tid);
+            self
+        }
+
+        /// Entered and left at these times.
+        fn during(mut self, enter_ns: u64, exit_ns: u64) -> Self {
+            (self.0.enter_ns, self.0.duration_ns) = (enter_ns, exit_ns - enter_ns);
             self
         }
     }
 
     fn identity(inode: u64) -> Identity {
-        Identity { device: 1, inode, mode: 0, flags: 0, cloexec: false }
+        Identity { device: 1, inode, magic: 0, mode: 0, flags: 0, cloexec: false }
     }
 
     fn open(path: &str, fd: i64) -> Step {
@@ -493,12 +567,9 @@ mod tests {
 
     fn check(rows: Vec<Row<'_>>) {
         for (sentence, calls, expected) in rows {
-            let mut follower = Follower::new(AtGate::in_workspace(b"/ws"));
-            let mut last = Files::default();
-            for Step(mut call) in calls {
-                follower.follow(&mut call);
-                last = call.files;
-            }
+            let mut calls: Vec<Call> = calls.into_iter().map(|Step(call)| call).collect();
+            follow(&mut calls, AtGate::in_workspace(b"/ws"));
+            let last = calls.pop().map(|call| call.files).unwrap_or_default();
             assert_eq!(said(&last), expected, "{sentence}");
         }
     }
@@ -542,6 +613,37 @@ mod tests {
             ("EINTR too", vec![open("x", 3), close(3).fails(libc::EINTR), read(3)], "-"),
             ("EBADF releases nothing", vec![open("x", 3), close(3).fails(libc::EBADF), read(3)], "x"),
             ("closing one of two leaves the other", vec![open("x", 3), open("y", 4), close(3), read(4)], "y"),
+        ]);
+    }
+
+    #[test]
+    fn requests_do_what_the_system_calls_do() {
+        let opens = |fd| call("IORING_OP_OPENAT").args(&[CWD]).path("x").ret(fd).entry(0, 0);
+        let reads = |fd| call("IORING_OP_READ").args(&[fd]).entry(0, 0);
+        let closes = |fd| call("IORING_OP_CLOSE").args(&[fd]).entry(0, 0);
+        let renames = call("IORING_OP_RENAMEAT").args(&[CWD, 0, CWD]).path("x").path2("y").entry(0, 0);
+        let pipes = call("IORING_OP_PIPE").peek(&[3_i32, 4].map(i32::to_ne_bytes).concat()).entry(0, 0);
+        check(vec![
+            ("a request opens", vec![opens(3), read(3)], "x"),
+            ("and a failed one does not", vec![opens(0).fails(libc::ENOENT), read(0)], "-"),
+            ("a request has the name of its descriptor", vec![open("x", 3), reads(3)], "x"),
+            ("a request closes", vec![open("x", 3), closes(3), read(3)], "-"),
+            ("but not by EBADF", vec![open("x", 3), closes(3).fails(libc::EBADF), read(3)], "x"),
+            ("a request renames", vec![open("x", 3), renames, read(3)], "y"),
+            ("a pipe's ends are no files", vec![open("x", 3), close(3), pipes, read(3)], "-"),
+        ]);
+    }
+
+    #[test]
+    fn an_index_into_the_table_of_a_ring_is_no_descriptor() {
+        let opens = call("IORING_OP_OPENAT").args(&[CWD, 0, 0, 0, 4]).path("x").ret(3).entry(0, 4);
+        let reads = call("IORING_OP_READ").args(&[3]).entry(Sqe::FIXED_FILE, 0);
+        let closes = call("IORING_OP_CLOSE").args(&[0, 4]).entry(0, 4);
+        check(vec![
+            ("what goes into that table has no descriptor", vec![opens, read(3)], "-"),
+            ("an index is not named", vec![open("x", 3), reads.clone()], "-"),
+            ("nor checked", vec![open("x", 3).made(1), reads.on(2), read(3).on(1)], "x"),
+            ("what is closed there leaves the descriptors", vec![open("x", 0), closes, read(0)], "x"),
         ]);
     }
 
@@ -957,6 +1059,283 @@ mod tests {
             ("another thread has them", vec![open("x", 3), read(3).tid(2)], "x"),
             ("its close matters", vec![open("x", 3), close(3).tid(2), read(3)], "-"),
             ("its working directory too", vec![chdir("d").tid(2), open("x", 3)], "d/x"),
+        ]);
+    }
+
+    #[test]
+    fn calls_that_overlap_are_about_the_files_that_the_kernel_had() {
+        // The first thread has opened x as 3, and closes it while the second gets the number for y.
+        let x = || open("x", 3).made(7).during(0, 10);
+        let closing = |enter, exit| close(3).on(7).during(enter, exit);
+        let y = |enter, exit| open("y", 3).made(8).tid(2).during(enter, exit);
+        let then = |fd, enter| read(fd).on(8).tid(2).during(enter, enter + 10);
+        let dup2 = |enter, exit| call("dup3").args(&[5, 3]).ret(3).on(9).made(9).tid(2).during(enter, exit);
+        let pipe = |enter, exit| pipe([3, 4]).on(8).on2(8).tid(2).during(enter, exit);
+        let range = || call("close_range").args(&[3, 3]).during(20, 60);
+        let z = || open("z", 5).made(9).tid(2).during(0, 10);
+        check(vec![
+            ("close returns last", vec![x(), closing(20, 60), y(30, 50), then(3, 70)], "y"),
+            ("the open was entered first", vec![x(), y(15, 50), closing(20, 60), then(3, 70)], "y"),
+            ("and the close is about x", vec![x(), y(15, 50), closing(20, 60)], "x"),
+            ("the open surrounds the close", vec![x(), y(15, 70), closing(20, 60), then(3, 80)], "y"),
+            ("the close surrounds the open, and its use", vec![x(), closing(20, 90), y(30, 50), then(3, 60)], "y"),
+            ("numbered one way, entered the other", vec![x(), y(30, 50), closing(20, 60), then(3, 70)], "y"),
+            ("a range that closes it", vec![x(), range(), y(15, 50), then(3, 70)], "y"),
+            ("says so", vec![x(), y(15, 50), range()], "- closes x"),
+            ("a pipe takes the number", vec![x(), pipe(15, 50), closing(20, 60), then(3, 70)], "-"),
+            ("a duplicate over it is there when it returns", vec![x(), z(), dup2(20, 50), then(3, 60).on(9)], "z"),
+            ("and says what it closed", vec![x(), z(), dup2(20, 50)], "z closes x"),
+            (
+                "a clock that steps back does not put a thread's calls into another order",
+                vec![x(), close(3).on(7).during(9, 20), read(3).fails(libc::EBADF).during(19, 30)],
+                "-",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_forked_process_may_call_before_the_fork_has_returned() {
+        let fork = call("fork").ret(2).during(20, 90);
+        check(vec![("it has its parent's files", vec![open("x", 3), fork, read(3).pid(2).during(30, 40)], "x")]);
+    }
+
+    /// What the kernel says of an open file of this kind, with these flags.
+    fn kernel(kind: Kind, flags: i32, cloexec: bool) -> Identity {
+        let (magic, mode) = match kind {
+            Kind::Pipe => (0x5049_5045, libc::S_IFIFO),
+            Kind::Socket => (0x534f_434b, libc::S_IFSOCK),
+            Kind::Anonymous => (0x0904_1934, libc::S_IFREG),
+            _ => (0xef53, libc::S_IFREG),
+        };
+        Identity { magic, mode: mode as u16, flags: flags as u32, cloexec, ..identity(7) }
+    }
+
+    impl Step {
+        /// With what the kernel says of its first descriptor.
+        fn seen(mut self, identity: Identity) -> Self {
+            self.0.fds[0] = Some(identity);
+            self
+        }
+
+        /// With what the kernel says of the returned one.
+        fn gives(mut self, identity: Identity) -> Self {
+            self.0.made = Some(identity);
+            self
+        }
+
+        fn ends(mut self, ends: [Identity; 2]) -> Self {
+            self.0.fds = ends.map(Some);
+            self
+        }
+    }
+
+    /// What is said of the last call's descriptors besides names: kinds of the given and the made one, and disagreements.
+    fn check_attributes(rows: Vec<Row<'_>>) {
+        for (sentence, calls, expected) in rows {
+            let gate = AtGate { open: vec![(3, b"/ws/g".to_vec())], ..AtGate::in_workspace(b"/ws") };
+            let mut calls: Vec<Call> = calls.into_iter().map(|Step(call)| call).collect();
+            follow(&mut calls, gate);
+            let last = calls.pop().map(|call| call.files).unwrap_or_default();
+            let kinds = [last.kinds[0], last.kinds[1], last.made].into_iter().flatten().map(Kind::name);
+            let differ = last
+                .disagreements
+                .iter()
+                .map(|Disagreement { fd, followed, kernel }| format!("{fd} {followed} is {kernel}"));
+            let said: Vec<String> = kinds.map(str::to_owned).chain(differ).collect();
+            assert_eq!(said.join(", "), expected, "{sentence}");
+        }
+    }
+
+    const RDWR: i32 = libc::O_RDWR;
+
+    fn made(name: &str, args: &[i64], kernel: Identity) -> Step {
+        call(name).args(args).gives(kernel).ret(5)
+    }
+
+    #[test]
+    fn what_a_call_makes_is_what_its_flags_say() {
+        let (cloexec, nonblock) = (i64::from(libc::O_CLOEXEC), i64::from(libc::O_NONBLOCK));
+        let anonymous = |flags, cloexec| kernel(Kind::Anonymous, flags, cloexec);
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = |flags: i32| made("openat", &[CWD, 0, flags.into()], file(flags, flags & libc::O_CLOEXEC != 0));
+        let how = [(RDWR | libc::O_CLOEXEC) as u64, 0, 0].map(u64::to_ne_bytes).concat();
+        let quiet = RDWR | libc::O_NONBLOCK;
+        check_attributes(vec![
+            ("a file", vec![opened(RDWR)], "file"),
+            (
+                "flags that only open acts on are no status",
+                vec![opened(libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC)],
+                "file",
+            ),
+            ("close-on-exec", vec![opened(libc::O_CLOEXEC)], "file"),
+            (
+                "O_PATH",
+                vec![made("openat", &[CWD, 0, (libc::O_PATH | RDWR).into()], file(libc::O_PATH, false))],
+                "file",
+            ),
+            ("openat2's flags", vec![made("openat2", &[CWD], file(RDWR, true)).peek(&how)], "file"),
+            ("an eventfd", vec![made("eventfd2", &[0, cloexec | nonblock], anonymous(quiet, true))], "eventfd"),
+            ("a memfd", vec![made("memfd_create", &[0, 1], file(RDWR, true))], "memfd"),
+            (
+                "a memfd's other flags are no O_NONBLOCK",
+                vec![made("memfd_create", &[0, 2], file(RDWR, false))],
+                "memfd",
+            ),
+            (
+                "an inotify is only read",
+                vec![made("inotify_init1", &[nonblock], anonymous(libc::O_NONBLOCK, false))],
+                "inotify",
+            ),
+            ("a fanotify has flags of its own", vec![made("fanotify_init", &[3], anonymous(quiet, true))], "fanotify"),
+            ("a ring always closes", vec![made("io_uring_setup", &[4], anonymous(RDWR, true))], "io_uring"),
+            (
+                "a socket's flags are in its type",
+                vec![made("socket", &[1, 1 | nonblock], kernel(Kind::Socket, quiet, false))],
+                "socket",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_a_call_makes_may_be_something_else_by_the_kernel() {
+        let cloexec = i64::from(libc::O_CLOEXEC);
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = |flags: i32| made("openat", &[CWD, 0, flags.into()], file(flags, flags & libc::O_CLOEXEC != 0));
+        let ends = |one, other| [one, other].map(|access| kernel(Kind::Pipe, access, true));
+        check_attributes(vec![
+            (
+                "accept4's are its own",
+                vec![made("accept4", &[9, 0, 0, cloexec], kernel(Kind::Socket, RDWR, true))],
+                "socket",
+            ),
+            ("a pipe is for one way each", vec![pipe([5, 6]).args(&[0, cloexec]).ends(ends(0, 1))], "pipe, pipe"),
+            (
+                "each of its ends",
+                vec![pipe([5, 6]).args(&[0, cloexec]).ends(ends(1, 0))],
+                "pipe, pipe, 5 status O_RDONLY is status O_WRONLY, 6 status O_WRONLY is status O_RDONLY",
+            ),
+            (
+                "pidfd_getfd's is what the kernel says",
+                vec![made("pidfd_getfd", &[9], file(libc::O_APPEND, true))],
+                "file",
+            ),
+            (
+                "but closes on exec",
+                vec![made("pidfd_getfd", &[9], file(0, false))],
+                "file, 5 cloexec true is cloexec false",
+            ),
+            ("another kind", vec![made("eventfd2", &[], file(RDWR, false))], "file, 5 kind eventfd is kind file"),
+            ("other flags", vec![opened(RDWR).gives(file(0, false))], "file, 5 status O_RDWR is status O_RDONLY"),
+            (
+                "close-on-exec that was not asked for",
+                vec![opened(0).gives(file(0, true))],
+                "file, 5 cloexec false is cloexec true",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn status_flags_change_by_the_calls_that_change_them() {
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = || made("openat", &[CWD, 0, RDWR.into()], file(RDWR, false));
+        let fcntl =
+            |fd: i64, cmd: i32, arg: i32| call("fcntl").args(&[fd, cmd.into(), arg.into()]).seen(file(RDWR, false));
+        let setfl = |fd, flags| fcntl(fd, libc::F_SETFL, flags);
+        let ioctl = |op: u64, now: bool| call("ioctl").args(&[5, op as i64]).seen(file(RDWR, now));
+        let see = |fd, flags, cloexec| read(fd).seen(file(flags, cloexec));
+        let dup = || dup3(5, 9).seen(file(RDWR, false)).gives(file(RDWR, false));
+        let append = RDWR | libc::O_APPEND;
+        let stale = "file, 5 status O_RDWR is status O_RDWR|O_APPEND";
+        check_attributes(vec![
+            ("nothing changed", vec![opened(), see(5, RDWR, false)], "file"),
+            ("F_SETFL", vec![opened(), setfl(5, libc::O_APPEND), see(5, append, false)], "file"),
+            ("it cannot change the access mode", vec![opened(), setfl(5, libc::O_WRONLY), see(5, RDWR, false)], "file"),
+            (
+                "one that fails",
+                vec![opened(), setfl(5, libc::O_APPEND).fails(libc::EPERM), see(5, append, false)],
+                stale,
+            ),
+            (
+                "the kernel's holds, and is told once",
+                vec![opened(), see(5, append, false), see(5, append, false)],
+                "file",
+            ),
+            ("a duplicate shares them", vec![opened(), dup(), setfl(9, libc::O_APPEND), see(5, append, false)], "file"),
+            (
+                "a forked process too",
+                vec![opened(), call("clone").ret(2), setfl(5, libc::O_APPEND).pid(2), see(5, append, false)],
+                "file",
+            ),
+            (
+                "whether O_ASYNC is known to a file only the kernel says",
+                vec![opened(), setfl(5, libc::O_ASYNC), see(5, RDWR, false)],
+                "file",
+            ),
+            (
+                "FIONBIO's number is in memory",
+                vec![opened(), ioctl(libc::FIONBIO, false), see(5, append, false)],
+                "file",
+            ),
+            (
+                "a descriptor from elsewhere may be of the same open file",
+                vec![opened(), setfl(12, libc::O_APPEND), see(5, append, false)],
+                "file",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn close_on_exec_changes_by_the_calls_that_change_it() {
+        let file = |flags, cloexec| kernel(Kind::File, flags, cloexec);
+        let opened = || made("openat", &[CWD, 0, RDWR.into()], file(RDWR, false));
+        let fcntl =
+            |fd: i64, cmd: i32, arg: i32| call("fcntl").args(&[fd, cmd.into(), arg.into()]).seen(file(RDWR, false));
+        let ioctl = |op: u64, now: bool| call("ioctl").args(&[5, op as i64]).seen(file(RDWR, now));
+        let see = |fd, flags, cloexec| read(fd).seen(file(flags, cloexec));
+        let dup = || dup3(5, 9).seen(file(RDWR, false)).gives(file(RDWR, false));
+        let append = RDWR | libc::O_APPEND;
+        let range = call("close_range").args(&[5, 5, libc::CLOSE_RANGE_CLOEXEC.into()]);
+        check_attributes(vec![
+            ("F_SETFD", vec![opened(), fcntl(5, libc::F_SETFD, 1), see(5, RDWR, true)], "file"),
+            (
+                "of each descriptor its own",
+                vec![opened(), dup(), fcntl(9, libc::F_SETFD, 1), see(5, RDWR, true)],
+                "file, 5 cloexec false is cloexec true",
+            ),
+            ("FIOCLEX", vec![opened(), ioctl(libc::FIOCLEX, false), see(5, RDWR, true)], "file"),
+            (
+                "FIONCLEX",
+                vec![opened(), ioctl(libc::FIOCLEX, false), ioctl(libc::FIONCLEX, true), see(5, RDWR, false)],
+                "file",
+            ),
+            ("close_range", vec![opened(), range, see(5, RDWR, true)], "file"),
+            ("at the gate the kernel says it first", vec![see(3, append, true)], "file"),
+            (
+                "and has to say the same again",
+                vec![see(3, RDWR, true), see(3, append, false)],
+                "file, 3 status O_RDWR is status O_RDWR|O_APPEND, 3 cloexec true is cloexec false",
+            ),
+            ("of what no call made it says all", vec![see(12, append, true)], "file"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_known_to_stay_open_has_no_name_after_execve() {
+        let cloexec = i64::from(libc::O_CLOEXEC);
+        let exec = || call("execve").path("tiny");
+        let dup = dup3(3, 9).args(&[3, 9, cloexec]);
+        let set = call("fcntl").args(&[3, libc::F_SETFD.into(), 1]);
+        check(vec![
+            ("without the flag it stays", vec![open("x", 3), exec(), read(3)], "x"),
+            ("with the flag it is gone", vec![open("x", 3).args(&[CWD, 0, cloexec]), exec(), read(3)], "-"),
+            ("a duplicate has its own", vec![open("x", 3), dup.clone(), exec(), read(9)], "-"),
+            ("and the first is not touched by it", vec![open("x", 3), dup, exec(), read(3)], "x"),
+            ("one that was set later", vec![open("x", 3), set, exec(), read(3)], "-"),
+            (
+                "a failed execve closes none",
+                vec![open("x", 3).args(&[CWD, 0, cloexec]), exec().fails(libc::ENOENT), read(3)],
+                "x",
+            ),
         ]);
     }
 }

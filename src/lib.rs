@@ -8,6 +8,7 @@
 
 pub mod error; // a sentence, a hint, an exit code
 pub mod names; // flags, choices, errnos, signals by name, both ways
+pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
 pub mod syscalls; // the table: what each call's arguments and result mean
 pub mod expectation; // tests.toml → what each trace must be
 pub mod scenario; // what a scenario is written with
@@ -16,14 +17,18 @@ pub mod ending; // how a child ended
 pub mod workspace; // a scenario's own empty directory
 pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring
+pub mod witness; // the same process seen by ptrace, at the same time
 pub mod record; // bytes of the ring → a call
-pub mod files; // descriptor → path, through the calls
+pub mod files; // descriptor → path, kind, flags, through the calls
 pub mod trace; // the calls of one scenario, and what was lost
+pub mod testimony; // what the witness saw: stops → calls
 pub mod matcher; // a trace against its expectation
+pub mod agreement; // a trace against a testimony
 pub mod show; // a call as strace would write it
 pub mod report; // a failure as a finished bug report
 pub mod verdict; // pass, fail, skip, inconclusive
 pub mod archive; // a trace as a file, and back
 pub mod session; // one scenario from fork to verdict
+pub mod command; // any program, from its execve to the end of its last process
 pub mod timings; // how long the phases took, in percentiles
 pub mod cli; // the command line, and the whole run

@@ -2,20 +2,76 @@
 //!
 //! No I/O: values in, values out; the same for a live trace and for one read from an archive.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 
 use crate::ending::{Ending, How};
-use crate::expectation::{Body, Expectation};
+use crate::expectation::{Body, Expectation, Sequence};
 use crate::syscalls::Class;
 use crate::trace::{Call, Trace};
 
-mod align;
+pub(crate) mod align;
 mod facts;
 mod partial;
+mod threads;
 mod whole;
 
+/// Expected calls, and the observed ones that they are compared with: a whole trace, or one thread's part of it.
+#[derive(Clone, Debug)]
+pub struct Strand<'e> {
+    /// The thread, where the table has several.
+    pub thread: Option<Named<'e>>,
+    /// What is expected.
+    pub expected: Cow<'e, Sequence>,
+    /// By how much a [`Difference`] counts the expected calls further than [`Strand::expected`] does.
+    pub first: usize,
+    /// What is compared with it, by the place in [`Trace::calls`].
+    pub observed: Vec<usize>,
+}
+
+/// A thread of the table, of the trace, or of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named<'e> {
+    /// Its name in the table; `None` if the table has none like it.
+    pub name: Option<&'e str>,
+    /// Its number in the trace; `None` if there is none like it.
+    pub tid: Option<u32>,
+}
+
+impl Strand<'_> {
+    /// How many of these differences, which begin with this strand's, are its own.
+    pub fn count(&self, differences: &[Difference]) -> usize {
+        if self.thread.is_none() {
+            return differences.len();
+        }
+        let observed: HashSet<usize> = self.observed.iter().copied().collect();
+        let expected = self.first..self.first + self.expected.len();
+        let is_own = |difference: &&Difference| match difference {
+            Difference::Missing { expected: at } => expected.contains(at),
+            Difference::Extra { observed: at }
+            | Difference::MoreExtra { observed: at, .. }
+            | Difference::Swapped { observed: at, .. }
+            | Difference::Wrong { observed: at, .. } => observed.contains(at),
+            Difference::Count { .. } | Difference::Unwanted { .. } | Difference::Contradicted { .. } => false,
+        };
+        differences.iter().take_while(is_own).count()
+    }
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Named { name: Some(name), tid: Some(tid) } => write!(f, "thread {name} ({tid})"),
+            Named { name: Some(name), tid: None } => write!(f, "thread {name}"),
+            Named { name: None, tid: Some(tid) } => write!(f, "another thread ({tid})"),
+            Named { name: None, tid: None } => f.write_str("another thread"),
+        }
+    }
+}
+
 /// One way in which a trace is not what was expected. Expected calls are counted by their place in `calls`, `present` or
-/// `absent`, observed ones by their place in [`Trace::calls`]; both from 0.
+/// `absent`, or in all `threads` one after the other; observed ones by their place in [`Trace::calls`]; both from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
     /// An expected call is not there.
@@ -89,12 +145,26 @@ pub struct FieldDifference {
     pub observed: String,
 }
 
-/// What differs between a trace and its expectation, in the order of the trace; empty if nothing does.
+/// What differs between a trace and its expectation, in the order of the trace, or thread by thread; empty if nothing does.
 pub fn compare(expectation: &Expectation, trace: &Trace) -> Vec<Difference> {
-    let compared = compared(expectation, trace);
     match &expectation.body {
-        Body::Whole(calls) => whole::compare(calls, trace, &compared),
-        Body::Partial { present, absent } => partial::compare(present, absent, trace, &compared),
+        Body::Whole(_) | Body::Threads(_) => {
+            let strands = strands(expectation, trace);
+            let mut bindings = facts::Bindings::default();
+            strands.iter().flat_map(|strand| whole::compare(strand, trace, &mut bindings)).collect()
+        }
+        Body::Partial { present, absent } => partial::compare(present, absent, trace, &compared(expectation, trace)),
+    }
+}
+
+/// What is compared with what: the whole trace with `calls`, or each thread's calls with those of the thread of the table
+/// that they are most like. Threads that the table has not come last, and have nothing expected of them.
+pub fn strands<'e>(expectation: &'e Expectation, trace: &Trace) -> Vec<Strand<'e>> {
+    let observed = compared(expectation, trace);
+    match &expectation.body {
+        Body::Whole(calls) => vec![Strand { thread: None, expected: Cow::Borrowed(calls), first: 0, observed }],
+        Body::Threads(threads) => threads::strands(threads, trace, &observed),
+        Body::Partial { .. } => Vec::new(),
     }
 }
 

@@ -21,11 +21,13 @@ macro_rules! values {
 
 mod event;
 mod memory;
+mod process;
 mod socket;
 mod transfer;
 
 pub use event::*;
 pub use memory::*;
+pub use process::*;
 pub use socket::*;
 pub use transfer::*;
 
@@ -62,6 +64,26 @@ pub static OPEN: Names = Names {
 const LARGEFILE: u64 = 0o100_000;
 #[cfg(target_arch = "aarch64")]
 const LARGEFILE: u64 = 0o400_000;
+
+/// What of an open file's flags is left after open(2): its access mode and the file status flags. O_LARGEFILE is not among
+/// them: a 64-bit kernel sets it with each open.
+pub const STATUS_FLAGS: u32 = (libc::O_ACCMODE
+    | libc::O_APPEND
+    | libc::O_NONBLOCK
+    | libc::O_SYNC
+    | libc::O_ASYNC
+    | libc::O_DIRECT
+    | libc::O_NOATIME
+    | libc::O_PATH) as u32;
+
+/// The names of [`STATUS_FLAGS`].
+pub static STATUS: Names = Names {
+    what: "access mode or status flag",
+    mask: libc::O_ACCMODE as u64,
+    values: values![
+        O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NONBLOCK, O_SYNC, O_DSYNC, O_ASYNC, O_DIRECT, O_NOATIME, O_PATH,
+    ],
+};
 
 /// Descriptor flags of F_GETFD and F_SETFD (fcntl(2)).
 pub static FD: Names = Names { what: "descriptor flag", mask: 0, values: values![FD_CLOEXEC] };
@@ -238,6 +260,25 @@ pub static URING_REGISTER: Names = Names {
         ("IORING_REGISTER_PROBE", 8),
     ],
 };
+
+/// Flags of the entries of io_uring's submission queue (include/uapi/linux/io_uring.h).
+pub static SQE: Names = Names {
+    what: "flag of an entry of the submission queue",
+    mask: 0,
+    values: &[
+        ("IOSQE_FIXED_FILE", 1),
+        ("IOSQE_IO_DRAIN", 2),
+        ("IOSQE_IO_LINK", 4),
+        ("IOSQE_IO_HARDLINK", 8),
+        ("IOSQE_ASYNC", 16),
+        ("IOSQE_BUFFER_SELECT", 32),
+        ("IOSQE_CQE_SKIP_SUCCESS", 64),
+    ],
+};
+
+/// Flags of IORING_OP_FSYNC.
+pub static URING_FSYNC: Names =
+    Names { what: "flag of IORING_OP_FSYNC", mask: 0, values: &[("IORING_FSYNC_DATASYNC", 1)] };
 
 /// Modes of fallocate(2).
 pub static FALLOCATE: Names = Names {

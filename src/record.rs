@@ -4,16 +4,21 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::trace::{Call, Identity, Outcome, Text};
+use crate::syscalls::{REQUESTS, Sqe, Syscall};
+use crate::trace::{Call, Completion, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
 pub const VERSION: u32 = 3;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
-const KIND_CALL: u16 = 1;
-const KIND_END: u16 = 2;
-const UNFINISHED: u16 = 1 << 0;
+const KIND_CALL: u8 = 1;
+const KIND_END: u8 = 2;
+const KIND_REQUEST: u8 = 3;
+const KIND_COMPLETION: u8 = 4;
+const UNFINISHED: u8 = 1 << 0;
+const WORKER: u8 = 1 << 1;
+const MORE: u8 = 1 << 2;
 
 /// `struct ior_identity`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -25,7 +30,7 @@ pub struct RawIdentity {
     mode: u16,
     open: u8,
     cloexec: u8,
-    reserved: u32,
+    magic: u32,
 }
 
 /// `struct ior_text`.
@@ -49,12 +54,14 @@ struct Header {
     pid: u32,
     tid: u32,
     nr: u32,
-    kind: u16,
-    state: u16,
+    kind: u8,
+    state: u8,
+    identities: u8,
+    reserved: u8,
     comm: [u8; 16],
     path: [RawText; 2],
     peek: RawText,
-    identities: u32,
+    exit_tid: u32,
 }
 
 /// `enum ior_place`: which of the identities behind the header is which.
@@ -126,6 +133,8 @@ pub struct Watch {
     pub flags: u64,
     /// Descendants that were watched from their first call on.
     pub followed: u64,
+    /// Records of submitted requests in the ring.
+    pub submitted: u64,
 }
 
 impl Watch {
@@ -143,10 +152,10 @@ const _: () = {
     assert!(offset_of!(Header, comm) == 104);
     assert!(offset_of!(Header, path) == 120);
     assert!(offset_of!(Header, peek) == 128);
-    assert!(offset_of!(Header, identities) == 132);
+    assert!(offset_of!(Header, exit_tid) == 132);
     assert!(size_of::<Roles>() == 8);
     assert!(size_of::<Filter>() == 8);
-    assert!(size_of::<Watch>() == 64);
+    assert!(size_of::<Watch>() == 72);
 };
 
 /// A record that is none: what is wrong with its bytes.
@@ -158,12 +167,18 @@ pub struct BadRecord(pub String);
 pub enum Record {
     /// A call.
     Call(Box<Call>),
+    /// A request of io_uring as it was submitted: unfinished so far.
+    Request(Box<Call>),
+    /// What became of one.
+    Completion(Box<Completion>),
     /// A watched process is gone.
     End {
         /// Which one.
         pid: u32,
         /// How many calls its watch had seen.
         seen: u64,
+        /// Its status as wait4(2) reports it.
+        status: i32,
     },
 }
 
@@ -177,7 +192,7 @@ pub fn watch_of(bytes: &[u8]) -> Option<u64> {
 pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let (header, rest) = Header::read_from_prefix(bytes)
         .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
-    if !matches!(header.kind, KIND_CALL | KIND_END) {
+    if !matches!(header.kind, KIND_CALL | KIND_END | KIND_REQUEST | KIND_COMPLETION) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
     }
     let places = header.identities as usize;
@@ -190,14 +205,58 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         return Err(BadRecord(format!("{promised} bytes behind the header are promised, {} are there", rest.len())));
     }
     if header.kind == KIND_END {
-        return Ok(Record::End { pid: header.pid, seen: header.number });
+        return Ok(Record::End { pid: header.pid, seen: header.number, status: header.ret as i32 });
     }
     let (raw, rest) = rest.split_at(rest.len() - texts);
     let mut files = [RawIdentity::default(); PLACES];
     files.as_mut_bytes()[..raw.len()].copy_from_slice(raw);
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
-    Ok(Record::Call(Box::new(call(&header, &files, [first, second], peek))))
+    Ok(match header.kind {
+        KIND_REQUEST => Record::Request(Box::new(request(&header, &files, [first, second], peek))),
+        KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files))),
+        _ => Record::Call(Box::new(call(&header, &files, [first, second], peek))),
+    })
+}
+
+fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
+    let sqe = Sqe(header.args);
+    // An opcode without a row keeps its entry as it is.
+    let mut args = header.args;
+    let number = REQUESTS.saturating_add(header.nr);
+    if let Some(row) = Syscall::by_number(number) {
+        args = [0; 6];
+        args.iter_mut().zip(row.places).for_each(|(arg, &place)| *arg = sqe.at(place));
+    }
+    let request = Some(Request { sqe, worker: false, more: false });
+    let submitted = call(header, files, paths, peek);
+    let mut call = Call { number, args, request, outcome: Outcome::Unfinished, ..submitted };
+    // BPF takes the number for a descriptor.
+    let registered: Vec<bool> =
+        call.syscall().map_or_else(Vec::new, |row| row.fd_args().map(|at| call.is_registered(at)).collect());
+    for (identity, _) in call.fds.iter_mut().zip(registered).filter(|&(_, registered)| registered) {
+        *identity = None;
+    }
+    call
+}
+
+fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
+    let [request, first, second, ..] = header.args;
+    let pair = [first, second].map(|fd| (fd as i32).to_ne_bytes()).concat();
+    Completion {
+        request,
+        order: header.number,
+        outcome: outcome(header),
+        duration_ns: header.duration_ns,
+        worker: header.state & WORKER != 0,
+        more: header.state & MORE != 0,
+        made: identity(&files[MADE]),
+        pair: ([identity(&files[FIRST]), identity(&files[SECOND])], pair),
+    }
+}
+
+fn outcome(header: &Header) -> Outcome {
+    if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) }
 }
 
 fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
@@ -210,25 +269,29 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
         order: header.number,
         pid: header.pid,
         tid: header.tid,
+        exit_tid: header.exit_tid,
         comm: header.comm,
         args: header.args,
-        outcome: if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) },
+        outcome: outcome(header),
         enter_ns: header.enter_ns,
         duration_ns: header.duration_ns,
         texts: [path(0), path(1)],
         fds: [identity(&files[FIRST]), identity(&files[SECOND])],
         made: identity(&files[MADE]),
         peek: (header.peek.err == 0).then(|| peek.to_vec()),
+        request: None,
         files: Default::default(),
     }
 }
 
 /// The bytes of the record that this call was decoded from, for what needs records without a kernel: benches and tests. Which
-/// files it was about is not in a record. Paths and block must be no longer than in a record.
+/// files it was about is not in a record. Paths and block must be no longer than in a record. Of a request it is the record of
+/// its submission; [`encode_completion`] is the other one.
 pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
-    let (ret, state) = match call.outcome {
-        Outcome::Returned(ret) => (ret, 0),
-        Outcome::Unfinished => (0, UNFINISHED),
+    let (ret, state) = encoded(call.outcome);
+    let (nr, kind, args) = match &call.request {
+        Some(request) => (u32::from(request.sqe.opcode()), KIND_REQUEST, request.sqe.0),
+        None => (call.number, KIND_CALL, call.args),
     };
     let text = |at: usize| match &call.texts[at] {
         Text::Read { bytes, .. } => (RawText { len: bytes.len() as u16, err: 0 }, bytes.as_slice()),
@@ -244,16 +307,18 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         enter_ns: call.enter_ns,
         duration_ns: call.duration_ns,
         ret,
-        args: call.args,
+        args,
         pid: call.pid,
         tid: call.tid,
-        nr: call.number,
-        kind: KIND_CALL,
+        exit_tid: call.exit_tid,
+        nr,
+        kind,
         state,
         comm: call.comm,
         path: [first.0, second.0],
         peek: RawText { len: block.len() as u16, err },
-        identities: PLACES as u32,
+        identities: PLACES as u8,
+        reserved: 0,
     };
     let mut files = [RawIdentity::default(); PLACES];
     for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
@@ -262,15 +327,48 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
     [header.as_bytes(), files.as_bytes(), first.1, second.1, block].concat()
 }
 
+/// The bytes of the record of a request's completion.
+pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
+    let (ret, state) = encoded(call.outcome);
+    let Request { worker, more, .. } = call.request.unwrap_or_default();
+    let mut args = [request, 0, 0, 0, 0, 0];
+    if let Some([first, second]) = call.pair() {
+        (args[1], args[2]) = (first as u32 as u64, second as u32 as u64);
+    }
+    let header = Header {
+        watch,
+        number: call.order,
+        duration_ns: call.duration_ns,
+        ret,
+        args,
+        kind: KIND_COMPLETION,
+        state: state | if worker { WORKER } else { 0 } | if more { MORE } else { 0 },
+        identities: PLACES as u8,
+        ..Header::default()
+    };
+    let mut files = [RawIdentity::default(); PLACES];
+    for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
+        files[place] = raw_identity(identity.as_ref());
+    }
+    [header.as_bytes(), files.as_bytes()].concat()
+}
+
+fn encoded(outcome: Outcome) -> (i64, u8) {
+    match outcome {
+        Outcome::Returned(ret) => (ret, 0),
+        Outcome::Unfinished => (0, UNFINISHED),
+    }
+}
+
 fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
-    identity.map_or(RawIdentity::default(), |&Identity { device, inode, mode, flags, cloexec }| RawIdentity {
+    identity.map_or(RawIdentity::default(), |&Identity { device, inode, magic, mode, flags, cloexec }| RawIdentity {
         inode,
         device,
         flags,
         mode,
         open: 1,
         cloexec: cloexec.into(),
-        reserved: 0,
+        magic,
     })
 }
 
@@ -278,6 +376,7 @@ fn identity(raw: &RawIdentity) -> Option<Identity> {
     (raw.open != 0).then_some(Identity {
         device: raw.device,
         inode: raw.inode,
+        magic: raw.magic,
         mode: raw.mode,
         flags: raw.flags,
         cloexec: raw.cloexec != 0,
@@ -286,6 +385,8 @@ fn identity(raw: &RawIdentity) -> Option<Identity> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use core::mem::offset_of;
+
     use super::*;
 
     const SIZE: usize = size_of::<Header>();
@@ -302,7 +403,7 @@ pub(crate) mod tests {
             mode: 4000 + u16::from(n),
             open,
             cloexec,
-            reserved: 0,
+            magic: 5000 + u32::from(n),
         });
         let files = &files[..header.identities as usize];
         [header.as_bytes(), files.as_bytes(), paths[0], paths[1], peek].concat()
@@ -342,7 +443,8 @@ pub(crate) mod tests {
             tid: 12,
             nr: 13,
             comm: *b"fifteen-letters\0",
-            identities: PLACES as u32,
+            exit_tid: 14,
+            identities: PLACES as u8,
             ..Header::default()
         }
     }
@@ -352,6 +454,7 @@ pub(crate) mod tests {
         let identity = |n: u8, cloexec| Identity {
             device: 2000 + u32::from(n),
             inode: 1000 + u64::from(n),
+            magic: 5000 + u32::from(n),
             mode: 4000 + u16::from(n),
             flags: 3000 + u32::from(n),
             cloexec,
@@ -362,6 +465,7 @@ pub(crate) mod tests {
             order: 2,
             pid: 11,
             tid: 12,
+            exit_tid: 14,
             comm: *b"fifteen-letters\0",
             args: [6, 7, 8, 9, 10, u64::MAX],
             outcome: Outcome::Returned(-5),
@@ -372,6 +476,7 @@ pub(crate) mod tests {
             fds: [Some(identity(1, false)), None],
             made: Some(identity(3, true)),
             peek: Some(b"block".to_vec()),
+            request: None,
             files: Default::default(),
         };
         let bytes = bytes(full_header(), [b"one", b"second"], b"block");
@@ -435,10 +540,62 @@ pub(crate) mod tests {
         }
     }
 
+    /// An entry of IORING_OP_OPENAT with a `user_data` of 7.
+    const OPENAT: [u64; 6] = [18 | (-100_i32 as u64) << 32, 1, 2, 0o644 | (libc::O_CREAT as u64) << 32, 7, 0];
+
+    fn submitted(nr: u8, args: [u64; 6]) -> Vec<u8> {
+        let mut bytes = bytes(Header { nr: nr.into(), args, ..full_header() }, [b"one", b""], b"");
+        bytes[offset_of!(Header, kind)] = KIND_REQUEST as u8;
+        bytes
+    }
+
+    fn request_of(bytes: &[u8]) -> Call {
+        match decode(bytes) {
+            Ok(Record::Request(call)) => *call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_arguments_of_a_request_are_those_of_its_row() {
+        let call = request_of(&submitted(18, OPENAT));
+        assert_eq!((call.name(), call.outcome), ("IORING_OP_OPENAT".to_owned(), Outcome::Unfinished));
+        assert_eq!(call.args, [-100_i64 as u64, 2, libc::O_CREAT as u64, 0o644, 0, 0]);
+        assert_eq!(call.request.map(|request| request.sqe), Some(Sqe(OPENAT)));
+        let unknown = request_of(&submitted(255, OPENAT));
+        assert_eq!((unknown.name(), unknown.args), ("IORING_OP_255".to_owned(), OPENAT));
+    }
+
+    #[test]
+    fn an_index_is_not_taken_for_the_descriptor_of_its_number() {
+        let read = |flags: u64| request_of(&submitted(22, [22 | flags << 8, 0, 0, 0, 0, 0])).fds[0].is_some();
+        assert_eq!([0, Sqe::FIXED_FILE.into()].map(read), [true, false]);
+    }
+
+    #[test]
+    fn a_request_and_its_completion_are_encoded_and_decoded_to_the_same() {
+        let request = request_of(&submitted(18, OPENAT));
+        let again = encode(9, &request);
+        assert_eq!((watch_of(&again), request_of(&again)), (Some(9), request.clone()));
+        let how = Request { worker: true, more: true, ..request.request.unwrap() };
+        let call = Call { order: 5, outcome: Outcome::Returned(-2), request: Some(how), ..request };
+        let expected = Completion {
+            request: 2,
+            order: 5,
+            outcome: call.outcome,
+            duration_ns: call.duration_ns,
+            worker: true,
+            more: true,
+            made: call.made,
+            pair: (call.fds, vec![0; 8]),
+        };
+        assert_eq!(decode(&encode_completion(9, &call, 2)), Ok(Record::Completion(Box::new(expected))));
+    }
+
     #[test]
     fn a_record_ends_behind_the_last_identity_that_is_there() {
         for places in 0..=PLACES {
-            let header = Header { identities: places as u32, ..full_header() };
+            let header = Header { identities: places as u8, ..full_header() };
             let call = decoded(&bytes(header, [b"", b""], b""));
             assert_eq!((call.fds[0].is_some(), call.made.is_some()), (places > FIRST, places > MADE), "{places}");
         }
@@ -446,7 +603,7 @@ pub(crate) mod tests {
 
     #[test]
     fn an_end_record_says_who_is_gone() {
-        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9 }));
+        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9, status: 0 }));
     }
 
     /// The bytes of a good record after something was done to its header.
@@ -464,7 +621,7 @@ pub(crate) mod tests {
             ("nothing", Vec::new(), "0 bytes are less than a header"),
             ("a byte less than a header", vec![0; SIZE - 1], "135 bytes are less than a header"),
             ("zeroes have no kind", vec![0; SIZE], "kind 0"),
-            ("a kind of a later version", lying(|header| header.kind = 3), "kind 3"),
+            ("a kind of a later version", lying(|header| header.kind = 5), "kind 5"),
             ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
             ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
             ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),

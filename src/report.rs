@@ -5,19 +5,24 @@
 
 use crate::ending::Ending;
 use crate::expectation::{Body, Expectation};
-use crate::matcher::{self, Difference};
+use crate::matcher::{self, Difference, Strand};
 use crate::trace::Trace;
 
+mod agreement;
 mod partial;
 mod whole;
 mod wrap;
 
+pub use agreement::{Disagreeing, disagreement};
 use wrap::wrapped;
 
 /// The most differences that are listed, a line each.
 const MOST_LISTED: usize = 40;
 /// The most that are looked at for that.
 const MOST_READ: usize = 1000;
+
+/// The most threads whose differences are shown.
+const MOST_THREADS: usize = 4;
 
 /// A scenario that failed, and all that is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -49,14 +54,10 @@ pub fn failure(failure: &Failure) -> String {
     if differences.is_empty() {
         lines.extend(entry("trace", "as expected"));
     } else {
-        lines.push(String::new());
         lines.extend(match &expectation.body {
-            Body::Whole(calls) => whole::diff(calls, expectation, trace, differences),
+            Body::Whole(_) | Body::Threads(_) => strands(expectation, file, trace, differences),
             Body::Partial { .. } => partial::list(expectation, file, trace, differences),
         });
-        if matches!(expectation.body, Body::Whole(_)) {
-            lines.extend(others(expectation, file, trace, differences));
-        }
     }
     lines.push(String::new());
     lines.extend(entry("run again", rerun));
@@ -83,16 +84,37 @@ pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &
     joined(&lines)
 }
 
+/// The whole trace, or each thread that is not as expected.
+fn strands(expectation: &Expectation, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<String> {
+    let strands = matcher::strands(expectation, trace);
+    let mut lines = Vec::new();
+    let mut left = differences;
+    let mut wrong = 0;
+    for strand in &strands {
+        let (own, others) = left.split_at(strand.count(left));
+        left = others;
+        wrong += usize::from(!own.is_empty());
+        if own.is_empty() || wrong > MOST_THREADS {
+            continue;
+        }
+        lines.push(String::new());
+        lines.extend(whole::diff(strand, trace, own));
+        lines.extend(self::others(strand, file, trace, &own[1..]));
+    }
+    if wrong > MOST_THREADS {
+        lines.extend([String::new(), format!("and {} more threads are not as expected", wrong - MOST_THREADS)]);
+    }
+    lines
+}
+
 /// Every difference but the first, a line each.
-fn others(expectation: &Expectation, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<String> {
-    let rest = &differences[1..];
-    let Body::Whole(calls) = &expectation.body else { return Vec::new() };
+fn others(strand: &Strand, file: &str, trace: &Trace, rest: &[Difference]) -> Vec<String> {
     if rest.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![String::new(), "the other differences:".to_owned()];
     let sentences: Vec<String> =
-        rest.iter().take(MOST_READ).map(|difference| whole::sentence(difference, calls, file, trace)).collect();
+        rest.iter().take(MOST_READ).map(|difference| whole::sentence(difference, strand, file, trace)).collect();
     // A call that is repeated by mistake is one line, not hundreds.
     let runs: Vec<&[String]> = sentences.chunk_by(|one, next| one == next).collect();
     for run in runs.iter().take(MOST_LISTED) {

@@ -3,6 +3,8 @@
 use crate::scenario::Scenario;
 
 mod aio;
+mod burst;
+mod bytes;
 mod chmod;
 mod chown;
 mod close;
@@ -33,9 +35,11 @@ mod socket;
 mod stat;
 mod steps;
 mod sync;
+mod thread;
 mod transfer;
 mod truncate;
 mod unlink;
+mod uring;
 mod utime;
 mod xattr;
 
@@ -69,12 +73,16 @@ const FAMILIES: &[&[Scenario]] = &[
     aio::ALL,
     pidfd::ALL,
     socket::ALL,
+    bytes::ALL,
     iouring::ALL,
+    uring::ALL,
     path::ALL,
     ends::ALL,
     restart::ALL,
     exec::ALL,
     descriptor::ALL,
+    thread::ALL,
+    burst::ALL,
 ];
 
 /// All scenarios.

@@ -10,14 +10,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
-use crate::ending::How;
+use crate::agreement;
+use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::files::AtGate;
+use crate::report::{self, Disagreeing};
 use crate::scenario::{Scenario, Setup, act, call, fails};
-use crate::trace::Trace;
+use crate::testimony::Testimony;
+use crate::trace::{Assembly, Trace};
 use crate::tracer::{self, Tracer};
-use crate::verdict::{Observed, Verdict, judge};
+use crate::verdict::{self, Observed, Verdict, judge};
+use crate::witness::Witness;
 use crate::workspace::Workspaces;
 use crate::zygote::Zygote;
 
@@ -28,17 +32,29 @@ pub struct Options {
     pub lanes: usize,
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
+    /// The size of the ring in bytes: a power of two and a multiple of the page size.
+    pub ring_size: u32,
     /// Whether workspaces stay behind.
     pub keep: bool,
     /// Whether children are watched: false only to show that an unwatched child leaves no record.
     pub watch: bool,
+    /// Whether children are witnessed by ptrace as well.
+    pub witness: bool,
     /// Whether the programs are attached: false only to show that nothing passes then.
     pub attach: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lanes: 1, bpf: None, keep: false, watch: true, attach: true }
+        Self {
+            lanes: 1,
+            bpf: None,
+            ring_size: tracer::RING_SIZE,
+            keep: false,
+            watch: true,
+            witness: false,
+            attach: true,
+        }
     }
 }
 
@@ -50,6 +66,7 @@ pub struct Session {
     /// The number by which the zygote knows each scenario.
     numbers: HashMap<&'static str, usize>,
     watch: bool,
+    witness: bool,
 }
 
 /// Begins a session, in two steps, since between them the caller may start threads.
@@ -65,6 +82,8 @@ pub struct Prepared {
 pub struct Run {
     /// What is said of it.
     pub verdict: Verdict,
+    /// What the witness has to object to the trace, a report, if there is a witness and it does.
+    pub objection: Option<String>,
     /// What there was to see.
     pub observed: Observed,
     /// How long it took.
@@ -145,9 +164,9 @@ impl Prepared {
     pub fn load(self) -> Result<Session, Error> {
         let Self { zygote, workspaces, scenarios, options } = self;
         tracer::check_machine()?;
-        let tracer = Tracer::load(options.bpf.as_deref(), options.attach)?;
+        let tracer = Tracer::load(options.bpf.as_deref(), options.ring_size, options.attach)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
-        Ok(Session { tracer, zygote, workspaces, numbers, watch: options.watch })
+        Ok(Session { tracer, zygote, workspaces, numbers, watch: options.watch, witness: options.witness })
     }
 }
 
@@ -181,11 +200,26 @@ impl Session {
     pub fn run(&self, name: &str, expectation: &Expectation, file: &str, limit: Duration) -> Result<Run, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
-        let (observed, mut phases) = self.observe(name, workspace.path(), limit, expectation.follow)?;
+        let (observed, testimony, mut phases) = match self.lacks(expectation) {
+            Some(reason) => {
+                let ending = Ending { phase: Phase::Setup, how: How::Skipped(reason) };
+                (Observed { ending, trace: Trace::default() }, None, Phases::default())
+            }
+            None => self.witnessed(name, workspace.path(), limit, expectation.follow)?,
+        };
         let begin = Instant::now();
         let verdict = judge(expectation, file, &observed);
+        let directory = workspace.path().as_os_str().as_bytes();
+        let objection = testimony.and_then(|testimony| objection(name, file, &observed, &testimony, directory));
         phases.matching += begin.elapsed();
-        Ok(Run { verdict, observed, phases, workspace: workspace.path().to_owned(), began })
+        Ok(Run { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
+    }
+
+    /// Why the kernel cannot show what a scenario needs, if so.
+    fn lacks(&self, expectation: &Expectation) -> Option<String> {
+        let needed = expectation.calls().any(|call| call.syscall.is_request());
+        (needed && !self.tracer.follows_requests())
+            .then(|| "this kernel has no tracepoints for the requests of io_uring".to_owned())
     }
 
     /// Runs one scenario in this directory, and returns what there was to see of it and how long each phase took.
@@ -197,34 +231,54 @@ impl Session {
         limit: Duration,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
+        self.witnessed(name, directory, limit, follow).map(|(observed, _, phases)| (observed, phases))
+    }
+
+    /// The same, with what the witness saw, if there is one.
+    fn witnessed(
+        &self,
+        name: &str,
+        directory: &Path,
+        limit: Duration,
+        follow: bool,
+    ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         let number = *self
             .numbers
             .get(name)
             .ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))?;
+        // Dropped after the child, since it ends when the child and its descendants are killed at the latest.
+        let witness;
         let mut child = self.zygote.spawn(number, directory)?;
         phases.fork = lap.end();
         if let Some(ending) = child.reach_gate(limit)? {
-            return Ok((Observed { ending, trace: Trace::default() }, phases));
+            return Ok((Observed { ending, trace: Trace::default() }, None, phases));
         }
-        let gate = AtGate { workspace: directory.as_os_str().as_bytes().to_vec(), open: child.open_files() };
+        let gate = AtGate { open: child.open_files(), ..AtGate::in_workspace(directory.as_os_str().as_bytes()) };
         phases.setup = lap.end();
+        witness = if self.witness { Some(Witness::stop(child.pid(), follow)?) } else { None };
         let watching =
             if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };
         phases.gate = lap.end();
         child.open_gate()?;
+        witness.iter().for_each(Witness::release);
         let mut ending = child.wait(limit)?;
-        let awaited = watching.as_ref().filter(|_| follow && ending.how == How::Finished);
+        let goes_on = follow && matches!(ending.how, How::Finished | How::Exited(_));
+        let awaited = watching.as_ref().filter(|_| goes_on);
         if awaited.is_some_and(|watching| !watching.wait_until_gone(limit)) {
             ending.how = How::TimedOut(limit);
         }
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let trace = Trace::assemble(records.iter(), records.counts, gate);
+        let mut assembly = Assembly::new(records.counts);
+        records.for_each(|bytes| assembly.add(bytes));
+        let trace = assembly.finished(gate);
+        drop(child);
+        let testimony = witness.map(Witness::testimony).transpose()?;
         phases.matching = lap.end();
-        Ok((Observed { ending, trace }, phases))
+        Ok((Observed { ending, trace }, testimony, phases))
     }
 
     /// Sees that tracing works on this machine: one child, one known call. Otherwise one error says so, not one for each
@@ -243,6 +297,20 @@ impl Session {
             (_, [first, ..]) => Err(canary_error(first)),
         }
     }
+}
+
+/// The report on what the witness saw and BPF did not, or the other way round. A trace that has lost something is compared with
+/// nothing: it says so itself.
+fn objection(name: &str, file: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<String> {
+    let Observed { ending, trace } = observed;
+    if !trace.losses().is_empty() {
+        return None;
+    }
+    let disagreements = agreement::compare(trace, testimony, workspace);
+    let rerun = verdict::rerun(&format!("--witness --exact --filter {name}"), file);
+    let disagreeing =
+        Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun: &rerun };
+    (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }
 
 fn canary_error(what: &str) -> Error {

@@ -7,27 +7,46 @@ use std::time::Duration;
 
 use bstr::BStr;
 
+use crate::kind::Kind;
 use crate::names;
 use crate::syscalls::{self, Peek, Ret, Role, Syscall};
-use crate::trace::{Call, Outcome, Text, Trace};
+use crate::trace::{Call, Outcome, Request, Text, Trace};
 
-/// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`.
+/// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
-    let arguments = match call.syscall() {
+    let mut arguments = match call.syscall() {
         Some(row) => arguments(row, call),
         // The table does not say how many it has.
         None => call.args.iter().map(|&raw| address(raw)).collect(),
     };
+    arguments.extend(call.request.map(|request| entry(&request)));
     format!("{}({}) = {}", call.name(), arguments.join(", "), result(call))
 }
 
-/// All calls, a line each, with the thread in front if there are several and with how long each took if asked.
+/// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
+fn entry(request: &Request) -> String {
+    let Request { sqe, worker, more } = request;
+    let mut parts = vec![format!("user_data={}", sqe.user_data())];
+    if sqe.flags() != 0 {
+        parts.push(names::SQE.show(sqe.flags().into()));
+    }
+    parts.extend(
+        [(*worker, "worker"), (*more, "more")].iter().filter(|(is, _)| *is).map(|(_, name)| (*name).to_owned()),
+    );
+    format!("{{{}}}", parts.join(", "))
+}
+
+/// All calls, a line each, with the thread in front if there are several (both ids, if one call changed it) and with how long
+/// each took if asked.
 pub fn trace(trace: &Trace, with_durations: bool) -> String {
     let threads = trace.calls.iter().any(|other| other.tid != trace.calls[0].tid);
     let mut lines = String::new();
     for one in &trace.calls {
-        if threads {
-            let _ = write!(lines, "[pid {:>5}] ", one.tid);
+        match one.other_exit_tid() {
+            // strace shows it as a process that is superseded by another.
+            Some(exit_tid) => drop(write!(lines, "[pid {:>5} → {exit_tid}] ", one.tid)),
+            None if threads => drop(write!(lines, "[pid {:>5}] ", one.tid)),
+            None => {}
         }
         lines.push_str(&call(one));
         if with_durations && one.outcome != Outcome::Unfinished {
@@ -38,6 +57,15 @@ pub fn trace(trace: &Trace, with_durations: bool) -> String {
     lines
 }
 
+/// A call on one line with its thread and how long it took: `[pid   101] close(3) = 0 <0.000000214>`.
+pub fn line(one: &Call) -> String {
+    let mut line = format!("[pid {:>5}] {}", one.tid, call(one));
+    if one.outcome != Outcome::Unfinished {
+        let _ = write!(line, " <{:.9}>", Duration::from_nanos(one.duration_ns).as_secs_f64());
+    }
+    line
+}
+
 /// A string of the traced process, in quotes; `address` is the argument.
 pub fn text(address: u64, text: &Text) -> String {
     match text {
@@ -45,13 +73,6 @@ pub fn text(address: u64, text: &Text) -> String {
         Text::Unreadable(errno) => format!("{address:#x} (unreadable: {})", names::errno_name(*errno)),
         Text::Read { bytes, cut } => format!("{:?}{}", BStr::new(bytes), if *cut { "..." } else { "" }),
     }
-}
-
-/// The two descriptors that pipe or socketpair made, if they could be read.
-pub(crate) fn pair(call: &Call) -> Option<[i32; 2]> {
-    let words = call.peek.as_ref()?.first_chunk::<8>()?;
-    let [a, b, c, d, e, f, g, h] = *words;
-    Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
 }
 
 fn arguments(row: &Syscall, call: &Call) -> Vec<String> {
@@ -65,7 +86,7 @@ fn arguments(row: &Syscall, call: &Call) -> Vec<String> {
 
 /// Whether an open call looks at its `mode`.
 fn uses_mode(row: &Syscall, call: &Call) -> bool {
-    let opens = matches!(row.name, "open" | "openat");
+    let opens = matches!(row.like, "open" | "openat");
     let flags = row.arg("flags").map_or(0, |at| call.args[at]) as i32;
     // O_TMPFILE contains O_DIRECTORY, which makes no file.
     !opens || flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE
@@ -75,8 +96,9 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
     let raw = call.args[at];
     let peeked = row.peek.filter(|&(place, _)| place == at).and_then(|(_, peek)| block(peek, call));
     match row.role_for(at, &call.args) {
-        Role::Fd => descriptor(raw, file_of(row, call, at)),
+        Role::Fd => descriptor(raw, file_of(row, call, at), kind_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
+        Role::DirFd if names_itself(row, call, at) => descriptor(raw, call.files.path.as_deref(), None),
         Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).to_string(),
         // Where it fails, it has filled in no path.
         Role::Path if row.name == "getcwd" && call.success().is_none() => address(raw),
@@ -90,11 +112,24 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
     }
 }
 
+/// Whether a directory descriptor stands for the file of the call, since the path that follows it is empty (openat(2),
+/// AT_EMPTY_PATH).
+fn names_itself(row: &Syscall, call: &Call, at: usize) -> bool {
+    let is_first = row.arg("path") == Some(at + 1);
+    is_first && matches!(call.text(at + 1), Some(Text::Read { bytes, .. }) if bytes.is_empty())
+}
+
 /// The file behind a descriptor argument, where that is what the call is about.
 fn file_of<'c>(row: &Syscall, call: &'c Call, at: usize) -> Option<&'c [u8]> {
     let files = [("path", &call.files.path), ("path2", &call.files.path2)];
     let (_, file) = files.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
     file.as_deref()
+}
+
+/// What is behind a descriptor argument.
+fn kind_of(row: &Syscall, call: &Call, at: usize) -> Option<Kind> {
+    let place = row.fd_args().position(|arg| arg == at)?;
+    *call.files.kinds.get(place)?
 }
 
 /// What is behind a pointer, where the record has it.
@@ -104,7 +139,7 @@ fn block(peek: Peek, call: &Call) -> Option<String> {
             let (flags, mode) = (names::OPEN.show(call.how(0)?), octal(call.how(1)?));
             Some(format!("{{flags={flags}, mode={mode}, resolve={}}}", names::RESOLVE.show(call.how(2)?)))
         }
-        Peek::Pair => call.success().and_then(|_| pair(call)).map(|[first, second]| format!("[{first}, {second}]")),
+        Peek::Pair => call.success().and_then(|_| call.pair()).map(|[first, second]| format!("[{first}, {second}]")),
         Peek::HandleOut | Peek::HandleIn => None,
     }
 }
@@ -118,20 +153,30 @@ fn result(call: &Call) -> String {
     match call.syscall().map_or(Ret::Number, |row| row.ret_for(&call.args)) {
         Ret::Fd => {
             let its_file = call.syscall().is_some_and(Syscall::returns_its_file) && !call.opens_unnamed();
-            descriptor(value as u64, call.files.path.as_deref().filter(|_| its_file))
+            descriptor(value as u64, call.files.path.as_deref().filter(|_| its_file), call.files.made)
         }
         Ret::Flags(names) => format!("{value:#x} ({})", names.show(value as u64)),
         Ret::Pointer => address(value as u64),
-        Ret::Number | Ret::Bytes | Ret::ByCommand | Ret::Never => value.to_string(),
+        Ret::Bytes => match call.bytes() {
+            Some(bytes) if bytes != value as u64 => format!("{value} ({bytes} bytes)"),
+            Some(_) => value.to_string(),
+            None => format!("{value} (bytes not known)"),
+        },
+        Ret::Number | Ret::ByCommand | Ret::Never => value.to_string(),
     }
 }
 
-/// A descriptor with its file, escaped but not quoted: `4<dup.txt>`.
-fn descriptor(raw: u64, file: Option<&[u8]>) -> String {
+/// A descriptor with its file, escaped but not quoted: `4<dup.txt>`; else with what is behind it: `4[pipe]`.
+fn descriptor(raw: u64, file: Option<&[u8]>, kind: Option<Kind>) -> String {
     let number = raw as i32;
-    let Some(file) = file else { return number.to_string() };
-    let quoted = format!("{:?}", BStr::new(file));
-    format!("{number}<{}>", quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(&quoted))
+    match (file, kind) {
+        (Some(file), _) => {
+            let quoted = format!("{:?}", BStr::new(file));
+            format!("{number}<{}>", quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(&quoted))
+        }
+        (None, Some(kind)) => format!("{number}[{}]", kind.name()),
+        (None, None) => number.to_string(),
+    }
 }
 
 fn octal(value: u64) -> String {

@@ -1,20 +1,29 @@
-//! What each system call's arguments and result mean: the maintained table.
+//! What each system call's arguments and result mean, and those of each request of io_uring: the maintained tables.
 //!
 //! No I/O. The numbers come from the `syscalls` crate for the architecture that is built for; a call that this
 //! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
 //! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
 //! and the second ones `fd2`, `dirfd2` and `path2`; the name of an extended attribute is always `path2`. Whoever adds a
-//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]).
+//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]). The
+//! requests of io_uring are rows as well, in `syscalls/requests.rs`, under numbers of their own ([`REQUESTS`]).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use syscalls::Sysno;
 
+use crate::kind::Kind;
 use crate::names::{self, Names};
 use crate::record::Roles;
 
+mod requests;
+mod sqe;
 mod table;
+
+pub use sqe::{Place, Sqe};
+
+/// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
+pub const REQUESTS: u32 = 1 << 31;
 
 /// Whether a call is compared when a table of `tests.toml` does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +72,7 @@ pub enum Ret {
     Number,
     /// A new descriptor.
     Fd,
-    /// Bytes moved.
+    /// Bytes moved; [`Syscall::bytes`] knows where they are fewer.
     Bytes,
     /// A set of flags.
     Flags(&'static Names),
@@ -97,23 +106,38 @@ pub struct Arg {
     pub role: Role,
 }
 
-/// One row of the table.
+/// What a descriptor is that a call makes, where the call alone says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Makes {
+    /// What is behind it.
+    pub kind: Kind,
+    /// Its access mode (`O_RDWR`). The ends of a pipe are for one way each, whatever stands here.
+    pub access: i32,
+}
+
+/// One row of the tables.
 #[derive(Clone, Debug)]
 pub struct Syscall {
     /// The name, as in the man page.
     pub name: &'static str,
-    /// The number on this architecture.
+    /// The system call that does the same to descriptors and names: itself, of a request mostly another.
+    pub like: &'static str,
+    /// The number on this architecture, or [`REQUESTS`] and the opcode.
     pub number: u32,
     /// Whether it is I/O.
     pub class: Class,
     /// The arguments in the order of the raw call.
     pub args: &'static [Arg],
+    /// Where a request has each of them; empty of a system call.
+    pub places: &'static [Place],
     /// What the result means.
     pub ret: Ret,
     /// The flags that the call stands for when it has no flags argument (creat(2)).
     pub implied_flags: Option<(&'static Names, u64)>,
     /// The block behind one of the arguments: its index and what it is.
     pub peek: Option<(usize, Peek)>,
+    /// What it makes; `None` where it opens a file or makes no descriptor.
+    pub makes: Option<Makes>,
 }
 
 impl Syscall {
@@ -137,8 +161,14 @@ impl Syscall {
         table::rows().iter().any(|row| row.name == name)
     }
 
+    /// Whether it is a request of io_uring.
+    pub fn is_request(&self) -> bool {
+        self.number >= REQUESTS
+    }
+
     /// What the result means for a call with these arguments: fcntl's depends on its command (fcntl(2)), and a `size` of 0
-    /// asks how many bytes there are, and moves none (getxattr(2), listxattr(2)).
+    /// asks how many bytes there are, and moves none (getxattr(2), listxattr(2)). What a request with a `file_index` opens gets
+    /// no descriptor (io_uring_enter(2)).
     pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
         match (self.ret, args[1] as i32) {
             (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
@@ -146,8 +176,35 @@ impl Syscall {
             (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
             (Ret::ByCommand, libc::F_GET_SEALS) => Ret::Flags(&names::SEALS),
             (Ret::ByCommand, _) => Ret::Number,
+            (Ret::Fd, _) if self.arg("file_index").is_some_and(|at| args[at] != 0) => Ret::Number,
             (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
             (ret, _) => ret,
+        }
+    }
+
+    /// The bytes that a call with these arguments and this result has moved; the result is 0 if it failed. `None` where the
+    /// result counts something else, or does not say how many bytes have gone where the program wanted them.
+    ///
+    /// A peek (recv(2), `MSG_PEEK`) moves none: they are received again. With `MSG_TRUNC` the result is the length of the
+    /// packet, of which no more than the buffer is stored; that of recvmsg is behind pointers that are not followed. A `size`
+    /// of 0 only asks how many there are (getxattr(2)).
+    pub fn bytes(&self, args: &[u64; 6], result: u64) -> Option<u64> {
+        if !matches!(self.ret, Ret::Bytes) {
+            return None;
+        }
+        if !matches!(self.ret_for(args), Ret::Bytes) {
+            return Some(0);
+        }
+        let flags = match self.name {
+            "recvfrom" => args[3] as i32,
+            "recvmsg" => args[2] as i32,
+            _ => return Some(result),
+        };
+        match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0) {
+            (true, _) => Some(0),
+            (false, true) if self.name == "recvmsg" => Some(result).filter(|&result| result == 0),
+            (false, true) => Some(result.min(args[2])),
+            (false, false) => Some(result),
         }
     }
 
@@ -193,9 +250,13 @@ impl Syscall {
     /// Whether the descriptor that the call returns is of the file that the call is about: it opens a path or a handle, or
     /// it duplicates. Not so of accept(2) and pidfd_getfd(2), nor of memfd_create(2), whose name is no path.
     pub fn returns_its_file(&self) -> bool {
-        let duplicates = matches!(self.name, "dup" | "dup2" | "dup3" | "fcntl");
         let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
-        duplicates || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+        self.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+    }
+
+    /// Whether the descriptor that the call returns is of the open file that its first one is of (dup(2), fcntl(2)).
+    pub fn duplicates(&self) -> bool {
+        matches!(self.like, "dup" | "dup2" | "dup3" | "fcntl")
     }
 
     /// Whether the call makes two descriptors.
@@ -205,7 +266,7 @@ impl Syscall {
 
     /// The row as BPF reads it.
     pub fn roles(&self) -> Roles {
-        let numbered = |at: usize| at as u8 + 1;
+        let numbered = |at: usize| self.places.get(at).map_or(at as u8 + 1, |place| place.numbered());
         let mut roles = Roles::default();
         for (slot, at) in roles.fd.iter_mut().zip(self.fd_args()) {
             *slot = numbered(at);
@@ -244,16 +305,18 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let rows: Vec<Syscall> = table::rows().into_iter().filter_map(|row| row.on_this_architecture()).collect();
+    let calls = table::rows().into_iter().filter_map(|row| row.on_this_architecture());
+    let rows: Vec<Syscall> = calls.chain(requests::rows()).collect();
     let by_number = rows.iter().enumerate().map(|(at, row)| (row.number, at)).collect();
     let by_name = rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
     Table { rows, by_number, by_name }
 });
 
-/// The name of a system call number: the table's, else the kernel's, else `syscall_N`.
+/// The name of a system call number: the table's, else the kernel's, else `syscall_N`; of a request `IORING_OP_N`.
 pub fn name_of(number: u32) -> String {
     match Syscall::by_number(number) {
         Some(row) => row.name.to_owned(),
+        None if number >= REQUESTS => format!("IORING_OP_{}", number - REQUESTS),
         None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
     }
 }
@@ -274,13 +337,15 @@ struct Row {
     ret: Ret,
     implied_flags: Option<(&'static Names, u64)>,
     peek: Option<(usize, Peek)>,
+    makes: Option<Makes>,
 }
 
 impl Row {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
-        let Row { name, class, args, ret, implied_flags, peek } = self;
-        Some(Syscall { name, number: number.id() as u32, class, args, ret, implied_flags, peek })
+        let Row { name, class, args, ret, implied_flags, peek, makes } = self;
+        let number = number.id() as u32;
+        Some(Syscall { name, like: name, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }
 }
 
@@ -304,6 +369,8 @@ mod tests {
     fn names_and_numbers_are_unique_and_lead_back_to_their_row() {
         let names: HashSet<_> = table::rows().iter().map(|row| row.name).collect();
         assert_eq!(names.len(), table::rows().len());
+        let requests: HashSet<_> = requests::rows().iter().map(|row| row.name).collect();
+        assert_eq!(requests.len(), requests::rows().len());
         for row in Syscall::all() {
             assert_eq!(Syscall::by_number(row.number).map(|found| found.name), Some(row.name));
             assert_eq!(Syscall::by_name(row.name).map(|found| found.number), Some(row.number));
@@ -319,7 +386,8 @@ mod tests {
             assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
             assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
             assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
-            assert!(*number < 1024, "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert!(*number < 1024 || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert_eq!(row.places.len(), if row.is_request() { args.len() } else { 0 }, "{name}");
             if let Some((at, _)) = peek {
                 assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
             }
@@ -449,9 +517,44 @@ mod tests {
 
     #[test]
     fn a_call_without_a_row_still_has_a_name() {
-        assert_eq!(name_of(Sysno::getppid.id() as u32), "getppid");
+        assert_eq!(name_of(Sysno::reboot.id() as u32), "reboot");
         assert_eq!(name_of(9999), "syscall_9999");
-        assert!(Syscall::by_name("getppid").is_none() && !Syscall::is_known("getppid"));
+        assert!(Syscall::by_name("reboot").is_none() && !Syscall::is_known("reboot"));
         assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
+    }
+
+    #[test]
+    fn bytes_are_what_the_man_page_counts_in_bytes() {
+        let (peek, trunc) = (libc::MSG_PEEK as u64, libc::MSG_TRUNC as u64);
+        let rows = [
+            ("written", "write", [3, 0, 9, 0, 0, 0], 5, Some(5)),
+            ("placed in the buffer", "readlink", [0, 0, 64, 0, 0, 0], 11, Some(11)),
+            ("of a directory", "getdents64", [3, 0, 4096, 0, 0, 0], 72, Some(72)),
+            ("random ones", "getrandom", [0, 16, 0, 0, 0, 0], 16, Some(16)),
+            ("duplicated", "tee", [3, 4, 9, 0, 0, 0], 9, Some(9)),
+            ("a failure moves none", "read", [3, 0, 9, 0, 0, 0], 0, Some(0)),
+            ("a value", "getxattr", [0, 0, 0, 64, 0, 0], 9, Some(9)),
+            ("its size", "getxattr", [0, 0, 0, 0, 0, 0], 9, Some(0)),
+            ("received", "recvfrom", [3, 0, 4, 0, 0, 0], 4, Some(4)),
+            ("peeked at", "recvfrom", [3, 0, 4, peek, 0, 0], 4, Some(0)),
+            ("stored of a longer packet", "recvfrom", [3, 0, 4, trunc, 0, 0], 12, Some(4)),
+            ("a packet that fits", "recvfrom", [3, 0, 16, trunc, 0, 0], 12, Some(12)),
+            ("peeked at and cut", "recvfrom", [3, 0, 4, peek | trunc, 0, 0], 12, Some(0)),
+            ("a message", "recvmsg", [3, 0, 0, 0, 0, 0], 4, Some(4)),
+            ("a cut one, whose buffers are not known", "recvmsg", [3, 0, trunc, 0, 0, 0], 12, None),
+            ("one that failed", "recvmsg", [3, 0, trunc, 0, 0, 0], 0, Some(0)),
+            ("MSG_PEEK means nothing to a send", "sendto", [3, 0, 4, peek, 0, 0], 4, Some(4)),
+            ("messages", "sendmmsg", [3, 0, 2, 0, 0, 0], 2, None),
+            ("messages received", "recvmmsg", [3, 0, 2, 0, 0, 0], 2, None),
+            ("requests", "io_submit", [3, 2, 0, 0, 0, 0], 2, None),
+            ("completions", "io_uring_enter", [3, 1, 1, 0, 0, 0], 1, None),
+            ("descriptors that are ready", "epoll_wait", [3, 0, 4, 0, 0, 0], 1, None),
+            ("an offset", "lseek", [3, 5, 0, 0, 0, 0], 5, None),
+            ("a descriptor", "dup", [3, 0, 0, 0, 0, 0], 4, None),
+        ];
+        for (sentence, name, args, result, bytes) in rows {
+            let Some(row) = Syscall::by_name(name) else { continue };
+            assert_eq!(row.bytes(&args, result), bytes, "{name}, {sentence}");
+        }
     }
 }

@@ -22,7 +22,7 @@ pub struct Timings {
 
 /// Nanoseconds, with three significant digits.
 #[derive(Debug)]
-struct Samples(Histogram<u64>);
+pub(crate) struct Samples(Histogram<u64>);
 
 impl Default for Samples {
     fn default() -> Self {
@@ -32,9 +32,19 @@ impl Default for Samples {
 }
 
 impl Samples {
-    fn add(&mut self, duration: Duration) {
+    pub(crate) fn add(&mut self, duration: Duration) {
         // The histogram grows as needed: no duration is out of its range.
         let _ = self.0.record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Nanoseconds that so many percent of the samples are not above; 0 if there are none.
+    pub(crate) fn percentile_ns(&self, percent: f64) -> u64 {
+        self.0.value_at_percentile(percent)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
     }
 }
 

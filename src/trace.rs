@@ -2,31 +2,40 @@
 //!
 //! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
 
+use std::collections::HashMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::files::{AtGate, Follower};
+use crate::files::{self, AtGate};
+use crate::kind::Kind;
+use crate::names;
 use crate::record::{self, Record};
-use crate::syscalls::{Peek, Ret, Syscall};
+use crate::syscalls::{Peek, Place, Sqe, Syscall};
 
-/// One system call as observed.
+/// One system call as observed, or one request of io_uring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The system call number.
+    /// The system call number; of a request [`crate::syscalls::REQUESTS`] and its opcode.
     pub number: u32,
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
     /// The process.
     pub pid: u32,
-    /// The thread.
+    /// The thread; of a request the one that submitted it.
     pub tid: u32,
-    /// The thread's name when the call returned, NUL-padded.
+    /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
+    /// archives that do not have it.
+    #[serde(default)]
+    pub exit_tid: u32,
+    /// The thread's name when the call returned, or the request was submitted, NUL-padded.
     #[serde(with = "serde_bytes")]
     pub comm: [u8; 16],
-    /// The six raw arguments.
+    /// The six raw arguments; of a request in the order of its row.
     pub args: [u64; 6],
     /// What became of it.
     pub outcome: Outcome,
-    /// When it was entered, in nanoseconds of CLOCK_MONOTONIC.
+    /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
     pub enter_ns: u64,
     /// How long it took, in nanoseconds.
     pub duration_ns: u64,
@@ -40,8 +49,43 @@ pub struct Call {
     /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
     #[serde(with = "serde_bytes")]
     pub peek: Option<Vec<u8>>,
+    /// What a request of io_uring has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
     /// What following the descriptors adds.
     pub files: Files,
+}
+
+/// What a request of io_uring has and a system call has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its entry of the submission queue.
+    pub sqe: Sqe,
+    /// Whether another thread completed it than the one that submitted it.
+    pub worker: bool,
+    /// Whether more completions of it follow (IORING_CQE_F_MORE): each is a call, and the last one has the request's place.
+    pub more: bool,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// The place of the request among the calls that its watch has seen.
+    pub request: u64,
+    /// The place of this completion: the same for the last one of the request.
+    pub order: u64,
+    /// Its result; unfinished if no completion was posted while the process lived.
+    pub outcome: Outcome,
+    /// How long that took from the submission, in nanoseconds.
+    pub duration_ns: u64,
+    /// As [`Request::worker`].
+    pub worker: bool,
+    /// As [`Request::more`].
+    pub more: bool,
+    /// The file behind the descriptor that the request returned.
+    pub made: Option<Identity>,
+    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in.
+    pub pair: ([Option<Identity>; 2], Vec<u8>),
 }
 
 /// What became of a call.
@@ -50,7 +94,7 @@ pub struct Call {
 pub enum Outcome {
     /// It returned: the raw result, negative for an errno.
     Returned(i64),
-    /// It never did: the thread ended in it.
+    /// It never did: the thread ended in it. Of a request, no completion was posted.
     Unfinished,
 }
 
@@ -77,7 +121,10 @@ pub struct Identity {
     pub device: u32,
     /// The inode number.
     pub inode: u64,
-    /// Type and permissions (inode(7)).
+    /// What kind of filesystem it is on (`s_magic`, as in statfs(2)); 0 in archives that do not have it.
+    #[serde(default)]
+    pub magic: u32,
+    /// Type and permissions (inode(7)). Since Linux 6.16 an anonymous inode has the type of a regular file.
     pub mode: u16,
     /// Access mode and file status flags (fcntl(2), F_GETFL).
     pub flags: u32,
@@ -89,6 +136,17 @@ impl Identity {
     /// Whether both are descriptors of the same file.
     pub fn same_file(&self, other: &Identity) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    /// What the kernel says of the kind.
+    pub fn kind(&self) -> Kind {
+        Kind::of_inode(self.magic, self.mode)
+    }
+
+    /// Access mode and status flags, without what only an open acts on (open(2), "file creation flags") and what the kernel
+    /// keeps for itself.
+    pub fn status(&self) -> u32 {
+        self.flags & names::STATUS_FLAGS
     }
 }
 
@@ -107,6 +165,48 @@ pub struct Files {
     pub closes: Vec<Vec<u8>>,
     /// Descriptors whose followed name the kernel's identity contradicted: the name was dropped.
     pub contradicted: Vec<i32>,
+    /// What is behind [`Call::fds`], where they are open.
+    #[serde(default)]
+    pub kinds: [Option<Kind>; 2],
+    /// What is behind [`Call::made`].
+    #[serde(default)]
+    pub made: Option<Kind>,
+    /// What else the calls before and the kernel say differently of a descriptor: from here on the kernel's holds.
+    #[serde(default)]
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// A descriptor of which the calls before and the kernel do not say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// Its number.
+    pub fd: i32,
+    /// What follows from the calls.
+    pub followed: Attribute,
+    /// What the kernel says.
+    pub kernel: Attribute,
+}
+
+/// Something that is said of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// What is behind it.
+    Kind(Kind),
+    /// Access mode and status flags ([`Identity::status`]).
+    Status(u32),
+    /// Whether close-on-exec is set.
+    Cloexec(bool),
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attribute::Kind(kind) => write!(f, "kind {}", kind.name()),
+            Attribute::Status(flags) => write!(f, "status {}", names::STATUS.show((*flags).into())),
+            Attribute::Cloexec(set) => write!(f, "cloexec {set}"),
+        }
+    }
 }
 
 impl Call {
@@ -115,9 +215,42 @@ impl Call {
         Syscall::by_number(self.number)
     }
 
+    /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
+    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field).
+    pub fn is_registered(&self, at: usize) -> bool {
+        let (Some(Request { sqe, .. }), Some(row)) = (self.request, self.syscall()) else { return false };
+        match row.places.get(at) {
+            Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
+            Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
+            // SPLICE_F_FD_IN_FIXED
+            Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            _ => false,
+        }
+    }
+
+    /// The call that this request is with one of its completions.
+    fn completed(&self, completion: Completion) -> Self {
+        let Completion { request: _, order, outcome, duration_ns, worker, more, made, pair: (fds, peek) } = completion;
+        let request = self.request.map(|request| Request { worker, more, ..request });
+        let mut call = Call { order, outcome, duration_ns, request, ..self.clone() };
+        let Some(row) = call.syscall() else { return call };
+        // What goes into the ring's own table has no descriptor: BPF takes its index for one.
+        let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
+        call.made = made.filter(|_| !direct);
+        if row.makes_pair() {
+            (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, Some(peek)) };
+        }
+        call
+    }
+
     /// The name of the call.
     pub fn name(&self) -> String {
         crate::syscalls::name_of(self.number)
+    }
+
+    /// When it returned, or was given up, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn exit_ns(&self) -> u64 {
+        self.enter_ns.saturating_add(self.duration_ns)
     }
 
     /// The result of a call that succeeded.
@@ -149,10 +282,16 @@ impl Call {
         bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
     }
 
+    /// The block as two descriptors, those that pipe or socketpair made; `None` if it could not be read.
+    pub fn pair(&self) -> Option<[i32; 2]> {
+        let [a, b, c, d, e, f, g, h] = *self.peek.as_ref()?.first_chunk::<8>()?;
+        Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
+    }
+
     /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
     /// O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
-        let flags = match self.name().as_str() {
+        let flags = match self.syscall().map_or("", |row| row.like) {
             "open" => Some(self.args[1]),
             "openat" => Some(self.args[2]),
             "openat2" => self.how(0),
@@ -163,10 +302,18 @@ impl Call {
         flags.is_some_and(|flags| flags & unnamed == unnamed)
     }
 
-    /// The bytes that the call moved: its result where that counts bytes, else none.
-    pub fn bytes(&self) -> i64 {
-        let counts_bytes = self.syscall().is_some_and(|row| matches!(row.ret_for(&self.args), Ret::Bytes));
-        self.success().filter(|_| counts_bytes).unwrap_or(0)
+    /// The bytes that the call moved: 0 if it failed; `None` where its result counts none, or does not say how many.
+    pub fn bytes(&self) -> Option<u64> {
+        let result = match self.outcome {
+            Outcome::Returned(_) => self.success().unwrap_or(0),
+            Outcome::Unfinished => return None,
+        };
+        self.syscall()?.bytes(&self.args, result as u64)
+    }
+
+    /// The thread's id when it left the call, if the call changed it.
+    pub fn other_exit_tid(&self) -> Option<u32> {
+        Some(self.exit_tid).filter(|&exit_tid| exit_tid != 0 && exit_tid != self.tid)
     }
 
     /// The thread's name.
@@ -191,6 +338,10 @@ pub struct Counts {
     pub refused: u64,
     /// Exits without an enter (the gate's own write is one): dropped.
     pub strays: u64,
+    /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
+    /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
+    #[serde(default)]
+    pub skipped: u64,
     /// Processes that were watched because a watched one forked them.
     #[serde(default)]
     pub followed: u64,
@@ -202,6 +353,50 @@ pub struct Counts {
     pub ends_received: u64,
     /// Records that could not be decoded.
     pub undecoded: u64,
+    /// Records of submitted requests that BPF put into the ring; those of `emitted` are of completions.
+    #[serde(default)]
+    pub submitted: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub submissions_received: u64,
+}
+
+impl Counts {
+    /// How many of the processes are not gone.
+    pub fn left(&self) -> u64 {
+        (self.followed + 1).saturating_sub(self.ends)
+    }
+
+    /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
+    /// to end.
+    pub fn losses(&self) -> Vec<String> {
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
+        let Counts { submitted, submissions_received, .. } = *self;
+        let mut losses = Vec::new();
+        let mut lost = |holds: bool, sentence: String| {
+            if !holds {
+                losses.push(sentence);
+            }
+        };
+        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
+        lost(
+            seen == emitted.saturating_add(refused),
+            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
+        );
+        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
+        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(
+            submitted == submissions_received,
+            format!("{submitted} requests were submitted and {submissions_received} received"),
+        );
+        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
+        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
+        losses
+    }
 }
 
 /// The calls of one scenario.
@@ -217,60 +412,19 @@ pub struct Trace {
     pub bad_records: Vec<String>,
 }
 
-/// How many bad records are described, rather than only counted.
-const BAD_RECORDS_DESCRIBED: usize = 5;
-
 impl Trace {
     /// The trace that these records are: decoded, put into the order of entering, and their descriptors followed.
     /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
     pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
-        let mut trace = Trace { counts, ..Trace::default() };
-        for bytes in records {
-            trace.watch = record::watch_of(bytes).unwrap_or(trace.watch);
-            match record::decode(bytes) {
-                Ok(Record::Call(call)) => trace.calls.push(*call),
-                Ok(Record::End { .. }) => trace.counts.ends_received += 1,
-                Err(bad) => {
-                    trace.counts.undecoded += 1;
-                    if trace.bad_records.len() < BAD_RECORDS_DESCRIBED {
-                        trace.bad_records.push(bad.0);
-                    }
-                }
-            }
-        }
-        trace.counts.received = trace.calls.len() as u64;
-        trace.calls.sort_by_key(|call| call.order);
-        let mut follower = Follower::new(gate);
-        trace.calls.iter_mut().for_each(|call| follower.follow(call));
-        trace
+        let mut assembly = Assembly::new(counts);
+        records.for_each(|bytes| assembly.add(bytes));
+        assembly.finished(gate)
     }
 
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, strays: _, followed } =
-            self.counts;
-        let mut losses = Vec::new();
-        let mut lost = |holds: bool, sentence: String| {
-            if !holds {
-                losses.push(sentence);
-            }
-        };
-        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
-        lost(
-            seen == emitted.saturating_add(refused),
-            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
-        );
-        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
-        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        match (followed, ends) {
-            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
-            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
-        }
-        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
-        if let Some(gap) = self.first_gap() {
-            lost(false, format!("the first missing call is number {gap} of {seen}"));
-        }
-        losses
+        let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
+        self.counts.losses().into_iter().chain(gap).collect()
     }
 
     /// The first number that no call has, if the calls are not all there.
@@ -298,6 +452,85 @@ mod byte_strings {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
         Ok(Vec::<ByteBuf>::deserialize(from)?.into_iter().map(ByteBuf::into_vec).collect())
+    }
+}
+
+/// A trace that is being put together, record by record.
+#[derive(Clone, Debug, Default)]
+pub struct Assembly {
+    trace: Trace,
+    requests: Requests,
+}
+
+/// The requests of io_uring that have been submitted, by their number: a completion only says which it is of.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(HashMap<u64, Box<Call>>);
+
+impl Requests {
+    /// One more is under way.
+    pub fn submitted(&mut self, request: Box<Call>) {
+        self.0.insert(request.order, request);
+    }
+
+    /// The call that a completion makes of its request; a sentence if there is none. The last completion of a request ends it.
+    pub fn completed(&mut self, completion: Completion) -> Result<Call, String> {
+        let (number, more) = (completion.request, completion.more);
+        let Some(request) = self.0.get(&number) else {
+            return Err(format!("no request is number {number}, and it is completed"));
+        };
+        let call = request.completed(completion);
+        if !more {
+            self.0.remove(&number);
+        }
+        Ok(call)
+    }
+}
+
+/// How many bad records are described, rather than only counted.
+const BAD_RECORDS_DESCRIBED: usize = 5;
+
+impl Assembly {
+    /// Nothing yet; `counts` is what BPF counted.
+    pub fn new(counts: Counts) -> Self {
+        Self { trace: Trace { counts, ..Trace::default() }, requests: Requests::default() }
+    }
+
+    /// Decodes one more record. What it adds is in no order, and its descriptors are not followed, until it is finished.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.trace.watch = record::watch_of(bytes).unwrap_or(self.trace.watch);
+        match record::decode(bytes) {
+            Ok(Record::Call(call)) => self.push(*call),
+            Ok(Record::Request(request)) => {
+                self.trace.counts.submissions_received += 1;
+                self.requests.submitted(request);
+            }
+            Ok(Record::Completion(completion)) => match self.requests.completed(*completion) {
+                Ok(call) => self.push(call),
+                Err(why) => self.bad(why),
+            },
+            Ok(Record::End { .. }) => self.trace.counts.ends_received += 1,
+            Err(bad) => self.bad(bad.0),
+        }
+    }
+
+    /// The trace of all records that were added: in the order of entering, and followed from the gate on.
+    pub fn finished(self, gate: AtGate) -> Trace {
+        let mut trace = self.trace;
+        trace.calls.sort_by_key(|call| call.order);
+        files::follow(&mut trace.calls, gate);
+        trace
+    }
+
+    fn push(&mut self, call: Call) {
+        self.trace.calls.push(call);
+        self.trace.counts.received += 1;
+    }
+
+    fn bad(&mut self, why: String) {
+        self.trace.counts.undecoded += 1;
+        if self.trace.bad_records.len() < BAD_RECORDS_DESCRIBED {
+            self.trace.bad_records.push(why);
+        }
     }
 }
 
@@ -330,6 +563,46 @@ mod tests {
         ];
         for (sentence, given, expected) in rows {
             assert_eq!(orders(&assembled(&syncs(given), Counts::default())), expected, "{sentence}");
+        }
+    }
+
+    /// IORING_OP_READ as the call with this number, and one of its completions.
+    fn read_request(order: u64) -> Call {
+        let call = assembled(&syncs(&[order]), Counts::default()).calls.remove(0);
+        let request = Request { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..Request::default() };
+        Call { number: number_of("IORING_OP_READ"), request: Some(request), ..call }
+    }
+
+    fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
+        let call = Call { outcome: Outcome::Returned(ret), ..read_request(order) };
+        record::encode_completion(1, &call, request)
+    }
+
+    #[test]
+    fn a_request_is_joined_with_its_completions() {
+        let submitted = [record::encode(1, &read_request(0)), record::encode(1, &read_request(1))];
+        let completed = [completion(1, 1, 11), completion(0, 3, 33), completion(0, 0, 10)];
+        let sync = syncs(&[2]);
+        let trace = assembled(&[&submitted[..], &completed, &sync].concat(), Counts::default());
+        let said: Vec<_> = trace.calls.iter().map(|call| (call.order, call.name(), call.success())).collect();
+        let read = || "IORING_OP_READ".to_owned();
+        let expected =
+            [(0, read(), Some(10)), (1, read(), Some(11)), (2, "sync".to_owned(), Some(0)), (3, read(), Some(33))];
+        assert_eq!(said, expected, "each where it was submitted, and a completion more where it came");
+        assert_eq!((trace.counts.received, trace.counts.submissions_received), (4, 2));
+    }
+
+    #[test]
+    fn half_of_a_request_is_a_loss() {
+        let submission = record::encode(1, &read_request(0));
+        let rows = [
+            ("its submission", completion(0, 0, 1), "1 requests were submitted and 0 received"),
+            ("its completion", submission, "1 records were emitted and 0 received"),
+        ];
+        for (sentence, record, expected) in rows {
+            let counts = Counts { submitted: 1, ..whole(1) };
+            let trace = assembled(&[record, end_bytes(1)], counts);
+            assert!(trace.losses().contains(&expected.to_owned()), "without {sentence}: {:?}", trace.losses());
         }
     }
 
@@ -427,6 +700,12 @@ mod tests {
         for (sentence, counts, orders, expected) in rows {
             assert_eq!(losses(counts, orders), expected, "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_program_that_did_not_run_is_a_loss_though_nothing_is_missing() {
+        let skipped = Counts { skipped: 2, ..whole(1) };
+        assert_eq!(losses(skipped, &[0]), ["the kernel skipped a program of the tracer 2 times"]);
     }
 
     #[test]

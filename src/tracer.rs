@@ -17,7 +17,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
-use crate::syscalls::Syscall;
+use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
 mod load;
@@ -28,6 +28,12 @@ use shared::SharedArray;
 
 /// How many processes can be watched at a time.
 pub const WATCHES: usize = 1024;
+/// The size of the ring in bytes when nobody says: 20 ms of calls as fast as they go.
+pub const RING_SIZE: u32 = 8 << 20;
+
+/// The bytes of the ring for a program of any length, whose records are read by the one thread that also prints them: room for
+/// some 200,000 calls while it is held up. A power of 2 (BPF_MAP_TYPE_RINGBUF).
+pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
 
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
@@ -35,8 +41,11 @@ pub struct Tracer {
     watches: SharedArray<Watch>,
     ring: Arc<Ring>,
     next_id: AtomicU64,
-    _backlog: BacklogReader,
+    /// None where whoever takes the records sleeps on the ring by itself.
+    _backlog: Option<BacklogReader>,
+    ring_map: MapHandle,
     links: Vec<Link>,
+    follows_requests: bool,
     object: Object,
 }
 
@@ -49,12 +58,23 @@ struct Ring {
     unclaimed: Arc<AtomicU64>,
 }
 
-/// The records of one watch, one after the other.
+/// The records of one watch, in chunks, so that of very many each chunk can be freed as soon as it is decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Inbox {
+    chunks: Vec<Chunk>,
+    /// How many records there are in all.
+    count: usize,
+}
+
+/// Some records, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Chunk {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
+
+/// A chunk is full when it has so many bytes.
+const CHUNK: usize = 1 << 20;
 
 /// What the kernel recorded of one watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,40 +85,101 @@ pub struct Records {
 }
 
 impl Records {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.inbox.count == 0
+    }
+
     /// The bytes of each record, in the order in which the calls ended.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.inbox.ends.iter().copied());
-        starts.zip(&self.inbox.ends).map(|(start, &end)| &self.inbox.bytes[start..end])
+        self.inbox.chunks.iter().flat_map(Chunk::iter)
+    }
+
+    /// Hands over the bytes of each record, in that order, and frees them on the way.
+    pub fn for_each(self, mut take: impl FnMut(&[u8])) {
+        for chunk in self.inbox.chunks {
+            chunk.iter().for_each(&mut take);
+        }
+    }
+}
+
+impl Inbox {
+    fn push(&mut self, record: &[u8]) {
+        if self.chunks.last().is_none_or(|chunk| chunk.bytes.len() >= CHUNK) {
+            self.chunks.push(Chunk::default());
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.bytes.extend_from_slice(record);
+            chunk.ends.push(chunk.bytes.len());
+        }
+        self.count += 1;
+    }
+}
+
+impl Chunk {
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
     }
 }
 
 impl Tracer {
-    /// Loads the embedded object, or the one in this file, and attaches it if so wanted.
-    pub fn load(file: Option<&Path>, attach: bool) -> Result<Self, Error> {
-        let object = load::load(file)?;
+    /// Loads the embedded object, or the one in this file, with a ring of this size in bytes, and attaches it if so wanted.
+    pub fn load(file: Option<&Path>, ring_size: u32, attach: bool) -> Result<Self, Error> {
+        let mut tracer = Self::unread(file, ring_size, attach)?;
+        tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
+        Ok(tracer)
+    }
+
+    /// The same for one program of any length: nobody reads the ring but who calls [`Watching::take_some`], so that what is not
+    /// read stays in the kernel, where its room is bounded.
+    pub fn for_program(file: Option<&Path>, ring_size: u32) -> Result<Self, Error> {
+        Self::unread(file, ring_size, true)
+    }
+
+    fn unread(file: Option<&Path>, ring_size: u32, attach: bool) -> Result<Self, Error> {
+        let object = load::load(file, ring_size)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
+        let request_roles = SharedArray::<Roles>::map(&map("request_roles")?)?;
         for call in Syscall::all() {
-            roles.set(call.number as usize, call.roles());
+            match call.number.checked_sub(REQUESTS) {
+                Some(opcode) => request_roles.set(opcode as usize, call.roles()),
+                None => roles.set(call.number as usize, call.roles()),
+            }
         }
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
-        let ring = Arc::new(Ring::over(&map("ring")?)?);
-        let links = if attach { load::attach(&object)? } else { Vec::new() };
-        Ok(Self {
+        let ring_map = map("ring")?;
+        let ring = Arc::new(Ring::over(&ring_map)?);
+        let mut tracer = Self {
             filter: map("filter")?,
             watches,
-            _backlog: BacklogReader::start(&ring)?,
+            _backlog: None,
+            ring_map,
             ring,
             next_id: AtomicU64::new(1),
-            links,
+            links: Vec::new(),
+            follows_requests: true,
             object,
-        })
+        };
+        if attach {
+            tracer.attach()?;
+        }
+        Ok(tracer)
+    }
+
+    /// Whether the requests of io_uring are recorded: whether this kernel has tracepoints for them.
+    pub fn follows_requests(&self) -> bool {
+        self.follows_requests
     }
 
     /// Attaches the programs, if they are not attached: from now on each system call of this machine runs them.
     pub fn attach(&mut self) -> Result<(), Error> {
         if self.links.is_empty() {
             self.links = load::attach(&self.object)?;
+            let of_requests = load::attach_requests(&self.object)?;
+            self.follows_requests = !of_requests.is_empty();
+            self.links.extend(of_requests);
         }
         Ok(())
     }
@@ -113,7 +194,7 @@ impl Tracer {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.watches.set(slot, Watch { id, flags: if follow { Watch::FOLLOW } else { 0 }, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
-        let watching = Watching { tracer: self, slot, id, pid, follow };
+        let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0 };
         self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
             Error::scenario(
@@ -122,6 +203,26 @@ impl Tracer {
             )
         })?;
         Ok(watching)
+    }
+
+    /// The ring as a descriptor to wait for: BPF wakes who waits when a quarter of 8 MiB is full, and at the end of a process
+    /// of a watch that follows. Wait for edges (EPOLLET): its level says that there is a record, which there always is.
+    pub fn ring(&self) -> BorrowedFd<'_> {
+        self.ring_map.as_fd()
+    }
+
+    /// Sees that this process can be watched by the number that it has for itself: in a container with pids of its own it
+    /// cannot. Takes the last slot for a moment.
+    pub fn check_own_pid(&self) -> Result<(), Error> {
+        let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
+        let _a_call = nix::unistd::getppid();
+        if watching.counts().seen > 0 {
+            return Ok(());
+        }
+        Err(Error::cannot_trace(
+            "a call that this process made was not seen",
+            "in a container, share the host's pid namespace (docker run --pid=host); with --bpf FILE, try without",
+        ))
     }
 
     /// How many records have come that belong to no watch: there should be none.
@@ -138,6 +239,8 @@ pub struct Watching<'t> {
     id: u64,
     pid: u32,
     follow: bool,
+    /// How often programs had been skipped when the watch began.
+    skipped: u64,
 }
 
 impl Watching<'_> {
@@ -145,7 +248,7 @@ impl Watching<'_> {
     /// is in the ring. Another process's record that is just being written can hold ours up for a moment.
     pub fn collect(&self) -> Records {
         let counts = self.counts();
-        let emitted = (counts.emitted + counts.ends) as usize;
+        let emitted = (counts.emitted + counts.ends + counts.submitted) as usize;
         let mut idle = 0;
         while self.received() < emitted && idle < 10_000 {
             idle = if self.tracer.ring.drain() == 0 { idle + 1 } else { 0 };
@@ -166,9 +269,20 @@ impl Watching<'_> {
         Records { inbox, counts }
     }
 
-    fn counts(&self) -> Counts {
-        let Watch { seen, emitted, refused, ends, strays, followed, .. } = self.tracer.watches.get(self.slot);
-        Counts { seen, emitted, refused, ends, strays, followed, ..Counts::default() }
+    /// At most so many of the records that have not been taken yet; none if there are none for now.
+    pub fn take_some(&self, most: usize) -> Records {
+        self.tracer.ring.drain_some(most);
+        let inbox = lock(&self.tracer.ring.inboxes).get_mut(&self.id).map(std::mem::take).unwrap_or_default();
+        Records { inbox, counts: Counts::default() }
+    }
+
+    /// What BPF has counted so far. The reader's own counts are 0.
+    pub fn counts(&self) -> Counts {
+        let Watch { seen, emitted, refused, ends, strays, followed, submitted, .. } =
+            self.tracer.watches.get(self.slot);
+        // What cannot be known is a loss.
+        let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
+        Counts { seen, emitted, refused, ends, strays, skipped, followed, submitted, ..Counts::default() }
     }
 
     /// Waits until every process of the watch is gone and its calls have ended; false at the end of the time limit. Only a
@@ -189,24 +303,43 @@ impl Watching<'_> {
         }
     }
 
-    fn is_gone(&self) -> bool {
+    /// Whether every process of the watch is gone and its calls have ended.
+    pub fn is_gone(&self) -> bool {
         let Watch { seen, emitted, refused, ends, followed, .. } = self.tracer.watches.get(self.slot);
         ends > followed && seen == emitted + refused
     }
 
+    /// Whether nobody of the watch is left, though that was not recorded: an end found no room in the ring, or a fork none in
+    /// the filter map. Looks at the whole filter map.
+    pub fn is_deserted(&self) -> bool {
+        let followed = self.counts().followed;
+        let left = self.tracer.filter.keys().filter_map(|pid| self.entry(&pid)).any(|entry| entry.gone == 0);
+        // A fork meanwhile may have been entered where the look had passed already.
+        !left && self.counts().followed == followed
+    }
+
+    /// Takes a process that is gone out of the filter map, so that it does not fill up. Not at once: another thread of the
+    /// process may still be on its way out, and its last call would be lost.
+    pub fn forget(&self, pid: u32) {
+        let pid = pid.to_ne_bytes();
+        if self.entry(&pid).is_some_and(|entry| entry.gone != 0) {
+            let _ = self.tracer.filter.delete(&pid);
+        }
+    }
+
+    /// What the filter map holds for a process of this watch.
+    fn entry(&self, pid: &[u8]) -> Option<Filter> {
+        let entry = self.tracer.filter.lookup(pid, MapFlags::ANY).ok().flatten()?;
+        Filter::read_from_bytes(&entry).ok().filter(|entry| entry.watch == self.slot as u32)
+    }
+
     /// The processes in the filter map that came in by being forked.
     fn descendants(&self) -> Vec<Vec<u8>> {
-        let is_ours = |pid: &Vec<u8>| {
-            let entry = self.tracer.filter.lookup(pid, MapFlags::ANY).ok().flatten();
-            entry
-                .and_then(|entry| Filter::read_from_bytes(&entry).ok())
-                .is_some_and(|entry| entry.watch == self.slot as u32)
-        };
-        self.tracer.filter.keys().filter(is_ours).collect()
+        self.tracer.filter.keys().filter(|pid| self.entry(pid).is_some()).collect()
     }
 
     fn received(&self) -> usize {
-        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.ends.len())
+        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count)
     }
 }
 
@@ -235,10 +368,7 @@ impl Ring {
         let keep = move |bytes: &[u8]| {
             let watch = record::watch_of(bytes).unwrap_or_default();
             match lock(&inbox_of).get_mut(&watch) {
-                Some(inbox) => {
-                    inbox.bytes.extend_from_slice(bytes);
-                    inbox.ends.push(inbox.bytes.len());
-                }
+                Some(inbox) => inbox.push(bytes),
                 None => drop(stray.fetch_add(1, Ordering::Relaxed)),
             }
             0
@@ -250,7 +380,12 @@ impl Ring {
 
     /// Moves what is in the ring into the inboxes; how many records that were.
     fn drain(&self) -> usize {
-        let drained = usize::try_from(lock(&self.buffer).consume_raw()).unwrap_or_default();
+        self.drain_some(i32::MAX as usize)
+    }
+
+    /// The same, but no more than so many.
+    fn drain_some(&self, most: usize) -> usize {
+        let drained = usize::try_from(lock(&self.buffer).consume_raw_n(most)).unwrap_or_default();
         // With the lock, so that whoever has looked and is about to wait is waiting.
         let _inboxes = lock(&self.inboxes);
         self.arrived.notify_all();
@@ -278,6 +413,7 @@ impl BacklogReader {
         let thread = std::thread::Builder::new()
             .name("ring".to_owned())
             .spawn(move || {
+                go_first();
                 let ready = lock(&ring.buffer).epoll_fd();
                 while wait_for(ready, stopped.as_fd()) {
                     ring.drain();
@@ -295,6 +431,15 @@ impl Drop for BacklogReader {
             let _ = thread.join();
         }
     }
+}
+
+/// Puts this thread before all ordinary ones, where that is permitted (CAP_SYS_NICE): beside processes that keep all CPUs
+/// busy it would else run once the ring is full. It sleeps but for the time that it drains the ring (sched(7), SCHED_FIFO).
+#[allow(unsafe_code)]
+fn go_first() {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: of this thread, and a struct that lives through the call. Without the permission nothing changes.
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) };
 }
 
 /// A lock that survives a panic of its holder: what it guards is whole between any two statements here.

@@ -36,8 +36,25 @@ pub struct Observed {
 
 /// Judges a scenario: loss comes before differences, since a lossy trace proves nothing.
 pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verdict {
+    judge_with(expectation, file, observed, &rerun(&format!("--exact --filter {}", expectation.name), file))
+}
+
+/// The command that runs a scenario again with these flags.
+pub fn rerun(flags: &str, file: &str) -> String {
     let tests = if file == EMBEDDED { String::new() } else { format!(" --tests {file}") };
-    judge_with(expectation, file, observed, &format!("sudo ./ior-it --exact --filter {}{tests}", expectation.name))
+    format!("sudo ./ior-it {flags}{tests}")
+}
+
+impl Verdict {
+    /// The verdict when the witness objects to the trace: a failure of its own. What lost something proves nothing anyway, and
+    /// what did not run has nothing to be objected to.
+    pub fn with_objection(self, objection: Option<String>) -> Self {
+        match (self, objection) {
+            (Self::Pass, Some(objection)) => Self::Fail(objection),
+            (Self::Fail(report), Some(objection)) => Self::Fail(format!("{report}\n{objection}")),
+            (verdict @ (Self::Skip(_) | Self::Inconclusive(_)), Some(_)) | (verdict, None) => verdict,
+        }
+    }
 }
 
 /// The same, with the command that a report says runs it again.

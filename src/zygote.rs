@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,10 +29,12 @@ use crate::error::Error;
 use crate::scenario::Scenario;
 
 mod child;
+mod program;
 mod server;
 mod slot;
 mod wire;
 
+pub use program::Program;
 use slot::Slots;
 use wire::{Reply, Request};
 
@@ -43,6 +46,14 @@ pub struct Zygote {
     life: Option<OwnedFd>,
     slots: Slots,
     free: (Sender<Lane>, Receiver<Lane>),
+}
+
+/// What the children of a zygote are.
+enum Work {
+    /// Scenarios, by their numbers.
+    Scenarios(Vec<Scenario>),
+    /// A program, once.
+    Program(Arc<Program>),
 }
 
 /// What one scenario at a time uses: a socket to the zygote, a gate, and a slot of shared memory.
@@ -68,7 +79,17 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 impl Zygote {
     /// Forks the zygote. There must be no other thread yet. `folder` is removed when `ior-it` has ended.
     pub fn start(lanes: usize, scenarios: Vec<Scenario>, folder: Option<PathBuf>) -> Result<Self, Error> {
-        Self::try_start(lanes, scenarios, folder).map_err(|error| {
+        Self::start_for(lanes, Work::Scenarios(scenarios), folder)
+    }
+
+    /// The same for one program, which is the child that [`Zygote::spawn`] forks: it is told neither a scenario nor a workspace.
+    /// When it is over, what it has left behind goes on; when `ior-it` is gone before, all of it is killed.
+    pub fn for_program(program: Arc<Program>) -> Result<Self, Error> {
+        Self::start_for(1, Work::Program(program), None)
+    }
+
+    fn start_for(lanes: usize, work: Work, folder: Option<PathBuf>) -> Result<Self, Error> {
+        Self::try_start(lanes, work, folder).map_err(|error| {
             Error::cannot_trace(
                 format!("the process that forks the scenarios could not be started: {error}"),
                 "`ulimit -n` and `ulimit -u` say how many descriptors and processes are allowed; --test-threads 1 needs the fewest",
@@ -76,7 +97,7 @@ impl Zygote {
         })
     }
 
-    fn try_start(lanes: usize, scenarios: Vec<Scenario>, folder: Option<PathBuf>) -> io::Result<Self> {
+    fn try_start(lanes: usize, work: Work, folder: Option<PathBuf>) -> io::Result<Self> {
         let slots = Slots::map(lanes)?;
         let (life, servers_life) = seqpacket_pair()?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -90,7 +111,7 @@ impl Zygote {
         match unsafe { fork() }? {
             ForkResult::Child => {
                 drop((ours, life));
-                server::serve(servers_life, theirs, &slots, &scenarios, folder.as_deref())
+                server::serve(servers_life, theirs, &slots, &work, folder.as_deref())
             }
             ForkResult::Parent { child: pid } => {
                 let free = crossbeam_channel::bounded(lanes);
@@ -222,7 +243,9 @@ impl Child<'_> {
 
     /// Lets the child through the gate.
     pub fn open_gate(&self) -> Result<(), Error> {
-        self.lane()?.drain();
+        let lane = self.lane()?;
+        self.zygote.slots.get(lane.number).open_gate();
+        lane.drain();
         Ok(())
     }
 
@@ -233,6 +256,21 @@ impl Child<'_> {
             Some(_) => self.ending(),
             None => self.time_out(limit),
         }
+    }
+
+    /// With which errno execve(2) refused the program, if it did.
+    pub fn refused(&self) -> Option<Errno> {
+        self.lane.as_ref().and_then(|lane| self.zygote.slots.get(lane.number).refused())
+    }
+
+    /// Sends it a signal, unless it is gone. By way of the zygote, where its pid cannot be somebody else's yet.
+    pub fn signal(&self, signal: i32) -> Result<(), Error> {
+        self.say(&Request::Signal { signal })
+    }
+
+    /// What becomes readable when it has been reaped: [`Child::wait`] does not wait any more then.
+    pub fn reaped(&self) -> Result<BorrowedFd<'_>, Error> {
+        Ok(self.lane()?.socket.as_fd())
     }
 
     fn time_out(&mut self, limit: Duration) -> Result<Ending, Error> {

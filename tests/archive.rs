@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
 use ior_it::ending::{Ending, How, Phase};
+use ior_it::kind::Kind;
 use ior_it::show;
-use ior_it::trace::{Call, Counts, Files, Identity, Outcome, Text, Trace};
+use ior_it::syscalls::Sqe;
+use ior_it::trace::{Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -33,25 +35,45 @@ mod strategy {
     }
 
     fn identity() -> impl Strategy<Value = Option<Identity>> {
-        let fields = any::<(u32, u64, u16, u32, bool)>();
-        proptest::option::of(fields.prop_map(|(device, inode, mode, flags, cloexec)| Identity {
+        let fields = any::<(u32, u64, u32, u16, u32, bool)>();
+        proptest::option::of(fields.prop_map(|(device, inode, magic, mode, flags, cloexec)| Identity {
             device,
             inode,
+            magic,
             mode,
             flags,
             cloexec,
         }))
     }
 
+    fn kind() -> impl Strategy<Value = Kind> {
+        prop_oneof![Just(Kind::File), Just(Kind::IoUring), Just(Kind::Anonymous)]
+    }
+
+    fn disagreement() -> impl Strategy<Value = Disagreement> {
+        let attribute = || {
+            prop_oneof![
+                kind().prop_map(Attribute::Kind),
+                any::<u32>().prop_map(Attribute::Status),
+                any::<bool>().prop_map(Attribute::Cloexec),
+            ]
+        };
+        (any::<i32>(), attribute(), attribute()).prop_map(|(fd, followed, kernel)| Disagreement {
+            fd,
+            followed,
+            kernel,
+        })
+    }
+
     fn files() -> impl Strategy<Value = Files> {
         let path = || proptest::option::of(bytes());
         let closes = proptest::collection::vec(bytes(), 0..3);
         let contradicted = proptest::collection::vec(any::<i32>(), 0..3);
-        (path(), path(), closes, contradicted).prop_map(|(path, path2, closes, contradicted)| Files {
-            path,
-            path2,
-            closes,
-            contradicted,
+        let kind = || proptest::option::of(kind());
+        let said = ([kind(), kind()], kind(), proptest::collection::vec(disagreement(), 0..3));
+        (path(), path(), closes, contradicted, said).prop_map(|(path, path2, closes, contradicted, said)| {
+            let (kinds, made, disagreements) = said;
+            Files { path, path2, closes, contradicted, kinds, made, disagreements }
         })
     }
 
@@ -60,18 +82,41 @@ mod strategy {
         prop_oneof![any::<u64>(), 0..8_u64, Just(libc::AT_FDCWD as u64)]
     }
 
+    fn request() -> impl Strategy<Value = Request> {
+        let entry = any::<[u64; 6]>().prop_map(Sqe);
+        (entry, any::<[bool; 2]>()).prop_map(|(sqe, [worker, more])| Request { sqe, worker, more })
+    }
+
     pub fn call() -> impl Strategy<Value = Call> {
         let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
         let number = prop_oneof![any::<u32>(), 0..460_u32];
-        let words = (number, any::<[u64; 3]>(), any::<[u32; 2]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
+        let words = (number, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
         let rest = (outcome, [text(), text()], [identity(), identity(), identity()]);
-        (words, rest, proptest::option::of(bytes()), files()).prop_map(|(words, rest, peek, files)| {
-            let (number, [order, enter_ns, duration_ns], [pid, tid], comm, args) = words;
+        let blocks = (proptest::option::of(bytes()), proptest::option::of(request()));
+        (words, rest, blocks, files()).prop_map(|(words, rest, (peek, request), files)| {
+            let (number, [order, enter_ns, duration_ns], [pid, tid, exit_tid], comm, args) = words;
             let (outcome, texts, [fd, fd2, made]) = rest;
             let fds = [fd, fd2];
             let head = (number, order, pid, tid, comm, args, outcome);
             let (number, order, pid, tid, comm, args, outcome) = head;
-            Call { number, order, pid, tid, comm, args, outcome, enter_ns, duration_ns, texts, fds, made, peek, files }
+            Call {
+                number,
+                order,
+                pid,
+                tid,
+                exit_tid,
+                comm,
+                args,
+                outcome,
+                enter_ns,
+                duration_ns,
+                texts,
+                fds,
+                made,
+                peek,
+                request,
+                files,
+            }
         })
     }
 
@@ -92,9 +137,35 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 9]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
-            let [seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded] = counts;
-            let counts = Counts { seen, emitted, refused, strays, followed, ends, received, ends_received, undecoded };
+        (calls, any::<[u64; 12]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+            let [
+                seen,
+                emitted,
+                refused,
+                strays,
+                skipped,
+                followed,
+                ends,
+                received,
+                ends_received,
+                undecoded,
+                more @ ..,
+            ] = counts;
+            let [submitted, submissions_received] = more;
+            let counts = Counts {
+                seen,
+                emitted,
+                refused,
+                strays,
+                skipped,
+                followed,
+                ends,
+                received,
+                ends_received,
+                undecoded,
+                submitted,
+                submissions_received,
+            };
             Trace { watch, calls, counts, bad_records }
         })
     }
@@ -288,9 +359,9 @@ fn swapped(old: &[u8], new: &[u8]) -> Vec<u8> {
     changed(|bytes| replace(bytes, old, new))
 }
 
-/// Where the calls begin: a map of 14 fields, the first of which is the number. The byte before is how many there are.
+/// Where the calls begin: a map of 15 fields, the first of which is the number. The byte before is how many there are.
 fn first_call(bytes: &[u8]) -> usize {
-    bytes.windows(8).position(|window| window == b"\x8e\xa6number").expect("there is a call")
+    bytes.windows(8).position(|window| window == b"\x8f\xa6number").expect("there is a call")
 }
 
 /// A frame that claims this size, of blocks of 128 KiB that are one byte repeated (RFC 8878, 3.1.1).
@@ -419,9 +490,10 @@ fn fields_can_be_added_without_a_new_version() {
         // The header is a map of more than 15 fields only if this changes: then the test has to.
         assert_eq!(bytes[0] & 0xf0, 0x80, "the header is a short map");
         let at = first_call(bytes);
-        bytes[at] += 1;
+        // A map of 16 fields is no short one any more.
+        bytes.splice(at..=at, [0xde, 0, 16]);
         bytes.splice(
-            at + 1..at + 1,
+            at + 3..at + 3,
             [string("weather"), b"\x82\xa1a\xc0\xa1b\x93\x01\x02\xc4\x01\xff".to_vec()].concat(),
         );
         let fields = usize::from(bytes[0] & 0x0f) + 1;

@@ -30,7 +30,8 @@ fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 6] = [
+    let live: [Named; 7] = [
+        ("an_ignored_scenario_runs_when_it_is_asked_for", an_ignored_scenario_runs_when_it_is_asked_for),
         ("what_was_asked_for_runs", what_was_asked_for_runs),
         ("an_unfit_bpf_object_is_refused_with_the_reason", an_unfit_bpf_object_is_refused_with_the_reason),
         ("without_a_workspace_the_scenario_fails", without_a_workspace_the_scenario_fails),
@@ -112,7 +113,7 @@ fn help_and_version_are_asked_for() -> Tested {
 }
 
 fn bad_usage_says_what_is_accepted() -> Tested {
-    let rows: [&[&str]; 19] = [
+    let rows: [&[&str]; 30] = [
         &["--bogus"],
         &["--filtr", "dup"],
         &["one", "two"],
@@ -122,6 +123,9 @@ fn bad_usage_says_what_is_accepted() -> Tested {
         &["--timeout", "0"],
         &["--timeout", "nan"],
         &["--timeout", "3601"],
+        &["--ring-size", "5000"],
+        &["--ring-size", "2048"],
+        &["--ring-size", "8GB"],
         &["--test-threads", "0"],
         &["--test-threads", "100000"],
         &["--test-threads", "many"],
@@ -132,6 +136,14 @@ fn bad_usage_says_what_is_accepted() -> Tested {
         &["--replay", ".", "--repeat", "2"],
         &["--replay", ".", "--keep"],
         &["--show", "dup-basic.ior.zst", "--list"],
+        &["--summary"],
+        &["--no-follow", "--output", "trace.txt"],
+        &["--"],
+        &["--summary", "--"],
+        &["dup", "--", "true"],
+        &["--repeat", "2", "--", "true"],
+        &["--timeout", "1", "--list", "--", "true"],
+        &["--replay", ".", "--", "true"],
     ];
     let mut transcript = Transcript::default();
     for args in rows {
@@ -148,7 +160,7 @@ fn the_list_needs_no_privilege() -> Tested {
     let rows: [(&str, &[&str], &str); 5] = [
         ("all scenarios", &["--list"], &expected),
         ("as nextest asks", &["--list", "--format", "terse"], &expected),
-        ("none of them is ignored", &["--list", "--format", "terse", "--ignored"], ""),
+        ("those that are ignored", &["--list", "--format", "terse", "--ignored"], "burst: test\n"),
         ("one of them", &["--list", "--exact", "dup-basic"], "dup-basic: test\n"),
         ("none is no error in a list", &["--list", "--filter", "nope"], ""),
     ];
@@ -273,6 +285,26 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0
     Ok(())
 }
 
+fn an_ignored_scenario_runs_when_it_is_asked_for() -> Tested {
+    // In a time that it cannot keep: that it fails shows that it ran.
+    let rows: [(&str, &[&str], i32); 5] = [
+        ("not by a part of its name", &["burst"], 4),
+        ("nor among others", &["--filter", "burst", "--filter", "dup-basic"], 0),
+        ("by its whole name", &["burst", "--exact"], 101),
+        ("by libtest's flag", &["burst", "--ignored"], 101),
+        ("by the other one", &["burst", "--include-ignored"], 101),
+    ];
+    for (sentence, args, code) in rows {
+        let output = ior_it(&[args, &["--timeout", "0.001", "--ring-size", "1MiB"]].concat()).output()?;
+        let says = stdout(&output);
+        require!(output.status.code() == Some(code), "{sentence}: {}: {says}", output.status);
+        require!(says.contains("1 ignored") == (code != 101), "{sentence}: {says}");
+    }
+    let alone = expect_success(ior_it(&["--ignored", "--exact", "dup-basic", "--list"]))?;
+    require!(alone.is_empty(), "dup-basic is not ignored: {alone}");
+    Ok(())
+}
+
 fn an_unfit_bpf_object_is_refused_with_the_reason() -> Tested {
     let folder = tempfile::tempdir()?;
     write(folder.path().join("text.o"), "int main(void) {}\n")?;
@@ -346,7 +378,9 @@ fn archives_are_written_and_judged_alike() -> Tested {
         require!(output.status.code() == Some(code), "{sentence}: {}: {says}{}", output.status, stderr(&output));
         require!(!says.contains("archive check"), "{sentence}: {says}");
     }
-    let mut expected: Vec<String> = scenarios::all().map(|scenario| format!("{}.ior.zst", scenario.name)).collect();
+    // The one that is ignored leaves none.
+    let recorded = scenarios::all().filter(|scenario| scenario.name != "burst");
+    let mut expected: Vec<String> = recorded.map(|scenario| format!("{}.ior.zst", scenario.name)).collect();
     expected.sort();
     require!(names_in(&folder)? == expected, "{:?}", names_in(&folder)?);
     expect_success(unprivileged(&["--replay", &path]))?;

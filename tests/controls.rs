@@ -73,6 +73,13 @@ fn names() -> Vec<&'static str> {
     scenarios::all().map(|scenario| scenario.name).collect()
 }
 
+/// Those that run without being asked for.
+fn everyday() -> Result<Vec<&'static str>, String> {
+    let expectations = expectations(TESTS)?;
+    let runs = |name: &&str| expectations.get(name).is_some_and(|expectation| expectation.ignored.is_none());
+    Ok(names().into_iter().filter(runs).collect())
+}
+
 fn expectations(text: &str) -> Result<Expectations, String> {
     Expectations::parse("tests.toml", text, &names()).map_err(|errors| errors.to_string())
 }
@@ -83,7 +90,7 @@ fn verdict(session: &Session, name: &str, expectations: &Expectations) -> Result
 }
 
 fn an_unwatched_twin_leaves_no_record(sessions: &Sessions) -> Result<(), Failed> {
-    for name in names() {
+    for name in everyday()? {
         let workspace = sessions.unwatched.workspaces().for_scenario(name)?;
         let (observed, _) = sessions.unwatched.observe(name, workspace.path(), LONG, false)?;
         let ending = &observed.ending;
@@ -102,7 +109,7 @@ fn an_unwatched_twin_leaves_no_record(sessions: &Sessions) -> Result<(), Failed>
 
 fn nothing_passes_when_nothing_is_attached(sessions: &Sessions) -> Result<(), Failed> {
     let expectations = expectations(TESTS)?;
-    for name in names() {
+    for name in everyday()? {
         match verdict(&sessions.unattached, name, &expectations)? {
             // Skipped for a reason of its own, which has nothing to do with tracing.
             Verdict::Fail(_) | Verdict::Inconclusive(_) | Verdict::Skip(_) => {}
@@ -120,6 +127,9 @@ fn each_line_of_tests_toml_matters(sessions: &Sessions) -> Result<(), Failed> {
     for (name, table) in tables() {
         let original = expectations(TESTS)?;
         let expectation = original.get(name).ok_or("no table")?;
+        if expectation.ignored.is_some() {
+            continue;
+        }
         let run = sessions.whole.run(name, expectation, "tests.toml", LONG)?;
         if let Verdict::Skip(_) = run.verdict {
             continue;
@@ -382,7 +392,7 @@ fn a_scenario_inherits_nothing_from_another(sessions: &Sessions) -> Result<(), F
 
 fn a_watch_takes_no_record_of_another(sessions: &Sessions) -> Result<(), Failed> {
     let expectations = expectations(TESTS)?;
-    for name in names() {
+    for name in everyday()? {
         let verdict = verdict(&sessions.whole, name, &expectations)?;
         require!(matches!(verdict, Verdict::Pass | Verdict::Skip(_)), "{name}: {verdict:?}");
     }

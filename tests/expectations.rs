@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use ior_it::ending::{Ending, How, Phase};
 use ior_it::expectation::{Expectation, Expectations};
+use ior_it::kind::Kind;
 use ior_it::matcher::{self, Difference, FieldDifference};
 use ior_it::report::{self, Failure};
 use ior_it::show;
-use ior_it::syscalls::Syscall;
-use ior_it::trace::{Call, Files, Identity, Outcome, Text, Trace};
+use ior_it::syscalls::{Sqe, Syscall};
+use ior_it::trace::{Attribute, Call, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];
@@ -74,6 +75,9 @@ fn what_a_table_says_is_kept_and_what_it_leaves_out_has_its_default() {
     assert_eq!((plain.timeout, plain.follow, plain.lacks), (Duration::from_secs(5), false, None));
     let full = parse("[dup-basic]\nabout = \"x\"\nends = \"SIGKILL\"\ntimeout = 0.5\nfollow = true\ncalls = []\n");
     assert_eq!((full.ends.as_str(), full.timeout, full.follow), ("SIGKILL", Duration::from_millis(500), true));
+    assert_eq!((plain.ignored, full.ignored), (None, None));
+    let slow = parse("[dup-basic]\nabout = \"x\"\nignored = \" slow \"\ncalls = []\n");
+    assert_eq!(slow.ignored.as_deref(), Some("slow"));
 }
 
 #[test]
@@ -120,6 +124,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         order: 0,
         pid: 100,
         tid: 101,
+        exit_tid: 101,
         comm,
         args: raw,
         outcome: Outcome::Returned(ret),
@@ -129,6 +134,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         fds: [None, None],
         made: None,
         peek: None,
+        request: None,
         files: Files::default(),
     }
 }
@@ -153,7 +159,7 @@ fn told(mut call: Call, texts: [&str; 2]) -> Call {
 }
 
 fn making(mut call: Call, cloexec: bool) -> Call {
-    call.made = Some(Identity { device: 1, inode: 2, mode: 0o100_644, flags: 2, cloexec });
+    call.made = Some(Identity { device: 1, inode: 2, magic: 0xef53, mode: 0o100_644, flags: 2, cloexec });
     call
 }
 
@@ -171,7 +177,8 @@ fn pair(words: [i32; 2]) -> Vec<u8> {
 }
 
 fn making_pair(call: Call, made: [i32; 2], cloexec: [bool; 2]) -> Call {
-    let fds = cloexec.map(|cloexec| Some(Identity { device: 1, inode: 3, mode: 0o10_600, flags: 0, cloexec }));
+    let fds = cloexec
+        .map(|cloexec| Some(Identity { device: 1, inode: 3, magic: 0x5049_5045, mode: 0o10_600, flags: 0, cloexec }));
     Call { fds, ..peeking(call, pair(made)) }
 }
 
@@ -388,7 +395,7 @@ fn a_wrong_value_of_each_field_is_found() {
         (
             "cloexec of one of a pair",
             |c| c[10] = making_pair(c[10].clone(), [7, 8], [true, false]),
-            &["wrong 11: cloexec: true | set on one of the two"],
+            &["wrong 11: cloexec: true | not the same of both"],
         ),
         ("cloexec of one of a pair not known", |c| c[10].fds[1] = None, &["wrong 11: cloexec: true | unknown"]),
         (
@@ -399,7 +406,11 @@ fn a_wrong_value_of_each_field_is_found() {
         ("closes unexpectedly", |c| c[2].files.closes.push(b"x".to_vec()), &[r#"wrong 3: closes: [] | ["x"]"#]),
         ("comm", |c| c[13].comm[0] = b'W', &[r#"wrong 14: comm: "worker" | "Worker""#]),
         ("pid bound before", |c| c[14].pid = 7, &["wrong 15: pid: $p = 100 (bound by call 14) | 7"]),
-        ("tid bound before", |c| c[14].tid = 7, &["wrong 15: tid: $t = 101 (bound by call 14) | 7"]),
+        (
+            "tid bound before",
+            |c| (c[14].tid, c[14].exit_tid) = (7, 7),
+            &["wrong 15: tid: $t = 101 (bound by call 14) | 7"],
+        ),
         ("makes", |c| c[10].peek = Some(pair([9, 8])), &["wrong 12: fd: $r = 9 (bound by call 11) | 7"]),
         (
             "makes not read",
@@ -455,7 +466,7 @@ fn what_cannot_be_known_is_equal_to_nothing() {
             "the kernel says that the descriptor is another file",
             |c| c[3].files.contradicted = vec![5],
             &[
-                "wrong 4: descriptors: the files that the calls before made them | the kernel says that 5 is another file",
+                "wrong 4: descriptors: 5 is the file that it was (by the calls before) | 5 is another file (by the kernel)",
             ],
         ),
         ("a call that did not return", |c| c[4].outcome = Outcome::Unfinished, &["wrong 5: ret: 4 | unfinished"]),
@@ -589,6 +600,132 @@ fn what_only_asks_for_a_size_moves_no_bytes() {
     assert_eq!(with(0), ["wrong 1: bytes: 9 | 0"]);
 }
 
+/// What is said of the descriptors of calls that make some, and of those that are given some.
+const DESCRIPTORS: &str = r#"
+[dup-basic]
+about = "every field of a descriptor"
+calls = [
+  { call = "pipe2", ret = 0, makes = ["$r", "$w"], kind = "pipe", status = ["O_RDONLY", "O_WRONLY|O_NONBLOCK"] },
+  { call = "eventfd2", ret = "$e", kind = "eventfd", status = "O_RDWR", cloexec = true },
+  { call = "write", fd = "$e", ret = 8, bytes = 8, kind = "eventfd", status = "O_RDWR|O_NONBLOCK", cloexec = false },
+  { call = "tee", fd = "$r", fd2 = "$w", ret = 1, kind = "pipe", kind2 = "pipe", status2 = "O_WRONLY", cloexec2 = true },
+  { call = "poll", ret = 1, bytes = "none" },
+  { call = "recvmsg", fd = "$e", flags = "MSG_TRUNC", ret = 7, bytes = "none" },
+  { call = "execve", path = "x", ret = 0, tid = "$t", exit_tid = "$p" },
+  { call = "fsync", fd = "$r", ret = "EBADF" },
+]
+"#;
+
+fn of_descriptors() -> Vec<Call> {
+    let identity = |flags: i32, cloexec| {
+        Some(Identity { device: 1, inode: 4, magic: 0, mode: 0, flags: (flags | O_LARGEFILE) as u32, cloexec })
+    };
+    let (pipe, event) = (Some(Kind::Pipe), Some(Kind::Eventfd));
+    let mut calls = vec![
+        peeking(call("pipe2", &[BUF, 0], 0), pair([3, 4])),
+        call("eventfd2", &[0, 0], 5),
+        call("write", &[5, BUF, 8], 8),
+        call("tee", &[3, 4], 1),
+        call("poll", &[BUF, 1, 0], 1),
+        call("recvmsg", &[5, BUF, libc::MSG_TRUNC.into()], 7),
+        on(told(call("execve", &[BUF], 0), ["x", ""]), "x"),
+        call("fsync", &[3], -9),
+    ];
+    calls[0].fds = [identity(libc::O_RDONLY, false), identity(libc::O_WRONLY | libc::O_NONBLOCK, false)];
+    calls[1].made = identity(libc::O_RDWR, true);
+    calls[2].fds[0] = identity(libc::O_RDWR | libc::O_NONBLOCK, false);
+    calls[3].fds = [identity(0, false), identity(libc::O_WRONLY, true)];
+    (calls[0].files.kinds, calls[3].files.kinds) = ([pipe; 2], [pipe; 2]);
+    (calls[1].files.made, calls[2].files.kinds[0]) = (event, event);
+    calls[6].exit_tid = 100;
+    calls
+}
+
+/// The kernel sets it with each open; libc has it as 0.
+const O_LARGEFILE: i32 = 0o100_000;
+
+#[test]
+fn a_wrong_value_of_a_descriptor_is_found() {
+    let expectation = parse(DESCRIPTORS);
+    let disagreement = |followed, kernel| Disagreement { fd: 5, followed, kernel };
+    let rows: &[Row] = &[
+        ("all holds", |_| (), &[]),
+        ("kind of a pair", |c| c[0].files.kinds = [Some(Kind::Socket); 2], &["wrong 1: kind: \"pipe\" | \"socket\""]),
+        (
+            "kind of one of a pair",
+            |c| c[0].files.kinds[1] = Some(Kind::Fifo),
+            &["wrong 1: kind: \"pipe\" | not the same of both"],
+        ),
+        (
+            "kind of what was made",
+            |c| c[1].files.made = Some(Kind::Anonymous),
+            &["wrong 2: kind: \"eventfd\" | \"anonymous\""],
+        ),
+        ("kind not known", |c| c[1].files.made = None, &["wrong 2: kind: \"eventfd\" | unknown"]),
+        (
+            "kind of what was given",
+            |c| c[2].files.kinds[0] = Some(Kind::File),
+            &["wrong 3: kind: \"eventfd\" | \"file\""],
+        ),
+        ("kind of the second", |c| c[3].files.kinds[1] = Some(Kind::File), &["wrong 4: kind2: \"pipe\" | \"file\""]),
+        (
+            "status of the second of a pair",
+            |c| set(&mut c[0].fds[1]).flags = 1,
+            &["wrong 1: status: O_WRONLY|O_NONBLOCK | O_WRONLY"],
+        ),
+        ("status of what was made", |c| set(&mut c[1].made).flags = 1, &["wrong 2: status: O_RDWR | O_WRONLY"]),
+        (
+            "status of what was given",
+            |c| set(&mut c[2].fds[0]).flags = 2,
+            &["wrong 3: status: O_RDWR|O_NONBLOCK | O_RDWR"],
+        ),
+        ("status of the second", |c| set(&mut c[3].fds[1]).flags = 2, &["wrong 4: status2: O_WRONLY | O_RDWR"]),
+        (
+            "close-on-exec of what was given",
+            |c| set(&mut c[2].fds[0]).cloexec = true,
+            &["wrong 3: cloexec: false | true"],
+        ),
+        (
+            "close-on-exec of the second",
+            |c| set(&mut c[3].fds[1]).cloexec = false,
+            &["wrong 4: cloexec2: true | false"],
+        ),
+        (
+            "a descriptor that is not open",
+            |c| c[3].fds[1] = None,
+            &["wrong 4: status2: O_WRONLY | not open; cloexec2: true | not open"],
+        ),
+        (
+            "the thread goes on as itself",
+            |c| c[6].exit_tid = 101,
+            &["wrong 7: exit_tid: $p, any result of success | none"],
+        ),
+        ("a thread changes without execve", |c| c[4].exit_tid = 7, &["wrong 5: exit_tid: none | 7"]),
+        ("an archive that does not have it", |c| c[4].exit_tid = 0, &[]),
+    ];
+    for (sentence, change, expected) in rows {
+        let mut calls = of_descriptors();
+        change(&mut calls);
+        assert_eq!(differences(&expectation, calls), *expected, "{sentence}");
+    }
+    let mut calls = of_descriptors();
+    calls[2].files.disagreements = vec![
+        disagreement(Attribute::Kind(Kind::Pipe), Attribute::Kind(Kind::Fifo)),
+        disagreement(Attribute::Status(0), Attribute::Status(2)),
+        disagreement(Attribute::Cloexec(true), Attribute::Cloexec(false)),
+    ];
+    let [all] = &differences(&expectation, calls)[..] else { panic!("there is one difference") };
+    assert_eq!(
+        all,
+        "wrong 3: descriptors: 5 kind pipe, 5 status O_RDONLY, 5 cloexec true (by the calls before) | \
+         5 kind fifo, 5 status O_RDWR, 5 cloexec false (by the kernel)"
+    );
+}
+
+fn set(identity: &mut Option<Identity>) -> &mut Identity {
+    identity.as_mut().unwrap()
+}
+
 const PART: &str = r#"
 [dup-basic]
 about = "a part of a trace"
@@ -632,7 +769,7 @@ fn a_part_of_a_trace_is_counted() {
             "the kernel says that a descriptor is another file",
             |c| c[3].files.contradicted = vec![5],
             &[
-                "contradicted 4: descriptors: the files that the calls before made them | the kernel says that 5 is another file",
+                "contradicted 4: descriptors: 5 is the file that it was (by the calls before) | 5 is another file (by the kernel)",
             ],
         ),
     ];
@@ -692,6 +829,100 @@ fn the_end_of_the_workload_is_compared() {
     }
 }
 
+/// Two threads that open and close, each by itself, and one that does it once.
+const THREADS: &str = r#"
+[dup-basic]
+about = "threads, each in its own order"
+threads.leader = [
+  { call = "openat", path = "l", flags = "O_RDWR", ret = "$l" },
+  { call = "close", fd = "$l", path = "l", ret = 0 },
+]
+threads.first = [
+  { times = 3, of = [
+    { call = "openat", path = "a", flags = "O_RDWR", tid = "$one", ret = "$a" },
+    { call = "close", fd = "$a", path = "a", tid = "$one", ret = 0 },
+  ] },
+]
+threads.second = [
+  { call = "fsync", fd = "$l", path = "l", ret = 0 },
+  { times = 3, of = [
+    { call = "openat", path = "b", flags = "O_RDWR", ret = "$a" },
+    { call = "close", fd = "$a", path = "b", ret = 0 },
+  ] },
+]
+"#;
+
+/// The leader (100) opens 3, its threads (101 and 102) take turns.
+fn threads() -> Vec<Call> {
+    let by = |tid: u32, call: Call| Call { tid, ..call };
+    let rdwr = i64::from(libc::O_RDWR);
+    let open = |path: &str, fd| making(on(told(call("openat", &[CWD, BUF, rdwr], fd), [path, ""]), path), false);
+    let close = |path: &str, fd| on(call("close", &[fd], 0), path);
+    let mut calls = vec![by(100, open("l", 3)), by(102, on(call("fsync", &[3], 0), "l"))];
+    for round in 0..3 {
+        calls.push(by(102, open("b", 4 + round)));
+        calls.push(by(101, open("a", 7 - round)));
+        calls.push(by(101, close("a", 7 - round)));
+        calls.push(by(102, close("b", 4 + round)));
+    }
+    calls.push(by(100, close("l", 3)));
+    calls
+}
+
+#[test]
+fn each_thread_is_compared_in_its_own_order() {
+    let rows: &[Row] = &[
+        ("as expected", |_| (), &[]),
+        ("whatever lies between them", |c| c.sort_by_key(|call| call.tid), &[]),
+        ("in whatever order the threads come", |c| c.sort_by_key(|call| std::cmp::Reverse(call.tid)), &[]),
+        ("a repeated call is missing", |c| drop(c.remove(7)), &["missing 5"]),
+        ("or there once more", |c| c.insert(7, c[7].clone()), &["extra 9"]),
+        ("a pair of one thread is swapped", |c| c.swap(11, 12), &["swapped 7 is 13"]),
+        ("a call of another thread", |c| c[7].tid = 102, &["missing 5", "extra 8"]),
+        (
+            "a name is new each time, and holds within it",
+            |c| c[8].args[0] = 9,
+            &["wrong 6 is 9: fd: $a = 6 (bound by call 3) | 9"],
+        ),
+        (
+            "one that was bound before holds throughout",
+            |c| c[1].args[0] = 9,
+            &["wrong 9 is 2: fd: $l = 3 (bound by call 1) | 9"],
+        ),
+        ("a thread that nobody expects", |c| c.push(Call { tid: 103, ..call("sync", &[], 0) }), &["extra 16"]),
+        (
+            "a thread is not there",
+            |c| c.retain(|call| call.tid != 101),
+            &["missing 3", "missing 4", "missing 5", "missing 6", "missing 7", "missing 8"],
+        ),
+        (
+            "its calls are another's",
+            |c| c.iter_mut().filter(|call| call.tid == 100).for_each(|call| call.tid = 102),
+            &["missing 1", "missing 2", "extra 1", "extra 15"],
+        ),
+    ];
+    for (sentence, change, expected) in rows {
+        let mut calls = threads();
+        change(&mut calls);
+        let mut found = differences(&parse(THREADS), calls);
+        found.sort_by_key(|difference| !difference.starts_with("missing"));
+        assert_eq!(found, *expected, "{sentence}");
+    }
+}
+
+#[test]
+fn very_many_repeated_calls_are_compared_one_by_one() {
+    let table = "[dup-basic]\nabout = \"x\"\ncalls = [{ times = 100_000, of = [{ call = \"fsync\", fd = 3, path = \"a\", ret = 0 }] }]";
+    let expectation = parse(table);
+    let mut calls = vec![on(call("fsync", &[3], 0), "a"); 100_000];
+    assert_eq!(differences(&expectation, calls.clone()), Vec::<String>::new());
+    calls[1_000].args[0] = 4;
+    calls[70_000].outcome = Outcome::Returned(-5);
+    assert_eq!(differences(&expectation, calls.clone()), ["wrong 1001: fd: 3 | 4", "wrong 70001: ret: 0 | EIO"]);
+    calls.pop();
+    assert_eq!(differences(&expectation, calls)[2..], ["missing 70002"], "one of those that are alike");
+}
+
 fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> String {
     let trace = trace(calls);
     let differences = matcher::compare(expectation, &trace);
@@ -738,6 +969,20 @@ fn a_failure_reads_as_a_bug_report() {
         change(&mut calls);
         golden_report(name, &report(&parse(EXPECTED), calls, How::Finished, &[]));
     }
+    let of_threads: &[(&str, Change)] = &[
+        ("report-thread", |c| c[8].args[0] = 9),
+        ("report-threads", |c| {
+            c[7].files.path = None;
+            c[12].outcome = Outcome::Returned(-5);
+            c.remove(9);
+            c.push(Call { tid: 103, ..call("sync", &[], 0) });
+        }),
+    ];
+    for (name, change) in of_threads {
+        let mut calls = threads();
+        change(&mut calls);
+        golden_report(name, &report(&parse(THREADS), calls, How::Finished, &[]));
+    }
     let mut calls = observed();
     calls.remove(3);
     calls[0].files.path = Some(b"my/secret".to_vec());
@@ -779,7 +1024,7 @@ fn golden_text(name: &str, text: &str) {
 #[test]
 fn calls_are_shown_as_strace_writes_them() {
     let mut calls = observed();
-    calls[14].tid = 102;
+    (calls[14].tid, calls[14].exit_tid) = (102, 102);
     golden_text("show-trace", &show::trace(&trace(calls), true));
     let mut handle = making(on(call("open_by_handle_at", &[CWD, BUF, 0], 3), "h.txt"), false);
     handle.files.path = None;
@@ -796,11 +1041,30 @@ fn calls_are_shown_as_strace_writes_them() {
     let attribute = told(on(call("fsetxattr", &[3, 16, BUF, 5, 1], 0), "x"), ["user.a", ""]);
     let nowhere = call("getcwd", &[BUF, 1], -34);
     let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
+    let entry = |flags: u64| Some(Request { sqe: Sqe([flags << 8, 0, 0, 0, 7, 0]), ..Request::default() });
+    let mut opens =
+        making(told(on(call("IORING_OP_OPENAT", &[CWD, 16, 2 | 0o100, 0o644, 0], 3), "x"), ["x", ""]), false);
+    opens.request = entry(0);
+    let mut reads = on(call("IORING_OP_READ", &[3, BUF, 16, 0, 0], 1), "x");
+    reads.request = entry(16).map(|request| Request { worker: true, more: true, ..request });
+    let mut polls = call("IORING_OP_POLL_ADD", &[3, 1], 0);
+    (polls.request, polls.outcome) = (entry(0), Outcome::Unfinished);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);
     let unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
+    let shown: Vec<String> = of_descriptors().iter().map(show::call).collect();
+    assert_eq!(shown[1], "eventfd2(0, 0) = 5[eventfd]");
+    assert_eq!(shown[2], "write(5[eventfd], 0x7f00, 8) = 8");
+    assert_eq!(shown[5], "recvmsg(5, 0x7f00, MSG_TRUNC) = 7 (bytes not known)");
+    let peek = call("recvfrom", &[5, BUF, 4, libc::MSG_PEEK.into()], 4);
+    assert_eq!(show::call(&peek), "recvfrom(5, 0x7f00, 4, MSG_PEEK, NULL, NULL) = 4 (0 bytes)");
+    let exec = show::trace(&trace(of_descriptors().drain(6..7).collect()), false);
+    assert_eq!(exec, "[pid   101 → 100] execve(\"x\", NULL, NULL) = 0\n");
     assert_eq!(show::call(&unnamed), r#"openat(AT_FDCWD, "d", O_RDWR|O_TMPFILE, 0600) = 3"#);
     let rows = [
         (show::call(&attribute), r#"fsetxattr(3<x>, "user.a", 0x7f00, 5, XATTR_CREATE) = 0"#),
+        (show::call(&opens), r#"IORING_OP_OPENAT(AT_FDCWD, "x", O_RDWR|O_CREAT, 0644, 0, {user_data=7}) = 3<x>"#),
+        (show::call(&reads), "IORING_OP_READ(3<x>, 0x7f00, 16, 0, 0, {user_data=7, IOSQE_ASYNC, worker, more}) = 1"),
+        (show::call(&polls), "IORING_OP_POLL_ADD(3, 1, {user_data=7}) = ?"),
         (show::call(&nowhere), "getcwd(0x7f00, 1) = -1 ERANGE"),
         (show::call(&owner), r#"fchownat(AT_FDCWD, "x", -1, 2, 0) = 0"#),
         (show::call(&handle), "open_by_handle_at(AT_FDCWD, 0x7f00, O_RDONLY) = 3"),

@@ -4,11 +4,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::env::consts::ARCH;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 /// What is broken, which text of the tracer is replaced, and by what.
 const MUTATIONS: &[(&str, &str, &str)] = &[
@@ -42,7 +43,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     (
         "a_record_is_sent_twice",
         "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (send",
-        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (call->record.nr == 3)\n		send(watch, call, task);\n	if (send",
+        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (call->record.nr == 3)\n		send(watch, &watch->emitted, call, task);\n	if (send",
     ),
     (
         "paths_are_cut_at_eight_bytes",
@@ -68,6 +69,21 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "close_on_exec_is_always_set",
         "to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;",
         "to->cloexec = 1;",
+    ),
+    ("a_status_flag_is_wrong", "		to->flags = file->f_flags;", "		to->flags = file->f_flags ^ 04000;"),
+    (
+        "every_file_is_open_for_reading_and_writing",
+        "		to->flags = file->f_flags;",
+        "		to->flags = (file->f_flags & ~3) | 2;",
+    ),
+    ("the_type_of_a_file_is_not_read", "		to->mode = inode->i_mode;", "		to->mode = inode->i_mode & 07777;"),
+    ("everything_is_a_regular_file", "		to->mode = inode->i_mode;", "		to->mode = 0100644;"),
+    ("the_filesystem_is_not_read", "		to->magic = super->s_magic;", ""),
+    ("every_file_is_an_anonymous_inode", "		to->magic = super->s_magic;", "		to->magic = 0x09041934;"),
+    (
+        "the_thread_at_exit_is_the_one_at_enter",
+        "	call->record.exit_tid = task->pid;",
+        "	call->record.exit_tid = call->record.tid;",
     ),
     ("the_identity_is_of_the_next_descriptor", "word_at(&table[fd]);", "word_at(&table[fd + 1]);"),
     (
@@ -97,6 +113,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
     ),
     ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
+    ("the_thread_is_the_process", "	record->tid = task->pid;", "	record->tid = task->tgid;"),
     ("records_belong_to_another_watch", "	record->watch = watch->id;", "	record->watch = watch->id + 1;"),
     (
         "the_end_of_a_process_is_not_sent",
@@ -115,6 +132,16 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     ("second_paths_are_not_read_again_at_exit", "	if (role->path[1] && record->path[1].err) {", "	if (0) {"),
     ("restarts_are_calls_of_their_own", "	if (asks_for_restart(ret)) {", "	if (0) {"),
+    (
+        "a_call_that_goes_on_by_restart_syscall_has_no_result",
+        "	if (SYSCALL_NUMBER(regs) == -1) {",
+        "	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {",
+    ),
+    (
+        "a_call_that_goes_on_by_restart_syscall_is_another",
+        "	if (role && role->flags & IOR_RESTARTS)\n		return record->ret == -ERESTART_RESTARTBLOCK;",
+        "	if (role && role->flags & IOR_RESTARTS)\n		return 0;",
+    ),
     (
         "handlers_do_not_end_an_interrupted_call",
         "	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)",
@@ -147,12 +174,72 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	record->pid = task->tgid;",
         "	record->pid = watch->flags & IOR_FOLLOW ? 1 : task->tgid;",
     ),
-    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open;", "	return 0;"),
+    ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open & 1;", "	return 0;"),
     ("the_identity_of_a_made_descriptor_is_left_out", "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n", ""),
+    ("the_status_of_a_process_is_not_sent", "	end.ret = wait_status(task);\n", ""),
+    (
+        "the_status_of_a_killed_process_is_not_its_groups",
+        "	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)\n		return BPF_CORE_READ(task, signal, group_exit_code);\n",
+        "	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)\n		return 0;\n",
+    ),
     (
         "the_handle_is_not_read",
         "	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)\n		read_peek(call, role);",
         "",
+    ),
+    (
+        "a_request_is_joined_with_another_completion",
+        "	request = bpf_map_lookup_elem(&requests, &search.key);",
+        "	search.key += 8;\n	request = bpf_map_lookup_elem(&requests, &search.key);",
+    ),
+    (
+        "a_request_belongs_to_whoever_completes_it",
+        "	watch = watch_at(request->slot);\n	if (watch && watch->id != request->watch)",
+        "	struct pending *mine = bpf_task_storage_get(&pending_calls, task, NULL, 0);\n\n	watch = mine ? watch_of_call(mine) : NULL;\n	if (watch && watch->id != request->watch)",
+    ),
+    ("a_request_belongs_to_another_watch", "		.watch = record->watch,\n", "		.watch = record->watch + 1,\n"),
+    ("the_result_of_a_request_is_one_too_many", "out->record.ret = res;", "out->record.ret = res + 1;"),
+    ("the_worker_is_taken_for_the_submitter", "task->pid != request->tid", "task->pid == request->tid"),
+    (
+        "the_entry_of_a_request_is_the_next_one",
+        "(BPF_CORE_READ(ring, cached_sq_head) - 1)",
+        "BPF_CORE_READ(ring, cached_sq_head)",
+    ),
+    (
+        "the_paths_of_a_request_are_not_read",
+        "	if (role)\n		read_arguments(call, task, role);\n	__builtin_memcpy",
+        "	__builtin_memcpy",
+    ),
+    ("what_a_request_opens_is_not_identified", "		identify_current(&to->file[IOR_MADE], to->record.ret);", "		return;"),
+    (
+        "requests_that_are_refused_are_not_seen",
+        "	return submit(ctx->args[1], (const struct io_uring_sqe *)ctx->args[0]);",
+        "	return 0;",
+    ),
+    ("the_first_of_many_completions_is_taken_for_the_last", "!key && flags & IORING_CQE_F_MORE ? IOR_MORE : 0;", "0;"),
+    (
+        "completions_without_a_request_are_dropped",
+        "	if (!key)\n		bpf_for_each_map_elem(&requests, is_of_completion, &search, 0);\n",
+        "",
+    ),
+    (
+        "requests_that_outlive_their_process_are_dropped",
+        "	if (in_flight)\n		bpf_for_each_map_elem(&requests, end_request, &tgid, 0);\n",
+        "",
+    ),
+    ("a_request_without_completion_is_forgotten", "	if (before)\n		complete(before, key, 0, IOR_UNFINISHED);\n", ""),
+];
+
+/// A tracer of which the kernel skips a program: the enter of close reads what no process has, which is a page fault of the
+/// kernel's; a program that runs at such faults does the same, and is skipped at that one, since it is running.
+const SKIPPED: [(&str, &str); 2] = [
+    (
+        "	record->nr = nr;",
+        "	record->nr = nr;\n	__u64 word;\n	if (nr == 3)\n		bpf_probe_read_user(&word, sizeof(word), (void *)8);",
+    ),
+    (
+        "SEC(\"tp_btf/sched_process_fork\")\n",
+        "SEC(\"tp_btf/page_fault_kernel\")\nint BPF_PROG(ior_fork, unsigned long address)\n{\n	__u64 word;\n\n	if (address == 8)\n		bpf_probe_read_user(&word, sizeof(word), (void *)8);\n	return 0;\n}\n\nSEC(\"?tp_btf/sched_process_fork\")\n",
     ),
 ];
 
@@ -170,7 +257,12 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         let bench = Arc::clone(bench);
         Trial::test(name, move || bench.mutation(name, from, to))
     };
-    std::iter::once(control).chain(MUTATIONS.iter().map(mutation)).collect()
+    let skipping = Arc::clone(bench);
+    let skipped = Trial::ignorable_test("a_program_that_the_kernel_skips_is_a_loss", move || match ARCH {
+        "x86_64" => skipping.skipped().map(|()| Completion::Completed),
+        other => Ok(Completion::ignored_with(format!("page faults have no tracepoint on {other}"))),
+    });
+    [control, skipped].into_iter().chain(MUTATIONS.iter().map(mutation)).collect()
 }
 
 struct Bench {
@@ -180,47 +272,58 @@ struct Bench {
 
 impl Bench {
     fn new() -> Result<Self, String> {
-        let source = std::fs::read_to_string(bpf("tracer.bpf.c")).map_err(|error| error.to_string())?;
+        let source = std::fs::read_to_string(support::bpf("tracer.bpf.c")).map_err(|error| error.to_string())?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         Ok(Self { source, folder })
     }
 
     fn control(&self) -> Result<(), Failed> {
-        let object = self.compile("control", &self.source)?;
+        let object = support::compile(self.folder.path(), "control", &self.source)?;
         let (code, text) = suite(&object)?;
         require!(code == Some(0), "exit {code:?}:\n{text}");
+        require!(tells_the_status(&object)?, "the status of a command is not told");
+        Ok(())
+    }
+
+    /// Nothing is missing of its traces, and still they prove nothing: what was not counted cannot be missed.
+    fn skipped(&self) -> Result<(), Failed> {
+        let mut source = self.source.clone();
+        for (from, to) in SKIPPED {
+            require!(source.matches(from).count() == 1, "bring this up to date: {from}");
+            source = source.replacen(from, to, 1);
+        }
+        let source = source.replace("BPF_PROG(ior_fork, struct", "BPF_PROG(unused, struct");
+        let object = support::compile(self.folder.path(), "skipped", &source)?;
+        let args = ["--exact", "--filter", "dup-basic", "--filter", "close-basic"];
+        let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).args(args).output()?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        require!(output.status.code() == Some(5), "exit {:?}:\n{text}", output.status);
+        // Each of the two closes at least a descriptor of its own; every other count is as it should be.
+        require!(text.matches("the kernel skipped a program of the tracer").count() == 2, "{text}");
+        require!(text.matches("\n  lost ").count() == 2, "{text}");
         Ok(())
     }
 
     fn mutation(&self, name: &str, from: &str, to: &str) -> Result<(), Failed> {
         let places = self.source.matches(from).count();
         require!(places == 1, "the text to replace stands in {places} places of the tracer: bring this row up to date");
-        let object = self.compile(name, &self.source.replacen(from, to, 1))?;
+        let object = support::compile(self.folder.path(), name, &self.source.replacen(from, to, 1))?;
         let (code, text) = suite(&object)?;
         // 101 failed, 5 inconclusive, 3 the canary was not seen. A tracer that the verifier refuses would show nothing.
         require!(!text.contains("verifier"), "the mutant was not loaded:\n{text}");
-        require!(matches!(code, Some(101 | 5 | 3)), "exit {code:?}: the suite did not notice");
+        let noticed = matches!(code, Some(101 | 5 | 3)) || !tells_the_status(&object)?;
+        require!(noticed, "exit {code:?}: the suite did not notice");
         Ok(())
-    }
-
-    fn compile(&self, name: &str, source: &str) -> Result<PathBuf, Failed> {
-        let (text, object) =
-            (self.folder.path().join(format!("{name}.bpf.c")), self.folder.path().join(format!("{name}.bpf.o")));
-        std::fs::write(&text, source)?;
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86" };
-        let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-        let mut command = Command::new(clang);
-        command
-            .args(["-target", "bpf", "-O2", "-g", "-mcpu=v3", &format!("-D__TARGET_ARCH_{arch}"), "-I"])
-            .arg(bpf(""));
-        let output = command.arg("-c").arg(&text).arg("-o").arg(&object).output()?;
-        require!(output.status.success(), "clang: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(object)
     }
 }
 
-fn bpf(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(file)
+/// Whether the status of processes is told, which no scenario looks at: of a command that exits, and of one that is killed.
+fn tells_the_status(object: &Path) -> Result<bool, Failed> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
+    command.arg("--bpf").arg(object).args(["--", "sh", "-c", "(exit 7); sh -c 'kill -9 $$'; exit 8"]);
+    let trace = String::from_utf8_lossy(&command.output()?.stderr).into_owned();
+    let told = ["exited with 7 +++", "killed by SIGKILL +++", "exited with 8 +++"];
+    Ok(told.iter().all(|status| trace.contains(status)))
 }
 
 /// The exit code and all output of the whole suite with this tracer. A timeout of a second: a broken tracer must not hang it.

@@ -32,8 +32,8 @@ struct Run {
 pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
-        let trials = names.iter().map(|&name| Trial::test(name, || Ok(()))).collect();
-        let _ = libtest_mimic::run(&plan.libtest, trials);
+        let trial = |&name: &&'static str| Trial::test(name, || Ok(())).with_ignored_flag(plan.ignored(name).is_some());
+        let _ = libtest_mimic::run(&plan.libtest, names.iter().map(trial).collect());
         return Ok(Exit::Success);
     }
     if let Err(error) = tracer::check_machine() {
@@ -87,17 +87,29 @@ fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop).map_err(cannot)
 }
 
+impl Plan {
+    /// Why a scenario only runs when it is asked for.
+    fn ignored(&self, name: &str) -> Option<&str> {
+        self.expectations.get(name)?.ignored.as_deref()
+    }
+}
+
 impl Run {
     fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);
-            Trial::ignorable_test(name, move || run.trial(name))
+            // With --ignored, libtest-mimic leaves out all that have no such flag.
+            let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
+            Trial::ignorable_test(name, move || run.trial(name)).with_ignored_flag(flag)
         };
         names.iter().map(trial).collect()
     }
 
     /// One scenario as libtest sees it.
     fn trial(&self, name: &'static str) -> Result<Completion, Failed> {
+        if let Some(reason) = self.plan.ignored(name).filter(|_| !self.plan.asks_for_ignored) {
+            return Ok(Completion::ignored_with(format!("{reason}: --ignored, or --exact and its name, runs it")));
+        }
         self.verdicts.of_trial(|| self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
     }
 
@@ -131,11 +143,11 @@ impl Run {
 
     /// With `--archive`, the verdict after the archive check.
     fn archived(&self, name: &str, expectation: &Expectation, one: session::Run) -> Verdict {
-        let session::Run { verdict, observed, workspace, began, .. } = one;
-        let Some(archives) = &self.archives else { return verdict };
+        let session::Run { verdict, objection, observed, workspace, began, phases: _ } = one;
+        let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
         let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
-        archives.checked(&Archive { origin, observed }, verdict, judge)
+        archives.checked(&Archive { origin, observed }, verdict, judge).with_objection(objection)
     }
 
     fn in_round(&self, round: u32, report: String) -> String {

@@ -9,17 +9,21 @@ use super::errors::{Entry, Problems, near, near_or_all};
 use super::keys::{Key, accepted, keys};
 use super::table::find;
 use super::values;
-use super::{ExpectedCall, Field, Part, Subject, Wanted};
+use super::{ExpectedCall, Field, Part, Subject, Wanted, Which};
+use crate::kind::Kind;
 use crate::syscalls::{Ret, Role, Syscall};
 
 /// The `$x` that the calls so far have bound.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Names {
     bound: BTreeSet<String>,
 }
 
 /// Longest name of a thread in bytes (prctl(2), PR_SET_NAME: 16 with the NUL).
 const COMM: usize = 15;
+
+/// `bytes` of a call that counts none.
+const NO_BYTES: &str = "none";
 
 /// How a string may have been found; left out is the first.
 const TEXT_STATES: [&str; 4] = ["whole", "cut", "unreadable", "null"];
@@ -32,10 +36,18 @@ pub(super) fn part((key, value): &Entry, text: &str) -> Part {
 }
 
 impl Names {
+    /// Goes back to what was bound before a repetition; returns what the repetition has bound.
+    pub(super) fn forget_all_but(&mut self, before: &Self) -> Vec<String> {
+        let new = self.bound.difference(&before.bound).cloned().collect();
+        self.bound.clone_from(&before.bound);
+        new
+    }
+
     /// Binds what a call binds, also one that is wrong otherwise: its errors are enough.
     pub(super) fn bind(&mut self, entries: &[Entry]) {
-        let binding =
-            entries.iter().filter(|(key, _)| matches!(key.get_ref().as_ref(), "ret" | "pid" | "tid" | "makes"));
+        let binding = entries
+            .iter()
+            .filter(|(key, _)| matches!(key.get_ref().as_ref(), "ret" | "pid" | "tid" | "exit_tid" | "makes"));
         for (_, value) in binding {
             self.bound.extend(values::name(value).map(str::to_owned));
             if let DeValue::Array(items) = value.get_ref() {
@@ -78,7 +90,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         }
         fields.extend(self.no_file());
         self.unknown_keys(&[]);
-        self.cloexec_of_nothing(&fields);
+        self.descriptor_of_nothing(&fields);
         self.finish(item, fields)
     }
 
@@ -132,6 +144,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     fn field(&mut self, key: Key, entry: Entry) -> Option<Field> {
         let wanted = match key.subject {
             Subject::Made(at) => self.made(entry, at)?,
+            Subject::Status(Which::Fd(at)) if self.row.makes_pair() => self.status_of_pair(entry, at, key.role)?,
             _ => self.wanted(key, entry)?,
         };
         Some(Field { key: key.name, subject: key.subject, role: key.role, wanted, written: true })
@@ -139,14 +152,20 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
 
     fn wanted(&mut self, key: Key, entry: Entry) -> Option<Wanted> {
         let takes_name = match key.subject {
-            Subject::Ret | Subject::Pid | Subject::Tid => true,
+            Subject::Ret | Subject::Pid | Subject::Tid | Subject::ExitTid => true,
             Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
-            Subject::File(_)
+            Subject::UserData
+            | Subject::SqeFlags
+            | Subject::Worker
+            | Subject::More
+            | Subject::File(_)
             | Subject::Text(_)
             | Subject::Implied
             | Subject::How(_)
             | Subject::Bytes
-            | Subject::Cloexec
+            | Subject::Kind(_)
+            | Subject::Status(_)
+            | Subject::Cloexec(_)
             | Subject::Closes
             | Subject::Comm
             | Subject::Made(_) => false,
@@ -156,7 +175,11 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         }
         match key.subject {
             Subject::Ret => values::ret(entry, key.role, self.problems),
-            Subject::Cloexec => values::yes_or_no(entry, self.problems).map(Wanted::Is),
+            Subject::Bytes => self.bytes(entry),
+            Subject::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
+            Subject::Cloexec(_) | Subject::Worker | Subject::More => {
+                values::yes_or_no(entry, self.problems).map(Wanted::Is)
+            }
             Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
             Subject::Comm => self.comm(entry),
             Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
@@ -164,9 +187,12 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             | Subject::Arg(_)
             | Subject::Implied
             | Subject::How(_)
-            | Subject::Bytes
+            | Subject::Status(_)
+            | Subject::UserData
+            | Subject::SqeFlags
             | Subject::Pid
             | Subject::Tid
+            | Subject::ExitTid
             | Subject::Made(_) => values::by_role(entry, key.role, self.problems),
         }
     }
@@ -210,6 +236,32 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         }
     }
 
+    /// A number of bytes, where the call counts some; or that it counts none.
+    fn bytes(&mut self, entry: Entry) -> Option<Wanted> {
+        if entry.1.get_ref().as_str() == Some(NO_BYTES) {
+            return Some(Wanted::Nothing);
+        }
+        if !matches!(self.row.ret, Ret::Bytes) {
+            let hint = "leave out `bytes`, or write bytes = \"none\"";
+            self.problems.push(entry.1.span(), format!("the result of `{}` counts no bytes", self.row.name), hint);
+            return None;
+        }
+        values::by_role(entry, Role::Unsigned, self.problems)
+    }
+
+    /// One of the two of `status` of a pair.
+    fn status_of_pair(&mut self, entry: Entry, at: usize, role: Role) -> Option<Wanted> {
+        match entry.1.get_ref() {
+            DeValue::Array(items) if items.len() == 2 => values::by_role((entry.0, &items[at]), role, self.problems),
+            _ if at > 0 => None,
+            _ => {
+                let hint = "write the flags of each, as in status = [\"O_RDONLY\", \"O_WRONLY\"]";
+                self.problems.push(entry.1.span(), "`status` is not that of two descriptors", hint);
+                None
+            }
+        }
+    }
+
     fn comm(&mut self, entry: Entry) -> Option<Wanted> {
         let text = values::string(entry, self.problems)?;
         if text.len() > COMM {
@@ -226,7 +278,9 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             (Subject::File(_), _) => Wanted::Nothing,
             (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
             (Subject::Closes, _) => Wanted::Files(Vec::new()),
-            (Subject::Cloexec, _) => Wanted::Is(false),
+            (Subject::Cloexec(Which::Made | Which::Pair) | Subject::More, _) => Wanted::Is(false),
+            (Subject::SqeFlags, _) => Wanted::Number(0),
+            (Subject::ExitTid, _) => Wanted::Nothing,
             (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
             (Subject::Arg(_), Role::Flags(_)) | (Subject::How(0 | 2), _) => Wanted::Number(0),
             (Subject::Arg(_), Role::Fd) => {
@@ -247,6 +301,11 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 | Subject::Implied
                 | Subject::How(_)
                 | Subject::Bytes
+                | Subject::Kind(_)
+                | Subject::Status(_)
+                | Subject::Cloexec(Which::Fd(_))
+                | Subject::UserData
+                | Subject::Worker
                 | Subject::Comm
                 | Subject::Pid
                 | Subject::Tid
@@ -273,18 +332,31 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         None
     }
 
-    /// A `cloexec` beside a failure would never be looked at.
-    fn cloexec_of_nothing(&mut self, fields: &[Field]) {
+    /// What is said of a descriptor beside a failure to make it would never be looked at.
+    fn descriptor_of_nothing(&mut self, fields: &[Field]) {
         let fails = fields.iter().any(|field| matches!(field.wanted, Wanted::Errno(_) | Wanted::Unfinished));
-        if let Some((key, _)) = find(self.entries, "cloexec").filter(|_| fails) {
-            self.problems.push(key.span(), "this call returns no descriptor", "leave out `cloexec` where a call fails");
+        if !fails
+            || !(self.row.makes_pair() || self.keys.iter().any(|key| key.subject == Subject::Cloexec(Which::Made)))
+        {
+            return;
+        }
+        for name in ["kind", "status", "cloexec"] {
+            if let Some((key, _)) = find(self.entries, name) {
+                let hint = format!("leave out `{name}` where a call fails");
+                self.problems.push(key.span(), "this call returns no descriptor", hint);
+            }
         }
     }
 }
 
-/// The arguments as far as the meaning of others depends on them: fcntl's command.
+/// The arguments as far as the meaning of others depends on them: fcntl's command, and whether what a request makes goes into
+/// the ring's own table.
 fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
     let mut args = [u64::MAX; 6];
+    if let Some(at) = row.arg("file_index") {
+        let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
+        args[at] = written.is_some_and(|number| number.as_str() != "0").into();
+    }
     let by_command = matches!(row.ret, Ret::ByCommand);
     if let Some(at) = row.arg("cmd").filter(|_| by_command)
         && let Role::Choice(names) = row.args[at].role

@@ -5,35 +5,113 @@ use toml::de::DeValue;
 
 use super::call::{Names, Reader, part};
 use super::errors::{Entry, Problems, in_order, near};
-use super::table::find;
+use super::table::{find, items};
 use super::values::{self, kind};
-use super::{ExpectedCall, Present, Times};
+use super::{ExpectedCall, Present, Sequence, Times};
 use crate::syscalls::Syscall;
 
-/// The calls of `calls`.
+/// More calls than anybody traces: a slip of a digit.
+const MOST_CALLS: usize = 10_000_000;
+
+/// The calls of `calls`, or of a thread.
 pub(super) fn whole(
     items: &[&Spanned<DeValue>],
     names: &mut Names,
     problems: &mut Problems,
     lacks: &mut Option<String>,
+) -> Sequence {
+    let mut sequence = Sequence::default();
+    let mut single = Vec::new();
+    for item in items {
+        let Some(entries) = table_of(item, problems) else { continue };
+        if !is_repetition(&entries) {
+            single.extend(one(item, &entries, names, problems, lacks));
+            continue;
+        }
+        sequence.push(1, std::mem::take(&mut single), Vec::new());
+        let before = names.clone();
+        let calls = repeated(&entries, names, problems, lacks);
+        let times = repetitions(item, &entries, sequence.len(), calls.len(), problems);
+        sequence.push(times, calls, names.forget_all_but(&before));
+    }
+    sequence.push(1, single, Vec::new());
+    sequence
+}
+
+/// One call of `calls`; `None` if it is wrong, or none that this architecture has.
+fn one(
+    item: &Spanned<DeValue>,
+    entries: &[Entry],
+    names: &mut Names,
+    problems: &mut Problems,
+    lacks: &mut Option<String>,
+) -> Option<ExpectedCall> {
+    let call = match row_of(item, entries, problems) {
+        Named::Row(row) => Some(Reader::new(row, entries, Some(&*names), problems).whole(item)),
+        Named::Lacking(name) => {
+            lacks.get_or_insert(name);
+            None
+        }
+        Named::Wrong => None,
+    };
+    names.bind(entries);
+    call
+}
+
+fn is_repetition(entries: &[Entry]) -> bool {
+    find(entries, "call").is_none() && (find(entries, "times").is_some() || find(entries, "of").is_some())
+}
+
+const REPETITION: &str = "write { times = 250, of = [ { call = \"...\", ... }, ... ] }";
+
+/// The calls of a repetition, each once.
+fn repeated(
+    entries: &[Entry],
+    names: &mut Names,
+    problems: &mut Problems,
+    lacks: &mut Option<String>,
 ) -> Vec<ExpectedCall> {
-    items
-        .iter()
-        .filter_map(|item| {
-            let entries = table_of(item, problems)?;
-            let row = row_of(item, &entries, problems);
-            let call = match row {
-                Named::Row(row) => Some(Reader::new(row, &entries, Some(&*names), problems).whole(item)),
-                Named::Lacking(name) => {
-                    lacks.get_or_insert(name);
-                    None
-                }
-                Named::Wrong => None,
-            };
-            names.bind(&entries);
-            call
-        })
-        .collect()
+    for (key, _) in entries.iter().filter(|(key, _)| !matches!(key.get_ref().as_ref(), "times" | "of")) {
+        problems.push(key.span(), format!("a repetition has no key `{}`", key.get_ref()), REPETITION);
+    }
+    let Some(of) = find(entries, "of") else { return Vec::new() };
+    let items = items(Some(of), problems);
+    if items.is_empty() && of.1.get_ref().is_array() {
+        problems.push(of.1.span(), "a repetition of nothing", REPETITION);
+    }
+    let mut calls = Vec::new();
+    for item in items {
+        let Some(entries) = table_of(item, problems) else { continue };
+        if is_repetition(&entries) {
+            let hint = "a repetition has calls only: write those of the inner one out";
+            problems.push(item.span(), "a repetition within a repetition", hint);
+            continue;
+        }
+        calls.extend(one(item, &entries, names, problems, lacks));
+    }
+    calls
+}
+
+/// How often these calls are made, after so many others; 1 if what is written is wrong.
+fn repetitions(
+    item: &Spanned<DeValue>,
+    entries: &[Entry],
+    before: usize,
+    calls: usize,
+    problems: &mut Problems,
+) -> usize {
+    for key in ["times", "of"].into_iter().filter(|key| find(entries, key).is_none()) {
+        problems.push(item.span(), format!("`{key}` of the repetition is missing"), REPETITION);
+    }
+    let Some(entry) = find(entries, "times") else { return 1 };
+    let Some(times) = values::integer(entry, 1, problems) else { return 1 };
+    let all = usize::try_from(times).ok().and_then(|times| times.checked_mul(calls)?.checked_add(before));
+    if all.is_none_or(|all| all > MOST_CALLS) {
+        let message = "so many calls cannot be meant";
+        problems.push(entry.1.span(), message, format!("a sequence has at most {MOST_CALLS}, repeated ones counted"));
+        return 1;
+    }
+    times as usize
 }
 
 /// An entry of `present`.

@@ -1,6 +1,6 @@
 //! The keys that a call has: those of its arguments, and those that follow from what it is.
 
-use super::Subject;
+use super::{Subject, Which};
 use crate::names;
 use crate::syscalls::{Peek, Ret, Role, Syscall};
 
@@ -34,11 +34,13 @@ pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         keys.extend([0, 1].map(|at| key("makes", Subject::Made(at), Role::FdNumber)));
     }
     keys.push(key("ret", Subject::Ret, ret_role));
-    if matches!(ret, Ret::Bytes) {
-        keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
-    }
-    if matches!(ret, Ret::Fd) || row.makes_pair() {
-        keys.push(key("cloexec", Subject::Cloexec, Role::Unsigned));
+    keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
+    keys.extend(descriptor_keys(row, ret));
+    if row.is_request() {
+        keys.push(key("sqe_flags", Subject::SqeFlags, Role::Flags(&names::SQE)));
+        keys.push(key("user_data", Subject::UserData, Role::Unsigned));
+        keys.push(key("worker", Subject::Worker, Role::Unsigned));
+        keys.push(key("more", Subject::More, Role::Unsigned));
     }
     keys.push(key("closes", Subject::Closes, Role::Text));
     keys.push(key("comm", Subject::Comm, Role::Text));
@@ -48,7 +50,30 @@ pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
             keys.push(key(name, subject, Role::Unsigned));
         }
     }
+    keys.push(key("exit_tid", Subject::ExitTid, Role::Unsigned));
     keys
+}
+
+/// What can be said of the descriptors that the call makes; where it makes none, of those that it is given.
+fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<Key> {
+    let status = Role::Flags(&names::STATUS);
+    let said = |[kind, status_key, cloexec]: [&'static str; 3], which, statuses: &[Which]| {
+        let mut keys = vec![key(kind, Subject::Kind(which), Role::Text)];
+        keys.extend(statuses.iter().map(|&which| key(status_key, Subject::Status(which), status)));
+        keys.push(key(cloexec, Subject::Cloexec(which), Role::Unsigned));
+        keys
+    };
+    let names = [["kind", "status", "cloexec"], ["kind2", "status2", "cloexec2"]];
+    if matches!(ret, Ret::Fd) {
+        return said(names[0], Which::Made, &[Which::Made]);
+    }
+    if row.makes_pair() {
+        // The ends of a pipe differ in their access mode.
+        return said(names[0], Which::Pair, &[Which::Fd(0), Which::Fd(1)]);
+    }
+    let place = |name: &str| row.fd_args().position(|at| row.args[at].name == name).map(Which::Fd);
+    let given = names.into_iter().zip(["fd", "fd2"].map(place));
+    given.filter_map(|(names, which)| Some(said(names, which?, &[which?]))).flatten().collect()
 }
 
 /// What the keys of a call may be in an error's hint.

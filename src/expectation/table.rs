@@ -11,9 +11,9 @@ use super::call::Names;
 use super::calls;
 use super::errors::{Entry, Problems, in_order, near, near_or_all};
 use super::values::{self, kind};
-use super::{Body, DEFAULT_TIMEOUT, Expectation};
+use super::{Body, DEFAULT_TIMEOUT, Expectation, Thread};
 
-const KEYS: [&str; 7] = ["about", "calls", "present", "absent", "ends", "timeout", "follow"];
+const KEYS: [&str; 9] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "ignored"];
 /// An hour: more is a slip of the unit.
 const LONGEST: f64 = 3600.0;
 
@@ -32,6 +32,7 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
     }
     let mut lacks = None;
     let about = about(find(&entries, "about"), key.span(), problems);
+    let ignored = find(&entries, "ignored").and_then(|entry| ignored(entry, problems));
     let body = body(table, key, problems, &mut lacks);
     Some(Expectation {
         name: name.to_owned(),
@@ -40,6 +41,7 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
         ends: ends(find(&entries, "ends"), problems),
         timeout: timeout(find(&entries, "timeout"), problems),
         follow: find(&entries, "follow").and_then(|entry| values::yes_or_no(entry, problems)).unwrap_or(false),
+        ignored,
         lacks,
         body,
     })
@@ -61,6 +63,14 @@ fn about(entry: Option<Entry>, header: Range<usize>, problems: &mut Problems) ->
         problems.push(entry.1.span(), "`about` is empty", HINT);
     }
     about.to_owned()
+}
+
+fn ignored(entry: Entry, problems: &mut Problems) -> Option<String> {
+    let reason = values::string(entry, problems)?.trim();
+    if reason.is_empty() {
+        problems.push(entry.1.span(), "`ignored` is empty", "say why, as in ignored = \"takes a minute\"");
+    }
+    Some(reason.to_owned())
 }
 
 fn ends(entry: Option<Entry>, problems: &mut Problems) -> String {
@@ -97,17 +107,20 @@ fn timeout(entry: Option<Entry>, problems: &mut Problems) -> Duration {
     }
 }
 
-/// `calls`, or `present` and `absent`.
+/// `calls`, or `threads`, or `present` and `absent`.
 fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, lacks: &mut Option<String>) -> Body {
     let entries = in_order(table);
-    let [calls, present, absent] = ["calls", "present", "absent"].map(|key| find(&entries, key));
-    if let (Some(_), Some((key, _))) = (calls, present.or(absent)) {
-        let hint = "`calls` is the whole trace: drop it, or what stands beside it";
-        problems.push(key.span(), format!("`{}` stands beside `calls`", key.get_ref()), hint);
+    let [calls, threads, present, absent] = ["calls", "threads", "present", "absent"].map(|key| find(&entries, key));
+    if let (Some((whole, _)), Some((key, _))) = (calls.or(threads), calls.and(threads).or(present).or(absent)) {
+        let hint = format!("`{}` is the whole trace: drop it, or what stands beside it", whole.get_ref());
+        problems.push(key.span(), format!("`{}` stands beside `{}`", key.get_ref(), whole.get_ref()), hint);
     }
+    let mut names = Names::default();
     if calls.is_some() {
-        let mut names = Names::default();
         return Body::Whole(calls::whole(&items(calls, problems), &mut names, problems, lacks));
+    }
+    if let Some(entry) = threads {
+        return Body::Threads(self::threads(entry, &mut names, problems, lacks));
     }
     let (present, absent) = (items(present, problems), items(absent, problems));
     if present.is_empty() && absent.is_empty() {
@@ -120,8 +133,30 @@ fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, la
     }
 }
 
+/// The threads in the order of the file: each knows the names that those before it have bound.
+fn threads(entry: Entry, names: &mut Names, problems: &mut Problems, lacks: &mut Option<String>) -> Vec<Thread> {
+    const HINT: &str = "write a line for each thread, as in threads.first = [ { call = \"...\", ... }, ... ]";
+    let DeValue::Table(table) = entry.1.get_ref() else {
+        let message = format!("`threads` is {}, not a table", kind(entry.1.get_ref()));
+        problems.push(entry.1.span(), message, HINT);
+        return Vec::new();
+    };
+    if table.is_empty() {
+        problems.push(entry.1.span(), "`threads` has no thread", HINT);
+    }
+    let mut one = |entry: Entry| {
+        let items = items(Some(entry), problems);
+        if items.is_empty() && entry.1.get_ref().is_array() {
+            let hint = "leave it out: a thread without calls to compare is not looked at";
+            problems.push(entry.1.span(), format!("the thread `{}` makes no call", entry.0.get_ref()), hint);
+        }
+        Thread { name: entry.0.get_ref().to_string(), calls: calls::whole(&items, names, problems, lacks) }
+    };
+    in_order(table).into_iter().map(&mut one).collect()
+}
+
 /// The elements of an array of calls.
-fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'t>>> {
+pub(super) fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'t>>> {
     let Some((key, value)) = entry else { return Vec::new() };
     if let DeValue::Array(items) = value.get_ref() {
         return items.iter().collect();

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use bstr::{BStr, ByteSlice};
 
 use super::FieldDifference;
-use crate::expectation::{ExpectedCall, Field, Subject, Wanted};
+use crate::expectation::{ExpectedCall, Field, Subject, Wanted, Which};
+use crate::kind::Kind;
 use crate::names;
 use crate::show;
 use crate::syscalls::{self, Ret, Role};
-use crate::trace::{Call, Outcome, Text};
+use crate::trace::{Call, Identity, Outcome, Text};
 
 /// What the names stand for: the value, and which expected call bound it, counted from 1.
 #[derive(Default)]
@@ -31,10 +32,20 @@ enum Fact<'c> {
     Unknown(Cow<'c, str>),
 }
 
-/// How many fields of a call differ, as far as one can say without knowing what names stand for.
-pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> usize {
-    let fields = expected.fields.iter().filter(|field| !meets(field, call, None)).count();
-    fields + usize::from(!call.files.contradicted.is_empty())
+impl Bindings<'_> {
+    /// From now on these stand for something new.
+    pub(super) fn forget(&mut self, names: &[String]) {
+        for name in names {
+            self.values.remove(name.as_str());
+        }
+    }
+}
+
+/// How many fields of a call differ, as far as one can say without knowing what names stand for; `None` if it is another
+/// call.
+pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
+    let fields = || expected.fields.iter().filter(|field| !meets(field, call, None)).count();
+    (expected.syscall.number == call.number).then(|| fields() + usize::from(contradiction(call).is_some()))
 }
 
 /// Whether a call has everything that an entry without names asks for.
@@ -77,11 +88,21 @@ pub(super) fn field_differences<'e>(
 
 /// What the kernel's identities say against the names that following the descriptors gave.
 pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
-    let numbers: Vec<String> = call.files.contradicted.iter().map(i32::to_string).collect();
-    (!numbers.is_empty()).then(|| FieldDifference {
+    let others = call
+        .files
+        .contradicted
+        .iter()
+        .map(|fd| (format!("{fd} is the file that it was"), format!("{fd} is another file")));
+    let disagreements = call.files.disagreements.iter();
+    let attributes = disagreements.map(|said| {
+        let [followed, kernel] = [said.followed, said.kernel].map(|attribute| format!("{} {attribute}", said.fd));
+        (followed, kernel)
+    });
+    let (followed, kernel): (Vec<_>, Vec<_>) = others.chain(attributes).unzip();
+    (!kernel.is_empty()).then(|| FieldDifference {
         field: "descriptors",
-        expected: "the files that the calls before made them".to_owned(),
-        observed: format!("the kernel says that {} is another file", numbers.join(", ")),
+        expected: format!("{} (by the calls before)", followed.join(", ")),
+        observed: format!("{} (by the kernel)", kernel.join(", ")),
     })
 }
 
@@ -143,16 +164,23 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
         | Subject::How(_)
         | Subject::Ret
         | Subject::Bytes
-        | Subject::Cloexec
+        | Subject::Kind(_)
+        | Subject::Status(_)
+        | Subject::Cloexec(_)
         | Subject::Closes
         | Subject::Comm
         | Subject::Pid
         | Subject::Tid
+        | Subject::ExitTid
+        | Subject::UserData
+        | Subject::SqeFlags
+        | Subject::Worker
+        | Subject::More
         | Subject::Made(_) => None,
     }
 }
 
-/// `None` where there is nothing to compare: close-on-exec of a call that made no descriptor.
+/// `None` where there is nothing to compare: what is said of a descriptor that the call did not make.
 fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.subject {
         Subject::File(at) => file_fact(at, call),
@@ -168,13 +196,20 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
             (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
             (Outcome::Returned(value), None) => Fact::Number(value),
         },
-        Subject::Bytes => Fact::Number(call.bytes()),
-        Subject::Cloexec => cloexec(call)?,
+        Subject::Bytes => call.bytes().map_or(Fact::Unknown("none".into()), |bytes| Fact::Number(bytes as i64)),
+        Subject::Kind(which) => of_descriptor(which, call, kind, |kind| Fact::Text(kind.as_bytes()))?,
+        Subject::Status(which) => of_descriptor(which, call, status, Fact::Number)?,
+        Subject::Cloexec(which) => of_descriptor(which, call, cloexec, Fact::Is)?,
         Subject::Closes => Fact::Files(&call.files.closes),
         Subject::Comm => Fact::Text(call.comm()),
         Subject::Pid => Fact::Number(call.pid.into()),
         Subject::Tid => Fact::Number(call.tid.into()),
-        Subject::Made(at) => match show::pair(call) {
+        Subject::ExitTid => call.other_exit_tid().map_or(Fact::Unknown("none".into()), |tid| Fact::Number(tid.into())),
+        Subject::UserData => Fact::Number(call.request?.sqe.user_data() as i64),
+        Subject::SqeFlags => Fact::Number(call.request?.sqe.flags().into()),
+        Subject::Worker => Fact::Is(call.request?.worker),
+        Subject::More => Fact::Is(call.request?.more),
+        Subject::Made(at) => match call.pair() {
             Some(pair) => Fact::Number(pair[at].into()),
             None => Fact::Unknown("unreadable".into()),
         },
@@ -196,16 +231,59 @@ fn text_state(at: usize, call: &Call) -> &'static [u8] {
     }
 }
 
-/// Of both descriptors of a pair; they are made alike.
-fn cloexec(call: &Call) -> Option<Fact<'static>> {
+/// What is said of a descriptor, of both of a pair if that is the same. `None` if the call was to make it and did not.
+fn of_descriptor<'c, T: PartialEq>(
+    which: Which,
+    call: &'c Call,
+    said: fn(&'c Call, Place) -> Option<T>,
+    fact: fn(T) -> Fact<'c>,
+) -> Option<Fact<'c>> {
     let row = call.syscall()?;
-    call.success().filter(|_| row.makes_pair() || matches!(row.ret_for(&call.args), Ret::Fd))?;
-    let (first, second) = if row.makes_pair() { (call.fds[0], call.fds[1]) } else { (call.made, call.made) };
-    Some(match (first, second) {
-        (Some(first), Some(second)) if first.cloexec == second.cloexec => Fact::Is(first.cloexec),
-        (Some(_), Some(_)) => Fact::Unknown("set on one of the two".into()),
-        (None, _) | (_, None) => Fact::Unknown("unknown".into()),
+    let is_made = row.makes_pair() || which == Which::Made;
+    let returns_one = row.makes_pair() || matches!(row.ret_for(&call.args), Ret::Fd);
+    if is_made && !(returns_one && call.success().is_some()) {
+        return None;
+    }
+    let places = match which {
+        Which::Made => [Place::Made; 2],
+        Which::Fd(at) => [Place::Fd(at); 2],
+        Which::Pair => [0, 1].map(Place::Fd),
+    };
+    Some(match places.map(|place| said(call, place)) {
+        [Some(first), Some(second)] if first == second => fact(first),
+        [Some(_), Some(_)] => Fact::Unknown("not the same of both".into()),
+        [None, _] | [_, None] => Fact::Unknown(if is_made { "unknown" } else { "not open" }.into()),
     })
+}
+
+/// One descriptor of a call.
+#[derive(Clone, Copy)]
+enum Place {
+    Made,
+    Fd(usize),
+}
+
+fn identity(call: &Call, place: Place) -> Option<&Identity> {
+    match place {
+        Place::Made => call.made.as_ref(),
+        Place::Fd(at) => call.fds[at].as_ref(),
+    }
+}
+
+fn kind(call: &Call, place: Place) -> Option<&'static str> {
+    let kind = match place {
+        Place::Made => call.files.made,
+        Place::Fd(at) => call.files.kinds[at],
+    };
+    kind.map(Kind::name)
+}
+
+fn status(call: &Call, place: Place) -> Option<i64> {
+    identity(call, place).map(|identity| identity.status().into())
+}
+
+fn cloexec(call: &Call, place: Place) -> Option<bool> {
+    identity(call, place).map(|identity| identity.cloexec)
 }
 
 fn file_fact(at: usize, call: &Call) -> Fact<'_> {

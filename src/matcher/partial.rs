@@ -48,7 +48,7 @@ fn of_name<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize])
 /// The call of the entry's name that differs in the fewest fields, though in one at least.
 fn nearest(entry: &ExpectedCall, trace: &Trace, compared: &[usize]) -> Option<(usize, Vec<FieldDifference>)> {
     let (_, at) = of_name(entry, trace, compared)
-        .map(|at| (facts::distance(entry, &trace.calls[at]), at))
+        .filter_map(|at| Some((facts::distance(entry, &trace.calls[at])?, at)))
         .filter(|&(distance, at)| distance > 0 && !facts::is(entry, &trace.calls[at]))
         .min()?;
     Some((at, facts::field_differences(entry, 0, &trace.calls[at], &mut Bindings::default())))

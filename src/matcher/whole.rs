@@ -2,42 +2,41 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Difference;
 use super::align::{Step, align};
 use super::facts::{self, Bindings};
-use crate::expectation::ExpectedCall;
+use super::{Difference, Strand};
 use crate::trace::Trace;
 
-/// What differs, in the order of the trace. `compared` are the places of the calls that take part.
-pub(super) fn compare(expected: &[ExpectedCall], trace: &Trace, compared: &[usize]) -> Vec<Difference> {
-    let distance = |e: usize, o: usize| {
-        let (wanted, call) = (&expected[e], &trace.calls[compared[o]]);
-        (wanted.syscall.number == call.number).then(|| facts::distance(wanted, call))
-    };
-    let steps = align(expected.len(), compared.len(), distance);
+/// What differs, in the order of the trace. `bindings` are those of the strands before, and of this one after.
+pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut Bindings<'e>) -> Vec<Difference> {
+    let Strand { expected, first, observed, .. } = strand;
+    let call = |o: usize| &trace.calls[observed[o]];
+    let distance = |e: usize, o: usize| facts::distance(expected.at(e), call(o));
+    let steps = align(expected.len(), observed.len(), distance);
     let swaps = Swaps::find(&steps, |e, o| distance(e, o) == Some(0));
-    let mut bindings = Bindings::default();
     let mut differences = Vec::new();
     for step in steps {
+        if let Step::Pair(e, _) | Step::Missing(e) = step {
+            bindings.forget(expected.new_names(e));
+        }
         match step {
             Step::Pair(e, o) => {
-                let observed = compared[o];
-                let fields = facts::differences(&expected[e], e + 1, &trace.calls[observed], &mut bindings);
+                let fields = facts::differences(expected.at(e), e + 1, call(o), bindings);
                 if !fields.is_empty() {
-                    differences.push(Difference::Wrong { expected: e, observed, fields });
+                    differences.push(Difference::Wrong { expected: first + e, observed: observed[o], fields });
                 }
             }
             Step::Missing(e) => match swaps.observed.get(&e) {
                 Some(&o) => {
-                    facts::bind_all(&expected[e], e + 1, &trace.calls[compared[o]], &mut bindings);
-                    differences.push(Difference::Swapped { expected: e, observed: compared[o] });
+                    facts::bind_all(expected.at(e), e + 1, call(o), bindings);
+                    differences.push(Difference::Swapped { expected: first + e, observed: observed[o] });
                 }
-                None => differences.push(Difference::Missing { expected: e }),
+                None => differences.push(Difference::Missing { expected: first + e }),
             },
             // One that is expected elsewhere is said there.
             Step::Extra(o) if swaps.expected_elsewhere.contains(&o) => {}
-            Step::Extra(o) => differences.push(Difference::Extra { observed: compared[o] }),
-            Step::MoreExtra(o, count) => differences.push(Difference::MoreExtra { observed: compared[o], count }),
+            Step::Extra(o) => differences.push(Difference::Extra { observed: observed[o] }),
+            Step::MoreExtra(o, count) => differences.push(Difference::MoreExtra { observed: observed[o], count }),
         }
     }
     differences

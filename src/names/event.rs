@@ -1,5 +1,5 @@
 //! Descriptors that events are read from: eventfd(2), timerfd_create(2), signalfd(2), epoll(7), inotify(7), fanotify(7),
-//! pidfd_open(2).
+//! pidfd_open(2), userfaultfd(2).
 
 use super::Names;
 
@@ -14,6 +14,11 @@ pub static CLOCK: Names = Names {
     values: values![
         CLOCK_REALTIME,
         CLOCK_MONOTONIC,
+        CLOCK_PROCESS_CPUTIME_ID,
+        CLOCK_THREAD_CPUTIME_ID,
+        CLOCK_MONOTONIC_RAW,
+        CLOCK_REALTIME_COARSE,
+        CLOCK_MONOTONIC_COARSE,
         CLOCK_BOOTTIME,
         CLOCK_REALTIME_ALARM,
         CLOCK_BOOTTIME_ALARM,
@@ -148,3 +153,15 @@ pub static FANOTIFY_MASK: Names = Names {
 
 /// Flags of pidfd_open(2).
 pub static PIDFD: Names = Names { what: "flag of pidfd_open", mask: 0, values: values![PIDFD_NONBLOCK, PIDFD_THREAD] };
+
+/// Flags of userfaultfd(2).
+pub static USERFAULTFD: Names = Names {
+    what: "flag of userfaultfd",
+    mask: 0,
+    // UFFD_USER_MODE_ONLY (include/uapi/linux/userfaultfd.h), which libc does not have.
+    values: &[
+        ("O_CLOEXEC", libc::O_CLOEXEC as u64),
+        ("O_NONBLOCK", libc::O_NONBLOCK as u64),
+        ("UFFD_USER_MODE_ONLY", 1),
+    ],
+};

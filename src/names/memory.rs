@@ -21,6 +21,8 @@ pub static MAP: Names = Names {
         MAP_FIXED,
         MAP_ANONYMOUS,
         MAP_GROWSDOWN,
+        MAP_DENYWRITE,
+        MAP_EXECUTABLE,
         MAP_LOCKED,
         MAP_NORESERVE,
         MAP_POPULATE,
@@ -48,3 +50,7 @@ pub static SEALS: Names = Names {
     mask: 0,
     values: values![F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_EXEC],
 };
+
+/// Flags of getrandom(2).
+pub static RANDOM: Names =
+    Names { what: "flag of getrandom", mask: 0, values: values![GRND_NONBLOCK, GRND_RANDOM, GRND_INSECURE] };

@@ -14,11 +14,9 @@ const MOST_CALLS: usize = 30;
 /// What does not hold, and the calls that were there.
 pub(super) fn list(expectation: &Expectation, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<String> {
     let Body::Partial { present, absent } = &expectation.body else { return Vec::new() };
-    let mut lines: Vec<String> = differences
-        .iter()
-        .take(MOST_LISTED)
-        .flat_map(|difference| one(difference, present, absent, file, trace))
-        .collect();
+    let mut lines = vec![String::new()];
+    let listed = differences.iter().take(MOST_LISTED);
+    lines.extend(listed.flat_map(|difference| one(difference, present, absent, file, trace)));
     if differences.len() > MOST_LISTED {
         lines.push(format!("  and {} more differences", differences.len() - MOST_LISTED));
     }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::wrap::{WIDTH, wrapped};
-use crate::expectation::{Expectation, ExpectedCall};
-use crate::matcher::{self, Difference, FieldDifference};
+use crate::expectation::Sequence;
+use crate::matcher::{Difference, FieldDifference, Strand};
 use crate::show;
 use crate::trace::Trace;
 
@@ -14,7 +14,7 @@ const AFTER: usize = 24;
 /// The columns before a call: the mark and its number.
 const INDENT: usize = 10;
 
-/// One row of the diff; expected calls are meant by their place in `calls`, observed ones by their place in the trace.
+/// One row of the diff; expected calls are meant by their place in the strand, observed ones by their place in the trace.
 enum Row<'d> {
     Same { observed: usize },
     Wrong { expected: usize, observed: usize, fields: &'d [FieldDifference] },
@@ -24,21 +24,16 @@ enum Row<'d> {
 }
 
 /// The diff around the first difference, which is marked to the field.
-pub(super) fn diff(
-    calls: &[ExpectedCall],
-    expectation: &Expectation,
-    trace: &Trace,
-    differences: &[Difference],
-) -> Vec<String> {
-    let compared = matcher::compared(expectation, trace);
-    let rows = rows(calls.len(), &compared, differences);
+pub(super) fn diff(strand: &Strand, trace: &Trace, differences: &[Difference]) -> Vec<String> {
+    let rows = rows(strand, differences);
     let first = rows.iter().position(|row| !matches!(row, Row::Same { .. })).unwrap_or_default();
     let shown = first.saturating_sub(BEFORE)..rows.len().min(first + 1 + AFTER);
-    let places: HashMap<usize, usize> = compared.iter().enumerate().map(|(place, &at)| (at, place + 1)).collect();
-    let painter = Painter { calls, trace, places };
+    let places = strand.observed.iter().enumerate().map(|(place, &at)| (at, place + 1)).collect();
+    let painter = Painter { calls: &strand.expected, trace, places };
 
-    let mut lines =
-        vec![format!("{} expected (-), {} observed (+):", count(calls.len()), compared.len()), String::new()];
+    let (expected, observed) = (strand.expected.len(), strand.observed.len());
+    let thread = strand.thread.map_or(String::new(), |thread| format!("{thread}: "));
+    let mut lines = vec![format!("{thread}{} expected (-), {observed} observed (+):", count(expected)), String::new()];
     if shown.start > 0 {
         lines.push(format!("{:INDENT$}{} before, as expected", "", count(shown.start)));
     }
@@ -52,8 +47,13 @@ pub(super) fn diff(
 }
 
 /// One difference as a sentence.
-pub(super) fn sentence(difference: &Difference, calls: &[ExpectedCall], file: &str, trace: &Trace) -> String {
-    let expected = |at: usize| format!("call {}, {} ({file}:{})", at + 1, calls[at].syscall.name, calls[at].line);
+pub(super) fn sentence(difference: &Difference, strand: &Strand, file: &str, trace: &Trace) -> String {
+    let expected = |at: usize| {
+        let place = at - strand.first;
+        let call = strand.expected.at(place);
+        let time = strand.expected.time(place).map_or(String::new(), |(time, of)| format!(", time {time} of {of}"));
+        format!("call {}, {} ({file}:{}{time})", place + 1, call.syscall.name, call.line)
+    };
     let observed = |at: usize| show::call(&trace.calls[at]);
     match difference {
         Difference::Missing { expected: at } => format!("{} is missing", expected(*at)),
@@ -79,22 +79,25 @@ pub(super) fn field(difference: &FieldDifference) -> String {
 }
 
 /// Puts the calls that are equal between the differences.
-fn rows<'d>(expected: usize, compared: &[usize], differences: &'d [Difference]) -> Vec<Row<'d>> {
+fn rows<'d>(strand: &Strand, differences: &'d [Difference]) -> Vec<Row<'d>> {
     let mut odd_expected: HashMap<usize, Row> = HashMap::new();
     let mut odd_observed: HashMap<usize, Row> = HashMap::new();
     for difference in differences {
         match *difference {
             Difference::Missing { expected } => {
+                let expected = expected - strand.first;
                 odd_expected.insert(expected, Row::Missing { expected, elsewhere: None });
             }
             Difference::Extra { observed } => {
                 odd_observed.insert(observed, Row::Extra { observed, elsewhere: None });
             }
             Difference::Swapped { expected, observed } => {
+                let expected = expected - strand.first;
                 odd_expected.insert(expected, Row::Missing { expected, elsewhere: Some(observed) });
                 odd_observed.insert(observed, Row::Extra { observed, elsewhere: Some(expected) });
             }
             Difference::Wrong { expected, observed, ref fields } => {
+                let expected = expected - strand.first;
                 odd_expected.insert(expected, Row::Wrong { expected, observed, fields });
             }
             Difference::MoreExtra { observed, count } => {
@@ -103,7 +106,7 @@ fn rows<'d>(expected: usize, compared: &[usize], differences: &'d [Difference]) 
             Difference::Count { .. } | Difference::Unwanted { .. } | Difference::Contradicted { .. } => {}
         }
     }
-    merged(expected, compared, odd_expected, odd_observed)
+    merged(strand.expected.len(), &strand.observed, odd_expected, odd_observed)
 }
 
 fn merged<'d>(
@@ -135,7 +138,7 @@ fn merged<'d>(
 }
 
 struct Painter<'a> {
-    calls: &'a [ExpectedCall],
+    calls: &'a Sequence,
     trace: &'a Trace,
     /// The number of an observed call among those that are compared, from 1.
     places: HashMap<usize, usize>,
@@ -183,7 +186,7 @@ impl Painter<'_> {
 
     /// An expected call, with what is wrong below the keys that it is about.
     fn expected(&self, at: usize, fields: &[FieldDifference]) -> Vec<String> {
-        let call = &self.calls[at];
+        let call = self.calls.at(at);
         let mut lines = Vec::new();
         let mut line = format!("  - {:>4}  {{ ", at + 1);
         let mut carets: Vec<(usize, usize, String)> = Vec::new();

@@ -7,7 +7,7 @@ use std::mem::zeroed;
 use libc::O_RDONLY;
 
 use super::steps::{close, open};
-use crate::scenario::{Scenario, Setup, act, call, ensure, returns};
+use crate::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
 pub const ALL: &[Scenario] = &[Scenario::new("aio-submit", aio_submit)];
 
@@ -42,6 +42,19 @@ fn aio_submit() -> Setup {
         returns(call!(io_destroy, context), 0)?;
         close(file)
     })
+}
+
+/// One read is submitted and has completed.
+pub(super) fn submit_one(file: i64) -> Result<(), Broken> {
+    let mut context = 0_u64;
+    returns(call!(io_setup, 8, &raw mut context), 0)?;
+    let mut head = [0_u8; 5];
+    let mut request = read_at(file, &mut head, 0);
+    let mut requests = [&raw mut request];
+    returns(call!(io_submit, context, 1, requests.as_mut_ptr()), 1)?;
+    let mut events = [Event::default(); 1];
+    returns(call!(io_getevents, context, 1, 1, events.as_mut_ptr(), 0), 1)?;
+    ensure(events[0].res == 5 && &head == b"hello", "the read gave other bytes")
 }
 
 /// A request that fills the buffer from an offset on.

@@ -36,10 +36,14 @@ fn killed_in_call() -> Setup {
     })
 }
 
-/// Kills a process as soon as proc_pid_syscall(5) says that it is blocked in a read of descriptor 3.
+/// Kills a process as soon as proc_pid_syscall(5) says that it is blocked in a read of descriptor 3, and proc_pid_stat(5) that
+/// it sleeps there: a process in a ptrace stop has not entered the call yet.
 fn kill_once_blocked(victim: i32) -> ! {
     let blocked = format!("{} 0x3 ", libc::SYS_read);
-    while !fs::read_to_string(format!("/proc/{victim}/syscall")).is_ok_and(|text| text.starts_with(&blocked)) {
+    let sleeps = || fs::read_to_string(format!("/proc/{victim}/stat")).is_ok_and(|text| text.contains(") S "));
+    let is_in_read =
+        || fs::read_to_string(format!("/proc/{victim}/syscall")).is_ok_and(|text| text.starts_with(&blocked));
+    while !(is_in_read() && sleeps()) {
         std::thread::yield_now();
     }
     // SAFETY: plain numbers; `_exit` runs nothing.

@@ -54,7 +54,7 @@ fn thread_exec() -> Setup {
 }
 
 /// Runs this in a forked process, and waits for its end.
-fn in_fork(run: impl FnOnce() -> Result<(), Broken>) -> Result<(), Broken> {
+pub(super) fn in_fork(run: impl FnOnce() -> Result<(), Broken>) -> Result<(), Broken> {
     // The raw call: a libc's fork would run handlers in between.
     let forked = call!(clone, libc::SIGCHLD, 0, 0, 0, 0)?;
     if forked == 0 {

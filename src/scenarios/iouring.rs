@@ -98,7 +98,7 @@ fn ring() -> Result<i64, Broken> {
 }
 
 /// A kernel may lack io_uring, or refuse it (sysctl kernel.io_uring_disabled, and the seccomp filters of containers).
-fn without_ring(error: io::Error) -> Broken {
+pub(super) fn without_ring(error: io::Error) -> Broken {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOSYS) => Broken::Skip("this kernel has no io_uring_setup".to_owned()),
         Some(Errno::EPERM) => {

@@ -8,7 +8,8 @@ use nix::errno::Errno;
 
 use crate::scenario::{Broken, Scenario, Setup, act, call, fails, premise, returns};
 
-pub const ALL: &[Scenario] = &[Scenario::new("restart-signal", restart_signal)];
+pub const ALL: &[Scenario] =
+    &[Scenario::new("restart-signal", restart_signal), Scenario::new("restart-timeout", restart_timeout)];
 
 /// What the child and the process that sends it signals share.
 struct Shared {
@@ -83,7 +84,9 @@ fn restart_signal() -> Setup {
 
 /// Sends what each step is about, always when proc(5) says that the reader is blocked in its read.
 fn disturb(reader: i32, pipe: i32, shared: &Shared) -> ! {
-    let blocked = |step| until(|| shared.step.load(Ordering::Acquire) == step && is_blocked(reader));
+    // Of descriptor 3.
+    let in_read = || is_blocked(reader, &format!("{} 0x3 ", libc::SYS_read));
+    let blocked = |step| until(|| shared.step.load(Ordering::Acquire) == step && in_read());
     // SAFETY: plain numbers.
     let send = |signal| unsafe { libc::kill(reader, signal) };
     // SAFETY: one readable byte.
@@ -100,13 +103,52 @@ fn disturb(reader: i32, pipe: i32, shared: &Shared) -> ! {
     blocked(3);
     write();
     blocked(4);
-    send(libc::SIGSTOP);
-    until(|| state(reader) == Some('T'));
-    send(libc::SIGCONT);
+    stop_and_continue(reader);
     blocked(4);
     write();
     // SAFETY: runs nothing.
     unsafe { libc::_exit(0) }
+}
+
+/// Waits for a pipe with a timeout. The call cannot be made again as it was, since time has passed: the kernel goes on with it by
+/// restart_syscall(2).
+fn restart_timeout() -> Setup {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    // SAFETY: the child has one thread.
+    let (waiter, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        until(|| is_blocked(waiter, &format!("{WAIT} ")));
+        stop_and_continue(waiter);
+        until(|| is_blocked(waiter, &format!("{} ", libc::SYS_restart_syscall)));
+        // SAFETY: one readable byte; `_exit` runs nothing.
+        unsafe {
+            libc::write(ends[1], c"x".as_ptr().cast(), 1);
+            libc::_exit(0)
+        };
+    }
+    act(move || {
+        let mut waited = libc::pollfd { fd: ends[0], events: libc::POLLIN, revents: 0 };
+        returns(call!(poll, &raw mut waited, 1, 60_000), 1)?;
+        let mut byte = 0_u8;
+        returns(call!(read, ends[0], &raw mut byte, 1), 1)
+    })
+}
+
+/// poll(2), which not every architecture has: there the scenario is skipped before anybody waits for this.
+#[cfg(target_arch = "x86_64")]
+const WAIT: i64 = libc::SYS_poll;
+#[cfg(not(target_arch = "x86_64"))]
+const WAIT: i64 = -1;
+
+fn stop_and_continue(pid: i32) {
+    // SAFETY: plain numbers.
+    let send = |signal| unsafe { libc::kill(pid, signal) };
+    send(libc::SIGSTOP);
+    // Under ptrace a stopped process is in state t.
+    until(|| matches!(state(pid), Some('T' | 't')));
+    send(libc::SIGCONT);
 }
 
 fn until(holds: impl Fn() -> bool) {
@@ -115,10 +157,9 @@ fn until(holds: impl Fn() -> bool) {
     }
 }
 
-/// proc_pid_syscall(5): blocked in read of descriptor 3. A stopped process is not blocked in a call.
-fn is_blocked(pid: i32) -> bool {
-    let call = format!("{} 0x3 ", libc::SYS_read);
-    fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|text| text.starts_with(&call))
+/// Whether a process is blocked in the call that proc_pid_syscall(5) shows like this. A stopped process is not.
+fn is_blocked(pid: i32, call: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|text| text.starts_with(call))
         && state(pid) == Some('S')
 }
 

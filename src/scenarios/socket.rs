@@ -91,13 +91,13 @@ fn socket_sendmsg_fd() -> Setup {
 
 /// A control message that passes one descriptor (unix(7)): of CMSG_SPACE(4) bytes.
 #[repr(C)]
-struct Rights {
+pub(super) struct Rights {
     header: libc::cmsghdr,
-    fd: i32,
+    pub(super) fd: i32,
 }
 
 impl Rights {
-    fn of(fd: i32) -> Self {
+    pub(super) fn of(fd: i32) -> Self {
         // SAFETY: plain numbers, for which all bits zero is a value.
         let mut header: libc::cmsghdr = unsafe { zeroed() };
         header.cmsg_len = (offset_of!(Self, fd) + size_of::<i32>()) as _;
@@ -107,7 +107,7 @@ impl Rights {
     }
 
     /// The message of this data that carries the descriptor.
-    fn message(&mut self, data: &mut iovec) -> libc::msghdr {
+    pub(super) fn message(&mut self, data: &mut iovec) -> libc::msghdr {
         // SAFETY: plain numbers and pointers, for which all bits zero is a value.
         let mut message: libc::msghdr = unsafe { zeroed() };
         message.msg_iov = data;

@@ -2,7 +2,8 @@
 
 use super::Class::{Io, Other};
 use super::Role::{Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned};
-use super::{Arg, Class, Peek, Ret, Row};
+use super::{Arg, Class, Makes, Peek, Ret, Row};
+use crate::kind::Kind;
 use crate::names;
 
 macro_rules! args {
@@ -10,7 +11,7 @@ macro_rules! args {
 }
 
 const fn row(name: &'static str, class: Class, args: &'static [Arg], ret: Ret) -> Row {
-    Row { name, class, args, ret, implied_flags: None, peek: None }
+    Row { name, class, args, ret, implied_flags: None, peek: None, makes: None }
 }
 
 const fn io(name: &'static str, args: &'static [Arg]) -> Row {
@@ -23,6 +24,12 @@ const fn makes_fd(name: &'static str, args: &'static [Arg]) -> Row {
 
 const fn moves_bytes(name: &'static str, args: &'static [Arg]) -> Row {
     row(name, Io, args, Ret::Bytes)
+}
+
+/// What descriptor it makes, that is open for reading and writing unless it says otherwise.
+const fn of_kind(kind: Kind, row: Row) -> Row {
+    let access = if matches!(kind, Kind::Inotify | Kind::Userfaultfd) { libc::O_RDONLY } else { libc::O_RDWR };
+    Row { makes: Some(Makes { kind, access }), ..row }
 }
 
 const fn other(name: &'static str, args: &'static [Arg]) -> Row {
@@ -186,7 +193,7 @@ pub(super) fn rows() -> Vec<Row> {
         io("ftruncate", args![fd: Fd, length: Signed]),
         io("fallocate", args![fd: Fd, mode: Flags(&names::FALLOCATE), offset: Signed, len: Signed]),
         // io_uring.
-        makes_fd("io_uring_setup", args![entries: Unsigned, params: Pointer]),
+        of_kind(Kind::IoUring, makes_fd("io_uring_setup", args![entries: Unsigned, params: Pointer])),
         io(
             "io_uring_enter",
             args![
@@ -200,17 +207,24 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         io("io_uring_register", args![fd: Fd, opcode: Choice(&names::URING_REGISTER), arg: Pointer, nr_args: Unsigned]),
         // Descriptors that are no files.
-        peeking(0, Peek::Pair, io("pipe", args![pipefd: Pointer])),
-        peeking(0, Peek::Pair, io("pipe2", args![pipefd: Pointer, flags: Flags(&names::PIPE)])),
-        makes_fd("memfd_create", args![path: Text, flags: Flags(&names::MEMFD)]),
-        makes_fd("eventfd", args![initval: Unsigned]),
-        makes_fd("eventfd2", args![initval: Unsigned, flags: Flags(&names::EVENTFD)]),
-        makes_fd("timerfd_create", args![clockid: Choice(&names::CLOCK), flags: Flags(&names::TIMERFD)]),
+        of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe", args![pipefd: Pointer]))),
+        of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe2", args![pipefd: Pointer, flags: Flags(&names::PIPE)]))),
+        of_kind(Kind::Memfd, makes_fd("memfd_create", args![path: Text, flags: Flags(&names::MEMFD)])),
+        of_kind(Kind::Eventfd, makes_fd("eventfd", args![initval: Unsigned])),
+        of_kind(Kind::Eventfd, makes_fd("eventfd2", args![initval: Unsigned, flags: Flags(&names::EVENTFD)])),
+        of_kind(
+            Kind::Timerfd,
+            makes_fd("timerfd_create", args![clockid: Choice(&names::CLOCK), flags: Flags(&names::TIMERFD)]),
+        ),
         io("timerfd_settime", args![fd: Fd, flags: Flags(&names::TIMER), new_value: Pointer, old_value: Pointer]),
         io("timerfd_gettime", args![fd: Fd, curr_value: Pointer]),
-        makes_fd("signalfd", args![fd: Fd, mask: Pointer, sizemask: Unsigned]),
-        makes_fd("signalfd4", args![fd: Fd, mask: Pointer, sizemask: Unsigned, flags: Flags(&names::SIGNALFD)]),
-        makes_fd("pidfd_open", args![pid: Int, flags: Flags(&names::PIDFD)]),
+        of_kind(Kind::Signalfd, makes_fd("signalfd", args![fd: Fd, mask: Pointer, sizemask: Unsigned])),
+        of_kind(
+            Kind::Signalfd,
+            makes_fd("signalfd4", args![fd: Fd, mask: Pointer, sizemask: Unsigned, flags: Flags(&names::SIGNALFD)]),
+        ),
+        of_kind(Kind::Pidfd, makes_fd("pidfd_open", args![pid: Int, flags: Flags(&names::PIDFD)])),
+        of_kind(Kind::Userfaultfd, makes_fd("userfaultfd", args![flags: Flags(&names::USERFAULTFD)])),
         makes_fd("pidfd_getfd", args![fd: Fd, targetfd: FdNumber, flags: Flags(&names::RESERVED)]),
         // Waiting for descriptors: results are counts of them.
         io("poll", args![fds: Pointer, nfds: Unsigned, timeout: Int]),
@@ -227,8 +241,8 @@ pub(super) fn rows() -> Vec<Row> {
                 sigmask: Pointer,
             ],
         ),
-        makes_fd("epoll_create", args![size: Int]),
-        makes_fd("epoll_create1", args![flags: Flags(&names::EPOLL)]),
+        of_kind(Kind::Epoll, makes_fd("epoll_create", args![size: Int])),
+        of_kind(Kind::Epoll, makes_fd("epoll_create1", args![flags: Flags(&names::EPOLL)])),
         io("epoll_ctl", args![fd: Fd, op: Choice(&names::EPOLL_CTL), fd2: Fd, event: Pointer]),
         io("epoll_wait", args![fd: Fd, events: Pointer, maxevents: Int, timeout: Int]),
         io(
@@ -254,11 +268,14 @@ pub(super) fn rows() -> Vec<Row> {
             ],
         ),
         // The result of inotify_add_watch is a number among the watches, and no descriptor.
-        makes_fd("inotify_init", args![]),
-        makes_fd("inotify_init1", args![flags: Flags(&names::INOTIFY)]),
+        of_kind(Kind::Inotify, makes_fd("inotify_init", args![])),
+        of_kind(Kind::Inotify, makes_fd("inotify_init1", args![flags: Flags(&names::INOTIFY)])),
         io("inotify_add_watch", args![fd: Fd, path: Path, mask: Flags(&names::INOTIFY_MASK)]),
         io("inotify_rm_watch", args![fd: Fd, wd: Int]),
-        makes_fd("fanotify_init", args![flags: Flags(&names::FANOTIFY), event_f_flags: Flags(&names::OPEN)]),
+        of_kind(
+            Kind::Fanotify,
+            makes_fd("fanotify_init", args![flags: Flags(&names::FANOTIFY), event_f_flags: Flags(&names::OPEN)]),
+        ),
         io(
             "fanotify_mark",
             args![
@@ -270,19 +287,28 @@ pub(super) fn rows() -> Vec<Row> {
             ],
         ),
         // Sockets.
-        makes_fd("socket", args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int]),
-        peeking(
-            3,
-            Peek::Pair,
-            io(
-                "socketpair",
-                args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int, sv: Pointer],
+        of_kind(
+            Kind::Socket,
+            makes_fd("socket", args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int]),
+        ),
+        of_kind(
+            Kind::Socket,
+            peeking(
+                3,
+                Peek::Pair,
+                io(
+                    "socketpair",
+                    args![domain: Choice(&names::FAMILY), type: Choice(&names::SOCKET), protocol: Int, sv: Pointer],
+                ),
             ),
         ),
         io("bind", args![fd: Fd, addr: Pointer, addrlen: Unsigned]),
         io("listen", args![fd: Fd, backlog: Int]),
-        makes_fd("accept", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
-        makes_fd("accept4", args![fd: Fd, addr: Pointer, addrlen: Pointer, flags: Flags(&names::ACCEPT)]),
+        of_kind(Kind::Socket, makes_fd("accept", args![fd: Fd, addr: Pointer, addrlen: Pointer])),
+        of_kind(
+            Kind::Socket,
+            makes_fd("accept4", args![fd: Fd, addr: Pointer, addrlen: Pointer, flags: Flags(&names::ACCEPT)]),
+        ),
         io("connect", args![fd: Fd, addr: Pointer, addrlen: Unsigned]),
         io("shutdown", args![fd: Fd, how: Choice(&names::SHUTDOWN)]),
         io("getsockname", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
@@ -336,13 +362,124 @@ pub(super) fn rows() -> Vec<Row> {
         other("tgkill", args![tgid: Int, tid: Int, sig: Unsigned]),
         other("execve", args![path: Path, argv: Pointer, envp: Pointer]),
         other("execveat", args![dirfd: DirFd, path: Path, argv: Pointer, envp: Pointer, flags: Flags(&names::AT)]),
-        other("clone", args![flags: Unsigned]),
+        other(
+            "clone",
+            args![
+                flags: Flags(&names::CLONE),
+                stack: Pointer,
+                parent_tid: Pointer,
+                // On x86-64; on arm64 these two are the other way round.
+                child_tid: Pointer,
+                tls: Pointer,
+            ],
+        ),
         other("clone3", args![cl_args: Pointer, size: Unsigned]),
         other("fork", args![]),
         other("vfork", args![]),
-        other("wait4", args![pid: Int, wstatus: Pointer, options: Unsigned, rusage: Pointer]),
+        other("wait4", args![pid: Int, wstatus: Pointer, options: Flags(&names::WAIT), rusage: Pointer]),
+        other(
+            "waitid",
+            args![
+                idtype: Choice(&names::WAIT_FOR),
+                id: Int,
+                infop: Pointer,
+                options: Flags(&names::WAIT),
+                rusage: Pointer,
+            ],
+        ),
         other("restart_syscall", args![]),
-        other("prctl", args![op: Unsigned]),
+        other("prctl", args![op: Choice(&names::PRCTL)]),
+        // What every program does besides, so that its trace can be read.
+        row("brk", Other, args![addr: Pointer], Ret::Pointer),
+        other("mprotect", args![addr: Pointer, length: Unsigned, prot: Flags(&names::PROT)]),
+        other("madvise", args![addr: Pointer, length: Unsigned, advice: Choice(&names::MADVICE)]),
+        row(
+            "mremap",
+            Other,
+            args![
+                addr: Pointer,
+                old_size: Unsigned,
+                new_size: Unsigned,
+                flags: Flags(&names::MREMAP),
+                new_address: Pointer,
+            ],
+            Ret::Pointer,
+        ),
+        other("mlock", args![addr: Pointer, length: Unsigned]),
+        other("munlock", args![addr: Pointer, length: Unsigned]),
+        other("mincore", args![addr: Pointer, length: Unsigned, vec: Pointer]),
+        other("arch_prctl", args![op: Choice(&names::ARCH_PRCTL), addr: Pointer]),
+        other("set_tid_address", args![tidptr: Pointer]),
+        other("set_robust_list", args![head: Pointer, length: Unsigned]),
+        other("rseq", args![rseq: Pointer, length: Unsigned, flags: Unsigned, sig: Unsigned]),
+        other(
+            "futex",
+            args![
+                uaddr: Pointer,
+                op: Flags(&names::FUTEX),
+                val: Unsigned,
+                timeout: Pointer,
+                uaddr2: Pointer,
+                val3: Unsigned,
+            ],
+        ),
+        row("getrandom", Other, args![buf: Pointer, count: Unsigned, flags: Flags(&names::RANDOM)], Ret::Bytes),
+        other("prlimit64", args![pid: Int, resource: Choice(&names::RESOURCE), new_limit: Pointer, old_limit: Pointer]),
+        other("getrlimit", args![resource: Choice(&names::RESOURCE), rlim: Pointer]),
+        other("setrlimit", args![resource: Choice(&names::RESOURCE), rlim: Pointer]),
+        other("getrusage", args![who: Choice(&names::USAGE), usage: Pointer]),
+        other("rt_sigaction", args![sig: Choice(&names::SIGNAL), act: Pointer, oldact: Pointer, sigsetsize: Unsigned]),
+        other(
+            "rt_sigprocmask",
+            args![how: Choice(&names::SIGMASK), set: Pointer, oldset: Pointer, sigsetsize: Unsigned],
+        ),
+        other("rt_sigsuspend", args![mask: Pointer, sigsetsize: Unsigned]),
+        other("rt_sigtimedwait", args![set: Pointer, info: Pointer, timeout: Pointer, sigsetsize: Unsigned]),
+        other("rt_sigpending", args![set: Pointer, sigsetsize: Unsigned]),
+        other("sigaltstack", args![ss: Pointer, old_ss: Pointer]),
+        other("tkill", args![tid: Int, sig: Choice(&names::SIGNAL)]),
+        other("pause", args![]),
+        other("alarm", args![seconds: Unsigned]),
+        other("nanosleep", args![duration: Pointer, rem: Pointer]),
+        other(
+            "clock_nanosleep",
+            args![clockid: Choice(&names::CLOCK), flags: Flags(&names::SLEEP), t: Pointer, remain: Pointer],
+        ),
+        other("clock_gettime", args![clockid: Choice(&names::CLOCK), tp: Pointer]),
+        other("clock_getres", args![clockid: Choice(&names::CLOCK), res: Pointer]),
+        other("gettimeofday", args![tv: Pointer, tz: Pointer]),
+        other("times", args![buf: Pointer]),
+        other("sched_yield", args![]),
+        other("sched_getaffinity", args![pid: Int, cpusetsize: Unsigned, mask: Pointer]),
+        other("sched_setaffinity", args![pid: Int, cpusetsize: Unsigned, mask: Pointer]),
+        other("unshare", args![flags: Flags(&names::UNSHARE)]),
+        other("setns", args![fd: Fd, nstype: Flags(&names::UNSHARE)]),
+        other("uname", args![buf: Pointer]),
+        other("sysinfo", args![info: Pointer]),
+        other("umask", args![mask: Mode]),
+        other("chroot", args![path: Path]),
+        other("getpid", args![]),
+        other("getppid", args![]),
+        other("gettid", args![]),
+        other("getuid", args![]),
+        other("geteuid", args![]),
+        other("getgid", args![]),
+        other("getegid", args![]),
+        other("setuid", args![uid: Id]),
+        other("setgid", args![gid: Id]),
+        other("setresuid", args![ruid: Id, euid: Id, suid: Id]),
+        other("setresgid", args![rgid: Id, egid: Id, sgid: Id]),
+        other("getresuid", args![ruid: Pointer, euid: Pointer, suid: Pointer]),
+        other("getresgid", args![rgid: Pointer, egid: Pointer, sgid: Pointer]),
+        other("getgroups", args![size: Int, list: Pointer]),
+        other("setgroups", args![size: Int, list: Pointer]),
+        other("getpgrp", args![]),
+        other("getpgid", args![pid: Int]),
+        other("setpgid", args![pid: Int, pgid: Int]),
+        other("getsid", args![pid: Int]),
+        other("setsid", args![]),
+        other("capget", args![hdrp: Pointer, datap: Pointer]),
+        other("capset", args![hdrp: Pointer, datap: Pointer]),
         row("exit", Other, args![status: Int], Ret::Never),
         row("exit_group", Other, args![status: Int], Ret::Never),
         row("rt_sigreturn", Other, args![], Ret::Never),

@@ -1,11 +1,14 @@
 //! Loading and attaching the BPF object, and saying why it cannot be.
 
 use std::fmt::Display;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use caps::{CapSet, Capability};
-use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject, PrintLevel};
+use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
+use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject, PrintLevel};
+use nix::errno::Errno;
 
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
@@ -15,11 +18,22 @@ static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"
 /// The programs, by the tracepoint that each belongs to.
 const PROGRAMS: [&str; 5] = ["ior_enter", "ior_exit", "ior_signal", "ior_gone", "ior_fork"];
 
+/// What follows the requests of io_uring, with the tracepoint of each. Of each group one has to fit: which, is the kernel's to
+/// say (bpf/tracer.bpf.c has what each takes).
+const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
+    &[("ior_submit", "io_uring_submit_req"), ("ior_submit", "io_uring_submit_sqe")],
+    &[("ior_submit_refused", "io_uring_req_failed")],
+    // The second would fit the tracepoint of the first too, and misread it.
+    &[("ior_complete_words", "io_uring_complete"), ("ior_complete", "io_uring_complete")],
+    &[("ior_overflow", "io_uring_cqe_overflow")],
+];
+
 /// The maps, with their type and the sizes of key and value.
-const MAPS: [(&str, MapType, usize, usize); 4] = [
+const MAPS: [(&str, MapType, usize, usize); 5] = [
     ("filter", MapType::Hash, 4, size_of::<Filter>()),
     ("watches", MapType::Array, 4, size_of::<Watch>()),
     ("roles", MapType::Array, 4, size_of::<Roles>()),
+    ("request_roles", MapType::Array, 4, size_of::<Roles>()),
     ("ring", MapType::RingBuf, 0, 0),
 ];
 
@@ -51,8 +65,8 @@ pub fn check_machine() -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens, checks and loads the object.
-pub fn load(file: Option<&Path>) -> Result<Object, Error> {
+/// Opens, checks and loads the object, with a ring of this size in bytes.
+pub fn load(file: Option<&Path>, ring_size: u32) -> Result<Object, Error> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
     libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
         SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
@@ -62,10 +76,14 @@ pub fn load(file: Option<&Path>) -> Result<Object, Error> {
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     let mut builder = ObjectBuilder::default();
-    let open = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes)).map_err(|error| {
+    let mut open = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes)).map_err(|error| {
         Error::cannot_trace(format!("{name} is no BPF object: {error}"), "`make bpf` makes one: ./tracer.bpf.o")
     })?;
     check(&name, &open)?;
+    for mut ring in open.maps_mut().filter(|map| map.name() == "ring") {
+        let cannot = |error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error);
+        ring.set_max_entries(ring_size).map_err(cannot)?;
+    }
     open.load().map_err(|error| not_loaded(&name, &error))
 }
 
@@ -78,7 +96,10 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
 /// An object must have the programs and maps that user space uses, in the layout that it knows.
 fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     let mut lacks = Vec::new();
-    for program in PROGRAMS {
+    let mut programs = PROGRAMS.to_vec();
+    programs.extend(REQUEST_PROGRAMS.iter().flat_map(|group| group.iter().map(|&(program, _)| program)));
+    programs.dedup();
+    for program in programs {
         if !open.progs().any(|found| found.name() == program) {
             lacks.push(format!("the program {program}"));
         }
@@ -136,7 +157,28 @@ pub fn refused(step: &str, error: &dyn Display) -> Error {
     Error::cannot_trace(format!("{step}: {error}"), "`ulimit -l` and `dmesg` may say more")
 }
 
-/// Attaches all programs.
+/// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
+pub fn attach_requests(object: &Object) -> Result<Vec<Link>, Error> {
+    let links: Result<Option<Vec<Link>>, Error> =
+        REQUEST_PROGRAMS.iter().map(|group| attach_one_of(object, group)).collect();
+    Ok(links?.unwrap_or_default())
+}
+
+/// The first that fits. A tracepoint is not found where the kernel has none of that name, and the program is invalid where
+/// it takes more than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
+fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>, Error> {
+    for &(name, tracepoint) in group {
+        let Some(program) = object.progs_mut().find(|program| program.name() == name) else { continue };
+        match program.attach_raw_tracepoint(tracepoint) {
+            Ok(link) => return Ok(Some(link)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {}
+            Err(error) => return Err(refused(&format!("the program {name} could not be attached"), &error)),
+        }
+    }
+    Ok(None)
+}
+
+/// Attaches all programs but those of [`attach_requests`].
 pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
     let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
     ours.map(|program| {
@@ -154,4 +196,21 @@ pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
         .and_then(|map| {
             MapHandle::try_from(&map).map_err(|error| refused(&format!("the map {name} could not be opened"), &error))
         })
+}
+
+/// How often the kernel has skipped a program of this object because it was running on that CPU already: for each skip it
+/// has lost an enter, an exit or an end. Takes about 2 µs.
+#[allow(unsafe_code)]
+pub fn skipped(object: &Object) -> Result<u64, Error> {
+    let skips = object.progs().map(|program| {
+        let mut info = bpf_prog_info::default();
+        let mut size = size_of_val(&info) as u32;
+        // SAFETY: `info` is of the size that is given, and has no pointer for the kernel to fill in what it points to.
+        let result = unsafe {
+            libbpf_sys::bpf_obj_get_info_by_fd(program.as_fd().as_raw_fd(), (&raw mut info).cast(), &raw mut size)
+        };
+        let cannot = |errno| refused("what the kernel counts of a program cannot be read", &errno);
+        Errno::result(result).map(|_| info.recursion_misses).map_err(cannot)
+    });
+    skips.sum()
 }

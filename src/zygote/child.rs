@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Pid, chdir, setpgid};
 
+use super::program::Program;
 use super::slot::Slot;
 use crate::ending::How;
 use crate::scenario::{Act, Broken, Scenario};
@@ -33,18 +34,47 @@ pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, worksp
     unsafe { libc::_exit(0) }
 }
 
+/// Becomes the program once the gate is open, as it was for whoever called `ior-it`: descriptors, directory, environment and
+/// process group are left as they are. What is `ior-it`'s own closes on exec.
+pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Program) -> ! {
+    let pointers = program.pointers();
+    if program.prepare().is_ok() {
+        slot.enter_act();
+        // SAFETY: `fill` is readable for its whole length.
+        let written = unsafe { libc::write(gate.as_raw_fd(), fill.as_ptr().cast(), fill.len()) };
+        if written == fill.len() as isize {
+            slot.refuse(program.execute(&pointers));
+        }
+    }
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(127) }
+}
+
 /// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
 fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
     slot.enter_act();
-    // SAFETY: `fill` is readable for its whole length.
-    let written = unsafe { libc::write(GATE, fill.as_ptr().cast(), fill.len()) };
-    if written != fill.len() as isize {
+    if !pass_gate(fill, slot) {
         return;
     }
     slot.say(&match caught(act) {
         Ok(()) => How::Finished,
         Err(how) => how,
     });
+}
+
+/// Parks here until the gate is open; false if it never will be. A stop (a witness seizes the child, SIGSTOP) ends the write
+/// without its last byte: that is written again, unless the gate was opened meanwhile.
+fn pass_gate(fill: &[u8], slot: &Slot) -> bool {
+    let mut left = fill;
+    loop {
+        // SAFETY: `left` is readable for its whole length.
+        let written = unsafe { libc::write(GATE, left.as_ptr().cast(), left.len()) };
+        let Ok(written) = usize::try_from(written) else { return false };
+        left = &left[written..];
+        if left.is_empty() || slot.is_open() {
+            return true;
+        }
+    }
 }
 
 /// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.

@@ -15,18 +15,19 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgid, setsid};
 
-use super::ServerLane;
 use super::child;
 use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
-use crate::scenario::Scenario;
+use super::{ServerLane, Work};
 
 struct Server<'a> {
     lanes: Vec<ServerLane>,
     /// The child of each lane.
     children: Vec<Option<LaneChild>>,
     slots: &'a Slots,
-    scenarios: &'a [Scenario],
+    work: &'a Work,
+    /// The program is over: what it has left behind is left alone.
+    left_alone: bool,
 }
 
 /// A lane's child, from its fork until the lane is told that the scenario is over.
@@ -37,11 +38,17 @@ struct LaneChild {
 }
 
 /// Serves until the parent is gone.
-pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, scenarios: &[Scenario], folder: Option<&Path>) -> ! {
+pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, folder: Option<&Path>) -> ! {
     let children = vec![None; lanes.len()];
-    let mut server = Server { lanes, children, slots, scenarios };
-    server.close_others(&life);
-    if let Ok(reaper) = prepare() {
+    let mut server = Server { lanes, children, slots, work, left_alone: false };
+    let prepared = match work {
+        Work::Scenarios(_) => {
+            server.close_others(&life);
+            prepare()
+        }
+        Work::Program(_) => keep_out_of_the_way(),
+    };
+    if let Ok(reaper) = prepared {
         server.serve_until_gone(&life, &reaper);
     }
     server.clean_up(folder);
@@ -53,15 +60,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, scenarios: &[
 /// environment, known descriptors and limits, and the reaper of orphans.
 fn prepare() -> nix::Result<SignalFd> {
     setsid()?;
-    nix::sys::prctl::set_name(c"ior-it-zygote")?;
-    nix::sys::prctl::set_child_subreaper(true)?;
-    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
-        // SAFETY: no handler is installed, only "ignore".
-        unsafe { signal(ignored, SigHandler::SigIgn)? };
-    }
-    let mut reaped = SigSet::empty();
-    reaped.add(Signal::SIGCHLD);
-    reaped.thread_block()?;
+    let reaper = keep_out_of_the_way()?;
     // SAFETY: this process has one thread; nobody else reads the environment.
     unsafe { libc::clearenv() };
     let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|_| Errno::ENODEV)?;
@@ -72,6 +71,24 @@ fn prepare() -> nix::Result<SignalFd> {
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    Ok(reaper)
+}
+
+/// Makes this process the reaper of orphans, which no signal of a terminal ends. Nothing else changes: a program starts from
+/// what its caller has.
+fn keep_out_of_the_way() -> nix::Result<SignalFd> {
+    nix::sys::prctl::set_name(c"ior-it-zygote")?;
+    nix::sys::prctl::set_child_subreaper(true)?;
+    for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
+        // SAFETY: no handler is installed, only "ignore".
+        unsafe { signal(ignored, SigHandler::SigIgn)? };
+    }
+    // Whoever ignores it is not told of its children (wait(2), "Notes").
+    // SAFETY: no handler is installed, only the default action.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
+    let mut reaped = SigSet::empty();
+    reaped.add(Signal::SIGCHLD);
+    reaped.thread_block()?;
     SignalFd::with_flags(&reaped, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
@@ -99,15 +116,16 @@ impl Server<'_> {
                 Err(_) => return,
             }
             let ready: Vec<bool> = polled.iter().map(|fd| fd.any() != Some(false)).collect();
-            if ready[0] {
-                return;
-            }
             if ready[1] {
                 while let Ok(Some(_)) = reaper.read_signal() {}
                 self.reap();
             }
             for lane in (0..self.lanes.len()).filter(|lane| ready[lane + 2]) {
                 self.answer(lane);
+            }
+            // Last: what the parent has said before it went still counts.
+            if ready[0] {
+                return;
             }
         }
     }
@@ -140,10 +158,8 @@ impl Server<'_> {
         match Request::decode(&bytes[..length]) {
             Some(Request::Spawn { scenario, workspace }) => self.spawn(lane, scenario as usize, &workspace),
             Some(Request::Kill) => self.kill(lane),
-            Some(Request::Done) => {
-                self.children[lane] = None;
-                self.kill_orphans();
-            }
+            Some(Request::Signal { signal }) => self.signal(lane, signal),
+            Some(Request::Done) => self.done(lane),
             None => {}
         }
     }
@@ -153,13 +169,31 @@ impl Server<'_> {
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 let ServerLane { gate, fill, .. } = &self.lanes[lane];
-                child::run(gate, fill, self.slots.get(lane), &self.scenarios[scenario], workspace)
+                match self.work {
+                    Work::Scenarios(all) => child::run(gate, fill, self.slots.get(lane), &all[scenario], workspace),
+                    Work::Program(program) => child::become_program(gate, fill, self.slots.get(lane), program),
+                }
             }
             Ok(ForkResult::Parent { child }) => {
                 self.children[lane] = Some(LaneChild { pid: child, reaped: false });
                 self.reply(lane, Reply::Spawned { pid: child.as_raw() });
             }
             Err(errno) => self.reply(lane, Reply::NotSpawned { errno: errno as i32 }),
+        }
+    }
+
+    fn done(&mut self, lane: usize) {
+        self.children[lane] = None;
+        match self.work {
+            Work::Scenarios(_) => self.kill_orphans(),
+            Work::Program(_) => self.left_alone = true,
+        }
+    }
+
+    fn signal(&self, lane: usize, signal: i32) {
+        let Some(LaneChild { pid, reaped: false }) = self.children[lane] else { return };
+        if let Ok(signal) = Signal::try_from(signal) {
+            let _ = kill(pid, signal);
         }
     }
 
@@ -188,6 +222,9 @@ impl Server<'_> {
     }
 
     fn clean_up(&mut self, folder: Option<&Path>) {
+        if self.left_alone {
+            return;
+        }
         for lane in 0..self.lanes.len() {
             self.kill(lane);
         }

@@ -4,8 +4,9 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
+use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
 use crate::ending::{How, Phase};
@@ -18,9 +19,13 @@ const TEXT_CAP: usize = 1000;
 pub struct Slot {
     /// 0 in `setup`, 1 in `act`.
     phase: AtomicU32,
+    /// 1 once the gate is open.
+    open: AtomicU32,
     /// 0 nothing said, else one of the constants below.
     how: AtomicU32,
     len: AtomicU32,
+    /// Why the program could not be executed; 0 if it was.
+    refused: AtomicI32,
     text: [AtomicU8; TEXT_CAP],
 }
 
@@ -34,7 +39,9 @@ impl Slot {
     /// Makes it ready for the next child.
     pub fn clear(&self) {
         self.phase.store(0, Ordering::Relaxed);
+        self.open.store(0, Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
+        self.refused.store(0, Ordering::Relaxed);
         self.how.store(0, Ordering::Release);
     }
 
@@ -43,9 +50,29 @@ impl Slot {
         self.phase.store(1, Ordering::Release);
     }
 
+    /// The gate is open: said before the child can notice by itself.
+    pub fn open_gate(&self) {
+        self.open.store(1, Ordering::Release);
+    }
+
+    /// Whether the gate is open.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 1
+    }
+
     /// Where the child is.
     pub fn phase(&self) -> Phase {
         if self.phase.load(Ordering::Acquire) == 0 { Phase::Setup } else { Phase::Act }
+    }
+
+    /// The child says with which errno execve(2) failed.
+    pub fn refuse(&self, errno: Errno) {
+        self.refused.store(errno as i32, Ordering::Release);
+    }
+
+    /// With which errno execve(2) failed, if it did.
+    pub fn refused(&self) -> Option<Errno> {
+        Some(self.refused.load(Ordering::Acquire)).filter(|&errno| errno != 0).map(Errno::from_raw)
     }
 
     /// The child says how it fared, once, at its end. What does not fit of a sentence is cut.

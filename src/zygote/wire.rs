@@ -12,6 +12,8 @@ pub enum Request {
     Spawn { scenario: u32, workspace: Vec<u8> },
     /// Kill the child and its descendants.
     Kill,
+    /// Send the child this signal.
+    Signal { signal: i32 },
     /// The scenario is over: kill what it left behind.
     Done,
 }
@@ -35,6 +37,7 @@ impl Request {
             Request::Spawn { scenario, workspace } => [&[0], &scenario.to_ne_bytes()[..], workspace].concat(),
             Request::Kill => vec![1],
             Request::Done => vec![2],
+            Request::Signal { signal } => [&[3], &signal.to_ne_bytes()[..]].concat(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Request {
             }
             (1, []) => Some(Request::Kill),
             (2, []) => Some(Request::Done),
+            (3, rest) => rest.try_into().ok().map(|signal| Request::Signal { signal: i32::from_ne_bytes(signal) }),
             _ => None,
         }
     }
@@ -82,7 +86,12 @@ mod tests {
 
     #[test]
     fn messages_survive_the_way() {
-        let requests = [Request::Spawn { scenario: 7, workspace: b"/tmp/x".to_vec() }, Request::Kill, Request::Done];
+        let requests = [
+            Request::Spawn { scenario: 7, workspace: b"/tmp/x".to_vec() },
+            Request::Kill,
+            Request::Done,
+            Request::Signal { signal: -15 },
+        ];
         for request in requests {
             assert_eq!(Request::decode(&request.encode()), Some(request));
         }

@@ -1,9 +1,8 @@
 //! What the live tests share.
 #![allow(dead_code)]
 
-pub mod programs;
-
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -44,4 +43,22 @@ macro_rules! require {
             return Err(format!($($sentence)+).into());
         }
     };
+}
+
+/// Compiles a changed tracer, for `--bpf`.
+pub fn compile(folder: &Path, name: &str, source: &str) -> Result<PathBuf, Failed> {
+    let (text, object) = (folder.join(format!("{name}.bpf.c")), folder.join(format!("{name}.bpf.o")));
+    std::fs::write(&text, source)?;
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86" };
+    let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
+    let mut command = Command::new(clang);
+    command.args(["-target", "bpf", "-O2", "-g", "-mcpu=v3", &format!("-D__TARGET_ARCH_{arch}"), "-I"]).arg(bpf(""));
+    let output = command.arg("-c").arg(&text).arg("-o").arg(&object).output()?;
+    require!(output.status.success(), "clang: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(object)
+}
+
+/// A file of the tracer's source.
+pub fn bpf(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(file)
 }

@@ -9,10 +9,10 @@ use nix::errno::Errno;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// The scenario that runs the program it finds in its workspace.
+/// The scenario that runs the program it finds beside its workspace.
 pub const GENERATED: Scenario = Scenario::new("generated", generated);
-/// The file in the workspace that the program comes in; `setup` takes it away.
-pub const FILE: &str = "program";
+/// The file beside the workspace that the program comes in.
+const FILE: &str = "program";
 
 /// The slots that results are put into, from where later calls take their descriptors.
 const SLOTS: usize = 4;
@@ -168,14 +168,13 @@ pub fn programs() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..30)
 }
 
-/// Puts the program where the scenario finds it.
-pub fn store(workspace: &Path, program: &[Step]) -> Result<(), Box<dyn std::error::Error>> {
-    Ok(std::fs::write(workspace.join(FILE), rmp_serde::to_vec(program)?)?)
+/// Puts the program where the scenario finds it: into the folder of the workspaces.
+pub fn store(folder: &Path, program: &[Step]) -> Result<(), Box<dyn std::error::Error>> {
+    Ok(std::fs::write(folder.join(FILE), rmp_serde::to_vec(program)?)?)
 }
 
 fn generated() -> Setup {
-    let bytes = std::fs::read(FILE)?;
-    std::fs::remove_file(FILE)?;
+    let bytes = std::fs::read(Path::new("..").join(FILE))?;
     let program: Vec<Step> = rmp_serde::from_slice(&bytes).map_err(|error| Broken::Step(error.to_string()))?;
     // SAFETY: "ignore" is no handler. A write into a pipe that nobody reads shall fail with EPIPE.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };

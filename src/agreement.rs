@@ -1,0 +1,443 @@
+//! Whether BPF and the witness saw the same: a trace against a testimony, thread by thread and call by call.
+//!
+//! No I/O: values in, values out. Neither side is taken for the truth: what differs is said of both.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::matcher::align::{Step, align};
+use crate::show;
+use crate::syscalls::{Ret, Syscall};
+use crate::testimony::{Seen, Testimony};
+use crate::trace::{Call, Identity, Outcome, Text, Trace};
+
+mod permitted;
+
+/// One way in which the two do not agree. Calls are counted by their place in [`Trace::calls`] and in [`Testimony::calls`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disagreement {
+    /// BPF alone saw this call.
+    OnlyBpf {
+        /// Which.
+        bpf: usize,
+    },
+    /// The witness alone saw this call.
+    OnlyPtrace {
+        /// Which.
+        ptrace: usize,
+    },
+    /// The witness alone saw this call and more after it, too many to be told apart.
+    MoreByPtrace {
+        /// The first of them.
+        ptrace: usize,
+        /// How many.
+        count: usize,
+    },
+    /// Both saw the call, and not alike.
+    Unlike {
+        /// Which call by BPF.
+        bpf: usize,
+        /// Which one by the witness.
+        ptrace: usize,
+        /// In what; at least one.
+        fields: Vec<Field>,
+    },
+}
+
+/// A part of a call that both saw, and not alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is, in words.
+    pub what: String,
+    /// As BPF saw it.
+    pub bpf: String,
+    /// As the witness saw it.
+    pub ptrace: String,
+}
+
+/// The calls of one thread, by their places: seen by BPF, seen by the witness.
+pub type OneThread = (Vec<usize>, Vec<usize>);
+
+/// The calls of each thread in the order in which it entered them; across threads ptrace has no order that BPF could be held to.
+pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread> {
+    let mut threads: BTreeMap<u32, OneThread> = BTreeMap::new();
+    for (place, call) in trace.calls.iter().enumerate().filter(|(_, call)| permitted::stops_its_thread(call)) {
+        threads.entry(call.tid).or_default().0.push(place);
+    }
+    for (place, seen) in testimony.calls.iter().enumerate() {
+        threads.entry(seen.call.tid).or_default().1.push(place);
+    }
+    threads
+}
+
+/// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to.
+pub fn compare(trace: &Trace, testimony: &Testimony, workspace: &[u8]) -> Vec<Disagreement> {
+    let aligned: Vec<Disagreement> =
+        threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony)).collect();
+    let names = Names::learned(&aligned, trace, testimony, workspace);
+    let mut disagreements: Vec<_> =
+        aligned.into_iter().filter_map(|pair| names.checked(pair, trace, testimony)).collect();
+    permitted::take_out_calls_never_made(&mut disagreements, trace, testimony);
+    disagreements
+}
+
+/// The calls of one thread beside each other; those that are alike are `Unlike` in nothing.
+fn one_thread((bpf, ptrace): &OneThread, trace: &Trace, testimony: &Testimony) -> Vec<Disagreement> {
+    let unlike = |b: usize, p: usize| fields(&trace.calls[bpf[b]], &testimony.calls[ptrace[p]]);
+    let same_call = |b: usize, p: usize| trace.calls[bpf[b]].number == testimony.calls[ptrace[p]].call.number;
+    let distance = |b, p| same_call(b, p).then(|| unlike(b, p).len());
+    let disagreement = |step| match step {
+        Step::Missing(b) => Disagreement::OnlyBpf { bpf: bpf[b] },
+        Step::Extra(p) => Disagreement::OnlyPtrace { ptrace: ptrace[p] },
+        Step::MoreExtra(p, count) => Disagreement::MoreByPtrace { ptrace: ptrace[p], count },
+        Step::Pair(b, p) => Disagreement::Unlike { bpf: bpf[b], ptrace: ptrace[p], fields: unlike(b, p) },
+    };
+    align(bpf.len(), ptrace.len(), distance).into_iter().map(disagreement).collect()
+}
+
+/// In what two observations of one call differ, names of files left out.
+fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
+    let ptrace = &seen.call;
+    let mut fields = Vec::new();
+    let mut unlike = |holds: bool, what: &str, bpf: String, ptrace: String| {
+        if !holds {
+            fields.push(Field { what: what.to_owned(), bpf, ptrace });
+        }
+    };
+    unlike(bpf.pid == ptrace.pid, "process", bpf.pid.to_string(), ptrace.pid.to_string());
+    for (at, (one, other)) in bpf.args.iter().zip(&ptrace.args).enumerate() {
+        let name =
+            bpf.syscall().and_then(|row| row.args.get(at)).map_or(String::new(), |arg| format!(" ({})", arg.name));
+        unlike(one == other, &format!("argument {}{name}", at + 1), format!("{one:#x}"), format!("{other:#x}"));
+    }
+    let at_death = seen.at_death.map(Outcome::Returned) == Some(bpf.outcome);
+    let same_outcome = bpf.outcome == ptrace.outcome || at_death || permitted::is_unsettled(bpf, seen);
+    unlike(same_outcome, "result", outcome(bpf.outcome), outcome(ptrace.outcome));
+    let Some(row) = bpf.syscall() else { return fields };
+    for (place, at) in row.path_args().enumerate() {
+        let (one, other) = (&bpf.texts[place], &ptrace.texts[place]);
+        let shown = |text: &Text| show::text(ptrace.args[at], text);
+        let same = one == other || permitted::is_untouched(matches!(one, Text::Unreadable(_)), seen.untouched[place]);
+        unlike(same, row.args[at].name, shown(one), shown(other));
+    }
+    for (place, what) in identified(row).into_iter().enumerate() {
+        let (one, other) = (bpf.fds[place].map(permitted::comparable), ptrace.fds[place]);
+        unlike(permitted::same(one, other), &what, identity(one), identity(other));
+    }
+    if ptrace.outcome == Outcome::Unfinished {
+        // What the call has brought about is not seen of a thread that was killed on its way out.
+        return fields;
+    }
+    if matches!(row.ret_for(&ptrace.args), Ret::Fd) {
+        let (one, other) = (bpf.made.map(permitted::comparable), ptrace.made);
+        unlike(permitted::same(one, other), "file behind the result", identity(one), identity(other));
+    }
+    if let Some((at, _)) = row.peek {
+        let shown = |block: &Option<Vec<u8>>| format!("{block:02x?}");
+        let same = bpf.peek == ptrace.peek || permitted::is_untouched(bpf.peek.is_none(), seen.untouched[2]);
+        unlike(same, row.args[at].name, shown(&bpf.peek), shown(&ptrace.peek));
+    }
+    fields
+}
+
+/// What each of the two places of [`Call::fds`] is about.
+fn identified(row: &Syscall) -> Vec<String> {
+    if row.makes_pair() {
+        return vec!["file behind the first of the pair".to_owned(), "file behind the second of the pair".to_owned()];
+    }
+    row.fd_args().map(|at| format!("file behind {}", row.args[at].name)).collect()
+}
+
+/// The name that following the descriptors has given to the descriptor that this argument is, if the call is about that file.
+fn name(bpf: &Call, at: usize) -> Option<&[u8]> {
+    let row = bpf.syscall()?;
+    let names = [("path", &bpf.files.path), ("path2", &bpf.files.path2)];
+    let (_, name) = names.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
+    name.as_deref()
+}
+
+/// What files are called: by following the descriptors, and by the kernel's links (proc_pid_fd(5)).
+struct Names<'a> {
+    workspace: &'a [u8],
+    /// Followed names with the links of the descriptors that were opened by them, where those differ: the path led through `..`
+    /// or a symbolic link, which following does not resolve.
+    others: HashSet<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> Names<'a> {
+    fn learned(aligned: &[Disagreement], trace: &'a Trace, testimony: &'a Testimony, workspace: &'a [u8]) -> Self {
+        let opened = |pair: &Disagreement| match pair {
+            Disagreement::Unlike { bpf, ptrace, .. } => {
+                let call = &trace.calls[*bpf];
+                let opens =
+                    call.syscall().is_some_and(|row| row.returns_its_file() && row.path_args().next().is_some());
+                let (name, link) = (call.files.path.as_deref(), testimony.calls[*ptrace].made_link.as_deref());
+                name.filter(|_| opens).zip(link)
+            }
+            Disagreement::OnlyBpf { .. } | Disagreement::OnlyPtrace { .. } | Disagreement::MoreByPtrace { .. } => None,
+        };
+        Self { workspace, others: aligned.iter().filter_map(opened).collect() }
+    }
+
+    /// A pair of calls, with the names that differ; `None` if nothing does.
+    fn checked(&self, pair: Disagreement, trace: &Trace, testimony: &Testimony) -> Option<Disagreement> {
+        let Disagreement::Unlike { bpf, ptrace, mut fields } = pair else { return Some(pair) };
+        let (call, seen) = (&trace.calls[bpf], &testimony.calls[ptrace]);
+        for (place, at) in call.syscall().into_iter().flat_map(Syscall::fd_args).enumerate() {
+            let (name, link) = (name(call, at), seen.links[place].as_deref());
+            if let (Some(name), Some(link), Some(_)) = (name, link, call.fds[place])
+                && !self.is_of(name, link)
+            {
+                fields.push(Field {
+                    what: format!("name of argument {}", at + 1),
+                    bpf: text(name),
+                    ptrace: text(link),
+                });
+            }
+        }
+        (!fields.is_empty()).then_some(Disagreement::Unlike { bpf, ptrace, fields })
+    }
+
+    /// Whether a followed name is that of the link, which says of a file that has none any more that it is deleted.
+    fn is_of(&self, name: &[u8], link: &[u8]) -> bool {
+        let kept = link.strip_suffix(b" (deleted)").unwrap_or(link);
+        let same = match name {
+            b"." => kept == self.workspace,
+            [b'/', ..] => kept == name,
+            relative => kept.strip_prefix(self.workspace).and_then(|rest| rest.strip_prefix(b"/")) == Some(relative),
+        };
+        same || self.others.iter().any(|&(other, opened)| other == name && (opened == link || opened == kept))
+    }
+}
+
+fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Returned(value) => value.to_string(),
+        Outcome::Unfinished => "none".to_owned(),
+    }
+}
+
+fn identity(identity: Option<Identity>) -> String {
+    let Some(Identity { device, inode, magic, mode, flags, cloexec }) = identity else { return "not open".to_owned() };
+    let cloexec = if cloexec { ", close-on-exec" } else { "" };
+    let (major, minor) = (device >> 20, device & 0xf_ffff);
+    format!("inode {inode} of {major}:{minor} ({magic:#x}), mode {mode:o}, flags {flags:o}{cloexec}")
+}
+
+fn text(bytes: &[u8]) -> String {
+    format!("{:?}", bstr::BStr::new(bytes))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::trace::Counts;
+
+    const WORKSPACE: &[u8] = b"/ws";
+
+    /// A call of thread 1 without anything but these.
+    pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
+        let bytes = crate::record::tests::call_bytes(order, number, args[0], b"", ret);
+        let Ok(crate::record::Record::Call(call)) = crate::record::decode(&bytes) else { panic!("no call") };
+        Call { args, pid: 1, tid: 1, ..*call }
+    }
+
+    fn number(name: &str) -> u32 {
+        Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number
+    }
+
+    fn seen(call: Call) -> Seen {
+        Seen::new(call)
+    }
+
+    fn file(inode: u64) -> Option<Identity> {
+        Some(Identity { device: 8 << 20 | 1, inode, magic: 0xef53, mode: 0o100_644, flags: 2, cloexec: false })
+    }
+
+    /// openat of a.txt as 3, read of 3, close of 3, exit_group.
+    fn calls() -> Vec<Call> {
+        let path = |bytes: &[u8]| Text::Read { bytes: bytes.to_vec(), cut: false };
+        let mut openat = call(0, number("openat"), [-100_i32 as u64, 0x1000, 2, 0, 0, 0], 3);
+        (openat.texts[0], openat.made) = (path(b"a.txt"), file(7));
+        let mut read = call(1, number("read"), [3, 0x2000, 5, 0, 0, 0], 5);
+        (read.fds[0], read.files.path) = (file(7), Some(b"a.txt".to_vec()));
+        let mut close = call(2, number("close"), [3, 0, 0, 0, 0, 0], 0);
+        (close.fds[0], close.files.path) = (file(7), Some(b"a.txt".to_vec()));
+        let exit = Call { outcome: Outcome::Unfinished, ..call(3, number("exit_group"), [0; 6], 0) };
+        vec![openat, read, close, exit]
+    }
+
+    /// What both saw alike.
+    pub(crate) fn both() -> (Trace, Testimony) {
+        let mut witnessed: Vec<Seen> = calls().into_iter().map(seen).collect();
+        for at in [1, 2] {
+            witnessed[at].links[0] = Some(b"/ws/a.txt".to_vec());
+        }
+        (Trace { calls: calls(), ..Trace::default() }, Testimony { calls: witnessed, born: 0 })
+    }
+
+    /// What differs, a word or two each.
+    fn said(trace: &Trace, testimony: &Testimony) -> Vec<String> {
+        let say = |disagreement: Disagreement| match disagreement {
+            Disagreement::OnlyBpf { bpf } => format!("bpf alone: {}", trace.calls[bpf].name()),
+            Disagreement::OnlyPtrace { ptrace } => format!("ptrace alone: {}", testimony.calls[ptrace].call.name()),
+            Disagreement::MoreByPtrace { count, .. } => format!("ptrace alone: {count} more"),
+            Disagreement::Unlike { bpf, fields, .. } => {
+                let fields: Vec<_> =
+                    fields.iter().map(|field| format!("{}: {} | {}", field.what, field.bpf, field.ptrace)).collect();
+                format!("{}: {}", trace.calls[bpf].name(), fields.join("; "))
+            }
+        };
+        compare(trace, testimony, WORKSPACE).into_iter().map(say).collect()
+    }
+
+    #[test]
+    fn what_both_saw_alike_is_no_disagreement() {
+        let (trace, testimony) = both();
+        assert_eq!(said(&trace, &testimony), Vec::<String>::new());
+    }
+
+    type Change = fn(&mut Trace);
+
+    /// What BPF says otherwise, and what is said of it.
+    const PARTS: &[(&str, Change, &str)] = &[
+        ("the result", |trace| trace.calls[1].outcome = Outcome::Returned(6), "read: result: 6 | 5"),
+        ("no result", |trace| trace.calls[1].outcome = Outcome::Unfinished, "read: result: none | 5"),
+        ("an argument", |trace| trace.calls[1].args[2] = 6, "read: argument 3 (count): 0x6 | 0x5"),
+        ("one that the call does not have", |trace| trace.calls[2].args[5] = 1, "close: argument 6: 0x1 | 0x0"),
+        (
+            "a path that was cut",
+            |trace| trace.calls[0].texts[0] = Text::Read { bytes: b"a.t".to_vec(), cut: false },
+            "openat: path: \"a.t\" | \"a.txt\"",
+        ),
+        (
+            "a path that was not read",
+            |trace| trace.calls[0].texts[0] = Text::Unreadable(libc::EFAULT),
+            "openat: path: 0x1000 (unreadable: EFAULT) | \"a.txt\"",
+        ),
+        (
+            "another file",
+            |trace| trace.calls[1].fds[0] = file(8),
+            "read: file behind fd: inode 8 of 8:1 (0xef53), mode 100644, flags 2 | inode 7 of 8:1 (0xef53), mode 100644, flags 2",
+        ),
+        (
+            "no file",
+            |trace| trace.calls[1].fds[0] = None,
+            "read: file behind fd: not open | inode 7 of 8:1 (0xef53), mode 100644, flags 2",
+        ),
+        (
+            "another file made",
+            |trace| trace.calls[0].made = file(8),
+            "openat: file behind the result: inode 8 of 8:1 (0xef53), mode 100644, flags 2 | inode 7 of 8:1 (0xef53), mode 100644, flags 2",
+        ),
+        (
+            "another name",
+            |trace| trace.calls[1].files.path = Some(b"b.txt".to_vec()),
+            "read: name of argument 1: \"b.txt\" | \"/ws/a.txt\"",
+        ),
+        ("another process", |trace| trace.calls[2].pid = 2, "close: process: 2 | 1"),
+        ("a call that is missing", |trace| drop(trace.calls.remove(1)), "ptrace alone: read"),
+        ("one that came twice", |trace| trace.calls.insert(1, trace.calls[1].clone()), "bpf alone: read"),
+        (
+            "another thread",
+            |trace| trace.calls.iter_mut().for_each(|call| call.tid = 2),
+            "ptrace alone: openat, ptrace alone: read, ptrace alone: close, ptrace alone: exit_group, \
+             bpf alone: openat, bpf alone: read, bpf alone: close, bpf alone: exit_group",
+        ),
+    ];
+
+    #[test]
+    fn each_part_of_a_call_is_compared() {
+        for (sentence, change, expected) in PARTS {
+            let (mut trace, testimony) = both();
+            change(&mut trace);
+            assert_eq!(said(&trace, &testimony).join(", "), *expected, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn order_is_compared_within_a_thread_only() {
+        let (mut trace, testimony) = both();
+        trace.calls.swap(1, 2);
+        assert_eq!(said(&trace, &testimony), ["bpf alone: close", "ptrace alone: close"]);
+
+        let (mut trace, mut testimony) = both();
+        let other = |call: Call| Call { tid: 2, ..call };
+        trace.calls.insert(0, other(calls().remove(2)));
+        testimony.calls.push(seen(other(calls().remove(2))));
+        assert_eq!(said(&trace, &testimony), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_without_a_name_keeps_the_one_it_had() {
+        let (trace, mut testimony) = both();
+        testimony.calls[1].links[0] = Some(b"/ws/a.txt (deleted)".to_vec());
+        assert_eq!(said(&trace, &testimony), Vec::<String>::new());
+    }
+
+    /// The witness alone saw a call that the kernel refused to enter; BPF counted so many exits without an enter.
+    fn refused(strays: u64, born: u64, change: fn(&mut Seen)) -> Vec<String> {
+        let (mut trace, mut testimony) = both();
+        trace.counts = Counts { strays, ..Counts::default() };
+        testimony.born = born;
+        let mut refused = seen(call(0, number("mkdirat"), [0; 6], -1));
+        change(&mut refused);
+        testimony.calls.insert(1, refused);
+        said(&trace, &testimony)
+    }
+
+    #[test]
+    fn a_call_that_was_never_made_is_permitted_if_bpf_saw_its_exit() {
+        let by_filter: fn(&mut Seen) = |seen| seen.filtered = true;
+        let by_kill: fn(&mut Seen) = |seen| seen.call.outcome = Outcome::Unfinished;
+        let nobody = ["ptrace alone: mkdirat"];
+        assert_eq!(refused(1, 0, by_filter), Vec::<String>::new(), "a seccomp filter has answered");
+        assert_eq!(refused(1, 0, by_kill), Vec::<String>::new(), "the thread was killed where it stood");
+        assert_eq!(refused(0, 0, by_filter), nobody, "BPF saw no exit");
+        assert_eq!(refused(0, 0, by_kill), nobody, "BPF saw no exit");
+        assert_eq!(refused(1, 0, |_| {}), nobody, "it returned, and the thread has no filter");
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(refused(1, 1, by_filter), nobody, "the exit is that of a new thread");
+    }
+
+    #[test]
+    fn what_the_call_itself_has_not_looked_at_need_not_be_read() {
+        let judged = |bpf: Text, untouched: bool| {
+            let (mut trace, mut testimony) = both();
+            trace.calls[0].texts[0] = bpf;
+            testimony.calls[0].untouched[0] = untouched;
+            said(&trace, &testimony)
+        };
+        let unreadable = || Text::Unreadable(libc::EFAULT);
+        assert_eq!(judged(unreadable(), true), Vec::<String>::new());
+        assert_eq!(judged(unreadable(), false), ["openat: path: 0x1000 (unreadable: EFAULT) | \"a.txt\""]);
+        let cut = Text::Read { bytes: b"a.t".to_vec(), cut: false };
+        assert_eq!(judged(cut, true), ["openat: path: \"a.t\" | \"a.txt\""], "what was read must be right");
+    }
+
+    #[test]
+    fn a_result_that_only_the_dying_thread_had_is_as_good() {
+        let judged = |at_death| {
+            let (trace, mut testimony) = both();
+            testimony.calls[1].call.outcome = Outcome::Unfinished;
+            testimony.calls[1].at_death = at_death;
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(Some(5)), Vec::<String>::new());
+        assert_eq!(judged(Some(6)), ["read: result: 5 | none"]);
+        assert_eq!(judged(None), ["read: result: 5 | none"]);
+    }
+
+    #[test]
+    fn what_a_handler_that_never_returned_leaves_open_is_permitted() {
+        let judged = |bpf: Outcome| {
+            let (mut trace, mut testimony) = both();
+            trace.calls[1].outcome = bpf;
+            testimony.calls[1].call.outcome = Outcome::Unfinished;
+            testimony.calls[1].unsettled = true;
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(Outcome::Returned(-4)), Vec::<String>::new());
+        assert_eq!(judged(Outcome::Unfinished), Vec::<String>::new());
+        assert_eq!(judged(Outcome::Returned(5)), ["read: result: 5 | none"]);
+    }
+}

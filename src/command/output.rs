@@ -1,0 +1,118 @@
+//! Where trace and table go, and the line on the progress.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use super::Options;
+use crate::error::{Error, Exit};
+use crate::trace::Counts;
+
+/// How long nothing must have been printed before the progress is.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Takes the cursor to the begin of its line and clears it (ECMA-48).
+const CLEAR: &str = "\r\x1b[K";
+
+/// The output, buffered until [`Output::tick`].
+pub struct Output {
+    to: BufWriter<Box<dyn Write>>,
+    name: String,
+    /// The first error; nothing is written after it.
+    failed: Option<io::Error>,
+    progress: Option<Progress>,
+}
+
+/// The line on the progress, on a terminal.
+struct Progress {
+    printed: Instant,
+    /// The calls that it has last said.
+    said: u64,
+    /// Whether it stands there.
+    shown: bool,
+}
+
+impl Output {
+    /// Opens the file that is wanted, or the standard error output.
+    pub fn open(options: &Options) -> Result<Self, Error> {
+        let (name, to): (String, Box<dyn Write>) = match &options.output {
+            None => ("the standard error output".to_owned(), Box::new(io::stderr())),
+            Some(path) => {
+                let name = path.display().to_string();
+                let file = File::create(path).map_err(|error| {
+                    Error::usage(
+                        format!("--output {name}: {error}"),
+                        "without --output, it goes to the standard error output",
+                    )
+                })?;
+                (name, Box::new(file))
+            }
+        };
+        let wanted = !options.quiet && io::stderr().is_terminal();
+        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, shown: false });
+        Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
+    }
+
+    /// Writes a line.
+    pub fn line(&mut self, line: &str) {
+        if let Some(progress) = &mut self.progress {
+            progress.clear();
+        }
+        if self.failed.is_none() {
+            let written = self.to.write_all(line.as_bytes()).and_then(|()| self.to.write_all(b"\n"));
+            self.failed = written.err();
+        }
+    }
+
+    /// Says a sentence on the standard error output, wherever the trace goes.
+    pub fn say(&mut self, sentence: &str) {
+        self.flush();
+        if let Some(progress) = &mut self.progress {
+            progress.clear();
+        }
+        eprintln!("ior-it: {sentence}");
+    }
+
+    /// Lets what has been written be seen; where that is nothing for a while, the progress.
+    pub fn tick(&mut self, counts: &Counts) {
+        self.flush();
+        if let Some(progress) = &mut self.progress {
+            progress.tick(counts);
+        }
+    }
+
+    /// The end: an error if not everything could be written.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.flush();
+        let failed = self.failed.take().map(|error| Error {
+            sentence: format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
+            hint: "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
+            exit: Exit::Inconclusive,
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn flush(&mut self) {
+        if self.failed.is_none() {
+            self.failed = self.to.flush().err();
+        }
+    }
+}
+
+impl Progress {
+    /// Only if there were calls: who waits for input is not written over.
+    fn tick(&mut self, counts: &Counts) {
+        if self.printed.elapsed() < SILENCE || counts.seen == self.said {
+            return;
+        }
+        eprint!("{CLEAR}{} calls, {} lost, {} processes", counts.seen, counts.refused, counts.left());
+        *self = Self { printed: Instant::now(), said: counts.seen, shown: true };
+    }
+
+    /// Something else is printed.
+    fn clear(&mut self) {
+        self.printed = Instant::now();
+        if std::mem::take(&mut self.shown) {
+            eprint!("{CLEAR}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The table by call: how many, how many failed, bytes moved, and how long they took.
+//!
+//! No I/O: takes calls and returns a table as text. What it holds grows with the number of different calls, not with how
+//! many there are.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, TableStyle};
+
+use crate::syscalls;
+use crate::timings::Samples;
+use crate::trace::{Call, Outcome};
+
+/// The calls so far, by their numbers.
+#[derive(Debug, Default)]
+pub struct Summary(HashMap<u32, Row>);
+
+#[derive(Debug, Default)]
+struct Row {
+    calls: u64,
+    errors: u64,
+    bytes: u64,
+    /// Of the calls that returned.
+    durations: Samples,
+    total_ns: u128,
+}
+
+const HEADINGS: [&str; 7] = ["call", "calls", "errors", "bytes", "p50 µs", "p99 µs", "total ms"];
+
+impl Summary {
+    /// Adds a call.
+    pub fn add(&mut self, call: &Call) {
+        let row = self.0.entry(call.number).or_default();
+        row.calls += 1;
+        row.errors += u64::from(call.errno().is_some());
+        row.bytes += call.bytes().unwrap_or(0);
+        if let Outcome::Returned(_) = call.outcome {
+            row.durations.add(Duration::from_nanos(call.duration_ns));
+            row.total_ns += u128::from(call.duration_ns);
+        }
+    }
+
+    /// A row for each call, the one first that took longest in sum, and one for all.
+    pub fn table(&self) -> String {
+        let mut rows: Vec<(String, &Row)> = self.0.iter().map(|(&nr, row)| (syscalls::name_of(nr), row)).collect();
+        rows.sort_by(|(name, row), (other, than)| (Reverse(row.total_ns), name).cmp(&(Reverse(than.total_ns), other)));
+        let mut table = Table::new();
+        table.load_style(TableStyle::new()).set_header(HEADINGS);
+        for (name, row) in &rows {
+            let percentile = |percent| match row.durations.count() {
+                0 => "-".to_owned(),
+                _ => microseconds(row.durations.percentile_ns(percent)),
+            };
+            table.add_row(
+                [vec![name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat(),
+            );
+        }
+        let sum = self.0.values().fold(Row::default(), |sum, row| Row {
+            calls: sum.calls + row.calls,
+            errors: sum.errors + row.errors,
+            bytes: sum.bytes + row.bytes,
+            total_ns: sum.total_ns + row.total_ns,
+            durations: sum.durations,
+        });
+        table.add_row([vec!["all".to_owned()], sum.counts(), vec![String::new(), String::new(), sum.total()]].concat());
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.trim_fmt()
+    }
+}
+
+impl Row {
+    fn counts(&self) -> Vec<String> {
+        [self.calls, self.errors, self.bytes].map(|count| count.to_string()).to_vec()
+    }
+
+    fn total(&self) -> String {
+        format!("{:.3}", self.total_ns as f64 / 1e6)
+    }
+}
+
+fn microseconds(ns: u64) -> String {
+    format!("{:.1}", ns as f64 / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{self, Record, tests::call_bytes};
+    use crate::syscalls::Syscall;
+
+    fn call(name: &str, ret: i64, duration_ns: u64) -> Call {
+        let number = Syscall::by_name(name).unwrap().number;
+        match record::decode(&call_bytes(0, number, 0, b"", ret)) {
+            Ok(Record::Call(call)) => Call { duration_ns, ..*call },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn words(table: &str) -> Vec<Vec<&str>> {
+        table.lines().map(|line| line.split_whitespace().collect()).collect()
+    }
+
+    #[test]
+    fn calls_are_counted_and_timed_by_name() {
+        let mut summary = Summary::default();
+        for us in 1..=100 {
+            summary.add(&call("read", 10, us * 1000));
+        }
+        summary.add(&call("close", -9, 500));
+        summary.add(&Call { outcome: Outcome::Unfinished, ..call("exit_group", 0, 7) });
+        let table = summary.table();
+        let rows = words(&table);
+        assert_eq!(rows[1][..4], ["read", "100", "0", "1000"], "{table}");
+        assert!(rows[1][4].starts_with("50.") && rows[1][5].starts_with("99."), "{table}");
+        assert_eq!(rows[1][6], "5.050", "exact: the sum is not the histogram's");
+        assert_eq!(rows[2], ["close", "1", "1", "0", "0.5", "0.5", "0.001"], "an errno is no number of bytes");
+        assert_eq!(rows[3], ["exit_group", "1", "0", "0", "-", "-", "0.000"], "it never returned");
+        assert_eq!(rows[4], ["all", "102", "1", "1000", "5.051"]);
+    }
+}

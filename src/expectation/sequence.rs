@@ -1,0 +1,73 @@
+//! Calls in order, of which some are repeated. A repetition is kept as what it is: a million calls are one line.
+
+use super::ExpectedCall;
+
+/// The calls of a whole trace, or of one thread of it. A *place* is where a call stands among them all, from 0.
+#[derive(Clone, Debug, Default)]
+pub struct Sequence {
+    runs: Vec<Run>,
+}
+
+/// Calls that follow each other, so many times over.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// The place of the first.
+    start: usize,
+    /// How many times.
+    times: usize,
+    calls: Vec<ExpectedCall>,
+    /// The names that a repetition binds: they are new each time.
+    names: Vec<String>,
+}
+
+impl Sequence {
+    /// How many calls there are, each as often as it is repeated.
+    pub fn len(&self) -> usize {
+        self.runs.last().map_or(0, Run::end)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The calls as they are written, each once.
+    pub fn written(&self) -> impl Iterator<Item = &ExpectedCall> {
+        self.runs.iter().flat_map(|run| &run.calls)
+    }
+
+    /// The call at a place, which must be less than [`Sequence::len`].
+    pub fn at(&self, place: usize) -> &ExpectedCall {
+        let run = self.run(place);
+        &run.calls[(place - run.start) % run.calls.len()]
+    }
+
+    /// Which time it is of how many, from 1, where the call at this place is repeated.
+    pub fn time(&self, place: usize) -> Option<(usize, usize)> {
+        let run = self.run(place);
+        (run.times > 1).then(|| ((place - run.start) / run.calls.len() + 1, run.times))
+    }
+
+    /// The names that stand for something new from this place on.
+    pub fn new_names(&self, place: usize) -> &[String] {
+        let run = self.run(place);
+        if (place - run.start).is_multiple_of(run.calls.len()) { &run.names } else { &[] }
+    }
+
+    /// Adds calls that follow each other so many times, at least once. `names` are those that they bind anew each time.
+    pub(super) fn push(&mut self, times: usize, calls: Vec<ExpectedCall>, names: Vec<String>) {
+        if !calls.is_empty() {
+            self.runs.push(Run { start: self.len(), times, calls, names });
+        }
+    }
+
+    fn run(&self, place: usize) -> &Run {
+        &self.runs[self.runs.partition_point(|run| run.end() <= place)]
+    }
+}
+
+impl Run {
+    fn end(&self) -> usize {
+        self.start + self.times * self.calls.len()
+    }
+}

@@ -1,0 +1,220 @@
+//! Processes, threads, signals and time: clone(2), futex(2), signal(7), madvise(2), prctl(2), wait(2), getrlimit(2).
+
+use super::Names;
+
+/// Flags of clone(2); in the lowest byte the signal that the parent gets at the end of the child.
+pub static CLONE: Names = Names {
+    what: "flag of clone",
+    mask: 0xff,
+    values: &[
+        ("0", 0),
+        ("SIGCHLD", libc::SIGCHLD as u64),
+        ("CLONE_VM", libc::CLONE_VM as u64),
+        ("CLONE_FS", libc::CLONE_FS as u64),
+        ("CLONE_FILES", libc::CLONE_FILES as u64),
+        ("CLONE_SIGHAND", libc::CLONE_SIGHAND as u64),
+        // include/uapi/linux/sched.h.
+        ("CLONE_PIDFD", 0x1000),
+        ("CLONE_PTRACE", libc::CLONE_PTRACE as u64),
+        ("CLONE_VFORK", libc::CLONE_VFORK as u64),
+        ("CLONE_PARENT", libc::CLONE_PARENT as u64),
+        ("CLONE_THREAD", libc::CLONE_THREAD as u64),
+        ("CLONE_NEWNS", libc::CLONE_NEWNS as u64),
+        ("CLONE_SYSVSEM", libc::CLONE_SYSVSEM as u64),
+        ("CLONE_SETTLS", libc::CLONE_SETTLS as u64),
+        ("CLONE_PARENT_SETTID", libc::CLONE_PARENT_SETTID as u64),
+        ("CLONE_CHILD_CLEARTID", libc::CLONE_CHILD_CLEARTID as u64),
+        ("CLONE_CHILD_SETTID", libc::CLONE_CHILD_SETTID as u64),
+        ("CLONE_NEWCGROUP", libc::CLONE_NEWCGROUP as u64),
+        ("CLONE_NEWUTS", libc::CLONE_NEWUTS as u64),
+        ("CLONE_NEWIPC", libc::CLONE_NEWIPC as u64),
+        ("CLONE_NEWUSER", libc::CLONE_NEWUSER as u64),
+        ("CLONE_NEWPID", libc::CLONE_NEWPID as u64),
+        ("CLONE_NEWNET", libc::CLONE_NEWNET as u64),
+        ("CLONE_IO", libc::CLONE_IO as u64),
+    ],
+};
+
+/// Flags of unshare(2) and setns(2): those of clone(2) that make a namespace or end a sharing.
+pub static UNSHARE: Names = Names {
+    what: "flag of unshare",
+    mask: 0,
+    values: values![
+        CLONE_FS,
+        CLONE_FILES,
+        CLONE_NEWNS,
+        CLONE_SYSVSEM,
+        CLONE_NEWCGROUP,
+        CLONE_NEWUTS,
+        CLONE_NEWIPC,
+        CLONE_NEWUSER,
+        CLONE_NEWPID,
+        CLONE_NEWNET,
+    ],
+};
+
+/// Operations of futex(2), with their flags.
+pub static FUTEX: Names = Names {
+    what: "operation of futex",
+    // include/uapi/linux/futex.h: what is left without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
+    mask: 0x7f,
+    values: values![
+        FUTEX_WAIT,
+        FUTEX_WAKE,
+        FUTEX_REQUEUE,
+        FUTEX_CMP_REQUEUE,
+        FUTEX_WAKE_OP,
+        FUTEX_LOCK_PI,
+        FUTEX_UNLOCK_PI,
+        FUTEX_TRYLOCK_PI,
+        FUTEX_WAIT_BITSET,
+        FUTEX_WAKE_BITSET,
+        FUTEX_WAIT_REQUEUE_PI,
+        FUTEX_CMP_REQUEUE_PI,
+        FUTEX_LOCK_PI2,
+        FUTEX_PRIVATE_FLAG,
+        FUTEX_CLOCK_REALTIME,
+    ],
+};
+
+/// Signals (signal(7)).
+pub static SIGNAL: Names = Names {
+    what: "signal",
+    mask: u32::MAX as u64,
+    values: values![
+        SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE,
+        SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ,
+        SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS,
+    ],
+};
+
+/// What rt_sigprocmask does with its set (sigprocmask(2)).
+pub static SIGMASK: Names =
+    Names { what: "how of sigprocmask", mask: u32::MAX as u64, values: values![SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK] };
+
+/// Advice of madvise(2).
+pub static MADVICE: Names = Names {
+    what: "advice of madvise",
+    mask: u32::MAX as u64,
+    values: values![
+        MADV_NORMAL,
+        MADV_RANDOM,
+        MADV_SEQUENTIAL,
+        MADV_WILLNEED,
+        MADV_DONTNEED,
+        MADV_FREE,
+        MADV_REMOVE,
+        MADV_DONTFORK,
+        MADV_DOFORK,
+        MADV_HUGEPAGE,
+        MADV_NOHUGEPAGE,
+        MADV_DONTDUMP,
+        MADV_DODUMP,
+        MADV_WIPEONFORK,
+        MADV_KEEPONFORK,
+        MADV_COLD,
+        MADV_PAGEOUT,
+        MADV_POPULATE_READ,
+        MADV_POPULATE_WRITE,
+    ],
+};
+
+/// Flags of mremap(2).
+pub static MREMAP: Names =
+    Names { what: "flag of mremap", mask: 0, values: values![MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP] };
+
+/// Options of wait4(2) and waitid(2).
+pub static WAIT: Names = Names {
+    what: "option of wait4",
+    mask: 0,
+    values: values![WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT, __WNOTHREAD, __WALL, __WCLONE],
+};
+
+/// Whom waitid(2) waits for.
+pub static WAIT_FOR: Names =
+    Names { what: "idtype of waitid", mask: u32::MAX as u64, values: values![P_ALL, P_PID, P_PGID, P_PIDFD] };
+
+/// Resources of getrlimit(2).
+pub static RESOURCE: Names = Names {
+    what: "resource",
+    mask: u32::MAX as u64,
+    values: values![
+        RLIMIT_CPU,
+        RLIMIT_FSIZE,
+        RLIMIT_DATA,
+        RLIMIT_STACK,
+        RLIMIT_CORE,
+        RLIMIT_RSS,
+        RLIMIT_NPROC,
+        RLIMIT_NOFILE,
+        RLIMIT_MEMLOCK,
+        RLIMIT_AS,
+        RLIMIT_LOCKS,
+        RLIMIT_SIGPENDING,
+        RLIMIT_MSGQUEUE,
+        RLIMIT_NICE,
+        RLIMIT_RTPRIO,
+        RLIMIT_RTTIME,
+    ],
+};
+
+/// Whose usage getrusage(2) asks for.
+pub static USAGE: Names = Names {
+    what: "who of getrusage",
+    mask: u32::MAX as u64,
+    values: values![RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD],
+};
+
+/// Operations of prctl(2).
+pub static PRCTL: Names = Names {
+    what: "operation of prctl",
+    mask: u32::MAX as u64,
+    values: values![
+        PR_SET_PDEATHSIG,
+        PR_GET_PDEATHSIG,
+        PR_GET_DUMPABLE,
+        PR_SET_DUMPABLE,
+        PR_GET_KEEPCAPS,
+        PR_SET_KEEPCAPS,
+        PR_SET_NAME,
+        PR_GET_NAME,
+        PR_GET_SECCOMP,
+        PR_SET_SECCOMP,
+        PR_CAPBSET_READ,
+        PR_CAPBSET_DROP,
+        PR_GET_SECUREBITS,
+        PR_SET_SECUREBITS,
+        PR_SET_TIMERSLACK,
+        PR_GET_TIMERSLACK,
+        PR_SET_MM,
+        PR_SET_CHILD_SUBREAPER,
+        PR_GET_CHILD_SUBREAPER,
+        PR_SET_NO_NEW_PRIVS,
+        PR_GET_NO_NEW_PRIVS,
+        PR_SET_THP_DISABLE,
+        PR_GET_THP_DISABLE,
+        PR_CAP_AMBIENT,
+        PR_SET_VMA,
+    ],
+};
+
+/// Operations of arch_prctl(2) (arch/x86/include/uapi/asm/prctl.h).
+pub static ARCH_PRCTL: Names = Names {
+    what: "operation of arch_prctl",
+    mask: u32::MAX as u64,
+    values: &[
+        ("ARCH_SET_GS", 0x1001),
+        ("ARCH_SET_FS", 0x1002),
+        ("ARCH_GET_FS", 0x1003),
+        ("ARCH_GET_GS", 0x1004),
+        ("ARCH_GET_CPUID", 0x1011),
+        ("ARCH_SET_CPUID", 0x1012),
+        ("ARCH_CET_STATUS", 0x3001),
+        ("ARCH_SHSTK_ENABLE", 0x5001),
+        ("ARCH_SHSTK_DISABLE", 0x5002),
+        ("ARCH_SHSTK_STATUS", 0x5005),
+    ],
+};
+
+/// Flags of clock_nanosleep(2).
+pub static SLEEP: Names = Names { what: "flag of clock_nanosleep", mask: 0, values: values![TIMER_ABSTIME] };

@@ -1,0 +1,119 @@
+//! The independent witness: a process seen through ptrace(2) at the same time as through BPF.
+//!
+//! A [`Witness`] is a thread of its own, since ptrace serves only the thread that has seized. It stops the process at its
+//! gate, is released when the process is watched, blocks in waitpid(2) for the stops of its tracees, and ends with the last
+//! of them. If it ends before, they are killed (PTRACE_O_EXITKILL): nothing outlives it. All that it knows of BPF is
+//! the table of system calls, which says which arguments are paths and descriptors.
+
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use caps::{CapSet, Capability};
+use nix::errno::Errno;
+
+use crate::error::Error;
+use crate::testimony::Testimony;
+
+mod look;
+mod tracee;
+
+use tracee::Tracees;
+
+/// A process that is witnessed. Dropping it waits until its tracees are gone, or kills them if it was not released.
+#[derive(Debug)]
+pub struct Witness {
+    release: Option<Sender<()>>,
+    thread: Option<JoinHandle<Result<Testimony, Error>>>,
+}
+
+impl Witness {
+    /// Seizes a process and stops it, wherever it is; with `follow`, whatever it forks is witnessed as well.
+    pub fn stop(pid: u32, follow: bool) -> Result<Self, Error> {
+        let (release, released) = mpsc::channel();
+        let (say, stopped) = mpsc::channel();
+        let run = move || {
+            let tracees = Tracees::seize(pid, follow).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
+            // Whoever started this thread waits for it.
+            let _ = say.send(Ok(()));
+            match released.recv() {
+                Ok(()) => tracees.witness(pid),
+                Err(_) => Ok(Testimony::default()),
+            }
+        };
+        let thread = std::thread::Builder::new().name("witness".to_owned()).spawn(run).map_err(|error| {
+            Error::cannot_trace(
+                format!("no thread for the witness: {error}"),
+                "see `ulimit -u`; --test-threads 1 needs the fewest",
+            )
+        })?;
+        let witness = Self { release: Some(release), thread: Some(thread) };
+        stopped.recv().unwrap_or_else(|_| Err(panicked()))?;
+        Ok(witness)
+    }
+
+    /// Lets the process go on, and looks on.
+    pub fn release(&self) {
+        // If the thread is gone, `testimony` says why.
+        let _ = self.release.as_ref().map(|release| release.send(()));
+    }
+
+    /// All that was seen. Waits until everything that is witnessed is gone.
+    pub fn testimony(mut self) -> Result<Testimony, Error> {
+        self.release = None;
+        self.thread.take().map_or_else(|| Err(panicked()), |thread| thread.join().unwrap_or_else(|_| Err(panicked())))
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.release = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn panicked() -> Error {
+    Error::scenario("the witness panicked", "BUG: this is a fault in src/witness")
+}
+
+/// Why a process could not be seized (ptrace(2), "Ptrace access mode checking").
+fn cannot_seize(tid: u32, errno: Errno) -> Error {
+    let tracer = look::status(tid, "TracerPid", 10).unwrap_or(0);
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let has_cap = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false);
+    let (why, hint) = match (errno, tracer, scope.trim()) {
+        (Errno::EPERM, 1.., _) => (
+            format!("it is traced by process {tracer} already"),
+            "a process has one tracer: end that one (strace, gdb), or leave out --witness",
+        ),
+        (Errno::EPERM, _, "3") => (
+            "kernel.yama.ptrace_scope is 3, so no process may be traced until the next boot".to_owned(),
+            "boot with another value in /etc/sysctl.d, or leave out --witness",
+        ),
+        (Errno::EPERM, _, _) if !has_cap => (
+            "this process lacks CAP_SYS_PTRACE".to_owned(),
+            "run it as `sudo ./ior-it --witness`, or give cap_sys_ptrace as well (setcap); with docker, --cap-add SYS_PTRACE",
+        ),
+        (Errno::EPERM | Errno::ENOSYS, _, _) => (
+            format!(
+                "ptrace is refused ({errno}) though CAP_SYS_PTRACE is there: by a seccomp filter or a security module"
+            ),
+            "with docker, add --security-opt seccomp=unconfined; `dmesg` names a security module",
+        ),
+        (errno, _, _) => (errno.to_string(), "leave out --witness"),
+    };
+    Error::cannot_trace(format!("the witness could not seize process {tid}: {why}"), hint)
+}
+
+/// A program with a set-user-ID or set-group-ID bit, which would run without its rights.
+fn loses_rights(tid: u32) -> Error {
+    let program = std::fs::read_link(format!("/proc/{tid}/exe")).unwrap_or_default();
+    Error::cannot_trace(
+        format!(
+            "{} is a set-user-ID or set-group-ID program: under a witness it has no such rights",
+            program.display()
+        ),
+        "run ior-it as root (or with CAP_SYS_PTRACE), under which it keeps them, or leave out --witness",
+    )
+}

@@ -1,0 +1,357 @@
+//! The stops of the threads that one witness has seized: each is read, told to the [`Fold`], and let go on.
+//!
+//! Every function here runs in the thread that has seized them: ptrace(2) serves no other.
+#![allow(unsafe_code)]
+
+use std::collections::HashSet;
+use std::ptr;
+
+use caps::{CapSet, Capability};
+use nix::errno::Errno;
+use nix::sys::ptrace::{self, Options};
+use nix::unistd::Pid;
+
+use super::look::{self, Mounts, Touch};
+use super::{cannot_seize, loses_rights};
+use crate::error::Error;
+use crate::syscalls::{Peek, Ret, Syscall};
+use crate::testimony::{Fold, Seen, Testimony};
+use crate::trace::{Call, Outcome, Text};
+
+/// PTRACE_EVENT_STOP (ptrace(2)): an interrupted, a group-stopped or a new thread.
+const EVENT_STOP: i32 = 128;
+/// A thread that the kernel has made for itself in this process (`PF_IO_WORKER`, `PF_USER_WORKER`): it makes no calls.
+const KERNELS_OWN: u64 = 0x10 | 0x4000;
+
+/// What one witness has seized.
+pub struct Tracees {
+    follow: bool,
+    fold: Fold,
+    mounts: Mounts,
+    /// Threads with a seccomp filter.
+    filtered: HashSet<u32>,
+}
+
+/// What a thread stopped for (ptrace(2), "Stopped states").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It is no more.
+    Gone,
+    /// At the entrance or the exit of a call.
+    Call,
+    /// It is to get this signal.
+    Signal(i32),
+    /// With its process, by this signal.
+    Group,
+    /// A PTRACE_EVENT.
+    Event(i32),
+}
+
+impl Stop {
+    fn of(status: i32) -> Self {
+        if !libc::WIFSTOPPED(status) {
+            return Self::Gone;
+        }
+        let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
+        match (event, signal) {
+            (0, CALL) => Self::Call,
+            (0, signal) => Self::Signal(signal),
+            (EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => Self::Group,
+            (event, _) => Self::Event(event),
+        }
+    }
+}
+
+/// PTRACE_O_TRACESYSGOOD marks the stop of a call so that it is told from a SIGTRAP.
+const CALL: i32 = libc::SIGTRAP | 0x80;
+
+impl Tracees {
+    /// Seizes all threads of a process and stops them.
+    pub fn seize(pid: u32, follow: bool) -> Result<Self, Error> {
+        let mut tracees =
+            Self { follow, fold: Fold::default(), mounts: Mounts::default(), filtered: HashSet::default() };
+        // A thread that is not seized yet may make another.
+        while let Some(tid) = tracees.unseized(pid) {
+            tracees.seize_thread(tid, pid)?;
+        }
+        Ok(tracees)
+    }
+
+    fn unseized(&self, pid: u32) -> Option<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let mut tids = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
+        tids.find(|&tid| self.fold.pid(tid).is_none() && !is_kernels_own(tid))
+    }
+
+    fn seize_thread(&mut self, tid: u32, pid: u32) -> Result<(), Error> {
+        let mut options = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACEEXEC
+            | Options::PTRACE_O_TRACECLONE
+            | Options::PTRACE_O_TRACEEXIT
+            | Options::PTRACE_O_EXITKILL;
+        if self.follow {
+            options |= Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK;
+        }
+        let thread = Pid::from_raw(tid as i32);
+        match ptrace::seize(thread, options).and_then(|()| ptrace::interrupt(thread)) {
+            Ok(()) => {}
+            // It has ended since it was listed.
+            Err(Errno::ESRCH) if tid != pid => return Ok(()),
+            Err(errno) => return Err(cannot_seize(tid, errno)),
+        }
+        self.fold.found(tid, pid);
+        self.note_filter(tid);
+        while let Some((_, status)) = wait(tid as i32) {
+            match Stop::of(status) {
+                Stop::Gone => {
+                    self.fold.gone(tid);
+                    break;
+                }
+                Stop::Event(_) | Stop::Group => break,
+                Stop::Signal(signal) => resume(libc::PTRACE_CONT, tid, signal),
+                Stop::Call => resume(libc::PTRACE_CONT, tid, 0),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets what was seized go on, and looks on until all of it is gone.
+    pub fn witness(mut self, seized: u32) -> Result<Testimony, Error> {
+        for tid in self.fold.threads_of(seized) {
+            resume(libc::PTRACE_SYSCALL, tid, 0);
+        }
+        while let Some((tid, status)) = wait(-1) {
+            self.stopped(tid, Stop::of(status))?;
+        }
+        Ok(self.fold.testimony())
+    }
+
+    fn stopped(&mut self, tid: u32, stop: Stop) -> Result<(), Error> {
+        if self.fold.pid(tid).is_none() && !self.admit(tid, stop) {
+            return Ok(());
+        }
+        match stop {
+            Stop::Gone => {
+                self.fold.gone(tid);
+                return Ok(());
+            }
+            Stop::Call => self.call(tid),
+            Stop::Group => {
+                resume(libc::PTRACE_LISTEN, tid, 0);
+                return Ok(());
+            }
+            Stop::Event(libc::PTRACE_EVENT_EXEC) => {
+                let former = ptrace::getevent(Pid::from_raw(tid as i32)).map_or(tid, |former| former as u32);
+                self.fold.exec(former, tid);
+                self.note_filter(tid);
+                check_rights(tid)?;
+            }
+            Stop::Event(libc::PTRACE_EVENT_EXIT) => {
+                if let Some(value) = result_register(tid) {
+                    self.fold.dies(tid, value);
+                }
+            }
+            Stop::Signal(signal) if is_caught(tid, signal) => self.fold.handler(tid),
+            Stop::Signal(_) | Stop::Event(_) => {}
+        }
+        let signal = if let Stop::Signal(signal) = stop { signal } else { 0 };
+        resume(libc::PTRACE_SYSCALL, tid, signal);
+        Ok(())
+    }
+
+    /// A thread that is new here: false if it is none of ours. clone(2) can make a process, too, which is only ours if it is
+    /// followed.
+    fn admit(&mut self, tid: u32, stop: Stop) -> bool {
+        let pid = look::status(tid, "Tgid", 10).map_or(tid, |pid| pid as u32);
+        let ours = self.follow || self.fold.has_process(pid);
+        match stop {
+            Stop::Gone => {}
+            _ if ours => self.note_filter(tid),
+            _ => drop(ptrace::detach(Pid::from_raw(tid as i32), None)),
+        }
+        if ours {
+            self.fold.born(tid, pid);
+        }
+        ours
+    }
+
+    fn call(&mut self, tid: u32) {
+        // It may be killed while it stands here: its end comes next, then.
+        let Ok(info) = ptrace::syscall_info(Pid::from_raw(tid as i32)) else { return };
+        match info.op {
+            libc::PTRACE_SYSCALL_INFO_ENTRY => {
+                // SAFETY: `op` says which one it is (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
+                let entry = unsafe { info.u.entry };
+                if !self.fold.resumes(tid) {
+                    let seen = self.entered(tid, entry.nr as u32, entry.args);
+                    self.fold.enter(tid, seen);
+                }
+            }
+            libc::PTRACE_SYSCALL_INFO_EXIT => {
+                // SAFETY: as above.
+                let exit = unsafe { info.u.exit };
+                if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer) {
+                    look_at_exit(tid, seen, &mut self.mounts);
+                    if sets_filter(&seen.call) {
+                        // With SECCOMP_FILTER_FLAG_TSYNC, which is not looked for, the other threads have it as well.
+                        let pid = seen.call.pid;
+                        self.filtered.extend(self.fold.threads_of(pid));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What there is to see of a call before it is made.
+    fn entered(&mut self, tid: u32, number: u32, args: [u64; 6]) -> Seen {
+        let filtered = self.filtered.contains(&tid);
+        let mut seen = Seen { filtered, ..Seen::new(blank(number, args)) };
+        let Some(row) = Syscall::by_number(number) else { return seen };
+        for (place, at) in row.fd_args().enumerate() {
+            (seen.call.fds[place], seen.links[place]) = look::descriptor(tid, args[at] as i32, &mut self.mounts);
+        }
+        if row.name != "getcwd" {
+            for (place, at) in row.path_args().enumerate() {
+                // Until the exit a string that lies on a page that is not there counts as unreadable.
+                let text = look::string(tid, args[at], Touch::Present);
+                seen.call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
+            }
+        }
+        if let Some((at, peek @ (Peek::OpenHow | Peek::HandleIn))) = row.peek {
+            seen.call.peek = block(tid, peek, args[at], Touch::Present).flatten();
+        }
+        seen
+    }
+
+    fn note_filter(&mut self, tid: u32) {
+        // SECCOMP_MODE_FILTER is 2.
+        if look::status(tid, "Seccomp", 10) == Some(2) {
+            self.filtered.insert(tid);
+        }
+    }
+}
+
+/// What a call has brought about, and what could not be read before.
+fn look_at_exit(tid: u32, seen: &mut Seen, mounts: &mut Mounts) {
+    let call = &mut seen.call;
+    let (Some(row), success) = (call.syscall(), call.success()) else { return };
+    if let (Ret::Fd, Some(fd)) = (row.ret_for(&call.args), success) {
+        (call.made, seen.made_link) = look::descriptor(tid, fd as i32, mounts);
+    }
+    // execve(2): after success the addresses belong to another program.
+    if matches!(row.name, "execve" | "execveat") && success.is_some() {
+        return;
+    }
+    for (place, at) in row.path_args().enumerate() {
+        let filled_in = row.name == "getcwd" && success.is_some();
+        if filled_in || matches!(call.texts[place], Text::Unreadable(_)) {
+            seen.untouched[place] = look::string(tid, call.args[at], Touch::Present).is_none();
+            let text = look::string(tid, call.args[at], Touch::All);
+            call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
+        }
+    }
+    let Some((at, peek)) = row.peek else { return };
+    let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success.is_some();
+    if filled_in || call.peek.is_none() {
+        seen.untouched[2] = block(tid, peek, call.args[at], Touch::Present).is_none();
+        call.peek = block(tid, peek, call.args[at], Touch::All).flatten();
+    }
+    if let (Peek::Pair, Some(_), Some(pair)) = (peek, success, &call.peek) {
+        for (place, end) in pair.chunks_exact(4).enumerate() {
+            let fd = end.first_chunk().map_or(-1, |end| i32::from_ne_bytes(*end));
+            (call.fds[place], seen.links[place]) = look::descriptor(tid, fd, mounts);
+        }
+    }
+}
+
+fn block(tid: u32, peek: Peek, address: u64, touch: Touch) -> Option<Option<Vec<u8>>> {
+    match peek {
+        Peek::OpenHow => look::block(tid, address, 24, touch),
+        Peek::Pair => look::block(tid, address, 8, touch),
+        Peek::HandleIn | Peek::HandleOut => look::handle(tid, address, touch),
+    }
+}
+
+fn blank(number: u32, args: [u64; 6]) -> Call {
+    let nothing = || Text::Read { bytes: Vec::new(), cut: false };
+    Call {
+        number,
+        order: 0,
+        pid: 0,
+        tid: 0,
+        exit_tid: 0,
+        comm: [0; 16],
+        args,
+        outcome: Outcome::Unfinished,
+        enter_ns: 0,
+        duration_ns: 0,
+        texts: [nothing(), nothing()],
+        fds: [None, None],
+        made: None,
+        peek: Some(Vec::new()),
+        request: None,
+        files: Default::default(),
+    }
+}
+
+/// seccomp(2), prctl(2): from now on a filter may answer the thread's calls.
+fn sets_filter(call: &Call) -> bool {
+    let sets = match i64::from(call.number) {
+        libc::SYS_seccomp => call.args[0] == libc::SECCOMP_SET_MODE_FILTER.into(),
+        libc::SYS_prctl => call.args[0] as i32 == libc::PR_SET_SECCOMP,
+        _ => false,
+    };
+    sets && call.success().is_some()
+}
+
+/// Whether the process has a handler for a signal (proc_pid_status(5), SigCgt).
+fn is_caught(tid: u32, signal: i32) -> bool {
+    look::status(tid, "SigCgt", 16).is_some_and(|caught| caught >> (signal - 1) & 1 == 1)
+}
+
+/// Where the result of a call is (syscall(2), "Architecture calling conventions").
+fn result_register(tid: u32) -> Option<i64> {
+    let registers = ptrace::getregs(Pid::from_raw(tid as i32)).ok()?;
+    #[cfg(target_arch = "x86_64")]
+    return Some(registers.rax as i64);
+    #[cfg(target_arch = "aarch64")]
+    return Some(registers.regs[0] as i64);
+}
+
+/// proc_pid_stat(5): the ninth field is the kernel's flags of the thread; the name in parentheses is the second.
+fn is_kernels_own(tid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
+    let flags = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & KERNELS_OWN != 0)
+}
+
+/// execve(2): a traced program does not get the rights of its set-user-ID bit, unless its tracer has CAP_SYS_PTRACE.
+fn check_rights(tid: u32) -> Result<(), Error> {
+    use std::os::unix::fs::MetadataExt;
+    let sets_id = std::fs::metadata(format!("/proc/{tid}/exe")).is_ok_and(|program| program.mode() & 0o6000 != 0);
+    let allowed = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false);
+    if sets_id && !allowed { Err(loses_rights(tid)) } else { Ok(()) }
+}
+
+/// Waits for a stop or the end of this tracee, or of any (-1), of this very thread (`__WNOTHREAD`): other witnesses wait for
+/// theirs. `None` if there is none left.
+fn wait(tid: i32) -> Option<(u32, i32)> {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is an int to be written to.
+        let waited = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+        match Errno::result(waited) {
+            Ok(tid) => return Some((tid as u32, status)),
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Lets a thread go on, with a signal if that is not 0 (any number: nix knows no real-time signals). One that has been killed
+/// meanwhile goes its way by itself.
+fn resume(request: libc::c_uint, tid: u32, signal: i32) {
+    // SAFETY: the address is not looked at; the signal is a number.
+    unsafe { libc::ptrace(request, tid as libc::pid_t, ptr::null_mut::<libc::c_void>(), signal as libc::c_long) };
+}

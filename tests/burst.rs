@@ -1,0 +1,118 @@
+//! A million calls as fast as they go: through the ring as it is, and through one of a single page.
+//!
+//! `burst` is ignored unless it is asked for, which is done here. `tiny-ring` is no scenario of its own, since a scenario
+//! runs with the ring of its session, and a table that expects to be inconclusive would be a way for loss to pass.
+//!
+//! Every session's zygote is forked before the first thread starts, so both are prepared first.
+
+mod support;
+
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ior_it::ending::How;
+use ior_it::error::Error;
+use ior_it::expectation::{Expectation, Expectations};
+use ior_it::scenarios;
+use ior_it::session::{Options, Prepared, Run, Session};
+use ior_it::trace::{Counts, Trace};
+use ior_it::verdict::Verdict;
+use libtest_mimic::{Failed, Trial};
+
+const TESTS: &str = include_str!("../tests.toml");
+const LIMIT: Duration = Duration::from_secs(60);
+/// What the workload does: opens, a million times the same, closes; and then the process exits.
+const CALLS: u64 = 1_000_003;
+const PAGE: u32 = 4096;
+
+struct Sessions {
+    whole: Session,
+    tiny: Session,
+    expectation: Expectation,
+}
+
+fn main() -> ExitCode {
+    support::run_live(|| match sessions() {
+        Ok(sessions) => trials(&Arc::new(sessions)),
+        Err(error) => vec![Trial::test("sessions", move || Err(error.to_string().into()))],
+    })
+}
+
+fn sessions() -> Result<Sessions, Error> {
+    let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+    let expectations = Expectations::parse("tests.toml", TESTS, &names);
+    let expectation = expectations.ok().and_then(|all| all.get("burst").cloned());
+    let expectation = expectation.ok_or_else(|| Error::usage("burst has no table", "see tests.toml"))?;
+    let prepared = |ring_size| Prepared::new(scenarios::all().copied(), Options { ring_size, ..Options::default() });
+    let (whole, tiny) = (prepared(Options::default().ring_size)?, prepared(PAGE)?);
+    Ok(Sessions { whole: whole.load()?, tiny: tiny.load()?, expectation })
+}
+
+fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
+    type Test = fn(&Sessions) -> Result<(), Failed>;
+    let tests: [(&str, Test); 3] = [
+        ("burst", burst),
+        ("tiny_ring", tiny_ring),
+        ("tiny_ring_exits_as_inconclusive", tiny_ring_exits_as_inconclusive),
+    ];
+    let trial = |(name, test): (&str, Test)| {
+        let sessions = Arc::clone(sessions);
+        Trial::test(name, move || test(&sessions))
+    };
+    tests.into_iter().map(trial).collect()
+}
+
+fn run(session: &Session, expectation: &Expectation) -> Result<Run, Failed> {
+    let run = session.run("burst", expectation, "tests.toml", LIMIT)?;
+    require!(run.observed.ending.how == How::Finished, "it {}", run.observed.ending);
+    Ok(run)
+}
+
+/// Every call was seen, and each that was seen is accounted for.
+fn accounted_for(trace: &Trace) -> Result<(), Failed> {
+    let Counts { seen, emitted, refused, received, undecoded, skipped, ends, ends_received, .. } = trace.counts;
+    require!(seen == CALLS, "{seen} calls were seen of {CALLS}");
+    require!(seen == emitted + refused, "{seen} calls were seen, {emitted} emitted and {refused} refused");
+    require!(
+        emitted == received && ends == ends_received,
+        "{emitted} and {ends} emitted, {received} and {ends_received}"
+    );
+    require!(undecoded + skipped == 0, "{undecoded} not decoded, {skipped} skipped");
+    require!(trace.calls.len() as u64 == received, "{} calls of {received} records", trace.calls.len());
+    Ok(())
+}
+
+/// That a loss is told as what it is, with its count.
+fn tells_loss(run: &Run) -> Result<(), Failed> {
+    let refused = run.observed.trace.counts.refused;
+    let sentence = format!("{refused} of {CALLS} calls found no room in the ring buffer");
+    match &run.verdict {
+        Verdict::Inconclusive(report) if refused > 0 && report.contains(&sentence) => Ok(()),
+        verdict => Err(format!("{refused} calls found no room: {verdict:?}").into()),
+    }
+}
+
+fn burst(sessions: &Sessions) -> Result<(), Failed> {
+    let run = run(&sessions.whole, &sessions.expectation)?;
+    accounted_for(&run.observed.trace)?;
+    if run.verdict == Verdict::Pass { Ok(()) } else { tells_loss(&run) }
+}
+
+/// Nobody can read one page in time: it holds two dozen records, and the reader is woken after 64.
+fn tiny_ring(sessions: &Sessions) -> Result<(), Failed> {
+    let run = run(&sessions.tiny, &sessions.expectation)?;
+    accounted_for(&run.observed.trace)?;
+    let received = run.observed.trace.counts.received;
+    require!((1..64).contains(&received), "{received} records came through a page");
+    tells_loss(&run)
+}
+
+fn tiny_ring_exits_as_inconclusive(_: &Sessions) -> Result<(), Failed> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
+    let output = command.args(["--ring-size", "4KiB", "--exact", "--filter", "burst"]).output()?;
+    let says = String::from_utf8_lossy(&output.stdout);
+    require!(output.status.code() == Some(5), "{}: {says}", output.status);
+    require!(says.contains(&format!("of {CALLS} calls found no room in the ring buffer")), "{says}");
+    Ok(())
+}
