@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode};
 use ior_it::expectation::Expectations;
 use ior_it::scenarios;
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::tracer::{RING_SIZE, Tracer};
+use ior_it::tracer::{self, Tracer};
 use ior_it::verdict::Verdict;
 use support::rounds::{markdown, ms, quantile, ratio};
 use support::{Failure, growth};
@@ -115,18 +115,21 @@ impl Harness {
 
 /// Loading, attaching, detaching and freeing the object.
 fn object(criterion: &mut Criterion) -> Result<(), Failure> {
-    Tracer::load(None, RING_SIZE, true)?;
+    Tracer::load(&tracer::Options::default())?;
     let mut group = criterion.benchmark_group("object");
     group.sampling_mode(SamplingMode::Flat);
     type Step = fn() -> Result<Duration, Failure>;
     let steps: [(&str, Step); 4] = [
-        ("load", || timed(|| Ok(Tracer::load(None, RING_SIZE, false)?)).map(|(elapsed, _)| elapsed)),
+        ("load", || {
+            timed(|| Ok(Tracer::load(&tracer::Options { attach: false, ..tracer::Options::default() })?))
+                .map(|(elapsed, _)| elapsed)
+        }),
         ("attach", || {
-            let mut tracer = Tracer::load(None, RING_SIZE, false)?;
+            let mut tracer = Tracer::load(&tracer::Options { attach: false, ..tracer::Options::default() })?;
             timed(|| Ok(tracer.attach()?)).map(|(elapsed, ())| elapsed)
         }),
         ("detach", || {
-            let mut tracer = Tracer::load(None, RING_SIZE, true)?;
+            let mut tracer = Tracer::load(&tracer::Options::default())?;
             timed(|| {
                 tracer.detach();
                 Ok(())
@@ -134,7 +137,7 @@ fn object(criterion: &mut Criterion) -> Result<(), Failure> {
             .map(|(elapsed, ())| elapsed)
         }),
         ("detach and free", || {
-            let tracer = Tracer::load(None, RING_SIZE, true)?;
+            let tracer = Tracer::load(&tracer::Options::default())?;
             timed(|| {
                 drop(tracer);
                 Ok(())

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
-use ior_it::tracer::{RING_SIZE, Tracer};
+use ior_it::tracer::{Options, Tracer};
 use ior_it::zygote::Zygote;
 use support::floor::Floor;
 use support::rounds::{markdown, median, ratio};
@@ -55,8 +55,8 @@ fn main() -> Result<(), Failure> {
         return Err(format!("the child did not come to its gate: {ending}").into());
     }
     child.open_gate()?;
-    let object = std::env::var_os("IOR_BPF").map(PathBuf::from);
-    let tracer = Tracer::load(object.as_deref(), RING_SIZE, false)?;
+    let bpf = std::env::var_os("IOR_BPF").map(PathBuf::from);
+    let tracer = Tracer::load(&Options { bpf, attach: false, ..Options::default() })?;
     let mut overhead = Overhead { tracer, floor: Floor::load()?, pid: child.pid() };
     let mut criterion = Criterion::default()
         .sample_size(20)

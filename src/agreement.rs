@@ -116,7 +116,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     for (place, at) in row.path_args().enumerate() {
         let (one, other) = (&bpf.texts[place], &ptrace.texts[place]);
         let shown = |text: &Text| show::text(ptrace.args[at], text);
-        unlike(one == other, row.args[at].name, shown(one), shown(other));
+        let same = one == other || permitted::is_untouched(matches!(one, Text::Unreadable(_)), seen.untouched[place]);
+        unlike(same, row.args[at].name, shown(one), shown(other));
     }
     for (place, what) in identified(row).into_iter().enumerate() {
         let (one, other) = (bpf.fds[place].map(permitted::comparable), ptrace.fds[place]);
@@ -132,7 +133,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     }
     if let Some((at, _)) = row.peek {
         let shown = |block: &Option<Vec<u8>>| format!("{block:02x?}");
-        unlike(bpf.peek == ptrace.peek, row.args[at].name, shown(&bpf.peek), shown(&ptrace.peek));
+        let same = bpf.peek == ptrace.peek || permitted::is_untouched(bpf.peek.is_none(), seen.untouched[2]);
+        unlike(same, row.args[at].name, shown(&bpf.peek), shown(&ptrace.peek));
     }
     fields
 }
@@ -395,6 +397,21 @@ pub(crate) mod tests {
         assert_eq!(refused(1, 0, |_| {}), nobody, "it returned, and the thread has no filter");
         #[cfg(target_arch = "x86_64")]
         assert_eq!(refused(1, 1, by_filter), nobody, "the exit is that of a new thread");
+    }
+
+    #[test]
+    fn what_the_call_itself_has_not_looked_at_need_not_be_read() {
+        let judged = |bpf: Text, untouched: bool| {
+            let (mut trace, mut testimony) = both();
+            trace.calls[0].texts[0] = bpf;
+            testimony.calls[0].untouched[0] = untouched;
+            said(&trace, &testimony)
+        };
+        let unreadable = || Text::Unreadable(libc::EFAULT);
+        assert_eq!(judged(unreadable(), true), Vec::<String>::new());
+        assert_eq!(judged(unreadable(), false), ["openat: path: 0x1000 (unreadable: EFAULT) | \"a.txt\""]);
+        let cut = Text::Read { bytes: b"a.t".to_vec(), cut: false };
+        assert_eq!(judged(cut, true), ["openat: path: \"a.t\" | \"a.txt\""], "what was read must be right");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
 use crate::error::{Error, Exit};
-use crate::expectation::Expectations;
+use crate::expectation::{Expectation, Expectations};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
@@ -279,6 +279,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
     let (file, expectations) = expectations(cli, &names)?;
     let selected = select::select(&cli.libtest, &cli.filters, &names)?;
     let lanes = threads.min(selected.len()).max(1);
+    let requests = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_io_uring);
     Ok(Plan {
         libtest: select::arguments(&cli.libtest, threads, &selected, &names),
         selected,
@@ -293,8 +294,12 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         archive: cli.archive.clone(),
         session: Options {
             lanes,
-            bpf: cli.bpf.clone(),
-            ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
+            tracer: tracer::Options {
+                bpf: cli.bpf.clone(),
+                ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
+                requests,
+                attach: true,
+            },
             keep: cli.keep,
             witness: cli.witness,
             ..Options::default()

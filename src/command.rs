@@ -71,7 +71,11 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     }
     let output = Output::open(options)?;
     let signals = signals().map_err(|errno| not_prepared(errno.into()))?;
-    let tracer = Tracer::for_program(options.bpf.as_deref(), options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM))?;
+    let tracer = Tracer::for_program(&tracer::Options {
+        bpf: options.bpf.clone(),
+        ring_size: options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM),
+        ..tracer::Options::default()
+    })?;
     tracer.check_own_pid()?;
     let mut child = zygote.spawn(0, Path::new(""))?;
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {

@@ -292,4 +292,10 @@ impl Expectation {
             Body::Partial { present, absent } => Box::new(present.iter().map(|entry| &entry.call).chain(absent)),
         }
     }
+
+    /// Whether it names a request of io_uring or one of its system calls. A scenario of which it does not can make no request:
+    /// to have a ring is a call.
+    pub fn is_about_io_uring(&self) -> bool {
+        self.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
+    }
 }

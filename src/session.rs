@@ -30,31 +30,19 @@ use crate::zygote::Zygote;
 pub struct Options {
     /// How many scenarios may run at a time.
     pub lanes: usize,
-    /// The BPF object to load in place of the embedded one.
-    pub bpf: Option<PathBuf>,
-    /// The size of the ring in bytes: a power of two and a multiple of the page size.
-    pub ring_size: u32,
+    /// The tracer. `attach` is false only to show that nothing passes then.
+    pub tracer: tracer::Options,
     /// Whether workspaces stay behind.
     pub keep: bool,
     /// Whether children are watched: false only to show that an unwatched child leaves no record.
     pub watch: bool,
     /// Whether children are witnessed by ptrace as well.
     pub witness: bool,
-    /// Whether the programs are attached: false only to show that nothing passes then.
-    pub attach: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            lanes: 1,
-            bpf: None,
-            ring_size: tracer::RING_SIZE,
-            keep: false,
-            watch: true,
-            witness: false,
-            attach: true,
-        }
+        Self { lanes: 1, tracer: tracer::Options::default(), keep: false, watch: true, witness: false }
     }
 }
 
@@ -164,7 +152,7 @@ impl Prepared {
     pub fn load(self) -> Result<Session, Error> {
         let Self { zygote, workspaces, scenarios, options } = self;
         tracer::check_machine()?;
-        let tracer = Tracer::load(options.bpf.as_deref(), options.ring_size, options.attach)?;
+        let tracer = Tracer::load(&options.tracer)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
         Ok(Session { tracer, zygote, workspaces, numbers, watch: options.watch, witness: options.witness })
     }

@@ -29,6 +29,9 @@ pub struct Seen {
     /// What the register of the result held when the thread was killed on its way out of the call, before its exit could be
     /// seen.
     pub at_death: Option<i64>,
+    /// Which of its paths, and whether its block, lay on a page that was not there when the call returned: the call has not
+    /// looked at it.
+    pub untouched: [bool; 3],
     /// The thread had a seccomp filter, which may have answered the call.
     pub filtered: bool,
     /// A signal handler has interrupted the call and has not returned: whether the call failed is not known.
@@ -38,7 +41,8 @@ pub struct Seen {
 impl Seen {
     /// A call of which nothing is known but this.
     pub fn new(call: Call) -> Self {
-        Self { call, links: [None, None], made_link: None, at_death: None, filtered: false, unsettled: false }
+        let (links, made_link, at_death) = ([None, None], None, None);
+        Self { call, links, made_link, at_death, untouched: [false; 3], filtered: false, unsettled: false }
     }
 }
 

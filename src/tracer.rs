@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -34,6 +34,26 @@ pub const RING_SIZE: u32 = 8 << 20;
 /// The bytes of the ring for a program of any length, whose records are read by the one thread that also prints them: room for
 /// some 200,000 calls while it is held up. A power of 2 (BPF_MAP_TYPE_RINGBUF).
 pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
+
+/// What is to be loaded, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The BPF object to load in place of the embedded one.
+    pub bpf: Option<PathBuf>,
+    /// The size of the ring in bytes: a power of two and a multiple of the page size.
+    pub ring_size: u32,
+    /// Whether the requests of io_uring are recorded too. Their programs are a quarter of the time that loading takes, and who
+    /// has no ring can make no request.
+    pub requests: bool,
+    /// Whether the programs are attached.
+    pub attach: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { bpf: None, ring_size: RING_SIZE, requests: true, attach: true }
+    }
+}
 
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
@@ -124,21 +144,17 @@ impl Chunk {
 }
 
 impl Tracer {
-    /// Loads the embedded object, or the one in this file, with a ring of this size in bytes, and attaches it if so wanted.
-    pub fn load(file: Option<&Path>, ring_size: u32, attach: bool) -> Result<Self, Error> {
-        let mut tracer = Self::unread(file, ring_size, attach)?;
+    /// Loads the object, and attaches it if so wanted.
+    pub fn load(options: &Options) -> Result<Self, Error> {
+        let mut tracer = Self::for_program(options)?;
         tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
         Ok(tracer)
     }
 
     /// The same for one program of any length: nobody reads the ring but who calls [`Watching::take_some`], so that what is not
     /// read stays in the kernel, where its room is bounded.
-    pub fn for_program(file: Option<&Path>, ring_size: u32) -> Result<Self, Error> {
-        Self::unread(file, ring_size, true)
-    }
-
-    fn unread(file: Option<&Path>, ring_size: u32, attach: bool) -> Result<Self, Error> {
-        let object = load::load(file, ring_size)?;
+    pub fn for_program(options: &Options) -> Result<Self, Error> {
+        let object = load::load(options)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
         let request_roles = SharedArray::<Roles>::map(&map("request_roles")?)?;
@@ -159,16 +175,16 @@ impl Tracer {
             ring,
             next_id: AtomicU64::new(1),
             links: Vec::new(),
-            follows_requests: true,
+            follows_requests: options.requests,
             object,
         };
-        if attach {
+        if options.attach {
             tracer.attach()?;
         }
         Ok(tracer)
     }
 
-    /// Whether the requests of io_uring are recorded: whether this kernel has tracepoints for them.
+    /// Whether the requests of io_uring are recorded: whether that was wanted, and this kernel has tracepoints for them.
     pub fn follows_requests(&self) -> bool {
         self.follows_requests
     }
@@ -177,9 +193,11 @@ impl Tracer {
     pub fn attach(&mut self) -> Result<(), Error> {
         if self.links.is_empty() {
             self.links = load::attach(&self.object)?;
-            let of_requests = load::attach_requests(&self.object)?;
-            self.follows_requests = !of_requests.is_empty();
-            self.links.extend(of_requests);
+            if self.follows_requests {
+                let of_requests = load::attach_requests(&self.object)?;
+                self.follows_requests = !of_requests.is_empty();
+                self.links.extend(of_requests);
+            }
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use ior_it::expectation::{Expectation, Expectations};
 use ior_it::scenarios;
 use ior_it::session::{Options, Prepared, Run, Session};
 use ior_it::trace::{Counts, Trace};
+use ior_it::tracer;
 use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
@@ -44,8 +45,11 @@ fn sessions() -> Result<Sessions, Error> {
     let expectations = Expectations::parse("tests.toml", TESTS, &names);
     let expectation = expectations.ok().and_then(|all| all.get("burst").cloned());
     let expectation = expectation.ok_or_else(|| Error::usage("burst has no table", "see tests.toml"))?;
-    let prepared = |ring_size| Prepared::new(scenarios::all().copied(), Options { ring_size, ..Options::default() });
-    let (whole, tiny) = (prepared(Options::default().ring_size)?, prepared(PAGE)?);
+    let prepared = |ring_size| {
+        let tracer = tracer::Options { ring_size, ..Default::default() };
+        Prepared::new(scenarios::all().copied(), Options { tracer, ..Options::default() })
+    };
+    let (whole, tiny) = (prepared(tracer::RING_SIZE)?, prepared(PAGE)?);
     Ok(Sessions { whole: whole.load()?, tiny: tiny.load()?, expectation })
 }
 

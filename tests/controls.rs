@@ -15,6 +15,7 @@ use ior_it::scenario::{Broken, Scenario, Setup, act, call, ensure};
 use ior_it::scenarios;
 use ior_it::session::{Options, Prepared, Session};
 use ior_it::syscalls::{Class, Syscall};
+use ior_it::tracer;
 use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
@@ -40,7 +41,8 @@ fn sessions() -> Result<Sessions, ior_it::error::Error> {
     let base = || scenarios::all().copied();
     let whole = Prepared::new(base(), Options::default())?;
     let unwatched = Prepared::new(base(), Options { watch: false, ..Options::default() })?;
-    let unattached = Prepared::new(base(), Options { attach: false, ..Options::default() })?;
+    let detached = Options { tracer: tracer::Options { attach: false, ..Default::default() }, ..Options::default() };
+    let unattached = Prepared::new(base(), detached)?;
     let of_no_list = ENDINGS.iter().map(|row| row.0).chain([KERNEL_THREAD]);
     let endings = Prepared::new(of_no_list, Options::default())?;
     Ok(Sessions {

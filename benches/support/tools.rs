@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use ior_it::files::AtGate;
-use ior_it::tracer::{RING_SIZE, Tracer};
+use ior_it::tracer::{Options, Tracer};
 use libc::{SYS_close, SYS_dup, SYS_openat, syscall};
 use tempfile::TempDir;
 
@@ -127,7 +127,7 @@ impl Tools {
     pub fn load() -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("file"), "")?;
-        Ok(Self { tracer: Tracer::load(None, RING_SIZE, false)?, folder })
+        Ok(Self { tracer: Tracer::load(&Options { attach: false, ..Options::default() })?, folder })
     }
 
     /// Why this tool cannot be measured here, if it cannot: an installed one is tried once, and its own words are passed on.

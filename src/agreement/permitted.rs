@@ -44,6 +44,12 @@ pub(super) fn is_unsettled(bpf: &Call, seen: &Seen) -> bool {
     seen.unsettled && (bpf.outcome == failed || bpf.outcome == Outcome::Unfinished)
 }
 
+/// A path or a block on a page that is not there, which the call has not looked at, since it failed before (readlink with no
+/// room for an answer). ptrace brings the page in to read it. BPF may not, and says that it could not read it.
+pub(super) fn is_untouched(unread_by_bpf: bool, untouched: bool) -> bool {
+    unread_by_bpf && untouched
+}
+
 /// Close-on-exec belongs to the descriptor. The file has the flag as well if it was opened with it; proc_pid_fdinfo(5) shows
 /// that of the descriptor only.
 pub(super) fn comparable(identity: Identity) -> Identity {

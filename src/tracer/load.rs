@@ -10,6 +10,7 @@ use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
 use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject, PrintLevel};
 use nix::errno::Errno;
 
+use super::Options;
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
 
@@ -65,13 +66,14 @@ pub fn check_machine() -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens, checks and loads the object, with a ring of this size in bytes.
-pub fn load(file: Option<&Path>, ring_size: u32) -> Result<Object, Error> {
+/// Opens, checks and loads the object.
+pub fn load(options: &Options) -> Result<Object, Error> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
     libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
         SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
     })));
-    let (name, bytes) = match file {
+    let Options { bpf, ring_size, requests, .. } = options;
+    let (name, bytes) = match bpf {
         Some(file) => (file.display().to_string(), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
@@ -82,9 +84,16 @@ pub fn load(file: Option<&Path>, ring_size: u32) -> Result<Object, Error> {
     check(&name, &open)?;
     for mut ring in open.maps_mut().filter(|map| map.name() == "ring") {
         let cannot = |error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error);
-        ring.set_max_entries(ring_size).map_err(cannot)?;
+        ring.set_max_entries(*ring_size).map_err(cannot)?;
+    }
+    for mut program in open.progs_mut().filter(|program| is_of_requests(&program.name().to_string_lossy())) {
+        program.set_autoload(*requests);
     }
     open.load().map_err(|error| not_loaded(&name, &error))
+}
+
+fn is_of_requests(name: &str) -> bool {
+    REQUEST_PROGRAMS.iter().any(|group| group.iter().any(|&(program, _)| program == name))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
@@ -202,7 +211,8 @@ pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
 /// has lost an enter, an exit or an end. Takes about 2 µs.
 #[allow(unsafe_code)]
 pub fn skipped(object: &Object) -> Result<u64, Error> {
-    let skips = object.progs().map(|program| {
+    let loaded = object.progs().filter(|program| program.as_fd().as_raw_fd() >= 0);
+    let skips = loaded.map(|program| {
         let mut info = bpf_prog_info::default();
         let mut size = size_of_val(&info) as u32;
         // SAFETY: `info` is of the size that is given, and has no pointer for the kernel to fill in what it points to.

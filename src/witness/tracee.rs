@@ -246,6 +246,7 @@ fn look_at_exit(tid: u32, seen: &mut Seen, mounts: &mut Mounts) {
     for (place, at) in row.path_args().enumerate() {
         let filled_in = row.name == "getcwd" && success.is_some();
         if filled_in || matches!(call.texts[place], Text::Unreadable(_)) {
+            seen.untouched[place] = look::string(tid, call.args[at], Touch::Present).is_none();
             let text = look::string(tid, call.args[at], Touch::All);
             call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
         }
@@ -253,6 +254,7 @@ fn look_at_exit(tid: u32, seen: &mut Seen, mounts: &mut Mounts) {
     let Some((at, peek)) = row.peek else { return };
     let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success.is_some();
     if filled_in || call.peek.is_none() {
+        seen.untouched[2] = block(tid, peek, call.args[at], Touch::Present).is_none();
         call.peek = block(tid, peek, call.args[at], Touch::All).flatten();
     }
     if let (Peek::Pair, Some(_), Some(pair)) = (peek, success, &call.peek) {
