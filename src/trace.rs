@@ -472,17 +472,17 @@ impl Requests {
         self.0.insert(request.order, request);
     }
 
-    /// The call that a completion makes of its request; a sentence if there is none. The last completion of a request ends it.
-    pub fn completed(&mut self, completion: Completion) -> Result<Call, String> {
-        let (number, more) = (completion.request, completion.more);
-        let Some(request) = self.0.get(&number) else {
-            return Err(format!("no request is number {number}, and it is completed"));
-        };
-        let call = request.completed(completion);
-        if !more {
-            self.0.remove(&number);
-        }
-        Ok(call)
+    /// The call that a completion makes of its request; a sentence if there is none.
+    pub fn completed(&self, completion: Completion) -> Result<Call, String> {
+        let request = self.0.get(&completion.request);
+        request
+            .ok_or_else(|| format!("no request is number {}, and it is completed", completion.request))
+            .map(|request| request.completed(completion))
+    }
+
+    /// No more completions of this request will come.
+    pub fn forget(&mut self, number: u64) {
+        self.0.remove(&number);
     }
 }
 
@@ -490,8 +490,9 @@ impl Requests {
 const BAD_RECORDS_DESCRIBED: usize = 5;
 
 impl Assembly {
-    /// Nothing yet; `counts` is what BPF counted.
+    /// Nothing yet; `counts` is what BPF counted. The reader's own counts begin at 0.
     pub fn new(counts: Counts) -> Self {
+        let counts = Counts { received: 0, ends_received: 0, undecoded: 0, submissions_received: 0, ..counts };
         Self { trace: Trace { counts, ..Trace::default() }, requests: Requests::default() }
     }
 

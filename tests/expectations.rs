@@ -854,7 +854,7 @@ threads.second = [
 
 /// The leader (100) opens 3, its threads (101 and 102) take turns.
 fn threads() -> Vec<Call> {
-    let by = |tid: u32, call: Call| Call { tid, ..call };
+    let by = |tid: u32, call: Call| Call { tid, exit_tid: tid, ..call };
     let rdwr = i64::from(libc::O_RDWR);
     let open = |path: &str, fd| making(on(told(call("openat", &[CWD, BUF, rdwr], fd), [path, ""]), path), false);
     let close = |path: &str, fd| on(call("close", &[fd], 0), path);
@@ -878,7 +878,7 @@ fn each_thread_is_compared_in_its_own_order() {
         ("a repeated call is missing", |c| drop(c.remove(7)), &["missing 5"]),
         ("or there once more", |c| c.insert(7, c[7].clone()), &["extra 9"]),
         ("a pair of one thread is swapped", |c| c.swap(11, 12), &["swapped 7 is 13"]),
-        ("a call of another thread", |c| c[7].tid = 102, &["missing 5", "extra 8"]),
+        ("a call of another thread", |c| (c[7].tid, c[7].exit_tid) = (102, 102), &["missing 5", "extra 8"]),
         (
             "a name is new each time, and holds within it",
             |c| c[8].args[0] = 9,
@@ -889,7 +889,11 @@ fn each_thread_is_compared_in_its_own_order() {
             |c| c[1].args[0] = 9,
             &["wrong 9 is 2: fd: $l = 3 (bound by call 1) | 9"],
         ),
-        ("a thread that nobody expects", |c| c.push(Call { tid: 103, ..call("sync", &[], 0) }), &["extra 16"]),
+        (
+            "a thread that nobody expects",
+            |c| c.push(Call { tid: 103, exit_tid: 103, ..call("sync", &[], 0) }),
+            &["extra 16"],
+        ),
         (
             "a thread is not there",
             |c| c.retain(|call| call.tid != 101),
@@ -897,7 +901,7 @@ fn each_thread_is_compared_in_its_own_order() {
         ),
         (
             "its calls are another's",
-            |c| c.iter_mut().filter(|call| call.tid == 100).for_each(|call| call.tid = 102),
+            |c| c.iter_mut().filter(|call| call.tid == 100).for_each(|call| (call.tid, call.exit_tid) = (102, 102)),
             &["missing 1", "missing 2", "extra 1", "extra 15"],
         ),
     ];
@@ -975,7 +979,7 @@ fn a_failure_reads_as_a_bug_report() {
             c[7].files.path = None;
             c[12].outcome = Outcome::Returned(-5);
             c.remove(9);
-            c.push(Call { tid: 103, ..call("sync", &[], 0) });
+            c.push(Call { tid: 103, exit_tid: 103, ..call("sync", &[], 0) });
         }),
     ];
     for (name, change) in of_threads {

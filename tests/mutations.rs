@@ -113,7 +113,11 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
     ),
     ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
-    ("the_thread_is_the_process", "	record->tid = task->pid;", "	record->tid = task->tgid;"),
+    (
+        "the_thread_is_the_process",
+        "	record->pid = task->tgid;\n	record->tid = task->pid;",
+        "	record->pid = task->tgid;\n	record->tid = task->tgid;",
+    ),
     ("records_belong_to_another_watch", "	record->watch = watch->id;", "	record->watch = watch->id + 1;"),
     (
         "the_end_of_a_process_is_not_sent",

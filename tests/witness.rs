@@ -64,7 +64,10 @@ const LIES: &[Lie] = &[
             "	if (nr == {write})\n		return 0;\n	if (!watch)\n		watch = first_call(task, &call);",
         ],
         scenario: "dup-basic",
-        table: &[["  { call = \"write\", fd = \"$b\", path = \"dup.txt\", count = 5, ret = 5 },\n", ""]],
+        table: &[[
+            "  { call = \"write\", fd = \"$b\", path = \"dup.txt\", count = 5, ret = 5, kind = \"file\", status = \"O_RDWR\", cloexec = false },\n",
+            "",
+        ]],
         said: "seen by ptrace alone: write(",
     },
     Lie {
@@ -101,15 +104,19 @@ const LIES: &[Lie] = &[
     Lie {
         name: "no_close_on_exec",
         tracer: ["to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;", "to->cloexec = 0;"],
-        scenario: "dup-dup3-cloexec",
+        // What was open before the watch is what the kernel says; of the rest, the calls before say otherwise.
+        scenario: "fd-inherited",
         table: &[["cloexec = true", "cloexec = false"]],
         said: ", close-on-exec by ptrace",
     },
     Lie {
         name: "the_thread_is_the_process",
-        tracer: ["	record->tid = task->pid;", "	record->tid = task->tgid;"],
+        tracer: [
+            "	record->pid = task->tgid;\n	record->tid = task->pid;",
+            "	record->pid = task->tgid;\n	record->tid = task->tgid;",
+        ],
         scenario: "thread-exit",
-        table: &[["$second", "$first"]],
+        table: &[["\"$second\"", "\"$first\", exit_tid = \"$second\""]],
         said: "seen by ptrace alone: ",
     },
 ];

@@ -13,7 +13,7 @@ use crate::names;
 use crate::record::{self, Record};
 use crate::show;
 use crate::syscalls::Syscall;
-use crate::trace::{Call, Counts, Requests};
+use crate::trace::{Call, Completion, Counts, Requests};
 use crate::tracer::Records;
 
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
@@ -75,10 +75,7 @@ impl Sink {
                     self.counts.submissions_received += 1;
                     self.requests.submitted(request);
                 }
-                Ok(Record::Completion(completion)) => match self.requests.completed(*completion) {
-                    Ok(call) => self.call(Box::new(call), &mut decoded),
-                    Err(_) => self.counts.undecoded += 1,
-                },
+                Ok(Record::Completion(completion)) => self.completed(*completion, &mut decoded),
                 Ok(Record::End { pid, seen, status }) => {
                     self.counts.ends_received += 1;
                     self.gone.push_back(pid);
@@ -92,6 +89,17 @@ impl Sink {
         }
         if let Some(printer) = &mut self.printer {
             printer.print(decoded, &mut self.output);
+        }
+    }
+
+    fn completed(&mut self, completion: Completion, decoded: &mut Vec<Seen>) {
+        let (request, is_last) = (completion.request, !completion.more);
+        match self.requests.completed(completion) {
+            Ok(call) => self.call(Box::new(call), decoded),
+            Err(_) => self.counts.undecoded += 1,
+        }
+        if is_last {
+            self.requests.forget(request);
         }
     }
 
