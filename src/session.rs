@@ -20,7 +20,7 @@ use crate::scenario::{Scenario, Setup, act, call, fails};
 use crate::testimony::Testimony;
 use crate::trace::{Assembly, Trace};
 use crate::tracer::{self, Tracer};
-use crate::verdict::{self, Observed, Verdict, judge};
+use crate::verdict::{self, Observed, Verdict, judge_with};
 use crate::witness::Witness;
 use crate::workspace::Workspaces;
 use crate::zygote::Zygote;
@@ -53,6 +53,8 @@ pub struct Session {
     workspaces: Workspaces,
     /// The number by which the zygote knows each scenario.
     numbers: HashMap<&'static str, usize>,
+    /// The flags of the tracer that differ from what they are without any: ` --bpf FILE`, ` --ring-size BYTES`.
+    flags: String,
     watch: bool,
     witness: bool,
 }
@@ -154,7 +156,8 @@ impl Prepared {
         tracer::check_machine()?;
         let tracer = Tracer::load(&options.tracer)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
-        Ok(Session { tracer, zygote, workspaces, numbers, watch: options.watch, witness: options.witness })
+        let flags = flags(&options.tracer);
+        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch: options.watch, witness: options.witness })
     }
 }
 
@@ -196,9 +199,11 @@ impl Session {
             None => self.witnessed(name, workspace.path(), limit, expectation.follow)?,
         };
         let begin = Instant::now();
-        let verdict = judge(expectation, file, &observed);
+        let witness = if testimony.is_some() { "--witness " } else { "" };
+        let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags), file);
+        let verdict = judge_with(expectation, file, &observed, &rerun);
         let directory = workspace.path().as_os_str().as_bytes();
-        let objection = testimony.and_then(|testimony| objection(name, file, &observed, &testimony, directory));
+        let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         phases.matching += begin.elapsed();
         Ok(Run { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
     }
@@ -287,17 +292,23 @@ impl Session {
     }
 }
 
+/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`; nothing for the one that is loaded without.
+fn flags(tracer: &tracer::Options) -> String {
+    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", file.display())).unwrap_or_default();
+    let size = tracer.ring_size;
+    let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
+    bpf + &ring_size
+}
+
 /// The report on what the witness saw and BPF did not, or the other way round. A trace that has lost something is compared with
 /// nothing: it says so itself.
-fn objection(name: &str, file: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<String> {
+fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<String> {
     let Observed { ending, trace } = observed;
     if !trace.losses().is_empty() {
         return None;
     }
     let disagreements = agreement::compare(trace, testimony, workspace);
-    let rerun = verdict::rerun(&format!("--witness --exact --filter {name}"), file);
-    let disagreeing =
-        Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun: &rerun };
+    let disagreeing = Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
     (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }
 
