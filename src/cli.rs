@@ -196,7 +196,13 @@ pub fn main() -> ExitCode {
 pub fn main_of_test_target() -> ExitCode {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
     let without = if in_ci { WithoutPrivilege::Refuse } else { WithoutPrivilege::Ignore };
-    run_with(std::env::args_os(), scenarios::all().copied().collect(), without)
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    // In CI everything runs, unless it is said what is to.
+    let chooses = ["--list", "--ignored", "--include-ignored"];
+    if in_ci && !args.iter().any(|arg| chooses.iter().any(|chosen| arg == chosen)) {
+        args.push("--include-ignored".into());
+    }
+    run_with(args.into_iter(), scenarios::all().copied().collect(), without)
 }
 
 fn run_with(
