@@ -306,7 +306,7 @@ fn objection(name: &str, file: &str, observed: &Observed, testimony: &Testimony,
     if !trace.losses().is_empty() {
         return None;
     }
-    let disagreements = agreement::compare(trace, testimony, workspace);
+    let disagreements = agreement::compare(trace, testimony, Some(workspace));
     let rerun = verdict::rerun(&format!("--witness --exact --filter {name}"), file);
     let disagreeing =
         Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun: &rerun };
