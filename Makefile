@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run build test lint bpf bench compare clean
+.PHONY: help setup programs run build test real lint bpf bench compare clean
 
 # Cargo has a job server of its own, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
@@ -32,8 +32,14 @@ build: setup ## builds ./ior-it
 	$(CARGO) build --release --locked
 	@cp $(RELEASE)/ior-it ior-it.new && mv -f ior-it.new ior-it
 
-test: setup lint ## formatting, lints, docs and all tests, the live scenarios as root
+test: setup programs lint ## formatting, lints, docs and all tests, the live scenarios as root
 	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --no-fail-fast | scripts/tally
+
+real: setup programs ## traces programs from Debian under a witness, as root, and writes docs/real-programs.md
+	REAL=all CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --test real
+
+programs:
+	@scripts/setup --programs
 
 lint: setup ## formatting, lints and docs
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { \

@@ -69,8 +69,9 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
     threads
 }
 
-/// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to.
-pub fn compare(trace: &Trace, testimony: &Testimony, workspace: &[u8]) -> Vec<Disagreement> {
+/// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
+/// if there are any.
+pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
     let aligned: Vec<Disagreement> =
         threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony)).collect();
     let names = Names::learned(&aligned, trace, testimony, workspace);
@@ -98,30 +99,33 @@ fn one_thread((bpf, ptrace): &OneThread, trace: &Trace, testimony: &Testimony) -
 fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     let ptrace = &seen.call;
     let mut fields = Vec::new();
-    let mut unlike = |holds: bool, what: &str, bpf: String, ptrace: String| {
+    let mut unlike = |holds: bool, said: &dyn Fn() -> (String, String, String)| {
         if !holds {
-            fields.push(Field { what: what.to_owned(), bpf, ptrace });
+            let (what, bpf, ptrace) = said();
+            fields.push(Field { what, bpf, ptrace });
         }
     };
-    unlike(bpf.pid == ptrace.pid, "process", bpf.pid.to_string(), ptrace.pid.to_string());
+    unlike(bpf.pid == ptrace.pid, &|| ("process".to_owned(), bpf.pid.to_string(), ptrace.pid.to_string()));
     for (at, (one, other)) in bpf.args.iter().zip(&ptrace.args).enumerate() {
         let name =
-            bpf.syscall().and_then(|row| row.args.get(at)).map_or(String::new(), |arg| format!(" ({})", arg.name));
-        unlike(one == other, &format!("argument {}{name}", at + 1), format!("{one:#x}"), format!("{other:#x}"));
+            || bpf.syscall().and_then(|row| row.args.get(at)).map_or(String::new(), |arg| format!(" ({})", arg.name));
+        unlike(one == other, &|| {
+            (format!("argument {}{}", at + 1, name()), format!("{one:#x}"), format!("{other:#x}"))
+        });
     }
     let at_death = seen.at_death.map(Outcome::Returned) == Some(bpf.outcome);
     let same_outcome = bpf.outcome == ptrace.outcome || at_death || permitted::is_unsettled(bpf, seen);
-    unlike(same_outcome, "result", outcome(bpf.outcome), outcome(ptrace.outcome));
+    unlike(same_outcome, &|| ("result".to_owned(), outcome(bpf.outcome), outcome(ptrace.outcome)));
     let Some(row) = bpf.syscall() else { return fields };
     for (place, at) in row.path_args().enumerate() {
         let (one, other) = (&bpf.texts[place], &ptrace.texts[place]);
         let shown = |text: &Text| show::text(ptrace.args[at], text);
         let same = one == other || permitted::is_untouched(matches!(one, Text::Unreadable(_)), seen.untouched[place]);
-        unlike(same, row.args[at].name, shown(one), shown(other));
+        unlike(same, &|| (row.args[at].name.to_owned(), shown(one), shown(other)));
     }
-    for (place, what) in identified(row).into_iter().enumerate() {
+    for place in 0..bpf.fds.len() {
         let (one, other) = (bpf.fds[place].map(permitted::comparable), ptrace.fds[place]);
-        unlike(permitted::same(one, other), &what, identity(one), identity(other));
+        unlike(permitted::same(one, other), &|| (identified(row, place), identity(one), identity(other)));
     }
     if ptrace.outcome == Outcome::Unfinished {
         // What the call has brought about is not seen of a thread that was killed on its way out.
@@ -129,22 +133,23 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     }
     if matches!(row.ret_for(&ptrace.args), Ret::Fd) {
         let (one, other) = (bpf.made.map(permitted::comparable), ptrace.made);
-        unlike(permitted::same(one, other), "file behind the result", identity(one), identity(other));
+        unlike(permitted::same(one, other), &|| ("file behind the result".to_owned(), identity(one), identity(other)));
     }
     if let Some((at, _)) = row.peek {
         let shown = |block: &Option<Vec<u8>>| format!("{block:02x?}");
         let same = bpf.peek == ptrace.peek || permitted::is_untouched(bpf.peek.is_none(), seen.untouched[2]);
-        unlike(same, row.args[at].name, shown(&bpf.peek), shown(&ptrace.peek));
+        unlike(same, &|| (row.args[at].name.to_owned(), shown(&bpf.peek), shown(&ptrace.peek)));
     }
     fields
 }
 
-/// What each of the two places of [`Call::fds`] is about.
-fn identified(row: &Syscall) -> Vec<String> {
-    if row.makes_pair() {
-        return vec!["file behind the first of the pair".to_owned(), "file behind the second of the pair".to_owned()];
+/// What this place of [`Call::fds`] is about.
+fn identified(row: &Syscall, place: usize) -> String {
+    match (row.makes_pair(), place) {
+        (true, 0) => "file behind the first of the pair".to_owned(),
+        (true, _) => "file behind the second of the pair".to_owned(),
+        (false, _) => format!("file behind {}", row.fd_args().nth(place).map_or("no argument", |at| row.args[at].name)),
     }
-    row.fd_args().map(|at| format!("file behind {}", row.args[at].name)).collect()
 }
 
 /// The name that following the descriptors has given to the descriptor that this argument is, if the call is about that file.
@@ -157,14 +162,19 @@ fn name(bpf: &Call, at: usize) -> Option<&[u8]> {
 
 /// What files are called: by following the descriptors, and by the kernel's links (proc_pid_fd(5)).
 struct Names<'a> {
-    workspace: &'a [u8],
+    workspace: Option<&'a [u8]>,
     /// Followed names with the links of the descriptors that were opened by them, where those differ: the path led through `..`
     /// or a symbolic link, which following does not resolve.
     others: HashSet<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> Names<'a> {
-    fn learned(aligned: &[Disagreement], trace: &'a Trace, testimony: &'a Testimony, workspace: &'a [u8]) -> Self {
+    fn learned(
+        aligned: &[Disagreement],
+        trace: &'a Trace,
+        testimony: &'a Testimony,
+        workspace: Option<&'a [u8]>,
+    ) -> Self {
         let opened = |pair: &Disagreement| match pair {
             Disagreement::Unlike { bpf, ptrace, .. } => {
                 let call = &trace.calls[*bpf];
@@ -200,12 +210,13 @@ impl<'a> Names<'a> {
     /// Whether a followed name is that of the link, which says of a file that has none any more that it is deleted.
     fn is_of(&self, name: &[u8], link: &[u8]) -> bool {
         let kept = link.strip_suffix(b" (deleted)").unwrap_or(link);
-        let same = match name {
-            b"." => kept == self.workspace,
-            [b'/', ..] => kept == name,
-            relative => kept.strip_prefix(self.workspace).and_then(|rest| rest.strip_prefix(b"/")) == Some(relative),
+        let same = match (name, self.workspace) {
+            ([b'/', ..], _) => kept == name,
+            (b".", Some(workspace)) => kept == workspace,
+            (_, Some(workspace)) => kept.strip_prefix(workspace).and_then(|rest| rest.strip_prefix(b"/")) == Some(name),
+            (_, None) => false,
         };
-        same || self.others.iter().any(|&(other, opened)| other == name && (opened == link || opened == kept))
+        same || self.others.contains(&(name, link)) || self.others.contains(&(name, kept))
     }
 }
 
@@ -272,7 +283,7 @@ pub(crate) mod tests {
         for at in [1, 2] {
             witnessed[at].links[0] = Some(b"/ws/a.txt".to_vec());
         }
-        (Trace { calls: calls(), ..Trace::default() }, Testimony { calls: witnessed, born: 0 })
+        (Trace { calls: calls(), ..Trace::default() }, Testimony { calls: witnessed, ..Testimony::default() })
     }
 
     /// What differs, a word or two each.
@@ -287,7 +298,7 @@ pub(crate) mod tests {
                 format!("{}: {}", trace.calls[bpf].name(), fields.join("; "))
             }
         };
-        compare(trace, testimony, WORKSPACE).into_iter().map(say).collect()
+        compare(trace, testimony, Some(WORKSPACE)).into_iter().map(say).collect()
     }
 
     #[test]

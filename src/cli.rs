@@ -80,7 +80,7 @@ pub struct Cli {
     #[arg(short, long, conflicts_with = "command")]
     verbose: bool,
 
-    /// See each scenario through ptrace as well, at the same time: what BPF and this witness see must be the same
+    /// See each scenario, or the command, through ptrace as well, at the same time: what BPF and this witness see must be the same
     #[arg(long)]
     witness: bool,
 
@@ -155,6 +155,7 @@ With -- COMMAND the exit code is the command's own, or 128 and the number of the
   2    bad usage
   3    this machine cannot trace
   5    something was lost
+  101  the witness saw something else
   126  the command cannot be executed
   127  the command was not found";
 
@@ -327,6 +328,7 @@ fn traced(cli: &Cli) -> command::Options {
         quiet: cli.libtest.quiet,
         output: cli.output.clone(),
         archive: cli.archive.clone(),
+        witness: cli.witness,
         bpf: cli.bpf.clone(),
         ring_size: cli.ring_size,
     }

@@ -1,9 +1,10 @@
 //! Any program as a scenario: from the gate through execve to the end of its last watched process.
 //!
 //! [`run`] is the one function that does it. One thread sleeps until the ring fills up, a process ends, a signal comes or it
-//! is time to print, and takes what there is: memory does not grow with the number of calls, unless an archive is wanted. The
-//! program itself is never held up; what the ring has no room for is counted as lost.
+//! is time to print, and takes what there is: memory does not grow with the number of calls, unless an archive or a witness is
+//! wanted. The program itself is not held up, except by a witness; what the ring has no room for is counted as lost.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -15,13 +16,17 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::agreement;
 use crate::archive::{self, Archive, Origin};
 use crate::ending::{Ending, How};
 use crate::error::{Error, Exit};
 use crate::files::AtGate;
+use crate::report::{self, Disagreeing};
+use crate::testimony::Testimony;
 use crate::trace::Trace;
 use crate::tracer::{self, Tracer, Watching};
-use crate::verdict::Observed;
+use crate::verdict::{self, Observed};
+use crate::witness::Witness;
 use crate::zygote::{Child, Program, Zygote};
 
 mod lineage; // a process's calls after the fork that made it
@@ -45,6 +50,8 @@ pub struct Options {
     pub output: Option<PathBuf>,
     /// The folder for an archive of it.
     pub archive: Option<PathBuf>,
+    /// Whether it is witnessed by ptrace as well.
+    pub witness: bool,
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
     /// The size of the ring in bytes, if it is to be another than [`tracer::RING_OF_A_PROGRAM`].
@@ -61,7 +68,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const GATE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a program (its name or path, and its arguments) and traces it. Returns the exit code: the program's own, 128 and the
-/// number of the signal that killed it, or that something was lost. Must be called while there is no other thread.
+/// number of the signal that killed it, that something was lost, or that the witness has seen something else. Must be called while there is no other thread.
 pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     tracer::check_machine()?;
     let program = Arc::new(Program::find(command)?);
@@ -83,19 +90,49 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     }
     let gate = AtGate { cwd: working_directory(), workspace: None, open: child.open_files() };
     let began = SystemTime::now();
+    let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
     let sink = Sink::new(options, child.pid(), gate.clone(), output);
-    let mut run = Run::new(child, watching, signals, sink, options.follow);
+    let mut run = Run::new(child, watching, witness, signals, sink, options.follow);
     run.until_it_is_over(&tracer)?;
+    let testimony = run.testimony();
     let ending = run.finish()?;
-    let exit = run.report(&ending)?;
+    let lost = run.sink.finish(run.watching.counts(), run.stopped);
+    let observed = Observed { trace: run.trace(gate.clone()), ending };
+    let agreed = testimony.map(|testimony| run.agrees(command, &observed, testimony, lost));
+    run.sink.close()?;
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
     }
+    let exit = exit_code(&observed.ending.how, agreed?, lost);
     if let Some(folder) = &options.archive {
-        run.archive(folder, &program.name(), ending, gate, began)?;
+        archived(folder, Archive { origin: Origin::here(&program.name(), &gate.cwd, began), observed })?;
     }
     Ok(exit)
+}
+
+/// The program's own, unless the witness has seen something else, or something was lost.
+fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
+    match (how, agreed, lost) {
+        (_, false, _) => Exit::Failed as u8,
+        (_, true, true) => Exit::Inconclusive as u8,
+        (How::Exited(status), ..) => *status as u8,
+        (How::Signal(signal), ..) => 128 + *signal as u8,
+        (How::Finished | How::Failed(_) | How::Skipped(_) | How::PremiseNotMet(_) | How::Panicked(_), ..) => 0,
+        (How::TimedOut(_), ..) => Exit::Failed as u8,
+    }
+}
+
+/// Writes the archive of it, reads it back and compares.
+fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
+    let path = archive::save(folder, &archive)?;
+    match archive::difference(&archive, &archive::load(&path)?) {
+        None => Ok(()),
+        Some(difference) => Err(Error::scenario(
+            format!("archive check: {}: {difference}", path.display()),
+            "this is a fault in src/archive; without --archive nothing is written",
+        )),
+    }
 }
 
 /// A program that runs, or has run.
@@ -105,6 +142,8 @@ struct Run<'t> {
     signals: SignalFd,
     sink: Sink,
     follow: bool,
+    /// Dropped after the child, since it ends when its tracees do.
+    witness: Option<Witness>,
     /// Of the program itself; processes that it has forked may go on.
     ending: Option<Ending>,
     interrupts: u32,
@@ -114,9 +153,16 @@ struct Run<'t> {
 }
 
 impl<'t> Run<'t> {
-    fn new(child: Child<'t>, watching: Watching<'t>, signals: SignalFd, sink: Sink, follow: bool) -> Self {
+    fn new(
+        child: Child<'t>,
+        watching: Watching<'t>,
+        witness: Option<Witness>,
+        signals: SignalFd,
+        sink: Sink,
+        follow: bool,
+    ) -> Self {
         let looked = Instant::now();
-        Self { child, watching, signals, sink, follow, ending: None, interrupts: 0, stopped: false, looked }
+        Self { child, watching, signals, sink, follow, witness, ending: None, interrupts: 0, stopped: false, looked }
     }
 
     /// Opens the gate, and takes the records until there are no more to come.
@@ -124,6 +170,7 @@ impl<'t> Run<'t> {
         let waiting = self.waiting(tracer).map_err(|errno| not_prepared(errno.into()))?;
         let tick = EpollTimeout::try_from(TICK).unwrap_or(EpollTimeout::ZERO);
         self.child.open_gate()?;
+        self.witness.iter().for_each(Witness::release);
         while !self.stopped && !self.is_over() {
             // Whatever has happened, everything is looked at: an interrupted wait is no error.
             let mut events = [EpollEvent::empty(); 3];
@@ -216,41 +263,59 @@ impl<'t> Run<'t> {
         Ok(ending)
     }
 
-    /// The end of the output: the table, and the losses. Returns the exit code.
-    fn report(&mut self, ending: &Ending) -> Result<u8, Error> {
-        let lost = self.sink.finish(self.watching.counts(), self.stopped)?;
-        let own = match ending.how {
-            How::Exited(status) => status as u8,
-            How::Signal(signal) => 128 + signal as u8,
-            How::Finished | How::Failed(_) | How::Skipped(_) | How::PremiseNotMet(_) | How::Panicked(_) => 0,
-            How::TimedOut(_) => Exit::Failed as u8,
-        };
-        Ok(if lost { Exit::Inconclusive as u8 } else { own })
+    /// What the witness has seen, if there is one. It is asked before the last records are taken, so that all that it has seen is
+    /// among them.
+    fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
+        let Some(witness) = self.witness.take() else { return Ok(None) };
+        if self.stopped { witness.let_go() } else { witness.testimony() }.map(Some)
     }
 
-    /// Writes the archive of it, reads it back and compares.
-    fn archive(
-        &mut self,
-        folder: &Path,
-        name: &str,
-        ending: Ending,
-        gate: AtGate,
-        began: SystemTime,
-    ) -> Result<(), Error> {
-        let origin = Origin::here(name, &gate.cwd, began);
+    /// The whole trace, if the records were kept.
+    fn trace(&mut self, gate: AtGate) -> Trace {
         let kept = self.sink.kept();
-        let records = kept.iter().flat_map(tracer::Records::iter);
-        let trace = Trace::assemble(records, self.watching.counts(), gate);
-        let archive = Archive { origin, observed: Observed { ending, trace } };
-        let path = archive::save(folder, &archive)?;
-        match archive::difference(&archive, &archive::load(&path)?) {
-            None => Ok(()),
-            Some(difference) => Err(Error::scenario(
-                format!("archive check: {}: {difference}", path.display()),
-                "this is a fault in src/archive; without --archive nothing is written",
-            )),
-        }
+        Trace::assemble(kept.iter().flat_map(tracer::Records::iter), self.watching.counts(), gate)
     }
+
+    /// Whether the witness, if there is one, has seen the same, and says so. A trace that has lost something is compared with
+    /// nothing.
+    fn agrees(&mut self, command: &[OsString], observed: &Observed, testimony: Option<Testimony>, lost: bool) -> bool {
+        let Some(testimony) = testimony else { return true };
+        if lost {
+            self.sink.line("witness: nothing was compared, since something was lost; --ring-size makes more room");
+            return true;
+        }
+        let (trace, testimony) = without_those_left(&observed.trace, testimony);
+        let calls = testimony.calls.len();
+        let disagreements = agreement::compare(&trace, &testimony, None);
+        if disagreements.is_empty() {
+            self.sink.line(&format!("witness: {calls} calls compared, no difference"));
+            return true;
+        }
+        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+        let words = shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap_or_default();
+        self.sink.line(&format!("witness: {calls} calls compared, {} differences\n", disagreements.len()));
+        self.sink.line(&report::disagreement(&Disagreeing {
+            scenario: words.split(' ').next().unwrap_or_default(),
+            ending: &observed.ending,
+            trace: &trace,
+            testimony: &testimony,
+            disagreements: &disagreements,
+            rerun: &verdict::rerun(&format!("--witness -- {words}"), verdict::EMBEDDED),
+        }));
+        false
+    }
+}
+
+/// Both without the processes that the witness has let go.
+fn without_those_left(trace: &Trace, mut testimony: Testimony) -> (Cow<'_, Trace>, Testimony) {
+    if testimony.left.is_empty() {
+        return (Cow::Borrowed(trace), testimony);
+    }
+    let left = std::mem::take(&mut testimony.left);
+    let mut trace = trace.clone();
+    trace.calls.retain(|call| !left.contains(&call.pid));
+    testimony.calls.retain(|seen| !left.contains(&seen.call.pid));
+    (Cow::Owned(trace), testimony)
 }
 
 /// What the waiting is for.

@@ -307,7 +307,7 @@ fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony
     if !trace.losses().is_empty() {
         return None;
     }
-    let disagreements = agreement::compare(trace, testimony, workspace);
+    let disagreements = agreement::compare(trace, testimony, Some(workspace));
     let disagreeing = Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
     (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }

@@ -4,7 +4,7 @@
 //! call and one at its exit are one call (ptrace(2), "Syscall-stops"); what comes between them when a call is interrupted is
 //! folded by where the thread goes on, which the kernel has decided by then.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::trace::{Call, Outcome};
 
@@ -15,6 +15,8 @@ pub struct Testimony {
     pub calls: Vec<Seen>,
     /// Threads and followed processes that were born meanwhile.
     pub born: u64,
+    /// Processes that the witness let go before their end: what they did after that it has not seen.
+    pub left: BTreeSet<u32>,
 }
 
 /// A call as the witness saw it. Its `comm`, times and files are empty: those are no part of a testimony.
@@ -110,6 +112,16 @@ impl Fold {
     /// The threads of a process.
     pub fn threads_of(&self, pid: u32) -> Vec<u32> {
         self.threads.iter().filter(|(_, thread)| thread.pid == pid).map(|(&tid, _)| tid).collect()
+    }
+
+    /// All threads.
+    pub fn threads(&self) -> Vec<u32> {
+        self.threads.keys().copied().collect()
+    }
+
+    /// A process goes on unseen.
+    pub fn let_go(&mut self, pid: u32) {
+        self.testimony.left.insert(pid);
     }
 
     /// The thread enters a call that was interrupted, by itself or by restart_syscall(2): no new call. Before it has, it runs

@@ -5,11 +5,16 @@
 //! of them. If it ends before, they are killed (PTRACE_O_EXITKILL): nothing outlives it. All that it knows of BPF is
 //! the table of system calls, which says which arguments are paths and descriptors.
 
+use std::os::unix::thread::JoinHandleExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
+use nix::sys::pthread::pthread_kill;
+use nix::sys::signal::Signal;
 
 use crate::error::Error;
 use crate::testimony::Testimony;
@@ -23,6 +28,8 @@ use tracee::Tracees;
 #[derive(Debug)]
 pub struct Witness {
     release: Option<Sender<()>>,
+    /// Set when it is to let its tracees go.
+    leave: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<Testimony, Error>>>,
 }
 
@@ -31,8 +38,11 @@ impl Witness {
     pub fn stop(pid: u32, follow: bool) -> Result<Self, Error> {
         let (release, released) = mpsc::channel();
         let (say, stopped) = mpsc::channel();
+        let leave = Arc::new(AtomicBool::new(false));
+        let leaves = Arc::clone(&leave);
         let run = move || {
-            let tracees = Tracees::seize(pid, follow).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
+            let tracees =
+                Tracees::seize(pid, follow, leaves).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
             // Whoever started this thread waits for it.
             let _ = say.send(Ok(()));
             match released.recv() {
@@ -46,7 +56,7 @@ impl Witness {
                 "see `ulimit -u`; --test-threads 1 needs the fewest",
             )
         })?;
-        let witness = Self { release: Some(release), thread: Some(thread) };
+        let witness = Self { release: Some(release), leave, thread: Some(thread) };
         stopped.recv().unwrap_or_else(|_| Err(panicked()))?;
         Ok(witness)
     }
@@ -55,6 +65,18 @@ impl Witness {
     pub fn release(&self) {
         // If the thread is gone, `testimony` says why.
         let _ = self.release.as_ref().map(|release| release.send(()));
+    }
+
+    /// Lets everything that is witnessed go on without it. All that was seen until then, and who goes on.
+    pub fn let_go(self) -> Result<Testimony, Error> {
+        tracee::prepare_to_leave()?;
+        self.leave.store(true, Ordering::Relaxed);
+        // A signal that comes just before its waitpid(2) does not end that: there is no pwaitpid as there is ppoll(2).
+        while let Some(thread) = self.thread.as_ref().filter(|thread| !thread.is_finished()) {
+            let _ = pthread_kill(thread.as_pthread_t(), Signal::SIGUSR1);
+            std::thread::yield_now();
+        }
+        self.testimony()
     }
 
     /// All that was seen. Waits until everything that is witnessed is gone.
@@ -115,5 +137,13 @@ fn loses_rights(tid: u32) -> Error {
             program.display()
         ),
         "run ior-it as root (or with CAP_SYS_PTRACE), under which it keeps them, or leave out --witness",
+    )
+}
+
+/// A program that the witness may not look at: it has other rights than its caller, or may be executed and not read.
+fn hides(tid: u32) -> Error {
+    Error::cannot_trace(
+        format!("the program that process {tid} has become may not be looked at: it runs with other rights"),
+        "run ior-it as root (or with CAP_SYS_PTRACE), or leave out --witness",
     )
 }

@@ -1,4 +1,4 @@
-//! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive is wanted.
+//! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive or a witness is wanted.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -53,7 +53,7 @@ impl Sink {
             requests: Requests::default(),
             summary: Summary::default(),
             printer: (!options.summary).then(printer),
-            kept: options.archive.is_some().then(Vec::new),
+            kept: (options.archive.is_some() || options.witness).then(Vec::new),
             gone: VecDeque::new(),
             output,
         }
@@ -139,7 +139,7 @@ impl Sink {
 
     /// Prints the table and the losses; true if there are any. With `stopped`, what processes that go on
     /// have not finished is no loss.
-    pub fn finish(&mut self, counted: Counts, stopped: bool) -> Result<bool, Error> {
+    pub fn finish(&mut self, counted: Counts, stopped: bool) -> bool {
         let Counts { received, ends_received, submissions_received, undecoded, .. } = self.counts;
         let counts = Counts { received, ends_received, submissions_received, undecoded, ..counted };
         let losses = if stopped { so_far(counts) } else { counts }.losses();
@@ -151,8 +151,17 @@ impl Sink {
             [] => self.output.line(&format!("lost: nothing; {received} calls of {}", processes(counts.followed + 1))),
             losses => losses.iter().for_each(|loss| self.output.line(&format!("lost: {loss}"))),
         }
-        self.output.finish()?;
-        Ok(!losses.is_empty())
+        !losses.is_empty()
+    }
+
+    /// Writes a line.
+    pub fn line(&mut self, line: &str) {
+        self.output.line(line);
+    }
+
+    /// The end of the output: an error if not everything could be written.
+    pub fn close(&mut self) -> Result<(), Error> {
+        self.output.finish()
     }
 
     /// The records, if they were to be kept.

@@ -177,7 +177,7 @@ mod tests {
     fn report(change: fn(&mut Trace)) -> String {
         let (mut trace, testimony) = both();
         change(&mut trace);
-        let disagreements = agreement::compare(&trace, &testimony, b"/ws");
+        let disagreements = agreement::compare(&trace, &testimony, Some(b"/ws"));
         disagreement(&Disagreeing {
             scenario: "open-basic",
             ending: &Ending { phase: Phase::Act, how: How::Finished },

@@ -5,14 +5,17 @@
 
 use std::collections::HashSet;
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::Pid;
 
 use super::look::{self, Mounts, Touch};
-use super::{cannot_seize, loses_rights};
+use super::{cannot_seize, hides, loses_rights};
 use crate::error::Error;
 use crate::syscalls::{Peek, Ret, Syscall};
 use crate::testimony::{Fold, Seen, Testimony};
@@ -30,6 +33,8 @@ pub struct Tracees {
     mounts: Mounts,
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
+    /// Whether they are to be let go.
+    leave: Arc<AtomicBool>,
 }
 
 /// What a thread stopped for (ptrace(2), "Stopped states").
@@ -67,9 +72,9 @@ const CALL: i32 = libc::SIGTRAP | 0x80;
 
 impl Tracees {
     /// Seizes all threads of a process and stops them.
-    pub fn seize(pid: u32, follow: bool) -> Result<Self, Error> {
-        let mut tracees =
-            Self { follow, fold: Fold::default(), mounts: Mounts::default(), filtered: HashSet::default() };
+    pub fn seize(pid: u32, follow: bool, leave: Arc<AtomicBool>) -> Result<Self, Error> {
+        let (fold, mounts, filtered) = (Fold::default(), Mounts::default(), HashSet::default());
+        let mut tracees = Self { follow, fold, mounts, filtered, leave };
         // A thread that is not seized yet may make another.
         while let Some(tid) = tracees.unseized(pid) {
             tracees.seize_thread(tid, pid)?;
@@ -115,15 +120,47 @@ impl Tracees {
         Ok(())
     }
 
-    /// Lets what was seized go on, and looks on until all of it is gone.
+    /// Lets what was seized go on, and looks on until all of it is gone, or is to be let go.
     pub fn witness(mut self, seized: u32) -> Result<Testimony, Error> {
         for tid in self.fold.threads_of(seized) {
             resume(libc::PTRACE_SYSCALL, tid, 0);
         }
-        while let Some((tid, status)) = wait(-1) {
+        while let Some((tid, status)) = self.next_stop() {
             self.stopped(tid, Stop::of(status))?;
         }
+        self.let_go();
         Ok(self.fold.testimony())
+    }
+
+    /// `None` if there is nobody left to stop, or nobody is to.
+    fn next_stop(&self) -> Option<(u32, i32)> {
+        while !self.leave.load(Ordering::Relaxed) {
+            match wait_once(-1) {
+                Err(Errno::EINTR) => {}
+                stop => return stop.ok(),
+            }
+        }
+        None
+    }
+
+    /// Stops each thread once more and detaches from it, as ptrace(2) wants it; one that is born meanwhile begins with a stop.
+    fn let_go(&mut self) {
+        for tid in self.fold.threads() {
+            let _ = ptrace::interrupt(Pid::from_raw(tid as i32));
+        }
+        while let Some((tid, status)) = wait(-1) {
+            let signal = match Stop::of(status) {
+                Stop::Gone => {
+                    self.fold.gone(tid);
+                    continue;
+                }
+                Stop::Signal(signal) => signal,
+                Stop::Call | Stop::Group | Stop::Event(_) => 0,
+            };
+            let pid = self.fold.pid(tid).unwrap_or_else(|| process_of(tid));
+            self.fold.let_go(pid);
+            resume(libc::PTRACE_DETACH, tid, signal);
+        }
     }
 
     fn stopped(&mut self, tid: u32, stop: Stop) -> Result<(), Error> {
@@ -162,7 +199,7 @@ impl Tracees {
     /// A thread that is new here: false if it is none of ours. clone(2) can make a process, too, which is only ours if it is
     /// followed.
     fn admit(&mut self, tid: u32, stop: Stop) -> bool {
-        let pid = look::status(tid, "Tgid", 10).map_or(tid, |pid| pid as u32);
+        let pid = process_of(tid);
         let ours = self.follow || self.fold.has_process(pid);
         match stop {
             Stop::Gone => {}
@@ -230,6 +267,11 @@ impl Tracees {
             self.filtered.insert(tid);
         }
     }
+}
+
+/// The process of a thread.
+fn process_of(tid: u32) -> u32 {
+    look::status(tid, "Tgid", 10).map_or(tid, |pid| pid as u32)
 }
 
 /// What a call has brought about, and what could not be read before.
@@ -326,27 +368,53 @@ fn is_kernels_own(tid: u32) -> bool {
     flags.is_some_and(|flags| flags & KERNELS_OWN != 0)
 }
 
-/// execve(2): a traced program does not get the rights of its set-user-ID bit, unless its tracer has CAP_SYS_PTRACE.
+/// execve(2): a traced program does not get the rights of its set-user-ID or set-group-ID bit, unless its tracer has
+/// CAP_SYS_PTRACE. It has them anyway if they are those of its caller; and if the caller may give them away (CAP_SETUID), it
+/// gets them, but the witness may not read its memory or /proc any more.
 fn check_rights(tid: u32) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
-    let sets_id = std::fs::metadata(format!("/proc/{tid}/exe")).is_ok_and(|program| program.mode() & 0o6000 != 0);
-    let allowed = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false);
-    if sets_id && !allowed { Err(loses_rights(tid)) } else { Ok(()) }
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false) {
+        return Ok(());
+    }
+    let (program, process) = (format!("/proc/{tid}/exe"), format!("/proc/{tid}"));
+    let (program, process) = match (std::fs::metadata(program), std::fs::metadata(process)) {
+        (Ok(program), Ok(process)) => (program, process),
+        (Err(error), _) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(hides(tid)),
+        // It has been killed meanwhile.
+        _ => return Ok(()),
+    };
+    let sets_user = program.mode() & libc::S_ISUID != 0 && program.uid() != process.uid();
+    // Without the bit for the group to execute it, the other marks a file for mandatory locking (inode(7)).
+    let group = libc::S_ISGID | libc::S_IXGRP;
+    let sets_group = program.mode() & group == group && program.gid() != process.gid();
+    if sets_user || sets_group { Err(loses_rights(tid)) } else { Ok(()) }
 }
 
 /// Waits for a stop or the end of this tracee, or of any (-1), of this very thread (`__WNOTHREAD`): other witnesses wait for
 /// theirs. `None` if there is none left.
 fn wait(tid: i32) -> Option<(u32, i32)> {
     loop {
-        let mut status = 0;
-        // SAFETY: `status` is an int to be written to.
-        let waited = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
-        match Errno::result(waited) {
-            Ok(tid) => return Some((tid as u32, status)),
+        match wait_once(tid) {
             Err(Errno::EINTR) => {}
-            Err(_) => return None,
+            stop => return stop.ok(),
         }
     }
+}
+
+fn wait_once(tid: i32) -> nix::Result<(u32, i32)> {
+    let mut status = 0;
+    // SAFETY: `status` is an int to be written to.
+    let waited = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+    Errno::result(waited).map(|tid| (tid as u32, status))
+}
+
+/// From here on SIGUSR1 ends a waitpid(2) of this process (EINTR) and does nothing else.
+pub fn prepare_to_leave() -> Result<(), Error> {
+    extern "C" fn nothing(_: i32) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    let set = unsafe { sigaction(Signal::SIGUSR1, &action) };
+    set.map(drop).map_err(|errno| Error::scenario(format!("no signal handler: {errno}"), "BUG: SIGUSR1 can be handled"))
 }
 
 /// Lets a thread go on, with a signal if that is not 0 (any number: nix knows no real-time signals). One that has been killed

@@ -40,9 +40,7 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Progra
     let pointers = program.pointers();
     if program.prepare().is_ok() {
         slot.enter_act();
-        // SAFETY: `fill` is readable for its whole length.
-        let written = unsafe { libc::write(gate.as_raw_fd(), fill.as_ptr().cast(), fill.len()) };
-        if written == fill.len() as isize {
+        if pass_gate(gate.as_raw_fd(), fill, slot) {
             slot.refuse(program.execute(&pointers));
         }
     }
@@ -53,7 +51,7 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Progra
 /// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
 fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
     slot.enter_act();
-    if !pass_gate(fill, slot) {
+    if !pass_gate(GATE, fill, slot) {
         return;
     }
     slot.say(&match caught(act) {
@@ -64,11 +62,11 @@ fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
 
 /// Parks here until the gate is open; false if it never will be. A stop (a witness seizes the child, SIGSTOP) ends the write
 /// without its last byte: that is written again, unless the gate was opened meanwhile.
-fn pass_gate(fill: &[u8], slot: &Slot) -> bool {
+fn pass_gate(gate: i32, fill: &[u8], slot: &Slot) -> bool {
     let mut left = fill;
     loop {
         // SAFETY: `left` is readable for its whole length.
-        let written = unsafe { libc::write(GATE, left.as_ptr().cast(), left.len()) };
+        let written = unsafe { libc::write(gate, left.as_ptr().cast(), left.len()) };
         let Ok(written) = usize::try_from(written) else { return false };
         left = &left[written..];
         if left.is_empty() || slot.is_open() {
