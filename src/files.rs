@@ -223,7 +223,7 @@ impl Process {
     /// Drops the names that the kernel's identity contradicts, and says of which descriptors, of which kind they are, and
     /// where it says something else than the calls before.
     fn check(&mut self, call: &mut Call, row: &Syscall) {
-        let is_registered: Vec<bool> = (0..row.args.len()).map(|at| call.is_registered(at)).collect();
+        let is_registered: [bool; 6] = std::array::from_fn(|at| call.is_registered(at));
         let files = &mut call.files;
         for (at, (place, identity)) in row.fd_args().zip(call.fds.iter().enumerate()) {
             let fd = call.args[at] as i32;

@@ -268,9 +268,9 @@ impl Session {
         let mut assembly = Assembly::new(records.counts);
         records.for_each(|bytes| assembly.add(bytes));
         let trace = assembly.finished(gate);
+        phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
-        phases.matching = lap.end();
         Ok((Observed { ending, trace }, testimony, phases))
     }
 
