@@ -223,7 +223,7 @@ fn counts_as_fio(trace: &str, folder: &Path) -> Result<(), Failed> {
 
 fn page(mut rows: Vec<Row>) -> String {
     rows.sort_by_key(|row| row.at);
-    let kernel = shell("uname -r").unwrap_or_default();
+    let kernel = shell("uname -r | cut -d- -f1").unwrap_or_default();
     let mut page = format!(
         "# Programs that nobody here wrote\n\n\
          Each ran as `ior-it --witness -- sh -c …` on Linux {kernel}. Compared are all calls, one by one, with what ptrace saw of\n\
