@@ -7,6 +7,7 @@
 mod programs;
 mod support;
 
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ fn all(session: &Session) -> Result<(), Failed> {
         Expectations::parse("generated", TABLE, &[GENERATED.name]).map_err(|errors| errors.to_string())?;
     let expectation = expectations.get(GENERATED.name).ok_or("no table")?;
     let calls = std::cell::Cell::new(0_usize);
+    let null = || std::fs::metadata("/dev/null").map(|null| null.mode());
+    let before = null()?;
     let result = TestRunner::new(config).run(&programs(), |program| {
         let seen = one(session, expectation, &program).map_err(TestCaseError::fail)?;
         calls.set(calls.get() + seen);
@@ -67,6 +70,7 @@ fn all(session: &Session) -> Result<(), Failed> {
     match result {
         Ok(()) => {
             let calls = calls.get();
+            require!(null()? == before, "a program has changed /dev/null: it must not reach out of its workspace");
             println!("{cases} programs, {calls} calls");
             require!(calls > cases as usize * 10, "only {calls} calls: the programs do too little");
             Ok(())

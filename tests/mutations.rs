@@ -5,10 +5,12 @@
 mod support;
 
 use std::env::consts::ARCH;
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
+use ior_it::tracer::{self, Tracer};
 use libtest_mimic::{Completion, Failed, Trial};
 
 /// What is broken, which text of the tracer is replaced, and by what.
@@ -266,7 +268,9 @@ fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
         "x86_64" => skipping.skipped().map(|()| Completion::Completed),
         other => Ok(Completion::ignored_with(format!("page faults have no tracepoint on {other}"))),
     });
-    [control, skipped].into_iter().chain(MUTATIONS.iter().map(mutation)).collect()
+    let stale = Arc::clone(bench);
+    let stale = Trial::test("a_thread_that_remembers_a_watch_is_not_of_the_next_one", move || stale.stale());
+    [control, skipped, stale].into_iter().chain(MUTATIONS.iter().map(mutation)).collect()
 }
 
 struct Bench {
@@ -286,6 +290,18 @@ impl Bench {
         let (code, text) = suite(&object)?;
         require!(code == Some(0), "exit {code:?}:\n{text}");
         require!(tells_the_status(&object)?, "the status of a command is not told");
+        Ok(())
+    }
+
+    /// No scenario makes calls after its watch is gone; a process that somebody else goes on to run does.
+    fn stale(&self) -> Result<(), Failed> {
+        let [from, to] = ["return watch && watch->id == call->record.watch ? watch : NULL;", "return watch;"];
+        require!(self.source.contains(from), "bring this text up to date: {from}");
+        let broken = support::compile(self.folder.path(), "stale", &self.source.replace(from, to))?;
+        let whole = support::compile(self.folder.path(), "not_stale", &self.source)?;
+        let [whole, broken] = [calls_of_an_earlier_watch(whole)?, calls_of_an_earlier_watch(broken)?];
+        require!(whole == 0, "{whole} calls of a process were counted after its watch, to another one");
+        require!(broken > 0, "a tracer that does not ask whether a watch still is was not noticed");
         Ok(())
     }
 
@@ -328,6 +344,26 @@ fn tells_the_status(object: &Path) -> Result<bool, Failed> {
     let trace = String::from_utf8_lossy(&command.output()?.stderr).into_owned();
     let told = ["exited with 7 +++", "killed by SIGKILL +++", "exited with 8 +++"];
     Ok(told.iter().all(|status| trace.contains(status)))
+}
+
+/// How many calls of this process, watched a while ago, are counted to another that has its slot now and makes none.
+fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
+    let tracer = Tracer::load(&tracer::Options { bpf: Some(object), ..tracer::Options::default() })?;
+    drop(tracer.watch(0, std::process::id(), false)?);
+    let mut blocked = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let input = blocked.stdin.take();
+    let mut byte = [0; 1];
+    // The first that it makes after its start: from then on it waits for its input.
+    let reads = format!("{} 0x0 ", libc::SYS_read);
+    while !std::fs::read_to_string(format!("/proc/{}/syscall", blocked.id()))?.starts_with(&reads) {
+        std::thread::yield_now();
+    }
+    let watching = tracer.watch(0, blocked.id(), false)?;
+    std::fs::File::open("/dev/null")?.read_exact(&mut byte).ok();
+    let seen = watching.counts().seen;
+    drop((watching, input));
+    blocked.wait()?;
+    Ok(seen)
 }
 
 /// The exit code and all output of the whole suite with this tracer. A timeout of a second: a broken tracer must not hang it.
