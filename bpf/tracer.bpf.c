@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * The tracer: enter and exit of every system call of the watched processes, joined into one record each.
+ * The tracer: enter and exit of every system call of the watched processes, joined into one record each, and the requests
+ * that they make of io_uring without a call: a record when one is submitted, and one when it is completed.
  *
- * What an argument means is not known here: struct ior_roles, filled in from the table in src/syscalls.rs, says which
+ * What an argument means is not known here: struct ior_roles, filled in from the tables in src/syscalls/, says which
  * arguments are descriptors, paths and blocks. A new system call is a row there and no branch here.
  */
 #include "kernel.h"
@@ -119,6 +120,8 @@ struct request {
 	__u32 pid;
 	__u32 tid;
 	__u32 opcode;
+	__u32 head; /* of the ring's queue when it was submitted: it tells an entry from the one before */
+	__u32 reserved;
 };
 
 /* By the address of their struct io_kiocb. More than these at a time are refused. */
@@ -148,6 +151,14 @@ static __always_inline struct ior_watch *watch_at(__u32 slot)
 static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 {
 	return watch_at(entry->watch);
+}
+
+/* What the filter has of a process that is not gone: whoever gets its pid after that is somebody else. */
+static __always_inline struct ior_filter *watched(__u32 tgid)
+{
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+
+	return entry && !entry->gone ? entry : NULL;
 }
 
 static __always_inline struct ior_roles *roles_of(__u32 nr)
@@ -404,14 +415,19 @@ refused:
 	return -1;
 }
 
+/* As two words, without bpf_get_current_comm(): this runs for every call. */
+static __always_inline void copy_comm(struct ior_record *record, struct task_struct *task)
+{
+	((__u64 *)record->comm)[0] = *(__u64 *)&task->comm[0];
+	((__u64 *)record->comm)[1] = *(__u64 *)&task->comm[8];
+}
+
 static __always_inline void finish(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
 	call->active = NO_CALL;
 	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
 	call->record.exit_tid = task->pid;
-	/* As two words, without bpf_get_current_comm(): this runs for every call. */
-	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];
-	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];
+	copy_comm(&call->record, task);
 	if (send(watch, &watch->emitted, call, task))
 		__sync_fetch_and_add(&watch->refused, 1);
 }
@@ -499,10 +515,9 @@ static __always_inline struct ior_watch *watch_of_call(const struct pending *cal
 /* A thread's first call of a watch, or a call of nobody's: the watch, and where the call is to be kept. */
 static __always_inline struct ior_watch *first_call(struct task_struct *task, struct pending **call)
 {
-	__u32 tgid = task->tgid;
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_filter *entry = watched(task->tgid);
 
-	if (!entry || entry->gone)
+	if (!entry)
 		return NULL;
 	*call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (*call) {
@@ -560,7 +575,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 /* An exit without an enter: the call began before the watch. */
 static __always_inline int stray(__u32 tgid)
 {
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_filter *entry = watched(tgid);
 	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
 
 	if (watch)
@@ -587,7 +602,7 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 	 * rt_sigreturn leaves with the registers of the interrupted code, which the kernel marks as no call's (-1): that is no
 	 * result of its own. Another number is no such mark: what restart_syscall goes on with leaves under its number.
 	 */
-	if (SYSCALL_NUMBER(regs) == -1) {
+	if (SYSCALL_NUMBER(regs) == -1 && call->record.nr != (__u32)-1) {
 		finish_unreturned(watch, call);
 		return 0;
 	}
@@ -610,18 +625,14 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigaction *action)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
-	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
-	struct task_struct *task;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pending *call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	struct ior_watch *watch = call ? watch_of_call(call) : NULL;
 	struct ior_roles *role;
-	struct pending *call;
 
 	if (!watch || (unsigned long)action->sa.sa_handler <= 1) /* SIG_DFL, SIG_IGN */
 		return 0;
-	task = bpf_get_current_task_btf();
-	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
-	if (!call || call->active != INTERRUPTED || call->record.ret == -ERESTARTNOINTR)
+	if (call->active != INTERRUPTED || call->record.ret == -ERESTARTNOINTR)
 		return 0;
 	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)
 		return 0;
@@ -688,7 +699,7 @@ static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx 
 }
 
 /* What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. */
-static __always_inline long keep(const struct ior_record *record, __u64 key, __u64 ring, __u32 slot,
+static __always_inline long keep(const struct ior_record *record, __u64 key, __u64 ring, __u32 head, __u32 slot,
 				 const struct io_uring_sqe *sqe)
 {
 	struct request request = {
@@ -702,6 +713,7 @@ static __always_inline long keep(const struct ior_record *record, __u64 key, __u
 		.pid = record->pid,
 		.tid = record->tid,
 		.opcode = sqe->opcode,
+		.head = head,
 	};
 
 	if (bpf_map_update_elem(&requests, &key, &request, BPF_ANY))
@@ -830,21 +842,26 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 tgid = task->tgid;
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
-	struct ior_watch *watch = entry && !entry->gone ? watch_of(entry) : NULL;
+	struct ior_filter *entry = watched(tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
 	struct io_ring_ctx *ring;
 	struct io_uring_sqe sqe = {};
 	struct ior_record *record;
 	struct request *before;
 	struct pending *call;
+	__u32 head;
 
 	if (!watch)
 		return 0;
-	/* The kernel uses its memory again: it was done with the request that was there, and posted no completion of it. */
+	ring = BPF_CORE_READ((struct io_kiocb *)key, ctx);
+	head = BPF_CORE_READ(ring, cached_sq_head);
 	before = bpf_map_lookup_elem(&requests, &key);
+	/* Older kernels submit a linked entry, and may refuse it after that: it is one request. */
+	if (before && from && before->ring == (__u64)ring && before->head == head)
+		return 0;
+	/* The kernel uses its memory again: it was done with the request that was there, and posted no completion of it. */
 	if (before)
 		complete(before, key, 0, IOR_UNFINISHED);
-	ring = BPF_CORE_READ((struct io_kiocb *)key, ctx);
 	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ?: last_entry(ring));
 	call = empty_scratch();
 	if (!call)
@@ -856,11 +873,10 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 	record->tid = task->pid;
 	record->nr = sqe.opcode;
 	record->kind = IOR_REQUEST;
-	((__u64 *)record->comm)[0] = *(__u64 *)&task->comm[0];
-	((__u64 *)record->comm)[1] = *(__u64 *)&task->comm[8];
+	copy_comm(record, task);
 	read_request(call, task, &sqe);
 	record->enter_ns = bpf_ktime_get_ns();
-	if (send_request(watch, call) || keep(record, key, (__u64)ring, entry->watch, &sqe))
+	if (send_request(watch, call) || keep(record, key, (__u64)ring, head, entry->watch, &sqe))
 		__sync_fetch_and_add(&watch->refused, 1);
 	return 0;
 }
@@ -909,7 +925,8 @@ static __noinline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 re
 	if (!key)
 		bpf_for_each_map_elem(&requests, is_of_completion, &search, 0);
 	request = bpf_map_lookup_elem(&requests, &search.key);
-	if (request && request->user_data == user_data)
+	/* A stranger's request may have the memory of one that was never completed. */
+	if (request && request->ring == ring && request->user_data == user_data)
 		complete(request, search.key, res, state);
 	return 0;
 }
@@ -963,6 +980,9 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	if (!watch)
 		return 0;
 	call = bpf_task_storage_get(&pending_calls, bpf_get_current_task_btf(), NULL, 0);
+	/* What an earlier watch has left behind is not this one's. */
+	if (call && watch_of_call(call) != watch)
+		call = NULL;
 	if (call && call->active)
 		finish_unreturned(watch, call);
 	if (call && call->saved)
@@ -993,7 +1013,7 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32, child_tgid = child->tgid;
-	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+	struct ior_filter *entry = watched(tgid);
 	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
 	struct ior_filter followed = {};
 

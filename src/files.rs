@@ -61,26 +61,30 @@ pub fn follow(calls: &mut [Call], gate: AtGate) {
     let mut entered: Vec<usize> = (0..calls.len()).collect();
     // Nearly sorted already: two threads number their calls in one order and read the clock in the other, by nanoseconds.
     entered.sort_by_key(|&at| calls[at].enter_ns);
-    // A thread has one call, so there are no more of them than threads.
-    let mut in_flight: Vec<(usize, InCall)> = Vec::new();
+    // By the time at which they are left.
+    let mut in_flight: BTreeMap<(u64, usize), InCall> = BTreeMap::new();
+    // The call that a thread is in. It may have requests of io_uring under way besides.
+    let mut of_thread: HashMap<u32, (u64, usize)> = HashMap::new();
     for at in entered {
         let (now, tid, is_request) = (calls[at].enter_ns, calls[at].tid, calls[at].request.is_some());
+        while let Some(first) = in_flight.first_entry().filter(|first| first.key().0 <= now) {
+            let ((_, left), in_call) = first.remove_entry();
+            follower.leave(&mut calls[left], in_call);
+        }
         // The clock of BPF may step back by nanoseconds (ktime_get_mono_fast_ns()); a thread has left one call when it
-        // enters the next. A request of io_uring is no call of its thread's in this sense.
-        let in_turn = |call: &Call| call.tid == tid && call.request.is_none() && !is_request;
-        let has_left = |call: &Call| call.exit_ns() <= now || in_turn(call);
-        leave(&mut follower, calls, in_flight.extract_if(.., |(at, _)| has_left(&calls[*at])).collect());
-        if let Some(entered) = follower.enter(&mut calls[at]) {
-            in_flight.push((at, entered));
+        // enters the next.
+        let before = if is_request { None } else { of_thread.remove(&tid) };
+        if let Some((key, in_call)) = before.and_then(|key| in_flight.remove_entry(&key)) {
+            follower.leave(&mut calls[key.1], in_call);
+        }
+        let Some(entered) = follower.enter(&mut calls[at]) else { continue };
+        let key = (calls[at].exit_ns(), at);
+        in_flight.insert(key, entered);
+        if !is_request {
+            of_thread.insert(tid, key);
         }
     }
-    leave(&mut follower, calls, in_flight);
-}
-
-/// In the order in which they returned.
-fn leave(follower: &mut Follower, calls: &mut [Call], mut left: Vec<(usize, InCall)>) {
-    left.sort_by_key(|&(at, _)| calls[at].exit_ns());
-    left.into_iter().for_each(|(at, entered)| follower.leave(&mut calls[at], entered));
+    in_flight.into_iter().for_each(|((_, at), in_call)| follower.leave(&mut calls[at], in_call));
 }
 
 /// Follows the descriptors of the processes of one trace.
@@ -307,7 +311,9 @@ impl Process {
     /// What the call closes; returns what of it is not its own descriptor.
     fn close(&mut self, call: &Call, row: &Syscall) -> Vec<(i32, Open)> {
         // close(2): "Linux kernel always releases the file descriptor early in the close operation", unless it was none.
-        if row.like == "close" && !call.is_registered(0) && call.errno() != Some(libc::EBADF) {
+        // A request can also fail before it closes anything: it is cancelled, or its entry is not as it must be.
+        let not_begun = matches!(call.errno(), Some(libc::EBADF | libc::ECANCELED | libc::EINVAL));
+        if row.like == "close" && !call.is_registered(0) && !not_begun {
             self.open.remove(&(call.args[0] as i32));
         }
         if row.like == "close_range" && call.success().is_some() { self.close_range(call) } else { Vec::new() }
@@ -629,6 +635,9 @@ mod tests {
             ("a request has the name of its descriptor", vec![open("x", 3), reads(3)], "x"),
             ("a request closes", vec![open("x", 3), closes(3), read(3)], "-"),
             ("but not by EBADF", vec![open("x", 3), closes(3).fails(libc::EBADF), read(3)], "x"),
+            ("nor where it is cancelled", vec![open("x", 3), closes(3).fails(libc::ECANCELED), read(3)], "x"),
+            ("nor where its entry is wrong", vec![open("x", 3), closes(3).fails(libc::EINVAL), read(3)], "x"),
+            ("but by any other error", vec![open("x", 3), closes(3).fails(libc::EIO), read(3)], "-"),
             ("a request renames", vec![open("x", 3), renames, read(3)], "y"),
             ("a pipe's ends are no files", vec![open("x", 3), close(3), pipes, read(3)], "-"),
         ]);

@@ -242,7 +242,9 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
 
 fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
     let [request, first, second, ..] = header.args;
-    let pair = [first, second].map(|fd| (fd as i32).to_ne_bytes()).concat();
+    let fds = [identity(&files[FIRST]), identity(&files[SECOND])];
+    // Where it was not read there are no identities either.
+    let pair = fds[0].is_some().then(|| [first, second].map(|fd| (fd as i32).to_ne_bytes()).concat());
     Completion {
         request,
         order: header.number,
@@ -251,7 +253,7 @@ fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
         worker: header.state & WORKER != 0,
         more: header.state & MORE != 0,
         made: identity(&files[MADE]),
-        pair: ([identity(&files[FIRST]), identity(&files[SECOND])], pair),
+        pair: (fds, pair),
     }
 }
 
@@ -320,10 +322,7 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         identities: PLACES as u8,
         reserved: 0,
     };
-    let mut files = [RawIdentity::default(); PLACES];
-    for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
-        files[place] = raw_identity(identity.as_ref());
-    }
+    let files = raw_identities(call);
     [header.as_bytes(), files.as_bytes(), first.1, second.1, block].concat()
 }
 
@@ -346,10 +345,7 @@ pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
         identities: PLACES as u8,
         ..Header::default()
     };
-    let mut files = [RawIdentity::default(); PLACES];
-    for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
-        files[place] = raw_identity(identity.as_ref());
-    }
+    let files = raw_identities(call);
     [header.as_bytes(), files.as_bytes()].concat()
 }
 
@@ -358,6 +354,14 @@ fn encoded(outcome: Outcome) -> (i64, u8) {
         Outcome::Returned(ret) => (ret, 0),
         Outcome::Unfinished => (0, UNFINISHED),
     }
+}
+
+fn raw_identities(call: &Call) -> [RawIdentity; PLACES] {
+    let mut files = [RawIdentity::default(); PLACES];
+    for (place, identity) in [(FIRST, &call.fds[0]), (MADE, &call.made), (SECOND, &call.fds[1])] {
+        files[place] = raw_identity(identity.as_ref());
+    }
+    files
 }
 
 fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
@@ -587,7 +591,7 @@ pub(crate) mod tests {
             worker: true,
             more: true,
             made: call.made,
-            pair: (call.fds, vec![0; 8]),
+            pair: (call.fds, Some(vec![0; 8])),
         };
         assert_eq!(decode(&encode_completion(9, &call, 2)), Ok(Record::Completion(Box::new(expected))));
     }

@@ -316,7 +316,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 pub fn name_of(number: u32) -> String {
     match Syscall::by_number(number) {
         Some(row) => row.name.to_owned(),
-        None if number >= REQUESTS => format!("IORING_OP_{}", number - REQUESTS),
+        // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
+        None if (REQUESTS..REQUESTS + 256).contains(&number) => format!("IORING_OP_{}", number - REQUESTS),
         None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
     }
 }

@@ -84,8 +84,8 @@ pub struct Completion {
     pub more: bool,
     /// The file behind the descriptor that the request returned.
     pub made: Option<Identity>,
-    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in.
-    pub pair: ([Option<Identity>; 2], Vec<u8>),
+    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in, if it was read.
+    pub pair: ([Option<Identity>; 2], Option<Vec<u8>>),
 }
 
 /// What became of a call.
@@ -238,7 +238,7 @@ impl Call {
         let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
         call.made = made.filter(|_| !direct);
         if row.makes_pair() {
-            (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, Some(peek)) };
+            (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, peek) };
         }
         call
     }
@@ -378,7 +378,9 @@ impl Counts {
                 losses.push(sentence);
             }
         };
-        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer"));
+        let beside =
+            if submitted == 0 { "" } else { ", or beside the 4096 requests of io_uring that may be in flight" };
+        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer{beside}"));
         lost(
             seen == emitted.saturating_add(refused),
             format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
@@ -472,17 +474,16 @@ impl Requests {
         self.0.insert(request.order, request);
     }
 
-    /// The call that a completion makes of its request; a sentence if there is none.
-    pub fn completed(&self, completion: Completion) -> Result<Call, String> {
-        let request = self.0.get(&completion.request);
-        request
-            .ok_or_else(|| format!("no request is number {}, and it is completed", completion.request))
-            .map(|request| request.completed(completion))
-    }
-
-    /// No more completions of this request will come.
-    pub fn forget(&mut self, number: u64) {
-        self.0.remove(&number);
+    /// The call that a completion makes of its request, which its last one ends; a sentence if there is none.
+    pub fn completed(&mut self, completion: Completion) -> Result<Call, String> {
+        let (number, more) = (completion.request, completion.more);
+        let request = self.0.get(&number);
+        let request = request.ok_or_else(|| format!("no request is number {number}, and it is completed"))?;
+        let call = request.completed(completion);
+        if !more {
+            self.0.remove(&number);
+        }
+        Ok(call)
     }
 }
 
@@ -575,7 +576,10 @@ mod tests {
     }
 
     fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
-        let call = Call { outcome: Outcome::Returned(ret), ..read_request(order) };
+        let call = read_request(order);
+        // Any but the last has a number of its own.
+        let more = call.request.map(|entry| Request { more: request != order, ..entry });
+        let call = Call { outcome: Outcome::Returned(ret), request: more, ..call };
         record::encode_completion(1, &call, request)
     }
 

@@ -93,13 +93,9 @@ impl Sink {
     }
 
     fn completed(&mut self, completion: Completion, decoded: &mut Vec<Seen>) {
-        let (request, is_last) = (completion.request, !completion.more);
         match self.requests.completed(completion) {
             Ok(call) => self.call(Box::new(call), decoded),
             Err(_) => self.counts.undecoded += 1,
-        }
-        if is_last {
-            self.requests.forget(request);
         }
     }
 

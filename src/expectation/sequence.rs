@@ -48,10 +48,10 @@ impl Sequence {
         (run.times > 1).then(|| ((place - run.start) / run.calls.len() + 1, run.times))
     }
 
-    /// The names that stand for something new from this place on.
-    pub fn new_names(&self, place: usize) -> &[String] {
+    /// The names that stand for nothing any more behind this place: it is the last of a repetition's round.
+    pub fn names_until(&self, place: usize) -> &[String] {
         let run = self.run(place);
-        if (place - run.start).is_multiple_of(run.calls.len()) { &run.names } else { &[] }
+        if (place - run.start + 1).is_multiple_of(run.calls.len()) { &run.names } else { &[] }
     }
 
     /// Adds calls that follow each other so many times, at least once. `names` are those that they bind anew each time.

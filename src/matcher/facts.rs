@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::names;
 use crate::show;
 use crate::syscalls::{self, Ret, Role};
-use crate::trace::{Call, Identity, Outcome, Text};
+use crate::trace::{Call, Identity, Outcome, Request, Text};
 
 /// What the names stand for: the value, and which expected call bound it, counted from 1.
 #[derive(Default)]
@@ -180,6 +180,11 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
     }
 }
 
+/// A request has an entry, unless the archive that it comes from leaves it out.
+fn of_request<'c>(call: &Call, fact: impl FnOnce(&Request) -> Fact<'c>) -> Fact<'c> {
+    call.request.as_ref().map_or(Fact::Unknown("unknown".into()), fact)
+}
+
 /// `None` where there is nothing to compare: what is said of a descriptor that the call did not make.
 fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.subject {
@@ -205,10 +210,10 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
         Subject::Pid => Fact::Number(call.pid.into()),
         Subject::Tid => Fact::Number(call.tid.into()),
         Subject::ExitTid => call.other_exit_tid().map_or(Fact::Unknown("none".into()), |tid| Fact::Number(tid.into())),
-        Subject::UserData => Fact::Number(call.request?.sqe.user_data() as i64),
-        Subject::SqeFlags => Fact::Number(call.request?.sqe.flags().into()),
-        Subject::Worker => Fact::Is(call.request?.worker),
-        Subject::More => Fact::Is(call.request?.more),
+        Subject::UserData => of_request(call, |request| Fact::Number(request.sqe.user_data() as i64)),
+        Subject::SqeFlags => of_request(call, |request| Fact::Number(request.sqe.flags().into())),
+        Subject::Worker => of_request(call, |request| Fact::Is(request.worker)),
+        Subject::More => of_request(call, |request| Fact::Is(request.more)),
         Subject::Made(at) => match call.pair() {
             Some(pair) => Fact::Number(pair[at].into()),
             None => Fact::Unknown("unreadable".into()),

@@ -16,19 +16,16 @@ pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut 
     let swaps = Swaps::find(&steps, |e, o| distance(e, o) == Some(0));
     let mut differences = Vec::new();
     for step in steps {
-        if let Step::Pair(e, _) | Step::Missing(e) = step {
-            bindings.forget(expected.new_names(e));
-        }
         match step {
             Step::Pair(e, o) => {
-                let fields = facts::differences(expected.at(e), e + 1, call(o), bindings);
+                let fields = facts::differences(expected.at(e), first + e + 1, call(o), bindings);
                 if !fields.is_empty() {
                     differences.push(Difference::Wrong { expected: first + e, observed: observed[o], fields });
                 }
             }
             Step::Missing(e) => match swaps.observed.get(&e) {
                 Some(&o) => {
-                    facts::bind_all(expected.at(e), e + 1, call(o), bindings);
+                    facts::bind_all(expected.at(e), first + e + 1, call(o), bindings);
                     differences.push(Difference::Swapped { expected: first + e, observed: observed[o] });
                 }
                 None => differences.push(Difference::Missing { expected: first + e }),
@@ -37,6 +34,9 @@ pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut 
             Step::Extra(o) if swaps.expected_elsewhere.contains(&o) => {}
             Step::Extra(o) => differences.push(Difference::Extra { observed: observed[o] }),
             Step::MoreExtra(o, count) => differences.push(Difference::MoreExtra { observed: observed[o], count }),
+        }
+        if let Step::Pair(e, _) | Step::Missing(e) = step {
+            bindings.forget(expected.names_until(e));
         }
     }
     differences

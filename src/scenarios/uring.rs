@@ -12,12 +12,13 @@ use libc::{AT_FDCWD, O_CREAT, O_RDONLY, O_RDWR};
 use nix::errno::Errno;
 
 use super::iouring::without_ring;
-use super::steps::{NOT_OPEN, close, open, pipe, write};
+use super::steps::{NOT_OPEN, close, create, open, pipe, write};
 use crate::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("uring-requests", uring_requests),
     Scenario::new("uring-request-fail", uring_request_fail),
+    Scenario::new("uring-request-linked", uring_request_linked),
     Scenario::new("uring-request-async", uring_request_async),
     Scenario::new("uring-request-names", uring_request_names),
     Scenario::new("uring-request-direct", uring_request_direct),
@@ -119,6 +120,31 @@ fn uring_request_fail() -> Setup {
         // Refused when the entry is looked at, and so never submitted.
         let nowhere = opcode::OpenAt::new(CWD, ptr::without_provenance(16)).flags(O_RDONLY);
         ring.fails(nowhere.build(), Errno::EFAULT)?;
+        ring.close()
+    })
+}
+
+/// What is linked to a request that fails is cancelled, and does nothing: the file stays open.
+fn uring_request_linked() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let file = create(c"linked.txt")?;
+        ring.push(&read_at_0(NOT_OPEN, &mut buffer).build().flags(Flags::IO_LINK).user_data(1))?;
+        ring.push(&opcode::Close::new(types::Fd(file as i32)).build().user_data(2))?;
+        ring.enter(2, 2)?;
+        let results = [ring.next()?, ring.next()?];
+        ensure(results == [(1, -libc::EBADF), (2, -libc::ECANCELED)], "the link was not broken by what failed")?;
+        write(file, b"open")?;
+        // Refused when its entry is looked at, or, as a link, when it is prepared: either way it is one request.
+        ring.push(&opcode::Nop::new().build().flags(Flags::IO_LINK).user_data(3))?;
+        let nowhere: *const libc::iovec = ptr::without_provenance(16);
+        ring.push(&opcode::Writev::new(types::Fd(file as i32), nowhere, 1).build().user_data(4))?;
+        ring.enter(2, 2)?;
+        let mut results = [ring.next()?, ring.next()?];
+        results.sort_unstable();
+        ensure(results[1] == (4, -libc::EFAULT), "an entry with a bad pointer was not refused")?;
+        close(file)?;
         ring.close()
     })
 }
