@@ -4,11 +4,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs run build test real lint bpf bench compare clean
+.PHONY: help setup programs run build install test real lint bpf bench compare clean
 
 # Cargo has a job server of its own, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
-RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Without LTO and incrementally: a change is built in seconds. What is installed or measured is built with --release.
+QUICK := --profile quick --locked
+PREFIX ?= /usr/local
 CLANG ?= clang
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -29,14 +32,18 @@ run: build ## builds ./ior-it and runs it as root: make run ARGS='--filter dup'
 	$(SUDO) ./ior-it $(ARGS)
 
 build: setup ## builds ./ior-it
-	$(CARGO) build --release --locked
-	@cp $(RELEASE)/ior-it ior-it.new && mv -f ior-it.new ior-it
+	$(CARGO) build $(QUICK) --bin ior-it
+	@cp $(TARGET)/quick/ior-it ior-it.new && mv -f ior-it.new ior-it
+
+install: setup ## installs an optimised ior-it as PREFIX/bin/ior-it: make install PREFIX=~/.local
+	$(CARGO) build --release --locked --bin ior-it
+	install -D -m 0755 $(TARGET)/release/ior-it $(DESTDIR)$(PREFIX)/bin/ior-it
 
 test: setup programs lint ## formatting, lints, docs and all tests, the live scenarios as root
-	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --no-fail-fast | scripts/tally
+	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test $(QUICK) --no-fail-fast --lib --tests | scripts/tally
 
 real: setup programs ## traces programs from Debian under a witness, as root, and writes docs/real-programs.md
-	REAL=all CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --test real
+	REAL=all CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --test machine real
 
 programs:
 	@scripts/setup --programs
@@ -45,8 +52,8 @@ lint: setup ## formatting, lints and docs
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { \
 		printf '%s\n' 'error: rustfmt or clippy is missing' ' hint: rustup component add rustfmt clippy' >&2; exit 1; }
 	$(CARGO) fmt --check
-	$(CARGO) clippy --release --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --locked --no-deps
+	$(CARGO) clippy $(QUICK) --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(QUICK) --no-deps
 
 bpf: ## compiles the tracer alone, to ./tracer.bpf.o: ./ior-it --bpf ./tracer.bpf.o
 	@scripts/setup

@@ -1,25 +1,24 @@
 //! The command from outside: what it says, to which stream, and how it exits.
 //!
-//! `SNAPSHOTS=overwrite cargo test --test cli` writes down what it says now; `git diff` shows whether that is better.
-
-mod support;
+//! `SNAPSHOTS=overwrite cargo test --test machine cli` writes down what it says now; `git diff` shows whether that is better.
 
 use std::fs::write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
+use crate::support;
 use ior_it::scenarios;
 use libtest_mimic::{Arguments, Failed, Trial};
 use snapbox::{assert_data_eq, file, str};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ior-it");
-const TESTS: &str = include_str!("../tests.toml");
+const TESTS: &str = include_str!("../../tests.toml");
 
 type Tested = Result<(), Failed>;
 type Named = (&'static str, fn() -> Tested);
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let anyone: [Named; 8] = [
         ("help_and_version_are_asked_for", help_and_version_are_asked_for),
         ("bad_usage_says_what_is_accepted", bad_usage_says_what_is_accepted),
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
     ];
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
-    libtest_mimic::run(&Arguments::from_args(), anyone.chain(live).collect()).exit_code()
+    support::run("cli", &Arguments::from_args(), anyone.chain(live))
 }
 
 /// The command without a terminal, as wide as the snapshots.
@@ -102,7 +101,7 @@ fn expect_success(mut command: Command) -> Result<String, Failed> {
 }
 
 fn help_and_version_are_asked_for() -> Tested {
-    assert_data_eq!(expect_success(unprivileged(&["--help"]))?, file!["golden/cli/help.txt"]);
+    assert_data_eq!(expect_success(unprivileged(&["--help"]))?, file!["../golden/cli/help.txt"]);
     for version in ["--version", "-V"] {
         require!(expect_success(unprivileged(&[version]))? == "ior-it 0.1.0\n", "{version}");
     }
@@ -149,7 +148,7 @@ fn bad_usage_says_what_is_accepted() -> Tested {
     for args in rows {
         transcript.error(unprivileged(args), args, 2)?;
     }
-    assert_data_eq!(transcript.0, file!["golden/cli/usage.txt"]);
+    assert_data_eq!(transcript.0, file!["../golden/cli/usage.txt"]);
     Ok(())
 }
 
@@ -208,7 +207,7 @@ fn a_bad_tests_toml_is_named_with_its_line() -> Tested {
     for name in ["missing.toml", "."] {
         transcript.error(with_tests(folder.path(), name), &["--tests", name], 2)?;
     }
-    assert_data_eq!(transcript.0, file!["golden/cli/tests-toml.txt"]);
+    assert_data_eq!(transcript.0, file!["../golden/cli/tests-toml.txt"]);
 
     // Not in the golden file, which would change with each new scenario.
     write(folder.path().join("empty.toml"), "")?;
@@ -318,7 +317,7 @@ fn an_unfit_bpf_object_is_refused_with_the_reason() -> Tested {
         command.current_dir(&folder).env("TMPDIR", folder.path());
         transcript.error(command, &args, code)?;
     }
-    assert_data_eq!(transcript.0, file!["golden/cli/bpf.txt"]);
+    assert_data_eq!(transcript.0, file!["../golden/cli/bpf.txt"]);
     let left = std::fs::read_dir(&folder)?.count();
     require!(left == 3, "{left} files are there, and there were three");
     Ok(())

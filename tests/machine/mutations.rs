@@ -2,14 +2,13 @@
 //!
 //! The tracer's source is changed as text, compiled with clang, and given to the suite by `--bpf`.
 
-mod support;
-
 use std::env::consts::ARCH;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
+use crate::support;
 use ior_it::tracer::{self, Tracer};
 use libtest_mimic::{Completion, Failed, Trial};
 
@@ -44,8 +43,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "a_record_is_sent_twice",
-        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (send",
-        "	((__u64 *)call->record.comm)[1] = *(__u64 *)&task->comm[8];\n	if (call->record.nr == 3)\n		send(watch, &watch->emitted, call, task);\n	if (send",
+        "	copy_comm(&call->record, task);\n	if (send",
+        "	copy_comm(&call->record, task);\n	if (call->record.nr == 3)\n		send(watch, &watch->emitted, call, task);\n	if (send",
     ),
     (
         "paths_are_cut_at_eight_bytes",
@@ -111,10 +110,10 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "everybody_is_watched_as_the_first",
-        "struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n\n	if (!entry || entry->gone)",
+        "struct ior_filter *entry = watched(task->tgid);\n\n	if (!entry)",
         "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
     ),
-    ("nobody_is_watched", "if (!entry || entry->gone)", "if (entry || !entry)"),
+    ("nobody_is_watched", "	return entry && !entry->gone ? entry : NULL;", "	return NULL;"),
     (
         "the_thread_is_the_process",
         "	record->pid = task->tgid;\n	record->tid = task->pid;",
@@ -140,7 +139,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("restarts_are_calls_of_their_own", "	if (asks_for_restart(ret)) {", "	if (0) {"),
     (
         "a_call_that_goes_on_by_restart_syscall_has_no_result",
-        "	if (SYSCALL_NUMBER(regs) == -1) {",
+        "	if (SYSCALL_NUMBER(regs) == -1 && call->record.nr != (__u32)-1) {",
         "	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {",
     ),
     (
@@ -159,7 +158,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (0)",
     ),
     ("an_interrupted_call_is_not_put_aside", "	if (call->active == INTERRUPTED && !call->saved) {", "	if (0) {"),
-    ("the_name_is_that_of_the_enter", "	((__u64 *)call->record.comm)[0] = *(__u64 *)&task->comm[0];\n", ""),
+    ("the_name_is_that_of_the_enter", "	copy_comm(&call->record, task);\n", ""),
     (
         "a_foreign_exit_ends_a_call",
         "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);\n	watch = watch_of_call(call);\n	if (!watch) {\n		call->active = NO_CALL;\n		return stray(task->tgid);\n	}",
@@ -249,8 +248,8 @@ const SKIPPED: [(&str, &str); 2] = [
     ),
 ];
 
-fn main() -> ExitCode {
-    support::run_live(|| match Bench::new() {
+pub fn main() -> ExitCode {
+    support::run_live("mutations", || match Bench::new() {
         Ok(bench) => trials(&Arc::new(bench)),
         Err(error) => vec![Trial::test("mutations", move || Err(error.into()))],
     })

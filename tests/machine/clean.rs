@@ -1,11 +1,10 @@
 //! Nothing is left, however a run ends, and two runs do not disturb each other.
 
-mod support;
-
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use crate::support;
 use libtest_mimic::{Failed, Trial};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -14,8 +13,8 @@ use nix::unistd::Pid;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-fn main() -> ExitCode {
-    support::run_live(|| {
+pub fn main() -> ExitCode {
+    support::run_live("clean", || {
         vec![
             Trial::test("a_run_to_the_end_leaves_nothing", to_the_end),
             Trial::test("sigint_leaves_nothing", || signalled(Signal::SIGINT, Some(130))),

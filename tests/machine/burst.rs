@@ -5,12 +5,11 @@
 //!
 //! Every session's zygote is forked before the first thread starts, so both are prepared first.
 
-mod support;
-
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support;
 use ior_it::ending::How;
 use ior_it::error::Error;
 use ior_it::expectation::{Expectation, Expectations};
@@ -21,7 +20,7 @@ use ior_it::tracer;
 use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
-const TESTS: &str = include_str!("../tests.toml");
+const TESTS: &str = include_str!("../../tests.toml");
 const LIMIT: Duration = Duration::from_secs(60);
 /// What the workload does: opens, a million times the same, closes; and then the process exits.
 const CALLS: u64 = 1_000_003;
@@ -33,8 +32,8 @@ struct Sessions {
     expectation: Expectation,
 }
 
-fn main() -> ExitCode {
-    support::run_live(|| match sessions() {
+pub fn main() -> ExitCode {
+    support::run_live("burst", || match sessions() {
         Ok(sessions) => trials(&Arc::new(sessions)),
         Err(error) => vec![Trial::test("sessions", move || Err(error.to_string().into()))],
     })

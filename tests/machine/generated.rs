@@ -1,21 +1,18 @@
 //! Random programs of file calls, under the tracer and under the witness at once: both must see the same, and nothing be lost.
 //!
-//! `PROGRAMS=10000 cargo test --test generated` makes that many; `SEED=N` makes others. A program that shows a difference is
+//! `PROGRAMS=10000 cargo test --test machine generated` makes that many; `SEED=N` makes others. A program that shows a difference is
 //! shrunk and printed as a scenario.
-
-#[path = "support/programs.rs"]
-mod programs;
-mod support;
 
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::support;
+use crate::support::programs::{GENERATED, Source, Step, programs, store};
 use ior_it::expectation::{Expectation, Expectations};
 use ior_it::session::{Options, Prepared, Session};
 use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
-use programs::{GENERATED, Source, Step, programs, store};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
 const PROGRAMS: u32 = 300;
@@ -29,9 +26,9 @@ follow = true
 present = [{ call = "exit_group", status = 0 }]
 "#;
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     // The zygote is forked before the first thread.
-    support::run_live(|| {
+    support::run_live("generated", || {
         let options = Options { witness: true, ..Options::default() };
         let session = Prepared::new([GENERATED], options).and_then(Prepared::load);
         let found_none = move || session.map_err(|error| error.to_string().into()).and_then(|session| all(&session));

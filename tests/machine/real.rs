@@ -2,13 +2,12 @@
 //!
 //! The quick ones run with all tests; `REAL=all` (`make real`) runs all and writes docs/real-programs.md.
 
-mod support;
-
 use std::fs::{read_to_string, write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 
+use crate::support;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// A program, and what it does in a folder that has `tree`, 40 files in 5 folders, and `lines`, a text of 300,000 lines.
@@ -141,7 +140,7 @@ struct Row {
 
 static ROWS: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let all = std::env::var("REAL").is_ok_and(|which| which == "all");
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let privilege = ior_it::tracer::check_machine().err().map(|error| error.to_string());
@@ -154,7 +153,7 @@ fn main() -> ExitCode {
             Some(reason) => Ok(Completion::ignored_with(reason)),
         })
     };
-    let conclusion = libtest_mimic::run(&arguments, chosen.map(trial).collect());
+    let code = support::run("real", &arguments, chosen.map(trial));
     let rows = std::mem::take(&mut *ROWS.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     if rows.len() == REALS.len()
         && let Err(error) = write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/real-programs.md"), page(rows))
@@ -162,7 +161,7 @@ fn main() -> ExitCode {
         eprintln!("error: docs/real-programs.md: {error}");
         return ExitCode::FAILURE;
     }
-    conclusion.exit_code()
+    code
 }
 
 /// Why it cannot run here.
@@ -227,7 +226,7 @@ fn page(mut rows: Vec<Row>) -> String {
     let mut page = format!(
         "# Programs that nobody here wrote\n\n\
          Each ran as `ior-it --witness -- sh -c …` on Linux {kernel}. Compared are all calls, one by one, with what ptrace saw of\n\
-         them at the same time ([witness.md](witness.md)). `make real` writes this page; tests/real.rs has the commands.\n\n\
+         them at the same time ([witness.md](witness.md)). `make real` writes this page; tests/machine/real.rs has the commands.\n\n\
          | program | version | what it did | watched | calls compared | differences | lost |\n|---|---|---|---|---|---|---|\n"
     );
     rows.iter().for_each(|row| page.extend([&row.line, "\n"]));

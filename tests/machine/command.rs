@@ -1,8 +1,6 @@
 //! `ior-it -- COMMAND` from outside: what it prints and where, how it ends, and that the command does not notice.
 #![allow(unsafe_code)]
 
-mod support;
-
 use std::fs::{read_to_string, write};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 
+use crate::support;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -18,12 +17,9 @@ type Tested = Result<(), Failed>;
 type Named = (&'static str, fn() -> Tested);
 
 /// Tells this very program to be the command that is traced.
-const WORK: &str = "IOR_IT_TEST_WORK";
+pub const WORK: &str = "IOR_IT_TEST_WORK";
 
-fn main() -> ExitCode {
-    if let Ok(work) = std::env::var(WORK) {
-        return works(&work);
-    }
+pub fn main() -> ExitCode {
     let anyone: [Named; 1] = [("without_privileges_it_says_what_is_missing", without_privileges)];
     let live: [Named; 24] = [
         ("the_exit_code_is_the_commands_own", exit_codes),
@@ -53,11 +49,11 @@ fn main() -> ExitCode {
     ];
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
-    libtest_mimic::run(&Arguments::from_args(), anyone.chain(live).collect()).exit_code()
+    support::run("command", &Arguments::from_args(), anyone.chain(live))
 }
 
 /// What this program does as the command.
-fn works(work: &str) -> ExitCode {
+pub fn works(work: &str) -> ExitCode {
     match work {
         "threads" => {
             let threads: Vec<_> = (0..200).map(|_| std::thread::spawn(|| call_often(100))).collect();

@@ -3,12 +3,11 @@
 //! Every session's zygote is forked before the first thread starts, so all of them are prepared first.
 #![allow(unsafe_code)]
 
-mod support;
-
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support;
 use ior_it::ending::{How, Phase};
 use ior_it::expectation::Expectations;
 use ior_it::scenario::{Broken, Scenario, Setup, act, call, ensure};
@@ -19,12 +18,12 @@ use ior_it::tracer;
 use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
-const TESTS: &str = include_str!("../tests.toml");
+const TESTS: &str = include_str!("../../tests.toml");
 const LIMIT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(20);
 
-fn main() -> ExitCode {
-    support::run_live(|| match sessions() {
+pub fn main() -> ExitCode {
+    support::run_live("controls", || match sessions() {
         Ok(sessions) => trials(&Arc::new(sessions)),
         Err(error) => vec![Trial::test("sessions", move || Err(error.to_string().into()))],
     })

@@ -2,7 +2,6 @@
 //!
 //! The messages are in `tests/golden`; `SNAPSHOTS=overwrite cargo test` writes them anew.
 // The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,7 +54,7 @@ fn every_wrong_file_has_its_message() {
 #[test]
 fn the_suites_own_file_has_a_table_for_each_scenario() {
     let names: Vec<&str> = ior_it::scenarios::all().map(|scenario| scenario.name).collect();
-    if let Err(errors) = Expectations::parse("tests.toml", include_str!("../tests.toml"), &names) {
+    if let Err(errors) = Expectations::parse("tests.toml", include_str!("../../tests.toml"), &names) {
         panic!("{errors}");
     }
 }
@@ -882,7 +881,7 @@ fn each_thread_is_compared_in_its_own_order() {
         (
             "a name is new each time, and holds within it",
             |c| c[8].args[0] = 9,
-            &["wrong 6 is 9: fd: $a = 6 (bound by call 3) | 9"],
+            &["wrong 6 is 9: fd: $a = 6 (bound by call 5) | 9"],
         ),
         (
             "one that was bound before holds throughout",
@@ -912,6 +911,27 @@ fn each_thread_is_compared_in_its_own_order() {
         found.sort_by_key(|difference| !difference.starts_with("missing"));
         assert_eq!(found, *expected, "{sentence}");
     }
+}
+
+#[test]
+fn a_name_of_a_repetition_is_not_known_behind_it() {
+    let repeats = r#"
+[dup-basic]
+about = "x"
+calls = [
+  { times = 2, of = [
+    { call = "openat", path = "a", flags = "O_RDWR", ret = "$a" },
+    { call = "close", fd = "$a", path = "a", ret = 0 },
+  ] },
+  { call = "openat", path = "k", flags = "O_RDWR", ret = "$k" },
+  { call = "openat", path = "b", flags = "O_RDWR", ret = "$a" },
+]
+"#;
+    let rdwr = i64::from(libc::O_RDWR);
+    let open = |path: &str, fd| making(on(told(call("openat", &[CWD, BUF, rdwr], fd), [path, ""]), path), false);
+    let close = || on(call("close", &[3], 0), "a");
+    let calls = vec![open("a", 3), close(), open("a", 3), close(), open("k", 3), open("b", 4)];
+    assert_eq!(differences(&parse(repeats), calls), Vec::<String>::new());
 }
 
 #[test]

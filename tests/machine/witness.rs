@@ -2,8 +2,6 @@
 //! alike.
 #![allow(unsafe_code)]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::os::unix::process::CommandExt;
@@ -12,6 +10,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support;
 use ior_it::error::Exit;
 use ior_it::expectation::Expectations;
 use ior_it::scenario::{Scenario, Setup, act, call};
@@ -23,7 +22,7 @@ use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-const TESTS: &str = include_str!("../tests.toml");
+const TESTS: &str = include_str!("../../tests.toml");
 const LONG: Duration = Duration::from_secs(60);
 const SAID: &str = "BPF and the witness (ptrace) did not see the same";
 
@@ -123,8 +122,8 @@ const LIES: &[Lie] = &[
 
 type Test = fn() -> Result<(), Failed>;
 
-fn main() -> ExitCode {
-    support::run_live(|| {
+pub fn main() -> ExitCode {
+    support::run_live("witness", || {
         // The zygote of this session is forked while there is no other thread.
         let programs = Prepared::new([SHELL], Options { witness: true, ..Options::default() })
             .and_then(Prepared::load)

@@ -1,5 +1,6 @@
-//! What the live tests share.
-#![allow(dead_code)]
+//! What the groups of tests share.
+
+pub mod programs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -8,9 +9,8 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// Runs trials one after the other in the main thread. Without privileges they are ignored with the reason; in CI, where
 /// everything has to run, they fail.
-pub fn run_live(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
+pub fn run_live(group: &str, trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let trials = match (arguments.list, ior_it::tracer::check_machine()) {
         (false, Ok(())) => trials(),
         // The names are only known by setting up; a list needs none of it, and neither does an ordinary user.
@@ -19,7 +19,12 @@ pub fn run_live(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
             vec![Trial::ignorable_test("live", move || without_privilege(&reason))]
         }
     };
-    libtest_mimic::run(&arguments, trials).exit_code()
+    run(group, &arguments, trials)
+}
+
+/// Runs trials as those of a group: `[group] name`.
+pub fn run(group: &str, arguments: &Arguments, trials: impl IntoIterator<Item = Trial>) -> ExitCode {
+    libtest_mimic::run(arguments, trials.into_iter().map(|trial| trial.with_kind(group)).collect()).exit_code()
 }
 
 /// A trial that needs privileges: without them it is ignored with the reason, or fails in CI.
@@ -36,7 +41,6 @@ fn without_privilege(reason: &str) -> Result<Completion, Failed> {
 }
 
 /// Fails a trial with a sentence unless something holds.
-#[macro_export]
 macro_rules! require {
     ($holds:expr, $($sentence:tt)+) => {
         if !$holds {

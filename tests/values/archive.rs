@@ -2,7 +2,6 @@
 //!
 //! The archives in `tests/recorded` are of real runs; CONTRIBUTING.md says how they are made.
 // The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

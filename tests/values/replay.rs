@@ -2,7 +2,6 @@
 //!
 //! The archives in `tests/recorded` are of real runs of all scenarios; CONTRIBUTING.md says how they are made.
 // The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use ior_it::syscalls::{Class, Syscall};
 use ior_it::verdict::{Verdict, judge};
 use snapbox::{assert_data_eq, file};
 
-const TESTS: &str = include_str!("../tests.toml");
+const TESTS: &str = include_str!("../../tests.toml");
 
 /// The archives hold the numbers of this architecture: on another one they are refused, which is tested there.
 const RECORDED_ON: &str = "x86_64";
@@ -249,7 +248,7 @@ fn what_cannot_be_replayed_is_told_with_its_file() {
         assert!(output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
         transcript += &format!("$ ior-it {}\n[exit {code}]\n{}\n\n", args.join(" "), text(&output.stderr).trim_end());
     }
-    assert_data_eq!(transcript, file!["golden/cli/replay.txt"].raw());
+    assert_data_eq!(transcript, file!["../golden/cli/replay.txt"].raw());
 }
 
 #[test]
@@ -269,7 +268,7 @@ fn show_writes_what_strace_would() {
         archive.observed.trace.counts.received -= 1;
     });
     let shown = says(folder.path(), &["--show", "dup-basic.ior.zst"], 0);
-    assert_data_eq!(shown, file!["golden/cli/show.txt"].raw());
+    assert_data_eq!(shown, file!["../golden/cli/show.txt"].raw());
 }
 
 #[test]
