@@ -520,6 +520,10 @@ static __always_inline struct ior_watch *first_call(struct task_struct *task, st
 	if (!entry)
 		return NULL;
 	*call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	/* Memory takes a while: the watch may have ended meanwhile, and its slot be that of another one. */
+	entry = watched(task->tgid);
+	if (!entry)
+		return NULL;
 	if (*call) {
 		(*call)->slot = entry->watch;
 		/* What an earlier watch has left behind. */

@@ -363,12 +363,14 @@ impl Watching<'_> {
 
 impl Drop for Watching<'_> {
     fn drop(&mut self) {
-        // Gone already if it never got in.
-        let _ = self.tracer.filter.delete(&self.pid.to_ne_bytes());
-        if self.follow {
-            for pid in self.descendants() {
-                let _ = self.tracer.filter.delete(&pid);
-            }
+        // From here on nobody comes in by being forked, whom the look through the map below would miss.
+        let watch = self.tracer.watches.get(self.slot);
+        self.tracer.watches.set(self.slot, Watch { flags: 0, ..watch });
+        let of_watch = if self.follow { self.descendants() } else { Vec::new() };
+        // Its own pid may be that of another watch's process by now, or was never let in.
+        let own = Some(self.pid.to_ne_bytes()).filter(|pid| self.entry(pid).is_some());
+        for pid in of_watch.iter().map(Vec::as_slice).chain(own.iter().map(<[u8; 4]>::as_slice)) {
+            let _ = self.tracer.filter.delete(pid);
         }
         // A thread that is still in a call finds at its exit that the call belongs to no watch.
         self.tracer.watches.set(self.slot, Watch::default());

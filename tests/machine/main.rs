@@ -13,6 +13,7 @@ mod command;
 mod controls;
 mod generated;
 mod mutations;
+mod pids;
 mod real;
 mod witness;
 
@@ -23,7 +24,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -31,6 +32,7 @@ const GROUPS: [Group; 9] = [
     ("burst", burst::main),
     ("witness", witness::main),
     ("generated", generated::main),
+    ("pids", pids::main),
     ("mutations", mutations::main),
     ("real", real::main),
 ];
@@ -38,6 +40,9 @@ const GROUPS: [Group; 9] = [
 fn main() -> ExitCode {
     if let Ok(work) = std::env::var(command::WORK) {
         return command::works(&work);
+    }
+    if let Ok(work) = std::env::var(pids::WORK) {
+        return pids::works(&work);
     }
     match std::env::var(GROUP) {
         Ok(named) => GROUPS.iter().find(|group| group.0 == named).map_or(ExitCode::from(2), |group| group.1()),

@@ -110,8 +110,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "everybody_is_watched_as_the_first",
-        "struct ior_filter *entry = watched(task->tgid);\n\n	if (!entry)",
-        "struct ior_filter any = {}, *entry = &any;\n\n	if (entry->gone)",
+        "	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n\n	return entry && !entry->gone ? entry : NULL;",
+        "	static struct ior_filter first;\n\n	return &first;",
     ),
     ("nobody_is_watched", "	return entry && !entry->gone ? entry : NULL;", "	return NULL;"),
     (
