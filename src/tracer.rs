@@ -16,14 +16,17 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Error;
-use crate::record::{self, Filter, Roles, Watch};
+use crate::record::{self, Filter, Record, Roles, Watch};
 use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
 mod load;
+mod refusal;
+mod said;
 mod shared;
 
 pub use load::check_machine;
+use refusal::refused;
 use shared::SharedArray;
 
 /// How many processes can be watched at a time.
@@ -233,14 +236,25 @@ impl Tracer {
     /// cannot. Takes the last slot for a moment.
     pub fn check_own_pid(&self) -> Result<(), Error> {
         let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
-        let _a_call = nix::unistd::getppid();
-        if watching.counts().seen > 0 {
+        let parent = nix::unistd::getppid();
+        let records = watching.take();
+        let is_it = |bytes| match record::decode(bytes) {
+            Ok(Record::Call(call)) => call.name() == "getppid" && call.success() == Some(parent.as_raw().into()),
+            _ => false,
+        };
+        if records.iter().any(is_it) {
             return Ok(());
         }
-        Err(Error::cannot_trace(
-            "a call that this process made was not seen",
-            "in a container, share the host's pid namespace (docker run --pid=host); with --bpf FILE, try without",
-        ))
+        Err(match records.counts.seen {
+            0 => Error::cannot_trace(
+                "a call that this process made was not seen",
+                "in a container, share the host's pid namespace (docker run --pid=host); with --bpf FILE, try without",
+            ),
+            _ => Error::cannot_trace(
+                "of a call that this process made, the enter was seen and the exit was not as it should be",
+                "with --bpf FILE, try without",
+            ),
+        })
     }
 
     /// How many records have come that belong to no watch: there should be none.
@@ -393,8 +407,8 @@ impl Ring {
             }
             0
         };
-        builder.add(map, keep).map_err(|error| load::refused("the ring buffer could not be mapped", &error))?;
-        let buffer = builder.build().map_err(|error| load::refused("the ring buffer could not be mapped", &error))?;
+        builder.add(map, keep).map_err(|error| refused("the ring buffer could not be mapped", &error))?;
+        let buffer = builder.build().map_err(|error| refused("the ring buffer could not be mapped", &error))?;
         Ok(Self { buffer: Mutex::new(buffer), inboxes, arrived: Condvar::new(), unclaimed })
     }
 

@@ -1,16 +1,18 @@
 //! Loading and attaching the BPF object, and saying why it cannot be.
 
-use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use caps::{CapSet, Capability};
 use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
-use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject, PrintLevel};
+use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
 use nix::errno::Errno;
 
-use super::Options;
+use super::refusal::{Bug, Refusal, cause, refused};
+use super::{Options, WATCHES, said};
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
 
@@ -29,19 +31,22 @@ const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
     &[("ior_overflow", "io_uring_cqe_overflow")],
 ];
 
-/// The maps, with their type and the sizes of key and value.
-const MAPS: [(&str, MapType, usize, usize); 5] = [
-    ("filter", MapType::Hash, 4, size_of::<Filter>()),
-    ("watches", MapType::Array, 4, size_of::<Watch>()),
-    ("roles", MapType::Array, 4, size_of::<Roles>()),
-    ("request_roles", MapType::Array, 4, size_of::<Roles>()),
-    ("ring", MapType::RingBuf, 0, 0),
+/// The maps, with their type, the sizes of key and value, and how many entries they need at least. The loader sets the size of
+/// the ring.
+const MAPS: [(&str, MapType, usize, usize, usize); 5] = [
+    ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
+    ("watches", MapType::Array, 4, size_of::<Watch>(), WATCHES),
+    ("roles", MapType::Array, 4, size_of::<Roles>(), 1024),
+    ("request_roles", MapType::Array, 4, size_of::<Roles>(), 256),
+    ("ring", MapType::RingBuf, 0, 0, 0),
 ];
 
-const VERSION_SECTION: &str = ".rodata.version";
+/// So many bytes a file may have that is to be an object: the embedded one has a hundredth of it.
+const LARGEST_OBJECT: u64 = 16 << 20;
+/// So many bytes a map may take that is not the ring: the largest that the tracer has takes a hundredth of it.
+const LARGEST_MAP: u64 = 64 << 20;
 
-/// What libbpf has said since the last load began.
-static SAID: Mutex<String> = Mutex::new(String::new());
+const VERSION_SECTION: &str = ".rodata.version";
 
 /// The cheap checks, before anything is loaded: privileges and BTF.
 pub fn check_machine() -> Result<(), Error> {
@@ -68,19 +73,15 @@ pub fn check_machine() -> Result<(), Error> {
 
 /// Opens, checks and loads the object.
 pub fn load(options: &Options) -> Result<Object, Error> {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
-        SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-    })));
+    said::listen();
     let Options { bpf, ring_size, requests, .. } = options;
     let (name, bytes) = match bpf {
         Some(file) => (file.display().to_string(), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     let mut builder = ObjectBuilder::default();
-    let mut open = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes)).map_err(|error| {
-        Error::cannot_trace(format!("{name} is no BPF object: {error}"), "`make bpf` makes one: ./tracer.bpf.o")
-    })?;
+    let opened = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes));
+    let mut open = opened.map_err(|error| not_opened(&name, &error))?;
     check(&name, &open)?;
     for mut ring in open.maps_mut().filter(|map| map.name() == "ring") {
         let cannot = |error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error);
@@ -96,10 +97,23 @@ fn is_of_requests(name: &str) -> bool {
     REQUEST_PROGRAMS.iter().any(|group| group.iter().any(|&(program, _)| program == name))
 }
 
+/// A file's contents, if it is a regular one of a size that can be meant: another may have no end, or nobody at the other.
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(file).map_err(|error| {
-        Error::usage(format!("--bpf {}: {error}", file.display()), "`make bpf` makes an object: ./tracer.bpf.o")
-    })
+    let unfit = |why: String| {
+        Error::usage(format!("--bpf {}: {why}", file.display()), "`make bpf` makes an object: ./tracer.bpf.o")
+    };
+    let failed = |error: std::io::Error| unfit(error.to_string());
+    // Without waiting for whoever may write to a FIFO (open(2)).
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
+    if !opened.metadata().map_err(failed)?.is_file() {
+        return Err(unfit("it is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    opened.take(LARGEST_OBJECT + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST_OBJECT {
+        return Err(unfit(format!("it has more than {} MiB, which no BPF object has", LARGEST_OBJECT >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// An object must have the programs and maps that user space uses, in the layout that it knows.
@@ -113,18 +127,7 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
             lacks.push(format!("the program {program}"));
         }
     }
-    for (map, kind, key, value) in MAPS {
-        let fits = |found: &libbpf_rs::OpenMap<'_>| {
-            found.map_type() == kind && (found.key_size() as usize, found.value_size() as usize) == (key, value)
-        };
-        match open.maps().find(|found| found.name() == map) {
-            None => lacks.push(format!("the map {map}")),
-            Some(found) if !fits(&found) => {
-                lacks.push(format!("the map {map} as a {kind:?} of {key} and {value} bytes"))
-            }
-            Some(_) => {}
-        }
-    }
+    lacks.extend(MAPS.iter().filter_map(|map| lacks_map(map, open)));
     let version = open.maps().find(|found| found.name() == VERSION_SECTION);
     let version = version.as_ref().and_then(|found| found.initial_value()).and_then(|value| value.first_chunk());
     match version.map(|bytes| u32::from_ne_bytes(*bytes)) {
@@ -132,19 +135,56 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
         Some(other) => lacks.push(format!("record version {} (it has {other})", record::VERSION)),
         None => lacks.push(format!("record version {}", record::VERSION)),
     }
-    if lacks.is_empty() {
-        return Ok(());
+    let hint = "compile it from bpf/tracer.bpf.c and bpf/record.h of this version: `make bpf`";
+    if !lacks.is_empty() {
+        return Err(Error::cannot_trace(format!("{name} lacks {}", lacks.join(", ")), hint));
     }
-    Err(Error::cannot_trace(
-        format!("{name} lacks {}", lacks.join(", ")),
-        "compile it from bpf/tracer.bpf.c and bpf/record.h of this version: `make bpf`",
-    ))
+    match open.maps().find(|map| map.name() != "ring" && size(map) > LARGEST_MAP) {
+        Some(map) => {
+            let map = map.name().to_string_lossy().into_owned();
+            let most = LARGEST_MAP >> 20;
+            Err(Error::cannot_trace(format!("{name} has the map {map} with more than {most} MiB"), hint))
+        }
+        None => Ok(()),
+    }
 }
 
-/// The kernel said no: its own last words, and what they mean.
+/// What is to be said of a map that is not there as user space needs it.
+fn lacks_map(
+    &(name, kind, key, value, entries): &(&str, MapType, usize, usize, usize),
+    open: &OpenObject,
+) -> Option<String> {
+    let Some(found) = open.maps().find(|found| found.name() == name) else { return Some(format!("the map {name}")) };
+    if found.map_type() != kind || (found.key_size() as usize, found.value_size() as usize) != (key, value) {
+        return Some(format!("the map {name} as a {kind:?} of {key} and {value} bytes"));
+    }
+    let has = found.max_entries() as usize;
+    (has < entries).then(|| format!("the map {name} with {entries} entries (it has {has})"))
+}
+
+/// How many bytes the keys and values of a map take at least.
+fn size(map: &OpenMap<'_>) -> u64 {
+    u64::from(map.max_entries()).saturating_mul(u64::from(map.key_size()) + u64::from(map.value_size()))
+}
+
+/// libbpf said no.
+fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
+    match cause(error) {
+        Some((words, hint)) => Error::cannot_trace(format!("{name} could not be opened: {words}"), hint),
+        None => {
+            Error::cannot_trace(format!("{name} is no BPF object: {error}"), "`make bpf` makes one: ./tracer.bpf.o")
+        }
+    }
+}
+
+/// The kernel said no: its own last words, and what they mean. The verifier has words of its own for what is not permitted.
 fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
-    let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = said::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");
+    let lacks = matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM));
+    if let Some((words, hint)) = cause(error).filter(|_| lacks || !by_verifier) {
+        return Error::cannot_trace(format!("{name} could not be loaded: {words}"), hint);
+    }
     let lines: Vec<&str> = said.lines().filter(|line| !line.contains("PROG LOAD LOG")).collect();
     let last = lines[lines.len().saturating_sub(12)..].join("\n    ");
     let (sentence, hint) = if by_verifier {
@@ -159,11 +199,6 @@ fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
         )
     };
     Error::cannot_trace(sentence, hint)
-}
-
-/// A step after loading that the kernel refused.
-pub fn refused(step: &str, error: &dyn Display) -> Error {
-    Error::cannot_trace(format!("{step}: {error}"), "`ulimit -l` and `dmesg` may say more")
 }
 
 /// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
@@ -201,7 +236,7 @@ pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
 /// A handle of a map that [`load`] has checked to be there.
 pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
     let map = object.maps().find(|map| map.name() == name);
-    map.ok_or_else(|| refused(&format!("the map {name} is gone"), &"BUG: it was there when the object was opened"))
+    map.ok_or_else(|| refused(&format!("the map {name} is gone"), &Bug("it was there when the object was opened")))
         .and_then(|map| {
             MapHandle::try_from(&map).map_err(|error| refused(&format!("the map {name} could not be opened"), &error))
         })

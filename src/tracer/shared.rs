@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use libbpf_rs::{MapCore, MapHandle};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-use super::load;
+use super::refusal::refused;
 use crate::error::Error;
 
 /// An array of `T`, shared with BPF programs that may change it at any time.
@@ -35,7 +35,7 @@ impl<T: Copy> SharedArray<T> {
         let rights = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping of a map whose value size was checked to be that of `T` when the object was loaded.
         let memory = unsafe { mmap(None, bytes, rights, MapFlags::MAP_SHARED, map, 0) }
-            .map_err(|errno| load::refused("a map of the BPF object could not be mapped", &errno))?;
+            .map_err(|errno| refused("a map of the BPF object could not be mapped", &errno))?;
         Ok(Self { memory: memory.cast(), bytes, len, _of: PhantomData })
     }
 
