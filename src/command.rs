@@ -22,6 +22,7 @@ use crate::ending::{Ending, How};
 use crate::error::{Error, Exit};
 use crate::files::AtGate;
 use crate::report::{self, Disagreeing};
+use crate::session;
 use crate::testimony::Testimony;
 use crate::trace::Trace;
 use crate::tracer::{self, Tracer, Watching};
@@ -86,7 +87,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     tracer.check_own_pid()?;
     let mut child = zygote.spawn(0, Path::new(""))?;
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {
-        return Err(Error::scenario(format!("the program could not be started: {ending}"), "see `ulimit -a`"));
+        return Err(session::cannot_start(&ending));
     }
     let gate = AtGate { cwd: working_directory(), workspace: None, open: child.open_files() };
     let began = SystemTime::now();

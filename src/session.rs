@@ -21,7 +21,7 @@ use crate::testimony::Testimony;
 use crate::trace::{Assembly, Trace};
 use crate::tracer::{self, Tracer};
 use crate::verdict::{self, Observed, Verdict, judge_with};
-use crate::witness::Witness;
+use crate::witness::{self, Witness};
 use crate::workspace::Workspaces;
 use crate::zygote::Zygote;
 
@@ -154,6 +154,9 @@ impl Prepared {
     pub fn load(self) -> Result<Session, Error> {
         let Self { zygote, workspaces, scenarios, options } = self;
         tracer::check_machine()?;
+        if options.witness {
+            witness::check_machine()?;
+        }
         let tracer = Tracer::load(&options.tracer)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
         let flags = flags(&options.tracer);
@@ -279,8 +282,10 @@ impl Session {
     pub fn canary(&self) -> Result<(), Error> {
         let (Observed { ending, trace }, _) =
             self.observe(CANARY.name, Path::new("/"), Duration::from_secs(5), false)?;
-        if ending.how != How::Finished {
-            return Err(canary_error(&format!("it {ending}")));
+        match (ending.phase, &ending.how) {
+            (_, How::Finished) => {}
+            (Phase::Setup, _) => return Err(cannot_start(&ending)),
+            (Phase::Act, _) => return Err(canary_error(&format!("it {ending}"))),
         }
         let losses = trace.losses();
         let seen = trace.calls.iter().any(|call| call.name() == "dup" && call.errno() == Some(libc::EBADF));
@@ -310,6 +315,14 @@ fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony
     let disagreements = agreement::compare(trace, testimony, Some(workspace));
     let disagreeing = Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
     (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
+}
+
+/// A child that did not come to its gate, where nothing but the machine can keep it from there.
+pub fn cannot_start(ending: &Ending) -> Error {
+    Error::cannot_trace(
+        format!("a child could not be started: it {ending}"),
+        "a seccomp filter may forbid a call (with docker, --security-opt seccomp=unconfined); see `ulimit -a`",
+    )
 }
 
 fn canary_error(what: &str) -> Error {

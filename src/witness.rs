@@ -95,6 +95,21 @@ impl Drop for Witness {
     }
 }
 
+/// What a witness of scenarios needs, before the first of them: some are processes that only CAP_SYS_PTRACE may look at.
+pub fn check_machine() -> Result<(), Error> {
+    if has_capability() {
+        return Ok(());
+    }
+    Err(Error::cannot_trace("a witness of scenarios needs CAP_SYS_PTRACE, which this process lacks", LACKS_CAPABILITY))
+}
+
+const LACKS_CAPABILITY: &str =
+    "run it as `sudo ./ior-it --witness`, or give cap_sys_ptrace as well (setcap); with docker, --cap-add SYS_PTRACE";
+
+fn has_capability() -> bool {
+    caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false)
+}
+
 fn panicked() -> Error {
     Error::scenario("the witness panicked", "BUG: this is a fault in src/witness")
 }
@@ -103,7 +118,6 @@ fn panicked() -> Error {
 fn cannot_seize(tid: u32, errno: Errno) -> Error {
     let tracer = look::status(tid, "TracerPid", 10).unwrap_or(0);
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    let has_cap = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false);
     let (why, hint) = match (errno, tracer, scope.trim()) {
         (Errno::EPERM, 1.., _) => (
             format!("it is traced by process {tracer} already"),
@@ -113,10 +127,7 @@ fn cannot_seize(tid: u32, errno: Errno) -> Error {
             "kernel.yama.ptrace_scope is 3, so no process may be traced until the next boot".to_owned(),
             "boot with another value in /etc/sysctl.d, or leave out --witness",
         ),
-        (Errno::EPERM, _, _) if !has_cap => (
-            "this process lacks CAP_SYS_PTRACE".to_owned(),
-            "run it as `sudo ./ior-it --witness`, or give cap_sys_ptrace as well (setcap); with docker, --cap-add SYS_PTRACE",
-        ),
+        (Errno::EPERM, _, _) if !has_capability() => ("this process lacks CAP_SYS_PTRACE".to_owned(), LACKS_CAPABILITY),
         (Errno::EPERM | Errno::ENOSYS, _, _) => (
             format!(
                 "ptrace is refused ({errno}) though CAP_SYS_PTRACE is there: by a seccomp filter or a security module"

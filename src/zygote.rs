@@ -12,8 +12,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
 
 use crate::ending::{Ending, How, Phase};
@@ -46,6 +46,8 @@ pub struct Zygote {
     life: Option<OwnedFd>,
     slots: Slots,
     free: (Sender<Lane>, Receiver<Lane>),
+    /// Whether it could prepare itself, once it has said so.
+    prepared: OnceLock<Result<(), Error>>,
 }
 
 /// What the children of a zygote are.
@@ -79,6 +81,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 impl Zygote {
     /// Forks the zygote. There must be no other thread yet. `folder` is removed when `ior-it` has ended.
     pub fn start(lanes: usize, scenarios: Vec<Scenario>, folder: Option<PathBuf>) -> Result<Self, Error> {
+        child::has_room_for_gate()?;
         Self::start_for(lanes, Work::Scenarios(scenarios), folder)
     }
 
@@ -119,13 +122,14 @@ impl Zygote {
                     // The channel has room for every lane.
                     let _ = free.0.send(lane);
                 }
-                Ok(Self { pid, life: Some(life), slots, free })
+                Ok(Self { pid, life: Some(life), slots, free, prepared: OnceLock::new() })
             }
         }
     }
 
     /// Forks a child for the scenario with this number, in this workspace. Waits for a free lane.
     pub fn spawn(&self, scenario: usize, workspace: &Path) -> Result<Child<'_>, Error> {
+        self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
         let lane = self.free.1.recv().map_err(|_| self.gone())?;
         lane.drain();
         self.slots.get(lane.number).clear();
@@ -144,6 +148,29 @@ impl Zygote {
                 "`ulimit -u` says how many processes are allowed",
             )),
             Reply::Exited { .. } | Reply::Signaled { .. } => Err(self.gone()),
+        }
+    }
+
+    /// Waits until the zygote says that it has prepared itself, or which step failed. It is gone without a word where a seccomp
+    /// filter kills it.
+    fn hear_prepared(&self) -> Result<(), Error> {
+        let mut words = [0; server::WORDS_CAP];
+        let length = self.life.as_ref().map_or(0, |life| receive(life, &mut words));
+        let unprepared = |why: String| {
+            Error::cannot_trace(
+                format!("the process that forks the scenarios could not be prepared: {why}"),
+                "a seccomp filter may forbid the call: with docker, --security-opt seccomp=unconfined",
+            )
+        };
+        match &words[..length] {
+            words if words == server::READY.as_bytes() => Ok(()),
+            [] => Err(match waitpid(self.pid, None) {
+                Ok(WaitStatus::Signaled(_, signal, _)) if !INTERRUPTED.load(Ordering::SeqCst) => {
+                    unprepared(format!("it was killed by {signal}"))
+                }
+                _ => self.gone(),
+            }),
+            words => Err(unprepared(String::from_utf8_lossy(words).into_owned())),
         }
     }
 
@@ -310,14 +337,9 @@ impl Child<'_> {
     }
 
     fn hear(&self) -> Result<Reply, Error> {
-        let socket = self.lane()?.socket.as_raw_fd();
+        let socket = &self.lane()?.socket;
         let mut bytes = [0; wire::REPLY_SIZE];
-        let length = loop {
-            match recv(socket, &mut bytes, MsgFlags::empty()) {
-                Err(Errno::EINTR) => {}
-                result => break result.unwrap_or(0),
-            }
-        };
+        let length = receive(socket, &mut bytes);
         Reply::decode(&bytes[..length]).ok_or_else(|| self.zygote.gone())
     }
 }
@@ -330,6 +352,16 @@ impl Drop for Child<'_> {
         let _ = self.say(&Request::Done);
         if let Some(lane) = self.lane.take() {
             let _ = self.zygote.free.0.send(lane);
+        }
+    }
+}
+
+/// The length of the next packet; 0 if none will come.
+fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> usize {
+    loop {
+        match recv(socket.as_raw_fd(), bytes, MsgFlags::empty()) {
+            Err(Errno::EINTR) => {}
+            result => return result.unwrap_or(0),
         }
     }
 }

@@ -8,12 +8,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Pid, chdir, setpgid};
 
 use super::program::Program;
 use super::slot::Slot;
 use crate::ending::How;
+use crate::error::Error;
 use crate::scenario::{Act, Broken, Scenario};
 
 /// The gate's number in the child: out of the way of the scenario's own descriptors, which begin at 3.
@@ -38,11 +40,14 @@ pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, worksp
 /// process group are left as they are. What is `ior-it`'s own closes on exec.
 pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Program) -> ! {
     let pointers = program.pointers();
-    if program.prepare().is_ok() {
-        slot.enter_act();
-        if pass_gate(gate.as_raw_fd(), fill, slot) {
-            slot.refuse(program.execute(&pointers));
-        }
+    if let Err(errno) = program.prepare() {
+        slot.say(&How::Failed(format!("prctl: {errno}")));
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(0) }
+    }
+    slot.enter_act();
+    if pass_gate(gate.as_raw_fd(), fill, slot) {
+        slot.refuse(program.execute(&pointers));
     }
     // SAFETY: ends the process at once.
     unsafe { libc::_exit(127) }
@@ -75,25 +80,42 @@ fn pass_gate(gate: i32, fill: &[u8], slot: &Slot) -> bool {
     }
 }
 
+/// Whether a child can have its gate: the number is one that the limits allow.
+pub fn has_room_for_gate() -> Result<(), Error> {
+    let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+    if most > GATE as u64 {
+        return Ok(());
+    }
+    Err(Error::cannot_trace(
+        format!("the gate of a scenario is descriptor {GATE}, and a process may have no more than {most}"),
+        "`ulimit -Hn` must say 256 or more (a unit's LimitNOFILE=, docker's --ulimit nofile=1024)",
+    ))
+}
+
 /// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.
 fn prepare(gate: &OwnedFd, name: &str, workspace: &[u8]) -> Result<(), Broken> {
-    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    nix::sys::prctl::set_child_subreaper(true)?;
+    step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
+    step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
+    step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
         // SAFETY: no handler is installed, only the default action.
-        unsafe { signal(known, SigHandler::SigDfl)? };
+        step("sigaction", unsafe { signal(known, SigHandler::SigDfl) })?;
     }
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    step("sigprocmask", sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))?;
     // SAFETY: GATE and every number closed below belong to nobody here: they are copies of the zygote's descriptors.
     let moved = unsafe { libc::dup2(gate.as_raw_fd(), GATE) };
-    Errno::result(moved)?;
-    close_range(3, GATE as u32 - 1)?;
-    close_range(GATE as u32 + 1, u32::MAX)?;
+    step("dup2", Errno::result(moved))?;
+    step("close_range", close_range(3, GATE as u32 - 1))?;
+    step("close_range", close_range(GATE as u32 + 1, u32::MAX))?;
     let short: Vec<u8> = name.bytes().take(15).collect();
-    nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default())?;
-    chdir(OsStr::from_bytes(workspace))?;
+    step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default()))?;
+    step("chdir", chdir(OsStr::from_bytes(workspace)))?;
     Ok(())
+}
+
+/// Names a step: the kernel does not say which call it has refused.
+fn step<T>(step: &str, result: nix::Result<T>) -> Result<T, Broken> {
+    result.map_err(|errno| Broken::Step(format!("{step}: {errno}")))
 }
 
 /// close_range(2): the numbers must belong to nobody in this process who would still use them.

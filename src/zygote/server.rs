@@ -20,6 +20,22 @@ use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
 use super::{ServerLane, Work};
 
+/// What the zygote says to its parent when it is prepared; else which step failed, and why.
+pub const READY: &str = "ready";
+/// The most bytes of that.
+pub const WORDS_CAP: usize = 256;
+
+/// A step of the preparation that failed.
+pub struct Unprepared {
+    step: &'static str,
+    errno: Errno,
+}
+
+/// Names a step: the kernel does not say which call it has refused.
+fn step<T>(step: &'static str, result: nix::Result<T>) -> Result<T, Unprepared> {
+    result.map_err(|errno| Unprepared { step, errno })
+}
+
 struct Server<'a> {
     lanes: Vec<ServerLane>,
     /// The child of each lane.
@@ -48,8 +64,14 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
         }
         Work::Program(_) => keep_out_of_the_way(),
     };
-    if let Ok(reaper) = prepared {
-        server.serve_until_gone(&life, &reaper);
+    // What it says is only heard when the first child is asked for: nobody waits for it.
+    let say = |words: &str| send(life.as_raw_fd(), words.as_bytes(), MsgFlags::MSG_NOSIGNAL);
+    match prepared {
+        Ok(reaper) => {
+            let _ = say(READY);
+            server.serve_until_gone(&life, &reaper);
+        }
+        Err(Unprepared { step, errno }) => drop(say(&format!("{step}: {errno}"))),
     }
     server.clean_up(folder);
     // SAFETY: ends this process without running what the parent registered to run at its own exit.
@@ -58,38 +80,40 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
 
 /// Makes this process the same for every child to start from: an own session (Ctrl-C is the parent's business), no
 /// environment, known descriptors and limits, and the reaper of orphans.
-fn prepare() -> nix::Result<SignalFd> {
-    setsid()?;
+fn prepare() -> Result<SignalFd, Unprepared> {
+    step("setsid", setsid())?;
     let reaper = keep_out_of_the_way()?;
     // SAFETY: this process has one thread; nobody else reads the environment.
     unsafe { libc::clearenv() };
-    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(|_| Errno::ENODEV)?;
-    nix::unistd::dup2_stdin(&null)?;
-    nix::unistd::dup2_stdout(&null)?;
-    nix::unistd::dup2_stderr(&null)?;
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::ENODEV)));
+    let null = step("/dev/null", null)?;
+    step("dup2", nix::unistd::dup2_stdin(&null))?;
+    step("dup2", nix::unistd::dup2_stdout(&null))?;
+    step("dup2", nix::unistd::dup2_stderr(&null))?;
+    let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_NOFILE))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_CORE, 0, 0))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     Ok(reaper)
 }
 
 /// Makes this process the reaper of orphans, which no signal of a terminal ends. Nothing else changes: a program starts from
 /// what its caller has.
-fn keep_out_of_the_way() -> nix::Result<SignalFd> {
-    nix::sys::prctl::set_name(c"ior-it-zygote")?;
-    nix::sys::prctl::set_child_subreaper(true)?;
+fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
+    step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(c"ior-it-zygote"))?;
+    step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
         // SAFETY: no handler is installed, only "ignore".
-        unsafe { signal(ignored, SigHandler::SigIgn)? };
+        step("sigaction", unsafe { signal(ignored, SigHandler::SigIgn) })?;
     }
     // Whoever ignores it is not told of its children (wait(2), "Notes").
     // SAFETY: no handler is installed, only the default action.
-    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
+    step("sigaction", unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) })?;
     let mut reaped = SigSet::empty();
     reaped.add(Signal::SIGCHLD);
-    reaped.thread_block()?;
-    SignalFd::with_flags(&reaped, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+    step("sigprocmask", reaped.thread_block())?;
+    step("signalfd", SignalFd::with_flags(&reaped, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
 }
 
 impl Server<'_> {
