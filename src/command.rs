@@ -341,5 +341,5 @@ fn working_directory() -> Vec<u8> {
 }
 
 fn not_prepared(error: io::Error) -> Error {
-    Error::cannot_trace(format!("the waiting for the program could not be prepared: {error}"), "see `ulimit -n`")
+    tracer::refused("the waiting for the program could not be prepared", &error)
 }

@@ -26,7 +26,7 @@ mod said;
 mod shared;
 
 pub use load::check_machine;
-use refusal::refused;
+pub use refusal::refused;
 use shared::SharedArray;
 
 /// How many processes can be watched at a time.
@@ -436,12 +436,7 @@ struct BacklogReader {
 
 impl BacklogReader {
     fn start(ring: &Arc<Ring>) -> Result<Self, Error> {
-        let cannot = |error: std::io::Error| {
-            Error::cannot_trace(
-                format!("the reader of the ring buffer could not be started: {error}"),
-                "see `ulimit -u` and `ulimit -n`",
-            )
-        };
+        let cannot = |error| refused("the reader of the ring buffer could not be started", &error);
         let (stopped, stop) = std::io::pipe().map_err(cannot)?;
         let ring = Arc::clone(ring);
         let thread = std::thread::Builder::new()

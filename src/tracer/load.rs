@@ -141,7 +141,7 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     }
     match open.maps().find(|map| map.name() != "ring" && size(map) > LARGEST_MAP) {
         Some(map) => {
-            let map = map.name().to_string_lossy().into_owned();
+            let map = map.name().to_string_lossy().escape_debug().to_string();
             let most = LARGEST_MAP >> 20;
             Err(Error::cannot_trace(format!("{name} has the map {map} with more than {most} MiB"), hint))
         }

@@ -27,9 +27,10 @@ pub fn listen() {
     unsafe { libbpf_sys::libbpf_set_print(transmute::<Option<Listener>, libbpf_sys::libbpf_print_fn_t>(Some(keep))) };
 }
 
-/// What was said since then. The names in a damaged object may be any bytes: U+FFFD stands for what is no UTF-8.
+/// What was said since then. The names in a damaged object may be any bytes: U+FFFD stands for what is no text.
 pub fn since() -> String {
-    String::from_utf8_lossy(&said()).into_owned()
+    let text = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(&said()).chars().map(text).collect()
 }
 
 fn said() -> MutexGuard<'static, Vec<u8>> {

@@ -15,6 +15,7 @@ mod generated;
 mod mutations;
 mod pids;
 mod real;
+mod refused;
 mod witness;
 
 use std::process::{Command, ExitCode};
@@ -24,7 +25,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -33,6 +34,7 @@ const GROUPS: [Group; 10] = [
     ("witness", witness::main),
     ("generated", generated::main),
     ("pids", pids::main),
+    ("refused", refused::main),
     ("mutations", mutations::main),
     ("real", real::main),
 ];
