@@ -11,6 +11,7 @@ mod clean;
 mod cli;
 mod command;
 mod controls;
+mod damaged;
 mod generated;
 mod mutations;
 mod pids;
@@ -25,7 +26,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -35,6 +36,7 @@ const GROUPS: [Group; 11] = [
     ("generated", generated::main),
     ("pids", pids::main),
     ("refused", refused::main),
+    ("damaged", damaged::main),
     ("mutations", mutations::main),
     ("real", real::main),
 ];
