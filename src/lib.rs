@@ -14,6 +14,7 @@ pub mod expectation; // tests.toml → what each trace must be
 pub mod scenario; // what a scenario is written with
 pub mod scenarios; // the registry, a family a file
 pub mod ending; // how a child ended
+pub mod limit; // how long a child may take
 pub mod workspace; // a scenario's own empty directory
 pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring

@@ -15,6 +15,7 @@ use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::files::AtGate;
+use crate::limit::Limit;
 use crate::report::{self, Disagreeing};
 use crate::scenario::{Scenario, Setup, act, call, fails};
 use crate::testimony::Testimony;
@@ -191,7 +192,13 @@ impl Session {
     }
 
     /// Runs one scenario from fork to verdict. `file` is what the report calls the file of the expectation.
-    pub fn run(&self, name: &str, expectation: &Expectation, file: &str, limit: Duration) -> Result<Run, Error> {
+    pub fn run(
+        &self,
+        name: &str,
+        expectation: &Expectation,
+        file: &str,
+        limit: impl Into<Limit>,
+    ) -> Result<Run, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
         let (observed, testimony, mut phases) = match self.lacks(expectation) {
@@ -199,7 +206,7 @@ impl Session {
                 let ending = Ending { phase: Phase::Setup, how: How::Skipped(reason) };
                 (Observed { ending, trace: Trace::default() }, None, Phases::default())
             }
-            None => self.witnessed(name, workspace.path(), limit, expectation.follow)?,
+            None => self.witnessed(name, workspace.path(), limit.into(), expectation.follow)?,
         };
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
@@ -224,10 +231,10 @@ impl Session {
         &self,
         name: &str,
         directory: &Path,
-        limit: Duration,
+        limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        self.witnessed(name, directory, limit, follow).map(|(observed, _, phases)| (observed, phases))
+        self.witnessed(name, directory, limit.into(), follow).map(|(observed, _, phases)| (observed, phases))
     }
 
     /// The same, with what the witness saw, if there is one.
@@ -235,7 +242,7 @@ impl Session {
         &self,
         name: &str,
         directory: &Path,
-        limit: Duration,
+        limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
         let mut phases = Phases::default();
@@ -263,7 +270,7 @@ impl Session {
         let goes_on = follow && matches!(ending.how, How::Finished | How::Exited(_));
         let awaited = watching.as_ref().filter(|_| goes_on);
         if awaited.is_some_and(|watching| !watching.wait_until_gone(limit)) {
-            ending.how = How::TimedOut(limit);
+            ending.how = How::TimedOut(limit.now());
         }
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
@@ -280,8 +287,8 @@ impl Session {
     /// Sees that tracing works on this machine: one child, one known call. Otherwise one error says so, not one for each
     /// scenario.
     pub fn canary(&self) -> Result<(), Error> {
-        let (Observed { ending, trace }, _) =
-            self.observe(CANARY.name, Path::new("/"), Duration::from_secs(5), false)?;
+        let limit = Limit::growing(Duration::from_secs(5));
+        let (Observed { ending, trace }, _) = self.observe(CANARY.name, Path::new("/"), limit, false)?;
         match (ending.phase, &ending.how) {
             (_, How::Finished) => {}
             (Phase::Setup, _) => return Err(cannot_start(&ending)),

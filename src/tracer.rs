@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, RingBuffer, RingBufferBuilder};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Error;
+use crate::limit::Limit;
 use crate::record::{self, Filter, Record, Roles, Watch};
 use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
@@ -319,18 +320,15 @@ impl Watching<'_> {
 
     /// Waits until every process of the watch is gone and its calls have ended; false at the end of the time limit. Only a
     /// watch that follows wakes whoever waits, since only there the watched process's own end is not enough.
-    pub fn wait_until_gone(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
+    pub fn wait_until_gone(&self, limit: impl Into<Limit>) -> bool {
+        let (begin, limit) = (Instant::now(), limit.into());
         loop {
             self.tracer.ring.drain();
             let inboxes = lock(&self.tracer.ring.inboxes);
             if self.is_gone() {
                 return true;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
+            let Some(left) = limit.left(begin) else { return false };
             drop(self.tracer.ring.arrived.wait_timeout(inboxes, left));
         }
     }

@@ -14,7 +14,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use nix::errno::Errno;
@@ -26,6 +26,7 @@ use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
 
 use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
+use crate::limit::Limit;
 use crate::scenario::Scenario;
 
 mod child;
@@ -246,10 +247,10 @@ impl Child<'_> {
     ///
     /// The child fills the gate with one byte more than it holds. That the gate is readable therefore says that the child is
     /// in that write(2), and that it cannot leave it before the gate is opened (pipe(7), "I/O on pipes and FIFOs").
-    pub fn reach_gate(&mut self, limit: Duration) -> Result<Option<Ending>, Error> {
-        let deadline = Instant::now() + limit;
+    pub fn reach_gate(&mut self, limit: impl Into<Limit>) -> Result<Option<Ending>, Error> {
+        let limit = limit.into();
         let lane = self.lane()?;
-        match wait_readable([lane.gate.as_fd(), lane.socket.as_fd()], deadline) {
+        match wait_readable([lane.gate.as_fd(), lane.socket.as_fd()], limit) {
             Some(0) => Ok(None),
             Some(_) => self.ending().map(Some),
             None => self.time_out(limit).map(Some),
@@ -277,9 +278,9 @@ impl Child<'_> {
     }
 
     /// Waits until the child has been reaped: all that it did, the kernel has done.
-    pub fn wait(&mut self, limit: Duration) -> Result<Ending, Error> {
-        let deadline = Instant::now() + limit;
-        match wait_readable([self.lane()?.socket.as_fd()], deadline) {
+    pub fn wait(&mut self, limit: impl Into<Limit>) -> Result<Ending, Error> {
+        let limit = limit.into();
+        match wait_readable([self.lane()?.socket.as_fd()], limit) {
             Some(_) => self.ending(),
             None => self.time_out(limit),
         }
@@ -300,7 +301,8 @@ impl Child<'_> {
         Ok(self.lane()?.socket.as_fd())
     }
 
-    fn time_out(&mut self, limit: Duration) -> Result<Ending, Error> {
+    fn time_out(&mut self, limit: Limit) -> Result<Ending, Error> {
+        let limit = limit.now();
         let phase = self.phase()?;
         self.say(&Request::Kill)?;
         self.ending()?;
@@ -366,17 +368,17 @@ fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> usize {
     }
 }
 
-/// The place of the first of these that can be read from (or whose other end is gone), `None` at the deadline.
-fn wait_readable<const N: usize>(fds: [BorrowedFd<'_>; N], deadline: Instant) -> Option<usize> {
+/// The place of the first of these that can be read from (or whose other end is gone), `None` at the end of the limit.
+fn wait_readable<const N: usize>(fds: [BorrowedFd<'_>; N], limit: Limit) -> Option<usize> {
+    let begin = Instant::now();
     let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+    while let Some(left) = limit.left(begin) {
         // Rounded up, so that the last wait does not spin through the final millisecond.
         let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
         match poll(&mut polled, timeout) {
-            Ok(0) if Instant::now() >= deadline => return None,
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) | Err(_) => return polled.iter().position(|fd| fd.any() != Some(false)),
         }
     }
+    None
 }

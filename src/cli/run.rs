@@ -13,6 +13,7 @@ use super::{Plan, WithoutPrivilege};
 use crate::archive::{Archive, Origin};
 use crate::error::{Error, Exit};
 use crate::expectation::Expectation;
+use crate::limit::Limit;
 use crate::scenario::Scenario;
 use crate::session::{self, Prepared, Session};
 use crate::timings::Timings;
@@ -130,7 +131,8 @@ impl Run {
     }
 
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
-        let limit = self.plan.timeout.unwrap_or(expectation.timeout);
+        // Whoever gives a time means it.
+        let limit = self.plan.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from);
         let one = self.session.run(name, expectation, &self.plan.file, limit)?;
         if self.plan.verbose {
             self.verdicts.keep_trace(name, &one.observed);

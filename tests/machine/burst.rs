@@ -21,7 +21,7 @@ use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Limit = Limit::growing(Duration::from_secs(60));
 /// What the workload does: opens, a million times the same, closes; and then the process exits.
 const CALLS: u64 = 1_000_003;
 const PAGE: u32 = 4096;

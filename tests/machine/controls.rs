@@ -3,13 +3,16 @@
 //! Every session's zygote is forked before the first thread starts, so all of them are prepared first.
 #![allow(unsafe_code)]
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support;
 use ior_it::ending::{How, Phase};
 use ior_it::expectation::Expectations;
+use ior_it::limit::Limit;
 use ior_it::scenario::{Broken, Scenario, Setup, act, call, ensure};
 use ior_it::scenarios;
 use ior_it::session::{Options, Prepared, Session};
@@ -20,7 +23,7 @@ use libtest_mimic::{Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");
 const LIMIT: Duration = Duration::from_millis(200);
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Limit = Limit::growing(Duration::from_secs(20));
 
 pub fn main() -> ExitCode {
     support::run_live("controls", || match sessions() {
@@ -42,7 +45,7 @@ fn sessions() -> Result<Sessions, ior_it::error::Error> {
     let unwatched = Prepared::new(base(), Options { watch: false, ..Options::default() })?;
     let detached = Options { tracer: tracer::Options { attach: false, ..Default::default() }, ..Options::default() };
     let unattached = Prepared::new(base(), detached)?;
-    let of_no_list = ENDINGS.iter().map(|row| row.0).chain([KERNEL_THREAD]);
+    let of_no_list = ENDINGS.iter().map(|row| row.0).chain([KERNEL_THREAD, TAKES_A_SECOND]);
     let endings = Prepared::new(of_no_list, Options::default())?;
     Ok(Sessions {
         whole: whole.load()?,
@@ -54,7 +57,7 @@ fn sessions() -> Result<Sessions, ior_it::error::Error> {
 
 fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
     type Test = fn(&Sessions) -> Result<(), Failed>;
-    let tests: [(&str, Test); 7] = [
+    let tests: [(&str, Test); 8] = [
         ("an_unwatched_twin_leaves_no_record", an_unwatched_twin_leaves_no_record),
         ("nothing_passes_when_nothing_is_attached", nothing_passes_when_nothing_is_attached),
         ("each_line_of_tests_toml_matters", each_line_of_tests_toml_matters),
@@ -62,6 +65,7 @@ fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
         ("a_scenario_inherits_nothing_from_another", a_scenario_inherits_nothing_from_another),
         ("a_watch_takes_no_record_of_another", a_watch_takes_no_record_of_another),
         ("a_thread_of_the_kernel_ends_nothing", a_thread_of_the_kernel_ends_nothing),
+        ("a_limit_grows_with_the_load_of_the_machine", a_limit_grows_with_the_load_of_the_machine),
     ];
     let trial = |(name, test): (&str, Test)| {
         let sessions = Arc::clone(sessions);
@@ -360,7 +364,39 @@ fn a_thread_of_the_kernel_ends_nothing(sessions: &Sessions) -> Result<(), Failed
     Ok(())
 }
 
-fn ending_of(session: &Session, name: &str, limit: Duration) -> Result<String, Failed> {
+const TAKES_A_SECOND: Scenario = Scenario::new("takes-a-second", || {
+    act(|| {
+        call!(poll, 0, 0, 1000)?;
+        Ok(())
+    })
+});
+
+/// Sixteen threads for each CPU want to run: what may take a fifth of a second then may take three.
+fn a_limit_grows_with_the_load_of_the_machine(sessions: &Sessions) -> Result<(), Failed> {
+    let over = AtomicBool::new(false);
+    let busy = || {
+        // SAFETY: of this thread alone (setpriority(2), "C library/kernel differences"); all others go first.
+        unsafe { libc::nice(19) };
+        while !over.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    };
+    let session = &sessions.endings;
+    let observed = std::thread::scope(|scope| {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..16 * cpus).for_each(|_| drop(scope.spawn(busy)));
+        let observed = [Limit::growing(LIMIT), Limit::from(LIMIT)]
+            .map(|limit| session.observe(TAKES_A_SECOND.name, Path::new("/"), limit, false));
+        over.store(true, Ordering::Relaxed);
+        observed
+    });
+    let [growing, exact] = observed.map(|observed| observed.map(|(observed, _)| observed.ending.how));
+    require!(growing == Ok(How::Finished), "under a limit that grows: {growing:?}");
+    require!(exact == Ok(How::TimedOut(LIMIT)), "under one that does not: {exact:?}");
+    Ok(())
+}
+
+fn ending_of(session: &Session, name: &str, limit: Limit) -> Result<String, Failed> {
     let workspace = session.workspaces().for_scenario(name)?;
     let (observed, _) = session.observe(name, workspace.path(), limit, false)?;
     Ok(observed.ending.to_string())
@@ -368,7 +404,7 @@ fn ending_of(session: &Session, name: &str, limit: Duration) -> Result<String, F
 
 fn each_ending_has_its_own_message(sessions: &Sessions) -> Result<(), Failed> {
     for (scenario, expected) in ENDINGS {
-        let limit = if scenario.name.ends_with("hangs") { LIMIT } else { LONG };
+        let limit = if scenario.name.ends_with("hangs") { LIMIT.into() } else { LONG };
         let said = ending_of(&sessions.endings, scenario.name, limit)?;
         require!(said == *expected, "{}: expected {expected:?}, got {said:?}", scenario.name);
     }
@@ -385,7 +421,7 @@ fn processes_named(name: &str) -> usize {
 
 fn a_scenario_inherits_nothing_from_another(sessions: &Sessions) -> Result<(), Failed> {
     for name in ["finds-nothing", "leaves-things", "finds-nothing", "act-hangs", "finds-nothing"] {
-        let said = ending_of(&sessions.endings, name, if name == "act-hangs" { LIMIT } else { LONG })?;
+        let said = ending_of(&sessions.endings, name, if name == "act-hangs" { LIMIT.into() } else { LONG })?;
         require!(said == "finished" || name == "act-hangs", "{name}: {said}");
     }
     Ok(())

@@ -17,7 +17,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 
 const PROGRAMS: u32 = 300;
 const SEED: u64 = 1;
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Limit = Limit::growing(Duration::from_secs(20));
 /// What all programs have in common. The rest is the witness's business.
 const TABLE: &str = r#"
 [generated]

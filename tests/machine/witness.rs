@@ -23,7 +23,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 const TESTS: &str = include_str!("../../tests.toml");
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Limit = Limit::growing(Duration::from_secs(60));
 const SAID: &str = "BPF and the witness (ptrace) did not see the same";
 
 /// A tracer that lies, and an expectation that lies alike: without the witness the scenario passes.
