@@ -13,6 +13,7 @@ use crate::support;
 use ior_it::ending::How;
 use ior_it::error::Error;
 use ior_it::expectation::{Expectation, Expectations};
+use ior_it::limit::Limit;
 use ior_it::scenarios;
 use ior_it::session::{Options, Prepared, Run, Session};
 use ior_it::trace::{Counts, Trace};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::support;
 use crate::support::programs::{GENERATED, Source, Step, programs, store};
 use ior_it::expectation::{Expectation, Expectations};
+use ior_it::limit::Limit;
 use ior_it::session::{Options, Prepared, Session};
 use ior_it::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::support;
 use ior_it::error::Exit;
 use ior_it::expectation::Expectations;
+use ior_it::limit::Limit;
 use ior_it::scenario::{Scenario, Setup, act, call};
 use ior_it::session::{Options, Prepared, Session};
 use ior_it::verdict::Verdict;
