@@ -340,10 +340,11 @@ impl Watching<'_> {
     }
 
     /// Whether nobody of the watch is left, though that was not recorded: an end found no room in the ring, or a fork none in
-    /// the filter map. Looks at the whole filter map.
+    /// the filter map, or the object sees no ends. Looks at the whole filter map, and for those who would be left.
     pub fn is_deserted(&self) -> bool {
         let followed = self.counts().followed;
-        let left = self.tracer.filter.keys().filter_map(|pid| self.entry(&pid)).any(|entry| entry.gone == 0);
+        let is_left = |pid: &Vec<u8>| self.entry(pid).is_some_and(|entry| entry.gone == 0) && exists(pid);
+        let left = self.tracer.filter.keys().any(|pid| is_left(&pid));
         // A fork meanwhile may have been entered where the look had passed already.
         !left && self.counts().followed == followed
     }
@@ -371,6 +372,12 @@ impl Watching<'_> {
     fn received(&self) -> usize {
         lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count)
     }
+}
+
+/// Whether there is a process with this key of the filter map.
+fn exists(pid: &[u8]) -> bool {
+    let pid = pid.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
 }
 
 impl Drop for Watching<'_> {

@@ -18,7 +18,7 @@ type Tested = Result<(), Failed>;
 type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
-    let live: [Named; 7] = [
+    let live: [Named; 8] = [
         ("too_few_descriptors_are_named", descriptors),
         ("memory_that_is_not_there_is_named", memory),
         ("a_call_that_a_seccomp_filter_forbids_is_named", seccomp),
@@ -26,6 +26,7 @@ pub fn main() -> ExitCode {
         ("a_file_that_cannot_be_an_object_is_not_waited_for", files),
         ("maps_with_too_few_entries_are_named", entries),
         ("a_tracer_that_sees_no_exits_traces_no_command", no_exits),
+        ("a_tracer_that_sees_no_ends_is_not_waited_for", no_ends),
     ];
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
     support::run("refused", &Arguments::from_args(), live)
@@ -203,5 +204,18 @@ fn no_exits() -> Tested {
     // A record with another result is no better.
     let object = changed(folder.path(), "result", "call->record.ret = ret;", "call->record.ret = ret + 1;")?;
     refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
+    Ok(())
+}
+
+/// Neither the end of the command itself, nor that of what it has forked: nobody is left, and that was not seen.
+fn no_ends() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let from = "	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct ior_record end = {};";
+    let to = from.replace("bpf_map_lookup_elem(&filter, &tgid)", "NULL");
+    let object = changed(folder.path(), "no_ends", from, &to)?.display().to_string();
+    let output = ior_it(&["--bpf", &object], &["--summary", "--", "sh", "-c", "true | true"]).output()?;
+    let says = String::from_utf8_lossy(&output.stderr);
+    require!(output.status.code() == Some(5), "{}: {says}", output.status);
+    require!(says.contains("lost: of 3 processes, 0 were seen to end"), "{says}");
     Ok(())
 }
