@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 3
+#define IOR_VERSION 4
 
 /* PATH_MAX (4096) bytes with their NUL, and one more: a string that fills them all is longer than PATH_MAX and was cut. */
 #define IOR_PATH_CAP 4097
@@ -120,6 +120,7 @@ enum ior_watch_flags {
 struct ior_filter {
 	__u32 watch; /* index into watches */
 	__u32 gone;  /* set when its last thread has exited */
+	__u64 id;    /* of the watch */
 };
 
 /* One watch: its identity and what became of its calls, of which requests are some. seen = emitted + refused once its processes are gone. */

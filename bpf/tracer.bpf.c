@@ -148,9 +148,12 @@ static __always_inline struct ior_watch *watch_at(__u32 slot)
 	return bpf_map_lookup_elem(&watches, &slot);
 }
 
+/* NULL if the entry is of a watch that has ended: its slot may be another one's by now. */
 static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 {
-	return watch_at(entry->watch);
+	struct ior_watch *watch = watch_at(entry->watch);
+
+	return watch && watch->id == entry->id ? watch : NULL;
 }
 
 /* What the filter has of a process that is not gone: whoever gets its pid after that is somebody else. */
@@ -1024,6 +1027,7 @@ int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
 	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)
 		return 0;
 	followed.watch = entry->watch;
+	followed.id = entry->id;
 	/* If it finds no room it is missed: its end will not be seen, and that is a loss. */
 	bpf_map_update_elem(&filter, &child_tgid, &followed, 0);
 	__sync_fetch_and_add(&watch->followed, 1);

@@ -8,7 +8,7 @@ use crate::syscalls::{REQUESTS, Sqe, Syscall};
 use crate::trace::{Call, Completion, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -111,6 +111,8 @@ pub struct Filter {
     pub watch: u32,
     /// 1 when the process's last thread has exited.
     pub gone: u32,
+    /// The id of the watch.
+    pub id: u64,
 }
 
 /// `struct ior_watch`: a watch and what became of its calls.
@@ -154,7 +156,7 @@ const _: () = {
     assert!(offset_of!(Header, peek) == 128);
     assert!(offset_of!(Header, exit_tid) == 132);
     assert!(size_of::<Roles>() == 8);
-    assert!(size_of::<Filter>() == 8);
+    assert!(size_of::<Filter>() == 16);
     assert!(size_of::<Watch>() == 72);
 };
 

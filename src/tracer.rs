@@ -3,7 +3,7 @@
 //! A [`Watching`] is a process in the filter map: it ends when the guard is dropped. Whoever waits for the end of a process
 //! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +65,8 @@ pub struct Tracer {
     watches: SharedArray<Watch>,
     ring: Arc<Ring>,
     next_id: AtomicU64,
+    /// The slots whose last watch ended before its processes did.
+    left_alive: Mutex<HashSet<usize>>,
     /// None where whoever takes the records sleeps on the ring by itself.
     _backlog: Option<BacklogReader>,
     ring_map: MapHandle,
@@ -178,6 +180,7 @@ impl Tracer {
             ring_map,
             ring,
             next_id: AtomicU64::new(1),
+            left_alive: Mutex::default(),
             links: Vec::new(),
             follows_requests: options.requests,
             object,
@@ -214,10 +217,13 @@ impl Tracer {
     /// Watches a process from now on, and with `follow` whatever it forks. `slot` must belong to no other living watch.
     pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<Watching<'_>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        if lock(&self.left_alive).remove(&slot) {
+            self.settle(slot);
+        }
         self.watches.set(slot, Watch { id, flags: if follow { Watch::FOLLOW } else { 0 }, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
-        let entry = Filter { watch: slot as u32, gone: 0 };
+        let entry = Filter { watch: slot as u32, gone: 0, id };
         self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
             Error::scenario(
                 format!("process {pid} could not be watched: {error}"),
@@ -225,6 +231,23 @@ impl Tracer {
             )
         })?;
         Ok(watching)
+    }
+
+    /// Waits for the programs that still run for the watch that had this slot, and takes out whom they have let in meanwhile.
+    /// They run with preemption disabled, so that a grace period waits for them (membarrier(2)); it takes milliseconds.
+    #[allow(unsafe_code)]
+    fn settle(&self, slot: usize) {
+        // SAFETY: plain numbers.
+        let _ = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+        for pid in self.filter.keys().filter(|pid| self.entry(pid).is_some_and(|entry| entry.watch == slot as u32)) {
+            let _ = self.filter.delete(&pid);
+        }
+    }
+
+    /// What the filter map holds for a process.
+    fn entry(&self, pid: &[u8]) -> Option<Filter> {
+        let entry = self.filter.lookup(pid, MapFlags::ANY).ok().flatten()?;
+        Filter::read_from_bytes(&entry).ok()
     }
 
     /// The ring as a descriptor to wait for: BPF wakes who waits when a quarter of 8 MiB is full, and at the end of a process
@@ -360,8 +383,7 @@ impl Watching<'_> {
 
     /// What the filter map holds for a process of this watch.
     fn entry(&self, pid: &[u8]) -> Option<Filter> {
-        let entry = self.tracer.filter.lookup(pid, MapFlags::ANY).ok().flatten()?;
-        Filter::read_from_bytes(&entry).ok().filter(|entry| entry.watch == self.slot as u32)
+        self.tracer.entry(pid).filter(|entry| entry.id == self.id)
     }
 
     /// The processes in the filter map that came in by being forked.
@@ -382,6 +404,9 @@ fn exists(pid: &[u8]) -> bool {
 
 impl Drop for Watching<'_> {
     fn drop(&mut self) {
+        if !self.is_gone() {
+            lock(&self.tracer.left_alive).insert(self.slot);
+        }
         // From here on nobody comes in by being forked, whom the look through the map below would miss.
         let watch = self.tracer.watches.get(self.slot);
         self.tracer.watches.set(self.slot, Watch { flags: 0, ..watch });
@@ -391,7 +416,8 @@ impl Drop for Watching<'_> {
         for pid in of_watch.iter().map(Vec::as_slice).chain(own.iter().map(<[u8; 4]>::as_slice)) {
             let _ = self.tracer.filter.delete(pid);
         }
-        // A thread that is still in a call finds at its exit that the call belongs to no watch.
+        // A thread that is still in a call finds at its exit that the call belongs to no watch, and so does who was let in
+        // meanwhile: the id tells.
         self.tracer.watches.set(self.slot, Watch::default());
         lock(&self.tracer.ring.inboxes).remove(&self.id);
     }
