@@ -20,17 +20,16 @@ use crate::agreement;
 use crate::archive::{self, Archive, Origin};
 use crate::ending::{Ending, How};
 use crate::error::{Error, Exit};
-use crate::files::AtGate;
 use crate::report::{self, Disagreeing};
 use crate::session;
 use crate::testimony::Testimony;
-use crate::trace::Trace;
+use crate::trace::{Call, Trace};
 use crate::tracer::{self, Tracer, Watching};
 use crate::verdict::{self, Observed};
 use crate::witness::Witness;
 use crate::zygote::{Child, Program, Zygote};
 
-mod lineage; // a process's calls after the fork that made it
+// a process's calls after the fork that made it
 mod output; // the trace and the progress, as they come
 mod sink; // what becomes of the records
 mod summary; // the table by call
@@ -89,17 +88,16 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {
         return Err(session::cannot_start(&ending));
     }
-    let gate = AtGate { cwd: working_directory(), workspace: None, open: child.open_files() };
     let began = SystemTime::now();
     let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
-    let sink = Sink::new(options, child.pid(), gate.clone(), output);
+    let sink = Sink::new(options, output);
     let mut run = Run::new(child, watching, witness, signals, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let testimony = run.testimony();
     let ending = run.finish()?;
     let lost = run.sink.finish(run.watching.counts(), run.stopped);
-    let observed = Observed { trace: run.trace(gate.clone()), ending };
+    let observed = Observed { trace: run.sink.trace(run.watching.counts()), ending };
     let agreed = testimony.map(|testimony| run.agrees(command, &observed, testimony, lost));
     run.sink.close()?;
     if let Some(errno) = run.child.refused() {
@@ -107,7 +105,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     }
     let exit = exit_code(&observed.ending.how, agreed?, lost);
     if let Some(folder) = &options.archive {
-        archived(folder, Archive { origin: Origin::here(&program.name(), &gate.cwd, began), observed })?;
+        archived(folder, Archive { origin: Origin::here(&program.name(), &working_directory(), began), observed })?;
     }
     Ok(exit)
 }
@@ -205,7 +203,7 @@ impl<'t> Run<'t> {
             if records.is_empty() {
                 return;
             }
-            self.sink.take(records);
+            self.sink.take(&records);
             for pid in self.sink.long_gone() {
                 self.watching.forget(pid);
             }
@@ -254,13 +252,12 @@ impl<'t> Run<'t> {
         };
         let counts = self.watching.counts();
         let mut idle = 0;
-        while self.sink.received() < counts.emitted + counts.ends + counts.submitted && idle < 10_000 {
+        while self.sink.received() < counts.in_ring() && idle < 10_000 {
             let before = self.sink.received();
             self.take();
             idle = if self.sink.received() == before { idle + 1 } else { 0 };
             std::thread::yield_now();
         }
-        self.sink.release();
         Ok(ending)
     }
 
@@ -269,12 +266,6 @@ impl<'t> Run<'t> {
     fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
         let Some(witness) = self.witness.take() else { return Ok(None) };
         if self.stopped { witness.let_go() } else { witness.testimony() }.map(Some)
-    }
-
-    /// The whole trace, if the records were kept.
-    fn trace(&mut self, gate: AtGate) -> Trace {
-        let kept = self.sink.kept();
-        Trace::assemble(kept.iter().flat_map(tracer::Records::iter), self.watching.counts(), gate)
     }
 
     /// Whether the witness, if there is one, has seen the same, and says so. A trace that has lost something is compared with
@@ -286,6 +277,12 @@ impl<'t> Run<'t> {
             return true;
         }
         let (trace, testimony) = without_those_left(&observed.trace, testimony);
+        let (trace, unwitnessed) = without_those_hidden(trace, &testimony);
+        if unwitnessed > 0 {
+            self.sink.line(&format!(
+                "witness: {unwitnessed} calls cannot be witnessed: their threads are hidden from ptrace (clone(2), CLONE_UNTRACED)"
+            ));
+        }
         let calls = testimony.calls.len();
         let disagreements = agreement::compare(&trace, &testimony, None);
         if disagreements.is_empty() {
@@ -317,6 +314,18 @@ fn without_those_left(trace: &Trace, mut testimony: Testimony) -> (Cow<'_, Trace
     trace.calls.retain(|call| !left.contains(&call.pid));
     testimony.calls.retain(|seen| !left.contains(&seen.call.pid));
     (Cow::Owned(trace), testimony)
+}
+
+/// A trace without the threads that the kernel does not show to the witness, and how many calls they have made.
+fn without_those_hidden<'t>(trace: Cow<'t, Trace>, testimony: &Testimony) -> (Cow<'t, Trace>, usize) {
+    let is_hidden = |call: &Call| !testimony.threads.contains(&call.tid);
+    let hidden = trace.calls.iter().filter(|call| is_hidden(call) && call.request.is_none()).count();
+    if hidden == 0 {
+        return (trace, 0);
+    }
+    let mut trace = trace.into_owned();
+    trace.calls.retain(|call| !is_hidden(call));
+    (Cow::Owned(trace), hidden)
 }
 
 /// What the waiting is for.

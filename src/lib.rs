@@ -20,7 +20,8 @@ pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring
 pub mod witness; // the same process seen by ptrace, at the same time
 pub mod record; // bytes of the ring → a call
-pub mod files; // descriptor → path, kind, flags, through the calls
+pub mod files; // what a call's record and the kernel's names say of its files
+pub mod decoder; // the records of a watch → its calls
 pub mod trace; // the calls of one scenario, and what was lost
 pub mod testimony; // what the witness saw: stops → calls
 pub mod matcher; // a trace against its expectation

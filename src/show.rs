@@ -20,18 +20,22 @@ pub fn call(call: &Call) -> String {
         None => call.args.iter().map(|&raw| address(raw)).collect(),
     };
     arguments.extend(call.request.map(|request| entry(&request)));
-    format!("{}({}) = {}", call.name(), arguments.join(", "), result(call))
+    let refused = if call.refused { " (refused)" } else { "" };
+    format!("{}({}) = {}{refused}", call.name(), arguments.join(", "), result(call))
 }
 
 /// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
 fn entry(request: &Request) -> String {
-    let Request { sqe, worker, more } = request;
+    let Request { sqe, worker, more, ambiguous } = request;
     let mut parts = vec![format!("user_data={}", sqe.user_data())];
     if sqe.flags() != 0 {
         parts.push(names::SQE.show(sqe.flags().into()));
     }
     parts.extend(
-        [(*worker, "worker"), (*more, "more")].iter().filter(|(is, _)| *is).map(|(_, name)| (*name).to_owned()),
+        [(*worker, "worker"), (*more, "more"), (*ambiguous, "ambiguous")]
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, name)| (*name).to_owned()),
     );
     format!("{{{}}}", parts.join(", "))
 }
@@ -102,12 +106,16 @@ fn argument(row: &Syscall, call: &Call, at: usize) -> String {
         Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).to_string(),
         // Where it fails, it has filled in no path.
         Role::Path if row.name == "getcwd" && call.success().is_none() => address(raw),
-        Role::Path | Role::Text => call.text(at).map_or_else(|| address(raw), |found| text(raw, found)),
+        Role::Path | Role::Text => {
+            let late = if call.is_late(at) { " (read late)" } else { "" };
+            call.text(at).map_or_else(|| address(raw), |found| text(raw, found) + late)
+        }
         Role::Flags(names) | Role::Choice(names) => names.show((raw as u32).into()),
         Role::Mode => octal((raw as u32).into()),
         Role::Id => syscalls::id(raw).to_string(),
-        Role::Signed => (raw as i64).to_string(),
+        Role::Signed => call.signed(at).to_string(),
         Role::Unsigned => raw.to_string(),
+        Role::UnsignedInt => (raw as u32).to_string(),
         Role::Pointer => peeked.unwrap_or_else(|| address(raw)),
     }
 }
@@ -151,10 +159,7 @@ fn result(call: &Call) -> String {
         (Outcome::Returned(value), None) => value,
     };
     match call.syscall().map_or(Ret::Number, |row| row.ret_for(&call.args)) {
-        Ret::Fd => {
-            let its_file = call.syscall().is_some_and(Syscall::returns_its_file) && !call.opens_unnamed();
-            descriptor(value as u64, call.files.path.as_deref().filter(|_| its_file), call.files.made)
-        }
+        Ret::Fd => descriptor(value as u64, call.files.made_path.as_deref(), call.files.made),
         Ret::Flags(names) => format!("{value:#x} ({})", names.show(value as u64)),
         Ret::Pointer => address(value as u64),
         Ret::Bytes => match call.bytes() {

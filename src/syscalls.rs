@@ -16,6 +16,7 @@ use crate::kind::Kind;
 use crate::names::{self, Names};
 use crate::record::Roles;
 
+mod compat; // of 32-bit programs
 mod requests;
 mod sqe;
 mod table;
@@ -61,6 +62,8 @@ pub enum Role {
     Int,
     /// An unsigned number (sizes, counts).
     Unsigned,
+    /// An `unsigned int`, a `socklen_t`: of the register the kernel looks at 32 bits.
+    UnsignedInt,
     /// An address in the traced process: shown, never compared.
     Pointer,
 }
@@ -146,6 +149,11 @@ impl Syscall {
         TABLE.by_number.get(&number).map(|&at| &TABLE.rows[at])
     }
 
+    /// The row of a number of a 32-bit call, if it has the arguments of one here.
+    pub fn by_compat_number(number: u32) -> Option<&'static Syscall> {
+        compat::row(number)
+    }
+
     /// The row of a name, if the table has it and this architecture has the call.
     pub fn by_name(name: &str) -> Option<&'static Syscall> {
         TABLE.by_name.get(name).map(|&at| &TABLE.rows[at])
@@ -160,6 +168,9 @@ impl Syscall {
     pub fn is_known(name: &str) -> bool {
         table::rows().iter().any(|row| row.name == name)
     }
+
+    /// Numbers of 32-bit calls end below this one, and so do native ones.
+    pub const NUMBERS: u32 = 1024;
 
     /// Whether it is a request of io_uring.
     pub fn is_request(&self) -> bool {
@@ -240,6 +251,11 @@ impl Syscall {
         self.args_where(|role| matches!(role, Role::Fd | Role::DirFd))
     }
 
+    /// The argument that is the number of the new descriptor, where the call closes a file that has it (dup(2)).
+    pub fn replaces(&self) -> Option<usize> {
+        matches!(self.name, "dup2" | "dup3").then_some(1)
+    }
+
     /// The descriptor whose file stands for a path that the call does not have: the first for `path`, the second for
     /// `path2`.
     pub fn descriptor_for(&self, key: &str) -> Option<usize> {
@@ -274,6 +290,7 @@ impl Syscall {
         for (slot, at) in roles.path.iter_mut().zip(self.path_args()) {
             *slot = numbered(at);
         }
+        roles.replaces = self.replaces().map_or(0, numbered);
         if matches!(self.ret, Ret::Fd | Ret::ByCommand) {
             roles.flags |= Roles::RETURNS_FD;
         }
@@ -291,7 +308,7 @@ impl Syscall {
         match self.name {
             "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
             "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
-            "restart_syscall" => roles.flags |= Roles::RESTARTS,
+            "close_range" => roles.flags |= Roles::CLOSES_RANGE,
             _ => {}
         }
         roles
@@ -320,6 +337,19 @@ pub fn name_of(number: u32) -> String {
         None if (REQUESTS..REQUESTS + 256).contains(&number) => format!("IORING_OP_{}", number - REQUESTS),
         None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
     }
+}
+
+/// The name of a 32-bit call.
+pub fn name_of_compat(number: u32) -> String {
+    compat::name(number).map_or_else(|| format!("nr={}", number as i32), str::to_owned)
+}
+
+/// The name of the system call with this number, whichever it is: a program may ask for any number, also for one that is that of
+/// a request here.
+pub fn name_of_call(number: u32) -> String {
+    // The bit of x32 calls, which few kernels have (asm/unistd.h).
+    const X32: u32 = 1 << 30;
+    if number < X32 { name_of(number) } else { format!("syscall_{number:#x}") }
 }
 
 /// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
@@ -387,11 +417,32 @@ mod tests {
             assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
             assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
             assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
-            assert!(*number < 1024 || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert!(*number < Syscall::NUMBERS || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
             assert_eq!(row.places.len(), if row.is_request() { args.len() } else { 0 }, "{name}");
             if let Some((at, _)) = peek {
                 assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
             }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_32_bit_call_has_the_row_of_its_name_where_its_arguments_are_the_same() {
+        let rows = [
+            (3, "read", Some("read")),
+            (5, "open", Some("open")),
+            (6, "close", Some("close")),
+            (183, "getcwd", Some("getcwd")),
+            (221, "fcntl64", Some("fcntl")),
+            (295, "openat", Some("openat")),
+            (180, "pread64", None),
+            (90, "mmap", None),
+            (9999, "nr=9999", None),
+            (u32::MAX, "nr=-1", None),
+        ];
+        for (number, name, row) in rows {
+            let found = Syscall::by_compat_number(number).map(|row| row.name);
+            assert_eq!((name_of_compat(number).as_str(), found), (name, row), "{number}");
         }
     }
 
@@ -425,13 +476,18 @@ mod tests {
 
     #[test]
     fn bpf_is_told_the_roles_with_arguments_counted_from_1() {
-        let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size };
+        let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size, ..Roles::default() };
         let at_exit = Roles::PEEK_AT_EXIT;
         let pair = at_exit | Roles::MAKES_PAIR;
         let rows = [
             ("sync", "it has no arguments", roles([0, 0], [0, 0], 0, 0, 0)),
             ("read", "a descriptor", roles([1, 0], [0, 0], 0, 0, 0)),
-            ("dup3", "newfd need not be open", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
+            (
+                "dup3",
+                "what has the new number is closed",
+                Roles { replaces: 2, ..roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD) },
+            ),
+            ("close_range", "all of them", roles([0, 0], [0, 0], 0, 0, Roles::CLOSES_RANGE)),
             ("fcntl", "F_DUPFD returns one", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
             ("sendfile", "two descriptors", roles([1, 2], [0, 0], 0, 0, 0)),
             ("copy_file_range", "two that are apart", roles([1, 3], [0, 0], 0, 0, 0)),

@@ -19,7 +19,7 @@ use crate::record::{self, Filter, Roles, Watch};
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
 /// The programs, by the tracepoint that each belongs to.
-const PROGRAMS: [&str; 5] = ["ior_enter", "ior_exit", "ior_signal", "ior_gone", "ior_fork"];
+const PROGRAMS: [&str; 6] = ["ior_enter", "ior_exit", "ior_signal", "ior_exec", "ior_gone", "ior_fork"];
 
 /// What follows the requests of io_uring, with the tracepoint of each. Of each group one has to fit: which, is the kernel's to
 /// say (bpf/tracer.bpf.c has what each takes).
@@ -33,10 +33,11 @@ const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
 
 /// The maps, with their type, the sizes of key and value, and how many entries they need at least. The loader sets the size of
 /// the ring.
-const MAPS: [(&str, MapType, usize, usize, usize); 5] = [
+const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
     ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
     ("watches", MapType::Array, 4, size_of::<Watch>(), WATCHES),
     ("roles", MapType::Array, 4, size_of::<Roles>(), 1024),
+    ("compat_roles", MapType::Array, 4, size_of::<Roles>(), 1024),
     ("request_roles", MapType::Array, 4, size_of::<Roles>(), 256),
     ("ring", MapType::RingBuf, 0, 0, 0),
 ];

@@ -1,7 +1,7 @@
 //! What this machine does not give, and what cannot be loaded: the error names the cause, before the first scenario.
 #![allow(unsafe_code)]
 
-use std::fs::{File, read_to_string};
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -173,7 +173,7 @@ fn files() -> Tested {
 
 /// The tracer with a text of it replaced.
 fn changed(folder: &Path, name: &str, from: &str, to: &str) -> Result<PathBuf, Failed> {
-    let source = read_to_string(support::bpf("tracer.bpf.c"))?;
+    let source = support::source()?;
     require!(source.matches(from).count() == 1, "bring this text up to date: {from}");
     support::compile(folder, name, &source.replacen(from, to, 1))
 }

@@ -167,7 +167,7 @@ fn every_scenario_is_seen_alike() -> Result<(), Failed> {
 fn is_caught(lie: &Lie) -> Result<(), Failed> {
     let Lie { name, tracer: [from, to], scenario, table, said } = *lie;
     let folder = tempfile::tempdir()?;
-    let source = std::fs::read_to_string(support::bpf("tracer.bpf.c"))?;
+    let source = support::source()?;
     require!(source.matches(from).count() == 1, "the text to replace does not stand in one place of the tracer");
     let object = support::compile(folder.path(), name, &source.replacen(from, &with_numbers(to), 1))?;
     let tests = folder.path().join("tests.toml");

@@ -263,6 +263,7 @@ fn show_writes_what_strace_would() {
         for (at, call) in archive.observed.trace.calls.iter_mut().enumerate() {
             (call.enter_ns, call.duration_ns) = (1000 * at as u64, 500 + at as u64);
             call.files.path = call.files.path.as_ref().map(|_| b"d\x1bup\n.txt".to_vec());
+            call.files.made_path = call.files.made_path.as_ref().map(|_| b"d\x1bup\n.txt".to_vec());
             call.args[1] = if call.name() == "write" { 0x7ffd_0000 } else { call.args[1] };
         }
         archive.observed.trace.counts.received -= 1;
