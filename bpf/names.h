@@ -83,9 +83,10 @@ static __always_inline enum step step_up(struct climb *at)
 	return NAMED;
 }
 
+/* The root of a filesystem is in no hash, and still there (d_unlinked() in include/linux/dcache.h). */
 static __always_inline bool is_deleted(__u64 dentry)
 {
-	return !FIELD(dentry, dentry, d_hash.pprev);
+	return !FIELD(dentry, dentry, d_hash.pprev) && (__u64)FIELD(dentry, dentry, d_parent) != dentry;
 }
 
 #define MIX(label, word) (((label) ^ (__u64)(word)) * 0x9e3779b97f4a7c15ULL)

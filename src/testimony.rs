@@ -203,11 +203,12 @@ impl Fold {
         self.threads.insert(tid, thread);
     }
 
-    /// The thread is about to end, with this value in the register of the result.
-    pub fn dies(&mut self, tid: u32, value: i64) {
-        if let Some(Thread { state: State::Inside(place), .. }) = self.threads.get(&tid) {
-            self.testimony.calls[*place].at_death = Some(value);
-        }
+    /// The thread is about to end, with this value in the register of the result. Returns the call that it ends in.
+    pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
+        let Some(Thread { state: State::Inside(place), .. }) = self.threads.get(&tid) else { return None };
+        let seen = &mut self.testimony.calls[*place];
+        seen.at_death = Some(value);
+        Some(seen)
     }
 
     /// The thread is no more; the call that it was in stays without a result.

@@ -188,8 +188,8 @@ impl Tracees {
                 check_rights(tid)?;
             }
             Stop::Event(libc::PTRACE_EVENT_EXIT) => {
-                if let Some(value) = result_register(tid) {
-                    self.fold.dies(tid, value);
+                if let Some(seen) = result_register(tid).and_then(|value| self.fold.dies(tid, value)) {
+                    read_unread(tid, seen);
                 }
             }
             Stop::Signal(signal) if is_caught(tid, signal) => self.fold.handler(tid),
@@ -297,14 +297,11 @@ fn look_at_exit(tid: u32, seen: &mut Seen) {
         }
         return;
     }
-    for (place, at) in row.path_args().enumerate() {
-        let filled_in = row.name == "getcwd" && success.is_some();
-        if filled_in || matches!(call.texts[place], Text::Unreadable(_)) {
-            let text = look::string(tid, call.args[at]);
-            seen.untouched[place] = text.is_none();
-            call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
-        }
+    if row.name == "getcwd" && success.is_some() {
+        call.texts[0] = Text::Unreadable(libc::EFAULT);
     }
+    read_unread(tid, seen);
+    let call = &mut seen.call;
     let Some((at, peek)) = row.peek else { return };
     let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success.is_some();
     if filled_in || call.peek.is_none() {
@@ -316,6 +313,18 @@ fn look_at_exit(tid: u32, seen: &mut Seen) {
         for (place, end) in pair.chunks_exact(4).enumerate() {
             let fd = end.first_chunk().map_or(-1, |end| i32::from_ne_bytes(*end));
             (call.fds[place], seen.links[place]) = look::descriptor(tid, fd);
+        }
+    }
+}
+
+/// The strings that could not be read before: by now the call has looked at them.
+fn read_unread(tid: u32, seen: &mut Seen) {
+    let call = &mut seen.call;
+    for (place, at) in call.syscall().into_iter().flat_map(|row| row.path_args()).enumerate() {
+        if matches!(call.texts[place], Text::Unreadable(_)) {
+            let text = look::string(tid, call.args[at]);
+            seen.untouched[place] = text.is_none();
+            call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
         }
     }
 }

@@ -198,11 +198,13 @@ fn entries() -> Tested {
 
 fn no_exits() -> Tested {
     let folder = tempfile::tempdir()?;
-    let from = "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);";
+    let from = "	if (!call)\n		return stray(task->tgid);";
     let object = changed(folder.path(), "no_exits", from, "	if (call || !call)\n		return 0;")?;
     refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
     // A record with another result is no better.
-    let object = changed(folder.path(), "result", "call->record.ret = ret;", "call->record.ret = ret + 1;")?;
+    let [from, to] = ["ret", "ret + 1"].map(|ret| format!("	call->record.ret = {ret};\n	if (asks_for_restart"));
+    let (from, to) = (from.as_str(), to.as_str());
+    let object = changed(folder.path(), "result", from, to)?;
     refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
     Ok(())
 }
