@@ -221,7 +221,11 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     ("a_call_does_not_come_back_from_a_handler", "		if (call->aside)\n			come_back", "		if (0)\n			come_back"),
     ("a_call_comes_back_to_wherever_a_handler_returns", "|| aside->stack != search->stack)", ")"),
-    ("a_call_that_is_left_by_a_jump_is_never_told", "		if (found)\n			give_up(watch, call, found - 1);\n", ""),
+    (
+        "a_call_from_the_same_place_is_the_same_call",
+        "		if (found)\n			give_up(watch, call, found - 1);\n",
+        "		if (found) {\n			come_back(watch, call, INSTRUCTION(regs) - CALL_BYTES, STACK(regs));\n			call->active = IN_CALL;\n			return true;\n		}\n",
+    ),
     ("the_name_is_that_of_the_enter", "	copy_comm(&call->record, task);\n", ""),
     (
         "a_foreign_exit_ends_a_call",
