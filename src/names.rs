@@ -2,6 +2,8 @@
 //!
 //! No I/O. The values are libc's for the architecture that is built for; the names are those of the man pages.
 
+use std::fmt::{Display, Write as _};
+
 use nix::errno::Errno;
 
 /// A set of named values of one argument.
@@ -317,29 +319,40 @@ impl Names {
 
     /// A value in names, with what has no name in hex at the end: `O_RDWR|O_CREAT|0x80000000`. 0 without a name is `0`.
     pub fn show(&self, value: u64) -> String {
+        let mut shown = String::new();
+        self.put(&mut shown, value);
+        shown
+    }
+
+    /// The same at the end of `out`.
+    pub fn put(&self, out: &mut String, value: u64) {
+        let begin = out.len();
+        let mut next = |name: &dyn Display| {
+            let bar = if out.len() == begin { "" } else { "|" };
+            // A string takes whatever is written to it.
+            let _ = write!(out, "{bar}{name}");
+        };
         let mut rest = value & !self.mask;
-        let mut parts = Vec::new();
         if self.mask != 0 {
             let choice = value & self.mask;
             match self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice) {
-                Some((name, _)) => parts.push((*name).to_owned()),
-                None => parts.push(format!("{choice:#x}")),
+                Some((name, _)) => next(name),
+                None => next(&format_args!("{choice:#x}")),
             }
         }
         for &(name, bits) in self.patterns() {
             if rest & bits == bits {
-                parts.push(name.to_owned());
+                next(&name);
                 rest &= !bits;
             }
         }
         if rest != 0 {
-            parts.push(format!("{rest:#x}"));
+            next(&format_args!("{rest:#x}"));
         }
-        if parts.is_empty() {
+        if out.len() == begin {
             let nothing = self.values.iter().find(|&&(_, value)| value == 0);
-            return nothing.map_or("0", |&(name, _)| name).to_owned();
+            out.push_str(nothing.map_or("0", |&(name, _)| name));
         }
-        parts.join("|")
     }
 
     /// The values outside the mask; one that contains another (`O_SYNC`, `O_TMPFILE`) stands before it in its table.

@@ -146,7 +146,12 @@ pub struct Syscall {
 impl Syscall {
     /// The row of a system call number, if the table has it.
     pub fn by_number(number: u32) -> Option<&'static Syscall> {
-        TABLE.by_number.get(&number).map(|&at| &TABLE.rows[at])
+        // It is asked several times for each call.
+        let at = match number.checked_sub(REQUESTS) {
+            Some(opcode) => TABLE.by_opcode.get(opcode as usize),
+            None => TABLE.by_number.get(number as usize),
+        };
+        at.copied().flatten().map(|at| &TABLE.rows[usize::from(at)])
     }
 
     /// The row of a number of a 32-bit call, if it has the arguments of one here.
@@ -315,18 +320,30 @@ impl Syscall {
     }
 }
 
+/// More than there are: IOR_SYSCALLS and IOR_OPCODES in bpf/record.h.
+const SYSCALLS: usize = 1024;
+const OPCODES: usize = 256;
+
 struct Table {
     rows: Vec<Syscall>,
-    by_number: HashMap<u32, usize>,
+    /// Where the row of each number is, and of each opcode.
+    by_number: Vec<Option<u16>>,
+    by_opcode: Vec<Option<u16>>,
     by_name: HashMap<&'static str, usize>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let calls = table::rows().into_iter().filter_map(|row| row.on_this_architecture());
     let rows: Vec<Syscall> = calls.chain(requests::rows()).collect();
-    let by_number = rows.iter().enumerate().map(|(at, row)| (row.number, at)).collect();
     let by_name = rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
-    Table { rows, by_number, by_name }
+    let (mut by_number, mut by_opcode) = (vec![None; SYSCALLS], vec![None; OPCODES]);
+    for (at, row) in (0..).zip(&rows) {
+        match row.number.checked_sub(REQUESTS) {
+            Some(opcode) => by_opcode[opcode as usize] = Some(at),
+            None => by_number[row.number as usize] = Some(at),
+        }
+    }
+    Table { rows, by_number, by_opcode, by_name }
 });
 
 /// The name of a system call number: the table's, else the kernel's, else `syscall_N`; of a request `IORING_OP_N`.
@@ -417,7 +434,7 @@ mod tests {
             assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
             assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
             assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
-            assert!(*number < Syscall::NUMBERS || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert!((*number as usize) < SYSCALLS || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
             assert_eq!(row.places.len(), if row.is_request() { args.len() } else { 0 }, "{name}");
             if let Some((at, _)) = peek {
                 assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");

@@ -23,6 +23,8 @@ pub struct Sink {
     kept: Option<Vec<Call>>,
     gone: VecDeque<u32>,
     output: Output,
+    /// The room for a line: the same for all.
+    line: String,
 }
 
 impl Sink {
@@ -35,6 +37,7 @@ impl Sink {
             kept: (options.archive.is_some() || options.witness).then(Vec::new),
             gone: VecDeque::new(),
             output,
+            line: String::new(),
         }
     }
 
@@ -65,7 +68,9 @@ impl Sink {
             match one {
                 Decoded::Call(call) => {
                     if self.prints {
-                        self.output.line(&show::line(&call));
+                        self.line.clear();
+                        show::line(&mut self.line, &call);
+                        self.output.line(&self.line);
                     }
                     self.kept.iter_mut().for_each(|kept| kept.push((*call).clone()));
                 }
