@@ -2,7 +2,7 @@
 //!
 //! No I/O. The values are libc's for the architecture that is built for; the names are those of the man pages.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use nix::errno::Errno;
 
@@ -327,27 +327,28 @@ impl Names {
     /// The same at the end of `out`.
     pub fn put(&self, out: &mut String, value: u64) {
         let begin = out.len();
-        let mut next = |name: &dyn Display| {
-            let bar = if out.len() == begin { "" } else { "|" };
-            // A string takes whatever is written to it.
-            let _ = write!(out, "{bar}{name}");
+        let mut next = |name: Result<&str, u64>| {
+            out.push_str(if out.len() == begin { "" } else { "|" });
+            match name {
+                Ok(name) => out.push_str(name),
+                // A string takes whatever is written to it.
+                Err(rest) => drop(write!(out, "{rest:#x}")),
+            }
         };
         let mut rest = value & !self.mask;
         if self.mask != 0 {
             let choice = value & self.mask;
-            match self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice) {
-                Some((name, _)) => next(name),
-                None => next(&format_args!("{choice:#x}")),
-            }
+            let known = self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice);
+            next(known.map(|&(name, _)| name).ok_or(choice));
         }
         for &(name, bits) in self.patterns() {
             if rest & bits == bits {
-                next(&name);
+                next(Ok(name));
                 rest &= !bits;
             }
         }
         if rest != 0 {
-            next(&format_args!("{rest:#x}"));
+            next(Err(rest));
         }
         if out.len() == begin {
             let nothing = self.values.iter().find(|&&(_, value)| value == 0);

@@ -48,7 +48,8 @@ fn put_call(out: &mut String, call: &Call) {
 /// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
 fn put_entry(out: &mut String, request: &Request) {
     let Request { sqe, worker, more, ambiguous } = request;
-    put(out, format_args!("{{user_data={}", sqe.user_data()));
+    out.push_str("{user_data=");
+    put_number(out, sqe.user_data());
     if sqe.flags() != 0 {
         out.push_str(", ");
         names::SQE.put(out, sqe.flags().into());
@@ -81,11 +82,20 @@ pub fn trace(trace: &Trace, with_durations: bool) -> String {
 
 /// Puts a call with its thread and how long it took to the end of `out`: `[pid   101] close(3) = 0 <0.000000214>`.
 pub fn line(out: &mut String, call: &Call) {
-    put(out, format_args!("[pid {:>5}] ", call.tid));
+    let mut digits = itoa::Buffer::new();
+    let tid = digits.format(call.tid);
+    out.push_str("[pid ");
+    out.push_str(&"     "[tid.len().min(5)..]);
+    out.push_str(tid);
+    out.push_str("] ");
     put_call(out, call);
     if call.outcome != Outcome::Unfinished {
-        let (seconds, ns) = (call.duration_ns / NS_PER_S, call.duration_ns % NS_PER_S);
-        put(out, format_args!(" <{seconds}.{ns:09}>"));
+        out.push_str(" <");
+        put_number(out, call.duration_ns / NS_PER_S);
+        out.push('.');
+        // All nine digits: those behind a 1.
+        out.push_str(&itoa::Buffer::new().format(NS_PER_S + call.duration_ns % NS_PER_S)[1..]);
+        out.push('>');
     }
 }
 
@@ -131,7 +141,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::Fd => put_descriptor(out, raw, file_of(row, call, at), kind_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
         Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
-        Role::DirFd | Role::FdNumber | Role::Int => put(out, format_args!("{}", raw as i32)),
+        Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // Where it fails, it has filled in no path.
         Role::Path if row.name == "getcwd" && call.success().is_none() => put_address(out, raw),
         Role::Path | Role::Text => match call.text(at) {
@@ -143,10 +153,10 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         },
         Role::Flags(names) | Role::Choice(names) => names.put(out, (raw as u32).into()),
         Role::Mode => put_octal(out, (raw as u32).into()),
-        Role::Id => put(out, format_args!("{}", syscalls::id(raw))),
-        Role::Signed => put(out, format_args!("{}", call.signed(at))),
-        Role::UnsignedInt => put(out, format_args!("{}", raw as u32)),
-        Role::Unsigned => put(out, format_args!("{raw}")),
+        Role::Id => put_number(out, syscalls::id(raw)),
+        Role::Signed => put_number(out, call.signed(at)),
+        Role::UnsignedInt => put_number(out, raw as u32),
+        Role::Unsigned => put_number(out, raw),
         Role::Pointer => match row.peek.filter(|&(place, _)| place == at) {
             Some((_, peek)) => put_block(out, peek, call, raw),
             None => put_address(out, raw),
@@ -208,23 +218,27 @@ fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
         Ret::Pointer => put_address(out, value as u64),
         Ret::Bytes => match call.bytes() {
             Some(bytes) if bytes != value as u64 => put(out, format_args!("{value} ({bytes} bytes)")),
-            Some(_) => put(out, format_args!("{value}")),
+            Some(_) => put_number(out, value),
             None => put(out, format_args!("{value} (bytes not known)")),
         },
-        Ret::Number | Ret::ByCommand | Ret::Never => put(out, format_args!("{value}")),
+        Ret::Number | Ret::ByCommand | Ret::Never => put_number(out, value),
     }
 }
 
 /// A descriptor with its file, escaped but not quoted: `4<dup.txt>`; else with what is behind it: `4[pipe]`.
 fn put_descriptor(out: &mut String, raw: u64, file: Option<&[u8]>, kind: Option<Kind>) {
-    put(out, format_args!("{}", raw as i32));
+    put_number(out, raw as i32);
     match (file, kind) {
         (Some(file), _) => {
             out.push('<');
             put_escaped(out, file);
             out.push('>');
         }
-        (None, Some(kind)) => put(out, format_args!("[{}]", kind.name())),
+        (None, Some(kind)) => {
+            out.push('[');
+            out.push_str(kind.name());
+            out.push(']');
+        }
         (None, None) => {}
     }
 }
@@ -249,6 +263,10 @@ fn put_address(out: &mut String, raw: u64) {
     if raw == 0 { out.push_str("NULL") } else { put(out, format_args!("{raw:#x}")) }
 }
 
+fn put_number(out: &mut String, number: impl itoa::Integer) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
 /// A string takes whatever is written to it.
 fn put(out: &mut String, what: fmt::Arguments<'_>) {
     let _ = out.write_fmt(what);
@@ -257,6 +275,25 @@ fn put(out: &mut String, what: fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{self, Record, tests::call_bytes};
+
+    #[test]
+    fn a_line_has_the_thread_in_five_places_and_nine_of_a_second() {
+        let tids = [1, 99_999, 100_000, u32::MAX];
+        let durations = [0, 1, 999_999_999, NS_PER_S, 90_061_000_000_007, NS_PER_S * 4_000_000 + 123_456_789];
+        for (tid, duration_ns) in tids.into_iter().flat_map(|tid| durations.map(|duration| (tid, duration))) {
+            let Ok(Record::Call(call)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
+            let one = Call { tid, duration_ns, number: 3, ..*call };
+            let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
+            let mut line = String::new();
+            super::line(&mut line, &one);
+            assert_eq!(line, format!("[pid {tid:>5}] {} <{seconds:.9}>", super::call(&one)));
+        }
+        let mut line = "before ".to_owned();
+        let Ok(Record::Call(call)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
+        super::line(&mut line, &Call { tid: 1, outcome: Outcome::Unfinished, ..*call });
+        assert!(line.starts_with("before [pid     1] ") && line.ends_with(" = ?"), "{line}");
+    }
 
     #[test]
     fn plain_letters_are_shown_as_the_others_are() {
