@@ -67,7 +67,7 @@ fn nothing_is_late(late: &[bool; 3]) -> bool {
 }
 
 /// By which table of the kernel a call's number and arguments go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Abi {
     /// That of the architecture.

@@ -3,7 +3,7 @@
 //! A [`Watching`] is a process in the filter map: it ends when the guard is dropped. Whoever waits for the end of a process
 //! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,7 +78,8 @@ pub struct Tracer {
 /// The reading end of the ring, and what was read and not yet fetched.
 struct Ring {
     buffer: Mutex<RingBuffer<'static>>,
-    inboxes: Arc<Mutex<HashMap<u64, Inbox>>>,
+    /// By the id of the watch: few, and looked for with each record.
+    inboxes: Arc<Mutex<BTreeMap<u64, Inbox>>>,
     /// Told whenever records have been moved into inboxes.
     arrived: Condvar,
     unclaimed: Arc<AtomicU64>,
@@ -432,7 +433,7 @@ impl Drop for Watching<'_> {
 
 impl Ring {
     fn over(map: &MapHandle) -> Result<Self, Error> {
-        let inboxes = Arc::new(Mutex::new(HashMap::<u64, Inbox>::new()));
+        let inboxes = Arc::new(Mutex::new(BTreeMap::<u64, Inbox>::new()));
         let inbox_of = Arc::clone(&inboxes);
         let unclaimed = Arc::new(AtomicU64::new(0));
         let stray = Arc::clone(&unclaimed);

@@ -4,7 +4,7 @@
 //! many there are.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
@@ -14,7 +14,7 @@ use crate::trace::{Abi, Call, Outcome};
 
 /// The calls so far, by their numbers; those of 32-bit calls and of requests have other meanings.
 #[derive(Debug, Default)]
-pub struct Summary(HashMap<(u32, Abi, bool), Row>);
+pub struct Summary(BTreeMap<(u32, Abi, bool), Row>);
 
 #[derive(Debug, Default)]
 struct Row {
