@@ -376,16 +376,22 @@ pub fn errnos() -> impl Iterator<Item = Errno> {
 
 /// The name of an errno number; the kernel's restart codes (include/linux/errno.h), which no program sees, by theirs.
 pub fn errno_name(number: i32) -> String {
-    match number {
-        512 => "ERESTARTSYS".to_owned(),
-        513 => "ERESTARTNOINTR".to_owned(),
-        514 => "ERESTARTNOHAND".to_owned(),
-        516 => "ERESTART_RESTARTBLOCK".to_owned(),
-        _ => match Errno::from_raw(number) {
-            Errno::UnknownErrno => format!("errno {number}"),
-            errno => format!("{errno:?}"),
-        },
-    }
+    let mut name = String::new();
+    put_errno(&mut name, number);
+    name
+}
+
+/// The same at the end of `out`.
+pub fn put_errno(out: &mut String, number: i32) {
+    // A string takes whatever is written to it.
+    let _ = match (number, Errno::from_raw(number)) {
+        (512, _) => out.write_str("ERESTARTSYS"),
+        (513, _) => out.write_str("ERESTARTNOINTR"),
+        (514, _) => out.write_str("ERESTARTNOHAND"),
+        (516, _) => out.write_str("ERESTART_RESTARTBLOCK"),
+        (_, Errno::UnknownErrno) => write!(out, "errno {number}"),
+        (_, errno) => write!(out, "{errno:?}"),
+    };
 }
 
 /// The name of a signal number (`SIGSEGV`), as in signal(7).

@@ -112,7 +112,11 @@ pub fn text(address: u64, text: &Text) -> String {
 fn put_text(out: &mut String, address: u64, text: &Text) {
     match text {
         Text::Unreadable(_) if address == 0 => out.push_str("NULL"),
-        Text::Unreadable(errno) => put(out, format_args!("{address:#x} (unreadable: {})", names::errno_name(*errno))),
+        Text::Unreadable(errno) => {
+            put(out, format_args!("{address:#x} (unreadable: "));
+            names::put_errno(out, *errno);
+            out.push(')');
+        }
         Text::Read { bytes, cut } => {
             out.push('"');
             put_escaped(out, bytes);
@@ -205,7 +209,10 @@ fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
 fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
     let value = match (call.outcome, call.errno()) {
         (Outcome::Unfinished, _) => return out.push('?'),
-        (Outcome::Returned(_), Some(errno)) => return put(out, format_args!("-1 {}", names::errno_name(errno))),
+        (Outcome::Returned(_), Some(errno)) => {
+            out.push_str("-1 ");
+            return names::put_errno(out, errno);
+        }
         (Outcome::Returned(value), None) => value,
     };
     match row.map_or(Ret::Number, |row| row.ret_for(&call.args)) {

@@ -4,3 +4,4 @@
 mod archive;
 mod expectations;
 mod replay;
+mod allocations;
