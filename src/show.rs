@@ -24,6 +24,10 @@ fn put_call(out: &mut String, call: &Call) {
     let row = call.syscall();
     match (row, call.abi) {
         (Some(row), Abi::Native) => out.push_str(row.name),
+        (None, Abi::Native) if call.request.is_none() => match syscalls::kernels_name(call.number) {
+            Some(name) => out.push_str(name),
+            None => out.push_str(&call.name()),
+        },
         (Some(_), Abi::Compat) | (None, _) => out.push_str(&call.name()),
     }
     out.push('(');
@@ -289,7 +293,7 @@ mod tests {
         let tids = [1, 99_999, 100_000, u32::MAX];
         let durations = [0, 1, 999_999_999, NS_PER_S, 90_061_000_000_007, NS_PER_S * 4_000_000 + 123_456_789];
         for (tid, duration_ns) in tids.into_iter().flat_map(|tid| durations.map(|duration| (tid, duration))) {
-            let Ok(Record::Call(call)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
+            let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
             let one = Call { tid, duration_ns, number: 3, ..*call };
             let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
             let mut line = String::new();
@@ -297,7 +301,7 @@ mod tests {
             assert_eq!(line, format!("[pid {tid:>5}] {} <{seconds:.9}>", super::call(&one)));
         }
         let mut line = "before ".to_owned();
-        let Ok(Record::Call(call)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
+        let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
         super::line(&mut line, &Call { tid: 1, outcome: Outcome::Unfinished, ..*call });
         assert!(line.starts_with("before [pid     1] ") && line.ends_with(" = ?"), "{line}");
     }

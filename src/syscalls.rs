@@ -352,8 +352,13 @@ pub fn name_of(number: u32) -> String {
         Some(row) => row.name.to_owned(),
         // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
         None if (REQUESTS..REQUESTS + 256).contains(&number) => format!("IORING_OP_{}", number - REQUESTS),
-        None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
+        None => kernels_name(number).map_or_else(|| format!("syscall_{number}"), str::to_owned),
     }
+}
+
+/// The kernel's name of a system call, whether it has a row or not.
+pub fn kernels_name(number: u32) -> Option<&'static str> {
+    Sysno::new(number as usize).map(|number| number.name())
 }
 
 /// The name of a 32-bit call.
