@@ -10,7 +10,7 @@ use bstr::BStr;
 use crate::kind::Kind;
 use crate::names;
 use crate::syscalls::{self, Peek, Ret, Role, Syscall};
-use crate::trace::{Abi, Call, Outcome, Request, Text, Trace};
+use crate::trace::{Call, Outcome, Request, Text, Trace};
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
@@ -22,14 +22,7 @@ pub fn call(call: &Call) -> String {
 /// The same at the end of `out`: nothing here makes a string for each call or argument, since millions are printed.
 fn put_call(out: &mut String, call: &Call) {
     let row = call.syscall();
-    match (row, call.abi) {
-        (Some(row), Abi::Native) => out.push_str(row.name),
-        (None, Abi::Native) if call.request.is_none() => match syscalls::kernels_name(call.number) {
-            Some(name) => out.push_str(name),
-            None => out.push_str(&call.name()),
-        },
-        (Some(_), Abi::Compat) | (None, _) => out.push_str(&call.name()),
-    }
+    call.put_name(out);
     out.push('(');
     // How many a call without a row has is not known.
     let shown = row.map_or(call.args.len(), |row| arguments(row, call));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
 use crate::names;
-use crate::syscalls::{Peek, Place, Sqe, Syscall};
+use crate::syscalls::{self, Peek, Place, Sqe, Syscall};
 
 /// One system call as observed, or one request of io_uring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -269,10 +269,19 @@ impl Call {
 
     /// The name of the call.
     pub fn name(&self) -> String {
-        match (self.abi, self.request) {
-            (Abi::Compat, _) => format!("[32 bit] {}", crate::syscalls::name_of_compat(self.number)),
-            (Abi::Native, Some(_)) => crate::syscalls::name_of(self.number),
-            (Abi::Native, None) => crate::syscalls::name_of_call(self.number),
+        let mut name = String::new();
+        self.put_name(&mut name);
+        name
+    }
+
+    /// The same at the end of `out`: of a call of the 32-bit table it begins with `[32 bit]`.
+    pub fn put_name(&self, out: &mut String) {
+        match self.abi {
+            Abi::Native => syscalls::put_name(out, self.number, self.request.is_some()),
+            Abi::Compat => {
+                out.push_str("[32 bit] ");
+                syscalls::put_compat_name(out, self.number);
+            }
         }
     }
 

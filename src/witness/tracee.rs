@@ -366,9 +366,7 @@ fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
 fn sets_filter(call: &Call) -> bool {
     // Of 32-bit programs only prctl is known, by its row's name.
     let sets = match i64::from(call.number) {
-        _ if call.abi == Abi::Compat => {
-            matches!(crate::syscalls::name_of_compat(call.number).as_str(), "seccomp" | "prctl")
-        }
+        _ if call.abi == Abi::Compat => matches!(call.name().as_str(), "[32 bit] seccomp" | "[32 bit] prctl"),
         libc::SYS_seccomp => call.args[0] <= u64::from(libc::SECCOMP_SET_MODE_FILTER),
         libc::SYS_prctl => call.args[0] as i32 == libc::PR_SET_SECCOMP,
         _ => false,
