@@ -24,6 +24,7 @@ use crate::report::{self, Disagreeing};
 use crate::session;
 use crate::testimony::Testimony;
 use crate::trace::{Call, Trace};
+use crate::tell::Stream;
 use crate::tracer::{self, Tracer, Watching};
 use crate::verdict::{self, Observed};
 use crate::witness::Witness;
@@ -106,7 +107,12 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     }
     let exit = exit_code(&observed.ending.how, agreed?, lost);
     if let Some(folder) = &options.archive {
-        archived(folder, Archive { origin: Origin::here(&program.name(), &working_directory(), began), observed })?;
+        let origin = Origin::here(&program.name(), &working_directory(), began);
+        // What the command itself says of its end, or the witness, is not hidden by a full disk.
+        if let Err(error) = archived(folder, Archive { origin, observed }) {
+            Stream::Error.line(&error.to_string());
+            return Ok(if exit == 0 { Exit::Inconclusive as u8 } else { exit });
+        }
     }
     Ok(exit)
 }

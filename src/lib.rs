@@ -5,8 +5,11 @@
 //! that one first.
 
 #![warn(missing_docs)]
+// Everything goes through `tell`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod error; // a sentence, a hint, an exit code
+pub mod tell; // the standard streams
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
 pub mod syscalls; // the table: what each call's arguments and result mean

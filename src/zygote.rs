@@ -35,7 +35,7 @@ mod server;
 mod slot;
 mod wire;
 
-pub use program::Program;
+pub use program::{Program, was_closed};
 use slot::Slots;
 use wire::{Reply, Request};
 

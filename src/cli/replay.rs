@@ -1,7 +1,6 @@
 //! `--replay` and `--show`: archives judged and shown, without privileges, kernel or BPF.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
 use crate::scenario::Scenario;
 use crate::show;
+use crate::tell::{self, Stream};
 use crate::verdict::{Verdict, judge_with};
 
 /// What `--replay` is to do, checked.
@@ -135,7 +135,7 @@ pub fn run(mut replay: Replay) -> Exit {
         let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
         Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
     };
-    let _ = libtest_mimic::run(&replay.libtest, archives.into_iter().map(trial).collect());
+    let _ = tell::run_trials(&replay.libtest, archives.into_iter().map(trial).collect());
     verdicts.print_traces(&replay.libtest, &replay.selected);
     if replay.libtest.list { Exit::Success } else { verdicts.exit() }
 }
@@ -163,10 +163,6 @@ pub fn show(path: &Path) -> Result<Exit, Error> {
     let trace = &archive.observed.trace;
     let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
-    let printed = std::io::stdout().write_all(text.as_bytes());
-    printed.map(|()| Exit::Success).map_err(|error| Error {
-        sentence: format!("the standard output cannot be written to: {error}"),
-        hint: "let it go to a file or a terminal".to_owned(),
-        exit: Exit::Usage,
-    })
+    Stream::Out.write(&text);
+    Ok(Exit::Success)
 }

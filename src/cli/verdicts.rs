@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
 use crate::error::Exit;
 use crate::show;
+use crate::tell::Stream;
 use crate::verdict::{Observed, Tally, Verdict};
 
 /// The verdicts of a run.
@@ -55,7 +56,7 @@ impl Verdicts {
         // Machines read the standard output then.
         let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
         for text in order.iter().filter_map(|name| traces.get(name)) {
-            if for_machines { eprintln!("{text}") } else { println!("{text}") }
+            if for_machines { Stream::Error } else { Stream::Out }.line(text);
         }
     }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use crate::error::{Error, Exit};
+use crate::tell::Stream;
 use crate::trace::Counts;
+use crate::zygote::was_closed;
 
 /// How long nothing must have been printed before the progress is.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -35,6 +37,12 @@ impl Output {
     /// Opens the file that is wanted, or the standard error output.
     pub fn open(options: &Options) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
+            None if was_closed(libc::STDERR_FILENO) => {
+                return Err(Error::usage(
+                    "the standard error output, to which the trace goes, is closed",
+                    "--output FILE writes elsewhere",
+                ));
+            }
             None => ("the standard error output".to_owned(), Box::new(io::stderr())),
             Some(path) => {
                 let name = path.display().to_string();
@@ -69,7 +77,7 @@ impl Output {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        eprintln!("ior-it: {sentence}");
+        Stream::Error.line(&format!("ior-it: {sentence}"));
     }
 
     /// Lets what has been written be seen; where that is nothing for a while, the progress.
@@ -104,7 +112,12 @@ impl Progress {
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
-        eprint!("{CLEAR}{} calls, {} lost, {} processes", counts.seen, counts.refused, counts.left());
+        Stream::Error.write(&format!(
+            "{CLEAR}{} calls, {} lost, {} processes",
+            counts.seen,
+            counts.refused,
+            counts.left()
+        ));
         *self = Self { printed: Instant::now(), said: counts.seen, shown: true };
     }
 
@@ -112,7 +125,7 @@ impl Progress {
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {
-            eprint!("{CLEAR}");
+            Stream::Error.write(CLEAR);
         }
     }
 }

@@ -14,6 +14,7 @@ mod controls;
 mod damaged;
 mod generated;
 mod mutations;
+mod outputs;
 mod pids;
 mod real;
 mod refused;
@@ -26,7 +27,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -34,6 +35,7 @@ const GROUPS: [Group; 12] = [
     ("burst", burst::main),
     ("witness", witness::main),
     ("generated", generated::main),
+    ("outputs", outputs::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),
