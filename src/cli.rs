@@ -271,7 +271,8 @@ fn default_sigpipe() {
 #[allow(unsafe_code)]
 fn large_files_are_errors() {
     // SAFETY: no handler is installed; there is no other thread yet.
-    let _ = unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGXFSZ, nix::sys::signal::SigHandler::SigIgn) };
+    let _ =
+        unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGXFSZ, nix::sys::signal::SigHandler::SigIgn) };
 }
 
 /// The command line and the files it names, checked: what is left can only fail on this machine.
@@ -360,7 +361,7 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
     let (file, text) = match &cli.tests {
         None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
-            let shown = path.display().to_string();
+            let shown = crate::escape::path(path);
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
             })?;

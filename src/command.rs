@@ -22,9 +22,9 @@ use crate::ending::{Ending, How};
 use crate::error::{Error, Exit};
 use crate::report::{self, Disagreeing};
 use crate::session;
+use crate::tell::Stream;
 use crate::testimony::Testimony;
 use crate::trace::{Call, Trace};
-use crate::tell::Stream;
 use crate::tracer::{self, Tracer, Watching};
 use crate::verdict::{self, Observed};
 use crate::witness::Witness;
@@ -145,7 +145,7 @@ fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
     match archive::difference(&archive, &archive::load(&path)?) {
         None => Ok(()),
         Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", path.display()),
+            format!("archive check: {}: {difference}", crate::escape::path(&path)),
             "this is a fault in src/archive; without --archive nothing is written",
         )),
     }

@@ -9,6 +9,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod error; // a sentence, a hint, an exit code
+pub mod escape; // text of others, as a terminal may have it
 pub mod tell; // the standard streams
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …

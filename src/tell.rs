@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
 use crate::error::Exit;
+use crate::escape;
 
 /// The errno of the first write that failed; 0 if none has.
 static FAILED: AtomicI32 = AtomicI32::new(0);
@@ -30,8 +31,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Writes this text, all of it or none that is known of.
-    pub fn write(self, text: &str) {
+    /// Writes this text as it is.
+    pub fn raw(self, text: &str) {
         let written = match self {
             Self::Out => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
             Self::Error => io::stderr().write_all(text.as_bytes()),
@@ -39,9 +40,9 @@ impl Stream {
         written.unwrap_or_else(|error| failed(&error));
     }
 
-    /// And the end of the line.
+    /// Writes these lines, in which a terminal finds nothing to obey.
     pub fn line(self, text: &str) {
-        self.write(&format!("{text}\n"));
+        self.raw(&format!("{}\n", escape::lines(text)));
     }
 }
 

@@ -50,7 +50,14 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run = Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: AtomicBool::new(false) });
+    let run = Arc::new(Run {
+        session,
+        plan,
+        verdicts,
+        archives,
+        timings: Mutex::default(),
+        interrupted: AtomicBool::new(false),
+    });
     end_on_signals(&run)?;
     run.session.canary()?;
     let _ = tell::run_trials(&run.plan.libtest, run.trials(&names));
@@ -177,7 +184,7 @@ impl Run {
 
     fn print_kept(&self) {
         if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            Stream::Error.line(&format!("the workspaces are kept in {}", root.display()));
+            Stream::Error.line(&format!("the workspaces are kept in {}", crate::escape::path(root)));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
 use crate::error::Exit;
+use crate::escape;
 use crate::show;
 use crate::tell::Stream;
 use crate::verdict::{Observed, Tally, Verdict};
@@ -39,8 +40,8 @@ impl Verdicts {
         }
         match verdict {
             Verdict::Pass => Ok(Completion::Completed),
-            Verdict::Skip(reason) => Ok(Completion::ignored_with(reason)),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.into()),
+            Verdict::Skip(reason) => Ok(Completion::ignored_with(escape::line(&reason))),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(escape::lines(&report).into()),
         }
     }
 

@@ -45,7 +45,7 @@ impl Output {
             }
             None => ("the standard error output".to_owned(), Box::new(io::stderr())),
             Some(path) => {
-                let name = path.display().to_string();
+                let name = crate::escape::path(path);
                 let file = File::create(path).map_err(|error| {
                     Error::usage(
                         format!("--output {name}: {error}"),
@@ -112,7 +112,7 @@ impl Progress {
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
-        Stream::Error.write(&format!(
+        Stream::Error.raw(&format!(
             "{CLEAR}{} calls, {} lost, {} processes",
             counts.seen,
             counts.refused,
@@ -125,7 +125,7 @@ impl Progress {
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {
-            Stream::Error.write(CLEAR);
+            Stream::Error.raw(CLEAR);
         }
     }
 }
