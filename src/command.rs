@@ -13,12 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::agreement;
 use crate::archive::{self, Archive, Origin};
-use crate::ending::{Ending, How};
+use crate::ending::{Ending, How, Phase};
 use crate::error::{Error, Exit};
 use crate::report::{self, Disagreeing};
 use crate::session;
@@ -30,11 +28,12 @@ use crate::verdict::{self, Observed};
 use crate::witness::Witness;
 use crate::zygote::{Child, Program, Zygote};
 
-// a process's calls after the fork that made it
+mod departure; // the signals that end the waiting
 mod output; // the trace and the progress, as they come
 mod sink; // what becomes of the records
 mod summary; // the table by call
 
+use departure::Departure;
 use output::Output;
 use sink::Sink;
 
@@ -63,7 +62,7 @@ pub struct Options {
 const TAKEN: usize = 4096;
 /// How late a call may be printed.
 const TICK: Duration = Duration::from_millis(50);
-/// How often it is asked whether nobody is left, where the records do not say so.
+/// When it is first asked whether nobody is left, where the records do not say so; each time it takes twice as long.
 const LOOK: Duration = Duration::from_secs(1);
 /// A process at the gate has nothing to wait for; it may have been stopped, though.
 const GATE_LIMIT: Duration = Duration::from_secs(60);
@@ -79,7 +78,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         archive::prepare(folder)?;
     }
     let output = Output::open(options)?;
-    let signals = signals().map_err(|errno| not_prepared(errno.into()))?;
+    departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = Tracer::for_program(&tracer::Options {
         bpf: options.bpf.clone(),
         ring_size: options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM),
@@ -94,18 +93,24 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
     let sink = Sink::new(options, output);
-    let mut run = Run::new(child, watching, witness, signals, sink, options.follow);
+    let departure = Departure::start(watching.killer()?).map_err(|errno| not_prepared(errno.into()))?;
+    let mut run = Run::new(child, watching, witness, departure, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let testimony = run.testimony();
     let ending = run.finish()?;
-    let lost = run.sink.finish(run.watching.counts(), run.stopped);
+    let orphaned = run.orphaned.then_some("the end of the program, since who reaps it was gone");
+    let lost = run.sink.finish(run.watching.counts(), run.stopped, orphaned);
     let observed = Observed { trace: run.sink.trace(run.watching.counts()), ending };
     let agreed = testimony.map(|testimony| run.agrees(command, &observed, testimony, lost));
     run.sink.close()?;
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
     }
-    let exit = exit_code(&observed.ending.how, agreed?, lost);
+    let exit = match run.departure.killed() {
+        // Killed for this signal, which is what the end is about.
+        Some(signal) => 128 + signal as u8,
+        None => exit_code(&observed.ending.how, agreed?, lost),
+    };
     if let Some(folder) = &options.archive {
         let origin = Origin::here(&program.name(), &working_directory(), began);
         // What the command itself says of its end, or the witness, is not hidden by a full disk.
@@ -155,7 +160,7 @@ fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
 struct Run<'t> {
     child: Child<'t>,
     watching: Watching<'t>,
-    signals: SignalFd,
+    departure: Departure,
     sink: Sink,
     follow: bool,
     /// Dropped after the child, since it ends when its tracees do.
@@ -165,7 +170,13 @@ struct Run<'t> {
     interrupts: u32,
     /// Whether the user wants no more of it.
     stopped: bool,
+    /// Whether the program's end was not seen, since who reaps it was gone.
+    orphaned: bool,
     looked: Instant,
+    /// How long after that it is looked again.
+    look: Duration,
+    /// How many records had come when it was last waited.
+    received: u64,
 }
 
 impl<'t> Run<'t> {
@@ -173,33 +184,74 @@ impl<'t> Run<'t> {
         child: Child<'t>,
         watching: Watching<'t>,
         witness: Option<Witness>,
-        signals: SignalFd,
+        departure: Departure,
         sink: Sink,
         follow: bool,
     ) -> Self {
-        let looked = Instant::now();
-        Self { child, watching, signals, sink, follow, witness, ending: None, interrupts: 0, stopped: false, looked }
+        Self {
+            child,
+            watching,
+            departure,
+            sink,
+            follow,
+            witness,
+            ending: None,
+            interrupts: 0,
+            stopped: false,
+            orphaned: false,
+            looked: Instant::now(),
+            look: LOOK,
+            received: 0,
+        }
     }
 
     /// Opens the gate, and takes the records until there are no more to come.
     fn until_it_is_over(&mut self, tracer: &Tracer) -> Result<(), Error> {
         let waiting = self.waiting(tracer).map_err(|errno| not_prepared(errno.into()))?;
-        let tick = EpollTimeout::try_from(TICK).unwrap_or(EpollTimeout::ZERO);
         self.child.open_gate()?;
         self.witness.iter().for_each(Witness::release);
         while !self.stopped && !self.is_over() {
             // Whatever has happened, everything is looked at: an interrupted wait is no error.
             let mut events = [EpollEvent::empty(); 3];
-            let ready = waiting.wait(&mut events, tick).unwrap_or_default();
+            let ready = waiting.wait(&mut events, self.patience()).unwrap_or_default();
             self.take();
             if self.ending.is_none() && events[..ready].iter().any(|event| event.data() == REAPED) {
-                self.ending = Some(self.child.wait(GATE_LIMIT)?);
+                match self.child.wait(GATE_LIMIT) {
+                    Ok(ending) => self.ending = Some(ending),
+                    Err(error) => self.orphaned(&error)?,
+                }
             }
-            while let Ok(Some(signal)) = self.signals.read_signal() {
-                self.signalled(signal.ssi_signo as i32)?;
+            for signal in self.departure.signals() {
+                self.signalled(signal)?;
             }
             self.sink.tick(&self.watching.counts());
         }
+        Ok(())
+    }
+
+    /// How long to wait. Nothing wakes for each record, so that there is a timer while records come; when none has come for a tick,
+    /// the next one wakes, and the timer is only for what else there is to do.
+    fn patience(&mut self) -> EpollTimeout {
+        let received = self.sink.received();
+        let comes = std::mem::replace(&mut self.received, received) != received;
+        if !comes {
+            self.watching.fall_asleep();
+            self.take();
+        }
+        let look = (self.ending.is_some() && self.follow).then(|| self.look.saturating_sub(self.looked.elapsed()));
+        let timer = if comes || self.sink.received() != received || self.sink.is_to_say() { Some(TICK) } else { look };
+        // Rounded up: who wakes too early finds nothing to do.
+        timer.map_or(EpollTimeout::NONE, |timer| {
+            EpollTimeout::try_from(timer + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
+        })
+    }
+
+    /// Who starts and reaps the program is gone, and the program with it: what that has left behind nobody would end.
+    fn orphaned(&mut self, error: &Error) -> Result<(), Error> {
+        self.sink.say(&format!("{}: what it has started is killed", error.sentence));
+        self.watching.killer()?.kill_all();
+        self.ending = Some(Ending { phase: Phase::Act, how: How::Signal(libc::SIGKILL) });
+        self.orphaned = true;
         Ok(())
     }
 
@@ -209,7 +261,7 @@ impl<'t> Run<'t> {
         waiting.add(tracer.ring(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, RING))?;
         let reaped = self.child.reaped().map_err(|_| nix::errno::Errno::EBADF)?;
         waiting.add(reaped, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, REAPED))?;
-        waiting.add(&self.signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNAL))?;
+        waiting.add(self.departure.wake(), EpollEvent::new(EpollFlags::EPOLLIN, SIGNAL))?;
         Ok(waiting)
     }
 
@@ -235,10 +287,11 @@ impl<'t> Run<'t> {
         if !self.follow || self.watching.is_gone() {
             return true;
         }
-        if self.looked.elapsed() < LOOK {
+        if self.looked.elapsed() < self.look {
             return false;
         }
         self.looked = Instant::now();
+        self.look = self.look.saturating_mul(2);
         self.watching.is_deserted()
     }
 
@@ -248,7 +301,8 @@ impl<'t> Run<'t> {
         let from_terminal = matches!(signal, libc::SIGINT | libc::SIGQUIT);
         match (&self.ending, from_terminal) {
             (None, true) => self.interrupts += 1,
-            (None, false) => self.child.signal(signal)?,
+            // If it is gone meanwhile, that is told by itself.
+            (None, false) => drop(self.child.signal(signal)),
             (Some(_), true) if self.interrupts == 0 => {
                 self.interrupts += 1;
                 let left = self.watching.counts().left();
@@ -349,17 +403,6 @@ fn without_those_hidden<'t>(trace: Cow<'t, Trace>, testimony: &Testimony) -> (Co
 const RING: u64 = 0;
 const REAPED: u64 = 1;
 const SIGNAL: u64 = 2;
-
-/// The signals that are the program's, or that end the waiting for it. Blocked from here on in this thread and those it
-/// starts; the zygote was forked before.
-fn signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
 
 /// Where the program begins; `/` where that is gone.
 fn working_directory() -> Vec<u8> {

@@ -8,7 +8,7 @@ use crate::syscalls::{REQUESTS, Sqe, Syscall};
 use crate::trace::{Abi, Call, Completion, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -160,6 +160,8 @@ pub struct Watch {
     pub untold: u64,
     /// Requests for which there was no room beside those in flight.
     pub crowded: u64,
+    /// The reader has found nothing for a while: the next record wakes it.
+    pub asleep: u64,
 }
 
 impl Watch {
@@ -180,7 +182,7 @@ const _: () = {
     assert!(offset_of!(Header, exit_tid) == 148);
     assert!(size_of::<Roles>() == 16);
     assert!(size_of::<Filter>() == 16);
-    assert!(size_of::<Watch>() == 96);
+    assert!(size_of::<Watch>() == 104);
 };
 
 /// A record that is none: what is wrong with its bytes.

@@ -4,7 +4,7 @@
 //! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -295,6 +295,49 @@ impl Tracer {
     }
 }
 
+/// Kills whoever belongs to a watch, from any thread, also when nobody else answers.
+#[derive(Debug)]
+pub struct Killer {
+    filter: MapHandle,
+    id: u64,
+}
+
+impl Killer {
+    /// SIGKILL for all processes of the watch that are not gone, until there are no new ones. Each is named by a descriptor, and
+    /// looked up again after that: its number may have been given to somebody else before.
+    pub fn kill_all(&self) {
+        let is_ours = |pid: &[u8]| {
+            let entry = self.filter.lookup(pid, MapFlags::ANY).ok().flatten();
+            let entry = entry.and_then(|entry| Filter::read_from_bytes(&entry).ok());
+            entry.is_some_and(|entry| entry.id == self.id && entry.gone == 0)
+        };
+        for _ in 0..100 {
+            let killed = self.filter.keys().filter(|pid| is_ours(pid) && kill_if(pid, &is_ours)).count();
+            if killed == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Whether there was such a process, and it was still meant.
+#[allow(unsafe_code)]
+fn kill_if(pid: &[u8], is_meant: &impl Fn(&[u8]) -> bool) -> bool {
+    let Some(number) = pid.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes)) else { return false };
+    // SAFETY: plain numbers; the descriptor is owned from here on.
+    let process = unsafe {
+        match libc::syscall(libc::SYS_pidfd_open, number, 0) {
+            fd @ 0.. => OwnedFd::from_raw_fd(fd as RawFd),
+            _ => return false,
+        }
+    };
+    let nothing: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: as above; no pointer that is looked at.
+    is_meant(pid)
+        && unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, nothing, 0) } == 0
+}
+
 /// A process in the filter map. Dropping it takes it out again.
 pub struct Watching<'t> {
     tracer: &'t Tracer,
@@ -321,6 +364,18 @@ impl Watching<'_> {
         }
         let inbox = lock(&self.tracer.ring.inboxes).remove(&self.id).unwrap_or_default();
         Records { inbox, counts }
+    }
+
+    /// From here on the next record wakes whoever waits for the ring. What is in the ring already does not: look once more.
+    pub fn fall_asleep(&self) {
+        self.tracer.watches.set_word(self.slot, std::mem::offset_of!(Watch, asleep), 1);
+    }
+
+    /// What kills all its processes.
+    pub fn killer(&self) -> Result<Killer, Error> {
+        let filter = MapHandle::try_from(&self.tracer.filter);
+        let filter = filter.map_err(|error| refused("the filter map could not be opened again", &error))?;
+        Ok(Killer { filter, id: self.id })
     }
 
     /// What has been recorded since the last `take`, of a process that may go on; `counts` are those of the whole watch. A call

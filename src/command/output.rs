@@ -29,6 +29,8 @@ struct Progress {
     printed: Instant,
     /// The calls that it has last said.
     said: u64,
+    /// How many there are.
+    calls: u64,
     /// Whether it stands there.
     shown: bool,
 }
@@ -56,7 +58,7 @@ impl Output {
             }
         };
         let wanted = !options.quiet && io::stderr().is_terminal();
-        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, shown: false });
+        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
         Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
     }
 
@@ -88,6 +90,11 @@ impl Output {
         }
     }
 
+    /// Whether the progress has something to say that it has not said yet.
+    pub fn is_to_say(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| progress.calls != progress.said)
+    }
+
     /// The end: an error if not everything could be written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
@@ -109,6 +116,7 @@ impl Output {
 impl Progress {
     /// Only if there were calls: who waits for input is not written over.
     fn tick(&mut self, counts: &Counts) {
+        self.calls = counts.seen;
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
@@ -118,7 +126,7 @@ impl Progress {
             counts.refused,
             counts.left()
         ));
-        *self = Self { printed: Instant::now(), said: counts.seen, shown: true };
+        *self = Self { printed: Instant::now(), said: counts.seen, calls: counts.seen, shown: true };
     }
 
     /// Something else is printed.

@@ -93,17 +93,23 @@ impl Sink {
         self.output.tick(counts);
     }
 
+    /// Whether the line on the progress is to change by and by.
+    pub fn is_to_say(&self) -> bool {
+        self.output.is_to_say()
+    }
+
     /// A sentence to the user.
     pub fn say(&mut self, sentence: &str) {
         self.output.say(sentence);
     }
 
-    /// Prints the table and the losses; true if there are any. With `stopped`, what processes that go on
+    /// Prints the table and the losses, with what is lost `besides`; true if there are any. With `stopped`, what processes that go on
     /// have not finished is no loss.
-    pub fn finish(&mut self, counted: Counts, stopped: bool) -> bool {
+    pub fn finish(&mut self, counted: Counts, stopped: bool, besides: Option<&str>) -> bool {
         let counts = counted.with_received(self.decoder.counts());
         let received = counts.received;
-        let losses = if stopped { so_far(counts) } else { counts }.losses();
+        let mut losses = if stopped { so_far(counts) } else { counts }.losses();
+        losses.extend(besides.map(str::to_owned));
         self.output.line(&format!("\n{}\n", self.summary.table()));
         if stopped {
             self.output.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));

@@ -12,6 +12,7 @@ mod cli;
 mod command;
 mod controls;
 mod damaged;
+mod ends;
 mod generated;
 mod mutations;
 mod outputs;
@@ -27,7 +28,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -36,6 +37,7 @@ const GROUPS: [Group; 13] = [
     ("witness", witness::main),
     ("generated", generated::main),
     ("outputs", outputs::main),
+    ("ends", ends::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),

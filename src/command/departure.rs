@@ -1,0 +1,174 @@
+//! The signals that end the waiting, heard whatever else stands still.
+//!
+//! The thread that takes and prints records may be held up: by output that nobody reads, by a process that answers no more. So
+//! another one hears the signals, passes each on, and sees to it that the first SIGTERM or SIGHUP, or the second SIGINT or SIGQUIT,
+//! is the end: after a while it kills what is watched, and after another one it ends this process.
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::names;
+use crate::tell;
+use crate::tracer::Killer;
+
+/// The signals that are the command's, or that end the waiting for it.
+const SIGNALS: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
+/// How long the end may take by itself, and how long when what is watched has been killed: a second at most in sum.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Blocks the signals in this thread and those that it starts, so that only who asks gets them.
+pub fn hold() -> nix::Result<()> {
+    SIGNALS.into_iter().collect::<SigSet>().thread_block()
+}
+
+/// The thread that hears signals. Dropped when all is done, which ends it.
+pub struct Departure {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    /// Signals have come.
+    wake: EventFd,
+    /// All is done.
+    done: EventFd,
+    signals: Mutex<Vec<i32>>,
+    /// The signal for which what is watched was killed; 0 if it was not.
+    killed: AtomicI32,
+}
+
+impl Departure {
+    /// Hears them from now on.
+    pub fn start(killer: Killer) -> nix::Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let set: SigSet = SIGNALS.into_iter().collect();
+        let heard = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
+        let (wake, done) = (EventFd::from_flags(flags)?, EventFd::from_flags(flags)?);
+        let shared = Arc::new(Shared { wake, done, signals: Mutex::default(), killed: AtomicI32::new(0) });
+        let of_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || of_thread.hear(&heard, &killer))
+            .map_err(|_| nix::errno::Errno::EAGAIN)?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Readable when signals have come.
+    pub fn wake(&self) -> BorrowedFd<'_> {
+        self.shared.wake.as_fd()
+    }
+
+    /// The signals that have come since the last time.
+    pub fn signals(&self) -> Vec<i32> {
+        let _ = self.shared.wake.read();
+        std::mem::take(&mut *self.shared.signals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The signal for which what is watched was killed.
+    pub fn killed(&self) -> Option<i32> {
+        Some(self.shared.killed.load(Ordering::SeqCst)).filter(|&signal| signal != 0)
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        let _ = self.shared.done.write(1);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Until all is done.
+    fn hear(&self, heard: &SignalFd, killer: &Killer) {
+        let mut from_terminal = 0;
+        while let Some(signal) = self.next(heard, PollTimeout::NONE) {
+            self.pass_on(signal);
+            from_terminal += i32::from(matches!(signal, libc::SIGINT | libc::SIGQUIT));
+            if from_terminal > 1 || matches!(signal, libc::SIGTERM | libc::SIGHUP) {
+                return self.depart(signal, heard, killer);
+            }
+        }
+    }
+
+    /// The end, within twice the patience.
+    fn depart(&self, signal: i32, heard: &SignalFd, killer: &Killer) {
+        if self.is_done_within(heard, PATIENCE) {
+            return;
+        }
+        self.killed.store(signal, Ordering::SeqCst);
+        killer.kill_all();
+        self.pass_on(signal);
+        if self.is_done_within(heard, PATIENCE) {
+            return;
+        }
+        let name = names::signal_name(signal);
+        tell::last_words(&format!(
+            "ior-it: ended by {name}: nobody reads the output, and what was not printed is lost"
+        ));
+        // SAFETY: ends the process at once, whatever its other threads hold. The zygote cleans up.
+        unsafe { libc::_exit(128 + signal) }
+    }
+
+    fn is_done_within(&self, heard: &SignalFd, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::ZERO);
+            match self.next_or_timeout(heard, timeout) {
+                Next::Done => return true,
+                Next::Signal(signal) => self.pass_on(signal),
+                Next::Nothing => {}
+            }
+        }
+    }
+
+    fn next(&self, heard: &SignalFd, timeout: PollTimeout) -> Option<i32> {
+        loop {
+            match self.next_or_timeout(heard, timeout) {
+                Next::Done => return None,
+                Next::Signal(signal) => return Some(signal),
+                Next::Nothing => {}
+            }
+        }
+    }
+
+    fn next_or_timeout(&self, heard: &SignalFd, timeout: PollTimeout) -> Next {
+        let mut ready = [self.done.as_fd(), heard.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let _ = poll(&mut ready, timeout);
+        let [done, signal] = ready.map(|fd| fd.any().unwrap_or(false));
+        match (done, signal) {
+            (true, _) => Next::Done,
+            (false, true) => match heard.read_signal() {
+                Ok(Some(signal)) => Next::Signal(signal.ssi_signo as i32),
+                Ok(None) | Err(_) => Next::Nothing,
+            },
+            (false, false) => Next::Nothing,
+        }
+    }
+
+    fn pass_on(&self, signal: i32) {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal);
+        let _ = self.wake.write(1);
+    }
+}
+
+/// What the thread has been woken by.
+enum Next {
+    Done,
+    Signal(i32),
+    Nothing,
+}
