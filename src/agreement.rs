@@ -144,7 +144,7 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     fields
 }
 
-/// What this place of [`Call::fds`] is about.
+/// What this place of [`Deed::fds`] is about.
 fn identified(row: &Syscall, place: usize) -> String {
     match (row.makes_pair(), place) {
         (true, 0) => "file behind the first of the pair".to_owned(),
@@ -227,7 +227,7 @@ pub(crate) mod tests {
     pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
         let bytes = crate::record::tests::call_bytes(order, number, args[0], b"", ret);
         let Ok(crate::record::Record::Call(call, _)) = crate::record::decode(&bytes) else { panic!("no call") };
-        Call { args, pid: 1, tid: 1, ..*call }
+        call.with(|deed| (deed.args, deed.pid, deed.tid) = (args, 1, 1))
     }
 
     fn number(name: &str) -> u32 {
@@ -251,7 +251,7 @@ pub(crate) mod tests {
         (read.fds[0], read.files.path) = (file(7), Some(b"a.txt".to_vec()));
         let mut close = call(2, number("close"), [3, 0, 0, 0, 0, 0], 0);
         (close.fds[0], close.files.path) = (file(7), Some(b"a.txt".to_vec()));
-        let exit = Call { outcome: Outcome::Unfinished, ..call(3, number("exit_group"), [0; 6], 0) };
+        let exit = call(3, number("exit_group"), [0; 6], 0).with(|deed| deed.outcome = Outcome::Unfinished);
         vec![openat, read, close, exit]
     }
 
@@ -350,7 +350,7 @@ pub(crate) mod tests {
         assert_eq!(said(&trace, &testimony), ["bpf alone: close", "ptrace alone: close"]);
 
         let (mut trace, mut testimony) = both();
-        let other = |call: Call| Call { tid: 2, ..call };
+        let other = |call: Call| call.with(|deed| deed.tid = 2);
         trace.calls.insert(0, other(calls().remove(2)));
         testimony.calls.push(seen(other(calls().remove(2))));
         assert_eq!(said(&trace, &testimony), Vec::<String>::new());
@@ -384,8 +384,8 @@ pub(crate) mod tests {
     /// The witness alone saw a call at this place.
     fn alone(at: usize, change: fn(&mut Seen)) -> Vec<String> {
         let (trace, mut testimony) = both();
-        let mut alone = seen(Call { outcome: Outcome::Unfinished, ..call(0, number("mkdirat"), [0; 6], 0) });
-        alone.filtered = true;
+        let mut alone = seen(call(0, number("mkdirat"), [0; 6], 0));
+        (alone.call.outcome, alone.filtered) = (Outcome::Unfinished, true);
         change(&mut alone);
         testimony.calls.insert(at, alone);
         said(&trace, &testimony)
