@@ -91,7 +91,7 @@ fn one_thread((bpf, ptrace): &OneThread, trace: &Trace, testimony: &Testimony) -
         Step::MoreExtra(p, count) => Disagreement::MoreByPtrace { ptrace: ptrace[p], count },
         Step::Pair(b, p) => Disagreement::Unlike { bpf: bpf[b], ptrace: ptrace[p], fields: unlike(b, p) },
     };
-    align(bpf.len(), ptrace.len(), distance).into_iter().map(disagreement).collect()
+    align(bpf.len(), ptrace.len(), distance).map(disagreement).collect()
 }
 
 /// In what two observations of one call differ, names of files left out.

@@ -50,7 +50,8 @@ impl Sink {
     /// entered.
     pub fn take(&mut self, records: &Records) {
         let mut decoded: Vec<(u64, Decoded)> = Vec::new();
-        for one in records.iter().filter_map(|bytes| self.decoder.take(bytes)) {
+        records.for_each(|bytes| {
+            let Some(one) = self.decoder.take(bytes) else { return };
             let order = match &one {
                 Decoded::Call(call) => {
                     self.summary.add(call);
@@ -62,7 +63,7 @@ impl Sink {
                 }
             };
             decoded.push((order, one));
-        }
+        });
         decoded.sort_by_key(|(order, _)| *order);
         for (_, one) in decoded {
             match one {
