@@ -72,10 +72,8 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 /// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
 /// if there are any.
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
-    let aligned: Vec<Disagreement> =
-        threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony)).collect();
-    let mut disagreements: Vec<_> =
-        aligned.into_iter().filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
+    let aligned = threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony));
+    let mut disagreements: Vec<_> = aligned.filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
     permitted::take_out_calls_never_made(&mut disagreements, testimony);
     disagreements
 }
@@ -227,7 +225,7 @@ pub(crate) mod tests {
     pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
         let bytes = crate::record::tests::call_bytes(order, number, args[0], b"", ret);
         let Ok(crate::record::Record::Call(call, _)) = crate::record::decode(&bytes) else { panic!("no call") };
-        call.with(|deed| (deed.args, deed.pid, deed.tid) = (args, 1, 1))
+        Call { pid: 1, tid: 1, ..call }.with(|deed| deed.args = args)
     }
 
     fn number(name: &str) -> u32 {
@@ -350,7 +348,7 @@ pub(crate) mod tests {
         assert_eq!(said(&trace, &testimony), ["bpf alone: close", "ptrace alone: close"]);
 
         let (mut trace, mut testimony) = both();
-        let other = |call: Call| call.with(|deed| deed.tid = 2);
+        let other = |call: Call| Call { tid: 2, ..call };
         trace.calls.insert(0, other(calls().remove(2)));
         testimony.calls.push(seen(other(calls().remove(2))));
         assert_eq!(said(&trace, &testimony), Vec::<String>::new());

@@ -368,13 +368,13 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
     };
     Call {
         order: header.number,
+        pid: header.pid,
+        tid: header.tid,
+        exit_tid: header.exit_tid,
         enter_ns: header.enter_ns,
         duration_ns: header.duration_ns,
         deed: Arc::new(Deed {
             number: header.nr,
-            pid: header.pid,
-            tid: header.tid,
-            exit_tid: header.exit_tid,
             comm: header.comm,
             args: header.args,
             outcome: outcome(header),
@@ -626,13 +626,13 @@ pub(crate) mod tests {
         let text = |bytes: &[u8]| Text::Read { bytes: bytes.to_vec(), cut: false };
         let expected = Call {
             order: 2,
+            pid: 11,
+            tid: 12,
+            exit_tid: 14,
             enter_ns: 3,
             duration_ns: 4,
             deed: Arc::new(Deed {
                 number: 13,
-                pid: 11,
-                tid: 12,
-                exit_tid: 14,
                 comm: *b"fifteen-letters\0",
                 args: [6, 7, 8, 9, 10, u64::MAX],
                 outcome: Outcome::Returned(-5),

@@ -17,13 +17,20 @@ mod written; // a call as archives have it
 
 use written::Written;
 
-/// One system call as observed, or one request of io_uring: when it was, and what. Of a million calls that are alike there is
-/// one [`Deed`] (see [`Deeds`]).
+/// One system call as observed, or one request of io_uring: whose it was and when, and what. Of a million calls that are alike
+/// there is one [`Deed`] (see [`Deeds`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Call {
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
+    /// The process.
+    pub pid: u32,
+    /// The thread; of a request the one that submitted it.
+    pub tid: u32,
+    /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
+    /// archives that do not have it.
+    pub exit_tid: u32,
     /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
     pub enter_ns: u64,
     /// How long it took, in nanoseconds.
@@ -37,13 +44,6 @@ pub struct Call {
 pub struct Deed {
     /// The system call number; of a request [`crate::syscalls::REQUESTS`] and its opcode.
     pub number: u32,
-    /// The process.
-    pub pid: u32,
-    /// The thread; of a request the one that submitted it.
-    pub tid: u32,
-    /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
-    /// archives that do not have it.
-    pub exit_tid: u32,
     /// The thread's name when the call returned, or the request was submitted, NUL-padded.
     pub comm: [u8; 16],
     /// The six raw arguments; of a request in the order of its row.

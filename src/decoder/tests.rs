@@ -44,8 +44,8 @@ fn calls_that_are_alike_share_what_they_were() {
     let shares = |one: &Call, other: &Call| Arc::ptr_eq(&one.deed, &other.deed);
     let first = &calls[0];
     assert_eq!([1, 2, 3].map(|at| shares(first, &calls[at])), [false, true, true]);
-    let other = calls[3].clone().with(|deed| deed.tid = 9);
-    assert_eq!((other.tid, first.tid), (9, 0), "who changes a call has it alone");
+    let other = calls[3].clone().with(|deed| deed.number = 9);
+    assert_eq!((other.number, first.number), (9, number_of("sync")), "who changes a call has it alone");
 }
 
 /// IORING_OP_READ as the call with this number, and one of its completions.

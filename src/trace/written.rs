@@ -44,25 +44,9 @@ fn nothing_is_late(late: &[bool; 3]) -> bool {
 
 impl From<Call> for Written {
     fn from(call: Call) -> Self {
-        let Call { order, enter_ns, duration_ns, deed } = call;
-        let Deed {
-            number,
-            pid,
-            tid,
-            exit_tid,
-            comm,
-            args,
-            outcome,
-            texts,
-            fds,
-            made,
-            peek,
-            late,
-            abi,
-            refused,
-            request,
-            files,
-        } = Arc::unwrap_or_clone(deed);
+        let Call { order, pid, tid, exit_tid, enter_ns, duration_ns, deed } = call;
+        let Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, request, files } =
+            Arc::unwrap_or_clone(deed);
         Self {
             number,
             order,
@@ -110,24 +94,7 @@ impl From<Written> for Call {
             request,
             files,
         } = written;
-        let deed = Deed {
-            number,
-            pid,
-            tid,
-            exit_tid,
-            comm,
-            args,
-            outcome,
-            texts,
-            fds,
-            made,
-            peek,
-            late,
-            abi,
-            refused,
-            request,
-            files,
-        };
-        Self { order, enter_ns, duration_ns, deed: Arc::new(deed) }
+        let deed = Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, request, files };
+        Self { order, pid, tid, exit_tid, enter_ns, duration_ns, deed: Arc::new(deed) }
     }
 }

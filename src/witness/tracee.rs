@@ -340,13 +340,13 @@ fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
     let nothing = || Text::Read { bytes: Vec::new(), cut: false };
     Call {
         order: 0,
+        pid: 0,
+        tid: 0,
+        exit_tid: 0,
         enter_ns: 0,
         duration_ns: 0,
         deed: Arc::new(Deed {
             number,
-            pid: 0,
-            tid: 0,
-            exit_tid: 0,
             comm: [0; 16],
             args,
             outcome: Outcome::Unfinished,

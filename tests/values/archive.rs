@@ -102,13 +102,13 @@ mod strategy {
             let (number, order, pid, tid, comm, args, outcome) = head;
             Call {
                 order,
+                pid,
+                tid,
+                exit_tid,
                 enter_ns,
                 duration_ns,
                 deed: Arc::new(Deed {
                     number,
-                    pid,
-                    tid,
-                    exit_tid,
                     comm,
                     args,
                     outcome,

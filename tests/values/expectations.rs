@@ -121,13 +121,13 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
     comm[..6].copy_from_slice(b"worker");
     Call {
         order: 0,
+        pid: 100,
+        tid: 101,
+        exit_tid: 101,
         enter_ns: 0,
         duration_ns: 1500,
         deed: Arc::new(Deed {
             number: Syscall::by_name(name).unwrap().number,
-            pid: 100,
-            tid: 101,
-            exit_tid: 101,
             comm,
             args: raw,
             outcome: Outcome::Returned(ret),
@@ -177,7 +177,7 @@ fn peeking(mut call: Call, bytes: impl IntoIterator<Item = u8>) -> Call {
 }
 
 fn by(tid: u32, call: Call) -> Call {
-    call.with(|deed| (deed.tid, deed.exit_tid) = (tid, tid))
+    Call { tid, exit_tid: tid, ..call }
 }
 
 fn how(words: [u64; 3]) -> Vec<u8> {
