@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Exit};
 use crate::escape;
-use crate::trace::{Call, Trace};
+use crate::trace::{Call, Deeds, Trace};
 use crate::verdict::Observed;
 
 mod bad; // why an archive is refused
@@ -105,8 +105,11 @@ pub fn decode(bytes: &[u8]) -> Result<Archive, BadArchive> {
 }
 
 fn collect(source: impl std::io::BufRead) -> Result<Archive, BadArchive> {
-    let mut calls = Vec::new();
-    let header = decode::read(source, |call| calls.push(call))?;
+    let (mut calls, mut deeds) = (Vec::new(), Deeds::default());
+    let header = decode::read(source, |mut call| {
+        deeds.share(&mut call);
+        calls.push(call);
+    })?;
     let (origin, ending, trace) = header.into_parts();
     Ok(Archive { origin, observed: Observed { ending, trace: Trace { calls, ..trace } } })
 }

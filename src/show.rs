@@ -287,7 +287,7 @@ mod tests {
         let durations = [0, 1, 999_999_999, NS_PER_S, 90_061_000_000_007, NS_PER_S * 4_000_000 + 123_456_789];
         for (tid, duration_ns) in tids.into_iter().flat_map(|tid| durations.map(|duration| (tid, duration))) {
             let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
-            let one = Call { tid, duration_ns, number: 3, ..*call };
+            let one = Call { tid, duration_ns, ..call }.with(|deed| deed.number = 3);
             let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
             let mut line = String::new();
             super::line(&mut line, &one);
@@ -295,7 +295,7 @@ mod tests {
         }
         let mut line = "before ".to_owned();
         let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
-        super::line(&mut line, &Call { tid: 1, outcome: Outcome::Unfinished, ..*call });
+        super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished));
         assert!(line.starts_with("before [pid     1] ") && line.ends_with(" = ?"), "{line}");
     }
 

@@ -22,11 +22,14 @@ use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
 mod load;
+mod records;
 mod refusal;
 mod said;
 mod shared;
 
 pub use load::check_machine;
+use records::Inbox;
+pub use records::Records;
 pub use refusal::refused;
 use shared::SharedArray;
 
@@ -83,71 +86,6 @@ struct Ring {
     /// Told whenever records have been moved into inboxes.
     arrived: Condvar,
     unclaimed: Arc<AtomicU64>,
-}
-
-/// The records of one watch, in chunks, so that of very many each chunk can be freed as soon as it is decoded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Inbox {
-    chunks: Vec<Chunk>,
-    /// How many records there are in all.
-    count: usize,
-}
-
-/// Some records, one after the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Chunk {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-/// A chunk is full when it has so many bytes.
-const CHUNK: usize = 1 << 20;
-
-/// What the kernel recorded of one watch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
-    inbox: Inbox,
-    /// What BPF counted. The reader's own counts are still 0.
-    pub counts: Counts,
-}
-
-impl Records {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.inbox.count == 0
-    }
-
-    /// The bytes of each record, in the order in which the calls ended.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.inbox.chunks.iter().flat_map(Chunk::iter)
-    }
-
-    /// Hands over the bytes of each record, in that order, and frees them on the way.
-    pub fn for_each(self, mut take: impl FnMut(&[u8])) {
-        for chunk in self.inbox.chunks {
-            chunk.iter().for_each(&mut take);
-        }
-    }
-}
-
-impl Inbox {
-    fn push(&mut self, record: &[u8]) {
-        if self.chunks.last().is_none_or(|chunk| chunk.bytes.len() >= CHUNK) {
-            self.chunks.push(Chunk::default());
-        }
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.bytes.extend_from_slice(record);
-            chunk.ends.push(chunk.bytes.len());
-        }
-        self.count += 1;
-    }
-}
-
-impl Chunk {
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
-    }
 }
 
 impl Tracer {
@@ -269,11 +207,14 @@ impl Tracer {
         let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
         let parent = nix::unistd::getppid();
         let records = watching.take();
-        let is_it = |bytes| match record::decode(bytes) {
-            Ok(Record::Call(call, _)) => call.name() == "getppid" && call.success() == Some(parent.as_raw().into()),
-            _ => false,
-        };
-        if records.iter().any(is_it) {
+        let mut seen = false;
+        records.for_each(|bytes| match record::decode(bytes) {
+            Ok(Record::Call(call, _)) if call.name() == "getppid" => {
+                seen |= call.success() == Some(parent.as_raw().into());
+            }
+            _ => {}
+        });
+        if seen {
             return Ok(());
         }
         Err(match records.counts.seen {
@@ -455,7 +396,7 @@ impl Watching<'_> {
     }
 
     fn received(&self) -> usize {
-        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count)
+        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::decoder::{Decoded, Decoder};
 use crate::error::Error;
 use crate::names;
 use crate::show;
-use crate::trace::{Call, Counts, Trace};
+use crate::trace::{Call, Counts, Deeds, Trace};
 use crate::tracer::Records;
 
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
@@ -20,7 +20,7 @@ pub struct Sink {
     decoder: Decoder,
     summary: Summary,
     prints: bool,
-    kept: Option<Vec<Call>>,
+    kept: Option<(Vec<Call>, Deeds)>,
     gone: VecDeque<u32>,
     output: Output,
     /// The room for a line: the same for all.
@@ -34,7 +34,7 @@ impl Sink {
             decoder: Decoder::new(None),
             summary: Summary::default(),
             prints: !options.summary,
-            kept: (options.archive.is_some() || options.witness).then(Vec::new),
+            kept: (options.archive.is_some() || options.witness).then(Default::default),
             gone: VecDeque::new(),
             output,
             line: String::new(),
@@ -50,7 +50,8 @@ impl Sink {
     /// entered.
     pub fn take(&mut self, records: &Records) {
         let mut decoded: Vec<(u64, Decoded)> = Vec::new();
-        for one in records.iter().filter_map(|bytes| self.decoder.take(bytes)) {
+        records.for_each(|bytes| {
+            let Some(one) = self.decoder.take(bytes) else { return };
             let order = match &one {
                 Decoded::Call(call) => {
                     self.summary.add(call);
@@ -62,17 +63,20 @@ impl Sink {
                 }
             };
             decoded.push((order, one));
-        }
+        });
         decoded.sort_by_key(|(order, _)| *order);
         for (_, one) in decoded {
             match one {
-                Decoded::Call(call) => {
+                Decoded::Call(mut call) => {
                     if self.prints {
                         self.line.clear();
                         show::line(&mut self.line, &call);
                         self.output.line(&self.line);
                     }
-                    self.kept.iter_mut().for_each(|kept| kept.push((*call).clone()));
+                    if let Some((kept, deeds)) = &mut self.kept {
+                        deeds.share(&mut call);
+                        kept.push(call);
+                    }
                 }
                 Decoded::End { pid, status, .. } if self.prints => {
                     self.output.line(&format!("[pid {pid:>5}] {}", ended(status)));
@@ -133,7 +137,7 @@ impl Sink {
 
     /// The whole trace, if the calls were to be kept.
     pub fn trace(&mut self, counted: Counts) -> Trace {
-        let mut calls = self.kept.take().unwrap_or_default();
+        let (mut calls, _) = self.kept.take().unwrap_or_default();
         calls.sort_by_key(|call| call.order);
         Trace { calls, counts: counted.with_received(self.decoder.counts()), ..Trace::default() }
     }
