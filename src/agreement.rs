@@ -112,7 +112,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     }
     let at_death = seen.at_death.map(Outcome::Returned) == Some(bpf.outcome);
     let at_entrance = ptrace.outcome == Outcome::Unfinished && permitted::was_killed_before(bpf);
-    let same_outcome = bpf.outcome == ptrace.outcome || at_death || at_entrance || permitted::is_unsettled(bpf, seen);
+    let unknown = permitted::is_unsettled(bpf, seen) || permitted::has_vanished(seen);
+    let same_outcome = bpf.outcome == ptrace.outcome || at_death || at_entrance || unknown;
     unlike(same_outcome, &|| ("result".to_owned(), outcome(bpf.outcome), outcome(ptrace.outcome)));
     let Some(row) = bpf.syscall() else { return fields };
     for (place, at) in row.path_args().enumerate() {
@@ -464,6 +465,18 @@ pub(crate) mod tests {
         assert_eq!(judged(Some(5)), Vec::<String>::new());
         assert_eq!(judged(Some(6)), ["read: result: 5 | none"]);
         assert_eq!(judged(None), ["read: result: 5 | none"]);
+    }
+
+    #[test]
+    fn of_a_thread_that_vanished_the_result_is_not_known() {
+        let judged = |vanished| {
+            let (trace, mut testimony) = both();
+            testimony.calls[1].call.outcome = Outcome::Unfinished;
+            testimony.calls[1].vanished = vanished;
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(true), Vec::<String>::new());
+        assert_eq!(judged(false), ["read: result: 5 | none"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Seen {
     /// What the register of the result held when the thread was killed on its way out of the call, before its exit could be
     /// seen.
     pub at_death: Option<i64>,
+    /// The thread was killed in it, and could not be looked at any more: whether the call has returned is not known.
+    pub vanished: bool,
     /// Which of its paths, and whether its block, lay on a page that was not there when the call returned: the call has not
     /// looked at it.
     pub untouched: [bool; 3],
@@ -44,7 +46,8 @@ impl Seen {
     /// A call of which nothing is known but this.
     pub fn new(call: Call) -> Self {
         let (links, made_link, at_death) = ([None, None], None, None);
-        Self { call, links, made_link, at_death, untouched: [false; 3], filtered: false, unsettled: false }
+        let untouched = [false; 3];
+        Self { call, links, made_link, at_death, vanished: false, untouched, filtered: false, unsettled: false }
     }
 }
 
@@ -225,8 +228,12 @@ impl Fold {
 
     /// The thread is no more; the call that it was in stays without a result.
     pub fn gone(&mut self, tid: u32) {
-        let last = self.threads.remove(&tid).and_then(|thread| thread.last);
-        self.share(last);
+        let Some(thread) = self.threads.remove(&tid) else { return };
+        if let State::Inside(place) = thread.state {
+            let seen = &mut self.testimony.calls[place];
+            seen.vanished = seen.at_death.is_none();
+        }
+        self.share(thread.last);
     }
 
     /// All that was seen.
@@ -376,6 +383,21 @@ mod tests {
         let calls = fold.testimony().calls;
         let shared = |one: usize, other: usize| Arc::ptr_eq(&calls[one].call.deed, &calls[other].call.deed);
         assert_eq!([shared(0, 2), shared(1, 3), shared(0, 1)], [true, true, false], "READ, CLOSE; and one the other");
+    }
+
+    #[test]
+    fn who_is_gone_from_a_call_without_a_stop_has_vanished() {
+        let vanished = |stops: fn(&mut Fold)| {
+            let mut fold = Fold::default();
+            fold.found(1, 1);
+            fold.enter(1, seen(READ));
+            stops(&mut fold);
+            fold.gone(1);
+            fold.testimony().calls[0].vanished
+        };
+        assert!(vanished(|_| {}));
+        assert!(!vanished(|fold| drop(fold.dies(1, 5))), "its end was looked at");
+        assert!(!vanished(|fold| drop(fold.exit(1, 5, 102))), "the call has returned");
     }
 
     #[test]

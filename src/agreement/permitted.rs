@@ -41,6 +41,12 @@ pub(super) fn was_killed_before(bpf: &Call) -> bool {
     bpf.refused && before.map(Outcome::Returned).contains(&bpf.outcome)
 }
 
+/// The result of a call that a thread was killed in without a stop after it: ptrace(2) does not promise PTRACE_EVENT_EXIT for who is
+/// killed. The call may have returned before.
+pub(super) fn has_vanished(seen: &Seen) -> bool {
+    seen.vanished
+}
+
 /// A request of io_uring is no system call: its thread does not stop for it, and ptrace knows nothing of it.
 pub(super) fn stops_its_thread(call: &Call) -> bool {
     call.request.is_none()
