@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
-use caps::{CapSet, Capability};
+use caps::Capability;
 use nix::errno::Errno;
 use nix::sys::pthread::pthread_kill;
 use nix::sys::signal::Signal;
 
 use crate::error::Error;
+use crate::rights;
 use crate::testimony::Testimony;
 
 mod look;
@@ -41,6 +42,7 @@ impl Witness {
         let leave = Arc::new(AtomicBool::new(false));
         let leaves = Arc::clone(&leave);
         let run = move || {
+            rights::raise(Capability::CAP_SYS_PTRACE);
             let tracees =
                 Tracees::seize(pid, follow, leaves).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
             // Whoever started this thread waits for it.
@@ -107,7 +109,7 @@ const LACKS_CAPABILITY: &str =
     "run it as `sudo ./ior-it --witness`, or give cap_sys_ptrace as well (setcap); with docker, --cap-add SYS_PTRACE";
 
 fn has_capability() -> bool {
-    caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false)
+    rights::has(Capability::CAP_SYS_PTRACE)
 }
 
 fn panicked() -> Error {

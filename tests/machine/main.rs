@@ -19,6 +19,7 @@ mod outputs;
 mod pids;
 mod real;
 mod refused;
+mod rights;
 mod witness;
 
 use std::process::{Command, ExitCode};
@@ -28,7 +29,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 15] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -38,6 +39,7 @@ const GROUPS: [Group; 14] = [
     ("generated", generated::main),
     ("outputs", outputs::main),
     ("ends", ends::main),
+    ("rights", rights::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),
