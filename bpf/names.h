@@ -200,7 +200,7 @@ __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, _
 	out->record.kind = IOR_NAME;
 	out->record.state = out->state | (out->done ? 0 : IOR_NAME_CUT);
 	out->record.path[0].len = length;
-	if (tell(&watch->told, &out->record, sizeof(out->record) + length, BPF_RB_NO_WAKEUP)) {
+	if (tell(watch, &out->record, sizeof(out->record) + length)) {
 		__sync_fetch_and_add(&watch->untold, 1);
 		return 0;
 	}

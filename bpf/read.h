@@ -202,7 +202,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	out.record.tid = closing->tid;
 	out.record.kind = IOR_CLOSED;
 	out.record.identities = 1;
-	if (tell(&closing->watch->told, &out, sizeof(out), BPF_RB_NO_WAKEUP))
+	if (tell(closing->watch, &out, sizeof(out)))
 		__sync_fetch_and_add(&closing->watch->untold, 1);
 	return 0;
 }

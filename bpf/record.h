@@ -145,6 +145,7 @@ struct ior_roles {
 
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
+	IOR_WAKES = 1 << 1,  /* wake a reader that has read everything before the record */
 };
 
 /* What the filter map holds for a process. */

@@ -16,13 +16,13 @@ static __always_inline bool a_quarter_is_full(void)
  * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
  * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
  */
-static __always_inline __u64 wakeup(__u64 number, bool awaited)
+static __always_inline __u64 wakeup(const struct ior_watch *watch, __u64 number, bool awaited)
 {
 	if (awaited)
 		return BPF_RB_FORCE_WAKEUP;
 	if (number % 64 == 63 && a_quarter_is_full())
 		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
+	return first_of_many(watch);
 }
 
 /* How many of the places a record needs. A record with a path or a block has them all, since those stand behind them. */
@@ -51,7 +51,7 @@ static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct
 
 	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
 		return -1;
-	flags = wakeup(record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
+	flags = wakeup(watch, record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
 	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
 	__sync_fetch_and_add(counter, 1);
 	record->identities = identities;

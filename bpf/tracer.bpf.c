@@ -281,7 +281,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	end.kind = IOR_END;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
 	__sync_fetch_and_add(&watch->ends, 1);
-	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : first_of_many(watch)))
 		__sync_fetch_and_add(&watch->ends, -1);
 	return 0;
 }

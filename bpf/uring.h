@@ -182,7 +182,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	if (!watch)
 		return 0;
 	__sync_fetch_and_add(&watch->emitted, 1);
-	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, wakeup(out->record.number, false))) {
+	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, wakeup(watch, out->record.number, false))) {
 		__sync_fetch_and_add(&watch->emitted, -1);
 		__sync_fetch_and_add(&watch->refused, 1);
 	}

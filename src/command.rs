@@ -1,7 +1,7 @@
 //! Any program as a scenario: from the gate through execve to the end of its last watched process.
 //!
-//! [`run`] is the one function that does it. One thread sleeps until the ring fills up, a process ends, a signal comes or it
-//! is time to print, and takes what there is: memory does not grow with the number of calls, unless an archive or a witness is
+//! [`run`] is the one function that does it. One thread sleeps until there is a record, a process ends or a signal comes, and
+//! takes what there is: memory does not grow with the number of calls, unless an archive or a witness is
 //! wanted. The program itself is not held up, except by a witness; what the ring has no room for is counted as lost.
 
 use std::borrow::Cow;
@@ -10,31 +10,30 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
-
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::time::{Duration, SystemTime};
 
 use crate::agreement;
 use crate::archive::{self, Archive, Origin};
-use crate::ending::{Ending, How};
+use crate::ending::How;
 use crate::error::{Error, Exit};
 use crate::report::{self, Disagreeing};
 use crate::session;
 use crate::testimony::Testimony;
 use crate::trace::{Call, Trace};
-use crate::tracer::{self, Tracer, Watching};
+use crate::tracer::{self, Tracer};
 use crate::verdict::{self, Observed};
 use crate::witness::Witness;
-use crate::zygote::{Child, Program, Zygote};
+use crate::zygote::{Program, Zygote};
 
-// a process's calls after the fork that made it
+mod departure; // signals, and an end whatever they find
 mod output; // the trace and the progress, as they come
+mod running; // from the gate to the end of the last process
 mod sink; // what becomes of the records
 mod summary; // the table by call
 
+use departure::Departure;
 use output::Output;
+use running::Run;
 use sink::Sink;
 
 /// How a program is to be traced.
@@ -58,12 +57,6 @@ pub struct Options {
     pub ring_size: Option<u32>,
 }
 
-/// How many records are taken at a time: what bounds the memory that they need on their way.
-const TAKEN: usize = 4096;
-/// How late a call may be printed.
-const TICK: Duration = Duration::from_millis(50);
-/// How often it is asked whether nobody is left, where the records do not say so.
-const LOOK: Duration = Duration::from_secs(1);
 /// A process at the gate has nothing to wait for; it may have been stopped, though.
 const GATE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -78,7 +71,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         archive::prepare(folder)?;
     }
     let output = Output::open(options)?;
-    let signals = signals().map_err(|errno| not_prepared(errno.into()))?;
+    let departure = Departure::prepare().map_err(|error| not_prepared(&error))?;
     let tracer = Tracer::for_program(&tracer::Options {
         bpf: options.bpf.clone(),
         ring_size: options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM),
@@ -93,20 +86,22 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
     let sink = Sink::new(options, output);
-    let mut run = Run::new(child, watching, witness, signals, sink, options.follow);
-    run.until_it_is_over(&tracer)?;
+    let mut run = Run::new(child, watching, witness, &departure, sink, &tracer)?;
+    run.until_it_is_over()?;
     let testimony = run.testimony();
     let ending = run.finish()?;
     let lost = run.sink.finish(run.watching.counts(), run.stopped);
     let observed = Observed { trace: run.sink.trace(run.watching.counts()), ending };
     let agreed = testimony.map(|testimony| run.agrees(command, &observed, testimony, lost));
     run.sink.close()?;
+    run.zygote_is_gone()?;
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
     }
     let exit = exit_code(&observed.ending.how, agreed?, lost);
     if let Some(folder) = &options.archive {
-        archived(folder, Archive { origin: Origin::here(&program.name(), &working_directory(), began), observed })?;
+        let origin = Origin::here(&program.name(), &working_directory(), began);
+        departure.work(|| archived(folder, Archive { origin, observed }))?;
     }
     Ok(exit)
 }
@@ -145,140 +140,7 @@ fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
     }
 }
 
-/// A program that runs, or has run.
-struct Run<'t> {
-    child: Child<'t>,
-    watching: Watching<'t>,
-    signals: SignalFd,
-    sink: Sink,
-    follow: bool,
-    /// Dropped after the child, since it ends when its tracees do.
-    witness: Option<Witness>,
-    /// Of the program itself; processes that it has forked may go on.
-    ending: Option<Ending>,
-    interrupts: u32,
-    /// Whether the user wants no more of it.
-    stopped: bool,
-    looked: Instant,
-}
-
-impl<'t> Run<'t> {
-    fn new(
-        child: Child<'t>,
-        watching: Watching<'t>,
-        witness: Option<Witness>,
-        signals: SignalFd,
-        sink: Sink,
-        follow: bool,
-    ) -> Self {
-        let looked = Instant::now();
-        Self { child, watching, signals, sink, follow, witness, ending: None, interrupts: 0, stopped: false, looked }
-    }
-
-    /// Opens the gate, and takes the records until there are no more to come.
-    fn until_it_is_over(&mut self, tracer: &Tracer) -> Result<(), Error> {
-        let waiting = self.waiting(tracer).map_err(|errno| not_prepared(errno.into()))?;
-        let tick = EpollTimeout::try_from(TICK).unwrap_or(EpollTimeout::ZERO);
-        self.child.open_gate()?;
-        self.witness.iter().for_each(Witness::release);
-        while !self.stopped && !self.is_over() {
-            // Whatever has happened, everything is looked at: an interrupted wait is no error.
-            let mut events = [EpollEvent::empty(); 3];
-            let ready = waiting.wait(&mut events, tick).unwrap_or_default();
-            self.take();
-            if self.ending.is_none() && events[..ready].iter().any(|event| event.data() == REAPED) {
-                self.ending = Some(self.child.wait(GATE_LIMIT)?);
-            }
-            while let Ok(Some(signal)) = self.signals.read_signal() {
-                self.signalled(signal.ssi_signo as i32)?;
-            }
-            self.sink.tick(&self.watching.counts());
-        }
-        Ok(())
-    }
-
-    /// The ring wakes by edges: its level would wake for each record, which costs ten times the record.
-    fn waiting(&self, tracer: &Tracer) -> nix::Result<Epoll> {
-        let waiting = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        waiting.add(tracer.ring(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, RING))?;
-        let reaped = self.child.reaped().map_err(|_| nix::errno::Errno::EBADF)?;
-        waiting.add(reaped, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, REAPED))?;
-        waiting.add(&self.signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNAL))?;
-        Ok(waiting)
-    }
-
-    /// Takes what the ring holds, in parts.
-    fn take(&mut self) {
-        loop {
-            let records = self.watching.take_some(TAKEN);
-            if records.is_empty() {
-                return;
-            }
-            self.sink.take(&records);
-            for pid in self.sink.long_gone() {
-                self.watching.forget(pid);
-            }
-        }
-    }
-
-    /// Whether the program and, if they are followed, all its descendants are gone.
-    fn is_over(&mut self) -> bool {
-        if self.ending.is_none() {
-            return false;
-        }
-        if !self.follow || self.watching.is_gone() {
-            return true;
-        }
-        if self.looked.elapsed() < LOOK {
-            return false;
-        }
-        self.looked = Instant::now();
-        self.watching.is_deserted()
-    }
-
-    /// SIGINT and SIGQUIT of a terminal reach the program by themselves. Once it is gone, a second SIGINT, or any other signal,
-    /// ends the waiting for what it has left behind.
-    fn signalled(&mut self, signal: i32) -> Result<(), Error> {
-        let from_terminal = matches!(signal, libc::SIGINT | libc::SIGQUIT);
-        match (&self.ending, from_terminal) {
-            (None, true) => self.interrupts += 1,
-            (None, false) => self.child.signal(signal)?,
-            (Some(_), true) if self.interrupts == 0 => {
-                self.interrupts += 1;
-                let left = self.watching.counts().left();
-                self.sink
-                    .say(&format!("the program is gone, {left} of its processes are not; Ctrl-C once more to stop"));
-            }
-            (Some(_), _) => self.stopped = true,
-        }
-        Ok(())
-    }
-
-    /// Takes the rest. Everything that was emitted is in the ring, but another process's record that is just being written can
-    /// hold ours up for a moment.
-    fn finish(&mut self) -> Result<Ending, Error> {
-        let ending = match self.ending.clone() {
-            Some(ending) => ending,
-            None => self.child.wait(GATE_LIMIT)?,
-        };
-        let counts = self.watching.counts();
-        let mut idle = 0;
-        while self.sink.received() < counts.in_ring() && idle < 10_000 {
-            let before = self.sink.received();
-            self.take();
-            idle = if self.sink.received() == before { idle + 1 } else { 0 };
-            std::thread::yield_now();
-        }
-        Ok(ending)
-    }
-
-    /// What the witness has seen, if there is one. It is asked before the last records are taken, so that all that it has seen is
-    /// among them.
-    fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
-        let Some(witness) = self.witness.take() else { return Ok(None) };
-        if self.stopped { witness.let_go() } else { witness.testimony() }.map(Some)
-    }
-
+impl Run<'_> {
     /// Whether the witness, if there is one, has seen the same, and says so. A trace that has lost something is compared with
     /// nothing.
     fn agrees(&mut self, command: &[OsString], observed: &Observed, testimony: Option<Testimony>, lost: bool) -> bool {
@@ -295,7 +157,7 @@ impl<'t> Run<'t> {
             ));
         }
         let calls = testimony.calls.len();
-        let disagreements = agreement::compare(&trace, &testimony, None);
+        let disagreements = self.departure.work(|| agreement::compare(&trace, &testimony, None));
         if disagreements.is_empty() {
             self.sink.line(&format!("witness: {calls} calls compared, no difference"));
             return true;
@@ -339,27 +201,11 @@ fn without_those_hidden<'t>(trace: Cow<'t, Trace>, testimony: &Testimony) -> (Co
     (Cow::Owned(trace), hidden)
 }
 
-/// What the waiting is for.
-const RING: u64 = 0;
-const REAPED: u64 = 1;
-const SIGNAL: u64 = 2;
-
-/// The signals that are the program's, or that end the waiting for it. Blocked from here on in this thread and those it
-/// starts; the zygote was forked before.
-fn signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
-
 /// Where the program begins; `/` where that is gone.
 fn working_directory() -> Vec<u8> {
     std::env::current_dir().map_or(b"/".to_vec(), |path| path.into_os_string().into_vec())
 }
 
-fn not_prepared(error: io::Error) -> Error {
-    tracer::refused("the waiting for the program could not be prepared", &error)
+fn not_prepared(error: &io::Error) -> Error {
+    tracer::refused("the waiting for the program could not be prepared", error)
 }

@@ -16,6 +16,7 @@ pub mod scenarios; // the registry, a family a file
 pub mod ending; // how a child ended
 pub mod limit; // how long a child may take
 pub mod workspace; // a scenario's own empty directory
+pub mod pidfd; // a process by more than its number
 pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring
 pub mod witness; // the same process seen by ptrace, at the same time

@@ -148,7 +148,7 @@ pub struct Watch {
     pub ends: u64,
     /// Exits without an enter.
     pub strays: u64,
-    /// [`Watch::FOLLOW`].
+    /// [`Watch::FOLLOW`], [`Watch::WAKES`].
     pub flags: u64,
     /// Descendants that were watched from their first call on.
     pub followed: u64,
@@ -165,6 +165,8 @@ pub struct Watch {
 impl Watch {
     /// Watch what the process forks, too.
     pub const FOLLOW: u64 = 1 << 0;
+    /// Wake a reader that has read everything before a record.
+    pub const WAKES: u64 = 1 << 1;
 }
 
 const _: () = {

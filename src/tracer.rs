@@ -21,11 +21,13 @@ use crate::record::{self, Filter, Record, Roles, Watch};
 use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
+mod left;
 mod load;
 mod refusal;
 mod said;
 mod shared;
 
+pub use left::Left;
 pub use load::check_machine;
 pub use refusal::refused;
 use shared::SharedArray;
@@ -62,7 +64,7 @@ impl Default for Options {
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
     filter: MapHandle,
-    watches: SharedArray<Watch>,
+    watches: Arc<SharedArray<Watch>>,
     ring: Arc<Ring>,
     next_id: AtomicU64,
     /// The slots whose last watch ended before its processes did.
@@ -177,7 +179,7 @@ impl Tracer {
                 None => roles.set(call.number as usize, call.roles()),
             }
         }
-        let watches = SharedArray::<Watch>::map(&map("watches")?)?;
+        let watches = Arc::new(SharedArray::<Watch>::map(&map("watches")?)?);
         let ring_map = map("ring")?;
         let ring = Arc::new(Ring::over(&ring_map)?);
         let mut tracer = Self {
@@ -227,7 +229,9 @@ impl Tracer {
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
         }
-        self.watches.set(slot, Watch { id, flags: if follow { Watch::FOLLOW } else { 0 }, ..Watch::default() });
+        let follows = if follow { Watch::FOLLOW } else { 0 };
+        let wakes = if self._backlog.is_none() { Watch::WAKES } else { 0 };
+        self.watches.set(slot, Watch { id, flags: follows | wakes, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };
@@ -241,11 +245,8 @@ impl Tracer {
     }
 
     /// Waits for the programs that still run for the watch that had this slot, and takes out whom they have let in meanwhile.
-    /// They run with preemption disabled, so that a grace period waits for them (membarrier(2)); it takes milliseconds.
-    #[allow(unsafe_code)]
     fn settle(&self, slot: usize) {
-        // SAFETY: plain numbers.
-        let _ = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+        grace_period();
         for pid in self.filter.keys().filter(|pid| self.entry(pid).is_some_and(|entry| entry.watch == slot as u32)) {
             let _ = self.filter.delete(&pid);
         }
@@ -257,8 +258,9 @@ impl Tracer {
         Filter::read_from_bytes(&entry).ok()
     }
 
-    /// The ring as a descriptor to wait for: BPF wakes who waits when a quarter of 8 MiB is full, and at the end of a process
-    /// of a watch that follows. Wait for edges (EPOLLET): its level says that there is a record, which there always is.
+    /// The ring as a descriptor to wait for, of a tracer for one program. Its level says that there is a record. An edge (EPOLLET)
+    /// comes with the first record after all others were taken, when a quarter of the ring is full, and at the end of a process of
+    /// a watch that follows.
     pub fn ring(&self) -> BorrowedFd<'_> {
         self.ring_map.as_fd()
     }
@@ -364,20 +366,22 @@ impl Watching<'_> {
         }
     }
 
+    /// Whether what the process forks is watched, too.
+    pub fn follows(&self) -> bool {
+        self.follow
+    }
+
     /// Whether every process of the watch is gone and its calls have ended.
     pub fn is_gone(&self) -> bool {
         let Watch { seen, emitted, refused, ends, followed, .. } = self.tracer.watches.get(self.slot);
         ends > followed && seen == emitted + refused
     }
 
-    /// Whether nobody of the watch is left, though that was not recorded: an end found no room in the ring, or a fork none in
-    /// the filter map, or the object sees no ends. Looks at the whole filter map, and for those who would be left.
-    pub fn is_deserted(&self) -> bool {
-        let followed = self.counts().followed;
-        let is_left = |pid: &Vec<u8>| self.entry(pid).is_some_and(|entry| entry.gone == 0) && exists(pid);
-        let left = self.tracer.filter.keys().any(|pid| is_left(&pid));
-        // A fork meanwhile may have been entered where the look had passed already.
-        !left && self.counts().followed == followed
+    /// Whoever of the watch is left, for longer than the watch is borrowed.
+    pub fn left(&self) -> Result<Left, Error> {
+        let filter = MapHandle::try_from(&self.tracer.filter);
+        let filter = filter.map_err(|error| refused("the filter map could not be looked at", &error))?;
+        Ok(Left::of(filter, Arc::clone(&self.tracer.watches), self.slot, self.id))
     }
 
     /// Takes a process that is gone out of the filter map, so that it does not fill up. Not at once: another thread of the
@@ -402,12 +406,6 @@ impl Watching<'_> {
     fn received(&self) -> usize {
         lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count)
     }
-}
-
-/// Whether there is a process with this key of the filter map.
-fn exists(pid: &[u8]) -> bool {
-    let pid = pid.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
 }
 
 impl Drop for Watching<'_> {
@@ -508,6 +506,14 @@ fn go_first() {
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: of this thread, and a struct that lives through the call. Without the permission nothing changes.
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) };
+}
+
+/// Waits for the programs that run now: they do so with preemption disabled, and a grace period waits for that (membarrier(2)).
+/// It takes milliseconds.
+#[allow(unsafe_code)]
+pub fn grace_period() {
+    // SAFETY: plain numbers.
+    let _ = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
 }
 
 /// A lock that survives a panic of its holder: what it guards is whole between any two statements here.

@@ -27,6 +27,8 @@ struct Progress {
     printed: Instant,
     /// The calls that it has last said.
     said: u64,
+    /// Whether there have been more since.
+    waits: bool,
     /// Whether it stands there.
     shown: bool,
 }
@@ -48,7 +50,7 @@ impl Output {
             }
         };
         let wanted = !options.quiet && io::stderr().is_terminal();
-        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, shown: false });
+        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, waits: false, shown: false });
         Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
     }
 
@@ -73,11 +75,16 @@ impl Output {
     }
 
     /// Lets what has been written be seen; where that is nothing for a while, the progress.
-    pub fn tick(&mut self, counts: &Counts) {
+    pub fn tick(&mut self, counts: impl FnOnce() -> Counts) {
         self.flush();
         if let Some(progress) = &mut self.progress {
-            progress.tick(counts);
+            progress.tick(&counts());
         }
+    }
+
+    /// When the progress is to be shown, if there is any that is not.
+    pub fn due(&self) -> Option<Instant> {
+        self.progress.as_ref().filter(|progress| progress.waits).map(|progress| progress.printed + SILENCE)
     }
 
     /// The end: an error if not everything could be written.
@@ -101,11 +108,12 @@ impl Output {
 impl Progress {
     /// Only if there were calls: who waits for input is not written over.
     fn tick(&mut self, counts: &Counts) {
-        if self.printed.elapsed() < SILENCE || counts.seen == self.said {
+        self.waits = counts.seen != self.said;
+        if self.printed.elapsed() < SILENCE || !self.waits {
             return;
         }
         eprint!("{CLEAR}{} calls, {} lost, {} processes", counts.seen, counts.refused, counts.left());
-        *self = Self { printed: Instant::now(), said: counts.seen, shown: true };
+        *self = Self { printed: Instant::now(), said: counts.seen, waits: false, shown: true };
     }
 
     /// Something else is printed.

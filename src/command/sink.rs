@@ -1,6 +1,7 @@
 //! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive or a witness is wanted.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::Options;
 use super::output::Output;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::names;
 use crate::show;
 use crate::trace::{Call, Counts, Trace};
-use crate::tracer::Records;
+use crate::tracer::{Records, Watching};
 
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
 const LATELY_GONE: usize = 4096;
@@ -89,8 +90,13 @@ impl Sink {
     }
 
     /// Shows what has come so far, if it is time to.
-    pub fn tick(&mut self, counts: &Counts) {
-        self.output.tick(counts);
+    pub fn tick(&mut self, watching: &Watching<'_>) {
+        self.output.tick(|| watching.counts());
+    }
+
+    /// When it is time to show something, though nothing more comes.
+    pub fn due(&self) -> Option<Instant> {
+        self.output.due()
     }
 
     /// A sentence to the user.
