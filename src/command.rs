@@ -145,6 +145,10 @@ impl Run<'_> {
     /// nothing.
     fn agrees(&mut self, command: &[OsString], observed: &Observed, testimony: Option<Testimony>, lost: bool) -> bool {
         let Some(testimony) = testimony else { return true };
+        if !testimony.killed.is_empty() {
+            let killed = sink::processes(testimony.killed.len() as u64);
+            self.sink.line(&format!("witness: {killed} could not be let go in time, and were killed"));
+        }
         if lost {
             self.sink.line("witness: nothing was compared, since something was lost; --ring-size makes more room");
             return true;

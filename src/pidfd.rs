@@ -28,9 +28,8 @@ impl Pidfd {
     pub fn kill(&self) {
         let info = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: without a `siginfo_t` the kernel fills one in.
-        let _ = unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), Signal::SIGKILL as i32, info, 0)
-        };
+        let _ =
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), Signal::SIGKILL as i32, info, 0) };
     }
 
     /// Whether it is gone.

@@ -136,7 +136,10 @@ impl Listener {
         if !self.shared.command_is_gone.load(Ordering::SeqCst) {
             let count = left.count();
             let all = left.kill_all(Instant::now() + FOR_THE_KILL);
-            killed = format!("; {count} processes were killed{}", if all { "" } else { ", which has not ended all of them" });
+            killed = format!(
+                "; {count} processes were killed{}",
+                if all { "" } else { ", which has not ended all of them" }
+            );
         }
         say(&cut_short(signal, left.seen(), &killed).to_string());
         std::process::exit(Exit::Inconclusive as i32);

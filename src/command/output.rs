@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Options;
 use crate::error::{Error, Exit};
 use crate::trace::Counts;
+use crate::zygote;
 
 /// How long nothing must have been printed before the progress is.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -37,6 +38,12 @@ impl Output {
     /// Opens the file that is wanted, or the standard error output.
     pub fn open(options: &Options) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
+            None if zygote::is_closed(2) => {
+                return Err(Error::usage(
+                    "there is nowhere to write the trace to: the standard error output is closed",
+                    "--output FILE writes it to a file",
+                ));
+            }
             None => ("the standard error output".to_owned(), Box::new(io::stderr())),
             Some(path) => {
                 let name = path.display().to_string();

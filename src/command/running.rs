@@ -26,6 +26,8 @@ const TAKEN: usize = 4096;
 const TICK: Duration = Duration::from_millis(50);
 /// How long it may take until what was killed is gone.
 const KILLED: Duration = Duration::from_millis(250);
+/// How long it may take until the witness has let go who goes on.
+const LET_GO: Duration = Duration::from_millis(200);
 
 /// What the waiting is for.
 const RING: u64 = 0;
@@ -239,7 +241,7 @@ impl<'t> Run<'t> {
     /// among them.
     pub fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
         let Some(witness) = self.witness.take() else { return Ok(None) };
-        if self.stopped { witness.let_go() } else { witness.testimony() }.map(Some)
+        if self.stopped { witness.let_go(LET_GO) } else { witness.testimony() }.map(Some)
     }
 
     /// An error if the zygote has gone before its time.

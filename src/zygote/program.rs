@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, OsStr, OsString, c_char};
+use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -58,8 +59,12 @@ impl Program {
         self.arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect()
     }
 
-    /// In the child, before the gate: it is killed when the zygote is gone, and has the caller's rules for signals.
+    /// In the child, before the gate: it is killed when the zygote is gone, and has the caller's rules for signals and none of the
+    /// standard descriptors that the caller has not.
     pub(super) fn prepare(&self) -> nix::Result<()> {
+        for fd in (0..3).filter(|&fd| is_closed(fd)) {
+            super::child::close_range(fd as u32, fd as u32)?;
+        }
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         let name: Vec<u8> = self.name().into_bytes().into_iter().take(15).collect();
         prctl::set_name(&CString::new(name).unwrap_or_default())?;
@@ -132,14 +137,25 @@ struct Rules {
 
 /// Whether SIGPIPE was ignored before Rust's runtime, which always ignores it, had begun.
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+/// Which of the standard descriptors were closed before Rust's runtime, which opens /dev/null in their places, had begun.
+static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+
+/// Whether the caller has closed a standard descriptor.
+pub fn is_closed(standard: RawFd) -> bool {
+    CLOSED[standard as usize].load(Ordering::Relaxed)
+}
 
 #[used]
 // SAFETY: run by the dynamic loader, before main, with no other thread; it needs nothing that is set up later.
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = note_pipe;
+static BEFORE_MAIN: extern "C" fn() = note_inheritance;
 
-extern "C" fn note_pipe() {
+extern "C" fn note_inheritance() {
     PIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+    for (fd, closed) in (0..).zip(&CLOSED) {
+        // SAFETY: only asks.
+        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1, Ordering::Relaxed);
+    }
 }
 
 fn is_ignored(signal: i32) -> bool {

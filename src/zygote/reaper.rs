@@ -42,7 +42,9 @@ fn reap_until_gone(zygote: Pid) -> ! {
     let _ = child::close_range(0, u32::MAX);
     let status = loop {
         match waitpid(None, None) {
-            Ok(status @ (WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _))) if pid == zygote => break status,
+            Ok(status @ (WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _))) if pid == zygote => {
+                break status;
+            }
             Err(Errno::ECHILD) => break WaitStatus::Exited(zygote, 0),
             _ => {}
         }

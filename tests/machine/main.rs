@@ -12,6 +12,7 @@ mod cli;
 mod command;
 mod controls;
 mod damaged;
+mod ends;
 mod generated;
 mod mutations;
 mod pids;
@@ -26,11 +27,12 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
     ("command", command::main),
+    ("ends", ends::main),
     ("burst", burst::main),
     ("witness", witness::main),
     ("generated", generated::main),
@@ -44,6 +46,9 @@ const GROUPS: [Group; 12] = [
 fn main() -> ExitCode {
     if let Ok(work) = std::env::var(command::WORK) {
         return command::works(&work);
+    }
+    if let Ok(work) = std::env::var(ends::WORK) {
+        return ends::works(&work);
     }
     if let Ok(work) = std::env::var(pids::WORK) {
         return pids::works(&work);
