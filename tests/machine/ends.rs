@@ -3,13 +3,14 @@
 
 use std::fs::{File, read_to_string};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support;
 use ior_it::pidfd::Pidfd;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -217,13 +218,9 @@ fn obeys() -> Tested {
 }
 
 /// Until nothing more goes into a pipe: whoever writes to it is held up.
-fn wait_until_full(pipe: &impl AsRawFd) -> Tested {
-    // SAFETY: asks for a number.
-    let capacity = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_GETPIPE_SZ) };
-    let mut held: libc::c_int = 0;
-    while held < capacity {
-        // SAFETY: the number is written to.
-        require!(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut held) } == 0, "no FIONREAD");
+fn wait_until_full(writer: &impl AsFd) -> Tested {
+    let mut polled = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
+    while poll(&mut polled, PollTimeout::ZERO)? == 1 {
         std::thread::yield_now();
     }
     Ok(())
@@ -234,8 +231,11 @@ const BUSY: &str = "echo ready; while :; do echo x >/dev/null; done";
 fn blocked_output() -> Tested {
     for options in [&[][..], &["--witness"]] {
         for signals in SIGNALS {
-            let (mut child, stdout) = ready(traced(options, &["sh", "-c", BUSY]))?;
-            wait_until_full(child.stderr.as_ref().ok_or("no stderr")?)?;
+            let (_unread, stderr) = std::io::pipe()?;
+            let mut command = traced(options, &["sh", "-c", BUSY]);
+            command.stderr(stderr.try_clone()?);
+            let (mut child, stdout) = ready(command)?;
+            wait_until_full(&stderr)?;
             send(pid(&child), signals)?;
             let status = ended(&mut child, stdout)?;
             require!(status.code() == Some(5), "{options:?} {signals:?}: {status}");
