@@ -334,7 +334,7 @@ fn asleep() -> Tested {
         stdin.write_all(b"ready\n")?;
         stdout.read_line(&mut String::new())?;
         // The last call that returns before it waits for the next line.
-        while !read_to_string(&trace)?.contains("write(1<") {
+        while !read_to_string(&trace)?.contains(" write(1[pipe], ") {
             std::thread::yield_now();
         }
         let mut before = switches(pid(&child))?;
