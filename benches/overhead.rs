@@ -104,7 +104,7 @@ impl Overhead {
             if records.counts.refused != 0 {
                 return Err(format!("the ring was full: {:?}", records.counts).into());
             }
-            let recorded = records.iter().count();
+            let recorded = records.len();
             if recorded < times {
                 return Err(format!("{recorded} records of {times} operations: they were not watched").into());
             }

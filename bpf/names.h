@@ -90,48 +90,74 @@ static __always_inline bool is_deleted(__u64 dentry)
 }
 
 #define MIX(label, word) (((label) ^ (__u64)(word)) * 0x9e3779b97f4a7c15ULL)
-/* Most ways are no longer than the first; those that are longer than the second are told each time. */
-#define SHORT_WAY 8
-#define LONG_WAY 32
 
 /*
  * A number for the way to the root: each dentry, what it is called, and how often that has changed (d_seq counts). While it is
- * the same, so is the name. 0 if the way is too long.
+ * the same, so is the name.
  */
-static __always_inline __u64 label_within(__u64 dentry, __u64 mount, int most)
-{
-	struct climb at = { .dentry = dentry, .mount = mount };
-	__u64 label = is_deleted(dentry) + 1, here;
-	enum step step;
-	int i;
+struct label {
+	struct climb at;
+	__u64 sum;
+};
 
-	for (i = 0; i < most; i++) {
-		here = at.dentry;
-		step = step_up(&at);
-		if (step == CROSSED) {
-			label = MIX(label, at.mount);
-			continue;
-		}
-		if (step == TOP)
-			return MIX(label, FIELD(mount, at.mount, mnt_ns)) | 1;
-		label = MIX(label, here);
-		label = MIX(label, FIELD(dentry, here, d_name.hash_len));
-		label = MIX(label, FIELD(dentry, here, d_seq.seqcount.sequence));
-		if (step == ALONE)
-			return label | 1;
+static __always_inline void begin_label(struct label *label, __u64 dentry, __u64 mount)
+{
+	label->at.dentry = dentry;
+	label->at.mount = mount;
+	label->sum = is_deleted(dentry) + 1;
+}
+
+/* One step more; true if it was the last one. */
+static __always_inline bool add_to_label(struct label *label)
+{
+	__u64 here = label->at.dentry;
+	enum step step = step_up(&label->at);
+
+	if (step == CROSSED) {
+		label->sum = MIX(label->sum, label->at.mount);
+		return false;
 	}
-	return 0;
+	if (step == TOP) {
+		label->sum = MIX(label->sum, FIELD(mount, label->at.mount, mnt_ns)) | 1;
+		return true;
+	}
+	label->sum = MIX(label->sum, here);
+	label->sum = MIX(label->sum, FIELD(dentry, here, d_name.hash_len));
+	label->sum = MIX(label->sum, FIELD(dentry, here, d_seq.seqcount.sequence));
+	label->sum |= step == ALONE;
+	return step == ALONE;
 }
 
-/* Not inlined, so that the verifier walks through it once. */
-__noinline __u64 label_of_long_way(__u64 dentry, __u64 mount)
+/* Nobody's path has more parts: PATH_MAX bytes, and the mounts on the way. */
+#define LONGEST_WAY 4200
+
+static long add_one_to_label(__u32 index, struct label *label)
 {
-	return label_within(dentry, mount, LONG_WAY);
+	return add_to_label(label);
 }
+
+/* Not inlined, so that the verifier walks through it once for a program. 0 if the way is too long. */
+__noinline __u64 label_of_any_way(__u64 dentry, __u64 mount)
+{
+	struct label label = {};
+
+	begin_label(&label, dentry, mount);
+	return bpf_loop(LONGEST_WAY, add_one_to_label, &label, 0) < LONGEST_WAY ? label.sum : 0;
+}
+
+/* Most ways are no longer. */
+#define SHORT_WAY 8
 
 static __always_inline __u64 label_of(__u64 dentry, __u64 mount)
 {
-	return label_within(dentry, mount, SHORT_WAY) ?: label_of_long_way(dentry, mount);
+	struct label label;
+	int i;
+
+	begin_label(&label, dentry, mount);
+	for (i = 0; i < SHORT_WAY; i++)
+		if (add_to_label(&label))
+			return label.sum;
+	return label_of_any_way(dentry, mount);
 }
 
 static long spell_one(__u32 index, void *none)
@@ -188,8 +214,8 @@ __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, _
 	out->length = 0;
 	out->state = is_deleted(dentry) ? IOR_NAME_DELETED : 0;
 	out->done = 0;
-	bpf_loop(4200, spell_one, NULL, 0);
-	if (label_of(dentry, mount) != label)
+	bpf_loop(LONGEST_WAY, spell_one, NULL, 0);
+	if (label_of_any_way(dentry, mount) != label)
 		return 0;
 	length = out->length;
 	if (length > sizeof(out->path))
@@ -200,7 +226,7 @@ __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, _
 	out->record.kind = IOR_NAME;
 	out->record.state = out->state | (out->done ? 0 : IOR_NAME_CUT);
 	out->record.path[0].len = length;
-	if (tell(watch, &out->record, sizeof(out->record) + length)) {
+	if (tell(&watch->told, &out->record, sizeof(out->record) + length, BPF_RB_NO_WAKEUP)) {
 		__sync_fetch_and_add(&watch->untold, 1);
 		return 0;
 	}
@@ -227,6 +253,12 @@ static __always_inline __u64 name_of(struct ior_watch *watch, __u64 dentry, __u6
 	known->watch = watch->id;
 	known->id = id;
 	return id;
+}
+
+/* The same for what is not on the way of most calls: the verifier walks through it once for a program. */
+__noinline __u64 name_of_path(struct ior_watch *watch, __u64 dentry, __u64 vfsmount)
+{
+	return watch ? name_of(watch, dentry, vfsmount) : 0;
 }
 
 #endif

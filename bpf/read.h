@@ -7,9 +7,10 @@
 
 #include "names.h"
 
-/* `to` is all zero before. */
-static __always_inline void identify_file(struct ior_identity *to, struct ior_watch *watch, __u64 file)
+/* `to` is all zero before. What is `often` done has no call in it. */
+static __always_inline void identify_file(struct ior_identity *to, struct ior_watch *watch, __u64 file, bool often)
 {
+	__u64 dentry = (__u64)FIELD(file, file, f_path.dentry), mount = (__u64)FIELD(file, file, f_path.mnt);
 	__u64 inode = (__u64)FIELD(file, file, f_inode), super = (__u64)FIELD(inode, inode, i_sb);
 
 	to->inode = FIELD(inode, inode, i_ino);
@@ -17,7 +18,7 @@ static __always_inline void identify_file(struct ior_identity *to, struct ior_wa
 	to->magic = FIELD(super_block, super, s_magic);
 	to->mode = FIELD(inode, inode, i_mode);
 	to->flags = FIELD(file, file, f_flags);
-	to->name = name_of(watch, (__u64)FIELD(file, file, f_path.dentry), (__u64)FIELD(file, file, f_path.mnt));
+	to->name = often ? name_of(watch, dentry, mount) : name_of_path(watch, dentry, mount);
 	to->open = 1;
 }
 
@@ -42,14 +43,15 @@ static __always_inline __u64 file_at(struct task_struct *task, __s64 fd, __u8 *c
  * The file table is read without its locks: the thread that is in the call is this one. `to` is all zero before, and stays so
  * if the descriptor is not open. Returns the file.
  */
-static __always_inline __u64 identify(struct ior_identity *to, struct ior_watch *watch, struct task_struct *task, __s64 fd)
+static __always_inline __u64 identify(struct ior_identity *to, struct ior_watch *watch, struct task_struct *task, __s64 fd,
+				      bool often)
 {
 	__u8 cloexec = 0;
 	__u64 file = file_at(task, fd, &cloexec);
 
 	if (!file)
 		return 0;
-	identify_file(to, watch, file);
+	identify_file(to, watch, file, often);
 	to->cloexec = cloexec;
 	return file;
 }
@@ -61,7 +63,7 @@ static __always_inline __u64 identify(struct ior_identity *to, struct ior_watch 
 __noinline int identify_current(struct ior_identity *to, struct ior_watch *watch, __s64 fd)
 {
 	if (to && watch)
-		identify(to, watch, bpf_get_current_task_btf(), fd);
+		identify(to, watch, bpf_get_current_task_btf(), fd, false);
 	return 0;
 }
 
@@ -77,7 +79,7 @@ static __always_inline void identify_made(struct pending *call, struct ior_watch
 	if (file == call->first)
 		*to = call->file[IOR_FIRST];
 	else
-		identify_file(to, watch, file);
+		identify_file(to, watch, file, true);
 	to->cloexec = cloexec;
 }
 
@@ -162,7 +164,7 @@ __noinline __u64 base_of(struct ior_watch *watch, __u32 absolute)
 		return 0;
 	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);
 	mount = absolute ? (__u64)FIELD(fs_struct, fs, root.mnt) : (__u64)FIELD(fs_struct, fs, pwd.mnt);
-	return name_of(watch, dentry, mount);
+	return name_of_path(watch, dentry, mount);
 }
 
 /* Where a path begins: at one of the two, or, where it could not be read yet, at either. */
@@ -202,7 +204,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	out.record.tid = closing->tid;
 	out.record.kind = IOR_CLOSED;
 	out.record.identities = 1;
-	if (tell(closing->watch, &out, sizeof(out)))
+	if (tell(&closing->watch->told, &out, sizeof(out), BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&closing->watch->untold, 1);
 	return 0;
 }
@@ -233,13 +235,13 @@ __noinline int tell_range(struct ior_watch *watch, struct pending *call)
 }
 
 static __always_inline void read_at_enter(struct pending *call, struct ior_watch *watch, struct task_struct *task,
-					  const struct ior_roles *role)
+					  const struct ior_roles *role, bool often)
 {
 	struct ior_record *record = &call->record;
 
 	call->first = 0;
 	if (role->fd[0])
-		call->first = identify(&call->file[IOR_FIRST], watch, task, (__s32)argument(record, role->fd[0]));
+		call->first = identify(&call->file[IOR_FIRST], watch, task, (__s32)argument(record, role->fd[0]), often);
 	if (role->fd[1])
 		identify_current(&call->file[IOR_SECOND], watch, (__s32)argument(record, role->fd[1]));
 	if (role->replaces)
@@ -260,7 +262,7 @@ static __always_inline void read_at_enter(struct pending *call, struct ior_watch
 	}
 	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))
 		read_peek(call, role);
-	if (role->flags & IOR_CLOSES_RANGE)
+	if (often && role->flags & IOR_CLOSES_RANGE)
 		tell_range(watch, call);
 }
 

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 5
+#define IOR_VERSION 6
 
 /* As many bytes the kernel reads of a path, with the NUL: a string without a NUL among them is longer than that and was cut. */
 #define IOR_PATH_MAX 4096
@@ -145,7 +145,6 @@ struct ior_roles {
 
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
-	IOR_WAKES = 1 << 1,  /* wake a reader that has read everything before the record */
 };
 
 /* What the filter map holds for a process. */
@@ -169,6 +168,7 @@ struct ior_watch {
 	__u64 told;	 /* IOR_NAME and IOR_CLOSED records in the ring */
 	__u64 untold;	 /* those for which there was no room */
 	__u64 crowded;	 /* requests for which there was no room beside those in flight */
+	__u64 asleep;	 /* the reader has found nothing for a while: the next record wakes it */
 };
 
 #endif

@@ -16,13 +16,15 @@ static __always_inline bool a_quarter_is_full(void)
  * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
  * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
  */
-static __always_inline __u64 wakeup(const struct ior_watch *watch, __u64 number, bool awaited)
+static __always_inline __u64 wakeup(struct ior_watch *watch, __u64 number, bool awaited)
 {
-	if (awaited)
+	if (awaited || watch->asleep) {
+		watch->asleep = 0;
 		return BPF_RB_FORCE_WAKEUP;
+	}
 	if (number % 64 == 63 && a_quarter_is_full())
 		return BPF_RB_FORCE_WAKEUP;
-	return first_of_many(watch);
+	return BPF_RB_NO_WAKEUP;
 }
 
 /* How many of the places a record needs. A record with a path or a block has them all, since those stand behind them. */
@@ -99,8 +101,8 @@ static __always_inline void finish(struct ior_watch *watch, struct pending *call
 		__sync_fetch_and_add(&watch->refused, 1);
 }
 
-/* Not inlined, so that three programs share one copy of it in the kernel's cache. */
-static __noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
+/* Not inlined, so that three programs share one copy of it in the kernel's cache, and the verifier walks through it once for each. */
+__noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
 {
 	if (!watch || !call)
 		return 0;

@@ -239,22 +239,13 @@ static __always_inline struct ior_watch *watch_of_call(const struct pending *cal
 	return watch && watch->id == call->record.watch ? watch : NULL;
 }
 
-/*
- * Whether a record wakes a reader that sleeps. Without a flag the kernel wakes one that has read everything before the record
- * (bpf_ringbuf_commit()): of all that come until it reads again, the first does.
- */
-static __always_inline __u64 first_of_many(const struct ior_watch *watch)
-{
-	return watch->flags & IOR_WAKES ? 0 : BPF_RB_NO_WAKEUP;
-}
-
 /* Counts first: whoever has read a record finds it counted. 0, or -1 if there was no room. */
-static __always_inline long tell(struct ior_watch *watch, const void *record, __u64 size)
+static __always_inline long tell(__u64 *counter, const void *record, __u64 size, __u64 flags)
 {
-	__sync_fetch_and_add(&watch->told, 1);
-	if (!bpf_ringbuf_output(&ring, (void *)record, size, first_of_many(watch)))
+	__sync_fetch_and_add(counter, 1);
+	if (!bpf_ringbuf_output(&ring, (void *)record, size, flags))
 		return 0;
-	__sync_fetch_and_add(&watch->told, -1);
+	__sync_fetch_and_add(counter, -1);
 	return -1;
 }
 

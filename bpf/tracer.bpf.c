@@ -83,7 +83,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 		finish_unreturned(watch, call);
 	role = begin(watch, call, task, regs, nr, 0);
 	if (role)
-		read_at_enter(call, watch, task, role);
+		read_at_enter(call, watch, task, role, true);
 	call->active = IN_CALL;
 	call->record.enter_ns = bpf_ktime_get_ns();
 	return 0;
@@ -119,7 +119,7 @@ static __noinline int refuse(struct ior_watch *watch, struct pending *call, stru
 		return 0;
 	role = begin(watch, call, task, regs, SYSCALL_NUMBER(regs), IOR_REFUSED);
 	if (role)
-		read_at_enter(call, watch, task, role);
+		read_at_enter(call, watch, task, role, false);
 	call->record.enter_ns = bpf_ktime_get_ns();
 	if (is_trapped(regs, ret))
 		return finish_unreturned(watch, call);
@@ -180,7 +180,6 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pending *call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
 	struct ior_watch *watch = call ? watch_of_call(call) : NULL;
-	struct ior_roles *role;
 
 	if (!watch || (unsigned long)action->sa.sa_handler <= 1) /* SIG_DFL, SIG_IGN */
 		return 0;
@@ -192,9 +191,7 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 		return 0;
 	}
 	call->record.ret = -EINTR;
-	role = roles_of(&call->record);
-	if (role)
-		read_at_exit(call, watch, task, role);
+	read_when_unreturned(call);
 	finish(watch, call, task);
 	return 0;
 }
@@ -281,7 +278,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	end.kind = IOR_END;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
 	__sync_fetch_and_add(&watch->ends, 1);
-	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : first_of_many(watch)))
+	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&watch->ends, -1);
 	return 0;
 }

@@ -168,7 +168,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	/* What was behind its descriptor when it was issued: a linked request waits for others, which may have changed that. */
 	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? (__u64)FIELD(io_kiocb, key, file) : 0;
 	if (file && !(out->record.state & IOR_HAS_FILE) && !out->file[IOR_FIRST].open) {
-		identify_file(&out->file[IOR_FIRST], watch, file);
+		identify_file(&out->file[IOR_FIRST], watch, file, false);
 		out->record.state |= IOR_HAS_FILE;
 	}
 	if (state & IOR_MORE) {

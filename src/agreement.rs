@@ -72,10 +72,8 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 /// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
 /// if there are any.
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
-    let aligned: Vec<Disagreement> =
-        threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony)).collect();
-    let mut disagreements: Vec<_> =
-        aligned.into_iter().filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
+    let aligned = threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony));
+    let mut disagreements: Vec<_> = aligned.filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
     permitted::take_out_calls_never_made(&mut disagreements, testimony);
     disagreements
 }
@@ -91,7 +89,7 @@ fn one_thread((bpf, ptrace): &OneThread, trace: &Trace, testimony: &Testimony) -
         Step::MoreExtra(p, count) => Disagreement::MoreByPtrace { ptrace: ptrace[p], count },
         Step::Pair(b, p) => Disagreement::Unlike { bpf: bpf[b], ptrace: ptrace[p], fields: unlike(b, p) },
     };
-    align(bpf.len(), ptrace.len(), distance).into_iter().map(disagreement).collect()
+    align(bpf.len(), ptrace.len(), distance).map(disagreement).collect()
 }
 
 /// In what two observations of one call differ, names of files left out.
@@ -144,7 +142,7 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     fields
 }
 
-/// What this place of [`Call::fds`] is about.
+/// What this place of [`Deed::fds`] is about.
 fn identified(row: &Syscall, place: usize) -> String {
     match (row.makes_pair(), place) {
         (true, 0) => "file behind the first of the pair".to_owned(),
@@ -227,7 +225,7 @@ pub(crate) mod tests {
     pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
         let bytes = crate::record::tests::call_bytes(order, number, args[0], b"", ret);
         let Ok(crate::record::Record::Call(call, _)) = crate::record::decode(&bytes) else { panic!("no call") };
-        Call { args, pid: 1, tid: 1, ..*call }
+        Call { pid: 1, tid: 1, ..call }.with(|deed| deed.args = args)
     }
 
     fn number(name: &str) -> u32 {
@@ -251,7 +249,7 @@ pub(crate) mod tests {
         (read.fds[0], read.files.path) = (file(7), Some(b"a.txt".to_vec()));
         let mut close = call(2, number("close"), [3, 0, 0, 0, 0, 0], 0);
         (close.fds[0], close.files.path) = (file(7), Some(b"a.txt".to_vec()));
-        let exit = Call { outcome: Outcome::Unfinished, ..call(3, number("exit_group"), [0; 6], 0) };
+        let exit = call(3, number("exit_group"), [0; 6], 0).with(|deed| deed.outcome = Outcome::Unfinished);
         vec![openat, read, close, exit]
     }
 
@@ -384,8 +382,8 @@ pub(crate) mod tests {
     /// The witness alone saw a call at this place.
     fn alone(at: usize, change: fn(&mut Seen)) -> Vec<String> {
         let (trace, mut testimony) = both();
-        let mut alone = seen(Call { outcome: Outcome::Unfinished, ..call(0, number("mkdirat"), [0; 6], 0) });
-        alone.filtered = true;
+        let mut alone = seen(call(0, number("mkdirat"), [0; 6], 0));
+        (alone.call.outcome, alone.filtered) = (Outcome::Unfinished, true);
         change(&mut alone);
         testimony.calls.insert(at, alone);
         said(&trace, &testimony)

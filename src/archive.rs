@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Exit};
-use crate::trace::{Call, Trace};
+use crate::escape;
+use crate::trace::{Call, Deeds, Trace};
 use crate::verdict::Observed;
 
 mod bad; // why an archive is refused
@@ -94,13 +95,8 @@ impl Archive {
             Duration::from_nanos(span_ns).as_secs_f64(),
             bstr::BStr::new(workspace),
         );
-        escaped(&line)
+        escape::line(&line).into_owned()
     }
-}
-
-/// One line that a terminal shows as it is.
-fn escaped(text: &str) -> String {
-    text.chars().flat_map(|one| if one.is_control() { one.escape_default().collect() } else { vec![one] }).collect()
 }
 
 /// Reads an archive from bytes.
@@ -109,8 +105,11 @@ pub fn decode(bytes: &[u8]) -> Result<Archive, BadArchive> {
 }
 
 fn collect(source: impl std::io::BufRead) -> Result<Archive, BadArchive> {
-    let mut calls = Vec::new();
-    let header = decode::read(source, |call| calls.push(call))?;
+    let (mut calls, mut deeds) = (Vec::new(), Deeds::default());
+    let header = decode::read(source, |mut call| {
+        deeds.share(&mut call);
+        calls.push(call);
+    })?;
     let (origin, ending, trace) = header.into_parts();
     Ok(Archive { origin, observed: Observed { ending, trace: Trace { calls, ..trace } } })
 }
@@ -140,7 +139,7 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
     Error::scenario(
-        format!("no archive could be written in {}: {error}", folder.display()),
+        format!("no archive could be written in {}: {error}", escape::path(folder)),
         "let --archive name a folder that can be written to, with room in it",
     )
 }

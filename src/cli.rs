@@ -16,6 +16,7 @@ use crate::expectation::{Expectation, Expectations};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
+use crate::tell::{self, Stream};
 use crate::tracer;
 
 mod archives;
@@ -213,35 +214,37 @@ fn run_with(
 ) -> ExitCode {
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
+    large_files_are_errors();
     let args: Vec<OsString> = args.collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            error.print().unwrap_or_else(|error| tell::failed(&error));
             if error.kind() == ErrorKind::UnknownArgument {
-                eprintln!("\nAccepted: {}", accepted().join(", "));
+                Stream::Error.line(&format!("\nAccepted: {}", accepted().join(", ")));
             }
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { Exit::Success.into() } else { Exit::Usage.into() };
+            let exit = if asked { Exit::Success } else { Exit::Usage };
+            return tell::exit_code(exit as u8).into();
         }
     };
     if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
         let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
-        eprintln!("{error}");
+        Stream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    let done = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-        (Some(file), _, _) => replay::show(file).map(ExitCode::from),
+    let done: Result<u8, Error> = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        (Some(file), _, _) => replay::show(file).map(|exit| exit as u8),
         (None, [], []) => {
-            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(ExitCode::from)
+            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
         }
-        (None, [], command) => command::run(command, &traced(&cli)).map(ExitCode::from),
-        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(ExitCode::from),
+        (None, [], command) => command::run(command, &traced(&cli)),
+        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(|exit| exit as u8),
     };
     match done {
-        Ok(exit) => exit,
+        Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
-            eprintln!("{error}");
+            Stream::Error.line(&error.to_string());
             error.exit.into()
         }
     }
@@ -261,6 +264,15 @@ fn default_sigpipe() {
     // SAFETY: no handler is installed, only the default action; there is no other thread yet.
     let _ =
         unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
+}
+
+/// A file that would be larger than `ulimit -f` allows is an error (EFBIG) and not the end (SIGXFSZ, setrlimit(2)). What is traced
+/// has the signal as it was (src/zygote/program.rs).
+#[allow(unsafe_code)]
+fn large_files_are_errors() {
+    // SAFETY: no handler is installed; there is no other thread yet.
+    let _ =
+        unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGXFSZ, nix::sys::signal::SigHandler::SigIgn) };
 }
 
 /// The command line and the files it names, checked: what is left can only fail on this machine.
@@ -349,7 +361,7 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
     let (file, text) = match &cli.tests {
         None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
-            let shown = path.display().to_string();
+            let shown = crate::escape::path(path);
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
             })?;

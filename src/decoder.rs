@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::files::{self, Named};
 use crate::record::{self, Ids, Name, Record};
-use crate::trace::{Call, Completion, Counts, Request, Trace};
+use crate::trace::{Call, Completion, Counts, Deeds, Request, Trace};
 
 /// So many names are known at a time. A call that takes longer than it takes to tell so many has none.
 const NAMES: usize = 1 << 18;
@@ -19,7 +19,7 @@ const BAD_RECORDS_DESCRIBED: usize = 5;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decoded {
     /// A call, or a request of io_uring with one of its completions.
-    Call(Box<Call>),
+    Call(Call),
     /// A process is gone.
     End {
         /// Which one.
@@ -39,7 +39,7 @@ pub struct Decoder {
     names: HashMap<u64, Rc<Name>>,
     /// Their ids in the order in which they came.
     told: VecDeque<u64>,
-    requests: HashMap<u64, (Box<Call>, Ids)>,
+    requests: HashMap<u64, (Call, Ids)>,
     /// By the number of the call that closes them.
     closed: HashMap<u64, Vec<(i32, u64)>>,
     counts: Counts,
@@ -101,7 +101,7 @@ impl Decoder {
         }
     }
 
-    fn call(&mut self, mut call: Box<Call>, ids: Ids) -> Decoded {
+    fn call(&mut self, mut call: Call, ids: Ids) -> Decoded {
         self.counts.received += 1;
         let closed = if self.closed.is_empty() { None } else { self.closed.remove(&call.order) };
         let name = |id: u64| self.names.get(&id).map(Rc::as_ref);
@@ -126,7 +126,7 @@ impl Decoder {
         if !more {
             self.requests.remove(&number);
         }
-        Some(self.call(Box::new(call), ids))
+        Some(self.call(call, ids))
     }
 
     fn bad(&mut self, why: String) -> Option<Decoded> {
@@ -142,7 +142,8 @@ impl Decoder {
 fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion: Ids) -> (Call, Ids) {
     let Completion { request: _, order, outcome, duration_ns, worker, more, ambiguous, used, made, pair } = completion;
     let entry = request.request.map(|entry| Request { worker, more, ambiguous, ..entry });
-    let mut call = Call { order, outcome, duration_ns, request: entry, ..request.clone() };
+    let mut call = Call { order, duration_ns, ..request.clone() };
+    (call.outcome, call.request) = (outcome, entry);
     let mut ids = of_request;
     let Some(row) = call.syscall() else { return (call, ids) };
     // What goes into the ring's own table has no descriptor: BPF takes its index for one.
@@ -174,6 +175,7 @@ pub struct Assembly {
     decoder: Decoder,
     watch: u64,
     calls: Vec<Call>,
+    deeds: Deeds,
 }
 
 impl Assembly {
@@ -185,14 +187,15 @@ impl Assembly {
     /// Decodes one more record. What it adds is in no order until it is finished.
     pub fn add(&mut self, bytes: &[u8]) {
         self.watch = record::watch_of(bytes).unwrap_or(self.watch);
-        if let Some(Decoded::Call(call)) = self.decoder.take(bytes) {
-            self.calls.push(*call);
+        if let Some(Decoded::Call(mut call)) = self.decoder.take(bytes) {
+            self.deeds.share(&mut call);
+            self.calls.push(call);
         }
     }
 
     /// The trace of all records that were added, in the order of entering. `counted` is what BPF counted.
     pub fn finished(self, counted: Counts) -> Trace {
-        let Self { decoder, watch, mut calls } = self;
+        let Self { decoder, watch, mut calls, .. } = self;
         calls.sort_by_key(|call| call.order);
         Trace { watch, calls, counts: counted.with_received(decoder.counts), bad_records: decoder.bad_records }
     }

@@ -204,7 +204,7 @@ pub enum Which {
     Made,
     /// Both of the pair that it made.
     Pair,
-    /// One of [`crate::trace::Call::fds`], by its place: an argument, or an end of the pair.
+    /// One of [`crate::trace::Deed::fds`], by its place: an argument, or an end of the pair.
     Fd(usize),
 }
 

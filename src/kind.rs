@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is behind a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A regular file; also one of memfd_create(2), where the call that made it is not known.

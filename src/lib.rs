@@ -5,8 +5,12 @@
 //! that one first.
 
 #![warn(missing_docs)]
+// Everything goes through `tell`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod error; // a sentence, a hint, an exit code
+pub mod escape; // text of others, as a terminal may have it
+pub mod tell; // the standard streams
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
 pub mod syscalls; // the table: what each call's arguments and result mean
@@ -16,7 +20,6 @@ pub mod scenarios; // the registry, a family a file
 pub mod ending; // how a child ended
 pub mod limit; // how long a child may take
 pub mod workspace; // a scenario's own empty directory
-pub mod pidfd; // a process by more than its number
 pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring
 pub mod witness; // the same process seen by ptrace, at the same time

@@ -2,13 +2,15 @@
 //!
 //! No I/O, no privileges: takes bytes and returns values, from the live ring and from a test alike.
 
+use std::sync::Arc;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::syscalls::{REQUESTS, Sqe, Syscall};
-use crate::trace::{Abi, Call, Completion, Identity, Outcome, Request, Text};
+use crate::trace::{Abi, Call, Completion, Deed, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -148,7 +150,7 @@ pub struct Watch {
     pub ends: u64,
     /// Exits without an enter.
     pub strays: u64,
-    /// [`Watch::FOLLOW`], [`Watch::WAKES`].
+    /// [`Watch::FOLLOW`].
     pub flags: u64,
     /// Descendants that were watched from their first call on.
     pub followed: u64,
@@ -160,13 +162,13 @@ pub struct Watch {
     pub untold: u64,
     /// Requests for which there was no room beside those in flight.
     pub crowded: u64,
+    /// The reader has found nothing for a while: the next record wakes it.
+    pub asleep: u64,
 }
 
 impl Watch {
     /// Watch what the process forks, too.
     pub const FOLLOW: u64 = 1 << 0;
-    /// Wake a reader that has read everything before a record.
-    pub const WAKES: u64 = 1 << 1;
 }
 
 const _: () = {
@@ -182,7 +184,7 @@ const _: () = {
     assert!(offset_of!(Header, exit_tid) == 148);
     assert!(size_of::<Roles>() == 16);
     assert!(size_of::<Filter>() == 16);
-    assert!(size_of::<Watch>() == 96);
+    assert!(size_of::<Watch>() == 104);
 };
 
 /// A record that is none: what is wrong with its bytes.
@@ -192,9 +194,9 @@ pub struct BadRecord(pub String);
 /// The ids of the names that a record has beside its identities, 0 where a name is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ids {
-    /// Of the files in [`Call::fds`].
+    /// Of the files in [`Deed::fds`].
     pub fds: [u64; 2],
-    /// Of the file in [`Call::made`].
+    /// Of the file in [`Deed::made`].
     pub made: u64,
     /// Of the working directory, where a path may begin there.
     pub cwd: u64,
@@ -221,9 +223,9 @@ pub struct Name {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A call. Its `files` are to be described, from the names with these ids.
-    Call(Box<Call>, Ids),
+    Call(Call, Ids),
     /// A request of io_uring as it was submitted: unfinished so far.
-    Request(Box<Call>, Ids),
+    Request(Call, Ids),
     /// What became of one.
     Completion(Box<Completion>, Ids),
     /// What the name with this id is.
@@ -285,11 +287,11 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         root: header.root,
     };
     Ok(match header.kind {
-        KIND_REQUEST => Record::Request(Box::new(request(&header, &files, [first, second], peek)), ids),
+        KIND_REQUEST => Record::Request(request(&header, &files, [first, second], peek), ids),
         KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files)), ids),
         KIND_NAME => Record::Name(header.number, name(header.state, first)),
         KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: files[FIRST].name },
-        _ => Record::Call(Box::new(call(&header, &files, [first, second], peek)), ids),
+        _ => Record::Call(call(&header, &files, [first, second], peek), ids),
     })
 }
 
@@ -326,8 +328,8 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
         args.iter_mut().zip(row.places).for_each(|(arg, &place)| *arg = sqe.at(place));
     }
     let request = Some(Request { sqe, ..Request::default() });
-    let submitted = call(header, files, paths, peek);
-    let mut call = Call { number, args, request, outcome: Outcome::Unfinished, ..submitted };
+    let mut call = call(header, files, paths, peek);
+    (call.number, call.args, call.request, call.outcome) = (number, args, request, Outcome::Unfinished);
     // BPF takes the number for a descriptor.
     let registered: Vec<bool> =
         call.syscall().map_or_else(Vec::new, |row| row.fd_args().map(|at| call.is_registered(at)).collect());
@@ -367,25 +369,27 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
         err => Text::Unreadable(-i32::from(err)),
     };
     Call {
-        number: header.nr,
         order: header.number,
         pid: header.pid,
         tid: header.tid,
         exit_tid: header.exit_tid,
-        comm: header.comm,
-        args: header.args,
-        outcome: outcome(header),
         enter_ns: header.enter_ns,
         duration_ns: header.duration_ns,
-        texts: [path(0), path(1)],
-        fds: [identity(&files[FIRST]), identity(&files[SECOND])],
-        made: identity(&files[MADE]),
-        peek: (header.peek.err == 0).then(|| peek.to_vec()),
-        late: [0, 1, 2].map(|at| header.late & 1 << at != 0),
-        abi: if header.state & COMPAT != 0 { Abi::Compat } else { Abi::Native },
-        refused: header.state & REFUSED != 0,
-        request: None,
-        files: Default::default(),
+        deed: Arc::new(Deed {
+            number: header.nr,
+            comm: header.comm,
+            args: header.args,
+            outcome: outcome(header),
+            texts: [path(0), path(1)],
+            fds: [identity(&files[FIRST]), identity(&files[SECOND])],
+            made: identity(&files[MADE]),
+            peek: (header.peek.err == 0).then(|| peek.to_vec()),
+            late: [0, 1, 2].map(|at| header.late & 1 << at != 0),
+            abi: if header.state & COMPAT != 0 { Abi::Compat } else { Abi::Native },
+            refused: header.state & REFUSED != 0,
+            request: None,
+            files: Default::default(),
+        }),
     }
 }
 
@@ -583,7 +587,7 @@ pub(crate) mod tests {
 
     fn decoded(bytes: &[u8]) -> Call {
         match decode(bytes) {
-            Ok(Record::Call(call, _)) => *call,
+            Ok(Record::Call(call, _)) => call,
             other => panic!("{other:?}"),
         }
     }
@@ -623,30 +627,32 @@ pub(crate) mod tests {
         };
         let text = |bytes: &[u8]| Text::Read { bytes: bytes.to_vec(), cut: false };
         let expected = Call {
-            number: 13,
             order: 2,
             pid: 11,
             tid: 12,
             exit_tid: 14,
-            comm: *b"fifteen-letters\0",
-            args: [6, 7, 8, 9, 10, u64::MAX],
-            outcome: Outcome::Returned(-5),
             enter_ns: 3,
             duration_ns: 4,
-            texts: [text(b"one"), text(b"second")],
-            // The second descriptor was not open: what else its identity says means nothing.
-            fds: [Some(identity(1, false)), None],
-            made: Some(identity(3, true)),
-            peek: Some(b"block".to_vec()),
-            late: [true, false, true],
-            abi: Abi::Compat,
-            refused: true,
-            request: None,
-            files: Default::default(),
+            deed: Arc::new(Deed {
+                number: 13,
+                comm: *b"fifteen-letters\0",
+                args: [6, 7, 8, 9, 10, u64::MAX],
+                outcome: Outcome::Returned(-5),
+                texts: [text(b"one"), text(b"second")],
+                // The second descriptor was not open: what else its identity says means nothing.
+                fds: [Some(identity(1, false)), None],
+                made: Some(identity(3, true)),
+                peek: Some(b"block".to_vec()),
+                late: [true, false, true],
+                abi: Abi::Compat,
+                refused: true,
+                request: None,
+                files: Default::default(),
+            }),
         };
         let ids = Ids { fds: [6001, 6002], made: 6003, cwd: 15, root: 16 };
         let bytes = bytes(full_header(), [b"one", b"second"], b"block");
-        assert_eq!(decode(&bytes), Ok(Record::Call(Box::new(expected), ids)));
+        assert_eq!(decode(&bytes), Ok(Record::Call(expected, ids)));
         assert_eq!(watch_of(&bytes), Some(1));
         assert_eq!(watch_of(&bytes[..7]), None);
     }
@@ -669,7 +675,8 @@ pub(crate) mod tests {
         for (sentence, paths, peek, cut) in rows {
             let call = decoded(&bytes(full_header(), paths, peek));
             let text = |at: usize| Text::Read { bytes: paths[at].to_vec(), cut: cut[at] };
-            assert_eq!((call.texts, call.peek), ([text(0), text(1)], Some(peek.to_vec())), "{sentence}");
+            let read = (call.texts.clone(), call.peek.clone());
+            assert_eq!(read, ([text(0), text(1)], Some(peek.to_vec())), "{sentence}");
         }
     }
 
@@ -717,7 +724,7 @@ pub(crate) mod tests {
 
     fn request_of(bytes: &[u8]) -> Call {
         match decode(bytes) {
-            Ok(Record::Request(call, _)) => *call,
+            Ok(Record::Request(call, _)) => call,
             other => panic!("{other:?}"),
         }
     }
@@ -744,7 +751,8 @@ pub(crate) mod tests {
         let again = encode(9, &request);
         assert_eq!((watch_of(&again), request_of(&again)), (Some(9), request.clone()));
         let how = Request { worker: true, more: true, ambiguous: true, ..request.request.unwrap() };
-        let call = Call { order: 5, outcome: Outcome::Returned(-2), request: Some(how), ..request };
+        let call = Call { order: 5, ..request };
+        let call = call.with(|deed| (deed.outcome, deed.request) = (Outcome::Returned(-2), Some(how)));
         let expected = Completion {
             request: 2,
             order: 5,

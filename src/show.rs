@@ -10,7 +10,7 @@ use bstr::BStr;
 use crate::kind::Kind;
 use crate::names;
 use crate::syscalls::{self, Peek, Ret, Role, Syscall};
-use crate::trace::{Abi, Call, Outcome, Request, Text, Trace};
+use crate::trace::{Call, Outcome, Request, Text, Trace};
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
@@ -22,14 +22,7 @@ pub fn call(call: &Call) -> String {
 /// The same at the end of `out`: nothing here makes a string for each call or argument, since millions are printed.
 fn put_call(out: &mut String, call: &Call) {
     let row = call.syscall();
-    match (row, call.abi) {
-        (Some(row), Abi::Native) => out.push_str(row.name),
-        (None, Abi::Native) if call.request.is_none() => match syscalls::kernels_name(call.number) {
-            Some(name) => out.push_str(name),
-            None => out.push_str(&call.name()),
-        },
-        (Some(_), Abi::Compat) | (None, _) => out.push_str(&call.name()),
-    }
+    call.put_name(out);
     out.push('(');
     // How many a call without a row has is not known.
     let shown = row.map_or(call.args.len(), |row| arguments(row, call));
@@ -294,7 +287,7 @@ mod tests {
         let durations = [0, 1, 999_999_999, NS_PER_S, 90_061_000_000_007, NS_PER_S * 4_000_000 + 123_456_789];
         for (tid, duration_ns) in tids.into_iter().flat_map(|tid| durations.map(|duration| (tid, duration))) {
             let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
-            let one = Call { tid, duration_ns, number: 3, ..*call };
+            let one = Call { tid, duration_ns, ..call }.with(|deed| deed.number = 3);
             let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
             let mut line = String::new();
             super::line(&mut line, &one);
@@ -302,7 +295,7 @@ mod tests {
         }
         let mut line = "before ".to_owned();
         let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
-        super::line(&mut line, &Call { tid: 1, outcome: Outcome::Unfinished, ..*call });
+        super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished));
         assert!(line.starts_with("before [pid     1] ") && line.ends_with(" = ?"), "{line}");
     }
 

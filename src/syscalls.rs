@@ -348,30 +348,35 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 
 /// The name of a system call number: the table's, else the kernel's, else `syscall_N`; of a request `IORING_OP_N`.
 pub fn name_of(number: u32) -> String {
-    match Syscall::by_number(number) {
-        Some(row) => row.name.to_owned(),
-        // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
-        None if (REQUESTS..REQUESTS + 256).contains(&number) => format!("IORING_OP_{}", number - REQUESTS),
-        None => kernels_name(number).map_or_else(|| format!("syscall_{number}"), str::to_owned),
-    }
+    let mut name = String::new();
+    // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
+    let is_request = (REQUESTS..REQUESTS + 256).contains(&number);
+    put_name(&mut name, number, is_request);
+    name
 }
 
-/// The kernel's name of a system call, whether it has a row or not.
-pub fn kernels_name(number: u32) -> Option<&'static str> {
-    Sysno::new(number as usize).map(|number| number.name())
-}
-
-/// The name of a 32-bit call.
-pub fn name_of_compat(number: u32) -> String {
-    compat::name(number).map_or_else(|| format!("nr={}", number as i32), str::to_owned)
-}
-
-/// The name of the system call with this number, whichever it is: a program may ask for any number, also for one that is that of
-/// a request here.
-pub fn name_of_call(number: u32) -> String {
-    // The bit of x32 calls, which few kernels have (asm/unistd.h).
+/// The same at the end of `out`. Where it is none of a request, a number that is that of a request here is no call's.
+pub fn put_name(out: &mut String, number: u32, is_request: bool) {
+    use std::fmt::Write as _;
+    /// The bit of x32 calls, which few kernels have (asm/unistd.h).
     const X32: u32 = 1 << 30;
-    if number < X32 { name_of(number) } else { format!("syscall_{number:#x}") }
+    let row = Syscall::by_number(number).filter(|row| row.is_request() == is_request);
+    let kernels = || Sysno::new(number as usize).map(|number| number.name());
+    let _ = match row.map(|row| row.name).or_else(kernels) {
+        Some(name) => out.write_str(name),
+        None if is_request => write!(out, "IORING_OP_{}", number - REQUESTS),
+        None if number < X32 => write!(out, "syscall_{number}"),
+        None => write!(out, "syscall_{number:#x}"),
+    };
+}
+
+/// The same of a 32-bit call: `nr=N` if it has none.
+pub fn put_compat_name(out: &mut String, number: u32) {
+    use std::fmt::Write as _;
+    let _ = match compat::name(number) {
+        Some(name) => out.write_str(name),
+        None => write!(out, "nr={}", number as i32),
+    };
 }
 
 /// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
@@ -464,7 +469,9 @@ mod tests {
         ];
         for (number, name, row) in rows {
             let found = Syscall::by_compat_number(number).map(|row| row.name);
-            assert_eq!((name_of_compat(number).as_str(), found), (name, row), "{number}");
+            let mut shown = String::new();
+            put_compat_name(&mut shown, number);
+            assert_eq!((shown.as_str(), found), (name, row), "{number}");
         }
     }
 

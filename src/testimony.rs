@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::trace::{Abi, Call, Outcome};
+use crate::trace::{Abi, Call, Deeds, Outcome};
 
 /// All that was seen of a process, and of its descendants if they are followed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,12 +55,15 @@ impl Seen {
 pub struct Fold {
     testimony: Testimony,
     threads: HashMap<u32, Thread>,
+    deeds: Deeds,
 }
 
 #[derive(Debug, Default)]
 struct Thread {
     pid: u32,
     state: State,
+    /// The place of the call that it has made last.
+    last: Option<usize>,
     /// For each handler that runs, the call that it has interrupted.
     handlers: Vec<Option<Interrupted>>,
 }
@@ -153,7 +156,16 @@ impl Fold {
         (seen.call.order, seen.call.pid, seen.call.tid) = (place as u64, thread.pid, tid);
         seen.call.outcome = Outcome::Unfinished;
         thread.state = State::Inside(place);
+        let before = thread.last.replace(place);
         self.testimony.calls.push(seen);
+        self.share(before);
+    }
+
+    /// By now it is known what this call was: it shares that with those that were alike.
+    fn share(&mut self, call: Option<usize>) {
+        if let Some(place) = call {
+            self.deeds.share(&mut self.testimony.calls[place].call);
+        }
     }
 
     /// The thread leaves a call with this value in the register of the result; `ip` is where it would go on. Returns the call
@@ -221,7 +233,8 @@ impl Fold {
 
     /// The thread is no more; the call that it was in stays without a result.
     pub fn gone(&mut self, tid: u32) {
-        self.threads.remove(&tid);
+        let last = self.threads.remove(&tid).and_then(|thread| thread.last);
+        self.share(last);
     }
 
     /// All that was seen.
@@ -240,6 +253,8 @@ fn is_return_from_handler(call: &Call) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const READ: u32 = libc::SYS_read as u32;
@@ -352,6 +367,23 @@ mod tests {
         for (sentence, stops, calls) in ROWS {
             assert_eq!(folded(stops), *calls, "{sentence}");
         }
+    }
+
+    #[test]
+    fn calls_that_are_alike_share_what_they_were() {
+        let mut fold = Fold::default();
+        for tid in [1, 2] {
+            fold.found(tid, 1);
+        }
+        for (tid, number) in [(1, READ), (1, CLOSE), (2, READ), (2, CLOSE)] {
+            fold.enter(tid, seen(number));
+            fold.exit(tid, 5, 102);
+        }
+        fold.gone(2);
+        fold.gone(1);
+        let calls = fold.testimony().calls;
+        let shared = |one: usize, other: usize| Arc::ptr_eq(&calls[one].call.deed, &calls[other].call.deed);
+        assert_eq!([shared(0, 2), shared(1, 3), shared(0, 1)], [true, true, false], "READ, CLOSE; and one the other");
     }
 
     #[test]

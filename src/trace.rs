@@ -2,19 +2,26 @@
 //!
 //! No I/O. Filled by [`crate::decoder`].
 
+use std::collections::HashSet;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
 use crate::names;
-use crate::syscalls::{Peek, Place, Sqe, Syscall};
+use crate::syscalls::{self, Peek, Place, Sqe, Syscall};
 
-/// One system call as observed, or one request of io_uring.
+mod written; // a call as archives have it
+
+use written::Written;
+
+/// One system call as observed, or one request of io_uring: whose it was and when, and what. Of a million calls that are alike
+/// there is one [`Deed`] (see [`Deeds`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Call {
-    /// The system call number by its [`Abi`]; of a request [`crate::syscalls::REQUESTS`] and its opcode.
-    pub number: u32,
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
     /// The process.
@@ -23,19 +30,26 @@ pub struct Call {
     pub tid: u32,
     /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
     /// archives that do not have it.
-    #[serde(default)]
     pub exit_tid: u32,
+    /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
+    pub enter_ns: u64,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: u64,
+    /// Everything else.
+    pub deed: Arc<Deed>,
+}
+
+/// What a call was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Deed {
+    /// The system call number; of a request [`crate::syscalls::REQUESTS`] and its opcode.
+    pub number: u32,
     /// The thread's name when the call returned, or the request was submitted, NUL-padded.
-    #[serde(with = "serde_bytes")]
     pub comm: [u8; 16],
     /// The six raw arguments; of a request in the order of its row.
     pub args: [u64; 6],
     /// What became of it.
     pub outcome: Outcome,
-    /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
-    pub enter_ns: u64,
-    /// How long it took, in nanoseconds.
-    pub duration_ns: u64,
     /// The strings behind its path arguments, in the order of [`Syscall::path_args`].
     pub texts: [Text; 2],
     /// The files behind its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if not open. Of a call that
@@ -44,30 +58,55 @@ pub struct Call {
     /// The file behind the descriptor it returned.
     pub made: Option<Identity>,
     /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
-    #[serde(with = "serde_bytes")]
     pub peek: Option<Vec<u8>>,
     /// Which of `texts`, and whether `peek`, was read when the call ended: the process may have written there meanwhile.
-    #[serde(default, skip_serializing_if = "nothing_is_late")]
     pub late: [bool; 3],
     /// Who took it.
-    #[serde(default, skip_serializing_if = "Abi::is_native")]
     pub abi: Abi,
     /// Whether it was answered before it was made: by seccomp(2), or by who traces the process.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
     /// What a request of io_uring has besides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
     /// What following the descriptors adds.
     pub files: Files,
 }
 
-fn nothing_is_late(late: &[bool; 3]) -> bool {
-    *late == [false; 3]
+impl Deref for Call {
+    type Target = Deed;
+
+    fn deref(&self) -> &Deed {
+        &self.deed
+    }
+}
+
+/// Of a call that shares its deed with others, the deed becomes its own.
+impl DerefMut for Call {
+    fn deref_mut(&mut self) -> &mut Deed {
+        Arc::make_mut(&mut self.deed)
+    }
+}
+
+/// Each deed once: what calls that are alike share.
+#[derive(Clone, Debug, Default)]
+pub struct Deeds {
+    known: HashSet<Arc<Deed>>,
+    /// The one before: most often it is the same again, and to see that takes no hash.
+    last: Option<Arc<Deed>>,
+}
+
+impl Deeds {
+    /// Lets a call share its deed with those before that did the same.
+    pub fn share(&mut self, call: &mut Call) {
+        match self.last.as_ref().filter(|last| **last == call.deed).or_else(|| self.known.get(&call.deed)) {
+            Some(known) => call.deed = Arc::clone(known),
+            None => drop(self.known.insert(Arc::clone(&call.deed))),
+        }
+        self.last = Some(Arc::clone(&call.deed));
+    }
 }
 
 /// By which table of the kernel a call's number and arguments go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Abi {
     /// That of the architecture.
@@ -84,7 +123,7 @@ impl Abi {
 }
 
 /// What a request of io_uring has and a system call has not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// Its entry of the submission queue.
     pub sqe: Sqe,
@@ -123,7 +162,7 @@ pub struct Completion {
 }
 
 /// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It returned: the raw result, negative for an errno.
@@ -133,7 +172,7 @@ pub enum Outcome {
 }
 
 /// A string in the memory of the traced process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Text {
     /// It was read.
@@ -149,7 +188,7 @@ pub enum Text {
 }
 
 /// The file behind a descriptor, as the kernel's tables had it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// `s_dev`: major << 20 | minor.
     pub device: u32,
@@ -185,7 +224,7 @@ impl Identity {
 }
 
 /// The files of a call, by name. Paths are absolute, or relative to the workspace where they lie inside.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Files {
     /// The file that the call is about: of its path, else of its descriptor.
     #[serde(with = "serde_bytes")]
@@ -200,10 +239,10 @@ pub struct Files {
     /// The file behind the descriptor that the call returned.
     #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
     pub made_path: Option<Vec<u8>>,
-    /// What is behind [`Call::fds`], where they are open.
+    /// What is behind [`Deed::fds`], where they are open.
     #[serde(default)]
     pub kinds: [Option<Kind>; 2],
-    /// What is behind [`Call::made`].
+    /// What is behind [`Deed::made`].
     #[serde(default)]
     pub made: Option<Kind>,
     /// What the call says of a descriptor that it made, and the kernel says differently.
@@ -212,7 +251,7 @@ pub struct Files {
 }
 
 /// A descriptor of which the call that made it and the kernel do not say the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Disagreement {
     /// Its number.
     pub fd: i32,
@@ -224,7 +263,7 @@ pub struct Disagreement {
 }
 
 /// Something that is said of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
     /// What is behind it.
@@ -246,6 +285,12 @@ impl fmt::Display for Attribute {
 }
 
 impl Call {
+    /// The same with another deed.
+    pub fn with(mut self, change: impl FnOnce(&mut Deed)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// The table's row of the call; none of a number that is no call's.
     pub fn syscall(&self) -> Option<&'static Syscall> {
         match self.abi {
@@ -269,10 +314,19 @@ impl Call {
 
     /// The name of the call.
     pub fn name(&self) -> String {
-        match (self.abi, self.request) {
-            (Abi::Compat, _) => format!("[32 bit] {}", crate::syscalls::name_of_compat(self.number)),
-            (Abi::Native, Some(_)) => crate::syscalls::name_of(self.number),
-            (Abi::Native, None) => crate::syscalls::name_of_call(self.number),
+        let mut name = String::new();
+        self.put_name(&mut name);
+        name
+    }
+
+    /// The same at the end of `out`: of a call of the 32-bit table it begins with `[32 bit]`.
+    pub fn put_name(&self, out: &mut String) {
+        match self.abi {
+            Abi::Native => syscalls::put_name(out, self.number, self.request.is_some()),
+            Abi::Compat => {
+                out.push_str("[32 bit] ");
+                syscalls::put_compat_name(out, self.number);
+            }
         }
     }
 
@@ -670,7 +724,7 @@ mod tests {
         ];
         let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
         for (sentence, outcome, success, errno) in rows {
-            let call = Call { outcome, ..call.clone() };
+            let call = call.clone().with(|deed| deed.outcome = outcome);
             assert_eq!((call.success(), call.errno()), (success, errno), "{sentence}");
         }
     }
@@ -685,7 +739,7 @@ mod tests {
             (9999, Abi::Compat, "[32 bit] nr=9999"),
         ];
         for (number, abi, name) in rows {
-            let call = Call { number, abi, ..call.clone() };
+            let call = call.clone().with(|deed| (deed.number, deed.abi) = (number, abi));
             assert_eq!((call.name().as_str(), call.syscall().is_none()), (name, true));
         }
     }
@@ -696,7 +750,8 @@ mod tests {
         let rows: [(&[u8; 16], &[u8]); 3] =
             [(b"cat\0rest-of-old\0", b"cat"), (&[0; 16], b""), (b"sixteen-letters!", b"sixteen-letters!")];
         for (comm, expected) in rows {
-            assert_eq!(Call { comm: *comm, ..call.clone() }.comm(), expected);
+            let call = call.clone().with(|deed| deed.comm = *comm);
+            assert_eq!(Call::comm(&call), expected);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,14 +21,15 @@ use crate::record::{self, Filter, Record, Roles, Watch};
 use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
-mod left;
 mod load;
+mod records;
 mod refusal;
 mod said;
 mod shared;
 
-pub use left::Left;
 pub use load::check_machine;
+use records::Inbox;
+pub use records::Records;
 pub use refusal::refused;
 use shared::SharedArray;
 
@@ -64,7 +65,7 @@ impl Default for Options {
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
     filter: MapHandle,
-    watches: Arc<SharedArray<Watch>>,
+    watches: SharedArray<Watch>,
     ring: Arc<Ring>,
     next_id: AtomicU64,
     /// The slots whose last watch ended before its processes did.
@@ -85,71 +86,6 @@ struct Ring {
     /// Told whenever records have been moved into inboxes.
     arrived: Condvar,
     unclaimed: Arc<AtomicU64>,
-}
-
-/// The records of one watch, in chunks, so that of very many each chunk can be freed as soon as it is decoded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Inbox {
-    chunks: Vec<Chunk>,
-    /// How many records there are in all.
-    count: usize,
-}
-
-/// Some records, one after the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Chunk {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-/// A chunk is full when it has so many bytes.
-const CHUNK: usize = 1 << 20;
-
-/// What the kernel recorded of one watch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
-    inbox: Inbox,
-    /// What BPF counted. The reader's own counts are still 0.
-    pub counts: Counts,
-}
-
-impl Records {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.inbox.count == 0
-    }
-
-    /// The bytes of each record, in the order in which the calls ended.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.inbox.chunks.iter().flat_map(Chunk::iter)
-    }
-
-    /// Hands over the bytes of each record, in that order, and frees them on the way.
-    pub fn for_each(self, mut take: impl FnMut(&[u8])) {
-        for chunk in self.inbox.chunks {
-            chunk.iter().for_each(&mut take);
-        }
-    }
-}
-
-impl Inbox {
-    fn push(&mut self, record: &[u8]) {
-        if self.chunks.last().is_none_or(|chunk| chunk.bytes.len() >= CHUNK) {
-            self.chunks.push(Chunk::default());
-        }
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.bytes.extend_from_slice(record);
-            chunk.ends.push(chunk.bytes.len());
-        }
-        self.count += 1;
-    }
-}
-
-impl Chunk {
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
-    }
 }
 
 impl Tracer {
@@ -179,7 +115,7 @@ impl Tracer {
                 None => roles.set(call.number as usize, call.roles()),
             }
         }
-        let watches = Arc::new(SharedArray::<Watch>::map(&map("watches")?)?);
+        let watches = SharedArray::<Watch>::map(&map("watches")?)?;
         let ring_map = map("ring")?;
         let ring = Arc::new(Ring::over(&ring_map)?);
         let mut tracer = Self {
@@ -229,9 +165,7 @@ impl Tracer {
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
         }
-        let follows = if follow { Watch::FOLLOW } else { 0 };
-        let wakes = if self._backlog.is_none() { Watch::WAKES } else { 0 };
-        self.watches.set(slot, Watch { id, flags: follows | wakes, ..Watch::default() });
+        self.watches.set(slot, Watch { id, flags: if follow { Watch::FOLLOW } else { 0 }, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };
@@ -245,8 +179,11 @@ impl Tracer {
     }
 
     /// Waits for the programs that still run for the watch that had this slot, and takes out whom they have let in meanwhile.
+    /// They run with preemption disabled, so that a grace period waits for them (membarrier(2)); it takes milliseconds.
+    #[allow(unsafe_code)]
     fn settle(&self, slot: usize) {
-        grace_period();
+        // SAFETY: plain numbers.
+        let _ = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
         for pid in self.filter.keys().filter(|pid| self.entry(pid).is_some_and(|entry| entry.watch == slot as u32)) {
             let _ = self.filter.delete(&pid);
         }
@@ -258,9 +195,8 @@ impl Tracer {
         Filter::read_from_bytes(&entry).ok()
     }
 
-    /// The ring as a descriptor to wait for, of a tracer for one program. Its level says that there is a record. An edge (EPOLLET)
-    /// comes with the first record after all others were taken, when a quarter of the ring is full, and at the end of a process of
-    /// a watch that follows.
+    /// The ring as a descriptor to wait for: BPF wakes who waits when a quarter of 8 MiB is full, and at the end of a process
+    /// of a watch that follows. Wait for edges (EPOLLET): its level says that there is a record, which there always is.
     pub fn ring(&self) -> BorrowedFd<'_> {
         self.ring_map.as_fd()
     }
@@ -271,11 +207,14 @@ impl Tracer {
         let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
         let parent = nix::unistd::getppid();
         let records = watching.take();
-        let is_it = |bytes| match record::decode(bytes) {
-            Ok(Record::Call(call, _)) => call.name() == "getppid" && call.success() == Some(parent.as_raw().into()),
-            _ => false,
-        };
-        if records.iter().any(is_it) {
+        let mut seen = false;
+        records.for_each(|bytes| match record::decode(bytes) {
+            Ok(Record::Call(call, _)) if call.name() == "getppid" => {
+                seen |= call.success() == Some(parent.as_raw().into());
+            }
+            _ => {}
+        });
+        if seen {
             return Ok(());
         }
         Err(match records.counts.seen {
@@ -295,6 +234,49 @@ impl Tracer {
         self.ring.drain();
         self.ring.unclaimed.load(Ordering::Relaxed)
     }
+}
+
+/// Kills whoever belongs to a watch, from any thread, also when nobody else answers.
+#[derive(Debug)]
+pub struct Killer {
+    filter: MapHandle,
+    id: u64,
+}
+
+impl Killer {
+    /// SIGKILL for all processes of the watch that are not gone, until there are no new ones. Each is named by a descriptor, and
+    /// looked up again after that: its number may have been given to somebody else before.
+    pub fn kill_all(&self) {
+        let is_ours = |pid: &[u8]| {
+            let entry = self.filter.lookup(pid, MapFlags::ANY).ok().flatten();
+            let entry = entry.and_then(|entry| Filter::read_from_bytes(&entry).ok());
+            entry.is_some_and(|entry| entry.id == self.id && entry.gone == 0)
+        };
+        for _ in 0..100 {
+            let killed = self.filter.keys().filter(|pid| is_ours(pid) && kill_if(pid, &is_ours)).count();
+            if killed == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Whether there was such a process, and it was still meant.
+#[allow(unsafe_code)]
+fn kill_if(pid: &[u8], is_meant: &impl Fn(&[u8]) -> bool) -> bool {
+    let Some(number) = pid.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes)) else { return false };
+    // SAFETY: plain numbers; the descriptor is owned from here on.
+    let process = unsafe {
+        match libc::syscall(libc::SYS_pidfd_open, number, 0) {
+            fd @ 0.. => OwnedFd::from_raw_fd(fd as RawFd),
+            _ => return false,
+        }
+    };
+    let nothing: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: as above; no pointer that is looked at.
+    is_meant(pid)
+        && unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, nothing, 0) } == 0
 }
 
 /// A process in the filter map. Dropping it takes it out again.
@@ -323,6 +305,18 @@ impl Watching<'_> {
         }
         let inbox = lock(&self.tracer.ring.inboxes).remove(&self.id).unwrap_or_default();
         Records { inbox, counts }
+    }
+
+    /// From here on the next record wakes whoever waits for the ring. What is in the ring already does not: look once more.
+    pub fn fall_asleep(&self) {
+        self.tracer.watches.set_word(self.slot, std::mem::offset_of!(Watch, asleep), 1);
+    }
+
+    /// What kills all its processes.
+    pub fn killer(&self) -> Result<Killer, Error> {
+        let filter = MapHandle::try_from(&self.tracer.filter);
+        let filter = filter.map_err(|error| refused("the filter map could not be opened again", &error))?;
+        Ok(Killer { filter, id: self.id })
     }
 
     /// What has been recorded since the last `take`, of a process that may go on; `counts` are those of the whole watch. A call
@@ -366,22 +360,20 @@ impl Watching<'_> {
         }
     }
 
-    /// Whether what the process forks is watched, too.
-    pub fn follows(&self) -> bool {
-        self.follow
-    }
-
     /// Whether every process of the watch is gone and its calls have ended.
     pub fn is_gone(&self) -> bool {
         let Watch { seen, emitted, refused, ends, followed, .. } = self.tracer.watches.get(self.slot);
         ends > followed && seen == emitted + refused
     }
 
-    /// Whoever of the watch is left, for longer than the watch is borrowed.
-    pub fn left(&self) -> Result<Left, Error> {
-        let filter = MapHandle::try_from(&self.tracer.filter);
-        let filter = filter.map_err(|error| refused("the filter map could not be looked at", &error))?;
-        Ok(Left::of(filter, Arc::clone(&self.tracer.watches), self.slot, self.id))
+    /// Whether nobody of the watch is left, though that was not recorded: an end found no room in the ring, or a fork none in
+    /// the filter map, or the object sees no ends. Looks at the whole filter map, and for those who would be left.
+    pub fn is_deserted(&self) -> bool {
+        let followed = self.counts().followed;
+        let is_left = |pid: &Vec<u8>| self.entry(pid).is_some_and(|entry| entry.gone == 0) && exists(pid);
+        let left = self.tracer.filter.keys().any(|pid| is_left(&pid));
+        // A fork meanwhile may have been entered where the look had passed already.
+        !left && self.counts().followed == followed
     }
 
     /// Takes a process that is gone out of the filter map, so that it does not fill up. Not at once: another thread of the
@@ -404,8 +396,14 @@ impl Watching<'_> {
     }
 
     fn received(&self) -> usize {
-        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count)
+        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count())
     }
+}
+
+/// Whether there is a process with this key of the filter map.
+fn exists(pid: &[u8]) -> bool {
+    let pid = pid.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
 }
 
 impl Drop for Watching<'_> {
@@ -506,14 +504,6 @@ fn go_first() {
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: of this thread, and a struct that lives through the call. Without the permission nothing changes.
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) };
-}
-
-/// Waits for the programs that run now: they do so with preemption disabled, and a grace period waits for that (membarrier(2)).
-/// It takes milliseconds.
-#[allow(unsafe_code)]
-pub fn grace_period() {
-    // SAFETY: plain numbers.
-    let _ = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
 }
 
 /// A lock that survives a panic of its holder: what it guards is whole between any two statements here.

@@ -196,7 +196,9 @@ impl Tools {
         if let Some(watching) = watching {
             let records = watching.collect();
             refused = records.counts.refused;
-            let trace = ior_it::decoder::assemble(records.iter(), records.counts, Some(b"/"));
+            let mut assembly = ior_it::decoder::Assembly::new(Some(b"/"));
+            records.for_each(|bytes| assembly.add(bytes));
+            let trace = assembly.finished(records.counts);
             dups = trace.calls.iter().filter(|call| i64::from(call.number) == SYS_dup).count();
         }
         let ns: f64 = fs::read_to_string(&report)?.parse()?;

@@ -1,6 +1,6 @@
 //! How much an archive may hold: what bounds the memory that a bad one can take.
 
-use crate::trace::{Call, Files, Text};
+use crate::trace::{Call, Deed, Files, Text};
 
 /// The most bytes that a frame may unpack to: some four million calls.
 pub const UNPACKED: u64 = 1 << 30;
@@ -32,5 +32,5 @@ pub fn held(call: &Call) -> u64 {
     let closes = closes.iter().map(|path| size_of::<Vec<u8>>() + path.len());
     let elsewhere: usize = texts.chain(optional).chain(closes).sum();
     let said = size_of_val(disagreements.as_slice());
-    (size_of::<Call>() + said + elsewhere) as u64
+    (size_of::<Call>() + size_of::<Deed>() + said + elsewhere) as u64
 }

@@ -47,7 +47,7 @@ impl Archives {
         let read = archive::load(&path)?;
         let failed = |what: String| {
             Error::scenario(
-                format!("archive check: {}: {what}", path.display()),
+                format!("archive check: {}: {what}", crate::escape::path(&path)),
                 "this is a fault in src/archive or src/trace.rs; without --archive nothing is written",
             )
         };

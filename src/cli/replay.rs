@@ -1,7 +1,6 @@
 //! `--replay` and `--show`: archives judged and shown, without privileges, kernel or BPF.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
 use crate::scenario::Scenario;
 use crate::show;
+use crate::tell::{self, Stream};
 use crate::verdict::{Verdict, judge_with};
 
 /// What `--replay` is to do, checked.
@@ -60,7 +60,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     for path in paths {
         let cannot = |error: std::io::Error| {
             Error::usage(
-                format!("--replay {}: {error}", path.display()),
+                format!("--replay {}: {error}", crate::escape::path(path)),
                 "--replay takes all that follows it: a FILTER goes before it",
             )
         };
@@ -75,7 +75,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         files.extend(inside);
     }
     if files.is_empty() {
-        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = paths.iter().map(|path| crate::escape::path(path)).collect();
         return Err(Error {
             sentence: format!("there is no archive in {}", paths.join(", ")),
             hint: format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
@@ -95,7 +95,7 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         match archive::check(path) {
             Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
             Ok(origin) => errors.push(Error::usage(
-                format!("{}: there is no scenario {:?}", path.display(), origin.scenario),
+                format!("{}: there is no scenario {:?}", crate::escape::path(path), origin.scenario),
                 "`ior-it --list` names them all",
             )),
             Err(error) => errors.push(error),
@@ -120,7 +120,11 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
         *times.entry(scenario.clone()).or_default() += 1;
     }
     let named = |(scenario, path): (String, PathBuf)| {
-        let name = if times[&scenario] == 1 { scenario.clone() } else { format!("{scenario} ({})", path.display()) };
+        let name = if times[&scenario] == 1 {
+            scenario.clone()
+        } else {
+            format!("{scenario} ({})", crate::escape::path(&path))
+        };
         Archived { name, scenario, path }
     };
     archives.into_iter().map(named).collect()
@@ -135,7 +139,7 @@ pub fn run(mut replay: Replay) -> Exit {
         let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
         Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
     };
-    let _ = libtest_mimic::run(&replay.libtest, archives.into_iter().map(trial).collect());
+    let _ = tell::run_trials(&replay.libtest, archives.into_iter().map(trial).collect());
     verdicts.print_traces(&replay.libtest, &replay.selected);
     if replay.libtest.list { Exit::Success } else { verdicts.exit() }
 }
@@ -153,7 +157,7 @@ impl Replay {
         let Some(expectation) = self.expectations.get(scenario) else {
             return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file));
         };
-        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", path.display()))
+        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", crate::escape::path(path)))
     }
 }
 
@@ -163,10 +167,6 @@ pub fn show(path: &Path) -> Result<Exit, Error> {
     let trace = &archive.observed.trace;
     let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
-    let printed = std::io::stdout().write_all(text.as_bytes());
-    printed.map(|()| Exit::Success).map_err(|error| Error {
-        sentence: format!("the standard output cannot be written to: {error}"),
-        hint: "let it go to a file or a terminal".to_owned(),
-        exit: Exit::Usage,
-    })
+    Stream::Out.line(text.trim_end_matches('\n'));
+    Ok(Exit::Success)
 }

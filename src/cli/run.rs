@@ -1,6 +1,7 @@
 //! The run: the zygote first, then threads and BPF, the canary, and a trial for each scenario.
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Completion, Failed, Trial};
@@ -16,6 +17,7 @@ use crate::expectation::Expectation;
 use crate::limit::Limit;
 use crate::scenario::Scenario;
 use crate::session::{self, Prepared, Session};
+use crate::tell::{self, Stream};
 use crate::timings::Timings;
 use crate::tracer;
 use crate::verdict::{Verdict, judge};
@@ -27,6 +29,8 @@ struct Run {
     verdicts: Verdicts,
     archives: Option<Archives>,
     timings: Mutex<Timings>,
+    /// By a signal: what fails from here on does so for that.
+    interrupted: AtomicBool,
 }
 
 /// Runs what the plan selects.
@@ -34,7 +38,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
         let trial = |&name: &&'static str| Trial::test(name, || Ok(())).with_ignored_flag(plan.ignored(name).is_some());
-        let _ = libtest_mimic::run(&plan.libtest, names.iter().map(trial).collect());
+        let _ = tell::run_trials(&plan.libtest, names.iter().map(trial).collect());
         return Ok(Exit::Success);
     }
     if let Err(error) = tracer::check_machine() {
@@ -46,10 +50,21 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run = Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default() });
+    let run = Arc::new(Run {
+        session,
+        plan,
+        verdicts,
+        archives,
+        timings: Mutex::default(),
+        interrupted: AtomicBool::new(false),
+    });
     end_on_signals(&run)?;
     run.session.canary()?;
-    let _ = libtest_mimic::run(&run.plan.libtest, run.trials(&names));
+    let _ = tell::run_trials(&run.plan.libtest, run.trials(&names));
+    if run.interrupted.load(Ordering::SeqCst) {
+        // Whoever was interrupted has failed for no reason of its own: the thread that was told so ends the process.
+        std::thread::park();
+    }
     run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
     run.print_timings();
     run.print_kept();
@@ -63,7 +78,7 @@ fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Exit {
         let reason = reason.clone();
         Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
     };
-    let _ = libtest_mimic::run(&plan.libtest, names.iter().map(trial).collect());
+    let _ = tell::run_trials(&plan.libtest, names.iter().map(trial).collect());
     Exit::Success
 }
 
@@ -78,10 +93,11 @@ fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
         if signals.forever().next().is_some() {
             let run = run.upgrade();
             if let Some(run) = &run {
+                run.interrupted.store(true, Ordering::SeqCst);
                 run.session.zygote().interrupt();
             }
             let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
-            eprintln!("\ninterrupted: the children are killed, the workspaces removed");
+            tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
             std::process::exit(Exit::Interrupted as i32);
         }
     };
@@ -162,13 +178,13 @@ impl Run {
     fn print_timings(&self) {
         if self.plan.timings {
             // Machines read the standard output.
-            eprintln!("{}", self.timings.lock().unwrap_or_else(PoisonError::into_inner).table());
+            Stream::Error.line(&self.timings.lock().unwrap_or_else(PoisonError::into_inner).table().to_string());
         }
     }
 
     fn print_kept(&self) {
         if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            eprintln!("the workspaces are kept in {}", root.display());
+            Stream::Error.line(&format!("the workspaces are kept in {}", crate::escape::path(root)));
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
 use crate::error::Exit;
+use crate::escape;
 use crate::show;
+use crate::tell::Stream;
 use crate::verdict::{Observed, Tally, Verdict};
 
 /// The verdicts of a run.
@@ -38,8 +40,8 @@ impl Verdicts {
         }
         match verdict {
             Verdict::Pass => Ok(Completion::Completed),
-            Verdict::Skip(reason) => Ok(Completion::ignored_with(reason)),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.into()),
+            Verdict::Skip(reason) => Ok(Completion::ignored_with(escape::line(&reason))),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(escape::lines(&report).into()),
         }
     }
 
@@ -55,7 +57,7 @@ impl Verdicts {
         // Machines read the standard output then.
         let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
         for text in order.iter().filter_map(|name| traces.get(name)) {
-            if for_machines { eprintln!("{text}") } else { println!("{text}") }
+            if for_machines { Stream::Error } else { Stream::Out }.line(text);
         }
     }
 

@@ -1,172 +1,174 @@
-//! Signals, and an end for whatever they find.
+//! The signals that end the waiting, heard whatever else stands still.
 //!
-//! A thread of its own hears them, since the one that traces may be held up: by whoever does not read its output, by a zygote
-//! or a tracee that does not answer. It passes them on, and once `ior-it` is to end it gives the other thread some time for
-//! it. When that is over it kills what is still traced, says what is lost, and ends the process.
+//! The thread that takes and prints records may be held up: by output that nobody reads, by a process that answers no more. So
+//! another one hears the signals, passes each on, and sees to it that the first SIGTERM or SIGHUP, or the second SIGINT or SIGQUIT,
+//! is the end: after a while it kills what is watched, and after another one it ends this process.
+#![allow(unsafe_code)]
 
-use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::error::{Error, Exit};
 use crate::names;
-use crate::tracer::Left;
+use crate::tell;
+use crate::tracer::Killer;
 
-/// How long the command has to end after the signal; then it is killed.
-pub const FOR_THE_COMMAND: Duration = Duration::from_millis(250);
-/// How long the thread that traces has to end the process, the command's time included.
-const FOR_THE_TRACE: Duration = Duration::from_millis(600);
-/// How long it takes at most to kill what is left, and to say so.
-const FOR_THE_KILL: Duration = Duration::from_millis(200);
-const FOR_THE_WORDS: Duration = Duration::from_millis(100);
+/// The signals that are the command's, or that end the waiting for it.
+const SIGNALS: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
+/// How long the end may take by itself, and how long when what is watched has been killed: a second at most in sum.
+const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The signals, from the side of the thread that traces.
-pub struct Departure {
-    heard: PipeReader,
-    shared: Arc<Shared>,
+/// Blocks the signals in this thread and those that it starts, so that only who asks gets them.
+pub fn hold() -> nix::Result<()> {
+    SIGNALS.into_iter().collect::<SigSet>().thread_block()
 }
 
-#[derive(Default)]
+/// The thread that hears signals. Dropped when all is done, which ends it.
+pub struct Departure {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
 struct Shared {
-    /// Who is traced, once the command is.
-    left: OnceLock<Left>,
-    /// Whether the command has ended by itself: what it has left behind is left alone then.
-    command_is_gone: AtomicBool,
-    /// Whether work is done that ends by itself.
-    works: AtomicBool,
+    /// Signals have come.
+    wake: EventFd,
+    /// All is done.
+    done: EventFd,
+    signals: Mutex<Vec<i32>>,
+    /// The signal for which what is watched was killed; 0 if it was not.
+    killed: AtomicI32,
 }
 
 impl Departure {
-    /// Hears SIGINT, SIGQUIT, SIGTERM and SIGHUP from here on. They are blocked in this thread and those it starts; the zygote
-    /// was forked before.
-    pub fn prepare() -> io::Result<Self> {
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
+    /// Hears them from now on.
+    pub fn start(killer: Killer) -> nix::Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let set: SigSet = SIGNALS.into_iter().collect();
+        let heard = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
+        let (wake, done) = (EventFd::from_flags(flags)?, EventFd::from_flags(flags)?);
+        let shared = Arc::new(Shared { wake, done, signals: Mutex::default(), killed: AtomicI32::new(0) });
+        let of_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || of_thread.hear(&heard, &killer))
+            .map_err(|_| nix::errno::Errno::EAGAIN)?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Readable when signals have come.
+    pub fn wake(&self) -> BorrowedFd<'_> {
+        self.shared.wake.as_fd()
+    }
+
+    /// The signals that have come since the last time.
+    pub fn signals(&self) -> Vec<i32> {
+        let _ = self.shared.wake.read();
+        std::mem::take(&mut *self.shared.signals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The signal for which what is watched was killed.
+    pub fn killed(&self) -> Option<i32> {
+        Some(self.shared.killed.load(Ordering::SeqCst)).filter(|&signal| signal != 0)
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        let _ = self.shared.done.write(1);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
-        set.thread_block()?;
-        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
-        let (heard, tell) = io::pipe()?;
-        // Neither side waits for the other.
-        for end in [heard.as_fd(), tell.as_fd()] {
-            fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        }
-        let shared = Arc::new(Shared::default());
-        let listener = Listener { signals, tell, shared: Arc::clone(&shared) };
-        thread::Builder::new().name("signals".to_owned()).spawn(move || listener.listen())?;
-        Ok(Self { heard, shared })
-    }
-
-    /// What can be read when a signal has come.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.heard.as_fd()
-    }
-
-    /// The next signal that has come.
-    pub fn next(&self) -> Option<i32> {
-        let mut signal = [0];
-        (&self.heard).read_exact(&mut signal).ok().map(|()| signal[0].into())
-    }
-
-    /// From here on there is somebody to be killed at the end.
-    pub fn traces(&self, left: Left) -> &Left {
-        self.shared.left.get_or_init(|| left)
-    }
-
-    /// From here on nobody is killed: what goes on is none of ours.
-    pub fn command_is_gone(&self) {
-        self.shared.command_is_gone.store(true, Ordering::SeqCst);
-    }
-
-    /// Does what takes its time and waits for nobody: it is not cut short.
-    pub fn work<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.shared.works.store(true, Ordering::SeqCst);
-        let done = work();
-        self.shared.works.store(false, Ordering::SeqCst);
-        done
     }
 }
 
-/// Whether the terminal sends it to the command as well, so that the first is the command's alone.
-pub fn is_from_terminal(signal: i32) -> bool {
-    matches!(signal, libc::SIGINT | libc::SIGQUIT)
-}
-
-/// The thread that hears the signals.
-struct Listener {
-    signals: SignalFd,
-    tell: io::PipeWriter,
-    shared: Arc<Shared>,
-}
-
-impl Listener {
-    fn listen(mut self) {
+impl Shared {
+    /// Until all is done.
+    fn hear(&self, heard: &SignalFd, killer: &Killer) {
         let mut from_terminal = 0;
-        loop {
-            let Ok(Some(heard)) = self.signals.read_signal() else { continue };
-            let signal = heard.ssi_signo as i32;
-            // Full only if thousands were told before, and nobody has read them.
-            let _ = self.tell.write(&[signal as u8]);
-            from_terminal += u32::from(is_from_terminal(signal));
-            if !is_from_terminal(signal) || from_terminal > 1 {
-                thread::sleep(FOR_THE_TRACE);
-                self.end(signal);
+        while let Some(signal) = self.next(heard, PollTimeout::NONE) {
+            self.pass_on(signal);
+            from_terminal += i32::from(matches!(signal, libc::SIGINT | libc::SIGQUIT));
+            if from_terminal > 1 || matches!(signal, libc::SIGTERM | libc::SIGHUP) {
+                return self.depart(signal, heard, killer);
             }
         }
     }
 
-    /// The other thread has not ended the process.
-    fn end(&self, signal: i32) -> ! {
-        while self.shared.works.load(Ordering::SeqCst) {
-            thread::sleep(Duration::from_millis(10));
+    /// The end, within twice the patience.
+    fn depart(&self, signal: i32, heard: &SignalFd, killer: &Killer) {
+        if self.is_done_within(heard, PATIENCE) {
+            return;
         }
-        let Some(left) = self.shared.left.get() else {
-            say(&format!("ior-it: ended by {} before the command was started", names::signal_name(signal)));
-            std::process::exit(128 + signal);
-        };
-        let mut killed = String::new();
-        if !self.shared.command_is_gone.load(Ordering::SeqCst) {
-            let count = left.count();
-            let all = left.kill_all(Instant::now() + FOR_THE_KILL);
-            killed = format!(
-                "; {count} processes were killed{}",
-                if all { "" } else { ", which has not ended all of them" }
-            );
+        self.killed.store(signal, Ordering::SeqCst);
+        killer.kill_all();
+        self.pass_on(signal);
+        if self.is_done_within(heard, PATIENCE) {
+            return;
         }
-        say(&cut_short(signal, left.seen(), &killed).to_string());
-        std::process::exit(Exit::Inconclusive as i32);
+        let name = names::signal_name(signal);
+        tell::last_words(&format!(
+            "ior-it: ended by {name}: nobody reads the output, and what was not printed is lost"
+        ));
+        // SAFETY: ends the process at once, whatever its other threads hold. The zygote cleans up.
+        unsafe { libc::_exit(128 + signal) }
+    }
+
+    fn is_done_within(&self, heard: &SignalFd, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::ZERO);
+            match self.next_or_timeout(heard, timeout) {
+                Next::Done => return true,
+                Next::Signal(signal) => self.pass_on(signal),
+                Next::Nothing => {}
+            }
+        }
+    }
+
+    fn next(&self, heard: &SignalFd, timeout: PollTimeout) -> Option<i32> {
+        loop {
+            match self.next_or_timeout(heard, timeout) {
+                Next::Done => return None,
+                Next::Signal(signal) => return Some(signal),
+                Next::Nothing => {}
+            }
+        }
+    }
+
+    fn next_or_timeout(&self, heard: &SignalFd, timeout: PollTimeout) -> Next {
+        let mut ready = [self.done.as_fd(), heard.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let _ = poll(&mut ready, timeout);
+        let [done, signal] = ready.map(|fd| fd.any().unwrap_or(false));
+        match (done, signal) {
+            (true, _) => Next::Done,
+            (false, true) => match heard.read_signal() {
+                Ok(Some(signal)) => Next::Signal(signal.ssi_signo as i32),
+                Ok(None) | Err(_) => Next::Nothing,
+            },
+            (false, false) => Next::Nothing,
+        }
+    }
+
+    fn pass_on(&self, signal: i32) {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal);
+        let _ = self.wake.write(1);
     }
 }
 
-fn cut_short(signal: i32, seen: u64, killed: &str) -> Error {
-    Error {
-        sentence: format!(
-            "{} has ended the trace of {seen} calls while it was held up: what is not printed is lost, and so is the table{killed}",
-            names::signal_name(signal)
-        ),
-        hint: "does anybody read the output? --output FILE writes it to a file".to_owned(),
-        exit: Exit::Inconclusive,
-    }
-}
-
-/// Says it, unless nobody reads that either.
-fn say(words: &str) {
-    let (said, heard) = mpsc::channel::<()>();
-    let words = format!("{words}\n");
-    let speaker = thread::Builder::new().spawn(move || {
-        let _ = io::stderr().write_all(words.as_bytes());
-        drop(said);
-    });
-    if speaker.is_ok() {
-        // Nothing is ever sent: it ends with the words or with the time.
-        let _ = heard.recv_timeout(FOR_THE_WORDS);
-    }
+/// What the thread has been woken by.
+enum Next {
+    Done,
+    Signal(i32),
+    Nothing,
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use crate::error::{Error, Exit};
+use crate::tell::Stream;
 use crate::trace::Counts;
-use crate::zygote;
+use crate::zygote::was_closed;
 
 /// How long nothing must have been printed before the progress is.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -28,8 +29,8 @@ struct Progress {
     printed: Instant,
     /// The calls that it has last said.
     said: u64,
-    /// Whether there have been more since.
-    waits: bool,
+    /// How many there are.
+    calls: u64,
     /// Whether it stands there.
     shown: bool,
 }
@@ -38,15 +39,15 @@ impl Output {
     /// Opens the file that is wanted, or the standard error output.
     pub fn open(options: &Options) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
-            None if zygote::is_closed(2) => {
+            None if was_closed(libc::STDERR_FILENO) => {
                 return Err(Error::usage(
-                    "there is nowhere to write the trace to: the standard error output is closed",
-                    "--output FILE writes it to a file",
+                    "the standard error output, to which the trace goes, is closed",
+                    "--output FILE writes elsewhere",
                 ));
             }
             None => ("the standard error output".to_owned(), Box::new(io::stderr())),
             Some(path) => {
-                let name = path.display().to_string();
+                let name = crate::escape::path(path);
                 let file = File::create(path).map_err(|error| {
                     Error::usage(
                         format!("--output {name}: {error}"),
@@ -57,7 +58,7 @@ impl Output {
             }
         };
         let wanted = !options.quiet && io::stderr().is_terminal();
-        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, waits: false, shown: false });
+        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
         Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
     }
 
@@ -78,20 +79,20 @@ impl Output {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        eprintln!("ior-it: {sentence}");
+        Stream::Error.line(&format!("ior-it: {sentence}"));
     }
 
     /// Lets what has been written be seen; where that is nothing for a while, the progress.
-    pub fn tick(&mut self, counts: impl FnOnce() -> Counts) {
+    pub fn tick(&mut self, counts: &Counts) {
         self.flush();
         if let Some(progress) = &mut self.progress {
-            progress.tick(&counts());
+            progress.tick(counts);
         }
     }
 
-    /// When the progress is to be shown, if there is any that is not.
-    pub fn due(&self) -> Option<Instant> {
-        self.progress.as_ref().filter(|progress| progress.waits).map(|progress| progress.printed + SILENCE)
+    /// Whether the progress has something to say that it has not said yet.
+    pub fn is_to_say(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| progress.calls != progress.said)
     }
 
     /// The end: an error if not everything could be written.
@@ -115,19 +116,24 @@ impl Output {
 impl Progress {
     /// Only if there were calls: who waits for input is not written over.
     fn tick(&mut self, counts: &Counts) {
-        self.waits = counts.seen != self.said;
-        if self.printed.elapsed() < SILENCE || !self.waits {
+        self.calls = counts.seen;
+        if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
-        eprint!("{CLEAR}{} calls, {} lost, {} processes", counts.seen, counts.refused, counts.left());
-        *self = Self { printed: Instant::now(), said: counts.seen, waits: false, shown: true };
+        Stream::Error.raw(&format!(
+            "{CLEAR}{} calls, {} lost, {} processes",
+            counts.seen,
+            counts.refused,
+            counts.left()
+        ));
+        *self = Self { printed: Instant::now(), said: counts.seen, calls: counts.seen, shown: true };
     }
 
     /// Something else is printed.
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {
-            eprint!("{CLEAR}");
+            Stream::Error.raw(CLEAR);
         }
     }
 }

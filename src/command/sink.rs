@@ -1,7 +1,6 @@
 //! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive or a witness is wanted.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use super::Options;
 use super::output::Output;
@@ -10,8 +9,8 @@ use crate::decoder::{Decoded, Decoder};
 use crate::error::Error;
 use crate::names;
 use crate::show;
-use crate::trace::{Call, Counts, Trace};
-use crate::tracer::{Records, Watching};
+use crate::trace::{Call, Counts, Deeds, Trace};
+use crate::tracer::Records;
 
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
 const LATELY_GONE: usize = 4096;
@@ -21,7 +20,7 @@ pub struct Sink {
     decoder: Decoder,
     summary: Summary,
     prints: bool,
-    kept: Option<Vec<Call>>,
+    kept: Option<(Vec<Call>, Deeds)>,
     gone: VecDeque<u32>,
     output: Output,
     /// The room for a line: the same for all.
@@ -35,7 +34,7 @@ impl Sink {
             decoder: Decoder::new(None),
             summary: Summary::default(),
             prints: !options.summary,
-            kept: (options.archive.is_some() || options.witness).then(Vec::new),
+            kept: (options.archive.is_some() || options.witness).then(Default::default),
             gone: VecDeque::new(),
             output,
             line: String::new(),
@@ -51,7 +50,8 @@ impl Sink {
     /// entered.
     pub fn take(&mut self, records: &Records) {
         let mut decoded: Vec<(u64, Decoded)> = Vec::new();
-        for one in records.iter().filter_map(|bytes| self.decoder.take(bytes)) {
+        records.for_each(|bytes| {
+            let Some(one) = self.decoder.take(bytes) else { return };
             let order = match &one {
                 Decoded::Call(call) => {
                     self.summary.add(call);
@@ -63,17 +63,20 @@ impl Sink {
                 }
             };
             decoded.push((order, one));
-        }
+        });
         decoded.sort_by_key(|(order, _)| *order);
         for (_, one) in decoded {
             match one {
-                Decoded::Call(call) => {
+                Decoded::Call(mut call) => {
                     if self.prints {
                         self.line.clear();
                         show::line(&mut self.line, &call);
                         self.output.line(&self.line);
                     }
-                    self.kept.iter_mut().for_each(|kept| kept.push((*call).clone()));
+                    if let Some((kept, deeds)) = &mut self.kept {
+                        deeds.share(&mut call);
+                        kept.push(call);
+                    }
                 }
                 Decoded::End { pid, status, .. } if self.prints => {
                     self.output.line(&format!("[pid {pid:>5}] {}", ended(status)));
@@ -90,13 +93,13 @@ impl Sink {
     }
 
     /// Shows what has come so far, if it is time to.
-    pub fn tick(&mut self, watching: &Watching<'_>) {
-        self.output.tick(|| watching.counts());
+    pub fn tick(&mut self, counts: &Counts) {
+        self.output.tick(counts);
     }
 
-    /// When it is time to show something, though nothing more comes.
-    pub fn due(&self) -> Option<Instant> {
-        self.output.due()
+    /// Whether the line on the progress is to change by and by.
+    pub fn is_to_say(&self) -> bool {
+        self.output.is_to_say()
     }
 
     /// A sentence to the user.
@@ -104,12 +107,13 @@ impl Sink {
         self.output.say(sentence);
     }
 
-    /// Prints the table and the losses; true if there are any. With `stopped`, what processes that go on
+    /// Prints the table and the losses, with what is lost `besides`; true if there are any. With `stopped`, what processes that go on
     /// have not finished is no loss.
-    pub fn finish(&mut self, counted: Counts, stopped: bool) -> bool {
+    pub fn finish(&mut self, counted: Counts, stopped: bool, besides: Option<&str>) -> bool {
         let counts = counted.with_received(self.decoder.counts());
         let received = counts.received;
-        let losses = if stopped { so_far(counts) } else { counts }.losses();
+        let mut losses = if stopped { so_far(counts) } else { counts }.losses();
+        losses.extend(besides.map(str::to_owned));
         self.output.line(&format!("\n{}\n", self.summary.table()));
         if stopped {
             self.output.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
@@ -133,7 +137,7 @@ impl Sink {
 
     /// The whole trace, if the calls were to be kept.
     pub fn trace(&mut self, counted: Counts) -> Trace {
-        let mut calls = self.kept.take().unwrap_or_default();
+        let (mut calls, _) = self.kept.take().unwrap_or_default();
         calls.sort_by_key(|call| call.order);
         Trace { calls, counts: counted.with_received(self.decoder.counts()), ..Trace::default() }
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::record::tests::{call_bytes, closed_bytes, end_bytes, name_bytes};
 use crate::syscalls::{Sqe, Syscall};
@@ -35,18 +37,29 @@ fn calls_are_put_into_the_order_in_which_they_were_entered() {
     }
 }
 
+#[test]
+fn calls_that_are_alike_share_what_they_were() {
+    let close = call_bytes(1, number_of("close"), 3, b"", 0);
+    let calls = assembled(&[syncs(&[0]), vec![close], syncs(&[2, 3])].concat(), Counts::default()).calls;
+    let shares = |one: &Call, other: &Call| Arc::ptr_eq(&one.deed, &other.deed);
+    let first = &calls[0];
+    assert_eq!([1, 2, 3].map(|at| shares(first, &calls[at])), [false, true, true]);
+    let other = calls[3].clone().with(|deed| deed.number = 9);
+    assert_eq!((other.number, first.number), (9, number_of("sync")), "who changes a call has it alone");
+}
+
 /// IORING_OP_READ as the call with this number, and one of its completions.
 fn read_request(order: u64) -> Call {
     let call = assembled(&syncs(&[order]), Counts::default()).calls.remove(0);
     let request = Request { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..Request::default() };
-    Call { number: number_of("IORING_OP_READ"), request: Some(request), ..call }
+    call.with(|deed| (deed.number, deed.request) = (number_of("IORING_OP_READ"), Some(request)))
 }
 
 fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
     let call = read_request(order);
     // Any but the last has a number of its own.
     let more = call.request.map(|entry| Request { more: request != order, ..entry });
-    let call = Call { outcome: Outcome::Returned(ret), request: more, ..call };
+    let call = call.with(|deed| (deed.outcome, deed.request) = (Outcome::Returned(ret), more));
     record::encode_completion(1, &call, request)
 }
 
@@ -94,7 +107,7 @@ fn close_range(order: u64, ret: i64) -> Vec<u8> {
     let Ok(Record::Call(call, _)) = record::decode(&call_bytes(order, number_of("close_range"), 0, b"", ret)) else {
         panic!("no call")
     };
-    record::encode(1, &Call { args: [0, u64::from(u32::MAX), 0, 0, 0, 0], ..*call })
+    record::encode(1, &call.with(|deed| deed.args[1] = u32::MAX.into()))
 }
 
 #[test]
@@ -104,7 +117,7 @@ fn what_close_range_closes_comes_before_it() {
         let closed = [closed_bytes(0, 3, 7), closed_bytes(0, 4, 8), closed_bytes(0, 5, 9)];
         [&names[..], &closed, &[close_range(0, ret), close_range(1, ret)]].concat()
     };
-    let closes = |ret| assembled(&records(ret), Counts::default()).calls.remove(0).files.closes;
+    let closes = |ret| assembled(&records(ret), Counts::default()).calls.remove(0).files.closes.clone();
     assert_eq!(closes(0), [b"a".as_slice(), b"/b", b"descriptor 5"], "the last one's name has not come");
     assert!(closes(-22).is_empty(), "it failed");
     let trace = assembled(&records(0), Counts::default());

@@ -12,7 +12,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
     if number >= crate::syscalls::REQUESTS {
         call.request = Some(Request::default());
     }
-    *call
+    call
 }
 
 fn paths(mut call: Call, paths: &[&str]) -> Call {
@@ -28,11 +28,11 @@ fn file() -> Option<Identity> {
 }
 
 fn on(call: Call) -> Call {
-    Call { fds: [file(), None], ..call }
+    call.with(|deed| deed.fds = [file(), None])
 }
 
 fn made(call: Call) -> Call {
-    Call { made: file(), ..call }
+    call.with(|deed| deed.made = file())
 }
 
 fn name(path: &str) -> Name {
@@ -134,11 +134,11 @@ fn what_a_call_has_made_is_called_as_the_kernel_has_resolved_it() {
 #[test]
 fn a_duplicate_closes_what_had_its_number() {
     let (old, new) = (name("/ws/x"), name("/ws/y"));
-    let dup3 = |args: &[i64], ret| Call { fds: [file(), file()], ..call("dup3", args, ret) };
+    let dup3 = |args: &[i64], ret| call("dup3", args, ret).with(|deed| deed.fds = [file(), file()]);
     let named = Named { fds: [Some(&old), Some(&new)], ..Named::default() };
     assert_eq!(said(dup3(&[3, 4], 4), &named), "x closes y");
     assert_eq!(said(dup3(&[3, 4], -22), &named), "x");
-    assert_eq!(said(Call { fds: [file(), None], ..dup3(&[3, 4], 4) }, &named), "x", "the number was free");
+    assert_eq!(said(on(dup3(&[3, 4], 4)), &named), "x", "the number was free");
     let unnamed = Named { fds: [Some(&old), None], ..Named::default() };
     assert_eq!(said(dup3(&[3, 4], 4), &unnamed), "x closes descriptor 4");
 }
@@ -192,16 +192,16 @@ fn a_call_that_makes_something_else_than_it_was_asked_for_is_a_disagreement() {
     };
     let made = |magic, mode, flags, cloexec| Some(Identity { magic, mode, flags, cloexec, ..file().unwrap() });
     let anonymous = |flags, cloexec| made(0x0904_1934, 0o600, flags, cloexec);
-    let eventfd = |made| Call { made, ..call("eventfd2", &[0, libc::EFD_CLOEXEC.into()], 3) };
+    let eventfd = |made| call("eventfd2", &[0, libc::EFD_CLOEXEC.into()], 3).with(|deed| deed.made = made);
     let rdwr = libc::O_RDWR as u32;
     assert_eq!(said(eventfd(anonymous(rdwr, true)), Some("[eventfd]")), "");
     assert_eq!(said(eventfd(anonymous(rdwr, true)), None), "", "it is one of those that can be it");
     assert_eq!(said(eventfd(anonymous(rdwr, true)), Some("[timerfd]")), "3: kind eventfd | kind timerfd");
     assert_eq!(said(eventfd(anonymous(rdwr, false)), Some("[eventfd]")), "3: cloexec true | cloexec false");
     assert_eq!(said(eventfd(anonymous(0, true)), Some("[eventfd]")), "3: status O_RDWR | status O_RDONLY");
-    let failed = Call { outcome: Outcome::Returned(-24), ..eventfd(None) };
+    let failed = eventfd(None).with(|deed| deed.outcome = Outcome::Returned(-24));
     assert_eq!(said(failed, None), "");
-    let same = Call { made: made(0xef53, 0o100_644, 0, true), ..call("dup2", &[3, 3], 3) };
+    let same = call("dup2", &[3, 3], 3).with(|deed| deed.made = made(0xef53, 0o100_644, 0, true));
     #[cfg(target_arch = "x86_64")]
     assert_eq!(said(same, None), "", "dup2 of a descriptor to itself makes none");
     #[cfg(not(target_arch = "x86_64"))]

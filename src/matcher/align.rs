@@ -37,15 +37,21 @@ pub(crate) enum Step {
 
 /// Aligns `expected` calls with `observed` ones. `distance` is how many fields of two calls differ, `None` if they are of
 /// different names.
-pub(crate) fn align(expected: usize, observed: usize, distance: impl Fn(usize, usize) -> Option<usize>) -> Vec<Step> {
+pub(crate) fn align(
+    expected: usize,
+    observed: usize,
+    distance: impl Fn(usize, usize) -> Option<usize>,
+) -> impl Iterator<Item = Step> + Clone {
     let equal = |e: usize, o: usize| distance(e, o) == Some(0);
     let head = (0..expected.min(observed)).take_while(|&at| equal(at, at)).count();
     let most = expected.min(observed) - head;
     let tail = (1..=most).take_while(|&back| equal(expected - back, observed - back)).count();
-    let mut steps: Vec<Step> = (0..head).map(|at| Step::Pair(at, at)).collect();
+    let mut steps = Vec::new();
     middle((head, expected - tail), (head, observed - tail), &distance, &mut steps);
-    steps.extend((1..=tail).rev().map(|back| Step::Pair(expected - back, observed - back)));
-    steps
+    // What is equal may be very long, and is said when it is asked for.
+    let before = (0..head).map(|at| Step::Pair(at, at));
+    let behind = (1..=tail).rev().map(move |back| Step::Pair(expected - back, observed - back));
+    before.chain(steps).chain(behind)
 }
 
 /// What lies between what is equal at both ends, from here to there on either side. If it is too long for one window, only
@@ -164,7 +170,7 @@ mod tests {
     fn aligned(expected: &str, observed: &str) -> String {
         let (e, o) = (expected.as_bytes(), observed.as_bytes());
         let same = |a: usize, b: usize| e[a].eq_ignore_ascii_case(&o[b]).then(|| usize::from(e[a] != o[b]));
-        let shown = align(e.len(), o.len(), same).into_iter().map(|step| match step {
+        let shown = align(e.len(), o.len(), same).map(|step| match step {
             Step::Pair(a, b) if e[a] == o[b] => (e[a] as char).to_string(),
             Step::Pair(a, _) => format!("!{}", e[a] as char),
             Step::Missing(a) => format!("-{}", e[a] as char),
@@ -234,7 +240,7 @@ mod tests {
         let observed = [&observed[..70_000], &[9], &observed[70_000..]].concat();
         let steps =
             align(100_000, observed.len(), |e, o| (e % 3 == observed[o] % 3).then(|| usize::from(e != observed[o])));
-        let odd: Vec<Step> = steps.into_iter().filter(|step| !matches!(step, Step::Pair(..))).collect();
+        let odd: Vec<Step> = steps.filter(|step| !matches!(step, Step::Pair(..))).collect();
         assert_eq!(odd, [Step::Missing(1_000), Step::Missing(50_000), Step::Extra(70_000)]);
     }
 }

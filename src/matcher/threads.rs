@@ -79,5 +79,5 @@ fn likeness(expected: &Sequence, trace: &Trace, observed: &[usize]) -> (bool, us
         return (true, all);
     }
     let steps = align(all.min(LOOKED_AT), there.min(LOOKED_AT), distance);
-    (false, steps.iter().filter(|step| matches!(step, Step::Pair(e, o) if distance(*e, *o) == Some(0))).count())
+    (false, steps.filter(|&step| matches!(step, Step::Pair(e, o) if distance(e, o) == Some(0))).count())
 }

@@ -13,7 +13,7 @@ pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut 
     let call = |o: usize| &trace.calls[observed[o]];
     let distance = |e: usize, o: usize| facts::distance(expected.at(e), call(o));
     let steps = align(expected.len(), observed.len(), distance);
-    let swaps = Swaps::find(&steps, |e, o| distance(e, o) == Some(0));
+    let swaps = Swaps::find(steps.clone(), |e, o| distance(e, o) == Some(0));
     let mut differences = Vec::new();
     for step in steps {
         match step {
@@ -49,12 +49,12 @@ struct Swaps {
 }
 
 impl Swaps {
-    fn find(steps: &[Step], equal: impl Fn(usize, usize) -> bool) -> Self {
+    fn find(steps: impl Iterator<Item = Step> + Clone, equal: impl Fn(usize, usize) -> bool) -> Self {
         let mut extra: Vec<usize> =
-            steps.iter().filter_map(|step| if let Step::Extra(o) = step { Some(*o) } else { None }).collect();
+            steps.clone().filter_map(|step| if let Step::Extra(o) = step { Some(o) } else { None }).collect();
         let mut swaps = Self { observed: HashMap::new(), expected_elsewhere: HashSet::new() };
         for step in steps {
-            let Step::Missing(e) = *step else { continue };
+            let Step::Missing(e) = step else { continue };
             if let Some(place) = extra.iter().position(|&o| equal(e, o)) {
                 let o = extra.remove(place);
                 swaps.observed.insert(e, o);

@@ -39,7 +39,7 @@ impl Place {
 }
 
 /// The first 48 bytes of an entry, as the kernel took them from the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sqe(pub [u64; 6]);
 
 impl Sqe {

@@ -77,7 +77,7 @@ pub fn load(options: &Options) -> Result<Object, Error> {
     said::listen();
     let Options { bpf, ring_size, requests, .. } = options;
     let (name, bytes) = match bpf {
-        Some(file) => (file.display().to_string(), read(file)?),
+        Some(file) => (crate::escape::path(file), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     let mut builder = ObjectBuilder::default();
@@ -101,7 +101,10 @@ fn is_of_requests(name: &str) -> bool {
 /// A file's contents, if it is a regular one of a size that can be meant: another may have no end, or nobody at the other.
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let unfit = |why: String| {
-        Error::usage(format!("--bpf {}: {why}", file.display()), "`make bpf` makes an object: ./tracer.bpf.o")
+        Error::usage(
+            format!("--bpf {}: {why}", crate::escape::path(file)),
+            "`make bpf` makes an object: ./tracer.bpf.o",
+        )
     };
     let failed = |error: std::io::Error| unfit(error.to_string());
     // Without waiting for whoever may write to a FIFO (open(2)).

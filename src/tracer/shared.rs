@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use libbpf_rs::{MapCore, MapHandle};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
@@ -49,6 +50,13 @@ impl<T: Copy> SharedArray<T> {
     pub fn set(&self, index: usize, value: T) {
         // SAFETY: the pointer is valid and aligned; the caller owns the slot.
         unsafe { self.at(index).write_volatile(value) }
+    }
+
+    /// Replaces a word of an element, while BPF programs change others.
+    pub fn set_word(&self, index: usize, offset: usize, value: u64) {
+        assert!(offset + 8 <= size_of::<T>() && offset.is_multiple_of(8), "BUG: no word is at {offset}");
+        // SAFETY: aligned, inside the element, and a plain integer, which BPF programs read and write as a whole.
+        unsafe { AtomicU64::from_ptr(self.at(index).byte_add(offset).cast()) }.store(value, Ordering::SeqCst);
     }
 
     /// A copy of an element as it is now.

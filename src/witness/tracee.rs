@@ -19,7 +19,7 @@ use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::error::Error;
 use crate::syscalls::{Peek, Ret};
 use crate::testimony::{Fold, Seen, Testimony};
-use crate::trace::{Abi, Call, Outcome, Text};
+use crate::trace::{Abi, Call, Deed, Outcome, Text};
 
 /// PTRACE_EVENT_STOP (ptrace(2)): an interrupted, a group-stopped or a new thread.
 const EVENT_STOP: i32 = 128;
@@ -327,9 +327,8 @@ fn look_at_exit(tid: u32, seen: &mut Seen) {
         seen.untouched[2] = block.is_none();
         call.peek = block.flatten();
     }
-    if let (Peek::Pair, Some(_), Some(pair)) = (peek, success, &call.peek) {
-        for (place, end) in pair.chunks_exact(4).enumerate() {
-            let fd = end.first_chunk().map_or(-1, |end| i32::from_ne_bytes(*end));
+    if let (Peek::Pair, Some(_), Some(pair)) = (peek, success, call.pair()) {
+        for (place, fd) in pair.into_iter().enumerate() {
             (call.fds[place], seen.links[place]) = look::descriptor(tid, fd);
         }
     }
@@ -358,25 +357,27 @@ fn block(tid: u32, peek: Peek, address: u64) -> Option<Option<Vec<u8>>> {
 fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
     let nothing = || Text::Read { bytes: Vec::new(), cut: false };
     Call {
-        number,
         order: 0,
         pid: 0,
         tid: 0,
         exit_tid: 0,
-        comm: [0; 16],
-        args,
-        outcome: Outcome::Unfinished,
         enter_ns: 0,
         duration_ns: 0,
-        texts: [nothing(), nothing()],
-        fds: [None, None],
-        made: None,
-        peek: Some(Vec::new()),
-        late: [false; 3],
-        abi,
-        refused: false,
-        request: None,
-        files: Default::default(),
+        deed: Arc::new(Deed {
+            number,
+            comm: [0; 16],
+            args,
+            outcome: Outcome::Unfinished,
+            texts: [nothing(), nothing()],
+            fds: [None, None],
+            made: None,
+            peek: Some(Vec::new()),
+            late: [false; 3],
+            abi,
+            refused: false,
+            request: None,
+            files: Default::default(),
+        }),
     }
 }
 
@@ -384,9 +385,7 @@ fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
 fn sets_filter(call: &Call) -> bool {
     // Of 32-bit programs only prctl is known, by its row's name.
     let sets = match i64::from(call.number) {
-        _ if call.abi == Abi::Compat => {
-            matches!(crate::syscalls::name_of_compat(call.number).as_str(), "seccomp" | "prctl")
-        }
+        _ if call.abi == Abi::Compat => matches!(call.name().as_str(), "[32 bit] seccomp" | "[32 bit] prctl"),
         libc::SYS_seccomp => call.args[0] <= u64::from(libc::SECCOMP_SET_MODE_FILTER),
         libc::SYS_prctl => call.args[0] as i32 == libc::PR_SET_SECCOMP,
         _ => false,

@@ -4,7 +4,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, OsStr, OsString, c_char};
-use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -59,12 +58,8 @@ impl Program {
         self.arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect()
     }
 
-    /// In the child, before the gate: it is killed when the zygote is gone, and has the caller's rules for signals and none of the
-    /// standard descriptors that the caller has not.
+    /// In the child, before the gate: it is killed when the zygote is gone, and has the caller's rules for signals.
     pub(super) fn prepare(&self) -> nix::Result<()> {
-        for fd in (0..3).filter(|&fd| is_closed(fd)) {
-            super::child::close_range(fd as u32, fd as u32)?;
-        }
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         let name: Vec<u8> = self.name().into_bytes().into_iter().take(15).collect();
         prctl::set_name(&CString::new(name).unwrap_or_default())?;
@@ -135,27 +130,30 @@ struct Rules {
     ignored: Vec<i32>,
 }
 
-/// Whether SIGPIPE was ignored before Rust's runtime, which always ignores it, had begun.
-static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
-/// Which of the standard descriptors were closed before Rust's runtime, which opens /dev/null in their places, had begun.
+/// Which of these were ignored before anything here had begun: Rust's runtime always ignores the first, and `ior-it` the second.
+static IGNORED: [(i32, AtomicBool); 2] =
+    [(libc::SIGPIPE, AtomicBool::new(false)), (libc::SIGXFSZ, AtomicBool::new(false))];
+/// Which of the standard streams were closed: Rust's runtime opens /dev/null in their place.
 static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
-
-/// Whether the caller has closed a standard descriptor.
-pub fn is_closed(standard: RawFd) -> bool {
-    CLOSED[standard as usize].load(Ordering::Relaxed)
-}
 
 #[used]
 // SAFETY: run by the dynamic loader, before main, with no other thread; it needs nothing that is set up later.
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = note_inheritance;
+static BEFORE_MAIN: extern "C" fn() = note_what_changes;
 
-extern "C" fn note_inheritance() {
-    PIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+extern "C" fn note_what_changes() {
+    for (signal, ignored) in &IGNORED {
+        ignored.store(is_ignored(*signal), Ordering::Relaxed);
+    }
     for (fd, closed) in (0..).zip(&CLOSED) {
         // SAFETY: only asks.
-        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1, Ordering::Relaxed);
+        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
     }
+}
+
+/// Whether a standard stream was closed when this process began.
+pub fn was_closed(fd: i32) -> bool {
+    CLOSED.get(fd as usize).is_some_and(|closed| closed.load(Ordering::Relaxed))
 }
 
 fn is_ignored(signal: i32) -> bool {
@@ -173,9 +171,10 @@ const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
 impl Rules {
     fn of_this_process() -> Self {
-        let ignored = SIGNALS.filter(|&signal| match signal {
-            libc::SIGPIPE => PIPE_IGNORED.load(Ordering::Relaxed),
-            _ => is_ignored(signal),
+        let noted = |signal| IGNORED.iter().find(|(noted, _)| *noted == signal);
+        let ignored = SIGNALS.filter(|&signal| match noted(signal) {
+            Some((_, ignored)) => ignored.load(Ordering::Relaxed),
+            None => is_ignored(signal),
         });
         let ignored = ignored.collect();
         let mut blocked = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
@@ -193,6 +192,10 @@ impl Rules {
             let action = if self.ignored.contains(&signal) { libc::SIG_IGN } else { libc::SIG_DFL };
             // SAFETY: no handler is installed.
             unsafe { libc::signal(signal, action) };
+        }
+        for fd in (0..3).filter(|&fd| was_closed(fd)) {
+            // SAFETY: what Rust's runtime has opened there nobody uses: the process is about to become another program.
+            unsafe { libc::close(fd) };
         }
         // SAFETY: the set is whole.
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.blocked, std::ptr::null_mut()) };

@@ -26,6 +26,8 @@ const LIMIT: Limit = Limit::growing(Duration::from_secs(60));
 /// What the workload does: opens, a million times the same, closes; and then the process exits.
 const CALLS: u64 = 1_000_003;
 const PAGE: u32 = 4096;
+/// A million calls and all else, in KiB: a million that share nothing are 500 MiB, and so many records 160.
+const MOST_MEMORY: u64 = 100 << 10;
 
 struct Sessions {
     whole: Session,
@@ -100,7 +102,19 @@ fn tells_loss(run: &Run) -> Result<(), Failed> {
 fn burst(sessions: &Sessions) -> Result<(), Failed> {
     let run = run(&sessions.whole, &sessions.expectation)?;
     accounted_for(&run.observed.trace)?;
-    if run.verdict == Verdict::Pass { Ok(()) } else { tells_loss(&run) }
+    if run.verdict != Verdict::Pass {
+        tells_loss(&run)?;
+    }
+    let most = most_memory()?;
+    require!(most <= MOST_MEMORY, "{most} KiB of memory, and {MOST_MEMORY} at most");
+    Ok(())
+}
+
+/// What this process has had in memory at most, in KiB (proc_pid_status(5)).
+fn most_memory() -> Result<u64, Failed> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    Ok(most.ok_or("no VmHWM in /proc/self/status")?.trim().parse()?)
 }
 
 /// Nobody can read one page in time: it holds two dozen records, and the reader is woken after 64.

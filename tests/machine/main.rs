@@ -14,7 +14,9 @@ mod controls;
 mod damaged;
 mod ends;
 mod generated;
+mod left;
 mod mutations;
+mod outputs;
 mod pids;
 mod real;
 mod refused;
@@ -27,15 +29,17 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 15] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
     ("command", command::main),
-    ("ends", ends::main),
     ("burst", burst::main),
     ("witness", witness::main),
     ("generated", generated::main),
+    ("outputs", outputs::main),
+    ("ends", ends::main),
+    ("left", left::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),
@@ -47,8 +51,8 @@ fn main() -> ExitCode {
     if let Ok(work) = std::env::var(command::WORK) {
         return command::works(&work);
     }
-    if let Ok(work) = std::env::var(ends::WORK) {
-        return ends::works(&work);
+    if let Ok(work) = std::env::var(left::WORK) {
+        return left::works(&work);
     }
     if let Ok(work) = std::env::var(pids::WORK) {
         return pids::works(&work);

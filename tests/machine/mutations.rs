@@ -77,8 +77,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("close_on_exec_is_always_set", " >> (fd % 64) & 1;", " | 1;"),
     (
         "close_on_exec_of_a_duplicate_is_that_of_the_first",
-        "		identify_file(to, watch, file);\n	to->cloexec = cloexec;\n}\n\n/* No byte",
-        "		identify_file(to, watch, file);\n}\n\n/* No byte",
+        "		identify_file(to, watch, file, true);\n	to->cloexec = cloexec;\n}\n\n/* No byte",
+        "		identify_file(to, watch, file, true);\n}\n\n/* No byte",
     ),
     (
         "a_status_flag_is_wrong",
@@ -107,7 +107,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("a_name_that_was_told_is_never_looked_at_again", "known->label == label && label && ", ""),
     (
         "what_a_file_is_called_is_no_part_of_its_label",
-        "		label = MIX(label, FIELD(dentry, here, d_name.hash_len));\n		label = MIX(label, FIELD(dentry, here, d_seq.seqcount.sequence));\n",
+        "	label->sum = MIX(label->sum, FIELD(dentry, here, d_name.hash_len));\n	label->sum = MIX(label->sum, FIELD(dentry, here, d_seq.seqcount.sequence));\n",
         "",
     ),
     (
@@ -127,7 +127,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);",
         "	dentry = (__u64)FIELD(fs_struct, fs, pwd.dentry);",
     ),
-    ("what_close_range_closes_is_not_told", "	if (role->flags & IOR_CLOSES_RANGE)\n", "	if (0)\n"),
+    ("what_close_range_closes_is_not_told", "	if (often && role->flags & IOR_CLOSES_RANGE)\n", "	if (0)\n"),
     (
         "what_close_range_closes_ends_too_early",
         "	if (open && closing.first <= last)",
@@ -160,8 +160,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_struct_of_openat2_is_not_read",
-        "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);\n	if (role->flags & IOR_CLOSES_RANGE)",
-        "	if (role->flags & IOR_CLOSES_RANGE)",
+        "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);\n	if (often && role->flags & IOR_CLOSES_RANGE)",
+        "	if (often && role->flags & IOR_CLOSES_RANGE)",
     ),
     ("the_pair_is_not_identified", "	if (done && role->flags & IOR_MAKES_PAIR)\n		identify_pair(call, watch);", ""),
     (
@@ -171,8 +171,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_inode_is_wrong_for_arguments",
-        "	role = begin(watch, call, task, regs, nr, 0);\n	if (role)\n		read_at_enter(call, watch, task, role);",
-        "	role = begin(watch, call, task, regs, nr, 0);\n	if (role)\n		read_at_enter(call, watch, task, role);\n	call->file[IOR_FIRST].inode += 1;",
+        "	role = begin(watch, call, task, regs, nr, 0);\n	if (role)\n		read_at_enter(call, watch, task, role, true);",
+        "	role = begin(watch, call, task, regs, nr, 0);\n	if (role)\n		read_at_enter(call, watch, task, role, true);\n	call->file[IOR_FIRST].inode += 1;",
     ),
     (
         "everybody_is_watched_as_the_first",

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
@@ -12,7 +13,7 @@ use ior_it::ending::{Ending, How, Phase};
 use ior_it::kind::Kind;
 use ior_it::show;
 use ior_it::syscalls::Sqe;
-use ior_it::trace::{Abi, Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::trace::{Abi, Attribute, Call, Counts, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -100,25 +101,27 @@ mod strategy {
             let head = (number, order, pid, tid, comm, args, outcome);
             let (number, order, pid, tid, comm, args, outcome) = head;
             Call {
-                number,
                 order,
                 pid,
                 tid,
                 exit_tid,
-                comm,
-                args,
-                outcome,
                 enter_ns,
                 duration_ns,
-                texts,
-                fds,
-                made,
-                peek,
-                late,
-                abi,
-                refused,
-                request,
-                files,
+                deed: Arc::new(Deed {
+                    number,
+                    comm,
+                    args,
+                    outcome,
+                    texts,
+                    fds,
+                    made,
+                    peek,
+                    late,
+                    abi,
+                    refused,
+                    request,
+                    files,
+                }),
             }
         })
     }

@@ -4,6 +4,7 @@
 // The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ior_it::ending::{Ending, How, Phase};
@@ -13,7 +14,7 @@ use ior_it::matcher::{self, Difference, FieldDifference};
 use ior_it::report::{self, Failure};
 use ior_it::show;
 use ior_it::syscalls::{Ret, Sqe, Syscall};
-use ior_it::trace::{Abi, Attribute, Call, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::trace::{Abi, Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];
@@ -119,25 +120,27 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
     let mut comm = [0; 16];
     comm[..6].copy_from_slice(b"worker");
     Call {
-        number: Syscall::by_name(name).unwrap().number,
         order: 0,
         pid: 100,
         tid: 101,
         exit_tid: 101,
-        comm,
-        args: raw,
-        outcome: Outcome::Returned(ret),
         enter_ns: 0,
         duration_ns: 1500,
-        texts: [read(""), read("")],
-        fds: [None, None],
-        made: None,
-        peek: None,
-        late: [false; 3],
-        abi: Abi::Native,
-        refused: false,
-        request: None,
-        files: Files::default(),
+        deed: Arc::new(Deed {
+            number: Syscall::by_name(name).unwrap().number,
+            comm,
+            args: raw,
+            outcome: Outcome::Returned(ret),
+            texts: [read(""), read("")],
+            fds: [None, None],
+            made: None,
+            peek: None,
+            late: [false; 3],
+            abi: Abi::Native,
+            refused: false,
+            request: None,
+            files: Files::default(),
+        }),
     }
 }
 
@@ -173,6 +176,10 @@ fn peeking(mut call: Call, bytes: impl IntoIterator<Item = u8>) -> Call {
     call
 }
 
+fn by(tid: u32, call: Call) -> Call {
+    Call { tid, exit_tid: tid, ..call }
+}
+
 fn how(words: [u64; 3]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
@@ -184,7 +191,7 @@ fn pair(words: [i32; 2]) -> Vec<u8> {
 fn making_pair(call: Call, made: [i32; 2], cloexec: [bool; 2]) -> Call {
     let fds = cloexec
         .map(|cloexec| Some(Identity { device: 1, inode: 3, magic: 0x5049_5045, mode: 0o10_600, flags: 0, cloexec }));
-    Call { fds, ..peeking(call, pair(made)) }
+    peeking(call, pair(made)).with(|deed| deed.fds = fds)
 }
 
 const CWD: i64 = libc::AT_FDCWD as i64;
@@ -857,7 +864,6 @@ threads.second = [
 
 /// The leader (100) opens 3, its threads (101 and 102) take turns.
 fn threads() -> Vec<Call> {
-    let by = |tid: u32, call: Call| Call { tid, exit_tid: tid, ..call };
     let rdwr = i64::from(libc::O_RDWR);
     let open = |path: &str, fd| making(on(told(call("openat", &[CWD, BUF, rdwr], fd), [path, ""]), path), false);
     let close = |path: &str, fd| on(call("close", &[fd], 0), path);
@@ -892,11 +898,7 @@ fn each_thread_is_compared_in_its_own_order() {
             |c| c[1].args[0] = 9,
             &["wrong 9 is 2: fd: $l = 3 (bound by call 1) | 9"],
         ),
-        (
-            "a thread that nobody expects",
-            |c| c.push(Call { tid: 103, exit_tid: 103, ..call("sync", &[], 0) }),
-            &["extra 16"],
-        ),
+        ("a thread that nobody expects", |c| c.push(by(103, call("sync", &[], 0))), &["extra 16"]),
         (
             "a thread is not there",
             |c| c.retain(|call| call.tid != 101),
@@ -1003,7 +1005,7 @@ fn a_failure_reads_as_a_bug_report() {
             c[7].files.path = None;
             c[12].outcome = Outcome::Returned(-5);
             c.remove(9);
-            c.push(Call { tid: 103, exit_tid: 103, ..call("sync", &[], 0) });
+            c.push(by(103, call("sync", &[], 0)));
         }),
     ];
     for (name, change) in of_threads {

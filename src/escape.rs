@@ -1,0 +1,61 @@
+//! What comes from outside, as a terminal shows it and does not obey it.
+//!
+//! No I/O. Names, messages and files of others may hold anything: sequences that set a title or the clipboard (ECMA-48, OSC), the
+//! C1 controls, marks that turn the direction of a text, and the end of a line, behind which a line of ours could be made up.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+/// One line: whatever would not be shown as it is stands there as `\u{1b}`, `\n`.
+pub fn line(text: &str) -> Cow<'_, str> {
+    with(text, is_obeyed)
+}
+
+/// Lines of ours with text of others in them: their ends stay.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    with(text, |one| one != '\n' && is_obeyed(one))
+}
+
+/// A path; what is no UTF-8 in it is shown as U+FFFD.
+pub fn path(path: &Path) -> String {
+    line(&path.to_string_lossy()).into_owned()
+}
+
+fn with(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for one in text.chars() {
+        if is_escaped(one) { escaped.extend(one.escape_default()) } else { escaped.push(one) }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Controls (C0, DEL, C1), marks of direction (Unicode, UAX #9), and the separators of lines and paragraphs.
+fn is_obeyed(one: char) -> bool {
+    let directs =
+        matches!(one, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    one.is_control() || directs || matches!(one, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown() {
+        let rows = [
+            ("plain ü 日本", "plain ü 日本"),
+            ("\u{1b}]0;title\u{7}", r"\u{1b}]0;title\u{7}"),
+            ("\u{9b}31m", r"\u{9b}31m"),
+            ("a\u{202e}b\u{2066}", r"a\u{202e}b\u{2066}"),
+            ("tab\tend", r"tab\tend"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!((line(text), lines(text)), (expected.into(), expected.into()));
+        }
+        assert_eq!((line("a\nb"), lines("a\nb")), (r"a\nb".into(), "a\nb".into()));
+        assert_eq!(path(Path::new("a\u{1b}\n")), r"a\u{1b}\n");
+    }
+}
