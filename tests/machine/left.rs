@@ -128,7 +128,6 @@ fn child_of(pid: Pid, name: &str) -> Result<Pid, Failed> {
     Ok(Pid::from_raw(pids.find(is_it).ok_or("it has no such child")?.parse()?))
 }
 
-<<<<<<< HEAD
 fn vfork_parent() -> Tested {
     let folder = tempfile::tempdir()?;
     let trace = folder.path().join("trace");
@@ -142,7 +141,11 @@ fn vfork_parent() -> Tested {
     while !read_to_string(format!("/proc/{zygote}/task/{zygote}/children"))?.is_empty() {
         std::thread::yield_now();
     }
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM)?;
+    // The second of those that come when the end is known ends the waiting.
+    while child.try_wait()?.is_none() {
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGINT)?;
+        std::thread::yield_now();
+    }
     let status = ended(&mut child)?;
     let trace = read_to_string(trace)?;
     require!(kill(left, Signal::SIGKILL).is_ok(), "who could be let go has been killed: {trace}");
@@ -152,7 +155,8 @@ fn vfork_parent() -> Tested {
 }
 
 fn orphaned_group(options: &[&str]) -> Tested {
-    let (mut child, _stdout) = spawned(working(&[options, &["--summary", "--output", "/dev/null"]].concat(), "orphans")?)?;
+    let (mut child, _stdout) =
+        spawned(working(&[options, &["--summary", "--output", "/dev/null"]].concat(), "orphans")?)?;
     let status = ended(&mut child)?;
     require!(status.code() == Some(0), "{status}");
     Ok(())
