@@ -170,7 +170,8 @@ fn so_far(counts: Counts) -> Counts {
     }
 }
 
-fn processes(count: u64) -> String {
+/// As words.
+pub fn processes(count: u64) -> String {
     if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }
 
