@@ -74,7 +74,7 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
     let aligned = threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony));
     let mut disagreements: Vec<_> = aligned.filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
-    permitted::take_out_calls_never_made(&mut disagreements, testimony);
+    permitted::take_out_calls_never_made(&mut disagreements, trace, testimony);
     disagreements
 }
 
@@ -111,7 +111,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
         });
     }
     let at_death = seen.at_death.map(Outcome::Returned) == Some(bpf.outcome);
-    let same_outcome = bpf.outcome == ptrace.outcome || at_death || permitted::is_unsettled(bpf, seen);
+    let at_entrance = ptrace.outcome == Outcome::Unfinished && permitted::was_killed_before(bpf);
+    let same_outcome = bpf.outcome == ptrace.outcome || at_death || at_entrance || permitted::is_unsettled(bpf, seen);
     unlike(same_outcome, &|| ("result".to_owned(), outcome(bpf.outcome), outcome(ptrace.outcome)));
     let Some(row) = bpf.syscall() else { return fields };
     for (place, at) in row.path_args().enumerate() {
@@ -396,6 +397,35 @@ pub(crate) mod tests {
         assert_eq!(alone(1, |_| {}), only, "the thread lived on");
         assert_eq!(alone(4, |seen| seen.filtered = false), only, "it had no filter");
         assert_eq!(alone(4, |seen| seen.call.outcome = Outcome::Returned(-1)), only, "it returned");
+    }
+
+    #[test]
+    fn a_call_that_its_thread_was_killed_before_is_permitted() {
+        let judged = |at: usize, refused: bool, ret: i64| {
+            let (mut trace, testimony) = both();
+            let ppoll = call(4, number("ppoll"), [0; 6], ret);
+            trace.calls.insert(at, ppoll.with(|deed| deed.refused = refused));
+            said(&trace, &testimony)
+        };
+        let (only, enosys) = (["bpf alone: ppoll"], -i64::from(libc::ENOSYS));
+        assert_eq!(judged(4, true, enosys), Vec::<String>::new());
+        assert_eq!(judged(1, true, enosys), only, "the thread lived on");
+        assert_eq!(judged(4, false, enosys), only, "it was made");
+        assert_eq!(judged(4, true, -1), only, "somebody has answered it");
+    }
+
+    #[test]
+    fn a_call_that_its_thread_was_killed_before_has_no_result() {
+        let judged = |refused: bool, witnessed: Outcome| {
+            let (mut trace, mut testimony) = both();
+            trace.calls[3].outcome = Outcome::Returned(-i64::from(libc::ENOSYS));
+            trace.calls[3].refused = refused;
+            testimony.calls[3].call.outcome = witnessed;
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(true, Outcome::Unfinished), Vec::<String>::new());
+        assert_eq!(judged(false, Outcome::Unfinished), ["exit_group: result: -38 | none"]);
+        assert_eq!(judged(true, Outcome::Returned(0)), ["exit_group: result: -38 | 0"]);
     }
 
     #[test]

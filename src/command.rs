@@ -134,6 +134,15 @@ fn keep_memory() {
     }
 }
 
+/// Of the processors, this thread gets what it needs before ordinary ones do, where that is permitted (CAP_SYS_NICE): what it
+/// does not read in time is lost, and beside processes that keep all processors busy it would have a part of one. No real-time
+/// priority: it prints for as long as there is something. The program was forked before, and has its own (setpriority(2)).
+#[allow(unsafe_code)]
+fn go_before_others() {
+    // SAFETY: plain numbers, of this thread. Without the permission nothing changes.
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
+}
+
 /// The program's own, unless the witness has seen something else, or something was lost.
 fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
     match (how, agreed, lost) {
@@ -213,6 +222,7 @@ impl<'t> Run<'t> {
     /// Opens the gate, and takes the records until there are no more to come.
     fn until_it_is_over(&mut self, tracer: &Tracer) -> Result<(), Error> {
         let waiting = self.waiting(tracer).map_err(|errno| not_prepared(errno.into()))?;
+        go_before_others();
         self.child.open_gate()?;
         self.witness.iter().for_each(Witness::release);
         while !self.stopped && !self.is_over() {

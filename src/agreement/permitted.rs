@@ -5,12 +5,16 @@
 
 use super::Disagreement;
 use crate::testimony::{Seen, Testimony};
-use crate::trace::{Call, Identity, Outcome};
+use crate::trace::{Call, Identity, Outcome, Trace};
 
-/// A call that was never made. ptrace stops a thread before seccomp(2) is asked, which may kill it there and then: that is no enter
+/// Calls that were never made, and that one of the two has not seen.
+///
+/// ptrace stops a thread before seccomp(2) is asked, which may kill it there and then: that is no enter
 /// and no exit for BPF (kernel/entry/common.c, syscall_trace_enter()). It is the last call of a thread with a filter. What seccomp
 /// answers otherwise both see.
-pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, testimony: &Testimony) {
+///
+/// A thread that was killed before a call is not there any more when the witness comes to look: see [`was_killed_before`].
+pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace, testimony: &Testimony) {
     let is_last = |place: usize| {
         let tid = testimony.calls[place].call.tid;
         testimony.calls[place + 1..].iter().all(|seen| seen.call.tid != tid)
@@ -20,8 +24,21 @@ pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, t
             let Seen { call, filtered, .. } = &testimony.calls[*ptrace];
             !(*filtered && call.outcome == Outcome::Unfinished && is_last(*ptrace))
         }
-        Disagreement::OnlyBpf { .. } | Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
+        Disagreement::OnlyBpf { bpf } => {
+            let call = &trace.calls[*bpf];
+            let is_last = || trace.calls[bpf + 1..].iter().all(|later| later.tid != call.tid);
+            !(was_killed_before(call) && is_last())
+        }
+        Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
     });
+}
+
+/// A call that its thread was killed before, while ptrace held it at the entrance: the kernel leaves the call out, which is an exit
+/// without an enter for BPF (ptrace_report_syscall_entry()). In the register of the result is what was there before: -ENOSYS on
+/// x86-64, the first argument on aarch64.
+pub(super) fn was_killed_before(bpf: &Call) -> bool {
+    let before = [-i64::from(libc::ENOSYS), bpf.args[0] as i64];
+    bpf.refused && before.map(Outcome::Returned).contains(&bpf.outcome)
 }
 
 /// A request of io_uring is no system call: its thread does not stop for it, and ptrace knows nothing of it.

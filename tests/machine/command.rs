@@ -21,11 +21,12 @@ pub const WORK: &str = "IOR_IT_TEST_WORK";
 
 pub fn main() -> ExitCode {
     let anyone: [Named; 1] = [("without_privileges_it_says_what_is_missing", without_privileges)];
-    let live: [Named; 24] = [
+    let live: [Named; 25] = [
         ("the_exit_code_is_the_commands_own", exit_codes),
         ("what_cannot_be_executed_is_told_as_by_a_shell", not_executed),
         ("the_streams_are_the_commands_own", streams),
         ("the_command_starts_from_what_its_caller_has", heritage),
+        ("who_reads_goes_before_others", reader_goes_first),
         ("calls_are_printed_with_their_files", printed),
         ("a_pipeline_is_followed", pipeline),
         ("a_process_has_the_files_of_the_one_that_forked_it", spawned),
@@ -204,7 +205,7 @@ fn streams() -> Tested {
 
 /// What a program can find out about where it comes from: the same with and without.
 fn heritage() -> Tested {
-    let script = "pwd; umask; ulimit -a; env | grep -v '^_='; cut -d' ' -f5-8 /proc/self/stat
+    let script = "pwd; umask; ulimit -a; env | grep -v '^_='; cut -d' ' -f5-8,18-19 /proc/self/stat
         grep -E '^(Sig[^Q]|Shd|Cap|NoNew|Seccomp|Groups|Uid)' /proc/self/status; ls -l /proc/self/fd | grep -c -e '->'; cat";
     // Signals ignored by the caller stay ignored; Rust's own runtime has to do with SIGPIPE.
     let under = |prefix: &str| -> Result<String, Failed> {
@@ -221,6 +222,19 @@ fn heritage() -> Tested {
     let (bare, traced) = (under("")?, under(&format!("{} --summary -- ", env!("CARGO_BIN_EXE_ior-it")))?);
     require!(bare.contains("/usr\n0027\n") && bare.ends_with("input\n"), "the test is wrong:\n{bare}");
     require!(bare == traced, "bare:\n{bare}\ntraced:\n{traced}");
+    Ok(())
+}
+
+/// The nice value is field 19, and the command's parent is the zygote, whose parent reads (proc_pid_stat(5)).
+fn reader_goes_first() -> Tested {
+    let script =
+        "read -r _ _ _ reader _ < /proc/$PPID/stat; cut -d' ' -f19 /proc/$$/stat; cut -d' ' -f19 /proc/$reader/stat";
+    let (output, _) = ran(traced(&["--summary"], &["sh", "-c", script]), 0)?;
+    let stat = read_to_string("/proc/self/stat")?;
+    let own = stat.split(' ').nth(18).unwrap_or_default();
+    let may = caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_NICE)?;
+    let expected = format!("{own}\n{}\n", if may { "-20" } else { own });
+    require!(text(&output.stdout) == expected, "the command's and the reader's: {}", text(&output.stdout));
     Ok(())
 }
 
