@@ -48,12 +48,13 @@ real: setup programs ## traces programs from Debian under a witness, as root, an
 programs:
 	@scripts/setup --programs
 
-lint: setup ## formatting, lints and docs
+lint: setup ## formatting, lints, docs and dependencies
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { \
 		printf '%s\n' 'error: rustfmt or clippy is missing' ' hint: rustup component add rustfmt clippy' >&2; exit 1; }
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(QUICK) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(QUICK) --no-deps
+	@$(subst cargo,,$(CARGO)) scripts/deny
 
 bpf: ## compiles the tracer alone, to ./tracer.bpf.o: ./ior-it --bpf ./tracer.bpf.o
 	@scripts/setup

@@ -202,6 +202,7 @@ struct fs_struct {
 struct linux_binprm {
 	const char *filename;
 	const char *fdpath;
+	unsigned int secureexec : 1;
 };
 
 struct vm_area_struct {

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 6
+#define IOR_VERSION 7
 
 /* As many bytes the kernel reads of a path, with the NUL: a string without a NUL among them is longer than that and was cut. */
 #define IOR_PATH_MAX 4096
@@ -44,6 +44,7 @@ enum ior_state {
 	IOR_COMPAT = 1 << 4,	 /* a 32-bit call: number and arguments are those of that table */
 	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may be of another request of its ring that has the same user_data */
 	IOR_HAS_FILE = 1 << 6,	 /* the first place of the completion is the file that the request used */
+	IOR_HIDDEN = 1 << 7,	 /* the process is not gone, but has become a program with other rights */
 };
 
 /* What was read when the call ended, and may have been overwritten by then. */
@@ -145,6 +146,7 @@ struct ior_roles {
 
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
+	IOR_HIDE = 1 << 1,   /* do not watch who becomes a program with other rights than its caller (AT_SECURE) */
 };
 
 /* What the filter map holds for a process. */

@@ -27,6 +27,13 @@ static __always_inline __u64 wakeup(struct ior_watch *watch, __u64 number, bool 
 	return BPF_RB_NO_WAKEUP;
 }
 
+/* A record that should have woken the reader has found no room: the next one wakes it. */
+static __always_inline void not_woken(struct ior_watch *watch, __u64 flags)
+{
+	if (flags == BPF_RB_FORCE_WAKEUP)
+		watch->asleep = 1;
+}
+
 /* How many of the places a record needs. A record with a path or a block has them all, since those stand behind them. */
 static __always_inline __u32 places(const struct pending *call)
 {
@@ -81,6 +88,7 @@ static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct
 	return 0;
 refused:
 	__sync_fetch_and_add(counter, -1);
+	not_woken(watch, flags);
 	return -1;
 }
 

@@ -196,6 +196,41 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 	return 0;
 }
 
+/* Nothing more comes of this process. */
+static __always_inline void tell_end(struct ior_watch *watch, int status, __u32 state)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ior_record end = {};
+
+	end.watch = watch->id;
+	end.number = watch->seen;
+	end.enter_ns = bpf_ktime_get_ns();
+	end.ret = status;
+	end.pid = id >> 32;
+	end.tid = end.exit_tid = id;
+	end.kind = IOR_END;
+	end.state = state;
+	bpf_get_current_comm(end.comm, sizeof(end.comm));
+	__sync_fetch_and_add(&watch->ends, 1);
+	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&watch->ends, -1);
+}
+
+/* The process has become a program with other rights than whoever watches it: it is watched no more. */
+static __noinline int hide(struct ior_watch *watch, struct pending *call)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
+
+	if (!watch || !call || !entry)
+		return 0;
+	finish_unreturned(watch, call);
+	call->record.watch = 0;
+	if (!__sync_lock_test_and_set(&entry->gone, 1))
+		tell_end(watch, 0, IOR_HIDDEN);
+	return 0;
+}
+
 /* Where the path begins that a program of another directory was given by: fs/exec.c makes "/dev/fd/3/path" of it. */
 static __always_inline __u32 begin_of_path(const char *filename)
 {
@@ -228,6 +263,8 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	if (!watch || call->active != IN_CALL)
 		return 0;
 	give_up(watch, call, 0);
+	if (watch->flags & IOR_HIDE && BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		return hide(watch, call);
 	path = &call->record.path[0];
 	filename = (__u64)FIELD(linux_binprm, bprm, filename);
 	if (FIELD(linux_binprm, bprm, fdpath))
@@ -245,7 +282,6 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
 	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
-	struct ior_record end = {};
 	struct ior_watch *watch;
 	struct pending *call;
 
@@ -269,17 +305,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 		return 0;
 	if (in_flight)
 		bpf_for_each_map_elem(&requests, end_request, &tgid, 0);
-	end.watch = watch->id;
-	end.number = watch->seen;
-	end.enter_ns = bpf_ktime_get_ns();
-	end.ret = wait_status(task);
-	end.pid = tgid;
-	end.tid = end.exit_tid = id;
-	end.kind = IOR_END;
-	bpf_get_current_comm(end.comm, sizeof(end.comm));
-	__sync_fetch_and_add(&watch->ends, 1);
-	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&watch->ends, -1);
+	tell_end(watch, wait_status(task), 0);
 	return 0;
 }
 

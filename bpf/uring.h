@@ -143,7 +143,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pending *out = empty_scratch();
 	struct ior_watch *watch;
-	__u64 file;
+	__u64 file, flags;
 
 	if (!request || !out)
 		return 0;
@@ -181,10 +181,12 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	}
 	if (!watch)
 		return 0;
+	flags = wakeup(watch, out->record.number, false);
 	__sync_fetch_and_add(&watch->emitted, 1);
-	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, wakeup(watch, out->record.number, false))) {
+	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, flags)) {
 		__sync_fetch_and_add(&watch->emitted, -1);
 		__sync_fetch_and_add(&watch->refused, 1);
+		not_woken(watch, flags);
 	}
 	return 0;
 }

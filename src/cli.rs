@@ -13,6 +13,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use crate::command;
 use crate::error::{Error, Exit};
 use crate::expectation::{Expectation, Expectations};
+use crate::rights;
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
@@ -215,6 +216,7 @@ fn run_with(
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
     large_files_are_errors();
+    rights::put_aside();
     let args: Vec<OsString> = args.collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -233,14 +235,16 @@ fn run_with(
         Stream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    let done: Result<u8, Error> = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-        (Some(file), _, _) => replay::show(file).map(|exit| exit as u8),
-        (None, [], []) => {
-            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
-        }
-        (None, [], command) => command::run(command, &traced(&cli)),
-        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(|exit| exit as u8),
-    };
+    let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
+    let done: Result<u8, Error> =
+        refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+            (Some(file), _, _) => replay::show(file).map(|exit| exit as u8),
+            (None, [], []) => {
+                validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
+            }
+            (None, [], command) => command::run(command, &traced(&cli)),
+            (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(|exit| exit as u8),
+        });
     match done {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {

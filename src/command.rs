@@ -62,6 +62,8 @@ pub struct Options {
 const TAKEN: usize = 4096;
 /// How late a call may be printed.
 const TICK: Duration = Duration::from_millis(50);
+/// How long it may take until the witness has let go who goes on.
+const LET_GO: Duration = Duration::from_millis(200);
 /// When it is first asked whether nobody is left, where the records do not say so; each time it takes twice as long.
 const LOOK: Duration = Duration::from_secs(1);
 /// A process at the gate has nothing to wait for; it may have been stopped, though.
@@ -186,6 +188,8 @@ struct Run<'t> {
     look: Duration,
     /// How many records had come when it was last waited.
     received: u64,
+    /// Whether the next record wakes, since a tick ago.
+    asleep: bool,
 }
 
 impl<'t> Run<'t> {
@@ -211,6 +215,7 @@ impl<'t> Run<'t> {
             looked: Instant::now(),
             look: LOOK,
             received: 0,
+            asleep: false,
         }
     }
 
@@ -240,7 +245,8 @@ impl<'t> Run<'t> {
     }
 
     /// How long to wait. Nothing wakes for each record, so that there is a timer while records come; when none has come for a tick,
-    /// the next one wakes, and the timer is only for what else there is to do.
+    /// the next one wakes. It is looked once more a tick later, for a record whose program had asked before whether it is to wake;
+    /// then the timer is only for what else there is to do.
     fn patience(&mut self) -> EpollTimeout {
         let received = self.sink.received();
         let comes = std::mem::replace(&mut self.received, received) != received;
@@ -248,8 +254,10 @@ impl<'t> Run<'t> {
             self.watching.fall_asleep();
             self.take();
         }
+        let dozes = !std::mem::replace(&mut self.asleep, !comes);
         let look = (self.ending.is_some() && self.follow).then(|| self.look.saturating_sub(self.looked.elapsed()));
-        let timer = if comes || self.sink.received() != received || self.sink.is_to_say() { Some(TICK) } else { look };
+        let timer =
+            if comes || dozes || self.sink.received() != received || self.sink.is_to_say() { Some(TICK) } else { look };
         // Rounded up: who wakes too early finds nothing to do.
         timer.map_or(EpollTimeout::NONE, |timer| {
             EpollTimeout::try_from(timer + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
@@ -346,13 +354,17 @@ impl<'t> Run<'t> {
     /// among them.
     fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
         let Some(witness) = self.witness.take() else { return Ok(None) };
-        if self.stopped { witness.let_go() } else { witness.testimony() }.map(Some)
+        if self.stopped { witness.let_go(LET_GO) } else { witness.testimony() }.map(Some)
     }
 
     /// Whether the witness, if there is one, has seen the same, and says so. A trace that has lost something is compared with
     /// nothing.
     fn agrees(&mut self, command: &[OsString], observed: &Observed, testimony: Option<Testimony>, lost: bool) -> bool {
         let Some(testimony) = testimony else { return true };
+        if !testimony.killed.is_empty() {
+            let killed = sink::processes(testimony.killed.len() as u64);
+            self.sink.line(&format!("witness: {killed} could not be let go in time, and were killed"));
+        }
         if lost {
             self.sink.line("witness: nothing was compared, since something was lost; --ring-size makes more room");
             return true;

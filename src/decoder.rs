@@ -26,8 +26,8 @@ pub enum Decoded {
         pid: u32,
         /// How many calls its watch had seen.
         seen: u64,
-        /// Its status as wait4(2) reports it.
-        status: i32,
+        /// Its status as wait4(2) reports it; `None` if it is hidden from here on.
+        status: Option<i32>,
     },
 }
 

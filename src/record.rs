@@ -10,7 +10,7 @@ use crate::syscalls::{REQUESTS, Sqe, Syscall};
 use crate::trace::{Abi, Call, Completion, Deed, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -27,6 +27,7 @@ const REFUSED: u8 = 1 << 3;
 const COMPAT: u8 = 1 << 4;
 const AMBIGUOUS: u8 = 1 << 5;
 const HAS_FILE: u8 = 1 << 6;
+const HIDDEN: u8 = 1 << 7;
 const NAME_DELETED: u8 = 1 << 0;
 const NAME_CUT: u8 = 1 << 1;
 const NAME_DETACHED: u8 = 1 << 2;
@@ -169,6 +170,8 @@ pub struct Watch {
 impl Watch {
     /// Watch what the process forks, too.
     pub const FOLLOW: u64 = 1 << 0;
+    /// Do not watch who becomes a program with other rights than its caller.
+    pub const HIDE: u64 = 1 << 1;
 }
 
 const _: () = {
@@ -245,8 +248,8 @@ pub enum Record {
         pid: u32,
         /// How many calls its watch had seen.
         seen: u64,
-        /// Its status as wait4(2) reports it.
-        status: i32,
+        /// Its status as wait4(2) reports it; `None` if it has become a program with other rights, which is not watched.
+        status: Option<i32>,
     },
 }
 
@@ -273,7 +276,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         return Err(BadRecord(format!("{promised} bytes behind the header are promised, {} are there", rest.len())));
     }
     if header.kind == KIND_END {
-        return Ok(Record::End { pid: header.pid, seen: header.number, status: header.ret as i32 });
+        let status = (header.state & HIDDEN == 0).then_some(header.ret as i32);
+        return Ok(Record::End { pid: header.pid, seen: header.number, status });
     }
     let (raw, rest) = rest.split_at(rest.len() - texts);
     let mut files = [RawIdentity::default(); PLACES];
@@ -780,7 +784,7 @@ pub(crate) mod tests {
 
     #[test]
     fn an_end_record_says_who_is_gone() {
-        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9, status: 0 }));
+        assert_eq!(decode(&end_bytes(9)), Ok(Record::End { pid: 77, seen: 9, status: Some(0) }));
     }
 
     /// The bytes of a good record after something was done to its header.

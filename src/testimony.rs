@@ -17,6 +17,8 @@ pub struct Testimony {
     pub threads: BTreeSet<u32>,
     /// Processes that the witness let go before their end: what they did after that it has not seen.
     pub left: BTreeSet<u32>,
+    /// Those of them that could not be let go in time, and were killed.
+    pub killed: BTreeSet<u32>,
 }
 
 /// A call as the witness saw it. Its `comm`, times and files are empty: those are no part of a testimony.
@@ -128,6 +130,12 @@ impl Fold {
     /// A process goes on unseen.
     pub fn let_go(&mut self, pid: u32) {
         self.testimony.left.insert(pid);
+    }
+
+    /// A process is killed, since it cannot be let go.
+    pub fn killed(&mut self, pid: u32) {
+        self.testimony.left.insert(pid);
+        self.testimony.killed.insert(pid);
     }
 
     /// The thread enters a call that was interrupted, by itself or by restart_syscall(2): no new call. Before it has, it runs

@@ -18,6 +18,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::error::Error;
 use crate::limit::Limit;
 use crate::record::{self, Filter, Record, Roles, Watch};
+use crate::rights;
 use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
@@ -165,7 +166,9 @@ impl Tracer {
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
         }
-        self.watches.set(slot, Watch { id, flags: if follow { Watch::FOLLOW } else { 0 }, ..Watch::default() });
+        let follows = if follow { Watch::FOLLOW } else { 0 };
+        let hides = if rights::are_borrowed() { Watch::HIDE } else { 0 };
+        self.watches.set(slot, Watch { id, flags: follows | hides, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use caps::{CapSet, Capability};
+use caps::Capability;
 use nix::errno::Errno;
 use nix::sys::pthread::pthread_kill;
 use nix::sys::signal::Signal;
 
 use crate::error::Error;
+use crate::rights;
 use crate::testimony::Testimony;
 
 mod look;
@@ -28,9 +30,18 @@ use tracee::Tracees;
 #[derive(Debug)]
 pub struct Witness {
     release: Option<Sender<()>>,
-    /// Set when it is to let its tracees go.
-    leave: Arc<AtomicBool>,
+    /// What it is to do with its tracees.
+    wish: Arc<Wish>,
     thread: Option<JoinHandle<Result<Testimony, Error>>>,
+}
+
+/// What a witness is to do with its tracees, other than look on.
+#[derive(Debug, Default)]
+struct Wish {
+    /// To let them go.
+    leave: AtomicBool,
+    /// To kill who is still there.
+    kill: AtomicBool,
 }
 
 impl Witness {
@@ -38,11 +49,12 @@ impl Witness {
     pub fn stop(pid: u32, follow: bool) -> Result<Self, Error> {
         let (release, released) = mpsc::channel();
         let (say, stopped) = mpsc::channel();
-        let leave = Arc::new(AtomicBool::new(false));
-        let leaves = Arc::clone(&leave);
+        let wish = Arc::<Wish>::default();
+        let wished = Arc::clone(&wish);
         let run = move || {
+            rights::raise(Capability::CAP_SYS_PTRACE);
             let tracees =
-                Tracees::seize(pid, follow, leaves).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
+                Tracees::seize(pid, follow, wished).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
             // Whoever started this thread waits for it.
             let _ = say.send(Ok(()));
             match released.recv() {
@@ -56,7 +68,7 @@ impl Witness {
                 "see `ulimit -u`; --test-threads 1 needs the fewest",
             )
         })?;
-        let witness = Self { release: Some(release), leave, thread: Some(thread) };
+        let witness = Self { release: Some(release), wish, thread: Some(thread) };
         stopped.recv().unwrap_or_else(|_| Err(panicked()))?;
         Ok(witness)
     }
@@ -67,14 +79,17 @@ impl Witness {
         let _ = self.release.as_ref().map(|release| release.send(()));
     }
 
-    /// Lets everything that is witnessed go on without it. All that was seen until then, and who goes on.
-    pub fn let_go(self) -> Result<Testimony, Error> {
+    /// Lets everything that is witnessed go on without it, and kills who cannot be stopped for that in time: the kernel would do
+    /// so at the end of this process. All that was seen until then, and who goes on.
+    pub fn let_go(self, limit: Duration) -> Result<Testimony, Error> {
         tracee::prepare_to_leave()?;
-        self.leave.store(true, Ordering::Relaxed);
+        let begin = Instant::now();
+        self.wish.leave.store(true, Ordering::Relaxed);
         // A signal that comes just before its waitpid(2) does not end that: there is no pwaitpid as there is ppoll(2).
         while let Some(thread) = self.thread.as_ref().filter(|thread| !thread.is_finished()) {
+            self.wish.kill.store(begin.elapsed() > limit, Ordering::Relaxed);
             let _ = pthread_kill(thread.as_pthread_t(), Signal::SIGUSR1);
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
         self.testimony()
     }
@@ -107,7 +122,7 @@ const LACKS_CAPABILITY: &str =
     "run it as `sudo ./ior-it --witness`, or give cap_sys_ptrace as well (setcap); with docker, --cap-add SYS_PTRACE";
 
 fn has_capability() -> bool {
-    caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false)
+    rights::has(Capability::CAP_SYS_PTRACE)
 }
 
 fn panicked() -> Error {

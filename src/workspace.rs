@@ -5,10 +5,12 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
+use crate::place;
 
 /// The folder of a run.
 #[derive(Debug)]
@@ -24,7 +26,9 @@ impl Workspaces {
         let temp = std::env::temp_dir();
         let root = tempfile::Builder::new()
             .prefix("ior-it.")
+            // Whatever the umask: of tempfile's own mode it takes bits away.
             .tempdir_in(&temp)
+            .and_then(|dir| fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).map(|()| dir))
             .and_then(|dir| fs::canonicalize(dir.keep()))
             .map_err(|error| cannot_make(&temp, &error));
         Self { root, keep, made: AtomicU64::new(0) }
@@ -44,7 +48,7 @@ impl Workspaces {
     pub fn for_scenario(&self, name: &str) -> Result<Workspace, Error> {
         let root = self.root.as_ref().map_err(Error::clone)?;
         let path = root.join(format!("{name}.{}", self.made.fetch_add(1, Ordering::Relaxed)));
-        fs::create_dir(&path).map_err(|error| cannot_make(root, &error))?;
+        place::private_folder(&path).map_err(|error| cannot_make(root, &error))?;
         Ok(Workspace { path, keep: self.keep })
     }
 }

@@ -31,6 +31,7 @@ use crate::scenario::Scenario;
 
 mod child;
 mod program;
+mod reaper;
 mod server;
 mod slot;
 mod wire;

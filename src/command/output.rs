@@ -1,11 +1,11 @@
 //! Where trace and table go, and the line on the progress.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::Options;
 use crate::error::{Error, Exit};
+use crate::place;
 use crate::tell::Stream;
 use crate::trace::Counts;
 use crate::zygote::was_closed;
@@ -48,7 +48,7 @@ impl Output {
             None => ("the standard error output".to_owned(), Box::new(io::stderr())),
             Some(path) => {
                 let name = crate::escape::path(path);
-                let file = File::create(path).map_err(|error| {
+                let file = place::create(path).map_err(|error| {
                     Error::usage(
                         format!("--output {name}: {error}"),
                         "without --output, it goes to the standard error output",

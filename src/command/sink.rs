@@ -12,6 +12,9 @@ use crate::show;
 use crate::trace::{Call, Counts, Deeds, Trace};
 use crate::tracer::Records;
 
+/// What is printed of a process that is not watched any more.
+const HIDDEN: &str = "+++ hidden: a program with other rights +++";
+
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
 const LATELY_GONE: usize = 4096;
 
@@ -22,6 +25,8 @@ pub struct Sink {
     prints: bool,
     kept: Option<(Vec<Call>, Deeds)>,
     gone: VecDeque<u32>,
+    /// How many processes are not watched any more, since they have become programs with other rights.
+    hidden: u64,
     output: Output,
     /// The room for a line: the same for all.
     line: String,
@@ -36,6 +41,7 @@ impl Sink {
             prints: !options.summary,
             kept: (options.archive.is_some() || options.witness).then(Default::default),
             gone: VecDeque::new(),
+            hidden: 0,
             output,
             line: String::new(),
         }
@@ -57,7 +63,8 @@ impl Sink {
                     self.summary.add(call);
                     call.order
                 }
-                Decoded::End { pid, seen, .. } => {
+                Decoded::End { pid, seen, status } => {
+                    self.hidden += u64::from(status.is_none());
                     self.gone.push_back(*pid);
                     *seen
                 }
@@ -79,7 +86,7 @@ impl Sink {
                     }
                 }
                 Decoded::End { pid, status, .. } if self.prints => {
-                    self.output.line(&format!("[pid {pid:>5}] {}", ended(status)));
+                    self.output.line(&format!("[pid {pid:>5}] {}", status.map_or(HIDDEN.to_owned(), ended)));
                 }
                 Decoded::End { .. } => {}
             }
@@ -117,6 +124,11 @@ impl Sink {
         self.output.line(&format!("\n{}\n", self.summary.table()));
         if stopped {
             self.output.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
+        }
+        if self.hidden > 0 {
+            let hidden = processes(self.hidden);
+            self.output
+                .line(&format!("hidden: {hidden} from where it became a program with other rights than its caller"));
         }
         match losses.as_slice() {
             [] => self.output.line(&format!("lost: nothing; {received} calls of {}", processes(counts.followed + 1))),
@@ -158,7 +170,8 @@ fn so_far(counts: Counts) -> Counts {
     }
 }
 
-fn processes(count: u64) -> String {
+/// As words.
+pub fn processes(count: u64) -> String {
     if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }
 

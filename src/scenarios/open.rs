@@ -35,6 +35,7 @@ fn open_creat() -> Setup {
 
 /// Opens a file that has been named by its handle only.
 fn open_by_handle_at() -> Setup {
+    crate::rights::raise(caps::Capability::CAP_DAC_READ_SEARCH);
     fs::write("handle.txt", "hello")?;
     act(|| {
         let mut handle = FileHandle::with_room_for(LONGEST);

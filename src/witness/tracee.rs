@@ -6,16 +6,16 @@
 use std::collections::HashSet;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::Pid;
 
 use super::look;
-use super::{cannot_seize, hides, loses_rights};
+use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::error::Error;
 use crate::syscalls::{Peek, Ret};
 use crate::testimony::{Fold, Seen, Testimony};
@@ -38,8 +38,8 @@ pub struct Tracees {
     fold: Fold,
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
-    /// Whether they are to be let go.
-    leave: Arc<AtomicBool>,
+    /// What is to become of them.
+    wish: Arc<Wish>,
 }
 
 /// What a thread stopped for (ptrace(2), "Stopped states").
@@ -77,8 +77,8 @@ const CALL: i32 = libc::SIGTRAP | 0x80;
 
 impl Tracees {
     /// Seizes all threads of a process and stops them.
-    pub fn seize(pid: u32, follow: bool, leave: Arc<AtomicBool>) -> Result<Self, Error> {
-        let mut tracees = Self { follow, fold: Fold::default(), filtered: HashSet::default(), leave };
+    pub fn seize(pid: u32, follow: bool, wish: Arc<Wish>) -> Result<Self, Error> {
+        let mut tracees = Self { follow, fold: Fold::default(), filtered: HashSet::default(), wish };
         // A thread that is not seized yet may make another.
         while let Some(tid) = tracees.unseized(pid) {
             tracees.seize_thread(tid, pid)?;
@@ -138,7 +138,7 @@ impl Tracees {
 
     /// `None` if there is nobody left to stop, or nobody is to.
     fn next_stop(&self) -> Option<(u32, i32)> {
-        while !self.leave.load(Ordering::Relaxed) {
+        while !self.wish.leave.load(Ordering::Relaxed) {
             match wait_once(-1) {
                 Err(Errno::EINTR) => {}
                 stop => return stop.ok(),
@@ -147,12 +147,21 @@ impl Tracees {
         None
     }
 
-    /// Stops each thread once more and detaches from it, as ptrace(2) wants it; one that is born meanwhile begins with a stop.
+    /// Stops each thread once more and detaches from it, as ptrace(2) wants it; one that is born meanwhile begins with a stop. One
+    /// that waits for its vfork child does not stop.
     fn let_go(&mut self) {
         for tid in self.fold.threads() {
             let _ = ptrace::interrupt(Pid::from_raw(tid as i32));
         }
-        while let Some((tid, status)) = wait(-1) {
+        loop {
+            let (tid, status) = match wait_once(-1) {
+                Ok(stop) => stop,
+                Err(Errno::EINTR) => {
+                    self.kill_if_wished();
+                    continue;
+                }
+                Err(_) => return,
+            };
             let signal = match Stop::of(status) {
                 Stop::Gone => {
                     self.fold.gone(tid);
@@ -164,6 +173,15 @@ impl Tracees {
             let pid = self.fold.pid(tid).unwrap_or_else(|| process_of(tid));
             self.fold.let_go(pid);
             resume(libc::PTRACE_DETACH, tid, signal);
+            self.fold.gone(tid);
+        }
+    }
+
+    /// Kills who is still there. A tracee's number is its own as long as nobody but this thread reaps it.
+    fn kill_if_wished(&mut self) {
+        for tid in self.fold.threads().into_iter().filter(|_| self.wish.kill.load(Ordering::Relaxed)) {
+            let _ = kill(Pid::from_raw(tid as i32), Signal::SIGKILL);
+            self.fold.killed(self.fold.pid(tid).unwrap_or(tid));
         }
     }
 

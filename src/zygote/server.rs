@@ -16,6 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgid, setsid};
 
 use super::child;
+use super::reaper;
 use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
 use super::{ServerLane, Work};
@@ -32,7 +33,7 @@ pub struct Unprepared {
 }
 
 /// Names a step: the kernel does not say which call it has refused.
-fn step<T>(step: &'static str, result: nix::Result<T>) -> Result<T, Unprepared> {
+pub fn step<T>(step: &'static str, result: nix::Result<T>) -> Result<T, Unprepared> {
     result.map_err(|errno| Unprepared { step, errno })
 }
 
@@ -62,7 +63,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
             server.close_others(&life);
             prepare()
         }
-        Work::Program(_) => keep_out_of_the_way(),
+        Work::Program(_) => reaper::fork_below().and_then(|()| keep_out_of_the_way()),
     };
     // What it says is only heard when the first child is asked for: nobody waits for it.
     let say = |words: &str| send(life.as_raw_fd(), words.as_bytes(), MsgFlags::MSG_NOSIGNAL);
@@ -74,14 +75,16 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
         Err(Unprepared { step, errno }) => drop(say(&format!("{step}: {errno}"))),
     }
     server.clean_up(folder);
+    let status = if server.left_alone { 0 } else { reaper::NOT_LEFT_ALONE };
     // SAFETY: ends this process without running what the parent registered to run at its own exit.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(status) }
 }
 
 /// Makes this process the same for every child to start from: an own session (Ctrl-C is the parent's business), no
 /// environment, known descriptors and limits, and the reaper of orphans.
 fn prepare() -> Result<SignalFd, Unprepared> {
     step("setsid", setsid())?;
+    step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     let reaper = keep_out_of_the_way()?;
     // SAFETY: this process has one thread; nobody else reads the environment.
     unsafe { libc::clearenv() };
@@ -98,15 +101,10 @@ fn prepare() -> Result<SignalFd, Unprepared> {
     Ok(reaper)
 }
 
-/// Makes this process the reaper of orphans, which no signal of a terminal ends. Nothing else changes: a program starts from
-/// what its caller has.
+/// No signal of a terminal ends this process. Nothing else changes: a program starts from what its caller has.
 fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(c"ior-it-zygote"))?;
-    step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
-    for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
-        // SAFETY: no handler is installed, only "ignore".
-        step("sigaction", unsafe { signal(ignored, SigHandler::SigIgn) })?;
-    }
+    ignore_terminal()?;
     // Whoever ignores it is not told of its children (wait(2), "Notes").
     // SAFETY: no handler is installed, only the default action.
     step("sigaction", unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) })?;
@@ -114,6 +112,15 @@ fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
     reaped.add(Signal::SIGCHLD);
     step("sigprocmask", reaped.thread_block())?;
     step("signalfd", SignalFd::with_flags(&reaped, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
+}
+
+/// Ignores what ends a job: whoever it is meant for ends it by other ways.
+pub fn ignore_terminal() -> Result<(), Unprepared> {
+    for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
+        // SAFETY: no handler is installed, only "ignore".
+        step("sigaction", unsafe { signal(ignored, SigHandler::SigIgn) })?;
+    }
+    Ok(())
 }
 
 impl Server<'_> {
@@ -275,7 +282,7 @@ fn remove(folder: &Path) {
 }
 
 /// The children of a process, as proc(5) lists them for its first thread; empty where the kernel has no such list.
-fn children(pid: Pid) -> Vec<Pid> {
+pub fn children(pid: Pid) -> Vec<Pid> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
 }

@@ -14,11 +14,13 @@ mod controls;
 mod damaged;
 mod ends;
 mod generated;
+mod left;
 mod mutations;
 mod outputs;
 mod pids;
 mod real;
 mod refused;
+mod rights;
 mod witness;
 
 use std::process::{Command, ExitCode};
@@ -28,7 +30,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 16] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -38,6 +40,8 @@ const GROUPS: [Group; 14] = [
     ("generated", generated::main),
     ("outputs", outputs::main),
     ("ends", ends::main),
+    ("rights", rights::main),
+    ("left", left::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),
@@ -48,6 +52,9 @@ const GROUPS: [Group; 14] = [
 fn main() -> ExitCode {
     if let Ok(work) = std::env::var(command::WORK) {
         return command::works(&work);
+    }
+    if let Ok(work) = std::env::var(left::WORK) {
+        return left::works(&work);
     }
     if let Ok(work) = std::env::var(pids::WORK) {
         return pids::works(&work);

@@ -241,7 +241,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     ("identities_are_left_out_of_a_record", "	return call->file[IOR_FIRST].open & 1;", "	return 0;"),
     ("the_identity_of_a_made_descriptor_is_left_out", "	if (call->file[IOR_MADE].open)\n		return IOR_MADE + 1;\n", ""),
-    ("the_status_of_a_process_is_not_sent", "	end.ret = wait_status(task);\n", ""),
+    ("the_status_of_a_process_is_not_sent", "	tell_end(watch, wait_status(task), 0);", "	tell_end(watch, 0, 0);"),
     (
         "the_status_of_a_killed_process_is_not_its_groups",
         "	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)\n		return BPF_CORE_READ(task, signal, group_exit_code);\n",

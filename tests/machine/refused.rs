@@ -212,7 +212,7 @@ fn no_exits() -> Tested {
 /// Neither the end of the command itself, nor that of what it has forked: nobody is left, and that was not seen.
 fn no_ends() -> Tested {
     let folder = tempfile::tempdir()?;
-    let from = "	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct ior_record end = {};";
+    let from = "	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct ior_watch *watch;\n	struct pending *call;\n\n	if (!entry)";
     let to = from.replace("bpf_map_lookup_elem(&filter, &tgid)", "NULL");
     let object = changed(folder.path(), "no_ends", from, &to)?.display().to_string();
     let output = ior_it(&["--bpf", &object], &["--summary", "--", "sh", "-c", "true | true"]).output()?;

@@ -1,0 +1,53 @@
+//! What a binary with file capabilities may do for whoever calls it.
+//!
+//! With `setcap` any user has the rights of the file: the loader says so (AT_SECURE, getauxval(3)). Then files that the command line
+//! names are opened with the caller's own rights, no code of his goes into the kernel, and the calls of programs that have other
+//! rights than he are not shown. SECURITY.md says what is promised.
+#![allow(unsafe_code)]
+
+use caps::{CapSet, Capability};
+
+use crate::error::Error;
+
+/// Those by which files and processes of others could be looked at.
+const OVER_OTHERS: [Capability; 3] =
+    [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_DAC_OVERRIDE, Capability::CAP_SYS_PTRACE];
+
+/// Whether this process has rights that its caller has not.
+pub fn are_borrowed() -> bool {
+    // SAFETY: only asks.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Puts borrowed rights over others aside: [`raise`] takes one up where it is needed.
+pub fn put_aside() {
+    if are_borrowed() {
+        for capability in OVER_OTHERS {
+            // What a thread does not have it cannot drop.
+            let _ = caps::drop(None, CapSet::Effective, capability);
+        }
+    }
+}
+
+/// Takes up a right that was put aside, for this thread and those that it starts; nothing where there is none.
+pub fn raise(capability: Capability) {
+    if has(capability) {
+        let _ = caps::raise(None, CapSet::Effective, capability);
+    }
+}
+
+/// Whether this thread has a right, or could take it up.
+pub fn has(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Permitted, capability).unwrap_or(false)
+}
+
+/// The error of an option that puts code of the caller into the kernel.
+pub fn refuse(option: &str) -> Result<(), Error> {
+    if !are_borrowed() {
+        return Ok(());
+    }
+    Err(Error::cannot_trace(
+        format!("{option} is refused: this binary has file capabilities, which are not for code of whoever calls it"),
+        "run it as root (sudo), or without the option; `getcap` shows the capabilities",
+    ))
+}
