@@ -144,7 +144,7 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     fields
 }
 
-/// What this place of [`Deed::fds`] is about.
+/// What this place of [`fds`](crate::trace::Deed::fds) is about.
 fn identified(row: &Syscall, place: usize) -> String {
     match (row.makes_pair(), place) {
         (true, 0) => "file behind the first of the pair".to_owned(),
