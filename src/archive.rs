@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Exit};
+use crate::escape;
 use crate::trace::{Call, Trace};
 use crate::verdict::Observed;
 
@@ -94,13 +95,8 @@ impl Archive {
             Duration::from_nanos(span_ns).as_secs_f64(),
             bstr::BStr::new(workspace),
         );
-        escaped(&line)
+        escape::line(&line)
     }
-}
-
-/// One line that a terminal shows as it is.
-fn escaped(text: &str) -> String {
-    text.chars().flat_map(|one| if one.is_control() { one.escape_default().collect() } else { vec![one] }).collect()
 }
 
 /// Reads an archive from bytes.
@@ -139,10 +135,13 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
-    Error::scenario(
-        format!("no archive could be written in {}: {error}", folder.display()),
-        "let --archive name a folder that can be written to, with room in it",
-    )
+    Error {
+        exit: Exit::Inconclusive,
+        ..Error::usage(
+            format!("no archive could be written in {}: {error}", escape::line(folder)),
+            "let --archive name a folder that can be written to, with room in it",
+        )
+    }
 }
 
 /// Reads the archive in a file.

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use libtest_mimic::Arguments;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
 use crate::error::{Error, Exit};
+use crate::escape;
 use crate::expectation::{Expectation, Expectations};
+use crate::output::{self, Stream};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
@@ -22,6 +23,8 @@ mod archives;
 mod replay;
 mod run;
 mod select;
+mod trials;
+mod usage;
 mod verdicts;
 
 static EMBEDDED_TESTS: &str = include_str!("../tests.toml");
@@ -147,14 +150,14 @@ Exit codes:
   2    bad usage, or an error in tests.toml or in an archive
   3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
   4    no scenario ran: nothing matched, or everything was skipped
-  5    nothing failed, but a scenario was inconclusive: records were lost
+  5    nothing failed, but a scenario was inconclusive (records were lost), or not all output could be written
   101  a scenario failed
   130  interrupted
 
 With -- COMMAND the exit code is the command's own, or 128 and the number of the signal that killed it, but
   2    bad usage
   3    this machine cannot trace
-  5    something was lost
+  5    something was lost, or not all output could be written
   101  the witness saw something else
   126  the command cannot be executed
   127  the command was not found";
@@ -211,56 +214,42 @@ fn run_with(
     scenarios: Vec<Scenario>,
     without: WithoutPrivilege,
 ) -> ExitCode {
-    // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
-    default_sigpipe();
-    let args: Vec<OsString> = args.collect();
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
+    output::prepare();
+    match done(&args.collect::<Vec<_>>(), scenarios, without) {
+        Ok(code) => code.into(),
         Err(error) => {
-            let _ = error.print();
-            if error.kind() == ErrorKind::UnknownArgument {
-                eprintln!("\nAccepted: {}", accepted().join(", "));
-            }
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { Exit::Success.into() } else { Exit::Usage.into() };
-        }
-    };
-    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
-        let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
-        eprintln!("{error}");
-        return error.exit.into();
-    }
-    let done = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-        (Some(file), _, _) => replay::show(file).map(ExitCode::from),
-        (None, [], []) => {
-            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(ExitCode::from)
-        }
-        (None, [], command) => command::run(command, &traced(&cli)).map(ExitCode::from),
-        (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(ExitCode::from),
-    };
-    match done {
-        Ok(exit) => exit,
-        Err(error) => {
-            eprintln!("{error}");
+            // Where that cannot be said, the exit code says it.
+            let _ = Stream::Error.print(&format!("{error}\n"));
             error.exit.into()
         }
     }
 }
 
-/// Every flag, for whoever has written another.
-fn accepted() -> Vec<String> {
-    let command = Cli::command();
-    let mut flags: Vec<String> =
-        command.get_arguments().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
-    flags.sort();
-    flags
+/// What the command line asks for: the exit code, or the error to be told.
+fn done(args: &[OsString], scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<u8, Error> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage::say(error).map(|exit| exit as u8),
+    };
+    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
+        return Err(Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`"));
+    }
+    let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        (Some(file), _, _) => replay::show(file),
+        (None, [], []) => validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)),
+        (None, [], command) => return command::run(command, &traced(&cli)),
+        (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run),
+    };
+    exit.map(|exit| exit as u8)
 }
 
-#[allow(unsafe_code)]
-fn default_sigpipe() {
-    // SAFETY: no handler is installed, only the default action; there is no other thread yet.
-    let _ =
-        unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
+/// How to exit when not all of the output could be written: a worse verdict stays.
+fn told(exit: Exit, printed: Result<(), Error>) -> Result<Exit, Error> {
+    match (exit, printed) {
+        (exit, Ok(())) => Ok(exit),
+        (exit, Err(error)) if exit != Exit::Success && error.exit == Exit::Inconclusive => Err(Error { exit, ..error }),
+        (_, Err(error)) => Err(error),
+    }
 }
 
 /// The command line and the files it names, checked: what is left can only fail on this machine.
@@ -349,7 +338,7 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
     let (file, text) = match &cli.tests {
         None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
-            let shown = path.display().to_string();
+            let shown = escape::line(path);
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
             })?;
@@ -357,10 +346,9 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
         }
     };
     let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| Error {
-        sentence: format!("{file} cannot be used\n\n{errors}"),
-        hint: "docs/tests-toml.md describes the format".to_owned(),
-        exit: Exit::Usage,
+    let expectations = parsed.map_err(|errors| {
+        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
+            .with_details(format!("\n{errors}"))
     })?;
     Ok((file, expectations))
 }

@@ -20,7 +20,9 @@ use crate::agreement;
 use crate::archive::{self, Archive, Origin};
 use crate::ending::{Ending, How};
 use crate::error::{Error, Exit};
+use crate::escape;
 use crate::files::AtGate;
+use crate::names;
 use crate::report::{self, Disagreeing};
 use crate::session;
 use crate::testimony::Testimony;
@@ -101,15 +103,26 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let lost = run.sink.finish(run.watching.counts(), run.stopped);
     let observed = Observed { trace: run.trace(gate.clone()), ending };
     let agreed = testimony.map(|testimony| run.agrees(command, &observed, testimony, lost));
-    run.sink.close()?;
+    let closed = run.sink.close();
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
     }
-    let exit = exit_code(&observed.ending.how, agreed?, lost);
-    if let Some(folder) = &options.archive {
-        archived(folder, Archive { origin: Origin::here(&program.name(), &gate.cwd, began), observed })?;
-    }
-    Ok(exit)
+    let agreed = agreed?;
+    let exit = exit_code(&observed.ending.how, agreed, lost);
+    let archive = Archive { origin: Origin::here(&program.name(), &gate.cwd, began), observed };
+    let kept = options.archive.as_deref().map_or(Ok(()), |folder| archived(folder, &archive));
+    closed.and(kept).map(|()| exit).map_err(|error| instead_of(&archive.observed.ending.how, agreed, error))
+}
+
+/// An error whose exit code hides that of the program says how it ended; a difference that the witness saw is worse.
+fn instead_of(how: &How, agreed: bool, error: Error) -> Error {
+    let exit = if agreed { error.exit } else { Exit::Failed };
+    let ended = match how {
+        How::Exited(status) => format!("the command exited with {status}"),
+        How::Signal(signal) => format!("the command was killed by {}", names::signal_name(*signal)),
+        _ => return Error { exit, ..error },
+    };
+    Error { sentence: format!("{}; {ended}", error.sentence), exit, ..error }
 }
 
 /// The program's own, unless the witness has seen something else, or something was lost.
@@ -125,12 +138,12 @@ fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
 }
 
 /// Writes the archive of it, reads it back and compares.
-fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
-    let path = archive::save(folder, &archive)?;
-    match archive::difference(&archive, &archive::load(&path)?) {
+fn archived(folder: &Path, archive: &Archive) -> Result<(), Error> {
+    let path = archive::save(folder, archive)?;
+    match archive::difference(archive, &archive::load(&path)?) {
         None => Ok(()),
         Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", path.display()),
+            format!("archive check: {}: {difference}", escape::line(&path)),
             "this is a fault in src/archive; without --archive nothing is written",
         )),
     }

@@ -5,8 +5,11 @@
 //! that one first.
 
 #![warn(missing_docs)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
+pub mod escape; // what comes from outside, as a terminal may show it
 pub mod error; // a sentence, a hint, an exit code
+pub mod output; // the standard output and the standard error output
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
 pub mod syscalls; // the table: what each call's arguments and result mean

@@ -306,7 +306,7 @@ impl Session {
 
 /// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`; nothing for the one that is loaded without.
 fn flags(tracer: &tracer::Options) -> String {
-    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", file.display())).unwrap_or_default();
+    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::escape::line(file))).unwrap_or_default();
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size

@@ -1,17 +1,18 @@
 //! `--replay` and `--show`: archives judged and shown, without privileges, kernel or BPF.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 
 use super::verdicts::Verdicts;
-use super::{Cli, expectations, select, threads};
+use super::{Cli, expectations, select, threads, told, trials};
 use crate::archive::{self, SUFFIX};
 use crate::error::{Error, Exit};
+use crate::escape;
 use crate::expectation::Expectations;
+use crate::output::Stream;
 use crate::scenario::Scenario;
 use crate::show;
 use crate::verdict::{Verdict, judge_with};
@@ -60,7 +61,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     for path in paths {
         let cannot = |error: std::io::Error| {
             Error::usage(
-                format!("--replay {}: {error}", path.display()),
+                format!("--replay {}: {error}", escape::line(path)),
                 "--replay takes all that follows it: a FILTER goes before it",
             )
         };
@@ -75,11 +76,13 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         files.extend(inside);
     }
     if files.is_empty() {
-        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = paths.iter().map(escape::line).collect();
         return Err(Error {
-            sentence: format!("there is no archive in {}", paths.join(", ")),
-            hint: format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
             exit: Exit::NothingRan,
+            ..Error::usage(
+                format!("there is no archive in {}", paths.join(", ")),
+                format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
+            )
         });
     }
     let mut seen = std::collections::HashSet::new();
@@ -95,7 +98,7 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         match archive::check(path) {
             Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
             Ok(origin) => errors.push(Error::usage(
-                format!("{}: there is no scenario {:?}", path.display(), origin.scenario),
+                format!("{}: there is no scenario {:?}", escape::line(path), origin.scenario),
                 "`ior-it --list` names them all",
             )),
             Err(error) => errors.push(error),
@@ -107,9 +110,10 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         count => {
             let each: Vec<String> = errors.iter().map(Error::to_string).collect();
             Err(Error::usage(
-                format!("{count} of {} archives cannot be used\n\n{}\n", files.len(), each.join("\n\n")),
+                format!("{count} of {} archives cannot be used", files.len()),
                 "docs/archive.md describes the format",
-            ))
+            )
+            .with_details(format!("\n{}\n", each.join("\n\n"))))
         }
     }
 }
@@ -120,14 +124,15 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
         *times.entry(scenario.clone()).or_default() += 1;
     }
     let named = |(scenario, path): (String, PathBuf)| {
-        let name = if times[&scenario] == 1 { scenario.clone() } else { format!("{scenario} ({})", path.display()) };
+        let name =
+            if times[&scenario] == 1 { scenario.clone() } else { format!("{scenario} ({})", escape::line(&path)) };
         Archived { name, scenario, path }
     };
     archives.into_iter().map(named).collect()
 }
 
 /// Judges what is selected.
-pub fn run(mut replay: Replay) -> Exit {
+pub fn run(mut replay: Replay) -> Result<Exit, Error> {
     let verdicts = Arc::new(Verdicts::new(replay.fail_fast));
     let archives = std::mem::take(&mut replay.archives);
     let replay = Arc::new(replay);
@@ -135,9 +140,9 @@ pub fn run(mut replay: Replay) -> Exit {
         let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
         Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
     };
-    let _ = libtest_mimic::run(&replay.libtest, archives.into_iter().map(trial).collect());
-    verdicts.print_traces(&replay.libtest, &replay.selected);
-    if replay.libtest.list { Exit::Success } else { verdicts.exit() }
+    let printed = trials::run(&replay.libtest, archives.into_iter().map(trial).collect())
+        .and_then(|()| verdicts.print_traces(&replay.libtest, &replay.selected));
+    told(if replay.libtest.list { Exit::Success } else { verdicts.exit() }, printed)
 }
 
 impl Replay {
@@ -153,7 +158,7 @@ impl Replay {
         let Some(expectation) = self.expectations.get(scenario) else {
             return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file));
         };
-        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", path.display()))
+        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", escape::line(path)))
     }
 }
 
@@ -163,10 +168,5 @@ pub fn show(path: &Path) -> Result<Exit, Error> {
     let trace = &archive.observed.trace;
     let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
-    let printed = std::io::stdout().write_all(text.as_bytes());
-    printed.map(|()| Exit::Success).map_err(|error| Error {
-        sentence: format!("the standard output cannot be written to: {error}"),
-        hint: "let it go to a file or a terminal".to_owned(),
-        exit: Exit::Usage,
-    })
+    Stream::Output.print(&text).map(|()| Exit::Success)
 }

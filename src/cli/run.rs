@@ -1,19 +1,23 @@
 //! The run: the zygote first, then threads and BPF, the canary, and a trial for each scenario.
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Completion, Failed, Trial};
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::archives::Archives;
 use super::verdicts::Verdicts;
-use super::{Plan, WithoutPrivilege};
+use super::{Plan, WithoutPrivilege, told, trials};
 use crate::archive::{Archive, Origin};
 use crate::error::{Error, Exit};
+use crate::escape;
 use crate::expectation::Expectation;
 use crate::limit::Limit;
+use crate::output::Stream;
 use crate::scenario::Scenario;
 use crate::session::{self, Prepared, Session};
 use crate::timings::Timings;
@@ -27,6 +31,8 @@ struct Run {
     verdicts: Verdicts,
     archives: Option<Archives>,
     timings: Mutex<Timings>,
+    /// Set in the handler of the signal: before anything that the signal brings about.
+    interrupted: Arc<AtomicBool>,
 }
 
 /// Runs what the plan selects.
@@ -34,45 +40,50 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
         let trial = |&name: &&'static str| Trial::test(name, || Ok(())).with_ignored_flag(plan.ignored(name).is_some());
-        let _ = libtest_mimic::run(&plan.libtest, names.iter().map(trial).collect());
-        return Ok(Exit::Success);
+        return trials::run(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success);
     }
     if let Err(error) = tracer::check_machine() {
         return match without {
             WithoutPrivilege::Refuse => Err(error),
-            WithoutPrivilege::Ignore => Ok(ignore(&plan, &names, &error)),
+            WithoutPrivilege::Ignore => ignore(&plan, &names, &error),
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run = Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default() });
+    let run =
+        Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
     end_on_signals(&run)?;
-    run.session.canary()?;
-    let _ = libtest_mimic::run(&run.plan.libtest, run.trials(&names));
-    run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
-    run.print_timings();
-    run.print_kept();
-    Ok(run.verdicts.exit())
+    run.unless_interrupted(run.session.canary())?;
+    let printed = trials::run(&run.plan.libtest, run.trials(&names))
+        .and_then(|()| run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected));
+    // The standard error output may be another file.
+    let printed = [printed, run.print_timings(), run.print_kept()].into_iter().collect();
+    run.unless_interrupted(told(run.verdicts.exit(), printed))
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
-fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Exit {
+fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Error> {
     let reason = error.sentence.clone();
     let trial = |&name: &&'static str| {
         let reason = reason.clone();
         Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
     };
-    let _ = libtest_mimic::run(&plan.libtest, names.iter().map(trial).collect());
-    Exit::Success
+    trials::run(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
 }
 
-/// On SIGINT, SIGTERM and SIGHUP the zygote kills the children and removes the workspaces; then the process ends.
+/// What ends a run.
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// On such a signal the zygote kills the children and removes the workspaces; then the process ends.
 fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
         Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
     };
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot)?;
+    let mut signals = Signals::new(ENDING).map_err(cannot)?;
+    for signal in ENDING {
+        signal_hook::flag::register(signal, Arc::clone(&run.interrupted)).map_err(cannot)?;
+    }
     let run = Arc::downgrade(run);
     let wait = move || {
         if signals.forever().next().is_some() {
@@ -81,7 +92,9 @@ fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
                 run.session.zygote().interrupt();
             }
             let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
-            eprintln!("\ninterrupted: the children are killed, the workspaces removed");
+            // With the signal blocked, a closed pipe is an error of the write, and changes no exit code.
+            let _ = SigSet::from(Signal::SIGPIPE).thread_block();
+            let _ = Stream::Error.print("\ninterrupted: the children are killed, the workspaces removed\n");
             std::process::exit(Exit::Interrupted as i32);
         }
     };
@@ -111,7 +124,18 @@ impl Run {
         if let Some(reason) = self.plan.ignored(name).filter(|_| !self.plan.asks_for_ignored) {
             return Ok(Completion::ignored_with(format!("{reason}: --ignored, or --exact and its name, runs it")));
         }
-        self.verdicts.of_trial(|| self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
+        self.verdicts.of_trial(|| {
+            self.unless_interrupted(self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
+        })
+    }
+
+    /// A result that no signal has brought about, by killing the child that it is of. Else it waits for the signal's thread, which
+    /// ends the process.
+    fn unless_interrupted<T>(&self, result: T) -> T {
+        while self.interrupted.load(Ordering::SeqCst) {
+            std::thread::park();
+        }
+        result
     }
 
     /// The verdict of the first run that does not pass, or of the last.
@@ -159,16 +183,19 @@ impl Run {
         }
     }
 
-    fn print_timings(&self) {
-        if self.plan.timings {
-            // Machines read the standard output.
-            eprintln!("{}", self.timings.lock().unwrap_or_else(PoisonError::into_inner).table());
+    fn print_timings(&self) -> Result<(), Error> {
+        if !self.plan.timings {
+            return Ok(());
         }
+        let table = self.timings.lock().unwrap_or_else(PoisonError::into_inner).table();
+        // Machines read the standard output.
+        Stream::Error.print(&format!("{table}\n"))
     }
 
-    fn print_kept(&self) {
-        if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            eprintln!("the workspaces are kept in {}", root.display());
+    fn print_kept(&self) -> Result<(), Error> {
+        match (self.session.workspaces().keep(), self.session.workspaces().root()) {
+            (true, Some(root)) => Stream::Error.print(&format!("the workspaces are kept in {}\n", escape::line(root))),
+            (true, None) | (false, _) => Ok(()),
         }
     }
 }

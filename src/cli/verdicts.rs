@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
-use crate::error::Exit;
+use crate::error::{Error, Exit};
+use crate::escape;
+use crate::output::Stream;
 use crate::show;
 use crate::verdict::{Observed, Tally, Verdict};
 
@@ -38,25 +40,24 @@ impl Verdicts {
         }
         match verdict {
             Verdict::Pass => Ok(Completion::Completed),
-            Verdict::Skip(reason) => Ok(Completion::ignored_with(reason)),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.into()),
+            Verdict::Skip(reason) => Ok(Completion::ignored_with(escape::line(&reason))),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(escape::lines(&report).into()),
         }
     }
 
     /// Keeps the trace of a trial for the end of the run.
     pub fn keep_trace(&self, name: &str, Observed { trace, ending }: &Observed) {
-        let text = format!("{name}: {ending}\n{}", show::trace(trace, true));
+        let text = format!("{}\n{}", escape::line(&format!("{name}: {ending}")), show::trace(trace, true));
         lock(&self.traces).insert(name.to_owned(), text);
     }
 
     /// Prints the traces that were kept, in this order.
-    pub fn print_traces(&self, libtest: &Arguments, order: &[String]) {
+    pub fn print_traces(&self, libtest: &Arguments, order: &[String]) -> Result<(), Error> {
         let traces = lock(&self.traces);
         // Machines read the standard output then.
         let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
-        for text in order.iter().filter_map(|name| traces.get(name)) {
-            if for_machines { eprintln!("{text}") } else { println!("{text}") }
-        }
+        let stream = if for_machines { Stream::Error } else { Stream::Output };
+        order.iter().filter_map(|name| traces.get(name)).try_for_each(|text| stream.print(&format!("{text}\n")))
     }
 
     /// How the process is to exit.

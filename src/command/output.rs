@@ -1,11 +1,13 @@
 //! Where trace and table go, and the line on the progress.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use super::Options;
-use crate::error::{Error, Exit};
+use crate::error::Error;
+use crate::escape;
+use crate::output::{self, Stream};
 use crate::trace::Counts;
 
 /// How long nothing must have been printed before the progress is.
@@ -35,9 +37,9 @@ impl Output {
     /// Opens the file that is wanted, or the standard error output.
     pub fn open(options: &Options) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
-            None => ("the standard error output".to_owned(), Box::new(io::stderr())),
+            None => (Stream::Error.name().to_owned(), Box::new(Stream::Error)),
             Some(path) => {
-                let name = path.display().to_string();
+                let name = escape::line(path);
                 let file = File::create(path).map_err(|error| {
                     Error::usage(
                         format!("--output {name}: {error}"),
@@ -47,7 +49,7 @@ impl Output {
                 (name, Box::new(file))
             }
         };
-        let wanted = !options.quiet && io::stderr().is_terminal();
+        let wanted = !options.quiet && Stream::Error.is_terminal();
         let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, shown: false });
         Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
     }
@@ -69,7 +71,8 @@ impl Output {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        eprintln!("ior-it: {sentence}");
+        // Without it the exit code and the trace are the same.
+        let _ = Stream::Error.print(&format!("ior-it: {sentence}\n"));
     }
 
     /// Lets what has been written be seen; where that is nothing for a while, the progress.
@@ -83,12 +86,7 @@ impl Output {
     /// The end: an error if not everything could be written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
-        let failed = self.failed.take().map(|error| Error {
-            sentence: format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
-            hint: "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
-            exit: Exit::Inconclusive,
-        });
-        failed.map_or(Ok(()), Err)
+        self.failed.take().map_or(Ok(()), |error| Err(output::cannot_write(&self.name, &error)))
     }
 
     fn flush(&mut self) {
@@ -104,7 +102,8 @@ impl Progress {
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
-        eprint!("{CLEAR}{} calls, {} lost, {} processes", counts.seen, counts.refused, counts.left());
+        let Counts { seen, refused, .. } = counts;
+        let _ = write!(Stream::Error, "{CLEAR}{seen} calls, {refused} lost, {} processes", counts.left());
         *self = Self { printed: Instant::now(), said: counts.seen, shown: true };
     }
 
@@ -112,7 +111,7 @@ impl Progress {
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {
-            eprint!("{CLEAR}");
+            let _ = write!(Stream::Error, "{CLEAR}");
         }
     }
 }

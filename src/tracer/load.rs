@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{Options, WATCHES, said};
 use crate::error::Error;
+use crate::escape;
 use crate::record::{self, Filter, Roles, Watch};
 
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -76,7 +77,7 @@ pub fn load(options: &Options) -> Result<Object, Error> {
     said::listen();
     let Options { bpf, ring_size, requests, .. } = options;
     let (name, bytes) = match bpf {
-        Some(file) => (file.display().to_string(), read(file)?),
+        Some(file) => (escape::line(file), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     let mut builder = ObjectBuilder::default();
@@ -100,7 +101,7 @@ fn is_of_requests(name: &str) -> bool {
 /// A file's contents, if it is a regular one of a size that can be meant: another may have no end, or nobody at the other.
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let unfit = |why: String| {
-        Error::usage(format!("--bpf {}: {why}", file.display()), "`make bpf` makes an object: ./tracer.bpf.o")
+        Error::usage(format!("--bpf {}: {why}", escape::line(file)), "`make bpf` makes an object: ./tracer.bpf.o")
     };
     let failed = |error: std::io::Error| unfit(error.to_string());
     // Without waiting for whoever may write to a FIFO (open(2)).
@@ -141,7 +142,7 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     }
     match open.maps().find(|map| map.name() != "ring" && size(map) > LARGEST_MAP) {
         Some(map) => {
-            let map = map.name().to_string_lossy().escape_debug().to_string();
+            let map = escape::line(map.name());
             let most = LARGEST_MAP >> 20;
             Err(Error::cannot_trace(format!("{name} has the map {map} with more than {most} MiB"), hint))
         }
@@ -187,18 +188,18 @@ fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.contains("PROG LOAD LOG")).collect();
     let last = lines[lines.len().saturating_sub(12)..].join("\n    ");
-    let (sentence, hint) = if by_verifier {
-        (
-            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:\n    {last}"),
+    let error = if by_verifier {
+        Error::cannot_trace(
+            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:"),
             "`uname -r` and the lines above belong into a bug report; `--bpf FILE` tries another object",
         )
     } else {
-        (
-            format!("{name} could not be loaded: {error}\n    {last}"),
+        Error::cannot_trace(
+            format!("{name} could not be loaded: {error}"),
             "`cat /sys/kernel/security/lockdown` must not say [confidentiality], and the kernel needs CONFIG_BPF_SYSCALL",
         )
     };
-    Error::cannot_trace(sentence, hint)
+    error.with_details(format!("    {last}"))
 }
 
 /// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
@@ -227,7 +228,7 @@ pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
     let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
     ours.map(|program| {
         program.attach().map_err(|error| {
-            refused(&format!("the program {} could not be attached", program.name().display()), &error)
+            refused(&format!("the program {} could not be attached", escape::line(program.name())), &error)
         })
     })
     .collect()

@@ -7,7 +7,7 @@ use std::ffi::{CString, OsStr, OsString, c_char};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{AccessFlags, access};
 
 use crate::error::{Error, Exit};
+use crate::escape;
 
 /// Where programs are looked for if there is no PATH (execvp(3)).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -39,7 +40,7 @@ impl Program {
         };
         let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
         let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
-        Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_this_process() })
+        Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_the_caller() })
     }
 
     /// The last part of its path.
@@ -101,9 +102,8 @@ fn in_path(name: &OsStr) -> nix::Result<PathBuf> {
 }
 
 fn refused(name: &OsStr, errno: Errno) -> Error {
-    let name = name.to_string_lossy();
     let (what, hint, exit) = match errno {
-        Errno::ENOENT if Path::new(name.as_ref()).exists() => (
+        Errno::ENOENT if Path::new(name).exists() => (
             "its interpreter was not found",
             "`head -1` of a script, `readelf -l` of a program name it",
             Exit::NotFound,
@@ -120,26 +120,28 @@ fn refused(name: &OsStr, errno: Errno) -> Error {
         ),
         _ => (errno.desc(), "`man 2 execve` says more", Exit::NotExecutable),
     };
-    Error { sentence: format!("{name}: {what}"), hint: hint.to_owned(), exit }
+    let name = escape::line(name);
+    Error { exit, ..Error::usage(format!("{name}: {what}"), hint) }
 }
 
-/// Which signals the caller blocks, and which it ignores: what a program inherits (execve(2)).
+/// Which signals the caller blocks, and which it ignores, a bit for each: what a program inherits (execve(2)).
 #[derive(Debug)]
 struct Rules {
     blocked: libc::sigset_t,
-    ignored: Vec<i32>,
+    ignored: u64,
 }
 
-/// Whether SIGPIPE was ignored before Rust's runtime, which always ignores it, had begun.
-static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+/// The signals that were ignored before Rust's runtime and `ior-it` itself had changed anything.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
 
 #[used]
 // SAFETY: run by the dynamic loader, before main, with no other thread; it needs nothing that is set up later.
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = note_pipe;
+static BEFORE_MAIN: extern "C" fn() = note_ignored;
 
-extern "C" fn note_pipe() {
-    PIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+extern "C" fn note_ignored() {
+    let ignored = SIGNALS.filter(|&signal| is_ignored(signal)).fold(0, |bits, signal| bits | bit(signal));
+    IGNORED.store(ignored, Ordering::Relaxed);
 }
 
 fn is_ignored(signal: i32) -> bool {
@@ -155,26 +157,25 @@ fn is_ignored(signal: i32) -> bool {
 /// The signals are numbered from 1 to 64 (signal(7)).
 const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
 impl Rules {
-    fn of_this_process() -> Self {
-        let ignored = SIGNALS.filter(|&signal| match signal {
-            libc::SIGPIPE => PIPE_IGNORED.load(Ordering::Relaxed),
-            _ => is_ignored(signal),
-        });
-        let ignored = ignored.collect();
+    fn of_the_caller() -> Self {
         let mut blocked = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
         // SAFETY: only asks, and writes the set.
         let blocked = unsafe {
             libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), blocked.as_mut_ptr());
             blocked.assume_init()
         };
-        Self { blocked, ignored }
+        Self { blocked, ignored: IGNORED.load(Ordering::Relaxed) }
     }
 
     /// Some signals cannot be changed: SIGKILL, SIGSTOP, and two that libc keeps for itself.
     fn restore(&self) {
         for signal in SIGNALS {
-            let action = if self.ignored.contains(&signal) { libc::SIG_IGN } else { libc::SIG_DFL };
+            let action = if self.ignored & bit(signal) != 0 { libc::SIG_IGN } else { libc::SIG_DFL };
             // SAFETY: no handler is installed.
             unsafe { libc::signal(signal, action) };
         }

@@ -1,0 +1,49 @@
+//! What clap says: help and version, which were asked for, and bad usage.
+
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::Cli;
+use crate::error::{Error, Exit};
+use crate::escape;
+use crate::output::Stream;
+
+/// Says it; returns how to exit.
+pub fn say(mut error: clap::Error) -> Result<Exit, Error> {
+    let escaped: Vec<(ContextKind, ContextValue)> =
+        error.context().map(|(kind, value)| (kind, escaped(value))).collect();
+    for (kind, value) in escaped {
+        error.insert(kind, value);
+    }
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let stream = if asked { Stream::Output } else { Stream::Error };
+    let text = error.render();
+    let mut text = if stream.has_colours() { text.ansi().to_string() } else { text.to_string() };
+    if error.kind() == ErrorKind::UnknownArgument {
+        text += &format!("\nAccepted: {}\n", accepted().join(", "));
+    }
+    let said = stream.print_styled(&text);
+    if asked { said.map(|()| Exit::Success) } else { Ok(Exit::Usage) }
+}
+
+/// The words of the command line in it: the colours around them are clap's.
+fn escaped(value: &ContextValue) -> ContextValue {
+    match value {
+        ContextValue::String(word) => ContextValue::String(escape::line(word)),
+        ContextValue::Strings(words) => ContextValue::Strings(words.iter().map(|word| escape::line(word)).collect()),
+        // Tips, a line each, with the words in them.
+        ContextValue::StyledStrs(tips) => {
+            ContextValue::StyledStrs(tips.iter().map(|tip| escape::line(&tip.to_string()).into()).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Every flag, for whoever has written another.
+fn accepted() -> Vec<String> {
+    let command = Cli::command();
+    let mut flags: Vec<String> =
+        command.get_arguments().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
+    flags.sort();
+    flags
+}
