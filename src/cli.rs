@@ -150,7 +150,7 @@ Exit codes:
   2    bad usage, or an error in tests.toml or in an archive
   3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
   4    no scenario ran: nothing matched, or everything was skipped
-  5    nothing failed, but a scenario was inconclusive (records were lost), or not all output could be written
+  5    nothing failed, but a scenario was inconclusive, or not all output could be written
   101  a scenario failed
   130  interrupted
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
@@ -94,8 +94,8 @@ fn prepare() -> Result<SignalFd, Unprepared> {
     let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_NOFILE))?;
     step("setrlimit", setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard))?;
     step("setrlimit", setrlimit(Resource::RLIMIT_CORE, 0, 0))?;
-    // Whoever may not raise it keeps it, and sees which scenario needs larger files.
-    let _ = setrlimit(Resource::RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY);
+    let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_FSIZE))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_FSIZE, hard, hard))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     Ok(reaper)
 }

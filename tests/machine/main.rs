@@ -14,6 +14,7 @@ mod controls;
 mod damaged;
 mod generated;
 mod mutations;
+mod outputs;
 mod pids;
 mod real;
 mod refused;
@@ -26,8 +27,9 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("cli", cli::main),
+    ("outputs", outputs::main),
     ("controls", controls::main),
     ("clean", clean::main),
     ("command", command::main),
