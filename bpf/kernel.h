@@ -103,6 +103,8 @@ enum {
 	IORING_SETUP_SQE128 = 1U << 10,
 	IORING_SETUP_NO_SQARRAY = 1U << 16,
 	IORING_CQE_F_MORE = 1U << 1,
+	IORING_CQE_F_NOTIF = 1U << 3,
+	IORING_OP_MSG_RING = 40,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -110,8 +112,10 @@ enum {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r15; /* the first */
-	unsigned long di, si, dx, r10, r8, r9;
+	unsigned long bp, bx;
+	unsigned long di, si, dx, cx, r10, r8, r9;
 	unsigned long orig_ax;
+	unsigned long ip, sp;
 };
 #define FIRST_REGISTER r15
 #elif defined(__TARGET_ARCH_arm64)
@@ -120,6 +124,8 @@ struct user_pt_regs {
 };
 struct pt_regs {
 	unsigned long long regs[31];
+	unsigned long long sp;
+	unsigned long long pc;
 	unsigned long long orig_x0;
 	int syscallno;
 };
@@ -137,10 +143,73 @@ struct inode {
 	unsigned long i_ino;
 };
 
+struct dentry;
+struct mount;
+struct vfsmount;
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 struct file {
 	struct inode *f_inode;
 	__u32 f_flags;
+	struct path f_path;
 };
+
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct qstr {
+	__u64 hash_len;
+	const unsigned char *name;
+};
+
+struct seqcount {
+	unsigned int sequence;
+};
+
+struct seqcount_spinlock {
+	struct seqcount seqcount;
+};
+
+struct dentry {
+	struct seqcount_spinlock d_seq;
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mnt_namespace;
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
+};
+
+struct fs_struct {
+	struct path root, pwd;
+};
+
+struct linux_binprm {
+	const char *filename;
+	const char *fdpath;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+};
+
+/* include/linux/mm.h */
+#define VM_WRITE 0x2UL
 
 struct fdtable {
 	unsigned int max_fds;
@@ -181,7 +250,16 @@ struct k_sigaction {
 
 struct kernel_siginfo;
 
+struct thread_info {
+	unsigned long flags;
+#if defined(__TARGET_ARCH_x86)
+	__u32 status;
+#endif
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	struct fs_struct *fs;
 	int pid;
 	int tgid;
 	char comm[16];
@@ -200,6 +278,7 @@ struct io_ring_ctx {
 };
 
 struct io_kiocb {
+	struct file *file;
 	struct io_ring_ctx *ctx;
 };
 
@@ -217,6 +296,22 @@ struct io_kiocb {
 		(to)[5] = (regs)->r9;                                                                                  \
 	})
 #define SYSCALL_NUMBER(regs) ((__s32)(regs)->orig_ax)
+/* Of a 32-bit call (arch/x86/entry/syscall_32.c); the kernel looks at 32 bits of each. */
+#define COMPAT_ARGS(regs, to)                                                                                          \
+	({                                                                                                             \
+		(to)[0] = (__u32)(regs)->bx;                                                                           \
+		(to)[1] = (__u32)(regs)->cx;                                                                           \
+		(to)[2] = (__u32)(regs)->dx;                                                                           \
+		(to)[3] = (__u32)(regs)->si;                                                                           \
+		(to)[4] = (__u32)(regs)->di;                                                                           \
+		(to)[5] = (__u32)(regs)->bp;                                                                           \
+	})
+/* TS_COMPAT: the call that the thread is in came by a 32-bit entry (arch/x86/include/asm/thread_info.h). */
+#define IS_COMPAT(task) ((task)->thread_info.status & 0x2)
+#define INSTRUCTION(regs) ((regs)->ip)
+#define STACK(regs) ((regs)->sp)
+/* The bytes of `syscall`, `sysenter` and `int 0x80`, by which a call that is to be made again steps back. */
+#define CALL_BYTES 2
 #elif defined(__TARGET_ARCH_arm64)
 #define SYSCALL_ARGS(regs, to)                                                                                         \
 	({                                                                                                             \
@@ -228,6 +323,20 @@ struct io_kiocb {
 		(to)[5] = (regs)->regs[5];                                                                             \
 	})
 #define SYSCALL_NUMBER(regs) ((regs)->syscallno)
+#define COMPAT_ARGS(regs, to)                                                                                          \
+	({                                                                                                             \
+		(to)[0] = (__u32)(regs)->orig_x0;                                                                      \
+		(to)[1] = (__u32)(regs)->regs[1];                                                                      \
+		(to)[2] = (__u32)(regs)->regs[2];                                                                      \
+		(to)[3] = (__u32)(regs)->regs[3];                                                                      \
+		(to)[4] = (__u32)(regs)->regs[4];                                                                      \
+		(to)[5] = (__u32)(regs)->regs[5];                                                                      \
+	})
+/* TIF_32BIT (arch/arm64/include/asm/thread_info.h). */
+#define IS_COMPAT(task) ((task)->thread_info.flags & (1UL << 22))
+#define INSTRUCTION(regs) ((regs)->pc)
+#define STACK(regs) ((regs)->sp)
+#define CALL_BYTES 4
 #else
 #error "no register layout for this architecture: add one to bpf/kernel.h"
 #endif

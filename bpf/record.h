@@ -6,9 +6,11 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 4
+#define IOR_VERSION 5
 
-/* PATH_MAX (4096) bytes with their NUL, and one more: a string that fills them all is longer than PATH_MAX and was cut. */
+/* As many bytes the kernel reads of a path, with the NUL: a string without a NUL among them is longer than that and was cut. */
+#define IOR_PATH_MAX 4096
+/* So much room a path has. */
 #define IOR_PATH_CAP 4097
 /* struct file_handle of the largest size: 8 bytes of header and MAX_HANDLE_SZ. */
 #define IOR_PEEK_CAP 136
@@ -26,17 +28,42 @@ enum ior_kind {
 	 */
 	IOR_REQUEST = 3,    /* submitted: nr is its opcode, args are the first 48 bytes of its struct io_uring_sqe */
 	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request, and the next two the pair it made */
+	/*
+	 * What a name is. It comes before the first record that has its id. Its path are the names from the file up to the root of
+	 * its mount namespace, each with a NUL behind it; its state is enum ior_name_state.
+	 */
+	IOR_NAME = 5,
+	IOR_CLOSED = 6, /* a file that the call of this number closes besides its own: args[0] is the descriptor, the first place the file */
 };
 
 enum ior_state {
 	IOR_UNFINISHED = 1 << 0, /* the call never returned: it ended with its thread, or its exit was not that of a call */
 	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
 	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
+	IOR_REFUSED = 1 << 3,	 /* the call was answered before it was made: by seccomp, or by who traces the process */
+	IOR_COMPAT = 1 << 4,	 /* a 32-bit call: number and arguments are those of that table */
+	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may be of another request of its ring that has the same user_data */
+	IOR_HAS_FILE = 1 << 6,	 /* the first place of the completion is the file that the request used */
+};
+
+/* What was read when the call ended, and may have been overwritten by then. */
+enum ior_late {
+	IOR_LATE_PATH = 1 << 0,
+	IOR_LATE_PATH2 = 1 << 1,
+	IOR_LATE_PEEK = 1 << 2,
+};
+
+enum ior_name_state {
+	IOR_NAME_DELETED = 1 << 0,    /* the file has no name any more: it was removed under this one */
+	IOR_NAME_CUT = 1 << 1,	      /* there is more above */
+	IOR_NAME_DETACHED = 1 << 2,   /* its mount is in no namespace any more (umount2(2), MNT_DETACH), or never was */
+	IOR_NAME_ALONE = 1 << 3,      /* no path, but what the kernel calls something without one: [eventfd] */
 };
 
 /* The file behind a descriptor, as the kernel's own tables have it. */
 struct ior_identity {
 	__u64 inode;
+	__u64 name;   /* the id of its name, 0 if that is not known */
 	__u32 device; /* s_dev: major << 20 | minor */
 	__u32 flags;  /* f_flags: access mode and status flags */
 	__u16 mode;   /* i_mode: type and permissions */
@@ -62,13 +89,15 @@ struct ior_record {
 	__u64 duration_ns;
 	__s64 ret; /* of the call; in the record of an end the status, as wait4(2) reports it */
 	__u64 args[6];
+	__u64 cwd;  /* the name of the working directory, where a path may begin there; 0 if it is not known */
+	__u64 root; /* the name of the root, where an absolute path may begin */
 	__u32 pid; /* tgid in kernel terms */
 	__u32 tid; /* pid in kernel terms, when the call was entered */
 	__u32 nr;
 	__u8 kind;	 /* enum ior_kind */
 	__u8 state;	 /* enum ior_state */
 	__u8 identities; /* how many follow */
-	__u8 reserved;
+	__u8 late;	 /* enum ior_late */
 	char comm[16];
 	struct ior_text path[2];
 	struct ior_text peek;
@@ -79,7 +108,7 @@ struct ior_record {
 enum ior_place {
 	IOR_FIRST = 0,	/* behind the first descriptor argument, before the call did its work; or behind the first of a pair made */
 	IOR_MADE = 1,	/* behind the returned descriptor */
-	IOR_SECOND = 2, /* as the first */
+	IOR_SECOND = 2, /* as the first; or behind the number that dup2 takes for the new descriptor, which it closes */
 	IOR_PLACES = 3,
 };
 
@@ -101,15 +130,17 @@ enum ior_role_flags {
 	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
 	IOR_MAKES_PAIR = 1 << 5, /* the block is two descriptors that the call made; it has no descriptor arguments */
-	IOR_RESTARTS = 1 << 6, /* restart_syscall: goes on with the call that was interrupted */
+	IOR_CLOSES_RANGE = 1 << 6, /* close_range */
 };
 
 struct ior_roles {
 	__u8 fd[2];
 	__u8 path[2];
 	__u8 peek;
-	__u8 flags;
+	__u8 replaces; /* the number of the new descriptor: a file that has it is closed */
+	__u16 flags;
 	__u16 peek_size;
+	__u16 reserved[3]; /* the elements of an array map begin at multiples of 8 bytes */
 };
 
 enum ior_watch_flags {
@@ -134,6 +165,9 @@ struct ior_watch {
 	__u64 flags;    /* enum ior_watch_flags */
 	__u64 followed; /* descendants that were watched from their first call on */
 	__u64 submitted; /* IOR_REQUEST records in the ring: those of `emitted` are the IOR_COMPLETION ones */
+	__u64 told;	 /* IOR_NAME and IOR_CLOSED records in the ring */
+	__u64 untold;	 /* those for which there was no room */
+	__u64 crowded;	 /* requests for which there was no room beside those in flight */
 };
 
 #endif

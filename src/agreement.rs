@@ -2,7 +2,7 @@
 //!
 //! No I/O: values in, values out. Neither side is taken for the truth: what differs is said of both.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::matcher::align::{Step, align};
 use crate::show;
@@ -74,10 +74,9 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
     let aligned: Vec<Disagreement> =
         threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony)).collect();
-    let names = Names::learned(&aligned, trace, testimony, workspace);
     let mut disagreements: Vec<_> =
-        aligned.into_iter().filter_map(|pair| names.checked(pair, trace, testimony)).collect();
-    permitted::take_out_calls_never_made(&mut disagreements, trace, testimony);
+        aligned.into_iter().filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
+    permitted::take_out_calls_never_made(&mut disagreements, testimony);
     disagreements
 }
 
@@ -120,7 +119,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     for (place, at) in row.path_args().enumerate() {
         let (one, other) = (&bpf.texts[place], &ptrace.texts[place]);
         let shown = |text: &Text| show::text(ptrace.args[at], text);
-        let same = one == other || permitted::is_untouched(matches!(one, Text::Unreadable(_)), seen.untouched[place]);
+        let untouched = permitted::is_untouched(seen.untouched[place]);
+        let same = one == other || untouched || permitted::is_late(bpf.late[place]);
         unlike(same, &|| (row.args[at].name.to_owned(), shown(one), shown(other)));
     }
     for place in 0..bpf.fds.len() {
@@ -137,7 +137,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     }
     if let Some((at, _)) = row.peek {
         let shown = |block: &Option<Vec<u8>>| format!("{block:02x?}");
-        let same = bpf.peek == ptrace.peek || permitted::is_untouched(bpf.peek.is_none(), seen.untouched[2]);
+        let untouched = permitted::is_untouched(seen.untouched[2]);
+        let same = bpf.peek == ptrace.peek || untouched || permitted::is_late(bpf.late[2]);
         unlike(same, &|| (row.args[at].name.to_owned(), shown(&bpf.peek), shown(&ptrace.peek)));
     }
     fields
@@ -148,11 +149,14 @@ fn identified(row: &Syscall, place: usize) -> String {
     match (row.makes_pair(), place) {
         (true, 0) => "file behind the first of the pair".to_owned(),
         (true, _) => "file behind the second of the pair".to_owned(),
-        (false, _) => format!("file behind {}", row.fd_args().nth(place).map_or("no argument", |at| row.args[at].name)),
+        (false, _) => format!(
+            "file behind {}",
+            row.fd_args().chain(row.replaces()).nth(place).map_or("no argument", |at| row.args[at].name)
+        ),
     }
 }
 
-/// The name that following the descriptors has given to the descriptor that this argument is, if the call is about that file.
+/// The name that the descriptor that this argument is has by BPF, if the call is about that file.
 fn name(bpf: &Call, at: usize) -> Option<&[u8]> {
     let row = bpf.syscall()?;
     let names = [("path", &bpf.files.path), ("path2", &bpf.files.path2)];
@@ -160,63 +164,38 @@ fn name(bpf: &Call, at: usize) -> Option<&[u8]> {
     name.as_deref()
 }
 
-/// What files are called: by following the descriptors, and by the kernel's links (proc_pid_fd(5)).
-struct Names<'a> {
-    workspace: Option<&'a [u8]>,
-    /// Followed names with the links of the descriptors that were opened by them, where those differ: the path led through `..`
-    /// or a symbolic link, which following does not resolve.
-    others: HashSet<(&'a [u8], &'a [u8])>,
+/// A pair of calls, with the names that differ; `None` if nothing does. Both names are the kernel's own: that of the record, and
+/// that of the link in proc_pid_fd(5).
+fn with_names(
+    pair: Disagreement,
+    trace: &Trace,
+    testimony: &Testimony,
+    workspace: Option<&[u8]>,
+) -> Option<Disagreement> {
+    let Disagreement::Unlike { bpf, ptrace, mut fields } = pair else { return Some(pair) };
+    let (call, seen) = (&trace.calls[bpf], &testimony.calls[ptrace]);
+    let mut compare = |what: String, name: Option<&[u8]>, link: Option<&[u8]>| {
+        if let (Some(name), Some(link)) = (name, link)
+            && !is_of(name, link, workspace)
+        {
+            fields.push(Field { what, bpf: text(name), ptrace: text(link) });
+        }
+    };
+    for (place, at) in call.syscall().into_iter().flat_map(Syscall::fd_args).enumerate() {
+        let name = name(call, at).filter(|_| call.fds[place].is_some());
+        compare(format!("name of argument {}", at + 1), name, seen.links[place].as_deref());
+    }
+    compare("name of the result".to_owned(), call.files.made_path.as_deref(), seen.made_link.as_deref());
+    (!fields.is_empty()).then_some(Disagreement::Unlike { bpf, ptrace, fields })
 }
 
-impl<'a> Names<'a> {
-    fn learned(
-        aligned: &[Disagreement],
-        trace: &'a Trace,
-        testimony: &'a Testimony,
-        workspace: Option<&'a [u8]>,
-    ) -> Self {
-        let opened = |pair: &Disagreement| match pair {
-            Disagreement::Unlike { bpf, ptrace, .. } => {
-                let call = &trace.calls[*bpf];
-                let opens =
-                    call.syscall().is_some_and(|row| row.returns_its_file() && row.path_args().next().is_some());
-                let (name, link) = (call.files.path.as_deref(), testimony.calls[*ptrace].made_link.as_deref());
-                name.filter(|_| opens).zip(link)
-            }
-            Disagreement::OnlyBpf { .. } | Disagreement::OnlyPtrace { .. } | Disagreement::MoreByPtrace { .. } => None,
-        };
-        Self { workspace, others: aligned.iter().filter_map(opened).collect() }
-    }
-
-    /// A pair of calls, with the names that differ; `None` if nothing does.
-    fn checked(&self, pair: Disagreement, trace: &Trace, testimony: &Testimony) -> Option<Disagreement> {
-        let Disagreement::Unlike { bpf, ptrace, mut fields } = pair else { return Some(pair) };
-        let (call, seen) = (&trace.calls[bpf], &testimony.calls[ptrace]);
-        for (place, at) in call.syscall().into_iter().flat_map(Syscall::fd_args).enumerate() {
-            let (name, link) = (name(call, at), seen.links[place].as_deref());
-            if let (Some(name), Some(link), Some(_)) = (name, link, call.fds[place])
-                && !self.is_of(name, link)
-            {
-                fields.push(Field {
-                    what: format!("name of argument {}", at + 1),
-                    bpf: text(name),
-                    ptrace: text(link),
-                });
-            }
-        }
-        (!fields.is_empty()).then_some(Disagreement::Unlike { bpf, ptrace, fields })
-    }
-
-    /// Whether a followed name is that of the link, which says of a file that has none any more that it is deleted.
-    fn is_of(&self, name: &[u8], link: &[u8]) -> bool {
-        let kept = link.strip_suffix(b" (deleted)").unwrap_or(link);
-        let same = match (name, self.workspace) {
-            ([b'/', ..], _) => kept == name,
-            (b".", Some(workspace)) => kept == workspace,
-            (_, Some(workspace)) => kept.strip_prefix(workspace).and_then(|rest| rest.strip_prefix(b"/")) == Some(name),
-            (_, None) => false,
-        };
-        same || self.others.contains(&(name, link)) || self.others.contains(&(name, kept))
+/// Whether a name is that of the link.
+fn is_of(name: &[u8], link: &[u8], workspace: Option<&[u8]>) -> bool {
+    match (name, workspace) {
+        ([b'/', ..], _) => link == name,
+        (b".", Some(workspace)) => link == workspace,
+        (_, Some(workspace)) => link.strip_prefix(workspace).and_then(|rest| rest.strip_prefix(b"/")) == Some(name),
+        (_, None) => false,
     }
 }
 
@@ -241,14 +220,13 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::trace::Counts;
 
     const WORKSPACE: &[u8] = b"/ws";
 
     /// A call of thread 1 without anything but these.
     pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
         let bytes = crate::record::tests::call_bytes(order, number, args[0], b"", ret);
-        let Ok(crate::record::Record::Call(call)) = crate::record::decode(&bytes) else { panic!("no call") };
+        let Ok(crate::record::Record::Call(call, _)) = crate::record::decode(&bytes) else { panic!("no call") };
         Call { args, pid: 1, tid: 1, ..*call }
     }
 
@@ -379,35 +357,47 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_without_a_name_keeps_the_one_it_had() {
-        let (trace, mut testimony) = both();
-        testimony.calls[1].links[0] = Some(b"/ws/a.txt (deleted)".to_vec());
-        assert_eq!(said(&trace, &testimony), Vec::<String>::new());
+    fn a_removed_file_is_called_so_by_both() {
+        let judged = |name: &[u8], link: &[u8]| {
+            let (mut trace, mut testimony) = both();
+            trace.calls[1].files.path = Some(name.to_vec());
+            testimony.calls[1].links[0] = Some(link.to_vec());
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(b"a.txt (deleted)", b"/ws/a.txt (deleted)"), Vec::<String>::new());
+        let expected = ["read: name of argument 1: \"a.txt\" | \"/ws/a.txt (deleted)\""];
+        assert_eq!(judged(b"a.txt", b"/ws/a.txt (deleted)"), expected);
     }
 
-    /// The witness alone saw a call that the kernel refused to enter; BPF counted so many exits without an enter.
-    fn refused(strays: u64, born: u64, change: fn(&mut Seen)) -> Vec<String> {
-        let (mut trace, mut testimony) = both();
-        trace.counts = Counts { strays, ..Counts::default() };
-        testimony.born = born;
-        let mut refused = seen(call(0, number("mkdirat"), [0; 6], -1));
-        change(&mut refused);
-        testimony.calls.insert(1, refused);
+    #[test]
+    fn the_name_of_what_was_opened_is_that_of_the_link() {
+        let judged = |name: &[u8]| {
+            let (mut trace, mut testimony) = both();
+            trace.calls[0].files.made_path = Some(name.to_vec());
+            testimony.calls[0].made_link = Some(b"/ws/a.txt".to_vec());
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(b"a.txt"), Vec::<String>::new());
+        assert_eq!(judged(b"d/../a.txt"), ["openat: name of the result: \"d/../a.txt\" | \"/ws/a.txt\""]);
+    }
+
+    /// The witness alone saw a call at this place.
+    fn alone(at: usize, change: fn(&mut Seen)) -> Vec<String> {
+        let (trace, mut testimony) = both();
+        let mut alone = seen(Call { outcome: Outcome::Unfinished, ..call(0, number("mkdirat"), [0; 6], 0) });
+        alone.filtered = true;
+        change(&mut alone);
+        testimony.calls.insert(at, alone);
         said(&trace, &testimony)
     }
 
     #[test]
-    fn a_call_that_was_never_made_is_permitted_if_bpf_saw_its_exit() {
-        let by_filter: fn(&mut Seen) = |seen| seen.filtered = true;
-        let by_kill: fn(&mut Seen) = |seen| seen.call.outcome = Outcome::Unfinished;
-        let nobody = ["ptrace alone: mkdirat"];
-        assert_eq!(refused(1, 0, by_filter), Vec::<String>::new(), "a seccomp filter has answered");
-        assert_eq!(refused(1, 0, by_kill), Vec::<String>::new(), "the thread was killed where it stood");
-        assert_eq!(refused(0, 0, by_filter), nobody, "BPF saw no exit");
-        assert_eq!(refused(0, 0, by_kill), nobody, "BPF saw no exit");
-        assert_eq!(refused(1, 0, |_| {}), nobody, "it returned, and the thread has no filter");
-        #[cfg(target_arch = "x86_64")]
-        assert_eq!(refused(1, 1, by_filter), nobody, "the exit is that of a new thread");
+    fn a_call_that_seccomp_killed_its_thread_for_is_permitted() {
+        let only = ["ptrace alone: mkdirat"];
+        assert_eq!(alone(4, |_| {}), Vec::<String>::new());
+        assert_eq!(alone(1, |_| {}), only, "the thread lived on");
+        assert_eq!(alone(4, |seen| seen.filtered = false), only, "it had no filter");
+        assert_eq!(alone(4, |seen| seen.call.outcome = Outcome::Returned(-1)), only, "it returned");
     }
 
     #[test]
@@ -421,8 +411,18 @@ pub(crate) mod tests {
         let unreadable = || Text::Unreadable(libc::EFAULT);
         assert_eq!(judged(unreadable(), true), Vec::<String>::new());
         assert_eq!(judged(unreadable(), false), ["openat: path: 0x1000 (unreadable: EFAULT) | \"a.txt\""]);
-        let cut = Text::Read { bytes: b"a.t".to_vec(), cut: false };
-        assert_eq!(judged(cut, true), ["openat: path: \"a.t\" | \"a.txt\""], "what was read must be right");
+    }
+
+    #[test]
+    fn what_was_read_late_may_have_changed() {
+        let judged = |late| {
+            let (mut trace, testimony) = both();
+            trace.calls[0].texts[0] = Text::Read { bytes: b"b".to_vec(), cut: false };
+            trace.calls[0].late[0] = late;
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(true), Vec::<String>::new());
+        assert_eq!(judged(false), ["openat: path: \"b\" | \"a.txt\""]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Archive {
             Duration::from_nanos(span_ns).as_secs_f64(),
             bstr::BStr::new(workspace),
         );
-        escape::line(&line)
+        escape::line(&line).into_owned()
     }
 }
 
@@ -135,13 +135,10 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
-    Error {
-        exit: Exit::Inconclusive,
-        ..Error::usage(
-            format!("no archive could be written in {}: {error}", escape::line(folder)),
-            "let --archive name a folder that can be written to, with room in it",
-        )
-    }
+    Error::scenario(
+        format!("no archive could be written in {}: {error}", escape::path(folder)),
+        "let --archive name a folder that can be written to, with room in it",
+    )
 }
 
 /// Reads the archive in a file.

@@ -11,19 +11,17 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
 use crate::error::{Error, Exit};
-use crate::escape;
 use crate::expectation::{Expectation, Expectations};
-use crate::output::{self, Stream};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::session::Options;
+use crate::tell::{self, Stream};
 use crate::tracer;
 
 mod archives;
 mod replay;
 mod run;
 mod select;
-mod trials;
 mod usage;
 mod verdicts;
 
@@ -157,7 +155,7 @@ Exit codes:
 With -- COMMAND the exit code is the command's own, or 128 and the number of the signal that killed it, but
   2    bad usage
   3    this machine cannot trace
-  5    something was lost, or not all output could be written
+  5    something was lost
   101  the witness saw something else
   126  the command cannot be executed
   127  the command was not found";
@@ -214,42 +212,52 @@ fn run_with(
     scenarios: Vec<Scenario>,
     without: WithoutPrivilege,
 ) -> ExitCode {
-    output::prepare();
-    match done(&args.collect::<Vec<_>>(), scenarios, without) {
-        Ok(code) => code.into(),
+    // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
+    default_sigpipe();
+    large_files_are_errors();
+    let args: Vec<OsString> = args.collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
         Err(error) => {
-            // Where that cannot be said, the exit code says it.
-            let _ = Stream::Error.print(&format!("{error}\n"));
+            return tell::exit_code(usage::say(error) as u8).into();
+        }
+    };
+    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
+        let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
+        Stream::Error.line(&error.to_string());
+        return error.exit.into();
+    }
+    let done: Result<u8, Error> = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        (Some(file), _, _) => replay::show(file).map(|exit| exit as u8),
+        (None, [], []) => {
+            validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
+        }
+        (None, [], command) => command::run(command, &traced(&cli)),
+        (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
+    };
+    match done {
+        Ok(exit) => tell::exit_code(exit).into(),
+        Err(error) => {
+            Stream::Error.line(&error.to_string());
             error.exit.into()
         }
     }
 }
 
-/// What the command line asks for: the exit code, or the error to be told.
-fn done(args: &[OsString], scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<u8, Error> {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(error) => return usage::say(error).map(|exit| exit as u8),
-    };
-    if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
-        return Err(Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`"));
-    }
-    let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-        (Some(file), _, _) => replay::show(file),
-        (None, [], []) => validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)),
-        (None, [], command) => return command::run(command, &traced(&cli)),
-        (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run),
-    };
-    exit.map(|exit| exit as u8)
+#[allow(unsafe_code)]
+fn default_sigpipe() {
+    // SAFETY: no handler is installed, only the default action; there is no other thread yet.
+    let _ =
+        unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
 }
 
-/// How to exit when not all of the output could be written: a worse verdict stays.
-fn told(exit: Exit, printed: Result<(), Error>) -> Result<Exit, Error> {
-    match (exit, printed) {
-        (exit, Ok(())) => Ok(exit),
-        (exit, Err(error)) if exit != Exit::Success && error.exit == Exit::Inconclusive => Err(Error { exit, ..error }),
-        (_, Err(error)) => Err(error),
-    }
+/// A file that would be larger than `ulimit -f` allows is an error (EFBIG) and not the end (SIGXFSZ, setrlimit(2)). What is traced
+/// has the signal as it was (src/zygote/program.rs).
+#[allow(unsafe_code)]
+fn large_files_are_errors() {
+    // SAFETY: no handler is installed; there is no other thread yet.
+    let _ =
+        unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGXFSZ, nix::sys::signal::SigHandler::SigIgn) };
 }
 
 /// The command line and the files it names, checked: what is left can only fail on this machine.
@@ -338,7 +346,7 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
     let (file, text) = match &cli.tests {
         None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
-            let shown = escape::line(path);
+            let shown = crate::escape::path(path);
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
             })?;
@@ -346,9 +354,10 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
         }
     };
     let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| {
-        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
-            .with_details(format!("\n{errors}"))
+    let expectations = parsed.map_err(|errors| Error {
+        sentence: format!("{file} cannot be used\n\n{errors}"),
+        hint: "docs/tests-toml.md describes the format".to_owned(),
+        exit: Exit::Usage,
     })?;
     Ok((file, expectations))
 }

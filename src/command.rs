@@ -20,19 +20,17 @@ use crate::agreement;
 use crate::archive::{self, Archive, Origin};
 use crate::ending::{Ending, How};
 use crate::error::{Error, Exit};
-use crate::escape;
-use crate::files::AtGate;
-use crate::names;
 use crate::report::{self, Disagreeing};
 use crate::session;
+use crate::tell::Stream;
 use crate::testimony::Testimony;
-use crate::trace::Trace;
+use crate::trace::{Call, Trace};
 use crate::tracer::{self, Tracer, Watching};
 use crate::verdict::{self, Observed};
 use crate::witness::Witness;
 use crate::zygote::{Child, Program, Zygote};
 
-mod lineage; // a process's calls after the fork that made it
+// a process's calls after the fork that made it
 mod output; // the trace and the progress, as they come
 mod sink; // what becomes of the records
 mod summary; // the table by call
@@ -74,6 +72,7 @@ const GATE_LIMIT: Duration = Duration::from_secs(60);
 /// number of the signal that killed it, that something was lost, or that the witness has seen something else. Must be called while there is no other thread.
 pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     tracer::check_machine()?;
+    keep_memory();
     let program = Arc::new(Program::find(command)?);
     let zygote = Zygote::for_program(Arc::clone(&program))?;
     if let Some(folder) = &options.archive {
@@ -91,38 +90,41 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {
         return Err(session::cannot_start(&ending));
     }
-    let gate = AtGate { cwd: working_directory(), workspace: None, open: child.open_files() };
     let began = SystemTime::now();
     let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
-    let sink = Sink::new(options, child.pid(), gate.clone(), output);
+    let sink = Sink::new(options, output);
     let mut run = Run::new(child, watching, witness, signals, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let testimony = run.testimony();
     let ending = run.finish()?;
     let lost = run.sink.finish(run.watching.counts(), run.stopped);
-    let observed = Observed { trace: run.trace(gate.clone()), ending };
+    let observed = Observed { trace: run.sink.trace(run.watching.counts()), ending };
     let agreed = testimony.map(|testimony| run.agrees(command, &observed, testimony, lost));
-    let closed = run.sink.close();
+    run.sink.close()?;
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
     }
-    let agreed = agreed?;
-    let exit = exit_code(&observed.ending.how, agreed, lost);
-    let archive = Archive { origin: Origin::here(&program.name(), &gate.cwd, began), observed };
-    let kept = options.archive.as_deref().map_or(Ok(()), |folder| archived(folder, &archive));
-    closed.and(kept).map(|()| exit).map_err(|error| instead_of(&archive.observed.ending.how, agreed, error))
+    let exit = exit_code(&observed.ending.how, agreed?, lost);
+    if let Some(folder) = &options.archive {
+        let origin = Origin::here(&program.name(), &working_directory(), began);
+        // What the command itself says of its end, or the witness, is not hidden by a full disk.
+        if let Err(error) = archived(folder, Archive { origin, observed }) {
+            Stream::Error.line(&error.to_string());
+            return Ok(if exit == 0 { Exit::Inconclusive as u8 } else { exit });
+        }
+    }
+    Ok(exit)
 }
 
-/// An error whose exit code hides that of the program says how it ended; a difference that the witness saw is worse.
-fn instead_of(how: &How, agreed: bool, error: Error) -> Error {
-    let exit = if agreed { error.exit } else { Exit::Failed };
-    let ended = match how {
-        How::Exited(status) => format!("the command exited with {status}"),
-        How::Signal(signal) => format!("the command was killed by {}", names::signal_name(*signal)),
-        _ => return Error { exit, ..error },
-    };
-    Error { sentence: format!("{}; {ended}", error.sentence), exit, ..error }
+/// What one lot of records has needed, the next needs again. Without this, the C library gives it back to the kernel each time,
+/// and a fifth of the time goes into page faults (mallopt(3)).
+#[allow(unsafe_code)]
+fn keep_memory() {
+    for limit in [libc::M_MMAP_THRESHOLD, libc::M_TRIM_THRESHOLD] {
+        // SAFETY: plain numbers; whether it does anything changes no result.
+        let _ = unsafe { libc::mallopt(limit, 32 << 20) };
+    }
 }
 
 /// The program's own, unless the witness has seen something else, or something was lost.
@@ -138,12 +140,12 @@ fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
 }
 
 /// Writes the archive of it, reads it back and compares.
-fn archived(folder: &Path, archive: &Archive) -> Result<(), Error> {
-    let path = archive::save(folder, archive)?;
-    match archive::difference(archive, &archive::load(&path)?) {
+fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
+    let path = archive::save(folder, &archive)?;
+    match archive::difference(&archive, &archive::load(&path)?) {
         None => Ok(()),
         Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", escape::line(&path)),
+            format!("archive check: {}: {difference}", crate::escape::path(&path)),
             "this is a fault in src/archive; without --archive nothing is written",
         )),
     }
@@ -218,7 +220,7 @@ impl<'t> Run<'t> {
             if records.is_empty() {
                 return;
             }
-            self.sink.take(records);
+            self.sink.take(&records);
             for pid in self.sink.long_gone() {
                 self.watching.forget(pid);
             }
@@ -267,13 +269,12 @@ impl<'t> Run<'t> {
         };
         let counts = self.watching.counts();
         let mut idle = 0;
-        while self.sink.received() < counts.emitted + counts.ends + counts.submitted && idle < 10_000 {
+        while self.sink.received() < counts.in_ring() && idle < 10_000 {
             let before = self.sink.received();
             self.take();
             idle = if self.sink.received() == before { idle + 1 } else { 0 };
             std::thread::yield_now();
         }
-        self.sink.release();
         Ok(ending)
     }
 
@@ -282,12 +283,6 @@ impl<'t> Run<'t> {
     fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
         let Some(witness) = self.witness.take() else { return Ok(None) };
         if self.stopped { witness.let_go() } else { witness.testimony() }.map(Some)
-    }
-
-    /// The whole trace, if the records were kept.
-    fn trace(&mut self, gate: AtGate) -> Trace {
-        let kept = self.sink.kept();
-        Trace::assemble(kept.iter().flat_map(tracer::Records::iter), self.watching.counts(), gate)
     }
 
     /// Whether the witness, if there is one, has seen the same, and says so. A trace that has lost something is compared with
@@ -299,6 +294,12 @@ impl<'t> Run<'t> {
             return true;
         }
         let (trace, testimony) = without_those_left(&observed.trace, testimony);
+        let (trace, unwitnessed) = without_those_hidden(trace, &testimony);
+        if unwitnessed > 0 {
+            self.sink.line(&format!(
+                "witness: {unwitnessed} calls cannot be witnessed: their threads are hidden from ptrace (clone(2), CLONE_UNTRACED)"
+            ));
+        }
         let calls = testimony.calls.len();
         let disagreements = agreement::compare(&trace, &testimony, None);
         if disagreements.is_empty() {
@@ -330,6 +331,18 @@ fn without_those_left(trace: &Trace, mut testimony: Testimony) -> (Cow<'_, Trace
     trace.calls.retain(|call| !left.contains(&call.pid));
     testimony.calls.retain(|seen| !left.contains(&seen.call.pid));
     (Cow::Owned(trace), testimony)
+}
+
+/// A trace without the threads that the kernel does not show to the witness, and how many calls they have made.
+fn without_those_hidden<'t>(trace: Cow<'t, Trace>, testimony: &Testimony) -> (Cow<'t, Trace>, usize) {
+    let is_hidden = |call: &Call| !testimony.threads.contains(&call.tid);
+    let hidden = trace.calls.iter().filter(|call| is_hidden(call) && call.request.is_none()).count();
+    if hidden == 0 {
+        return (trace, 0);
+    }
+    let mut trace = trace.into_owned();
+    trace.calls.retain(|call| !is_hidden(call));
+    (Cow::Owned(trace), hidden)
 }
 
 /// What the waiting is for.

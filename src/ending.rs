@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::escape;
 use crate::names;
 
 /// Where the child was when it ended.
@@ -71,10 +72,10 @@ impl fmt::Display for Ending {
         };
         match &self.how {
             How::Finished => write!(f, "finished"),
-            How::Failed(sentence) => write!(f, "failed {place}: {sentence}"),
-            How::Skipped(sentence) => write!(f, "skipped {place}: {sentence}"),
-            How::PremiseNotMet(sentence) => write!(f, "premise not met {place}: {sentence}"),
-            How::Panicked(message) => write!(f, "panicked {place}: {message}"),
+            How::Failed(sentence) => write!(f, "failed {place}: {}", escape::line(sentence)),
+            How::Skipped(sentence) => write!(f, "skipped {place}: {}", escape::line(sentence)),
+            How::PremiseNotMet(sentence) => write!(f, "premise not met {place}: {}", escape::line(sentence)),
+            How::Panicked(message) => write!(f, "panicked {place}: {}", escape::line(message)),
             How::Signal(number) => write!(f, "killed by {} {place}", names::signal_name(*number)),
             How::Exited(status) => write!(f, "exited with status {status} {place}"),
             How::TimedOut(limit) => write!(f, "timed out {place} after {} s", limit.as_secs_f64()),

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::escape;
-
 /// The exit codes, all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -16,7 +14,7 @@ pub enum Exit {
     CannotTrace = 3,
     /// No scenario ran.
     NothingRan = 4,
-    /// Nothing failed, but a scenario was inconclusive, or not all of the output could be written.
+    /// Nothing failed, but a scenario was inconclusive.
     Inconclusive = 5,
     /// A scenario failed (as libtest).
     Failed = 101,
@@ -39,8 +37,6 @@ impl From<Exit> for std::process::ExitCode {
 pub struct Error {
     /// A lowercase sentence without a full stop.
     pub sentence: String,
-    /// Lines below it, if there are any: other errors, or what the kernel says.
-    pub details: String,
     /// What to do: names a flag, a file or a command.
     pub hint: String,
     /// The exit code.
@@ -50,34 +46,23 @@ pub struct Error {
 impl Error {
     /// This machine cannot trace.
     pub fn cannot_trace(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(sentence.into(), hint.into(), Exit::CannotTrace)
+        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::CannotTrace }
     }
 
     /// Bad usage.
     pub fn usage(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(sentence.into(), hint.into(), Exit::Usage)
-    }
-
-    /// The same with lines below the sentence.
-    #[must_use]
-    pub fn with_details(self, details: impl Into<String>) -> Self {
-        Self { details: details.into(), ..self }
-    }
-
-    fn new(sentence: String, hint: String, exit: Exit) -> Self {
-        Self { sentence, details: String::new(), hint, exit }
+        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::Usage }
     }
 
     /// A scenario could not be run: it counts as failed.
     pub fn scenario(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(sentence.into(), hint.into(), Exit::Failed)
+        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::Failed }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let details = if self.details.is_empty() { String::new() } else { escape::lines(&self.details) + "\n" };
-        write!(f, "error: {}\n{details} hint: {}", escape::line(&self.sentence), escape::line(&self.hint))
+        write!(f, "error: {}\n hint: {}", self.sentence, self.hint)
     }
 }
 

@@ -1,40 +1,42 @@
-//! What comes from outside (paths, names, archives, messages of libraries), as a terminal may show it.
+//! What comes from outside, as a terminal shows it and does not obey it.
 //!
-//! No I/O. What a terminal or a reader would take for something else is written as an escape, as Rust and strace write it:
-//! control characters (ESC, and those of C1), line breaks, and the characters that change the direction of writing or are not
-//! seen. Bytes that are no UTF-8 become `\xff`. Printable text in any script stays. Escaping twice is escaping once.
+//! No I/O. Names, messages and files of others may hold anything: sequences that set a title or the clipboard (ECMA-48, OSC), the
+//! C1 controls, marks that turn the direction of a text, and the end of a line, behind which a line of ours could be made up.
 
-use std::ffi::OsStr;
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
+use std::borrow::Cow;
+use std::path::Path;
 
-/// A text on one line.
-pub fn line(text: &(impl AsRef<OsStr> + ?Sized)) -> String {
-    let mut shown = String::new();
-    for chunk in text.as_ref().as_bytes().utf8_chunks() {
-        for one in chunk.valid().chars() {
-            if is_plain(one) { shown.push(one) } else { shown.extend(one.escape_default()) }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(shown, "\\x{byte:02x}");
-        }
+/// One line: whatever would not be shown as it is stands there as `\u{1b}`, `\n`.
+pub fn line(text: &str) -> Cow<'_, str> {
+    with(text, is_obeyed)
+}
+
+/// Lines of ours with text of others in them: their ends stay.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    with(text, |one| one != '\n' && is_obeyed(one))
+}
+
+/// A path; what is no UTF-8 in it is shown as U+FFFD.
+pub fn path(path: &Path) -> String {
+    line(&path.to_string_lossy()).into_owned()
+}
+
+fn with(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
     }
-    shown
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for one in text.chars() {
+        if is_escaped(one) { escaped.extend(one.escape_default()) } else { escaped.push(one) }
+    }
+    Cow::Owned(escaped)
 }
 
-/// A text of several lines, which are ours: each is escaped by itself.
-pub fn lines(text: &(impl AsRef<OsStr> + ?Sized)) -> String {
-    let each: Vec<String> =
-        text.as_ref().as_bytes().split(|&byte| byte == b'\n').map(|one| line(OsStr::from_bytes(one))).collect();
-    each.join("\n")
-}
-
-/// Neither a control character (C0, DEL, C1) nor a format character that is not seen or moves others (UAX #9, UTR #36).
-fn is_plain(one: char) -> bool {
-    let unseen = matches!(one,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    !one.is_control() && !unseen
+/// Controls (C0, DEL, C1), marks of direction (Unicode, UAX #9), and the separators of lines and paragraphs.
+fn is_obeyed(one: char) -> bool {
+    let directs =
+        matches!(one, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    one.is_control() || directs || matches!(one, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -42,27 +44,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
-        let rows: [(&[u8], &str); 10] = [
-            (b"dup-basic", "dup-basic"),
-            ("naïve 日本 e\u{301} \"quoted\" C:\\x".as_bytes(), "naïve 日本 e\u{301} \"quoted\" C:\\x"),
-            (b"\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
-            (b"\x1b]52;c;aGk=\x1b\\", "\\u{1b}]52;c;aGk=\\u{1b}\\"),
-            ("\u{9b}31m".as_bytes(), "\\u{9b}31m"),
-            (b"a\ntest result: ok\r\t", "a\\ntest result: ok\\r\\t"),
-            ("\u{202e}txt\u{2066}".as_bytes(), "\\u{202e}txt\\u{2066}"),
-            ("\u{200b}\u{feff}\u{e0041}".as_bytes(), "\\u{200b}\\u{feff}\\u{e0041}"),
-            (b"caf\xe9 \x9b\xff", "caf\\xe9 \\x9b\\xff"),
-            (b"\x7f\0", "\\u{7f}\\u{0}"),
+    fn what_a_terminal_obeys_is_shown() {
+        let rows = [
+            ("plain ü 日本", "plain ü 日本"),
+            ("\u{1b}]0;title\u{7}", r"\u{1b}]0;title\u{7}"),
+            ("\u{9b}31m", r"\u{9b}31m"),
+            ("a\u{202e}b\u{2066}", r"a\u{202e}b\u{2066}"),
+            ("tab\tend", r"tab\tend"),
         ];
-        for (bytes, shown) in rows {
-            assert_eq!(line(OsStr::from_bytes(bytes)), shown);
-            assert_eq!(line(shown), shown, "escaping twice is escaping once");
+        for (text, expected) in rows {
+            assert_eq!((line(text), lines(text)), (expected.into(), expected.into()));
         }
-    }
-
-    #[test]
-    fn lines_stay_lines() {
-        assert_eq!(lines("a\n\n \x1b b\n"), "a\n\n \\u{1b} b\n");
+        assert_eq!((line("a\nb"), lines("a\nb")), (r"a\nb".into(), "a\nb".into()));
+        assert_eq!(path(Path::new("a\u{1b}\n")), r"a\u{1b}\n");
     }
 }

@@ -149,7 +149,7 @@ pub struct Field {
 pub enum Subject {
     /// The file that the call is about (0), or the second one (1).
     File(usize),
-    /// How the string of a path argument was found: `whole`, `cut`, `unreadable` or `null`.
+    /// How the string of a path argument was found: `whole`, `cut`, `unreadable`, `null` or `late`.
     Text(usize),
     /// An argument, by its index.
     Arg(usize),
@@ -187,6 +187,14 @@ pub enum Subject {
     Worker,
     /// Whether more completions of it follow.
     More,
+    /// Whether its completion may be that of another request.
+    Ambiguous,
+    /// By which table of the kernel its number goes.
+    Abi,
+    /// Whether it was answered before it was made.
+    Refused,
+    /// The file behind the descriptor that it returned, as the kernel has resolved it.
+    MadeFile,
 }
 
 /// Which descriptor of a call.

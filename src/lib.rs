@@ -5,11 +5,12 @@
 //! that one first.
 
 #![warn(missing_docs)]
+// Everything goes through `tell`.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
-pub mod escape; // what comes from outside, as a terminal may show it
 pub mod error; // a sentence, a hint, an exit code
-pub mod output; // the standard output and the standard error output
+pub mod escape; // text of others, as a terminal may have it
+pub mod tell; // the standard streams
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
 pub mod syscalls; // the table: what each call's arguments and result mean
@@ -23,7 +24,8 @@ pub mod zygote; // the process that forks every child, and the gate
 pub mod tracer; // the BPF object, the watches and the ring
 pub mod witness; // the same process seen by ptrace, at the same time
 pub mod record; // bytes of the ring → a call
-pub mod files; // descriptor → path, kind, flags, through the calls
+pub mod files; // what a call's record and the kernel's names say of its files
+pub mod decoder; // the records of a watch → its calls
 pub mod trace; // the calls of one scenario, and what was lost
 pub mod testimony; // what the witness saw: stops → calls
 pub mod matcher; // a trace against its expectation

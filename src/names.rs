@@ -2,6 +2,8 @@
 //!
 //! No I/O. The values are libc's for the architecture that is built for; the names are those of the man pages.
 
+use std::fmt::Write as _;
+
 use nix::errno::Errno;
 
 /// A set of named values of one argument.
@@ -317,29 +319,41 @@ impl Names {
 
     /// A value in names, with what has no name in hex at the end: `O_RDWR|O_CREAT|0x80000000`. 0 without a name is `0`.
     pub fn show(&self, value: u64) -> String {
+        let mut shown = String::new();
+        self.put(&mut shown, value);
+        shown
+    }
+
+    /// The same at the end of `out`.
+    pub fn put(&self, out: &mut String, value: u64) {
+        let begin = out.len();
+        let mut next = |name: Result<&str, u64>| {
+            out.push_str(if out.len() == begin { "" } else { "|" });
+            match name {
+                Ok(name) => out.push_str(name),
+                // A string takes whatever is written to it.
+                Err(rest) => drop(write!(out, "{rest:#x}")),
+            }
+        };
         let mut rest = value & !self.mask;
-        let mut parts = Vec::new();
         if self.mask != 0 {
             let choice = value & self.mask;
-            match self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice) {
-                Some((name, _)) => parts.push((*name).to_owned()),
-                None => parts.push(format!("{choice:#x}")),
-            }
+            let known = self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice);
+            next(known.map(|&(name, _)| name).ok_or(choice));
         }
         for &(name, bits) in self.patterns() {
             if rest & bits == bits {
-                parts.push(name.to_owned());
+                next(Ok(name));
                 rest &= !bits;
             }
         }
         if rest != 0 {
-            parts.push(format!("{rest:#x}"));
+            next(Err(rest));
         }
-        if parts.is_empty() {
+        if out.len() == begin {
             let nothing = self.values.iter().find(|&&(_, value)| value == 0);
-            return nothing.map_or("0", |&(name, _)| name).to_owned();
+            out.push_str(nothing.map_or("0", |&(name, _)| name));
         }
-        parts.join("|")
     }
 
     /// The values outside the mask; one that contains another (`O_SYNC`, `O_TMPFILE`) stands before it in its table.
@@ -362,16 +376,22 @@ pub fn errnos() -> impl Iterator<Item = Errno> {
 
 /// The name of an errno number; the kernel's restart codes (include/linux/errno.h), which no program sees, by theirs.
 pub fn errno_name(number: i32) -> String {
-    match number {
-        512 => "ERESTARTSYS".to_owned(),
-        513 => "ERESTARTNOINTR".to_owned(),
-        514 => "ERESTARTNOHAND".to_owned(),
-        516 => "ERESTART_RESTARTBLOCK".to_owned(),
-        _ => match Errno::from_raw(number) {
-            Errno::UnknownErrno => format!("errno {number}"),
-            errno => format!("{errno:?}"),
-        },
-    }
+    let mut name = String::new();
+    put_errno(&mut name, number);
+    name
+}
+
+/// The same at the end of `out`.
+pub fn put_errno(out: &mut String, number: i32) {
+    // A string takes whatever is written to it.
+    let _ = match (number, Errno::from_raw(number)) {
+        (512, _) => out.write_str("ERESTARTSYS"),
+        (513, _) => out.write_str("ERESTARTNOINTR"),
+        (514, _) => out.write_str("ERESTARTNOHAND"),
+        (516, _) => out.write_str("ERESTART_RESTARTBLOCK"),
+        (_, Errno::UnknownErrno) => write!(out, "errno {number}"),
+        (_, errno) => write!(out, "{errno:?}"),
+    };
 }
 
 /// The name of a signal number (`SIGSEGV`), as in signal(7).

@@ -5,10 +5,10 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::syscalls::{REQUESTS, Sqe, Syscall};
-use crate::trace::{Call, Completion, Identity, Outcome, Request, Text};
+use crate::trace::{Abi, Call, Completion, Identity, Outcome, Request, Text};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -16,15 +16,26 @@ const KIND_CALL: u8 = 1;
 const KIND_END: u8 = 2;
 const KIND_REQUEST: u8 = 3;
 const KIND_COMPLETION: u8 = 4;
+const KIND_NAME: u8 = 5;
+const KIND_CLOSED: u8 = 6;
 const UNFINISHED: u8 = 1 << 0;
 const WORKER: u8 = 1 << 1;
 const MORE: u8 = 1 << 2;
+const REFUSED: u8 = 1 << 3;
+const COMPAT: u8 = 1 << 4;
+const AMBIGUOUS: u8 = 1 << 5;
+const HAS_FILE: u8 = 1 << 6;
+const NAME_DELETED: u8 = 1 << 0;
+const NAME_CUT: u8 = 1 << 1;
+const NAME_DETACHED: u8 = 1 << 2;
+const NAME_ALONE: u8 = 1 << 3;
 
 /// `struct ior_identity`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct RawIdentity {
     inode: u64,
+    name: u64,
     device: u32,
     flags: u32,
     mode: u16,
@@ -51,13 +62,15 @@ struct Header {
     duration_ns: u64,
     ret: i64,
     args: [u64; 6],
+    cwd: u64,
+    root: u64,
     pid: u32,
     tid: u32,
     nr: u32,
     kind: u8,
     state: u8,
     identities: u8,
-    reserved: u8,
+    late: u8,
     comm: [u8; 16],
     path: [RawText; 2],
     peek: RawText,
@@ -80,27 +93,31 @@ pub struct Roles {
     pub path: [u8; 2],
     /// Which argument points to a block.
     pub peek: u8,
+    /// Which argument is the number of the new descriptor: a file that has it is closed.
+    pub replaces: u8,
     /// `enum ior_role_flags`.
-    pub flags: u8,
+    pub flags: u16,
     /// The size of the block in bytes.
     pub peek_size: u16,
+    /// Zeroes: the elements of an array map begin at multiples of 8 bytes.
+    pub reserved: [u16; 3],
 }
 
 impl Roles {
     /// The result is a descriptor.
-    pub const RETURNS_FD: u8 = 1 << 0;
+    pub const RETURNS_FD: u16 = 1 << 0;
     /// The block is filled in by the call.
-    pub const PEEK_AT_EXIT: u8 = 1 << 1;
+    pub const PEEK_AT_EXIT: u16 = 1 << 1;
     /// The block is a `struct file_handle`.
-    pub const PEEK_COUNTED: u8 = 1 << 2;
+    pub const PEEK_COUNTED: u16 = 1 << 2;
     /// The path is filled in by the call.
-    pub const PATH_AT_EXIT: u8 = 1 << 3;
+    pub const PATH_AT_EXIT: u16 = 1 << 3;
     /// After success the address belongs to another program.
-    pub const REPLACES_MEMORY: u8 = 1 << 4;
+    pub const REPLACES_MEMORY: u16 = 1 << 4;
     /// The block is two descriptors that the call made.
-    pub const MAKES_PAIR: u8 = 1 << 5;
-    /// The call goes on with the one that was interrupted.
-    pub const RESTARTS: u8 = 1 << 6;
+    pub const MAKES_PAIR: u16 = 1 << 5;
+    /// The call closes all descriptors from the first argument to the second.
+    pub const CLOSES_RANGE: u16 = 1 << 6;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.
@@ -137,6 +154,12 @@ pub struct Watch {
     pub followed: u64,
     /// Records of submitted requests in the ring.
     pub submitted: u64,
+    /// Records of names and of closed files in the ring.
+    pub told: u64,
+    /// Those for which there was no room.
+    pub untold: u64,
+    /// Requests for which there was no room beside those in flight.
+    pub crowded: u64,
 }
 
 impl Watch {
@@ -146,33 +169,72 @@ impl Watch {
 
 const _: () = {
     use core::mem::{offset_of, size_of};
-    assert!(size_of::<RawIdentity>() == 24);
+    assert!(size_of::<RawIdentity>() == 32);
     assert!(size_of::<RawText>() == 4);
-    assert!(size_of::<Header>() == 136);
+    assert!(size_of::<Header>() == 152);
     assert!(offset_of!(Header, args) == 40);
-    assert!(offset_of!(Header, pid) == 88);
-    assert!(offset_of!(Header, comm) == 104);
-    assert!(offset_of!(Header, path) == 120);
-    assert!(offset_of!(Header, peek) == 128);
-    assert!(offset_of!(Header, exit_tid) == 132);
-    assert!(size_of::<Roles>() == 8);
+    assert!(offset_of!(Header, pid) == 104);
+    assert!(offset_of!(Header, comm) == 120);
+    assert!(offset_of!(Header, path) == 136);
+    assert!(offset_of!(Header, peek) == 144);
+    assert!(offset_of!(Header, exit_tid) == 148);
+    assert!(size_of::<Roles>() == 16);
     assert!(size_of::<Filter>() == 16);
-    assert!(size_of::<Watch>() == 72);
+    assert!(size_of::<Watch>() == 96);
 };
 
 /// A record that is none: what is wrong with its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord(pub String);
 
+/// The ids of the names that a record has beside its identities, 0 where a name is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Of the files in [`Call::fds`].
+    pub fds: [u64; 2],
+    /// Of the file in [`Call::made`].
+    pub made: u64,
+    /// Of the working directory, where a path may begin there.
+    pub cwd: u64,
+    /// Of the root, where a path may begin there.
+    pub root: u64,
+}
+
+/// What the kernel calls a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Name {
+    /// An absolute path from the root of its mount namespace; with `alone` the one word that it has.
+    pub path: Vec<u8>,
+    /// The file was removed, under this name.
+    pub deleted: bool,
+    /// There is more above: the beginning of the path is missing.
+    pub cut: bool,
+    /// Its mount is in no namespace: what is above it is not known.
+    pub detached: bool,
+    /// It is no path, but what the kernel calls something that has none: `[eventfd]`.
+    pub alone: bool,
+}
+
 /// What one record says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// A call.
-    Call(Box<Call>),
+    /// A call. Its `files` are to be described, from the names with these ids.
+    Call(Box<Call>, Ids),
     /// A request of io_uring as it was submitted: unfinished so far.
-    Request(Box<Call>),
+    Request(Box<Call>, Ids),
     /// What became of one.
-    Completion(Box<Completion>),
+    Completion(Box<Completion>, Ids),
+    /// What the name with this id is.
+    Name(u64, Name),
+    /// A file that a call closes besides its own, if it does what it is asked for.
+    Closed {
+        /// The place of the call among those that its watch has seen.
+        order: u64,
+        /// The descriptor.
+        fd: i32,
+        /// The id of the file's name.
+        name: u64,
+    },
     /// A watched process is gone.
     End {
         /// Which one.
@@ -194,7 +256,7 @@ pub fn watch_of(bytes: &[u8]) -> Option<u64> {
 pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let (header, rest) = Header::read_from_prefix(bytes)
         .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
-    if !matches!(header.kind, KIND_CALL | KIND_END | KIND_REQUEST | KIND_COMPLETION) {
+    if !(KIND_CALL..=KIND_CLOSED).contains(&header.kind) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
     }
     let places = header.identities as usize;
@@ -214,11 +276,42 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     files.as_mut_bytes()[..raw.len()].copy_from_slice(raw);
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
+    let ids = Ids {
+        fds: [files[FIRST].name, files[SECOND].name],
+        made: files[MADE].name,
+        cwd: header.cwd,
+        root: header.root,
+    };
     Ok(match header.kind {
-        KIND_REQUEST => Record::Request(Box::new(request(&header, &files, [first, second], peek))),
-        KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files))),
-        _ => Record::Call(Box::new(call(&header, &files, [first, second], peek))),
+        KIND_REQUEST => Record::Request(Box::new(request(&header, &files, [first, second], peek)), ids),
+        KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files)), ids),
+        KIND_NAME => Record::Name(header.number, name(header.state, first)),
+        KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: files[FIRST].name },
+        _ => Record::Call(Box::new(call(&header, &files, [first, second], peek)), ids),
     })
+}
+
+/// From the parts of a name, the last one first, each with a NUL behind it.
+fn name(state: u8, parts: &[u8]) -> Name {
+    let alone = state & NAME_ALONE != 0;
+    let parts = parts.strip_suffix(b"\0").unwrap_or(parts);
+    let mut path = Vec::with_capacity(parts.len() + 1);
+    for part in parts.rsplit(|&byte| byte == 0).filter(|part| !part.is_empty()) {
+        if !alone {
+            path.push(b'/');
+        }
+        path.extend(part);
+    }
+    if path.is_empty() && !alone {
+        path.push(b'/');
+    }
+    Name {
+        path,
+        deleted: state & NAME_DELETED != 0 && !alone,
+        cut: state & NAME_CUT != 0,
+        detached: state & NAME_DETACHED != 0,
+        alone,
+    }
 }
 
 fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
@@ -230,7 +323,7 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
         args = [0; 6];
         args.iter_mut().zip(row.places).for_each(|(arg, &place)| *arg = sqe.at(place));
     }
-    let request = Some(Request { sqe, worker: false, more: false });
+    let request = Some(Request { sqe, ..Request::default() });
     let submitted = call(header, files, paths, peek);
     let mut call = Call { number, args, request, outcome: Outcome::Unfinished, ..submitted };
     // BPF takes the number for a descriptor.
@@ -244,7 +337,8 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
 
 fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
     let [request, first, second, ..] = header.args;
-    let fds = [identity(&files[FIRST]), identity(&files[SECOND])];
+    let used = identity(&files[FIRST]).filter(|_| header.state & HAS_FILE != 0);
+    let fds = if used.is_some() { [None; 2] } else { [identity(&files[FIRST]), identity(&files[SECOND])] };
     // Where it was not read there are no identities either.
     let pair = fds[0].is_some().then(|| [first, second].map(|fd| (fd as i32).to_ne_bytes()).concat());
     Completion {
@@ -254,6 +348,8 @@ fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
         duration_ns: header.duration_ns,
         worker: header.state & WORKER != 0,
         more: header.state & MORE != 0,
+        ambiguous: header.state & AMBIGUOUS != 0,
+        used,
         made: identity(&files[MADE]),
         pair: (fds, pair),
     }
@@ -283,6 +379,9 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
         fds: [identity(&files[FIRST]), identity(&files[SECOND])],
         made: identity(&files[MADE]),
         peek: (header.peek.err == 0).then(|| peek.to_vec()),
+        late: [0, 1, 2].map(|at| header.late & 1 << at != 0),
+        abi: if header.state & COMPAT != 0 { Abi::Compat } else { Abi::Native },
+        refused: header.state & REFUSED != 0,
         request: None,
         files: Default::default(),
     }
@@ -292,7 +391,8 @@ fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek:
 /// files it was about is not in a record. Paths and block must be no longer than in a record. Of a request it is the record of
 /// its submission; [`encode_completion`] is the other one.
 pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
-    let (ret, state) = encoded(call.outcome);
+    let (ret, mut state) = encoded(call.outcome);
+    state |= if call.refused { REFUSED } else { 0 } | if call.abi == Abi::Compat { COMPAT } else { 0 };
     let (nr, kind, args) = match &call.request {
         Some(request) => (u32::from(request.sqe.opcode()), KIND_REQUEST, request.sqe.0),
         None => (call.number, KIND_CALL, call.args),
@@ -322,7 +422,9 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
         path: [first.0, second.0],
         peek: RawText { len: block.len() as u16, err },
         identities: PLACES as u8,
-        reserved: 0,
+        late: call.late.iter().zip([1, 2, 4]).map(|(&is, bit)| if is { bit } else { 0 }).sum(),
+        cwd: 0,
+        root: 0,
     };
     let files = raw_identities(call);
     [header.as_bytes(), files.as_bytes(), first.1, second.1, block].concat()
@@ -331,7 +433,8 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
 /// The bytes of the record of a request's completion.
 pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
     let (ret, state) = encoded(call.outcome);
-    let Request { worker, more, .. } = call.request.unwrap_or_default();
+    let Request { worker, more, ambiguous, .. } = call.request.unwrap_or_default();
+    let ambiguous = if ambiguous { AMBIGUOUS } else { 0 };
     let mut args = [request, 0, 0, 0, 0, 0];
     if let Some([first, second]) = call.pair() {
         (args[1], args[2]) = (first as u32 as u64, second as u32 as u64);
@@ -343,7 +446,7 @@ pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
         ret,
         args,
         kind: KIND_COMPLETION,
-        state: state | if worker { WORKER } else { 0 } | if more { MORE } else { 0 },
+        state: state | if worker { WORKER } else { 0 } | if more { MORE } else { 0 } | ambiguous,
         identities: PLACES as u8,
         ..Header::default()
     };
@@ -369,6 +472,7 @@ fn raw_identities(call: &Call) -> [RawIdentity; PLACES] {
 fn raw_identity(identity: Option<&Identity>) -> RawIdentity {
     identity.map_or(RawIdentity::default(), |&Identity { device, inode, magic, mode, flags, cloexec }| RawIdentity {
         inode,
+        name: 0,
         device,
         flags,
         mode,
@@ -404,6 +508,7 @@ pub(crate) mod tests {
         let header = Header { kind: KIND_CALL, path, peek: text(peek, header.peek), ..header };
         let files = FILES.map(|(n, open, cloexec)| RawIdentity {
             inode: 1000 + u64::from(n),
+            name: 6000 + u64::from(n),
             device: 2000 + u32::from(n),
             flags: 3000 + u32::from(n),
             mode: 4000 + u16::from(n),
@@ -429,9 +534,54 @@ pub(crate) mod tests {
         Header { kind: KIND_END, pid: 77, number: seen, ..Header::default() }.as_bytes().to_vec()
     }
 
+    /// The record of a name, from its last part to its first.
+    pub(crate) fn name_bytes(id: u64, parts: &[&[u8]]) -> Vec<u8> {
+        named(id, 0, parts)
+    }
+
+    fn named(id: u64, state: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let parts: Vec<u8> = parts.iter().flat_map(|part| [part, b"\0".as_slice()].concat()).collect();
+        let path = [RawText { len: parts.len() as u16, err: 0 }, RawText::default()];
+        let header = Header { kind: KIND_NAME, number: id, state, path, ..Header::default() };
+        [header.as_bytes(), &parts].concat()
+    }
+
+    /// The record of a file that the call of this number closes.
+    pub(crate) fn closed_bytes(order: u64, fd: u64, name: u64) -> Vec<u8> {
+        let args = [fd, 0, 0, 0, 0, 0];
+        let header = Header { kind: KIND_CLOSED, number: order, args, identities: 1, ..Header::default() };
+        [header.as_bytes(), RawIdentity { name, open: 1, ..RawIdentity::default() }.as_bytes()].concat()
+    }
+
+    #[test]
+    fn the_parts_of_a_name_are_put_together_from_the_root_on() {
+        let path = |path: &[u8]| Name { path: path.to_vec(), ..Name::default() };
+        let rows: [(&str, Vec<u8>, Name); 7] = [
+            ("a file", named(1, 0, &[b"x", b"d", b"ws"]), path(b"/ws/d/x")),
+            ("the root", named(1, 0, &[]), path(b"/")),
+            ("no text", named(1, 0, &[b"\xff\n"]), path(b"/\xff\n")),
+            ("a removed one", named(1, NAME_DELETED, &[b"x"]), Name { deleted: true, ..path(b"/x") }),
+            ("one that goes on above", named(1, NAME_CUT, &[b"x"]), Name { cut: true, ..path(b"/x") }),
+            ("one that is mounted nowhere", named(1, NAME_DETACHED, &[b"x"]), Name { detached: true, ..path(b"/x") }),
+            (
+                "a word",
+                named(1, NAME_ALONE | NAME_DELETED, &[b"[eventfd]"]),
+                Name { alone: true, ..path(b"[eventfd]") },
+            ),
+        ];
+        for (sentence, bytes, name) in rows {
+            assert_eq!(decode(&bytes), Ok(Record::Name(1, name)), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_closed_file_says_whose_call_closes_it() {
+        assert_eq!(decode(&closed_bytes(5, 3, 7)), Ok(Record::Closed { order: 5, fd: 3, name: 7 }));
+    }
+
     fn decoded(bytes: &[u8]) -> Call {
         match decode(bytes) {
-            Ok(Record::Call(call)) => *call,
+            Ok(Record::Call(call, _)) => *call,
             other => panic!("{other:?}"),
         }
     }
@@ -450,6 +600,10 @@ pub(crate) mod tests {
             nr: 13,
             comm: *b"fifteen-letters\0",
             exit_tid: 14,
+            cwd: 15,
+            root: 16,
+            state: REFUSED | COMPAT,
+            late: 0b101,
             identities: PLACES as u8,
             ..Header::default()
         }
@@ -482,11 +636,15 @@ pub(crate) mod tests {
             fds: [Some(identity(1, false)), None],
             made: Some(identity(3, true)),
             peek: Some(b"block".to_vec()),
+            late: [true, false, true],
+            abi: Abi::Compat,
+            refused: true,
             request: None,
             files: Default::default(),
         };
+        let ids = Ids { fds: [6001, 6002], made: 6003, cwd: 15, root: 16 };
         let bytes = bytes(full_header(), [b"one", b"second"], b"block");
-        assert_eq!(decoded(&bytes), expected);
+        assert_eq!(decode(&bytes), Ok(Record::Call(Box::new(expected), ids)));
         assert_eq!(watch_of(&bytes), Some(1));
         assert_eq!(watch_of(&bytes[..7]), None);
     }
@@ -550,14 +708,14 @@ pub(crate) mod tests {
     const OPENAT: [u64; 6] = [18 | (-100_i32 as u64) << 32, 1, 2, 0o644 | (libc::O_CREAT as u64) << 32, 7, 0];
 
     fn submitted(nr: u8, args: [u64; 6]) -> Vec<u8> {
-        let mut bytes = bytes(Header { nr: nr.into(), args, ..full_header() }, [b"one", b""], b"");
+        let mut bytes = bytes(Header { nr: nr.into(), args, state: 0, ..full_header() }, [b"one", b""], b"");
         bytes[offset_of!(Header, kind)] = KIND_REQUEST;
         bytes
     }
 
     fn request_of(bytes: &[u8]) -> Call {
         match decode(bytes) {
-            Ok(Record::Request(call)) => *call,
+            Ok(Record::Request(call, _)) => *call,
             other => panic!("{other:?}"),
         }
     }
@@ -583,7 +741,7 @@ pub(crate) mod tests {
         let request = request_of(&submitted(18, OPENAT));
         let again = encode(9, &request);
         assert_eq!((watch_of(&again), request_of(&again)), (Some(9), request.clone()));
-        let how = Request { worker: true, more: true, ..request.request.unwrap() };
+        let how = Request { worker: true, more: true, ambiguous: true, ..request.request.unwrap() };
         let call = Call { order: 5, outcome: Outcome::Returned(-2), request: Some(how), ..request };
         let expected = Completion {
             request: 2,
@@ -592,10 +750,13 @@ pub(crate) mod tests {
             duration_ns: call.duration_ns,
             worker: true,
             more: true,
+            ambiguous: true,
+            used: None,
             made: call.made,
             pair: (call.fds, Some(vec![0; 8])),
         };
-        assert_eq!(decode(&encode_completion(9, &call, 2)), Ok(Record::Completion(Box::new(expected))));
+        let bytes = encode_completion(9, &call, 2);
+        assert_eq!(decode(&bytes), Ok(Record::Completion(Box::new(expected), Ids::default())));
     }
 
     #[test]
@@ -625,9 +786,9 @@ pub(crate) mod tests {
         let lies = "bytes behind the header are promised";
         let rows: [(&str, Vec<u8>, &str); 13] = [
             ("nothing", Vec::new(), "0 bytes are less than a header"),
-            ("a byte less than a header", vec![0; SIZE - 1], "135 bytes are less than a header"),
+            ("a byte less than a header", vec![0; SIZE - 1], "151 bytes are less than a header"),
             ("zeroes have no kind", vec![0; SIZE], "kind 0"),
-            ("a kind of a later version", lying(|header| header.kind = 5), "kind 5"),
+            ("a kind of a later version", lying(|header| header.kind = 7), "kind 7"),
             ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
             ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
             ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),

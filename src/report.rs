@@ -4,7 +4,6 @@
 //! No I/O, no colour; made for 100 columns.
 
 use crate::ending::Ending;
-use crate::escape;
 use crate::expectation::{Body, Expectation};
 use crate::matcher::{self, Difference, Strand};
 use crate::trace::Trace;
@@ -153,7 +152,6 @@ fn entry(label: &str, text: &str) -> Vec<String> {
     lines
 }
 
-/// Each is one line, whatever stands in it.
 fn joined(lines: &[String]) -> String {
-    lines.iter().map(|line| escape::line(line.trim_end()) + "\n").collect()
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 
 mod aio;
+mod asked;
 mod burst;
 mod bytes;
 mod chmod;
@@ -23,6 +24,7 @@ mod iouring;
 mod link;
 mod memory;
 mod mknod;
+mod name;
 mod open;
 mod path;
 mod pidfd;
@@ -31,6 +33,7 @@ mod program;
 mod readwrite;
 mod rename;
 mod restart;
+mod shared;
 mod socket;
 mod stat;
 mod steps;
@@ -77,6 +80,9 @@ const FAMILIES: &[&[Scenario]] = &[
     iouring::ALL,
     uring::ALL,
     path::ALL,
+    name::ALL,
+    shared::ALL,
+    asked::ALL,
     ends::ALL,
     restart::ALL,
     exec::ALL,

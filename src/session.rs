@@ -11,15 +11,15 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 
 use crate::agreement;
+use crate::decoder::Assembly;
 use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::expectation::Expectation;
-use crate::files::AtGate;
 use crate::limit::Limit;
 use crate::report::{self, Disagreeing};
 use crate::scenario::{Scenario, Setup, act, call, fails};
 use crate::testimony::Testimony;
-use crate::trace::{Assembly, Trace};
+use crate::trace::Trace;
 use crate::tracer::{self, Tracer};
 use crate::verdict::{self, Observed, Verdict, judge_with};
 use crate::witness::{self, Witness};
@@ -258,7 +258,6 @@ impl Session {
         if let Some(ending) = child.reach_gate(limit)? {
             return Ok((Observed { ending, trace: Trace::default() }, None, phases));
         }
-        let gate = AtGate { open: child.open_files(), ..AtGate::in_workspace(directory.as_os_str().as_bytes()) };
         phases.setup = lap.end();
         witness = if self.witness { Some(Witness::stop(child.pid(), follow)?) } else { None };
         let watching =
@@ -275,9 +274,10 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let mut assembly = Assembly::new(records.counts);
+        let counted = records.counts;
+        let mut assembly = Assembly::new(Some(directory.as_os_str().as_bytes()));
         records.for_each(|bytes| assembly.add(bytes));
-        let trace = assembly.finished(gate);
+        let trace = assembly.finished(counted);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
@@ -306,7 +306,7 @@ impl Session {
 
 /// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`; nothing for the one that is loaded without.
 fn flags(tracer: &tracer::Options) -> String {
-    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::escape::line(file))).unwrap_or_default();
+    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::escape::path(file))).unwrap_or_default();
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size

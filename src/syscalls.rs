@@ -16,6 +16,7 @@ use crate::kind::Kind;
 use crate::names::{self, Names};
 use crate::record::Roles;
 
+mod compat; // of 32-bit programs
 mod requests;
 mod sqe;
 mod table;
@@ -61,6 +62,8 @@ pub enum Role {
     Int,
     /// An unsigned number (sizes, counts).
     Unsigned,
+    /// An `unsigned int`, a `socklen_t`: of the register the kernel looks at 32 bits.
+    UnsignedInt,
     /// An address in the traced process: shown, never compared.
     Pointer,
 }
@@ -143,7 +146,17 @@ pub struct Syscall {
 impl Syscall {
     /// The row of a system call number, if the table has it.
     pub fn by_number(number: u32) -> Option<&'static Syscall> {
-        TABLE.by_number.get(&number).map(|&at| &TABLE.rows[at])
+        // It is asked several times for each call.
+        let at = match number.checked_sub(REQUESTS) {
+            Some(opcode) => TABLE.by_opcode.get(opcode as usize),
+            None => TABLE.by_number.get(number as usize),
+        };
+        at.copied().flatten().map(|at| &TABLE.rows[usize::from(at)])
+    }
+
+    /// The row of a number of a 32-bit call, if it has the arguments of one here.
+    pub fn by_compat_number(number: u32) -> Option<&'static Syscall> {
+        compat::row(number)
     }
 
     /// The row of a name, if the table has it and this architecture has the call.
@@ -160,6 +173,9 @@ impl Syscall {
     pub fn is_known(name: &str) -> bool {
         table::rows().iter().any(|row| row.name == name)
     }
+
+    /// Numbers of 32-bit calls end below this one, and so do native ones.
+    pub const NUMBERS: u32 = 1024;
 
     /// Whether it is a request of io_uring.
     pub fn is_request(&self) -> bool {
@@ -240,6 +256,11 @@ impl Syscall {
         self.args_where(|role| matches!(role, Role::Fd | Role::DirFd))
     }
 
+    /// The argument that is the number of the new descriptor, where the call closes a file that has it (dup(2)).
+    pub fn replaces(&self) -> Option<usize> {
+        matches!(self.name, "dup2" | "dup3").then_some(1)
+    }
+
     /// The descriptor whose file stands for a path that the call does not have: the first for `path`, the second for
     /// `path2`.
     pub fn descriptor_for(&self, key: &str) -> Option<usize> {
@@ -274,6 +295,7 @@ impl Syscall {
         for (slot, at) in roles.path.iter_mut().zip(self.path_args()) {
             *slot = numbered(at);
         }
+        roles.replaces = self.replaces().map_or(0, numbered);
         if matches!(self.ret, Ret::Fd | Ret::ByCommand) {
             roles.flags |= Roles::RETURNS_FD;
         }
@@ -291,35 +313,70 @@ impl Syscall {
         match self.name {
             "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
             "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
-            "restart_syscall" => roles.flags |= Roles::RESTARTS,
+            "close_range" => roles.flags |= Roles::CLOSES_RANGE,
             _ => {}
         }
         roles
     }
 }
 
+/// More than there are: IOR_SYSCALLS and IOR_OPCODES in bpf/record.h.
+const SYSCALLS: usize = 1024;
+const OPCODES: usize = 256;
+
 struct Table {
     rows: Vec<Syscall>,
-    by_number: HashMap<u32, usize>,
+    /// Where the row of each number is, and of each opcode.
+    by_number: Vec<Option<u16>>,
+    by_opcode: Vec<Option<u16>>,
     by_name: HashMap<&'static str, usize>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let calls = table::rows().into_iter().filter_map(|row| row.on_this_architecture());
     let rows: Vec<Syscall> = calls.chain(requests::rows()).collect();
-    let by_number = rows.iter().enumerate().map(|(at, row)| (row.number, at)).collect();
     let by_name = rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
-    Table { rows, by_number, by_name }
+    let (mut by_number, mut by_opcode) = (vec![None; SYSCALLS], vec![None; OPCODES]);
+    for (at, row) in (0..).zip(&rows) {
+        match row.number.checked_sub(REQUESTS) {
+            Some(opcode) => by_opcode[opcode as usize] = Some(at),
+            None => by_number[row.number as usize] = Some(at),
+        }
+    }
+    Table { rows, by_number, by_opcode, by_name }
 });
 
 /// The name of a system call number: the table's, else the kernel's, else `syscall_N`; of a request `IORING_OP_N`.
 pub fn name_of(number: u32) -> String {
-    match Syscall::by_number(number) {
-        Some(row) => row.name.to_owned(),
-        // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
-        None if (REQUESTS..REQUESTS + 256).contains(&number) => format!("IORING_OP_{}", number - REQUESTS),
-        None => Sysno::new(number as usize).map_or_else(|| format!("syscall_{number}"), |no| no.name().to_owned()),
-    }
+    let mut name = String::new();
+    // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
+    let is_request = (REQUESTS..REQUESTS + 256).contains(&number);
+    put_name(&mut name, number, is_request);
+    name
+}
+
+/// The same at the end of `out`. Where it is none of a request, a number that is that of a request here is no call's.
+pub fn put_name(out: &mut String, number: u32, is_request: bool) {
+    use std::fmt::Write as _;
+    /// The bit of x32 calls, which few kernels have (asm/unistd.h).
+    const X32: u32 = 1 << 30;
+    let row = Syscall::by_number(number).filter(|row| row.is_request() == is_request);
+    let kernels = || Sysno::new(number as usize).map(|number| number.name());
+    let _ = match row.map(|row| row.name).or_else(kernels) {
+        Some(name) => out.write_str(name),
+        None if is_request => write!(out, "IORING_OP_{}", number - REQUESTS),
+        None if number < X32 => write!(out, "syscall_{number}"),
+        None => write!(out, "syscall_{number:#x}"),
+    };
+}
+
+/// The same of a 32-bit call: `nr=N` if it has none.
+pub fn put_compat_name(out: &mut String, number: u32) {
+    use std::fmt::Write as _;
+    let _ = match compat::name(number) {
+        Some(name) => out.write_str(name),
+        None => write!(out, "nr={}", number as i32),
+    };
 }
 
 /// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
@@ -387,11 +444,34 @@ mod tests {
             assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
             assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
             assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
-            assert!(*number < 1024 || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
+            assert!((*number as usize) < SYSCALLS || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
             assert_eq!(row.places.len(), if row.is_request() { args.len() } else { 0 }, "{name}");
             if let Some((at, _)) = peek {
                 assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
             }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_32_bit_call_has_the_row_of_its_name_where_its_arguments_are_the_same() {
+        let rows = [
+            (3, "read", Some("read")),
+            (5, "open", Some("open")),
+            (6, "close", Some("close")),
+            (183, "getcwd", Some("getcwd")),
+            (221, "fcntl64", Some("fcntl")),
+            (295, "openat", Some("openat")),
+            (180, "pread64", None),
+            (90, "mmap", None),
+            (9999, "nr=9999", None),
+            (u32::MAX, "nr=-1", None),
+        ];
+        for (number, name, row) in rows {
+            let found = Syscall::by_compat_number(number).map(|row| row.name);
+            let mut shown = String::new();
+            put_compat_name(&mut shown, number);
+            assert_eq!((shown.as_str(), found), (name, row), "{number}");
         }
     }
 
@@ -425,13 +505,18 @@ mod tests {
 
     #[test]
     fn bpf_is_told_the_roles_with_arguments_counted_from_1() {
-        let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size };
+        let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size, ..Roles::default() };
         let at_exit = Roles::PEEK_AT_EXIT;
         let pair = at_exit | Roles::MAKES_PAIR;
         let rows = [
             ("sync", "it has no arguments", roles([0, 0], [0, 0], 0, 0, 0)),
             ("read", "a descriptor", roles([1, 0], [0, 0], 0, 0, 0)),
-            ("dup3", "newfd need not be open", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
+            (
+                "dup3",
+                "what has the new number is closed",
+                Roles { replaces: 2, ..roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD) },
+            ),
+            ("close_range", "all of them", roles([0, 0], [0, 0], 0, 0, Roles::CLOSES_RANGE)),
             ("fcntl", "F_DUPFD returns one", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
             ("sendfile", "two descriptors", roles([1, 2], [0, 0], 0, 0, 0)),
             ("copy_file_range", "two that are apart", roles([1, 3], [0, 0], 0, 0, 0)),

@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::trace::{Call, Outcome};
+use crate::trace::{Abi, Call, Outcome};
 
 /// All that was seen of a process, and of its descendants if they are followed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Testimony {
     /// In the order in which they were entered.
     pub calls: Vec<Seen>,
-    /// Threads and followed processes that were born meanwhile.
-    pub born: u64,
+    /// All threads that were seen, by their ids.
+    pub threads: BTreeSet<u32>,
     /// Processes that the witness let go before their end: what they did after that it has not seen.
     pub left: BTreeSet<u32>,
 }
@@ -90,12 +90,12 @@ const ERESTART_RESTARTBLOCK: i64 = 516;
 impl Fold {
     /// A thread that was there when the witness came.
     pub fn found(&mut self, tid: u32, pid: u32) {
+        self.testimony.threads.insert(tid);
         self.threads.insert(tid, Thread { pid, ..Thread::default() });
     }
 
     /// A thread, or the first one of a followed process, that was born since.
     pub fn born(&mut self, tid: u32, pid: u32) {
-        self.testimony.born += 1;
         self.found(tid, pid);
     }
 
@@ -154,7 +154,7 @@ impl Fold {
         let thread = self.threads.get_mut(&tid)?;
         let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
         let call = &mut self.testimony.calls[place].call;
-        if i64::from(call.number) == libc::SYS_rt_sigreturn {
+        if is_return_from_handler(call) {
             return self.handler_returns(tid, ip);
         }
         if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
@@ -203,11 +203,12 @@ impl Fold {
         self.threads.insert(tid, thread);
     }
 
-    /// The thread is about to end, with this value in the register of the result.
-    pub fn dies(&mut self, tid: u32, value: i64) {
-        if let Some(Thread { state: State::Inside(place), .. }) = self.threads.get(&tid) {
-            self.testimony.calls[*place].at_death = Some(value);
-        }
+    /// The thread is about to end, with this value in the register of the result. Returns the call that it ends in.
+    pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
+        let Some(Thread { state: State::Inside(place), .. }) = self.threads.get(&tid) else { return None };
+        let seen = &mut self.testimony.calls[*place];
+        seen.at_death = Some(value);
+        Some(seen)
     }
 
     /// The thread is no more; the call that it was in stays without a result.
@@ -218,6 +219,14 @@ impl Fold {
     /// All that was seen.
     pub fn testimony(self) -> Testimony {
         self.testimony
+    }
+}
+
+/// rt_sigreturn(2), and sigreturn of 32-bit programs: on both architectures they are 173 and 119 there.
+fn is_return_from_handler(call: &Call) -> bool {
+    match call.abi {
+        Abi::Native => i64::from(call.number) == libc::SYS_rt_sigreturn,
+        Abi::Compat => matches!(call.number, 119 | 173),
     }
 }
 

@@ -1,22 +1,19 @@
 //! A trace: the calls of one scenario in order, and what was lost of them.
 //!
-//! No I/O. Filled by [`crate::record`] (what the kernel recorded) and [`crate::files`] (which file a descriptor is).
+//! No I/O. Filled by [`crate::decoder`].
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{self, AtGate};
 use crate::kind::Kind;
 use crate::names;
-use crate::record::{self, Record};
-use crate::syscalls::{Peek, Place, Sqe, Syscall};
+use crate::syscalls::{self, Peek, Place, Sqe, Syscall};
 
 /// One system call as observed, or one request of io_uring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The system call number; of a request [`crate::syscalls::REQUESTS`] and its opcode.
+    /// The system call number by its [`Abi`]; of a request [`crate::syscalls::REQUESTS`] and its opcode.
     pub number: u32,
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
@@ -49,11 +46,41 @@ pub struct Call {
     /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
     #[serde(with = "serde_bytes")]
     pub peek: Option<Vec<u8>>,
+    /// Which of `texts`, and whether `peek`, was read when the call ended: the process may have written there meanwhile.
+    #[serde(default, skip_serializing_if = "nothing_is_late")]
+    pub late: [bool; 3],
+    /// Who took it.
+    #[serde(default, skip_serializing_if = "Abi::is_native")]
+    pub abi: Abi,
+    /// Whether it was answered before it was made: by seccomp(2), or by who traces the process.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
     /// What a request of io_uring has besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
     /// What following the descriptors adds.
     pub files: Files,
+}
+
+fn nothing_is_late(late: &[bool; 3]) -> bool {
+    *late == [false; 3]
+}
+
+/// By which table of the kernel a call's number and arguments go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Abi {
+    /// That of the architecture.
+    #[default]
+    Native,
+    /// That of its 32-bit programs: of `int 0x80` on x86-64.
+    Compat,
+}
+
+impl Abi {
+    fn is_native(&self) -> bool {
+        *self == Abi::Native
+    }
 }
 
 /// What a request of io_uring has and a system call has not.
@@ -65,6 +92,9 @@ pub struct Request {
     pub worker: bool,
     /// Whether more completions of it follow (IORING_CQE_F_MORE): each is a call, and the last one has the request's place.
     pub more: bool,
+    /// Whether its completion may be that of another request of the ring, which has the same `user_data`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ambiguous: bool,
 }
 
 /// What becomes of a request.
@@ -82,6 +112,10 @@ pub struct Completion {
     pub worker: bool,
     /// As [`Request::more`].
     pub more: bool,
+    /// As [`Request::ambiguous`].
+    pub ambiguous: bool,
+    /// The file that the request used, when that is known.
+    pub used: Option<Identity>,
     /// The file behind the descriptor that the request returned.
     pub made: Option<Identity>,
     /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in, if it was read.
@@ -163,26 +197,28 @@ pub struct Files {
     /// numbers.
     #[serde(with = "byte_strings")]
     pub closes: Vec<Vec<u8>>,
-    /// Descriptors whose followed name the kernel's identity contradicted: the name was dropped.
-    pub contradicted: Vec<i32>,
+    /// The file behind the descriptor that the call returned.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
+    pub made_path: Option<Vec<u8>>,
     /// What is behind [`Call::fds`], where they are open.
     #[serde(default)]
     pub kinds: [Option<Kind>; 2],
     /// What is behind [`Call::made`].
     #[serde(default)]
     pub made: Option<Kind>,
-    /// What else the calls before and the kernel say differently of a descriptor: from here on the kernel's holds.
+    /// What the call says of a descriptor that it made, and the kernel says differently.
     #[serde(default)]
     pub disagreements: Vec<Disagreement>,
 }
 
-/// A descriptor of which the calls before and the kernel do not say the same.
+/// A descriptor of which the call that made it and the kernel do not say the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disagreement {
     /// Its number.
     pub fd: i32,
-    /// What follows from the calls.
-    pub followed: Attribute,
+    /// What follows from the call.
+    #[serde(alias = "followed")]
+    pub call: Attribute,
     /// What the kernel says.
     pub kernel: Attribute,
 }
@@ -210,9 +246,12 @@ impl fmt::Display for Attribute {
 }
 
 impl Call {
-    /// The table's row of the call.
+    /// The table's row of the call; none of a number that is no call's.
     pub fn syscall(&self) -> Option<&'static Syscall> {
-        Syscall::by_number(self.number)
+        match self.abi {
+            Abi::Native => Syscall::by_number(self.number).filter(|row| row.is_request() == self.request.is_some()),
+            Abi::Compat => Syscall::by_compat_number(self.number),
+        }
     }
 
     /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
@@ -228,24 +267,22 @@ impl Call {
         }
     }
 
-    /// The call that this request is with one of its completions.
-    fn completed(&self, completion: Completion) -> Self {
-        let Completion { request: _, order, outcome, duration_ns, worker, more, made, pair: (fds, peek) } = completion;
-        let request = self.request.map(|request| Request { worker, more, ..request });
-        let mut call = Call { order, outcome, duration_ns, request, ..self.clone() };
-        let Some(row) = call.syscall() else { return call };
-        // What goes into the ring's own table has no descriptor: BPF takes its index for one.
-        let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
-        call.made = made.filter(|_| !direct);
-        if row.makes_pair() {
-            (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, peek) };
-        }
-        call
-    }
-
     /// The name of the call.
     pub fn name(&self) -> String {
-        crate::syscalls::name_of(self.number)
+        let mut name = String::new();
+        self.put_name(&mut name);
+        name
+    }
+
+    /// The same at the end of `out`: of a call of the 32-bit table it begins with `[32 bit]`.
+    pub fn put_name(&self, out: &mut String) {
+        match self.abi {
+            Abi::Native => syscalls::put_name(out, self.number, self.request.is_some()),
+            Abi::Compat => {
+                out.push_str("[32 bit] ");
+                syscalls::put_compat_name(out, self.number);
+            }
+        }
     }
 
     /// When it returned, or was given up, in nanoseconds of CLOCK_MONOTONIC.
@@ -273,6 +310,20 @@ impl Call {
     pub fn text(&self, at: usize) -> Option<&Text> {
         let place = self.syscall()?.path_args().position(|arg| arg == at)?;
         self.texts.get(place)
+    }
+
+    /// Whether the string behind the argument of this index was read when the call ended.
+    pub fn is_late(&self, at: usize) -> bool {
+        let place = self.syscall().and_then(|row| row.path_args().position(|arg| arg == at));
+        place.is_some_and(|place| self.late[place])
+    }
+
+    /// An argument as the signed number that the kernel takes it for: registers of 32-bit calls have 32 bits.
+    pub fn signed(&self, at: usize) -> i64 {
+        match self.abi {
+            Abi::Native => self.args[at] as i64,
+            Abi::Compat => (self.args[at] as i32).into(),
+        }
     }
 
     /// A word of openat2's `struct open_how`: flags, mode, resolve. `None` if it could not be read.
@@ -336,7 +387,7 @@ pub struct Counts {
     pub emitted: u64,
     /// Calls for which the ring had no room.
     pub refused: u64,
-    /// Exits without an enter (the gate's own write is one): dropped.
+    /// Exits without an enter: dropped. The gate's own write is one.
     pub strays: u64,
     /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
     /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
@@ -359,9 +410,35 @@ pub struct Counts {
     /// Those that were read.
     #[serde(default)]
     pub submissions_received: u64,
+    /// Records of names and of closed files that BPF put into the ring.
+    #[serde(default)]
+    pub told: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub told_received: u64,
+    /// Those for which the ring had no room: the names are missing.
+    #[serde(default)]
+    pub untold: u64,
+    /// Requests that were refused since too many were in flight.
+    #[serde(default)]
+    pub crowded: u64,
 }
 
+/// A watch begins while its process is in the call that is its gate.
+const STRAYS: u64 = 1;
+
 impl Counts {
+    /// These of BPF with what a reader has received.
+    pub fn with_received(self, reader: Counts) -> Self {
+        let Counts { received, ends_received, undecoded, submissions_received, told_received, .. } = reader;
+        Self { received, ends_received, undecoded, submissions_received, told_received, ..self }
+    }
+
+    /// How many records BPF has put into the ring.
+    pub fn in_ring(&self) -> u64 {
+        self.emitted + self.ends + self.submitted + self.told
+    }
+
     /// How many of the processes are not gone.
     pub fn left(&self) -> u64 {
         (self.followed + 1).saturating_sub(self.ends)
@@ -371,16 +448,25 @@ impl Counts {
     /// to end.
     pub fn losses(&self) -> Vec<String> {
         let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
-        let Counts { submitted, submissions_received, .. } = *self;
+        let Counts { submitted, submissions_received, strays, told, told_received, untold, crowded, .. } = *self;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {
                 losses.push(sentence);
             }
         };
-        let beside =
-            if submitted == 0 { "" } else { ", or beside the 4096 requests of io_uring that may be in flight" };
-        lost(refused == 0, format!("{refused} of {seen} calls found no room in the ring buffer{beside}"));
+        let no_room = refused.saturating_sub(crowded);
+        lost(no_room == 0, format!("{no_room} of {seen} calls found no room in the ring buffer"));
+        lost(
+            crowded == 0,
+            format!("{crowded} requests of io_uring were submitted beside 4096 in flight, which are too many"),
+        );
+        lost(untold == 0, format!("{untold} names of files found no room in the ring buffer"));
+        lost(told == told_received, format!("{told} names of files were emitted and {told_received} received"));
+        lost(
+            strays <= STRAYS,
+            format!("{} calls were seen to return that were not seen to begin", strays.saturating_sub(STRAYS)),
+        );
         lost(
             seen == emitted.saturating_add(refused),
             format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
@@ -415,14 +501,6 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The trace that these records are: decoded, put into the order of entering, and their descriptors followed.
-    /// `counts` is what BPF counted; `gate` is what the process had when its watch began.
-    pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counts: Counts, gate: AtGate) -> Self {
-        let mut assembly = Assembly::new(counts);
-        records.for_each(|bytes| assembly.add(bytes));
-        assembly.finished(gate)
-    }
-
     /// What was lost, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
         let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
@@ -457,179 +535,22 @@ mod byte_strings {
     }
 }
 
-/// A trace that is being put together, record by record.
-#[derive(Clone, Debug, Default)]
-pub struct Assembly {
-    trace: Trace,
-    requests: Requests,
-}
-
-/// The requests of io_uring that have been submitted, by their number: a completion only says which it is of.
-#[derive(Clone, Debug, Default)]
-pub struct Requests(HashMap<u64, Box<Call>>);
-
-impl Requests {
-    /// One more is under way.
-    pub fn submitted(&mut self, request: Box<Call>) {
-        self.0.insert(request.order, request);
-    }
-
-    /// The call that a completion makes of its request, which its last one ends; a sentence if there is none.
-    pub fn completed(&mut self, completion: Completion) -> Result<Call, String> {
-        let (number, more) = (completion.request, completion.more);
-        let request = self.0.get(&number);
-        let request = request.ok_or_else(|| format!("no request is number {number}, and it is completed"))?;
-        let call = request.completed(completion);
-        if !more {
-            self.0.remove(&number);
-        }
-        Ok(call)
-    }
-}
-
-/// How many bad records are described, rather than only counted.
-const BAD_RECORDS_DESCRIBED: usize = 5;
-
-impl Assembly {
-    /// Nothing yet; `counts` is what BPF counted. The reader's own counts begin at 0.
-    pub fn new(counts: Counts) -> Self {
-        let counts = Counts { received: 0, ends_received: 0, undecoded: 0, submissions_received: 0, ..counts };
-        Self { trace: Trace { counts, ..Trace::default() }, requests: Requests::default() }
-    }
-
-    /// Decodes one more record. What it adds is in no order, and its descriptors are not followed, until it is finished.
-    pub fn add(&mut self, bytes: &[u8]) {
-        self.trace.watch = record::watch_of(bytes).unwrap_or(self.trace.watch);
-        match record::decode(bytes) {
-            Ok(Record::Call(call)) => self.push(*call),
-            Ok(Record::Request(request)) => {
-                self.trace.counts.submissions_received += 1;
-                self.requests.submitted(request);
-            }
-            Ok(Record::Completion(completion)) => match self.requests.completed(*completion) {
-                Ok(call) => self.push(call),
-                Err(why) => self.bad(why),
-            },
-            Ok(Record::End { .. }) => self.trace.counts.ends_received += 1,
-            Err(bad) => self.bad(bad.0),
-        }
-    }
-
-    /// The trace of all records that were added: in the order of entering, and followed from the gate on.
-    pub fn finished(self, gate: AtGate) -> Trace {
-        let mut trace = self.trace;
-        trace.calls.sort_by_key(|call| call.order);
-        files::follow(&mut trace.calls, gate);
-        trace
-    }
-
-    fn push(&mut self, call: Call) {
-        self.trace.calls.push(call);
-        self.trace.counts.received += 1;
-    }
-
-    fn bad(&mut self, why: String) {
-        self.trace.counts.undecoded += 1;
-        if self.trace.bad_records.len() < BAD_RECORDS_DESCRIBED {
-            self.trace.bad_records.push(why);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::tests::{call_bytes, end_bytes};
+    use crate::record::tests::call_bytes;
 
     fn number_of(name: &str) -> u32 {
         Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number
     }
 
     fn assembled(records: &[Vec<u8>], counts: Counts) -> Trace {
-        Trace::assemble(records.iter().map(Vec::as_slice), counts, AtGate::in_workspace(b"/ws"))
+        crate::decoder::assemble(records.iter().map(Vec::as_slice), counts, Some(b"/ws"))
     }
 
     /// A sync(2) for each of these places in the order of entering.
     fn syncs(orders: &[u64]) -> Vec<Vec<u8>> {
         orders.iter().map(|&order| call_bytes(order, number_of("sync"), 0, b"", 0)).collect()
-    }
-
-    #[test]
-    fn calls_are_put_into_the_order_in_which_they_were_entered() {
-        let orders = |trace: &Trace| trace.calls.iter().map(|call| call.order).collect::<Vec<_>>();
-        let rows: [(&str, &[u64], &[u64]); 4] = [
-            ("none", &[], &[]),
-            ("in order already", &[0, 1, 2], &[0, 1, 2]),
-            ("a call that took long comes after those that began later", &[1, 2, 0], &[0, 1, 2]),
-            ("a gap stays a gap", &[9, 0, 4], &[0, 4, 9]),
-        ];
-        for (sentence, given, expected) in rows {
-            assert_eq!(orders(&assembled(&syncs(given), Counts::default())), expected, "{sentence}");
-        }
-    }
-
-    /// IORING_OP_READ as the call with this number, and one of its completions.
-    fn read_request(order: u64) -> Call {
-        let call = assembled(&syncs(&[order]), Counts::default()).calls.remove(0);
-        let request = Request { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..Request::default() };
-        Call { number: number_of("IORING_OP_READ"), request: Some(request), ..call }
-    }
-
-    fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
-        let call = read_request(order);
-        // Any but the last has a number of its own.
-        let more = call.request.map(|entry| Request { more: request != order, ..entry });
-        let call = Call { outcome: Outcome::Returned(ret), request: more, ..call };
-        record::encode_completion(1, &call, request)
-    }
-
-    #[test]
-    fn a_request_is_joined_with_its_completions() {
-        let submitted = [record::encode(1, &read_request(0)), record::encode(1, &read_request(1))];
-        let completed = [completion(1, 1, 11), completion(0, 3, 33), completion(0, 0, 10)];
-        let sync = syncs(&[2]);
-        let trace = assembled(&[&submitted[..], &completed, &sync].concat(), Counts::default());
-        let said: Vec<_> = trace.calls.iter().map(|call| (call.order, call.name(), call.success())).collect();
-        let read = || "IORING_OP_READ".to_owned();
-        let expected =
-            [(0, read(), Some(10)), (1, read(), Some(11)), (2, "sync".to_owned(), Some(0)), (3, read(), Some(33))];
-        assert_eq!(said, expected, "each where it was submitted, and a completion more where it came");
-        assert_eq!((trace.counts.received, trace.counts.submissions_received), (4, 2));
-    }
-
-    #[test]
-    fn half_of_a_request_is_a_loss() {
-        let submission = record::encode(1, &read_request(0));
-        let rows = [
-            ("its submission", completion(0, 0, 1), "1 requests were submitted and 0 received"),
-            ("its completion", submission, "1 records were emitted and 0 received"),
-        ];
-        for (sentence, record, expected) in rows {
-            let counts = Counts { submitted: 1, ..whole(1) };
-            let trace = assembled(&[record, end_bytes(1)], counts);
-            assert!(trace.losses().contains(&expected.to_owned()), "without {sentence}: {:?}", trace.losses());
-        }
-    }
-
-    #[test]
-    fn files_are_followed_in_that_order_too() {
-        let cwd = libc::AT_FDCWD as u64;
-        let write = call_bytes(1, number_of("write"), 3, b"", 5);
-        let openat = call_bytes(0, number_of("openat"), cwd, b"x", 3);
-        let trace = assembled(&[write, openat], Counts::default());
-        let paths: Vec<_> = trace.calls.iter().map(|call| call.files.path.as_deref()).collect();
-        assert_eq!(paths, [Some(b"x".as_slice()); 2], "the write came first and was entered second");
-    }
-
-    #[test]
-    fn what_was_received_is_counted_and_what_bpf_counted_is_kept() {
-        let bad = |length: usize| vec![0; length];
-        let records = [syncs(&[0, 1, 2]), vec![end_bytes(3)], (0..7).map(bad).collect()].concat();
-        let counted = Counts { seen: 3, emitted: 4, refused: 5, strays: 6, ends: 7, ..Counts::default() };
-        let trace = assembled(&records, counted);
-        assert_eq!(trace.counts, Counts { received: 3, ends_received: 1, undecoded: 7, ..counted });
-        assert_eq!(trace.bad_records.len(), 5, "the first five of seven are described");
-        assert_eq!(trace.bad_records[4], "4 bytes are less than a header");
     }
 
     /// The counts of a whole trace of so many calls.
@@ -657,8 +578,9 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines)] // a table
     fn each_loss_is_told_with_its_count_and_place() {
-        let rows: [(&str, Counts, &[u64], &[&str]); 7] = [
+        let rows: [(&str, Counts, &[u64], &[&str]); 11] = [
             (
                 "no room for the second of three calls",
                 Counts { refused: 1, emitted: 2, received: 2, ..whole(3) },
@@ -694,6 +616,33 @@ mod tests {
                 Counts { ends: 0, ends_received: 0, ..whole(1) },
                 &[0],
                 &["the end of the process was not seen"],
+            ),
+            (
+                "a call returned that was not seen to begin",
+                Counts { strays: 2, ..whole(1) },
+                &[0],
+                &["1 calls were seen to return that were not seen to begin"],
+            ),
+            (
+                "no room for a name",
+                Counts { untold: 1, ..whole(1) },
+                &[0],
+                &["1 names of files found no room in the ring buffer"],
+            ),
+            (
+                "a name did not arrive",
+                Counts { told: 2, told_received: 1, ..whole(1) },
+                &[0],
+                &["2 names of files were emitted and 1 received"],
+            ),
+            (
+                "too many requests at a time",
+                Counts { refused: 1, crowded: 1, emitted: 1, received: 1, ..whole(2) },
+                &[0],
+                &[
+                    "1 requests of io_uring were submitted beside 4096 in flight, which are too many",
+                    "the first missing call is number 1 of 2",
+                ],
             ),
             (
                 "the end did not arrive",
@@ -732,6 +681,21 @@ mod tests {
         for (sentence, outcome, success, errno) in rows {
             let call = Call { outcome, ..call.clone() };
             assert_eq!((call.success(), call.errno()), (success, errno), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_calls_is_shown_as_it_is() {
+        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        let rows = [
+            (u32::MAX, Abi::Native, "syscall_0xffffffff"),
+            (crate::syscalls::REQUESTS + 18, Abi::Native, "syscall_0x80000012"),
+            (0x4000_0001, Abi::Native, "syscall_0x40000001"),
+            (9999, Abi::Compat, "[32 bit] nr=9999"),
+        ];
+        for (number, abi, name) in rows {
+            let call = Call { number, abi, ..call.clone() };
+            assert_eq!((call.name().as_str(), call.syscall().is_none()), (name, true));
         }
     }
 

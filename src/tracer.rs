@@ -3,7 +3,7 @@
 //! A [`Watching`] is a process in the filter map: it ends when the guard is dropped. Whoever waits for the end of a process
 //! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,7 +78,8 @@ pub struct Tracer {
 /// The reading end of the ring, and what was read and not yet fetched.
 struct Ring {
     buffer: Mutex<RingBuffer<'static>>,
-    inboxes: Arc<Mutex<HashMap<u64, Inbox>>>,
+    /// By the id of the watch: few, and looked for with each record.
+    inboxes: Arc<Mutex<BTreeMap<u64, Inbox>>>,
     /// Told whenever records have been moved into inboxes.
     arrived: Condvar,
     unclaimed: Arc<AtomicU64>,
@@ -163,6 +164,12 @@ impl Tracer {
         let object = load::load(options)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
+        let compat_roles = SharedArray::<Roles>::map(&map("compat_roles")?)?;
+        for number in 0..Syscall::NUMBERS {
+            if let Some(row) = Syscall::by_compat_number(number) {
+                compat_roles.set(number as usize, row.roles());
+            }
+        }
         let request_roles = SharedArray::<Roles>::map(&map("request_roles")?)?;
         for call in Syscall::all() {
             match call.number.checked_sub(REQUESTS) {
@@ -263,7 +270,7 @@ impl Tracer {
         let parent = nix::unistd::getppid();
         let records = watching.take();
         let is_it = |bytes| match record::decode(bytes) {
-            Ok(Record::Call(call)) => call.name() == "getppid" && call.success() == Some(parent.as_raw().into()),
+            Ok(Record::Call(call, _)) => call.name() == "getppid" && call.success() == Some(parent.as_raw().into()),
             _ => false,
         };
         if records.iter().any(is_it) {
@@ -304,7 +311,7 @@ impl Watching<'_> {
     /// is in the ring. Another process's record that is just being written can hold ours up for a moment.
     pub fn collect(&self) -> Records {
         let counts = self.counts();
-        let emitted = (counts.emitted + counts.ends + counts.submitted) as usize;
+        let emitted = counts.in_ring() as usize;
         let mut idle = 0;
         while self.received() < emitted && idle < 10_000 {
             idle = if self.tracer.ring.drain() == 0 { idle + 1 } else { 0 };
@@ -334,11 +341,12 @@ impl Watching<'_> {
 
     /// What BPF has counted so far. The reader's own counts are 0.
     pub fn counts(&self) -> Counts {
-        let Watch { seen, emitted, refused, ends, strays, followed, submitted, .. } =
+        let Watch { seen, emitted, refused, ends, strays, followed, submitted, told, untold, crowded, .. } =
             self.tracer.watches.get(self.slot);
         // What cannot be known is a loss.
         let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
-        Counts { seen, emitted, refused, ends, strays, skipped, followed, submitted, ..Counts::default() }
+        let counts = Counts { seen, emitted, refused, ends, strays, skipped, ..Counts::default() };
+        Counts { followed, submitted, told, untold, crowded, ..counts }
     }
 
     /// Waits until every process of the watch is gone and its calls have ended; false at the end of the time limit. Only a
@@ -425,7 +433,7 @@ impl Drop for Watching<'_> {
 
 impl Ring {
     fn over(map: &MapHandle) -> Result<Self, Error> {
-        let inboxes = Arc::new(Mutex::new(HashMap::<u64, Inbox>::new()));
+        let inboxes = Arc::new(Mutex::new(BTreeMap::<u64, Inbox>::new()));
         let inbox_of = Arc::clone(&inboxes);
         let unclaimed = Arc::new(AtomicU64::new(0));
         let stray = Arc::clone(&unclaimed);

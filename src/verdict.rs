@@ -126,7 +126,6 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::expectation::Expectations;
-    use crate::files::AtGate;
     use crate::record::tests::{call_bytes, end_bytes};
     use crate::syscalls::Syscall;
     use crate::trace::Counts;
@@ -140,7 +139,7 @@ mod tests {
         let sync = |order| call_bytes(order, number, 0, b"", 0);
         let records: Vec<_> = (0..calls).map(sync).chain([end_bytes(calls)]).collect();
         let counts = Counts { seen: calls, emitted: calls, ends: 1, ..Counts::default() };
-        Trace::assemble(records.iter().map(Vec::as_slice), counts, AtGate::in_workspace(b"/ws"))
+        crate::decoder::assemble(records.iter().map(Vec::as_slice), counts, Some(b"/ws"))
     }
 
     /// The same with one call of which BPF had no room for the record.

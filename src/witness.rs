@@ -145,7 +145,7 @@ fn loses_rights(tid: u32) -> Error {
     Error::cannot_trace(
         format!(
             "{} is a set-user-ID or set-group-ID program: under a witness it has no such rights",
-            crate::escape::line(&program)
+            crate::escape::path(&program)
         ),
         "run ior-it as root (or with CAP_SYS_PTRACE), under which it keeps them, or leave out --witness",
     )

@@ -60,7 +60,7 @@ impl Drop for Workspaces {
 
 fn cannot_make(inside: &Path, error: &io::Error) -> Error {
     Error::scenario(
-        format!("no workspace could be made in {}: {error}", crate::escape::line(inside)),
+        format!("no workspace could be made in {}: {error}", crate::escape::path(inside)),
         "make room there, or let TMPDIR name a folder that can be written to",
     )
 }

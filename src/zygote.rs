@@ -10,7 +10,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,7 +35,7 @@ mod server;
 mod slot;
 mod wire;
 
-pub use program::Program;
+pub use program::{Program, was_closed};
 use slot::Slots;
 use wire::{Reply, Request};
 
@@ -255,18 +255,6 @@ impl Child<'_> {
             Some(_) => self.ending().map(Some),
             None => self.time_out(limit).map(Some),
         }
-    }
-
-    /// The open files of the child at the gate that have a path, as proc_pid_fd(5) names them: no call of the trace will.
-    pub fn open_files(&self) -> Vec<(i32, Vec<u8>)> {
-        let links = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter().flatten().flatten();
-        let named = links.filter_map(|link| {
-            let path = std::fs::read_link(link.path()).ok()?.into_os_string().into_vec();
-            let number = link.file_name().to_str()?.parse().ok()?;
-            // "pipe:[1]", "anon_inode:[eventfd]": no path. A deleted file has none any more.
-            (path.starts_with(b"/") && !path.ends_with(b" (deleted)")).then_some((number, path))
-        });
-        named.collect()
     }
 
     /// Lets the child through the gate.

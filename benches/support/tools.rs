@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use ior_it::files::AtGate;
 use ior_it::tracer::{Options, Tracer};
 use libc::{SYS_close, SYS_dup, SYS_openat, syscall};
 use tempfile::TempDir;
@@ -197,7 +196,7 @@ impl Tools {
         if let Some(watching) = watching {
             let records = watching.collect();
             refused = records.counts.refused;
-            let trace = ior_it::trace::Trace::assemble(records.iter(), records.counts, AtGate::in_workspace(b"/"));
+            let trace = ior_it::decoder::assemble(records.iter(), records.counts, Some(b"/"));
             dups = trace.calls.iter().filter(|call| i64::from(call.number) == SYS_dup).count();
         }
         let ns: f64 = fs::read_to_string(&report)?.parse()?;

@@ -5,31 +5,23 @@
 
 use super::Disagreement;
 use crate::testimony::{Seen, Testimony};
-use crate::trace::{Call, Identity, Outcome, Trace};
+use crate::trace::{Call, Identity, Outcome};
 
-/// A call that was never made. ptrace stops a thread before the kernel enters a call; then a seccomp filter may answer it, or
-/// a signal may kill the thread where it stands. Neither is an enter for BPF (seccomp and the death come between the
-/// two, kernel/entry/common.c), but it sees the exit, and counts it as stray. So a call that the witness alone
-/// saw is permitted if one of the two can have happened to it, and if BPF counted an exit for each such call.
-pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace, testimony: &Testimony) {
-    let can_be_refused = |disagreement: &Disagreement| match disagreement {
+/// A call that was never made. ptrace stops a thread before seccomp(2) is asked, which may kill it there and then: that is no enter
+/// and no exit for BPF (kernel/entry/common.c, syscall_trace_enter()). It is the last call of a thread with a filter. What seccomp
+/// answers otherwise both see.
+pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, testimony: &Testimony) {
+    let is_last = |place: usize| {
+        let tid = testimony.calls[place].call.tid;
+        testimony.calls[place + 1..].iter().all(|seen| seen.call.tid != tid)
+    };
+    disagreements.retain(|disagreement| match disagreement {
         Disagreement::OnlyPtrace { ptrace } => {
             let Seen { call, filtered, .. } = &testimony.calls[*ptrace];
-            let killed = call.outcome == Outcome::Unfinished && i64::from(call.number) != libc::SYS_rt_sigreturn;
-            killed || *filtered
+            !(*filtered && call.outcome == Outcome::Unfinished && is_last(*ptrace))
         }
-        Disagreement::OnlyBpf { .. } | Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => false,
-    };
-    let refused = disagreements.iter().filter(|disagreement| can_be_refused(disagreement)).count() as u64;
-    if refused <= trace.counts.strays.saturating_sub(strays_of_the_born(testimony)) {
-        disagreements.retain(|disagreement| !can_be_refused(disagreement));
-    }
-}
-
-/// A new thread begins with the exit of the clone(2) that made it, which it has not entered: on x86 that is an exit for BPF
-/// (ret_from_fork() in arch/x86/kernel/process.c), on arm64 it is not (ret_from_fork in arch/arm64/kernel/entry.S).
-fn strays_of_the_born(testimony: &Testimony) -> u64 {
-    if cfg!(target_arch = "x86_64") { testimony.born } else { 0 }
+        Disagreement::OnlyBpf { .. } | Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
+    });
 }
 
 /// A request of io_uring is no system call: its thread does not stop for it, and ptrace knows nothing of it.
@@ -44,10 +36,15 @@ pub(super) fn is_unsettled(bpf: &Call, seen: &Seen) -> bool {
     seen.unsettled && (bpf.outcome == failed || bpf.outcome == Outcome::Unfinished)
 }
 
-/// A path or a block on a page that is not there, which the call has not looked at, since it failed before (readlink with no
-/// room for an answer). ptrace brings the page in to read it. BPF may not, and says that it could not read it.
-pub(super) fn is_untouched(unread_by_bpf: bool, untouched: bool) -> bool {
-    unread_by_bpf && untouched
+/// A path or a block that the witness could not have: it lies on a page that is not there, also when the call has returned. Mostly
+/// the call has not looked at it, since it failed before (readlink with no room for an answer).
+pub(super) fn is_untouched(untouched: bool) -> bool {
+    untouched
+}
+
+/// What both read when the call ended, one after the other: the process may have written there in between. BPF says so.
+pub(super) fn is_late(read_late_by_bpf: bool) -> bool {
+    read_late_by_bpf
 }
 
 /// Close-on-exec belongs to the descriptor. The file has the flag as well if it was opened with it; proc_pid_fdinfo(5) shows

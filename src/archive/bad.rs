@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::error::Error;
-use crate::escape;
+use crate::error::{Error, Exit};
 
 use super::VERSION;
 
@@ -76,9 +75,9 @@ impl fmt::Display for BadArchive {
             }
             BadArchive::Version(version) => write!(f, "its format is version {version}, which never was"),
             BadArchive::Architecture(name) => {
-                write!(f, "it was recorded on {}, and this is {}", escape::line(name), std::env::consts::ARCH)
+                write!(f, "it was recorded on {}, and this is {}", crate::escape::line(name), std::env::consts::ARCH)
             }
-            BadArchive::Contents(place, why) => write!(f, "{place} cannot be read: {}", escape::line(why)),
+            BadArchive::Contents(place, why) => write!(f, "{place} cannot be read: {}", crate::escape::line(why)),
             BadArchive::MoreThan(calls) => write!(f, "there is more in it than the {calls} calls that it promises"),
             BadArchive::Trailing => write!(f, "there is more in the file after the end of the archive"),
         }
@@ -112,6 +111,7 @@ impl BadArchive {
 
     /// The error for whoever named the file.
     pub fn in_file(&self, path: &Path) -> Error {
-        Error::usage(format!("{}: {self}", escape::line(path)), self.hint())
+        let path = crate::escape::path(path);
+        Error { sentence: format!("{path}: {self}"), hint: self.hint().to_owned(), exit: Exit::Usage }
     }
 }

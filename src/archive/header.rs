@@ -8,7 +8,7 @@ use serde_bytes::Bytes;
 use super::{Archive, FORMAT, Origin, VERSION, span_ns};
 use crate::ending::Ending;
 use crate::syscalls;
-use crate::trace::{Counts, Trace};
+use crate::trace::{Abi, Counts, Trace};
 
 /// What is looked at first: a later version may have changed everything else.
 #[derive(Deserialize)]
@@ -46,7 +46,8 @@ impl<'a> Written<'a> {
         let Origin { scenario, ior_it, kernel, architecture, workspace, began_ns } = &archive.origin;
         let Trace { watch, calls, counts, bad_records } = &archive.observed.trace;
         let (first_enter_ns, duration_ns) = span_ns(calls);
-        let numbers: BTreeSet<u32> = calls.iter().map(|call| call.number).collect();
+        let native = calls.iter().filter(|call| call.abi == Abi::Native);
+        let numbers: BTreeSet<u32> = native.map(|call| call.number).collect();
         Self {
             format: FORMAT,
             version: VERSION,

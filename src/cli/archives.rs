@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::archive::{self, Archive};
-use crate::error::{Error, Exit};
-use crate::escape;
+use crate::error::Error;
 use crate::verdict::{Observed, Verdict};
 
 /// The folder of `--archive`.
@@ -33,12 +32,6 @@ impl Archives {
     pub fn checked(&self, archive: &Archive, verdict: Verdict, judge: impl Fn(&Observed) -> Verdict) -> Verdict {
         match (self.check(archive, &verdict, judge), verdict) {
             (Ok(()), verdict) => verdict,
-            (Err(error), Verdict::Pass | Verdict::Skip(_)) if error.exit == Exit::Inconclusive => {
-                Verdict::Inconclusive(error.to_string())
-            }
-            (Err(error), Verdict::Inconclusive(report)) if error.exit == Exit::Inconclusive => {
-                Verdict::Inconclusive(format!("{report}\n{error}"))
-            }
             (Err(error), Verdict::Pass | Verdict::Skip(_)) => Verdict::Fail(error.to_string()),
             (Err(error), Verdict::Fail(report) | Verdict::Inconclusive(report)) => {
                 Verdict::Fail(format!("{report}\n{error}"))
@@ -54,7 +47,7 @@ impl Archives {
         let read = archive::load(&path)?;
         let failed = |what: String| {
             Error::scenario(
-                format!("archive check: {}: {what}", escape::line(&path)),
+                format!("archive check: {}: {what}", crate::escape::path(&path)),
                 "this is a fault in src/archive or src/trace.rs; without --archive nothing is written",
             )
         };

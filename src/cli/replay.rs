@@ -7,14 +7,13 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Trial};
 
 use super::verdicts::Verdicts;
-use super::{Cli, expectations, select, threads, told, trials};
+use super::{Cli, expectations, select, threads};
 use crate::archive::{self, SUFFIX};
 use crate::error::{Error, Exit};
-use crate::escape;
 use crate::expectation::Expectations;
-use crate::output::Stream;
 use crate::scenario::Scenario;
 use crate::show;
+use crate::tell::{self, Stream};
 use crate::verdict::{Verdict, judge_with};
 
 /// What `--replay` is to do, checked.
@@ -61,7 +60,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     for path in paths {
         let cannot = |error: std::io::Error| {
             Error::usage(
-                format!("--replay {}: {error}", escape::line(path)),
+                format!("--replay {}: {error}", crate::escape::path(path)),
                 "--replay takes all that follows it: a FILTER goes before it",
             )
         };
@@ -76,13 +75,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         files.extend(inside);
     }
     if files.is_empty() {
-        let paths: Vec<String> = paths.iter().map(escape::line).collect();
+        let paths: Vec<String> = paths.iter().map(|path| crate::escape::path(path)).collect();
         return Err(Error {
+            sentence: format!("there is no archive in {}", paths.join(", ")),
+            hint: format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
             exit: Exit::NothingRan,
-            ..Error::usage(
-                format!("there is no archive in {}", paths.join(", ")),
-                format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
-            )
         });
     }
     let mut seen = std::collections::HashSet::new();
@@ -98,7 +95,7 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         match archive::check(path) {
             Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
             Ok(origin) => errors.push(Error::usage(
-                format!("{}: there is no scenario {:?}", escape::line(path), origin.scenario),
+                format!("{}: there is no scenario {:?}", crate::escape::path(path), origin.scenario),
                 "`ior-it --list` names them all",
             )),
             Err(error) => errors.push(error),
@@ -110,10 +107,9 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         count => {
             let each: Vec<String> = errors.iter().map(Error::to_string).collect();
             Err(Error::usage(
-                format!("{count} of {} archives cannot be used", files.len()),
+                format!("{count} of {} archives cannot be used\n\n{}\n", files.len(), each.join("\n\n")),
                 "docs/archive.md describes the format",
-            )
-            .with_details(format!("\n{}\n", each.join("\n\n"))))
+            ))
         }
     }
 }
@@ -124,8 +120,11 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
         *times.entry(scenario.clone()).or_default() += 1;
     }
     let named = |(scenario, path): (String, PathBuf)| {
-        let name =
-            if times[&scenario] == 1 { scenario.clone() } else { format!("{scenario} ({})", escape::line(&path)) };
+        let name = if times[&scenario] == 1 {
+            scenario.clone()
+        } else {
+            format!("{scenario} ({})", crate::escape::path(&path))
+        };
         Archived { name, scenario, path }
     };
     archives.into_iter().map(named).collect()
@@ -140,9 +139,9 @@ pub fn run(mut replay: Replay) -> Result<Exit, Error> {
         let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
         Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
     };
-    let printed = trials::run(&replay.libtest, archives.into_iter().map(trial).collect())
-        .and_then(|()| verdicts.print_traces(&replay.libtest, &replay.selected));
-    told(if replay.libtest.list { Exit::Success } else { verdicts.exit() }, printed)
+    tell::run_trials(&replay.libtest, archives.into_iter().map(trial).collect())?;
+    verdicts.print_traces(&replay.libtest, &replay.selected);
+    Ok(if replay.libtest.list { Exit::Success } else { verdicts.exit() })
 }
 
 impl Replay {
@@ -158,7 +157,7 @@ impl Replay {
         let Some(expectation) = self.expectations.get(scenario) else {
             return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file));
         };
-        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", escape::line(path)))
+        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", crate::escape::path(path)))
     }
 }
 
@@ -168,5 +167,6 @@ pub fn show(path: &Path) -> Result<Exit, Error> {
     let trace = &archive.observed.trace;
     let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
-    Stream::Output.print(&text).map(|()| Exit::Success)
+    Stream::Out.line(text.trim_end_matches('\n'));
+    Ok(Exit::Success)
 }

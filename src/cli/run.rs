@@ -5,21 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Completion, Failed, Trial};
-use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::archives::Archives;
 use super::verdicts::Verdicts;
-use super::{Plan, WithoutPrivilege, told, trials};
+use super::{Plan, WithoutPrivilege};
 use crate::archive::{Archive, Origin};
 use crate::error::{Error, Exit};
-use crate::escape;
 use crate::expectation::Expectation;
 use crate::limit::Limit;
-use crate::output::Stream;
 use crate::scenario::Scenario;
 use crate::session::{self, Prepared, Session};
+use crate::tell::{self, Stream};
 use crate::timings::Timings;
 use crate::tracer;
 use crate::verdict::{Verdict, judge};
@@ -31,8 +29,8 @@ struct Run {
     verdicts: Verdicts,
     archives: Option<Archives>,
     timings: Mutex<Timings>,
-    /// Set in the handler of the signal: before anything that the signal brings about.
-    interrupted: Arc<AtomicBool>,
+    /// By a signal: what fails from here on does so for that.
+    interrupted: AtomicBool,
 }
 
 /// Runs what the plan selects.
@@ -40,7 +38,8 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
         let trial = |&name: &&'static str| Trial::test(name, || Ok(())).with_ignored_flag(plan.ignored(name).is_some());
-        return trials::run(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success);
+        tell::run_trials(&plan.libtest, names.iter().map(trial).collect())?;
+        return Ok(Exit::Success);
     }
     if let Err(error) = tracer::check_machine() {
         return match without {
@@ -51,15 +50,25 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run =
-        Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
+    let run = Arc::new(Run {
+        session,
+        plan,
+        verdicts,
+        archives,
+        timings: Mutex::default(),
+        interrupted: AtomicBool::new(false),
+    });
     end_on_signals(&run)?;
-    run.unless_interrupted(run.session.canary())?;
-    let printed = trials::run(&run.plan.libtest, run.trials(&names))
-        .and_then(|()| run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected));
-    // The standard error output may be another file.
-    let printed = [printed, run.print_timings(), run.print_kept()].into_iter().collect();
-    run.unless_interrupted(told(run.verdicts.exit(), printed))
+    run.session.canary()?;
+    tell::run_trials(&run.plan.libtest, run.trials(&names))?;
+    if run.interrupted.load(Ordering::SeqCst) {
+        // Whoever was interrupted has failed for no reason of its own: the thread that was told so ends the process.
+        std::thread::park();
+    }
+    run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
+    run.print_timings();
+    run.print_kept();
+    Ok(run.verdicts.exit())
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -69,32 +78,25 @@ fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Er
         let reason = reason.clone();
         Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
     };
-    trials::run(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
+    tell::run_trials(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
 }
 
-/// What ends a run.
-const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-
-/// On such a signal the zygote kills the children and removes the workspaces; then the process ends.
+/// On SIGINT, SIGTERM and SIGHUP the zygote kills the children and removes the workspaces; then the process ends.
 fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
         Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
     };
-    let mut signals = Signals::new(ENDING).map_err(cannot)?;
-    for signal in ENDING {
-        signal_hook::flag::register(signal, Arc::clone(&run.interrupted)).map_err(cannot)?;
-    }
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot)?;
     let run = Arc::downgrade(run);
     let wait = move || {
         if signals.forever().next().is_some() {
             let run = run.upgrade();
             if let Some(run) = &run {
+                run.interrupted.store(true, Ordering::SeqCst);
                 run.session.zygote().interrupt();
             }
             let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
-            // With the signal blocked, a closed pipe is an error of the write, and changes no exit code.
-            let _ = SigSet::from(Signal::SIGPIPE).thread_block();
-            let _ = Stream::Error.print("\ninterrupted: the children are killed, the workspaces removed\n");
+            tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
             std::process::exit(Exit::Interrupted as i32);
         }
     };
@@ -124,18 +126,7 @@ impl Run {
         if let Some(reason) = self.plan.ignored(name).filter(|_| !self.plan.asks_for_ignored) {
             return Ok(Completion::ignored_with(format!("{reason}: --ignored, or --exact and its name, runs it")));
         }
-        self.verdicts.of_trial(|| {
-            self.unless_interrupted(self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
-        })
-    }
-
-    /// A result that no signal has brought about, by killing the child that it is of. Else it waits for the signal's thread, which
-    /// ends the process.
-    fn unless_interrupted<T>(&self, result: T) -> T {
-        while self.interrupted.load(Ordering::SeqCst) {
-            std::thread::park();
-        }
-        result
+        self.verdicts.of_trial(|| self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
     }
 
     /// The verdict of the first run that does not pass, or of the last.
@@ -183,19 +174,16 @@ impl Run {
         }
     }
 
-    fn print_timings(&self) -> Result<(), Error> {
-        if !self.plan.timings {
-            return Ok(());
+    fn print_timings(&self) {
+        if self.plan.timings {
+            // Machines read the standard output.
+            Stream::Error.line(&self.timings.lock().unwrap_or_else(PoisonError::into_inner).table().to_string());
         }
-        let table = self.timings.lock().unwrap_or_else(PoisonError::into_inner).table();
-        // Machines read the standard output.
-        Stream::Error.print(&format!("{table}\n"))
     }
 
-    fn print_kept(&self) -> Result<(), Error> {
-        match (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            (true, Some(root)) => Stream::Error.print(&format!("the workspaces are kept in {}\n", escape::line(root))),
-            (true, None) | (false, _) => Ok(()),
+    fn print_kept(&self) {
+        if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
+            Stream::Error.line(&format!("the workspaces are kept in {}", crate::escape::path(root)));
         }
     }
 }

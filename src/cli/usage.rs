@@ -4,37 +4,39 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Cli;
-use crate::error::{Error, Exit};
+use crate::error::Exit;
 use crate::escape;
-use crate::output::Stream;
+use crate::tell::Stream;
 
 /// Says it; returns how to exit.
-pub fn say(mut error: clap::Error) -> Result<Exit, Error> {
+pub fn say(mut error: clap::Error) -> Exit {
     let escaped: Vec<(ContextKind, ContextValue)> =
         error.context().map(|(kind, value)| (kind, escaped(value))).collect();
     for (kind, value) in escaped {
         error.insert(kind, value);
     }
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let stream = if asked { Stream::Output } else { Stream::Error };
+    let stream = if asked { Stream::Out } else { Stream::Error };
     let text = error.render();
     let mut text = if stream.has_colours() { text.ansi().to_string() } else { text.to_string() };
     if error.kind() == ErrorKind::UnknownArgument {
         text += &format!("\nAccepted: {}\n", accepted().join(", "));
     }
-    let said = stream.print_styled(&text);
-    if asked { said.map(|()| Exit::Success) } else { Ok(Exit::Usage) }
+    stream.raw(&text);
+    if asked { Exit::Success } else { Exit::Usage }
 }
 
 /// The words of the command line in it: the colours around them are clap's.
 fn escaped(value: &ContextValue) -> ContextValue {
     match value {
-        ContextValue::String(word) => ContextValue::String(escape::line(word)),
-        ContextValue::Strings(words) => ContextValue::Strings(words.iter().map(|word| escape::line(word)).collect()),
-        // Tips, a line each, with the words in them.
-        ContextValue::StyledStrs(tips) => {
-            ContextValue::StyledStrs(tips.iter().map(|tip| escape::line(&tip.to_string()).into()).collect())
+        ContextValue::String(word) => ContextValue::String(escape::line(word).into_owned()),
+        ContextValue::Strings(words) => {
+            ContextValue::Strings(words.iter().map(|word| escape::line(word).into_owned()).collect())
         }
+        // Tips, a line each, with the words in them.
+        ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(
+            tips.iter().map(|tip| escape::line(&tip.to_string()).into_owned().into()).collect(),
+        ),
         other => other.clone(),
     }
 }

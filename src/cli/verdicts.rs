@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
-use crate::error::{Error, Exit};
+use crate::error::Exit;
 use crate::escape;
-use crate::output::Stream;
 use crate::show;
+use crate::tell::Stream;
 use crate::verdict::{Observed, Tally, Verdict};
 
 /// The verdicts of a run.
@@ -47,17 +47,18 @@ impl Verdicts {
 
     /// Keeps the trace of a trial for the end of the run.
     pub fn keep_trace(&self, name: &str, Observed { trace, ending }: &Observed) {
-        let text = format!("{}\n{}", escape::line(&format!("{name}: {ending}")), show::trace(trace, true));
+        let text = format!("{name}: {ending}\n{}", show::trace(trace, true));
         lock(&self.traces).insert(name.to_owned(), text);
     }
 
     /// Prints the traces that were kept, in this order.
-    pub fn print_traces(&self, libtest: &Arguments, order: &[String]) -> Result<(), Error> {
+    pub fn print_traces(&self, libtest: &Arguments, order: &[String]) {
         let traces = lock(&self.traces);
         // Machines read the standard output then.
         let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
-        let stream = if for_machines { Stream::Error } else { Stream::Output };
-        order.iter().filter_map(|name| traces.get(name)).try_for_each(|text| stream.print(&format!("{text}\n")))
+        for text in order.iter().filter_map(|name| traces.get(name)) {
+            if for_machines { Stream::Error } else { Stream::Out }.line(text);
+        }
     }
 
     /// How the process is to exit.

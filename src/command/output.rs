@@ -5,10 +5,10 @@ use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use super::Options;
-use crate::error::Error;
-use crate::escape;
-use crate::output::{self, Stream};
+use crate::error::{Error, Exit};
+use crate::tell::Stream;
 use crate::trace::Counts;
+use crate::zygote::was_closed;
 
 /// How long nothing must have been printed before the progress is.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -37,9 +37,15 @@ impl Output {
     /// Opens the file that is wanted, or the standard error output.
     pub fn open(options: &Options) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
-            None => (Stream::Error.name().to_owned(), Box::new(Stream::Error)),
+            None if was_closed(libc::STDERR_FILENO) => {
+                return Err(Error::usage(
+                    "the standard error output, to which the trace goes, is closed",
+                    "--output FILE writes elsewhere",
+                ));
+            }
+            None => ("the standard error output".to_owned(), Box::new(Stream::Error)),
             Some(path) => {
-                let name = escape::line(path);
+                let name = crate::escape::path(path);
                 let file = File::create(path).map_err(|error| {
                     Error::usage(
                         format!("--output {name}: {error}"),
@@ -71,8 +77,7 @@ impl Output {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        // Without it the exit code and the trace are the same.
-        let _ = Stream::Error.print(&format!("ior-it: {sentence}\n"));
+        Stream::Error.line(&format!("ior-it: {sentence}"));
     }
 
     /// Lets what has been written be seen; where that is nothing for a while, the progress.
@@ -86,7 +91,12 @@ impl Output {
     /// The end: an error if not everything could be written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
-        self.failed.take().map_or(Ok(()), |error| Err(output::cannot_write(&self.name, &error)))
+        let failed = self.failed.take().map(|error| Error {
+            sentence: format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
+            hint: "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
+            exit: Exit::Inconclusive,
+        });
+        failed.map_or(Ok(()), Err)
     }
 
     fn flush(&mut self) {
@@ -102,8 +112,12 @@ impl Progress {
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
-        let Counts { seen, refused, .. } = counts;
-        let _ = write!(Stream::Error, "{CLEAR}{seen} calls, {refused} lost, {} processes", counts.left());
+        Stream::Error.raw(&format!(
+            "{CLEAR}{} calls, {} lost, {} processes",
+            counts.seen,
+            counts.refused,
+            counts.left()
+        ));
         *self = Self { printed: Instant::now(), said: counts.seen, shown: true };
     }
 
@@ -111,7 +125,7 @@ impl Progress {
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {
-            let _ = write!(Stream::Error, "{CLEAR}");
+            Stream::Error.raw(CLEAR);
         }
     }
 }

@@ -1,19 +1,15 @@
 //! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive or a witness is wanted.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use super::Options;
-use super::lineage::{Event, Lineage, Seen};
 use super::output::Output;
 use super::summary::Summary;
+use crate::decoder::{Decoded, Decoder};
 use crate::error::Error;
-use crate::files::{AtGate, Follower};
 use crate::names;
-use crate::record::{self, Record};
 use crate::show;
-use crate::syscalls::Syscall;
-use crate::trace::{Call, Completion, Counts, Requests};
+use crate::trace::{Call, Counts, Trace};
 use crate::tracer::Records;
 
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
@@ -21,89 +17,68 @@ const LATELY_GONE: usize = 4096;
 
 /// Where the records go.
 pub struct Sink {
-    /// The reader's own counts.
-    counts: Counts,
-    requests: Requests,
+    decoder: Decoder,
     summary: Summary,
-    printer: Option<Printer>,
-    kept: Option<Vec<Records>>,
+    prints: bool,
+    kept: Option<Vec<Call>>,
     gone: VecDeque<u32>,
     output: Output,
-}
-
-/// What it takes to print calls as they come.
-struct Printer {
-    lineage: Lineage,
-    follower: Follower,
-    begin: Instant,
-    exit: Option<u32>,
+    /// The room for a line: the same for all.
+    line: String,
 }
 
 impl Sink {
-    /// For a process with this pid that is at the gate.
-    pub fn new(options: &Options, pid: u32, gate: AtGate, output: Output) -> Self {
-        let printer = || Printer {
-            lineage: Lineage::of(pid),
-            follower: Follower::new(gate),
-            begin: Instant::now(),
-            exit: Syscall::by_name("exit").map(|row| row.number),
-        };
+    /// Nothing has come yet.
+    pub fn new(options: &Options, output: Output) -> Self {
         Self {
-            counts: Counts::default(),
-            requests: Requests::default(),
+            decoder: Decoder::new(None),
             summary: Summary::default(),
-            printer: (!options.summary).then(printer),
+            prints: !options.summary,
             kept: (options.archive.is_some() || options.witness).then(Vec::new),
             gone: VecDeque::new(),
             output,
+            line: String::new(),
         }
     }
 
     /// How many records have come.
     pub fn received(&self) -> u64 {
-        let Counts { received, ends_received, submissions_received, undecoded, .. } = self.counts;
-        received + ends_received + submissions_received + undecoded
+        self.decoder.received()
     }
 
-    /// Takes records as they came out of the ring.
-    pub fn take(&mut self, records: Records) {
-        let mut decoded = Vec::new();
-        for bytes in records.iter() {
-            match record::decode(bytes) {
-                Ok(Record::Call(call)) => self.call(call, &mut decoded),
-                Ok(Record::Request(request)) => {
-                    self.counts.submissions_received += 1;
-                    self.requests.submitted(request);
+    /// Takes records as they came out of the ring. What came at about the same time is printed in the order in which it was
+    /// entered.
+    pub fn take(&mut self, records: &Records) {
+        let mut decoded: Vec<(u64, Decoded)> = Vec::new();
+        for one in records.iter().filter_map(|bytes| self.decoder.take(bytes)) {
+            let order = match &one {
+                Decoded::Call(call) => {
+                    self.summary.add(call);
+                    call.order
                 }
-                Ok(Record::Completion(completion)) => self.completed(*completion, &mut decoded),
-                Ok(Record::End { pid, seen, status }) => {
-                    self.counts.ends_received += 1;
-                    self.gone.push_back(pid);
-                    decoded.push(Seen::End { pid, seen, status });
+                Decoded::End { pid, seen, .. } => {
+                    self.gone.push_back(*pid);
+                    *seen
                 }
-                Err(_) => self.counts.undecoded += 1,
+            };
+            decoded.push((order, one));
+        }
+        decoded.sort_by_key(|(order, _)| *order);
+        for (_, one) in decoded {
+            match one {
+                Decoded::Call(call) => {
+                    if self.prints {
+                        self.line.clear();
+                        show::line(&mut self.line, &call);
+                        self.output.line(&self.line);
+                    }
+                    self.kept.iter_mut().for_each(|kept| kept.push((*call).clone()));
+                }
+                Decoded::End { pid, status, .. } if self.prints => {
+                    self.output.line(&format!("[pid {pid:>5}] {}", ended(status)));
+                }
+                Decoded::End { .. } => {}
             }
-        }
-        if let Some(kept) = &mut self.kept {
-            kept.push(records);
-        }
-        if let Some(printer) = &mut self.printer {
-            printer.print(decoded, &mut self.output);
-        }
-    }
-
-    fn completed(&mut self, completion: Completion, decoded: &mut Vec<Seen>) {
-        match self.requests.completed(completion) {
-            Ok(call) => self.call(Box::new(call), decoded),
-            Err(_) => self.counts.undecoded += 1,
-        }
-    }
-
-    fn call(&mut self, call: Box<Call>, decoded: &mut Vec<Seen>) {
-        self.counts.received += 1;
-        self.summary.add(&call);
-        if self.printer.is_some() {
-            decoded.push(Seen::Call(call));
         }
     }
 
@@ -115,9 +90,6 @@ impl Sink {
 
     /// Shows what has come so far, if it is time to.
     pub fn tick(&mut self, counts: &Counts) {
-        if let Some(printer) = &mut self.printer {
-            printer.expire(&mut self.output);
-        }
         self.output.tick(counts);
     }
 
@@ -126,18 +98,11 @@ impl Sink {
         self.output.say(sentence);
     }
 
-    /// No more records will come: prints those that were held.
-    pub fn release(&mut self) {
-        if let Some(printer) = &mut self.printer {
-            printer.release(&mut self.output);
-        }
-    }
-
     /// Prints the table and the losses; true if there are any. With `stopped`, what processes that go on
     /// have not finished is no loss.
     pub fn finish(&mut self, counted: Counts, stopped: bool) -> bool {
-        let Counts { received, ends_received, submissions_received, undecoded, .. } = self.counts;
-        let counts = Counts { received, ends_received, submissions_received, undecoded, ..counted };
+        let counts = counted.with_received(self.decoder.counts());
+        let received = counts.received;
         let losses = if stopped { so_far(counts) } else { counts }.losses();
         self.output.line(&format!("\n{}\n", self.summary.table()));
         if stopped {
@@ -160,70 +125,23 @@ impl Sink {
         self.output.finish()
     }
 
-    /// The records, if they were to be kept.
-    pub fn kept(&mut self) -> Vec<Records> {
-        self.kept.take().unwrap_or_default()
-    }
-}
-
-impl Printer {
-    /// Prints records that came at about the same time in the order in which the calls were entered.
-    fn print(&mut self, mut records: Vec<Seen>, output: &mut Output) {
-        records.sort_by_key(|record| match record {
-            Seen::Call(call) => call.order,
-            Seen::End { seen, .. } => *seen,
-        });
-        let now = self.begin.elapsed();
-        let mut events = Vec::with_capacity(records.len());
-        records.into_iter().for_each(|record| self.lineage.admit(record, now, &mut events));
-        self.show(events, output);
-    }
-
-    fn expire(&mut self, output: &mut Output) {
-        let mut events = Vec::new();
-        self.lineage.expire(self.begin.elapsed(), &mut events);
-        self.show(events, output);
-    }
-
-    fn release(&mut self, output: &mut Output) {
-        let mut events = Vec::new();
-        self.lineage.release_all(&mut events);
-        self.show(events, output);
-    }
-
-    fn show(&mut self, events: Vec<Event>, output: &mut Output) {
-        for event in events {
-            match event {
-                Event::Call(mut call) => {
-                    self.follower.follow(&mut call);
-                    output.line(&show::line(&call));
-                    self.forget_thread(&call);
-                }
-                Event::End(pid, status) => {
-                    self.follower.forget(pid);
-                    output.line(&format!("[pid {pid:>5}] {}", ended(status)));
-                }
-                Event::Stranger(pid) => self.follower.stranger(pid),
-            }
-        }
-    }
-
-    /// A thread was entered as a process when it was made (see [`Follower::follow`]).
-    fn forget_thread(&mut self, call: &Call) {
-        if Some(call.number) == self.exit && call.tid != call.pid {
-            self.follower.forget(call.tid);
-        }
+    /// The whole trace, if the calls were to be kept.
+    pub fn trace(&mut self, counted: Counts) -> Trace {
+        let mut calls = self.kept.take().unwrap_or_default();
+        calls.sort_by_key(|call| call.order);
+        Trace { calls, counts: counted.with_received(self.decoder.counts()), ..Trace::default() }
     }
 }
 
 /// The counts without what processes that go on have done meanwhile, or have not finished.
 fn so_far(counts: Counts) -> Counts {
-    let Counts { received, ends_received, refused, followed, submissions_received, .. } = counts;
+    let Counts { received, ends_received, refused, followed, submissions_received, told_received, .. } = counts;
     let ends = ends_received.max(followed + 1);
     Counts {
         seen: received + refused,
         emitted: received,
         submitted: submissions_received,
+        told: told_received,
         ends,
         ends_received: ends,
         ..counts

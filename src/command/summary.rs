@@ -4,21 +4,21 @@
 //! many there are.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
 
-use crate::syscalls;
 use crate::timings::Samples;
-use crate::trace::{Call, Outcome};
+use crate::trace::{Abi, Call, Outcome};
 
-/// The calls so far, by their numbers.
+/// The calls so far, by their numbers; those of 32-bit calls and of requests have other meanings.
 #[derive(Debug, Default)]
-pub struct Summary(HashMap<u32, Row>);
+pub struct Summary(BTreeMap<(u32, Abi, bool), Row>);
 
 #[derive(Debug, Default)]
 struct Row {
+    name: String,
     calls: u64,
     errors: u64,
     bytes: u64,
@@ -32,7 +32,8 @@ const HEADINGS: [&str; 7] = ["call", "calls", "errors", "bytes", "p50 µs", "p99
 impl Summary {
     /// Adds a call.
     pub fn add(&mut self, call: &Call) {
-        let row = self.0.entry(call.number).or_default();
+        let row = self.0.entry((call.number, call.abi, call.request.is_some()));
+        let row = row.or_insert_with(|| Row { name: call.name(), ..Row::default() });
         row.calls += 1;
         row.errors += u64::from(call.errno().is_some());
         row.bytes += call.bytes().unwrap_or(0);
@@ -44,17 +45,17 @@ impl Summary {
 
     /// A row for each call, the one first that took longest in sum, and one for all.
     pub fn table(&self) -> String {
-        let mut rows: Vec<(String, &Row)> = self.0.iter().map(|(&nr, row)| (syscalls::name_of(nr), row)).collect();
-        rows.sort_by(|(name, row), (other, than)| (Reverse(row.total_ns), name).cmp(&(Reverse(than.total_ns), other)));
+        let mut rows: Vec<&Row> = self.0.values().collect();
+        rows.sort_by(|row, than| (Reverse(row.total_ns), &row.name).cmp(&(Reverse(than.total_ns), &than.name)));
         let mut table = Table::new();
         table.load_style(TableStyle::new()).set_header(HEADINGS);
-        for (name, row) in &rows {
+        for row in &rows {
             let percentile = |percent| match row.durations.count() {
                 0 => "-".to_owned(),
                 _ => microseconds(row.durations.percentile_ns(percent)),
             };
             table.add_row(
-                [vec![name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat(),
+                [vec![row.name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat(),
             );
         }
         let sum = self.0.values().fold(Row::default(), |sum, row| Row {
@@ -62,7 +63,7 @@ impl Summary {
             errors: sum.errors + row.errors,
             bytes: sum.bytes + row.bytes,
             total_ns: sum.total_ns + row.total_ns,
-            durations: sum.durations,
+            ..sum
         });
         table.add_row([vec!["all".to_owned()], sum.counts(), vec![String::new(), String::new(), sum.total()]].concat());
         for column in table.column_iter_mut().skip(1) {
@@ -95,7 +96,7 @@ mod tests {
     fn call(name: &str, ret: i64, duration_ns: u64) -> Call {
         let number = Syscall::by_name(name).unwrap().number;
         match record::decode(&call_bytes(0, number, 0, b"", ret)) {
-            Ok(Record::Call(call)) => Call { duration_ns, ..*call },
+            Ok(Record::Call(call, _)) => Call { duration_ns, ..*call },
             other => panic!("{other:?}"),
         }
     }

@@ -25,8 +25,11 @@ const COMM: usize = 15;
 /// `bytes` of a call that counts none.
 const NO_BYTES: &str = "none";
 
+/// By which table of the kernel a call's number goes; left out is the first.
+const ABIS: [&str; 2] = ["native", "32 bit"];
+
 /// How a string may have been found; left out is the first.
-const TEXT_STATES: [&str; 4] = ["whole", "cut", "unreadable", "null"];
+const TEXT_STATES: [&str; 5] = ["whole", "cut", "unreadable", "null", "late"];
 
 /// A key and its value as the file has them, on one line.
 pub(super) fn part((key, value): &Entry, text: &str) -> Part {
@@ -85,7 +88,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
         for key in self.keys.clone() {
             match find(self.entries, key.name) {
                 Some(entry) => fields.extend(self.field(key, entry)),
-                None => fields.extend(self.left_out(key, item)),
+                None => fields.extend(self.left_out(key, item, &fields)),
             }
         }
         fields.extend(self.no_file());
@@ -158,6 +161,10 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             | Subject::SqeFlags
             | Subject::Worker
             | Subject::More
+            | Subject::Ambiguous
+            | Subject::Abi
+            | Subject::Refused
+            | Subject::MadeFile
             | Subject::File(_)
             | Subject::Text(_)
             | Subject::Implied
@@ -177,13 +184,15 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             Subject::Ret => values::ret(entry, key.role, self.problems),
             Subject::Bytes => self.bytes(entry),
             Subject::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
-            Subject::Cloexec(_) | Subject::Worker | Subject::More => {
+            Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
                 values::yes_or_no(entry, self.problems).map(Wanted::Is)
             }
             Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
             Subject::Comm => self.comm(entry),
             Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
+            Subject::Abi => values::one_of(entry, &ABIS, self.problems),
             Subject::File(_)
+            | Subject::MadeFile
             | Subject::Arg(_)
             | Subject::Implied
             | Subject::How(_)
@@ -273,12 +282,15 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 
     /// What a key that is left out stands for in a whole trace; `None` if it is not compared.
-    fn left_out(&mut self, key: Key, item: &Spanned<DeValue>) -> Option<Field> {
+    fn left_out(&mut self, key: Key, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
         let wanted = match (key.subject, key.role) {
             (Subject::File(_), _) => Wanted::Nothing,
             (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
             (Subject::Closes, _) => Wanted::Files(Vec::new()),
             (Subject::Cloexec(Which::Made | Which::Pair) | Subject::More, _) => Wanted::Is(false),
+            (Subject::Ambiguous | Subject::Refused, _) => Wanted::Is(false),
+            (Subject::Abi, _) => Wanted::Text(ABIS[0].into()),
+            (Subject::MadeFile, _) => self.made_file(fields),
             (Subject::SqeFlags, _) => Wanted::Number(0),
             (Subject::ExitTid, _) => Wanted::Nothing,
             (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
@@ -314,6 +326,15 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             ) => return None,
         };
         Some(Field { key: key.name, subject: key.subject, role: key.role, wanted, written: false })
+    }
+
+    /// The file that a call opens or duplicates is called as its path says, if that leads through no `..` and no symbolic link.
+    fn made_file(&self, fields: &[Field]) -> Wanted {
+        let flags = find(self.entries, "flags").and_then(|(_, value)| value.get_ref().as_str());
+        let unnamed = flags.is_some_and(|flags| flags.split('|').any(|flag| flag == "O_TMPFILE"));
+        let path = fields.iter().find(|field| field.subject == Subject::File(0));
+        let path = path.filter(|_| self.row.returns_its_file() && !unnamed);
+        path.map_or(Wanted::Nothing, |path| path.wanted.clone())
     }
 
     /// The files that the call has no key for: a name there would be made up.

@@ -35,12 +35,19 @@ pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     }
     keys.push(key("ret", Subject::Ret, ret_role));
     keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
+    if matches!(ret, Ret::Fd) {
+        keys.push(key("file", Subject::MadeFile, Role::Text));
+    }
     keys.extend(descriptor_keys(row, ret));
     if row.is_request() {
         keys.push(key("sqe_flags", Subject::SqeFlags, Role::Flags(&names::SQE)));
         keys.push(key("user_data", Subject::UserData, Role::Unsigned));
         keys.push(key("worker", Subject::Worker, Role::Unsigned));
         keys.push(key("more", Subject::More, Role::Unsigned));
+        keys.push(key("ambiguous", Subject::Ambiguous, Role::Unsigned));
+    } else {
+        keys.push(key("abi", Subject::Abi, Role::Text));
+        keys.push(key("refused", Subject::Refused, Role::Unsigned));
     }
     keys.push(key("closes", Subject::Closes, Role::Text));
     keys.push(key("comm", Subject::Comm, Role::Text));
@@ -100,7 +107,8 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         | Role::Id
         | Role::Signed
         | Role::Int
-        | Role::Unsigned => Some(Subject::Arg(at)),
+        | Role::Unsigned
+        | Role::UnsignedInt => Some(Subject::Arg(at)),
     };
     let roles = (0..row.args.len()).map(|at| (at, row.role_for(at, args)));
     roles.filter_map(|(at, role)| Some(key(row.args[at].name, subject(at, role)?, role))).collect()

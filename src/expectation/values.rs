@@ -151,6 +151,11 @@ pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Opti
         Role::Id => integer(entry, -1, problems).map(Wanted::Number),
         Role::Signed => integer(entry, i64::MIN, problems).map(Wanted::Number),
         Role::Unsigned | Role::Pointer => integer(entry, 0, problems).map(Wanted::Number),
+        Role::UnsignedInt => {
+            let number = integer(entry, 0, problems)?;
+            let word = u32::try_from(number).ok().or_else(|| too_large(entry, "an unsigned int", problems));
+            word.map(|word| Wanted::Number(word.into()))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::names;
 use crate::show;
 use crate::syscalls::{self, Ret, Role};
-use crate::trace::{Call, Identity, Outcome, Request, Text};
+use crate::trace::{Abi, Call, Identity, Outcome, Request, Text};
 
 /// What the names stand for: the value, and which expected call bound it, counted from 1.
 #[derive(Default)]
@@ -41,11 +41,16 @@ impl Bindings<'_> {
     }
 }
 
+/// Whether it is a call of this name.
+pub(super) fn is_of(expected: &ExpectedCall, call: &Call) -> bool {
+    call.syscall().is_some_and(|row| row.number == expected.syscall.number)
+}
+
 /// How many fields of a call differ, as far as one can say without knowing what names stand for; `None` if it is another
 /// call.
 pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
     let fields = || expected.fields.iter().filter(|field| !meets(field, call, None)).count();
-    (expected.syscall.number == call.number).then(|| fields() + usize::from(contradiction(call).is_some()))
+    is_of(expected, call).then(|| fields() + usize::from(contradiction(call).is_some()))
 }
 
 /// Whether a call has everything that an entry without names asks for.
@@ -86,22 +91,16 @@ pub(super) fn field_differences<'e>(
     differences
 }
 
-/// What the kernel's identities say against the names that following the descriptors gave.
+/// What the kernel says of a descriptor against what the call says that made it.
 pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
-    let others = call
-        .files
-        .contradicted
-        .iter()
-        .map(|fd| (format!("{fd} is the file that it was"), format!("{fd} is another file")));
-    let disagreements = call.files.disagreements.iter();
-    let attributes = disagreements.map(|said| {
-        let [followed, kernel] = [said.followed, said.kernel].map(|attribute| format!("{} {attribute}", said.fd));
-        (followed, kernel)
+    let attributes = call.files.disagreements.iter().map(|said| {
+        let [by_call, kernel] = [said.call, said.kernel].map(|attribute| format!("{} {attribute}", said.fd));
+        (by_call, kernel)
     });
-    let (followed, kernel): (Vec<_>, Vec<_>) = others.chain(attributes).unzip();
+    let (by_call, kernel): (Vec<_>, Vec<_>) = attributes.unzip();
     (!kernel.is_empty()).then(|| FieldDifference {
         field: "descriptors",
-        expected: format!("{} (by the calls before)", followed.join(", ")),
+        expected: format!("{} (by the call)", by_call.join(", ")),
         observed: format!("{} (by the kernel)", kernel.join(", ")),
     })
 }
@@ -144,13 +143,21 @@ fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
             Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
         },
         Wanted::Text(wanted) => {
-            matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == wanted.as_slice())
+            matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == of_process(wanted, call).as_ref())
         }
         Wanted::Contains(wanted) => matches!(fact, Fact::File(Some(bytes)) if bytes.contains_str(wanted)),
         Wanted::Files(wanted) => {
             let wanted = wanted.iter().map(String::as_bytes);
             matches!(fact, Fact::Files(files) if wanted.eq(files.iter().map(Vec::as_slice)))
         }
+    }
+}
+
+/// A path of proc(5): `{pid}` in it stands for the process of the call.
+fn of_process<'w>(wanted: &'w [u8], call: &Call) -> Cow<'w, [u8]> {
+    match wanted.find("{pid}") {
+        Some(_) => Cow::Owned(wanted.replace("{pid}", call.pid.to_string())),
+        None => Cow::Borrowed(wanted),
     }
 }
 
@@ -176,6 +183,10 @@ fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
         | Subject::SqeFlags
         | Subject::Worker
         | Subject::More
+        | Subject::Ambiguous
+        | Subject::Abi
+        | Subject::Refused
+        | Subject::MadeFile
         | Subject::Made(_) => None,
     }
 }
@@ -190,7 +201,7 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.subject {
         Subject::File(at) => file_fact(at, call),
         Subject::Text(at) => Fact::Text(text_state(at, call)),
-        Subject::Arg(at) => Fact::Number(argument(call.args[at], field.role)),
+        Subject::Arg(at) => Fact::Number(argument(call, at, field.role)),
         Subject::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
         Subject::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),
@@ -214,6 +225,16 @@ fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
         Subject::SqeFlags => of_request(call, |request| Fact::Number(request.sqe.flags().into())),
         Subject::Worker => of_request(call, |request| Fact::Is(request.worker)),
         Subject::More => of_request(call, |request| Fact::Is(request.more)),
+        Subject::Ambiguous => of_request(call, |request| Fact::Is(request.ambiguous)),
+        Subject::Refused => Fact::Is(call.refused),
+        Subject::Abi => Fact::Text(match call.abi {
+            Abi::Native => b"native",
+            Abi::Compat => b"32 bit",
+        }),
+        Subject::MadeFile => {
+            call.success()?;
+            Fact::File(call.files.made_path.as_deref())
+        }
         Subject::Made(at) => match call.pair() {
             Some(pair) => Fact::Number(pair[at].into()),
             None => Fact::Unknown("unreadable".into()),
@@ -229,6 +250,11 @@ fn text_of(at: usize, call: &Call) -> Option<(u64, &Text)> {
 
 fn text_state(at: usize, call: &Call) -> &'static [u8] {
     match text_of(at, call) {
+        Some(_)
+            if call.syscall().and_then(|row| row.arg(["path", "path2"][at])).is_some_and(|arg| call.is_late(arg)) =>
+        {
+            b"late"
+        }
         Some((0, Text::Unreadable(_))) => b"null",
         Some((_, Text::Unreadable(_))) => b"unreadable",
         Some((_, Text::Read { cut: true, .. })) => b"cut",
@@ -304,12 +330,14 @@ fn file_fact(at: usize, call: &Call) -> Fact<'_> {
 }
 
 /// An argument as a number: the kernel looks at 32 bits of descriptors, flags and modes.
-fn argument(raw: u64, role: Role) -> i64 {
+fn argument(call: &Call, at: usize, role: Role) -> i64 {
+    let raw = call.args[at];
     match role {
         Role::Fd | Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).into(),
         Role::Id => syscalls::id(raw),
-        Role::Flags(_) | Role::Choice(_) | Role::Mode => (raw as u32).into(),
-        Role::Path | Role::Text | Role::Signed | Role::Unsigned | Role::Pointer => raw as i64,
+        Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (raw as u32).into(),
+        Role::Signed => call.signed(at),
+        Role::Path | Role::Text | Role::Unsigned | Role::Pointer => raw as i64,
     }
 }
 
@@ -349,7 +377,7 @@ fn show_number(value: i64, role: Role) -> String {
         Role::DirFd if value == i64::from(libc::AT_FDCWD) => "AT_FDCWD".to_owned(),
         Role::Flags(names) | Role::Choice(names) => names.show(value as u64),
         Role::Mode => format!("{value:#o}"),
-        Role::Unsigned => (value as u64).to_string(),
+        Role::Unsigned | Role::UnsignedInt => (value as u64).to_string(),
         Role::Pointer => format!("{:#x}", value as u64),
         Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Int | Role::Signed | Role::Path | Role::Text => {
             value.to_string()

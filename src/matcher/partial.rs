@@ -42,7 +42,7 @@ fn found<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize]) -
 }
 
 fn of_name<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-    compared.iter().copied().filter(|&at| trace.calls[at].number == entry.syscall.number)
+    compared.iter().copied().filter(|&at| facts::is_of(entry, &trace.calls[at]))
 }
 
 /// The call of the entry's name that differs in the fewest fields, though in one at least.

@@ -27,7 +27,7 @@ fn killed_in_call() -> Setup {
     let victim = unsafe { libc::getpid() };
     // SAFETY: as above.
     if unsafe { libc::fork() } == 0 {
-        kill_once_blocked(victim);
+        kill_once_blocked(victim, &format!("{} 0x3 ", libc::SYS_read));
     }
     act(move || {
         let mut byte = 0_u8;
@@ -36,14 +36,12 @@ fn killed_in_call() -> Setup {
     })
 }
 
-/// Kills a process as soon as proc_pid_syscall(5) says that it is blocked in a read of descriptor 3, and proc_pid_stat(5) that
-/// it sleeps there: a process in a ptrace stop has not entered the call yet.
-fn kill_once_blocked(victim: i32) -> ! {
-    let blocked = format!("{} 0x3 ", libc::SYS_read);
+/// Kills a process as soon as proc_pid_syscall(5) says that it is blocked in the call that it shows like this, and
+/// proc_pid_stat(5) that it sleeps there: a process in a ptrace stop has not entered the call yet.
+pub(super) fn kill_once_blocked(victim: i32, call: &str) -> ! {
     let sleeps = || fs::read_to_string(format!("/proc/{victim}/stat")).is_ok_and(|text| text.contains(") S "));
-    let is_in_read =
-        || fs::read_to_string(format!("/proc/{victim}/syscall")).is_ok_and(|text| text.starts_with(&blocked));
-    while !(is_in_read() && sleeps()) {
+    let is_in_call = || fs::read_to_string(format!("/proc/{victim}/syscall")).is_ok_and(|text| text.starts_with(call));
+    while !(is_in_call() && sleeps()) {
         std::thread::yield_now();
     }
     // SAFETY: plain numbers; `_exit` runs nothing.
@@ -84,7 +82,9 @@ fn thread_exit() -> Setup {
 
 /// A filter that answers mkdir with EPERM: the kernel leaves the call without having entered it.
 fn seccomp_denied() -> Setup {
-    act(|| {
+    // The kernel never looks at it: what is not in memory before is not read by anybody.
+    let denied_path = c"denied".to_owned();
+    act(move || {
         let fd = create(c"allowed.txt")?;
         let number = libc::SYS_mkdirat as u32;
         let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
@@ -99,7 +99,7 @@ fn seccomp_denied() -> Setup {
         returns(call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0)?;
         returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0)?;
         returns(call!(lseek, fd, 0, libc::SEEK_SET), 0)?;
-        let denied = call!(mkdirat, libc::AT_FDCWD, c"denied", 0o755);
+        let denied = call!(mkdirat, libc::AT_FDCWD, denied_path.as_ptr(), 0o755);
         ensure(denied.is_err_and(|failed| failed.errno == Errno::EPERM), "mkdirat was not denied")?;
         close(fd)
     })

@@ -6,10 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
-use crate::scenario::{Broken, Scenario, Setup, act, call, fails, premise, returns};
+use crate::scenario::{Broken, Failed, Scenario, Setup, act, call, fails, premise, returns};
 
-pub const ALL: &[Scenario] =
-    &[Scenario::new("restart-signal", restart_signal), Scenario::new("restart-timeout", restart_timeout)];
+pub const ALL: &[Scenario] = &[
+    Scenario::new("restart-signal", restart_signal),
+    Scenario::new("restart-timeout", restart_timeout),
+    Scenario::new("restart-nested", restart_nested),
+    Scenario::new("restart-jumped", restart_jumped),
+];
 
 /// What the child and the process that sends it signals share.
 struct Shared {
@@ -166,4 +170,117 @@ fn is_blocked(pid: i32, call: &str) -> bool {
 /// proc_pid_stat(5): the state stands behind the name in parentheses.
 fn state(pid: i32) -> Option<char> {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit(") ").next()?.chars().next()
+}
+
+/// The pipes that are read: by the program, and by its handler.
+static PIPES: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+/// Where all of them read to.
+static BYTE: AtomicU32 = AtomicU32::new(0);
+
+fn read_pipe(at: usize) -> Result<i64, Failed> {
+    call!(read, PIPES[at].load(Ordering::Relaxed), BYTE.as_ptr(), 1)
+}
+
+/// Makes the call that it has interrupted, with the same arguments, and then one that is interrupted itself.
+extern "C" fn reading(_: i32) {
+    let _ = read_pipe(0);
+    let _ = read_pipe(1);
+    quiet(0);
+}
+
+/// A read that a handler interrupts, which reads the same pipe, and another, where a second handler interrupts it. Each goes on.
+fn restart_nested() -> Setup {
+    let shared = shared()?;
+    let mut ends = [[0; 2]; 2];
+    for (pair, pipe) in ends.iter_mut().zip(&PIPES) {
+        // SAFETY: room for two descriptors.
+        Errno::result(unsafe { libc::pipe(pair.as_mut_ptr()) })?;
+        pipe.store(pair[0] as u32, Ordering::Relaxed);
+    }
+    handle(libc::SIGUSR1, reading, libc::SA_RESTART)?;
+    handle(libc::SIGUSR2, calling, libc::SA_RESTART)?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        nest(reader, ends, shared);
+    }
+    act(|| returns(read_pipe(0), 1))
+}
+
+fn nest(reader: i32, ends: [[i32; 2]; 2], shared: &Shared) -> ! {
+    let blocked = |at: usize| until(|| is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[at][0])));
+    // SAFETY: plain numbers.
+    let send = |signal| unsafe { libc::kill(reader, signal) };
+    // SAFETY: one readable byte.
+    let write = |at: usize| unsafe { libc::write(ends[at][1], c"x".as_ptr().cast(), 1) };
+    let handled = |count| until(|| shared.handled.load(Ordering::Acquire) == count);
+    // The same number, and another stack: until the handler has begun, it is the program's own read.
+    let stack = || fs::read_to_string(format!("/proc/{reader}/syscall")).unwrap_or_default();
+    blocked(0);
+    let of_program = stack();
+    send(libc::SIGUSR1);
+    until(|| stack() != of_program && is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0][0])));
+    write(0);
+    blocked(1);
+    send(libc::SIGUSR2);
+    handled(1);
+    blocked(1);
+    write(1);
+    handled(2);
+    blocked(0);
+    write(0);
+    // SAFETY: runs nothing.
+    unsafe { libc::_exit(0) }
+}
+
+/// Where the handler goes on.
+static CONTEXT: std::sync::OnceLock<Context> = std::sync::OnceLock::new();
+/// Whether it has.
+static JUMPED: AtomicU32 = AtomicU32::new(0);
+
+struct Context(std::cell::UnsafeCell<libc::ucontext_t>);
+// SAFETY: the process has one thread.
+unsafe impl Sync for Context {}
+// SAFETY: as above.
+unsafe impl Send for Context {}
+
+extern "C" fn jumping(_: i32) {
+    JUMPED.store(1, Ordering::Relaxed);
+    quiet(0);
+    if let Some(context) = CONTEXT.get() {
+        // SAFETY: it was filled in by a function that has not returned.
+        unsafe { libc::setcontext(context.0.get()) };
+    }
+}
+
+/// A handler that does not return to the read that it has interrupted (siglongjmp(3)): the program makes the same one again, from
+/// the same place.
+fn restart_jumped() -> Setup {
+    let shared = shared()?;
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    PIPES[0].store(ends[0] as u32, Ordering::Relaxed);
+    handle(libc::SIGUSR1, jumping, libc::SA_RESTART)?;
+    // SAFETY: plain numbers and null pointers, for which all bits zero is a value.
+    let context = CONTEXT.get_or_init(|| Context(std::cell::UnsafeCell::new(unsafe { std::mem::zeroed() })));
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        let in_read = || is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0]));
+        until(in_read);
+        // SAFETY: plain numbers, one readable byte; `_exit` runs nothing.
+        unsafe {
+            libc::kill(reader, libc::SIGUSR1);
+            until(|| shared.handled.load(Ordering::Acquire) == 1 && in_read());
+            libc::write(ends[1], c"x".as_ptr().cast(), 1);
+            libc::_exit(0)
+        }
+    }
+    act(move || {
+        // SAFETY: what is used after it has returned twice is in statics.
+        Errno::result(unsafe { libc::getcontext(context.0.get()) })?;
+        returns(read_pipe(0), 1)?;
+        premise(JUMPED.load(Ordering::Relaxed) == 1, "the handler has not run")
+    })
 }

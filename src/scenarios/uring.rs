@@ -27,6 +27,9 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-request-unposted", uring_request_unposted),
     Scenario::new("uring-request-overflow", uring_request_overflow),
     Scenario::new("uring-request-sqpoll", uring_request_sqpoll),
+    Scenario::new("uring-request-late-file", uring_request_late_file),
+    Scenario::new("uring-request-message", uring_request_message),
+    Scenario::new("uring-request-alike", uring_request_alike),
 ];
 
 /// How many entries the submission queue has; the completion queue has twice as many (io_uring_setup(2)).
@@ -278,5 +281,62 @@ fn uring_request_sqpoll() -> Setup {
         ensure(ring.next()? == (1, 11), "the read did not complete with the file's length")?;
         ring.close()?;
         close(file)
+    })
+}
+
+/// A linked read waits for a poll. Until that completes, its descriptor becomes another file: that is the one that is read.
+fn uring_request_late_file() -> Setup {
+    fs::write("a.txt", "a")?;
+    fs::write("b.txt", "bb")?;
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let [reads, writes] = pipe()?;
+        let (a, b) = (open(c"a.txt", O_RDONLY)?, open(c"b.txt", O_RDONLY)?);
+        let poll = opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).build();
+        ring.push(&poll.flags(Flags::IO_LINK).user_data(1))?;
+        ring.push(&read_at_0(a as i32, &mut buffer).build().user_data(2))?;
+        ring.enter(2, 0)?;
+        returns(call!(dup3, b, a, 0), a)?;
+        write(writes, b"x")?;
+        ring.enter(0, 2)?;
+        ensure([ring.next()?, ring.next()?] == [(1, libc::POLLIN.into()), (2, 2)], "the read is not that of b.txt")?;
+        ring.close()
+    })
+}
+
+/// A message of another ring (io_uring_enter(2), IORING_OP_MSG_RING) is a completion without a request, whatever its `user_data`.
+fn uring_request_message() -> Setup {
+    act(|| {
+        let [reads, writes] = pipe()?;
+        let (mut ring, mut other) = (Ring::new()?, Ring::new()?);
+        ring.push(&opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).build().user_data(7))?;
+        ring.enter(1, 0)?;
+        let message = opcode::MsgRingData::new(types::Fd(ring.0.as_raw_fd()), 5, 7, None);
+        let sent = other.request(&message.build().user_data(1))?;
+        if sent == -libc::EINVAL {
+            return Err(Broken::Skip("this kernel has no IORING_OP_MSG_RING".to_owned()));
+        }
+        ensure(sent == 0 && ring.next()? == (7, 5), "the message has not come")?;
+        write(writes, b"x")?;
+        ring.enter(0, 1)?;
+        ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")?;
+        other.close()?;
+        ring.close()
+    })
+}
+
+/// Two polls that complete more than once and have the same `user_data`: which of them completes, nobody can tell.
+fn uring_request_alike() -> Setup {
+    act(|| {
+        let [[first, write_first], [second, _]] = [pipe()?, pipe()?];
+        let mut ring = Ring::new()?;
+        for fd in [first, second] {
+            let poll = opcode::PollAdd::new(types::Fd(fd as i32), libc::POLLIN as u32).multi(true);
+            ring.push(&poll.build().user_data(7))?;
+        }
+        ring.enter(2, 0)?;
+        write(write_first, b"x")?;
+        ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")
     })
 }

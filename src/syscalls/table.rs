@@ -1,7 +1,9 @@
 //! The rows, by the families of section 2 of the man pages.
 
 use super::Class::{Io, Other};
-use super::Role::{Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned};
+use super::Role::{
+    Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned, UnsignedInt,
+};
 use super::{Arg, Class, Makes, Peek, Ret, Row};
 use crate::kind::Kind;
 use crate::names;
@@ -76,23 +78,23 @@ pub(super) fn rows() -> Vec<Row> {
         moves_bytes("write", args![fd: Fd, buf: Pointer, count: Unsigned]),
         moves_bytes("pread64", args![fd: Fd, buf: Pointer, count: Unsigned, offset: Signed]),
         moves_bytes("pwrite64", args![fd: Fd, buf: Pointer, count: Unsigned, offset: Signed]),
-        moves_bytes("readv", args![fd: Fd, iov: Pointer, iovcnt: Int]),
-        moves_bytes("writev", args![fd: Fd, iov: Pointer, iovcnt: Int]),
-        moves_bytes("preadv", args![fd: Fd, iov: Pointer, iovcnt: Int, offset: Signed]),
-        moves_bytes("pwritev", args![fd: Fd, iov: Pointer, iovcnt: Int, offset: Signed]),
+        moves_bytes("readv", args![fd: Fd, iov: Pointer, iovcnt: Unsigned]),
+        moves_bytes("writev", args![fd: Fd, iov: Pointer, iovcnt: Unsigned]),
+        moves_bytes("preadv", args![fd: Fd, iov: Pointer, iovcnt: Unsigned, offset: Signed]),
+        moves_bytes("pwritev", args![fd: Fd, iov: Pointer, iovcnt: Unsigned, offset: Signed]),
         moves_bytes(
             "preadv2",
-            args![fd: Fd, iov: Pointer, iovcnt: Int, offset: Signed, offset_high: Signed, flags: Flags(&names::RWF)],
+            args![fd: Fd, iov: Pointer, iovcnt: Unsigned, offset: Signed, offset_high: Signed, flags: Flags(&names::RWF)],
         ),
         moves_bytes(
             "pwritev2",
-            args![fd: Fd, iov: Pointer, iovcnt: Int, offset: Signed, offset_high: Signed, flags: Flags(&names::RWF)],
+            args![fd: Fd, iov: Pointer, iovcnt: Unsigned, offset: Signed, offset_high: Signed, flags: Flags(&names::RWF)],
         ),
         io("lseek", args![fd: Fd, offset: Signed, whence: Choice(&names::WHENCE)]),
         io("readahead", args![fd: Fd, offset: Signed, count: Unsigned]),
         io("fadvise64", args![fd: Fd, offset: Signed, len: Signed, advice: Choice(&names::FADVICE)]),
-        moves_bytes("getdents64", args![fd: Fd, buf: Pointer, count: Unsigned]),
-        moves_bytes("getdents", args![fd: Fd, buf: Pointer, count: Unsigned]),
+        moves_bytes("getdents64", args![fd: Fd, buf: Pointer, count: UnsignedInt]),
+        moves_bytes("getdents", args![fd: Fd, buf: Pointer, count: UnsignedInt]),
         moves_bytes(
             "copy_file_range",
             args![fd: Fd, off: Pointer, fd2: Fd, off2: Pointer, len: Unsigned, flags: Flags(&names::RESERVED)],
@@ -106,7 +108,7 @@ pub(super) fn rows() -> Vec<Row> {
         moves_bytes("tee", args![fd: Fd, fd2: Fd, len: Unsigned, flags: Flags(&names::SPLICE)]),
         moves_bytes("vmsplice", args![fd: Fd, iov: Pointer, nr_segs: Unsigned, flags: Flags(&names::SPLICE)]),
         // Results are counts of requests.
-        io("io_setup", args![nr_events: Unsigned, ctx_idp: Pointer]),
+        io("io_setup", args![nr_events: UnsignedInt, ctx_idp: Pointer]),
         io("io_destroy", args![ctx_id: Pointer]),
         io("io_submit", args![ctx_id: Pointer, nr: Signed, iocbpp: Pointer]),
         io("io_cancel", args![ctx_id: Pointer, iocb: Pointer, result: Pointer]),
@@ -130,8 +132,8 @@ pub(super) fn rows() -> Vec<Row> {
         io("rmdir", args![path: Path]),
         io("mkdir", args![path: Path, mode: Mode]),
         io("mkdirat", args![dirfd: DirFd, path: Path, mode: Mode]),
-        io("mknod", args![path: Path, mode: Mode, dev: Unsigned]),
-        io("mknodat", args![dirfd: DirFd, path: Path, mode: Mode, dev: Unsigned]),
+        io("mknod", args![path: Path, mode: Mode, dev: UnsignedInt]),
+        io("mknodat", args![dirfd: DirFd, path: Path, mode: Mode, dev: UnsignedInt]),
         io("chdir", args![path: Path]),
         io("fchdir", args![fd: Fd]),
         moves_bytes("getcwd", args![path: Path, size: Unsigned]),
@@ -193,25 +195,28 @@ pub(super) fn rows() -> Vec<Row> {
         io("ftruncate", args![fd: Fd, length: Signed]),
         io("fallocate", args![fd: Fd, mode: Flags(&names::FALLOCATE), offset: Signed, len: Signed]),
         // io_uring.
-        of_kind(Kind::IoUring, makes_fd("io_uring_setup", args![entries: Unsigned, params: Pointer])),
+        of_kind(Kind::IoUring, makes_fd("io_uring_setup", args![entries: UnsignedInt, params: Pointer])),
         io(
             "io_uring_enter",
             args![
                 fd: Fd,
-                to_submit: Unsigned,
-                min_complete: Unsigned,
+                to_submit: UnsignedInt,
+                min_complete: UnsignedInt,
                 flags: Flags(&names::URING_ENTER),
                 sig: Pointer,
                 sz: Unsigned,
             ],
         ),
-        io("io_uring_register", args![fd: Fd, opcode: Choice(&names::URING_REGISTER), arg: Pointer, nr_args: Unsigned]),
+        io(
+            "io_uring_register",
+            args![fd: Fd, opcode: Choice(&names::URING_REGISTER), arg: Pointer, nr_args: UnsignedInt],
+        ),
         // Descriptors that are no files.
         of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe", args![pipefd: Pointer]))),
         of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe2", args![pipefd: Pointer, flags: Flags(&names::PIPE)]))),
         of_kind(Kind::Memfd, makes_fd("memfd_create", args![path: Text, flags: Flags(&names::MEMFD)])),
-        of_kind(Kind::Eventfd, makes_fd("eventfd", args![initval: Unsigned])),
-        of_kind(Kind::Eventfd, makes_fd("eventfd2", args![initval: Unsigned, flags: Flags(&names::EVENTFD)])),
+        of_kind(Kind::Eventfd, makes_fd("eventfd", args![initval: UnsignedInt])),
+        of_kind(Kind::Eventfd, makes_fd("eventfd2", args![initval: UnsignedInt, flags: Flags(&names::EVENTFD)])),
         of_kind(
             Kind::Timerfd,
             makes_fd("timerfd_create", args![clockid: Choice(&names::CLOCK), flags: Flags(&names::TIMERFD)]),
@@ -227,8 +232,8 @@ pub(super) fn rows() -> Vec<Row> {
         of_kind(Kind::Userfaultfd, makes_fd("userfaultfd", args![flags: Flags(&names::USERFAULTFD)])),
         makes_fd("pidfd_getfd", args![fd: Fd, targetfd: FdNumber, flags: Flags(&names::RESERVED)]),
         // Waiting for descriptors: results are counts of them.
-        io("poll", args![fds: Pointer, nfds: Unsigned, timeout: Int]),
-        io("ppoll", args![fds: Pointer, nfds: Unsigned, tmo_p: Pointer, sigmask: Pointer, sigsetsize: Unsigned]),
+        io("poll", args![fds: Pointer, nfds: UnsignedInt, timeout: Int]),
+        io("ppoll", args![fds: Pointer, nfds: UnsignedInt, tmo_p: Pointer, sigmask: Pointer, sigsetsize: Unsigned]),
         io("select", args![nfds: Int, readfds: Pointer, writefds: Pointer, exceptfds: Pointer, timeout: Pointer]),
         io(
             "pselect6",
@@ -302,18 +307,18 @@ pub(super) fn rows() -> Vec<Row> {
                 ),
             ),
         ),
-        io("bind", args![fd: Fd, addr: Pointer, addrlen: Unsigned]),
+        io("bind", args![fd: Fd, addr: Pointer, addrlen: UnsignedInt]),
         io("listen", args![fd: Fd, backlog: Int]),
         of_kind(Kind::Socket, makes_fd("accept", args![fd: Fd, addr: Pointer, addrlen: Pointer])),
         of_kind(
             Kind::Socket,
             makes_fd("accept4", args![fd: Fd, addr: Pointer, addrlen: Pointer, flags: Flags(&names::ACCEPT)]),
         ),
-        io("connect", args![fd: Fd, addr: Pointer, addrlen: Unsigned]),
+        io("connect", args![fd: Fd, addr: Pointer, addrlen: UnsignedInt]),
         io("shutdown", args![fd: Fd, how: Choice(&names::SHUTDOWN)]),
         io("getsockname", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
         io("getpeername", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
-        io("setsockopt", args![fd: Fd, level: Int, optname: Int, optval: Pointer, optlen: Unsigned]),
+        io("setsockopt", args![fd: Fd, level: Int, optname: Int, optval: Pointer, optlen: UnsignedInt]),
         io("getsockopt", args![fd: Fd, level: Int, optname: Int, optval: Pointer, optlen: Pointer]),
         moves_bytes(
             "sendto",
@@ -323,7 +328,7 @@ pub(super) fn rows() -> Vec<Row> {
                 len: Unsigned,
                 flags: Flags(&names::MESSAGE),
                 dest_addr: Pointer,
-                addrlen: Unsigned,
+                addrlen: UnsignedInt,
             ],
         ),
         moves_bytes(
@@ -340,8 +345,11 @@ pub(super) fn rows() -> Vec<Row> {
         moves_bytes("sendmsg", args![fd: Fd, msg: Pointer, flags: Flags(&names::MESSAGE)]),
         moves_bytes("recvmsg", args![fd: Fd, msg: Pointer, flags: Flags(&names::MESSAGE)]),
         // Their results are counts of messages.
-        io("sendmmsg", args![fd: Fd, msgvec: Pointer, vlen: Unsigned, flags: Flags(&names::MESSAGE)]),
-        io("recvmmsg", args![fd: Fd, msgvec: Pointer, vlen: Unsigned, flags: Flags(&names::MESSAGE), timeout: Pointer]),
+        io("sendmmsg", args![fd: Fd, msgvec: Pointer, vlen: UnsignedInt, flags: Flags(&names::MESSAGE)]),
+        io(
+            "recvmmsg",
+            args![fd: Fd, msgvec: Pointer, vlen: UnsignedInt, flags: Flags(&names::MESSAGE), timeout: Pointer],
+        ),
         // No I/O, known by name so that a table may ask for them.
         row(
             "mmap",
@@ -358,8 +366,8 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         other("munmap", args![addr: Pointer, length: Unsigned]),
         other("msync", args![addr: Pointer, length: Unsigned, flags: Flags(&names::MSYNC)]),
-        other("kill", args![pid: Int, sig: Unsigned]),
-        other("tgkill", args![tgid: Int, tid: Int, sig: Unsigned]),
+        other("kill", args![pid: Int, sig: UnsignedInt]),
+        other("tgkill", args![tgid: Int, tid: Int, sig: UnsignedInt]),
         other("execve", args![path: Path, argv: Pointer, envp: Pointer]),
         other("execveat", args![dirfd: DirFd, path: Path, argv: Pointer, envp: Pointer, flags: Flags(&names::AT)]),
         other(
@@ -411,16 +419,16 @@ pub(super) fn rows() -> Vec<Row> {
         other("arch_prctl", args![op: Choice(&names::ARCH_PRCTL), addr: Pointer]),
         other("set_tid_address", args![tidptr: Pointer]),
         other("set_robust_list", args![head: Pointer, length: Unsigned]),
-        other("rseq", args![rseq: Pointer, length: Unsigned, flags: Unsigned, sig: Unsigned]),
+        other("rseq", args![rseq: Pointer, length: UnsignedInt, flags: UnsignedInt, sig: UnsignedInt]),
         other(
             "futex",
             args![
                 uaddr: Pointer,
                 op: Flags(&names::FUTEX),
-                val: Unsigned,
+                val: UnsignedInt,
                 timeout: Pointer,
                 uaddr2: Pointer,
-                val3: Unsigned,
+                val3: UnsignedInt,
             ],
         ),
         row("getrandom", Other, args![buf: Pointer, count: Unsigned, flags: Flags(&names::RANDOM)], Ret::Bytes),
@@ -439,7 +447,7 @@ pub(super) fn rows() -> Vec<Row> {
         other("sigaltstack", args![ss: Pointer, old_ss: Pointer]),
         other("tkill", args![tid: Int, sig: Choice(&names::SIGNAL)]),
         other("pause", args![]),
-        other("alarm", args![seconds: Unsigned]),
+        other("alarm", args![seconds: UnsignedInt]),
         other("nanosleep", args![duration: Pointer, rem: Pointer]),
         other(
             "clock_nanosleep",
@@ -450,8 +458,8 @@ pub(super) fn rows() -> Vec<Row> {
         other("gettimeofday", args![tv: Pointer, tz: Pointer]),
         other("times", args![buf: Pointer]),
         other("sched_yield", args![]),
-        other("sched_getaffinity", args![pid: Int, cpusetsize: Unsigned, mask: Pointer]),
-        other("sched_setaffinity", args![pid: Int, cpusetsize: Unsigned, mask: Pointer]),
+        other("sched_getaffinity", args![pid: Int, cpusetsize: UnsignedInt, mask: Pointer]),
+        other("sched_setaffinity", args![pid: Int, cpusetsize: UnsignedInt, mask: Pointer]),
         other("unshare", args![flags: Flags(&names::UNSHARE)]),
         other("setns", args![fd: Fd, nstype: Flags(&names::UNSHARE)]),
         other("uname", args![buf: Pointer]),

@@ -14,13 +14,12 @@ use nix::errno::Errno;
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{Options, WATCHES, said};
 use crate::error::Error;
-use crate::escape;
 use crate::record::{self, Filter, Roles, Watch};
 
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
 /// The programs, by the tracepoint that each belongs to.
-const PROGRAMS: [&str; 5] = ["ior_enter", "ior_exit", "ior_signal", "ior_gone", "ior_fork"];
+const PROGRAMS: [&str; 6] = ["ior_enter", "ior_exit", "ior_signal", "ior_exec", "ior_gone", "ior_fork"];
 
 /// What follows the requests of io_uring, with the tracepoint of each. Of each group one has to fit: which, is the kernel's to
 /// say (bpf/tracer.bpf.c has what each takes).
@@ -34,10 +33,11 @@ const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
 
 /// The maps, with their type, the sizes of key and value, and how many entries they need at least. The loader sets the size of
 /// the ring.
-const MAPS: [(&str, MapType, usize, usize, usize); 5] = [
+const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
     ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
     ("watches", MapType::Array, 4, size_of::<Watch>(), WATCHES),
     ("roles", MapType::Array, 4, size_of::<Roles>(), 1024),
+    ("compat_roles", MapType::Array, 4, size_of::<Roles>(), 1024),
     ("request_roles", MapType::Array, 4, size_of::<Roles>(), 256),
     ("ring", MapType::RingBuf, 0, 0, 0),
 ];
@@ -77,7 +77,7 @@ pub fn load(options: &Options) -> Result<Object, Error> {
     said::listen();
     let Options { bpf, ring_size, requests, .. } = options;
     let (name, bytes) = match bpf {
-        Some(file) => (escape::line(file), read(file)?),
+        Some(file) => (crate::escape::path(file), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     let mut builder = ObjectBuilder::default();
@@ -101,7 +101,10 @@ fn is_of_requests(name: &str) -> bool {
 /// A file's contents, if it is a regular one of a size that can be meant: another may have no end, or nobody at the other.
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let unfit = |why: String| {
-        Error::usage(format!("--bpf {}: {why}", escape::line(file)), "`make bpf` makes an object: ./tracer.bpf.o")
+        Error::usage(
+            format!("--bpf {}: {why}", crate::escape::path(file)),
+            "`make bpf` makes an object: ./tracer.bpf.o",
+        )
     };
     let failed = |error: std::io::Error| unfit(error.to_string());
     // Without waiting for whoever may write to a FIFO (open(2)).
@@ -142,7 +145,7 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     }
     match open.maps().find(|map| map.name() != "ring" && size(map) > LARGEST_MAP) {
         Some(map) => {
-            let map = escape::line(map.name());
+            let map = map.name().to_string_lossy().escape_debug().to_string();
             let most = LARGEST_MAP >> 20;
             Err(Error::cannot_trace(format!("{name} has the map {map} with more than {most} MiB"), hint))
         }
@@ -188,18 +191,18 @@ fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.contains("PROG LOAD LOG")).collect();
     let last = lines[lines.len().saturating_sub(12)..].join("\n    ");
-    let error = if by_verifier {
-        Error::cannot_trace(
-            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:"),
+    let (sentence, hint) = if by_verifier {
+        (
+            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:\n    {last}"),
             "`uname -r` and the lines above belong into a bug report; `--bpf FILE` tries another object",
         )
     } else {
-        Error::cannot_trace(
-            format!("{name} could not be loaded: {error}"),
+        (
+            format!("{name} could not be loaded: {error}\n    {last}"),
             "`cat /sys/kernel/security/lockdown` must not say [confidentiality], and the kernel needs CONFIG_BPF_SYSCALL",
         )
     };
-    error.with_details(format!("    {last}"))
+    Error::cannot_trace(sentence, hint)
 }
 
 /// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
@@ -228,7 +231,7 @@ pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
     let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
     ours.map(|program| {
         program.attach().map_err(|error| {
-            refused(&format!("the program {} could not be attached", escape::line(program.name())), &error)
+            refused(&format!("the program {} could not be attached", program.name().display()), &error)
         })
     })
     .collect()

@@ -1,16 +1,13 @@
 //! What libbpf says while it loads an object: kept for the error that may follow, and printed by nobody.
 #![allow(unsafe_code)]
 
-use std::ffi::{OsStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::mem::transmute;
-use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
 use std::slice::from_raw_parts;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libbpf_rs::libbpf_sys;
-
-use crate::escape;
 
 static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -30,9 +27,10 @@ pub fn listen() {
     unsafe { libbpf_sys::libbpf_set_print(transmute::<Option<Listener>, libbpf_sys::libbpf_print_fn_t>(Some(keep))) };
 }
 
-/// What was said since then. The names in a damaged object may be any bytes.
+/// What was said since then. The names in a damaged object may be any bytes: U+FFFD stands for what is no text.
 pub fn since() -> String {
-    escape::lines(OsStr::from_bytes(&said()))
+    let text = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(&said()).chars().map(text).collect()
 }
 
 fn said() -> MutexGuard<'static, Vec<u8>> {

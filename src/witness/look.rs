@@ -1,6 +1,5 @@
 //! What the witness reads of a thread that stands still: its memory by process_vm_readv(2), its descriptors in /proc.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::IoSliceMut;
 use std::os::unix::ffi::OsStringExt;
@@ -17,23 +16,15 @@ use crate::trace::{Identity, Text};
 /// How many bytes of a `struct file_handle` there are at most: its header and MAX_HANDLE_SZ (open_by_handle_at(2)).
 const HANDLE_CAP: usize = 8 + 128;
 
-/// Whether pages that are not present may be read. To read one brings it in: a call that finds its path there has another
-/// way through the kernel than without a witness, so before the call none is touched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touch {
-    /// Only what proc_pid_pagemap(5) says is present.
-    Present,
-    /// Whatever the process could read by itself.
-    All,
-}
-
-/// A string of at most PATH_MAX bytes without its NUL; `None` if a page of it must not be touched now.
-pub fn string(tid: u32, address: u64, touch: Touch) -> Option<Text> {
+/// A string of at most PATH_MAX bytes without its NUL; `None` if a page of it is not present (proc_pid_pagemap(5)). To read such a
+/// page brings it in: a call that finds its path there has another way through the kernel than without a witness; and where the
+/// process itself provides its pages (userfaultfd(2)), it cannot while it stands still.
+pub fn string(tid: u32, address: u64) -> Option<Text> {
     let mut bytes = Vec::new();
     while bytes.len() < PATH_CAP {
         let at = address.wrapping_add(bytes.len() as u64);
         let to_page_end = page_size() - at % page_size();
-        let part = read(tid, at, (PATH_CAP - bytes.len()).min(to_page_end as usize), touch)?;
+        let part = read(tid, at, (PATH_CAP - bytes.len()).min(to_page_end as usize))?;
         let Some(part) = part else { return Some(Text::Unreadable(libc::EFAULT)) };
         if let Some(end) = part.iter().position(|&byte| byte == 0) {
             bytes.extend(&part[..end]);
@@ -44,13 +35,13 @@ pub fn string(tid: u32, address: u64, touch: Touch) -> Option<Text> {
     Some(Text::Read { bytes, cut: true })
 }
 
-/// A block of this many bytes; `Some(None)` if it cannot be read, `None` if a page of it must not be touched now.
-pub fn block(tid: u32, address: u64, size: usize, touch: Touch) -> Option<Option<Vec<u8>>> {
+/// A block of this many bytes; `Some(None)` if it cannot be read, `None` if a page of it is not present.
+pub fn block(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     while bytes.len() < size {
         let at = address.wrapping_add(bytes.len() as u64);
         let to_page_end = page_size() - at % page_size();
-        match read(tid, at, (size - bytes.len()).min(to_page_end as usize), touch)? {
+        match read(tid, at, (size - bytes.len()).min(to_page_end as usize))? {
             Some(part) => bytes.extend(part),
             None => return Some(None),
         }
@@ -59,15 +50,15 @@ pub fn block(tid: u32, address: u64, size: usize, touch: Touch) -> Option<Option
 }
 
 /// A `struct file_handle`, whose first word says how many bytes follow its header.
-pub fn handle(tid: u32, address: u64, touch: Touch) -> Option<Option<Vec<u8>>> {
-    let Some(word) = block(tid, address, 4, touch)? else { return Some(None) };
+pub fn handle(tid: u32, address: u64) -> Option<Option<Vec<u8>>> {
+    let Some(word) = block(tid, address, 4)? else { return Some(None) };
     let counted = word.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)) as usize;
-    block(tid, address, counted.saturating_add(8).min(HANDLE_CAP), touch)
+    block(tid, address, counted.saturating_add(8).min(HANDLE_CAP))
 }
 
 /// Bytes that lie on one page, as [`block`].
-fn read(tid: u32, address: u64, size: usize, touch: Touch) -> Option<Option<Vec<u8>>> {
-    if touch == Touch::Present && !is_present(tid, address) {
+fn read(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
+    if !is_present(tid, address) {
         return None;
     }
     let mut bytes = vec![0; size];
@@ -90,30 +81,26 @@ fn page_size() -> u64 {
     *SIZE
 }
 
-/// The file systems of mounts, by their number in fdinfo (proc_pid_fdinfo(5)); `None` for those that are mounted nowhere.
-#[derive(Debug, Default)]
-pub struct Mounts(HashMap<u32, Option<u32>>);
-
 /// The file behind a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
-pub fn descriptor(tid: u32, fd: i32, mounts: &mut Mounts) -> (Option<Identity>, Option<Vec<u8>>) {
+pub fn descriptor(tid: u32, fd: i32) -> (Option<Identity>, Option<Vec<u8>>) {
     if fd < 0 {
         return (None, None);
     }
     let path = format!("/proc/{tid}/fd/{fd}");
     let link = fs::read_link(&path).ok().map(|link| link.into_os_string().into_vec());
-    (link.as_ref().and_then(|_| identity(tid, fd, &path, mounts)), link)
+    (link.as_ref().and_then(|_| identity(tid, fd, &path)), link)
 }
 
-fn identity(tid: u32, fd: i32, path: &str, mounts: &mut Mounts) -> Option<Identity> {
+fn identity(tid: u32, fd: i32, path: &str) -> Option<Identity> {
     let stat = fs::metadata(path).ok()?;
     let info = fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).ok()?;
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let flags = u32::from_str_radix(field("flags:")?, 8).ok()?;
-    let mount = field("mnt_id:").and_then(|number| number.parse().ok());
-    // overlayfs and btrfs answer stat(2) with another device than that of their superblock, which mountinfo has.
-    let device = mount.and_then(|mount| mounts.device(tid, mount));
+    let magic = statfs(path).map_or(0, |system| system.filesystem_type().0 as u32);
+    let mount = field("mnt_id:").filter(|_| HAVE_OTHER_DEVICES.contains(&magic)).and_then(|number| number.parse().ok());
+    let device = mount.and_then(|mount| mounted_device(tid, mount));
     Some(Identity {
-        magic: statfs(path).map_or(0, |system| system.filesystem_type().0 as u32),
+        magic,
         device: device.unwrap_or((major(stat.dev()) << 20 | minor(stat.dev())) as u32),
         inode: field("ino:").and_then(|inode| inode.parse().ok()).unwrap_or(stat.ino()),
         mode: stat.mode() as u16,
@@ -122,14 +109,15 @@ fn identity(tid: u32, fd: i32, path: &str, mounts: &mut Mounts) -> Option<Identi
     })
 }
 
-impl Mounts {
-    fn device(&mut self, tid: u32, mount: u32) -> Option<u32> {
-        if !self.0.contains_key(&mount) {
-            let table = fs::read_to_string(format!("/proc/{tid}/mountinfo")).unwrap_or_default();
-            self.0.extend(table.lines().filter_map(mounted).map(|(number, device)| (number, Some(device))));
-        }
-        *self.0.entry(mount).or_insert(None)
-    }
+/// `s_magic` of the filesystems that answer stat(2) with another device than that of their superblock, which mountinfo has:
+/// overlayfs, btrfs, bcachefs.
+const HAVE_OTHER_DEVICES: [u32; 3] = [0x794c_7630, 0x9123_683e, 0xca45_1a4e];
+
+/// The device of a mount, by its number in fdinfo (proc_pid_fdinfo(5)); `None` for what is mounted nowhere. It is looked up each
+/// time, since numbers are given again.
+fn mounted_device(tid: u32, mount: u32) -> Option<u32> {
+    let table = fs::read_to_string(format!("/proc/{tid}/mountinfo")).ok()?;
+    table.lines().filter_map(mounted).find(|&(number, _)| number == mount).map(|(_, device)| device)
 }
 
 /// The number and the device of a line of proc_pid_mountinfo(5): `36 35 98:0 /mnt1 …`.
@@ -138,6 +126,20 @@ fn mounted(line: &str) -> Option<(u32, u32)> {
     let number = words.next()?.parse().ok()?;
     let (major, minor) = words.nth(1)?.split_once(':')?;
     Some((number, major.parse::<u32>().ok()? << 20 | minor.parse::<u32>().ok()?))
+}
+
+/// The path by which a process's program was executed (getauxval(3), AT_EXECFN). The kernel has made "/dev/fd/3/path" of one
+/// that is below a descriptor (fs/exec.c, alloc_bprm()).
+pub fn executed(pid: u32) -> Option<Vec<u8>> {
+    const AT_EXECFN: u64 = 31;
+    let vector = fs::read(format!("/proc/{pid}/auxv")).ok()?;
+    let words: Vec<u64> =
+        vector.chunks_exact(8).filter_map(|word| Some(u64::from_ne_bytes(*word.first_chunk()?))).collect();
+    let address = words.chunks_exact(2).find(|pair| pair[0] == AT_EXECFN)?[1];
+    match string(pid, address)? {
+        Text::Read { bytes, .. } => Some(bytes),
+        Text::Unreadable(_) => None,
+    }
 }
 
 /// A number that a line of proc_pid_status(5) has behind its name.

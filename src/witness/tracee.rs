@@ -14,23 +14,28 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::Pid;
 
-use super::look::{self, Mounts, Touch};
+use super::look;
 use super::{cannot_seize, hides, loses_rights};
 use crate::error::Error;
-use crate::syscalls::{Peek, Ret, Syscall};
+use crate::syscalls::{Peek, Ret};
 use crate::testimony::{Fold, Seen, Testimony};
-use crate::trace::{Call, Outcome, Text};
+use crate::trace::{Abi, Call, Outcome, Text};
 
 /// PTRACE_EVENT_STOP (ptrace(2)): an interrupted, a group-stopped or a new thread.
 const EVENT_STOP: i32 = 128;
 /// A thread that the kernel has made for itself in this process (`PF_IO_WORKER`, `PF_USER_WORKER`): it makes no calls.
 const KERNELS_OWN: u64 = 0x10 | 0x4000;
 
+/// How the kernel calls this architecture where it says by which table a call goes (include/uapi/linux/audit.h).
+#[cfg(target_arch = "x86_64")]
+const NATIVE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const NATIVE: u32 = 0xc000_00b7;
+
 /// What one witness has seized.
 pub struct Tracees {
     follow: bool,
     fold: Fold,
-    mounts: Mounts,
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
     /// Whether they are to be let go.
@@ -73,8 +78,7 @@ const CALL: i32 = libc::SIGTRAP | 0x80;
 impl Tracees {
     /// Seizes all threads of a process and stops them.
     pub fn seize(pid: u32, follow: bool, leave: Arc<AtomicBool>) -> Result<Self, Error> {
-        let (fold, mounts, filtered) = (Fold::default(), Mounts::default(), HashSet::default());
-        let mut tracees = Self { follow, fold, mounts, filtered, leave };
+        let mut tracees = Self { follow, fold: Fold::default(), filtered: HashSet::default(), leave };
         // A thread that is not seized yet may make another.
         while let Some(tid) = tracees.unseized(pid) {
             tracees.seize_thread(tid, pid)?;
@@ -184,8 +188,8 @@ impl Tracees {
                 check_rights(tid)?;
             }
             Stop::Event(libc::PTRACE_EVENT_EXIT) => {
-                if let Some(value) = result_register(tid) {
-                    self.fold.dies(tid, value);
+                if let Some(seen) = result_register(tid).and_then(|value| self.fold.dies(tid, value)) {
+                    read_unread(tid, seen);
                 }
             }
             Stop::Signal(signal) if is_caught(tid, signal) => self.fold.handler(tid),
@@ -220,7 +224,8 @@ impl Tracees {
                 // SAFETY: `op` says which one it is (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
                 let entry = unsafe { info.u.entry };
                 if !self.fold.resumes(tid) {
-                    let seen = self.entered(tid, entry.nr as u32, entry.args);
+                    let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
+                    let seen = self.entered(tid, blank(entry.nr as u32, abi, entry.args));
                     self.fold.enter(tid, seen);
                 }
             }
@@ -228,7 +233,7 @@ impl Tracees {
                 // SAFETY: as above.
                 let exit = unsafe { info.u.exit };
                 if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer) {
-                    look_at_exit(tid, seen, &mut self.mounts);
+                    look_at_exit(tid, seen);
                     if sets_filter(&seen.call) {
                         // With SECCOMP_FILTER_FLAG_TSYNC, which is not looked for, the other threads have it as well.
                         let pid = seen.call.pid;
@@ -241,29 +246,30 @@ impl Tracees {
     }
 
     /// What there is to see of a call before it is made.
-    fn entered(&mut self, tid: u32, number: u32, args: [u64; 6]) -> Seen {
+    fn entered(&mut self, tid: u32, call: Call) -> Seen {
         let filtered = self.filtered.contains(&tid);
-        let mut seen = Seen { filtered, ..Seen::new(blank(number, args)) };
-        let Some(row) = Syscall::by_number(number) else { return seen };
-        for (place, at) in row.fd_args().enumerate() {
-            (seen.call.fds[place], seen.links[place]) = look::descriptor(tid, args[at] as i32, &mut self.mounts);
+        let (row, args) = (call.syscall(), call.args);
+        let mut seen = Seen { filtered, ..Seen::new(call) };
+        let Some(row) = row else { return seen };
+        for (place, at) in row.fd_args().chain(row.replaces()).enumerate() {
+            (seen.call.fds[place], seen.links[place]) = look::descriptor(tid, args[at] as i32);
         }
         if row.name != "getcwd" {
             for (place, at) in row.path_args().enumerate() {
                 // Until the exit a string that lies on a page that is not there counts as unreadable.
-                let text = look::string(tid, args[at], Touch::Present);
+                let text = look::string(tid, args[at]);
                 seen.call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
             }
         }
         if let Some((at, peek @ (Peek::OpenHow | Peek::HandleIn))) = row.peek {
-            seen.call.peek = block(tid, peek, args[at], Touch::Present).flatten();
+            seen.call.peek = block(tid, peek, args[at]).flatten();
         }
         seen
     }
 
     fn note_filter(&mut self, tid: u32) {
-        // SECCOMP_MODE_FILTER is 2.
-        if look::status(tid, "Seccomp", 10) == Some(2) {
+        // SECCOMP_MODE_STRICT is 1, SECCOMP_MODE_FILTER 2.
+        if look::status(tid, "Seccomp", 10).is_some_and(|mode| mode > 0) {
             self.filtered.insert(tid);
         }
     }
@@ -275,47 +281,63 @@ fn process_of(tid: u32) -> u32 {
 }
 
 /// What a call has brought about, and what could not be read before.
-fn look_at_exit(tid: u32, seen: &mut Seen, mounts: &mut Mounts) {
+fn look_at_exit(tid: u32, seen: &mut Seen) {
     let call = &mut seen.call;
     let (Some(row), success) = (call.syscall(), call.success()) else { return };
     if let (Ret::Fd, Some(fd)) = (row.ret_for(&call.args), success) {
-        (call.made, seen.made_link) = look::descriptor(tid, fd as i32, mounts);
+        (call.made, seen.made_link) = look::descriptor(tid, fd as i32);
     }
-    // execve(2): after success the addresses belong to another program.
+    // execve(2): after success the addresses belong to another program, which is told by what path it was executed.
     if matches!(row.name, "execve" | "execveat") && success.is_some() {
+        if let (Text::Unreadable(_), Some(executed)) = (&call.texts[0], look::executed(tid)) {
+            let below = format!("/dev/fd/{}", call.args[0] as i32);
+            let rest = executed.strip_prefix(below.as_bytes()).filter(|_| row.name == "execveat");
+            let rest = rest.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest).to_vec());
+            call.texts[0] = Text::Read { bytes: rest.unwrap_or(executed), cut: false };
+        }
         return;
     }
-    for (place, at) in row.path_args().enumerate() {
-        let filled_in = row.name == "getcwd" && success.is_some();
-        if filled_in || matches!(call.texts[place], Text::Unreadable(_)) {
-            seen.untouched[place] = look::string(tid, call.args[at], Touch::Present).is_none();
-            let text = look::string(tid, call.args[at], Touch::All);
-            call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
-        }
+    if row.name == "getcwd" && success.is_some() {
+        call.texts[0] = Text::Unreadable(libc::EFAULT);
     }
+    read_unread(tid, seen);
+    let call = &mut seen.call;
     let Some((at, peek)) = row.peek else { return };
     let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success.is_some();
     if filled_in || call.peek.is_none() {
-        seen.untouched[2] = block(tid, peek, call.args[at], Touch::Present).is_none();
-        call.peek = block(tid, peek, call.args[at], Touch::All).flatten();
+        let block = block(tid, peek, call.args[at]);
+        seen.untouched[2] = block.is_none();
+        call.peek = block.flatten();
     }
     if let (Peek::Pair, Some(_), Some(pair)) = (peek, success, &call.peek) {
         for (place, end) in pair.chunks_exact(4).enumerate() {
             let fd = end.first_chunk().map_or(-1, |end| i32::from_ne_bytes(*end));
-            (call.fds[place], seen.links[place]) = look::descriptor(tid, fd, mounts);
+            (call.fds[place], seen.links[place]) = look::descriptor(tid, fd);
         }
     }
 }
 
-fn block(tid: u32, peek: Peek, address: u64, touch: Touch) -> Option<Option<Vec<u8>>> {
-    match peek {
-        Peek::OpenHow => look::block(tid, address, 24, touch),
-        Peek::Pair => look::block(tid, address, 8, touch),
-        Peek::HandleIn | Peek::HandleOut => look::handle(tid, address, touch),
+/// The strings that could not be read before: by now the call has looked at them.
+fn read_unread(tid: u32, seen: &mut Seen) {
+    let call = &mut seen.call;
+    for (place, at) in call.syscall().into_iter().flat_map(|row| row.path_args()).enumerate() {
+        if matches!(call.texts[place], Text::Unreadable(_)) {
+            let text = look::string(tid, call.args[at]);
+            seen.untouched[place] = text.is_none();
+            call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
+        }
     }
 }
 
-fn blank(number: u32, args: [u64; 6]) -> Call {
+fn block(tid: u32, peek: Peek, address: u64) -> Option<Option<Vec<u8>>> {
+    match peek {
+        Peek::OpenHow => look::block(tid, address, 24),
+        Peek::Pair => look::block(tid, address, 8),
+        Peek::HandleIn | Peek::HandleOut => look::handle(tid, address),
+    }
+}
+
+fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
     let nothing = || Text::Read { bytes: Vec::new(), cut: false };
     Call {
         number,
@@ -332,15 +354,20 @@ fn blank(number: u32, args: [u64; 6]) -> Call {
         fds: [None, None],
         made: None,
         peek: Some(Vec::new()),
+        late: [false; 3],
+        abi,
+        refused: false,
         request: None,
         files: Default::default(),
     }
 }
 
-/// seccomp(2), prctl(2): from now on a filter may answer the thread's calls.
+/// seccomp(2), prctl(2): from now on a filter may answer the thread's calls, or the strict mode kill it for one.
 fn sets_filter(call: &Call) -> bool {
+    // Of 32-bit programs only prctl is known, by its row's name.
     let sets = match i64::from(call.number) {
-        libc::SYS_seccomp => call.args[0] == libc::SECCOMP_SET_MODE_FILTER.into(),
+        _ if call.abi == Abi::Compat => matches!(call.name().as_str(), "[32 bit] seccomp" | "[32 bit] prctl"),
+        libc::SYS_seccomp => call.args[0] <= u64::from(libc::SECCOMP_SET_MODE_FILTER),
         libc::SYS_prctl => call.args[0] as i32 == libc::PR_SET_SECCOMP,
         _ => false,
     };

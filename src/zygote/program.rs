@@ -7,7 +7,7 @@ use std::ffi::{CString, OsStr, OsString, c_char};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -15,7 +15,6 @@ use nix::sys::signal::Signal;
 use nix::unistd::{AccessFlags, access};
 
 use crate::error::{Error, Exit};
-use crate::escape;
 
 /// Where programs are looked for if there is no PATH (execvp(3)).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -40,7 +39,7 @@ impl Program {
         };
         let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
         let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
-        Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_the_caller() })
+        Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_this_process() })
     }
 
     /// The last part of its path.
@@ -102,8 +101,9 @@ fn in_path(name: &OsStr) -> nix::Result<PathBuf> {
 }
 
 fn refused(name: &OsStr, errno: Errno) -> Error {
+    let name = name.to_string_lossy();
     let (what, hint, exit) = match errno {
-        Errno::ENOENT if Path::new(name).exists() => (
+        Errno::ENOENT if Path::new(name.as_ref()).exists() => (
             "its interpreter was not found",
             "`head -1` of a script, `readelf -l` of a program name it",
             Exit::NotFound,
@@ -120,28 +120,40 @@ fn refused(name: &OsStr, errno: Errno) -> Error {
         ),
         _ => (errno.desc(), "`man 2 execve` says more", Exit::NotExecutable),
     };
-    let name = escape::line(name);
-    Error { exit, ..Error::usage(format!("{name}: {what}"), hint) }
+    Error { sentence: format!("{name}: {what}"), hint: hint.to_owned(), exit }
 }
 
-/// Which signals the caller blocks, and which it ignores, a bit for each: what a program inherits (execve(2)).
+/// Which signals the caller blocks, and which it ignores: what a program inherits (execve(2)).
 #[derive(Debug)]
 struct Rules {
     blocked: libc::sigset_t,
-    ignored: u64,
+    ignored: Vec<i32>,
 }
 
-/// The signals that were ignored before Rust's runtime and `ior-it` itself had changed anything.
-static IGNORED: AtomicU64 = AtomicU64::new(0);
+/// Which of these were ignored before anything here had begun: Rust's runtime always ignores the first, and `ior-it` the second.
+static IGNORED: [(i32, AtomicBool); 2] =
+    [(libc::SIGPIPE, AtomicBool::new(false)), (libc::SIGXFSZ, AtomicBool::new(false))];
+/// Which of the standard streams were closed: Rust's runtime opens /dev/null in their place.
+static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
 #[used]
 // SAFETY: run by the dynamic loader, before main, with no other thread; it needs nothing that is set up later.
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = note_ignored;
+static BEFORE_MAIN: extern "C" fn() = note_what_changes;
 
-extern "C" fn note_ignored() {
-    let ignored = SIGNALS.filter(|&signal| is_ignored(signal)).fold(0, |bits, signal| bits | bit(signal));
-    IGNORED.store(ignored, Ordering::Relaxed);
+extern "C" fn note_what_changes() {
+    for (signal, ignored) in &IGNORED {
+        ignored.store(is_ignored(*signal), Ordering::Relaxed);
+    }
+    for (fd, closed) in (0..).zip(&CLOSED) {
+        // SAFETY: only asks.
+        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
+    }
+}
+
+/// Whether a standard stream was closed when this process began.
+pub fn was_closed(fd: i32) -> bool {
+    CLOSED.get(fd as usize).is_some_and(|closed| closed.load(Ordering::Relaxed))
 }
 
 fn is_ignored(signal: i32) -> bool {
@@ -157,27 +169,33 @@ fn is_ignored(signal: i32) -> bool {
 /// The signals are numbered from 1 to 64 (signal(7)).
 const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
-fn bit(signal: i32) -> u64 {
-    1 << (signal - 1)
-}
-
 impl Rules {
-    fn of_the_caller() -> Self {
+    fn of_this_process() -> Self {
+        let noted = |signal| IGNORED.iter().find(|(noted, _)| *noted == signal);
+        let ignored = SIGNALS.filter(|&signal| match noted(signal) {
+            Some((_, ignored)) => ignored.load(Ordering::Relaxed),
+            None => is_ignored(signal),
+        });
+        let ignored = ignored.collect();
         let mut blocked = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
         // SAFETY: only asks, and writes the set.
         let blocked = unsafe {
             libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), blocked.as_mut_ptr());
             blocked.assume_init()
         };
-        Self { blocked, ignored: IGNORED.load(Ordering::Relaxed) }
+        Self { blocked, ignored }
     }
 
     /// Some signals cannot be changed: SIGKILL, SIGSTOP, and two that libc keeps for itself.
     fn restore(&self) {
         for signal in SIGNALS {
-            let action = if self.ignored & bit(signal) != 0 { libc::SIG_IGN } else { libc::SIG_DFL };
+            let action = if self.ignored.contains(&signal) { libc::SIG_IGN } else { libc::SIG_DFL };
             // SAFETY: no handler is installed.
             unsafe { libc::signal(signal, action) };
+        }
+        for fd in (0..3).filter(|&fd| was_closed(fd)) {
+            // SAFETY: what Rust's runtime has opened there nobody uses: the process is about to become another program.
+            unsafe { libc::close(fd) };
         }
         // SAFETY: the set is whole.
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.blocked, std::ptr::null_mut()) };

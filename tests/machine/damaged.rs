@@ -74,7 +74,7 @@ impl Dice {
 impl Object {
     fn whole() -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
-        let source = std::fs::read_to_string(support::bpf("tracer.bpf.c"))?;
+        let source = support::source()?;
         let bytes = std::fs::read(support::compile(folder.path(), "whole", &source)?)?;
         let parts = parts(&bytes);
         require!(parts.len() > 20, "the object has {} parts", parts.len());

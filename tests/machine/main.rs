@@ -29,13 +29,13 @@ type Group = (&'static str, fn() -> ExitCode);
 
 const GROUPS: [Group; 13] = [
     ("cli", cli::main),
-    ("outputs", outputs::main),
     ("controls", controls::main),
     ("clean", clean::main),
     ("command", command::main),
     ("burst", burst::main),
     ("witness", witness::main),
     ("generated", generated::main),
+    ("outputs", outputs::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),

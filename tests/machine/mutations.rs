@@ -14,21 +14,33 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 /// What is broken, which text of the tracer is replaced, and by what.
 const MUTATIONS: &[(&str, &str, &str)] = &[
+    ("the_exit_program_does_nothing", "	if (!call)\n		return stray(task->tgid);", "	if (call || !call)\n		return 0;"),
     (
-        "the_exit_program_does_nothing",
-        "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);",
-        "	if (call || !call)\n		return 0;",
+        "the_result_is_one_too_many",
+        "	call->record.ret = ret;\n	if (asks_for_restart",
+        "	call->record.ret = ret + 1;\n	if (asks_for_restart",
     ),
-    ("the_result_is_one_too_many", "call->record.ret = ret;", "call->record.ret = ret + 1;"),
+    (
+        "the_result_of_a_refused_call_is_one_too_many",
+        "	call->record.ret = ret;\n	finish",
+        "	call->record.ret = ret + 1;\n	finish",
+    ),
+    ("refused_calls_are_not_seen", "	if (call->active == NO_CALL)\n		return refuse", "	if (0)\n		return refuse"),
+    ("a_refused_call_is_as_any_other", "SYSCALL_NUMBER(regs), IOR_REFUSED);", "SYSCALL_NUMBER(regs), 0);"),
+    (
+        "a_new_thread_begins_with_a_refused_call",
+        "	if (call->active == BORN) {\n		call->active = NO_CALL;\n		return 0;\n	}\n",
+        "	if (call->active == BORN)\n		call->active = NO_CALL;\n",
+    ),
     (
         "the_first_argument_is_wrong",
-        "	role = roles_of(nr);\n	if (role)\n		read_at_enter",
-        "	record->args[0] += 1;\n	role = roles_of(nr);\n	if (role)\n		read_at_enter",
+        "		SYSCALL_ARGS(regs, record->args);\n	}\n	return",
+        "		SYSCALL_ARGS(regs, record->args);\n	}\n	record->args[0] += 1;\n	return",
     ),
     (
         "arguments_are_swapped",
-        "	role = roles_of(nr);\n	if (role)\n		read_at_enter",
-        "	record->args[1] ^= record->args[2];\n	record->args[2] ^= record->args[1];\n	record->args[1] ^= record->args[2];\n	role = roles_of(nr);\n	if (role)\n		read_at_enter",
+        "		SYSCALL_ARGS(regs, record->args);\n	}\n	return",
+        "		SYSCALL_ARGS(regs, record->args);\n	}\n	record->args[1] ^= record->args[2];\n	record->args[2] ^= record->args[1];\n	record->args[1] ^= record->args[2];\n	return",
     ),
     ("the_system_call_number_is_wrong", "	record->nr = nr;", "	record->nr = nr == 0 ? 1 : nr;"),
     (
@@ -48,65 +60,119 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "paths_are_cut_at_eight_bytes",
-        "bpf_probe_read_user_str(to, IOR_PATH_CAP, (void *)address)",
+        "bpf_probe_read_user_str(to, IOR_PATH_MAX, (void *)address)",
         "bpf_probe_read_user_str(to, 8, (void *)address)",
     ),
     (
         "the_second_path_is_the_first",
-        "			read_path(&record->path[1], second->path, argument(record, role->path[1]));\n		else",
-        "			read_path(&record->path[1], second->path, argument(record, role->path[0]));\n		else",
+        "			read_path(&record->path[1], second->path, argument(record, role->path[1]));\n			read_base(record, watch, 1, second->path);\n		} else",
+        "			read_path(&record->path[1], second->path, argument(record, role->path[0]));\n			read_base(record, watch, 1, second->path);\n		} else",
     ),
     (
         "paths_are_not_read_again_at_exit_and_never_at_enter",
-        "	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))\n		read_path(&record->path[0], call->path, argument(record, role->path[0]));",
-        "	if (role->path[0])\n		record->path[0].len = 0;",
+        "	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT)) {\n		read_path(&record->path[0], call->path, argument(record, role->path[0]));",
+        "	if (role->path[0]) {\n		record->path[0].len = 0;",
+    ),
+    ("close_on_exec_is_always_clear", " >> (fd % 64) & 1;", " & 0;"),
+    ("close_on_exec_is_always_set", " >> (fd % 64) & 1;", " | 1;"),
+    (
+        "close_on_exec_of_a_duplicate_is_that_of_the_first",
+        "		identify_file(to, watch, file, true);\n	to->cloexec = cloexec;\n}\n\n/* No byte",
+        "		identify_file(to, watch, file, true);\n}\n\n/* No byte",
     ),
     (
-        "close_on_exec_is_always_clear",
-        "to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;",
-        "to->cloexec = 0;",
+        "a_status_flag_is_wrong",
+        "	to->flags = FIELD(file, file, f_flags);",
+        "	to->flags = FIELD(file, file, f_flags) ^ 04000;",
     ),
-    (
-        "close_on_exec_is_always_set",
-        "to->cloexec = word_at(&close_on_exec[fd / 64]) >> (fd % 64) & 1;",
-        "to->cloexec = 1;",
-    ),
-    ("a_status_flag_is_wrong", "		to->flags = file->f_flags;", "		to->flags = file->f_flags ^ 04000;"),
     (
         "every_file_is_open_for_reading_and_writing",
-        "		to->flags = file->f_flags;",
-        "		to->flags = (file->f_flags & ~3) | 2;",
+        "	to->flags = FIELD(file, file, f_flags);",
+        "	to->flags = (FIELD(file, file, f_flags) & ~3) | 2;",
     ),
-    ("the_type_of_a_file_is_not_read", "		to->mode = inode->i_mode;", "		to->mode = inode->i_mode & 07777;"),
-    ("everything_is_a_regular_file", "		to->mode = inode->i_mode;", "		to->mode = 0100644;"),
-    ("the_filesystem_is_not_read", "		to->magic = super->s_magic;", ""),
-    ("every_file_is_an_anonymous_inode", "		to->magic = super->s_magic;", "		to->magic = 0x09041934;"),
+    (
+        "the_type_of_a_file_is_not_read",
+        "	to->mode = FIELD(inode, inode, i_mode);",
+        "	to->mode = FIELD(inode, inode, i_mode) & 07777;",
+    ),
+    ("everything_is_a_regular_file", "	to->mode = FIELD(inode, inode, i_mode);", "	to->mode = 0100644;"),
+    ("the_filesystem_is_not_read", "	to->magic = FIELD(super_block, super, s_magic);", ""),
+    (
+        "every_file_is_an_anonymous_inode",
+        "	to->magic = FIELD(super_block, super, s_magic);",
+        "	to->magic = 0x09041934;",
+    ),
+    ("names_are_not_told", "	id = tell_name(watch, dentry, mount, label);", "	id = 0;"),
+    ("a_name_is_told_under_another_id", "	return out->record.number;", "	return out->record.number + 1;"),
+    ("a_name_that_was_told_is_never_looked_at_again", "known->label == label && label && ", ""),
+    (
+        "what_a_file_is_called_is_no_part_of_its_label",
+        "	label->sum = MIX(label->sum, FIELD(dentry, here, d_name.hash_len));\n	label->sum = MIX(label->sum, FIELD(dentry, here, d_seq.seqcount.sequence));\n",
+        "",
+    ),
+    (
+        "names_end_at_their_mount",
+        "	if (step == CROSSED)\n		return 0;\n	if (step == TOP) {",
+        "	if (step == CROSSED || step == TOP) {",
+    ),
+    ("removed_files_keep_their_name", "	out->state = is_deleted(dentry) ? IOR_NAME_DELETED : 0;", "	out->state = 0;"),
+    ("a_path_of_its_own_is_taken_for_a_word", "		out->state |= IOR_NAME_ALONE;\n", ""),
+    (
+        "every_path_begins_at_the_root",
+        "	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);",
+        "	dentry = (__u64)FIELD(fs_struct, fs, root.dentry);",
+    ),
+    (
+        "every_path_begins_at_the_working_directory",
+        "	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);",
+        "	dentry = (__u64)FIELD(fs_struct, fs, pwd.dentry);",
+    ),
+    ("what_close_range_closes_is_not_told", "	if (often && role->flags & IOR_CLOSES_RANGE)\n", "	if (0)\n"),
+    (
+        "what_close_range_closes_ends_too_early",
+        "	if (open && closing.first <= last)",
+        "	if (open && closing.first <= last--)",
+    ),
+    ("what_a_duplicate_replaces_is_not_told", "	if (role->replaces)\n", "	if (0)\n"),
+    ("what_was_read_late_is_not_marked", "	if (record->path[at].len && may_have_changed(address))", "	if (0)"),
+    ("what_cannot_change_is_marked_late", "may_have_changed(address))\n		record->late", "true)\n		record->late"),
+    (
+        "the_path_of_a_program_is_read_from_its_memory",
+        "	if (!watch || call->active != IN_CALL)\n		return 0;\n	give_up",
+        "	if (watch || !watch)\n		return 0;\n	give_up",
+    ),
+    ("32_bit_calls_are_taken_for_others", "	if (IS_COMPAT(task)) {", "	if (0) {"),
+    ("the_longest_path_is_one_byte_too_short", "		text->len = IOR_PATH_MAX;", "		text->len = IOR_PATH_MAX - 1;"),
     (
         "the_thread_at_exit_is_the_one_at_enter",
         "	call->record.exit_tid = task->pid;",
         "	call->record.exit_tid = call->record.tid;",
     ),
-    ("the_identity_is_of_the_next_descriptor", "word_at(&table[fd]);", "word_at(&table[fd + 1]);"),
+    (
+        "the_identity_is_of_the_next_descriptor",
+        "word_at(&FIELD(fdtable, fdt, fd)[fd]);",
+        "word_at(&FIELD(fdtable, fdt, fd)[fd + 1]);",
+    ),
     (
         "the_path_that_getcwd_fills_in_is_not_read",
-        "(record->path[0].err || (done && role->flags & IOR_PATH_AT_EXIT))",
-        "(record->path[0].err)",
+        "	if (role->path[0] && done && role->flags & IOR_PATH_AT_EXIT)",
+        "	if (0)",
     ),
     (
         "the_struct_of_openat2_is_not_read",
-        "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);",
-        "",
+        "	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))\n		read_peek(call, role);\n	if (often && role->flags & IOR_CLOSES_RANGE)",
+        "	if (often && role->flags & IOR_CLOSES_RANGE)",
     ),
-    ("the_pair_is_not_identified", "	if (done && role->flags & IOR_MAKES_PAIR)\n		identify_pair(call, task);", ""),
+    ("the_pair_is_not_identified", "	if (done && role->flags & IOR_MAKES_PAIR)\n		identify_pair(call, watch);", ""),
     (
         "the_pair_is_one_descriptor_twice",
-        "identify(&call->file[IOR_SECOND], task, pair[1]);",
-        "identify(&call->file[IOR_SECOND], task, pair[0]);",
+        "identify_current(&call->file[IOR_SECOND], watch, pair[1]);",
+        "identify_current(&call->file[IOR_SECOND], watch, pair[0]);",
     ),
     (
         "the_inode_is_wrong_for_arguments",
-        "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);",
-        "	role = roles_of(nr);\n	if (role)\n		read_at_enter(call, task, role);\n	call->file[IOR_FIRST].inode += 1;",
+        "	role = begin(watch, call, task, regs, nr, 0);\n	if (role)\n		read_at_enter(call, watch, task, role, true);",
+        "	role = begin(watch, call, task, regs, nr, 0);\n	if (role)\n		read_at_enter(call, watch, task, role, true);\n	call->file[IOR_FIRST].inode += 1;",
     ),
     (
         "everybody_is_watched_as_the_first",
@@ -127,14 +193,10 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_unreturned_call_is_not_sent",
-        "	if (call && call->active)\n		finish_unreturned(watch, call);\n	if (call && call->saved)",
-        "	if (call && call->saved)",
+        "	if (call && (call->active == IN_CALL || call->active == INTERRUPTED))\n		finish_unreturned(watch, call);\n	if (call)",
+        "	if (call)",
     ),
-    (
-        "paths_are_not_read_again_at_exit",
-        "	if (role->path[0] && (record->path[0].err ||",
-        "	if (role->path[0] && (0 ||",
-    ),
+    ("paths_are_not_read_again_at_exit", "	if (role->path[0] && record->path[0].err)", "	if (0)"),
     ("second_paths_are_not_read_again_at_exit", "	if (role->path[1] && record->path[1].err) {", "	if (0) {"),
     ("restarts_are_calls_of_their_own", "	if (asks_for_restart(ret)) {", "	if (0) {"),
     (
@@ -143,37 +205,35 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (SYSCALL_NUMBER(regs) != (__s32)call->record.nr) {",
     ),
     (
-        "a_call_that_goes_on_by_restart_syscall_is_another",
-        "	if (role && role->flags & IOR_RESTARTS)\n		return record->ret == -ERESTART_RESTARTBLOCK;",
-        "	if (role && role->flags & IOR_RESTARTS)\n		return 0;",
+        "a_call_that_is_made_again_is_another",
+        "	if (call->active == INTERRUPTED && call->instruction == INSTRUCTION(regs) && call->stack == STACK(regs)) {",
+        "	if (0) {",
     ),
     (
         "handlers_do_not_end_an_interrupted_call",
-        "	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)",
-        "	if (action)",
+        "	    (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)) {",
+        "	    action) {",
     ),
     (
         "handlers_always_end_an_interrupted_call",
-        "	if (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)",
-        "	if (0)",
+        "	    (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)) {",
+        "	    0) {",
     ),
-    ("an_interrupted_call_is_not_put_aside", "	if (call->active == INTERRUPTED && !call->saved) {", "	if (0) {"),
+    ("a_call_does_not_come_back_from_a_handler", "		if (call->aside)\n			come_back", "		if (0)\n			come_back"),
+    ("a_call_comes_back_to_wherever_a_handler_returns", "|| aside->stack != search->stack)", ")"),
+    (
+        "a_call_from_the_same_place_is_the_same_call",
+        "		if (found)\n			give_up(watch, call, found - 1);\n",
+        "		if (found) {\n			come_back(watch, call, INSTRUCTION(regs) - CALL_BYTES, STACK(regs));\n			call->active = IN_CALL;\n			return true;\n		}\n",
+    ),
     ("the_name_is_that_of_the_enter", "	copy_comm(&call->record, task);\n", ""),
     (
         "a_foreign_exit_ends_a_call",
-        "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);\n	watch = watch_of_call(call);\n	if (!watch) {\n		call->active = NO_CALL;\n		return stray(task->tgid);\n	}",
-        "	if (!call)\n		return 0;\n	watch = watch_at(call->slot);\n	if (!watch)\n		return 0;\n	if (call->active != IN_CALL) {\n		call->record.number = __sync_fetch_and_add(&watch->seen, 1);\n		finish(watch, call, task);\n		return 0;\n	}",
+        "	if (!call)\n		return stray(task->tgid);",
+        "	if (!call) {\n		struct ior_filter *entry = watched(task->tgid);\n\n		watch = entry ? watch_of(entry) : NULL;\n		if (watch)\n			__sync_fetch_and_add(&watch->seen, 1);\n		return 0;\n	}",
     ),
-    (
-        "forks_are_never_followed",
-        "	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)",
-        "	if (watch || !watch)",
-    ),
-    (
-        "forks_are_always_followed",
-        "	if (!watch || !(watch->flags & IOR_FOLLOW) || tgid == child_tgid)",
-        "	if (!watch || tgid == child_tgid)",
-    ),
+    ("forks_are_never_followed", "	if (!(watch->flags & IOR_FOLLOW))\n", "	if (watch)\n"),
+    ("forks_are_always_followed", "	if (!(watch->flags & IOR_FOLLOW))\n", "	if (0)\n"),
     (
         "a_followed_process_is_taken_for_its_parent",
         "	record->pid = task->tgid;",
@@ -212,10 +272,14 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_paths_of_a_request_are_not_read",
-        "	if (role)\n		read_arguments(call, task, role);\n	__builtin_memcpy",
+        "	if (role)\n		read_arguments(call, watch, task, role);\n	__builtin_memcpy",
         "	__builtin_memcpy",
     ),
-    ("what_a_request_opens_is_not_identified", "		identify_current(&to->file[IOR_MADE], to->record.ret);", "		return;"),
+    (
+        "what_a_request_opens_is_not_identified",
+        "		identify_current(&to->file[IOR_MADE], watch, to->record.ret);",
+        "		return;",
+    ),
     (
         "requests_that_are_refused_are_not_seen",
         "	return submit(ctx->args[1], (const struct io_uring_sqe *)ctx->args[0]);",
@@ -232,6 +296,13 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
         "	if (in_flight)\n		bpf_for_each_map_elem(&requests, end_request, &tgid, 0);\n",
         "",
     ),
+    (
+        "the_file_of_a_request_is_that_of_its_submission",
+        "	if (file && !(out->record.state & IOR_HAS_FILE) &&",
+        "	if (0 &&",
+    ),
+    ("a_message_of_another_ring_is_a_completion", "(!key && !state && !(flags & OVERFLOWN))", "0"),
+    ("requests_that_are_not_told_apart_are_not_called_so", "	if (search.found > 1)\n", "	if (0)\n"),
     ("a_request_without_completion_is_forgotten", "	if (before)\n		complete(before, key, 0, IOR_UNFINISHED);\n", ""),
 ];
 
@@ -279,7 +350,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Result<Self, String> {
-        let source = std::fs::read_to_string(support::bpf("tracer.bpf.c")).map_err(|error| error.to_string())?;
+        let source = support::source().map_err(|error| error.to_string())?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         Ok(Self { source, folder })
     }

@@ -1,7 +1,7 @@
 //! What this machine does not give, and what cannot be loaded: the error names the cause, before the first scenario.
 #![allow(unsafe_code)]
 
-use std::fs::{File, read_to_string};
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -173,7 +173,7 @@ fn files() -> Tested {
 
 /// The tracer with a text of it replaced.
 fn changed(folder: &Path, name: &str, from: &str, to: &str) -> Result<PathBuf, Failed> {
-    let source = read_to_string(support::bpf("tracer.bpf.c"))?;
+    let source = support::source()?;
     require!(source.matches(from).count() == 1, "bring this text up to date: {from}");
     support::compile(folder, name, &source.replacen(from, to, 1))
 }
@@ -198,11 +198,13 @@ fn entries() -> Tested {
 
 fn no_exits() -> Tested {
     let folder = tempfile::tempdir()?;
-    let from = "	if (!call || call->active != IN_CALL)\n		return stray(task->tgid);";
+    let from = "	if (!call)\n		return stray(task->tgid);";
     let object = changed(folder.path(), "no_exits", from, "	if (call || !call)\n		return 0;")?;
     refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
     // A record with another result is no better.
-    let object = changed(folder.path(), "result", "call->record.ret = ret;", "call->record.ret = ret + 1;")?;
+    let [from, to] = ["ret", "ret + 1"].map(|ret| format!("	call->record.ret = {ret};\n	if (asks_for_restart"));
+    let (from, to) = (from.as_str(), to.as_str());
+    let object = changed(folder.path(), "result", from, to)?;
     refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use ior_it::ending::{Ending, How, Phase};
 use ior_it::kind::Kind;
 use ior_it::show;
 use ior_it::syscalls::Sqe;
-use ior_it::trace::{Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::trace::{Abi, Attribute, Call, Counts, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -57,22 +57,17 @@ mod strategy {
                 any::<bool>().prop_map(Attribute::Cloexec),
             ]
         };
-        (any::<i32>(), attribute(), attribute()).prop_map(|(fd, followed, kernel)| Disagreement {
-            fd,
-            followed,
-            kernel,
-        })
+        (any::<i32>(), attribute(), attribute()).prop_map(|(fd, call, kernel)| Disagreement { fd, call, kernel })
     }
 
     fn files() -> impl Strategy<Value = Files> {
         let path = || proptest::option::of(bytes());
         let closes = proptest::collection::vec(bytes(), 0..3);
-        let contradicted = proptest::collection::vec(any::<i32>(), 0..3);
         let kind = || proptest::option::of(kind());
         let said = ([kind(), kind()], kind(), proptest::collection::vec(disagreement(), 0..3));
-        (path(), path(), closes, contradicted, said).prop_map(|(path, path2, closes, contradicted, said)| {
+        (path(), path(), path(), closes, said).prop_map(|(path, path2, made_path, closes, said)| {
             let (kinds, made, disagreements) = said;
-            Files { path, path2, closes, contradicted, kinds, made, disagreements }
+            Files { path, path2, closes, made_path, kinds, made, disagreements }
         })
     }
 
@@ -83,18 +78,24 @@ mod strategy {
 
     fn request() -> impl Strategy<Value = Request> {
         let entry = any::<[u64; 6]>().prop_map(Sqe);
-        (entry, any::<[bool; 2]>()).prop_map(|(sqe, [worker, more])| Request { sqe, worker, more })
+        (entry, any::<[bool; 3]>()).prop_map(|(sqe, [worker, more, ambiguous])| Request {
+            sqe,
+            worker,
+            more,
+            ambiguous,
+        })
     }
 
     pub fn call() -> impl Strategy<Value = Call> {
         let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
         let number = prop_oneof![any::<u32>(), 0..460_u32];
         let words = (number, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
-        let rest = (outcome, [text(), text()], [identity(), identity(), identity()]);
+        let how = (any::<[bool; 3]>(), prop_oneof![Just(Abi::Native), Just(Abi::Compat)], any::<bool>());
+        let rest = (outcome, [text(), text()], [identity(), identity(), identity()], how);
         let blocks = (proptest::option::of(bytes()), proptest::option::of(request()));
         (words, rest, blocks, files()).prop_map(|(words, rest, (peek, request), files)| {
             let (number, [order, enter_ns, duration_ns], [pid, tid, exit_tid], comm, args) = words;
-            let (outcome, texts, [fd, fd2, made]) = rest;
+            let (outcome, texts, [fd, fd2, made], (late, abi, refused)) = rest;
             let fds = [fd, fd2];
             let head = (number, order, pid, tid, comm, args, outcome);
             let (number, order, pid, tid, comm, args, outcome) = head;
@@ -113,6 +114,9 @@ mod strategy {
                 fds,
                 made,
                 peek,
+                late,
+                abi,
+                refused,
                 request,
                 files,
             }
@@ -136,7 +140,7 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 12]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+        (calls, any::<[u64; 16]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
             let [
                 seen,
                 emitted,
@@ -150,7 +154,7 @@ mod strategy {
                 undecoded,
                 more @ ..,
             ] = counts;
-            let [submitted, submissions_received] = more;
+            let [submitted, submissions_received, told, told_received, untold, crowded] = more;
             let counts = Counts {
                 seen,
                 emitted,
@@ -164,6 +168,10 @@ mod strategy {
                 undecoded,
                 submitted,
                 submissions_received,
+                told,
+                told_received,
+                untold,
+                crowded,
             };
             Trace { watch, calls, counts, bad_records }
         })

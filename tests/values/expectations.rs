@@ -12,8 +12,8 @@ use ior_it::kind::Kind;
 use ior_it::matcher::{self, Difference, FieldDifference};
 use ior_it::report::{self, Failure};
 use ior_it::show;
-use ior_it::syscalls::{Sqe, Syscall};
-use ior_it::trace::{Attribute, Call, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::syscalls::{Ret, Sqe, Syscall};
+use ior_it::trace::{Abi, Attribute, Call, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];
@@ -133,6 +133,9 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
         fds: [None, None],
         made: None,
         peek: None,
+        late: [false; 3],
+        abi: Abi::Native,
+        refused: false,
         request: None,
         files: Files::default(),
     }
@@ -143,6 +146,9 @@ fn read(text: &str) -> Text {
 }
 
 fn on(mut call: Call, path: &str) -> Call {
+    let makes_it = |row: &Syscall| row.returns_its_file() && matches!(row.ret_for(&call.args), Ret::Fd);
+    let makes_it = call.syscall().is_some_and(makes_it) && call.success().is_some();
+    call.files.made_path = makes_it.then(|| path.into());
     call.files.path = Some(path.into());
     call
 }
@@ -461,13 +467,10 @@ fn what_cannot_be_known_is_equal_to_nothing() {
             },
             &[r#"wrong 1: path: "d" | "d"...; path_is: "whole" | "cut""#],
         ),
-        (
-            "the kernel says that the descriptor is another file",
-            |c| c[3].files.contradicted = vec![5],
-            &[
-                "wrong 4: descriptors: 5 is the file that it was (by the calls before) | 5 is another file (by the kernel)",
-            ],
-        ),
+        ("another file", |c| c[1].files.made_path = Some(b"b".to_vec()), &[r#"wrong 2: file: "d/a.txt" | "b""#]),
+        ("a file without a name", |c| c[2].files.made_path = None, &[r#"wrong 3: file: "d/a.txt" | none"#]),
+        ("a call that was never made", |c| c[3].refused = true, &["wrong 4: refused: false | true"]),
+        ("a path that was read late", |c| c[0].late[0] = true, &[r#"wrong 1: path_is: "whole" | "late""#]),
         ("a call that did not return", |c| c[4].outcome = Outcome::Unfinished, &["wrong 5: ret: 4 | unfinished"]),
         (
             "an unfinished call where a name is bound",
@@ -646,7 +649,7 @@ const O_LARGEFILE: i32 = 0o100_000;
 #[test]
 fn a_wrong_value_of_a_descriptor_is_found() {
     let expectation = parse(DESCRIPTORS);
-    let disagreement = |followed, kernel| Disagreement { fd: 5, followed, kernel };
+    let disagreement = |call, kernel| Disagreement { fd: 5, call, kernel };
     let rows: &[Row] = &[
         ("all holds", |_| (), &[]),
         ("kind of a pair", |c| c[0].files.kinds = [Some(Kind::Socket); 2], &["wrong 1: kind: \"pipe\" | \"socket\""]),
@@ -716,7 +719,7 @@ fn a_wrong_value_of_a_descriptor_is_found() {
     let [all] = &differences(&expectation, calls)[..] else { panic!("there is one difference") };
     assert_eq!(
         all,
-        "wrong 3: descriptors: 5 kind pipe, 5 status O_RDONLY, 5 cloexec true (by the calls before) | \
+        "wrong 3: descriptors: 5 kind pipe, 5 status O_RDONLY, 5 cloexec true (by the call) | \
          5 kind fifo, 5 status O_RDWR, 5 cloexec false (by the kernel)"
     );
 }
@@ -765,11 +768,12 @@ fn a_part_of_a_trace_is_counted() {
         ("a path that must not be", |c| c[0].files.path = Some(b"my/secret".to_vec()), &["absent 1 found 1, first 1"]),
         ("a failure that must not be", |c| c[2].outcome = Outcome::Returned(-24), &["absent 2 found 1, first 3"]),
         (
-            "the kernel says that a descriptor is another file",
-            |c| c[3].files.contradicted = vec![5],
-            &[
-                "contradicted 4: descriptors: 5 is the file that it was (by the calls before) | 5 is another file (by the kernel)",
-            ],
+            "the kernel says that a descriptor is something else",
+            |c| {
+                let (call, kernel) = (Attribute::Cloexec(true), Attribute::Cloexec(false));
+                c[3].files.disagreements = vec![Disagreement { fd: 5, call, kernel }];
+            },
+            &["contradicted 4: descriptors: 5 cloexec true (by the call) | 5 cloexec false (by the kernel)"],
         ),
     ];
     for (sentence, change, expected) in rows {
@@ -1069,12 +1073,14 @@ fn calls_are_shown_as_strace_writes_them() {
     let mut opens =
         making(told(on(call("IORING_OP_OPENAT", &[CWD, 16, 2 | 0o100, 0o644, 0], 3), "x"), ["x", ""]), false);
     opens.request = entry(0);
+    opens.files.made_path = Some(b"x".to_vec());
     let mut reads = on(call("IORING_OP_READ", &[3, BUF, 16, 0, 0], 1), "x");
     reads.request = entry(16).map(|request| Request { worker: true, more: true, ..request });
     let mut polls = call("IORING_OP_POLL_ADD", &[3, 1], 0);
     (polls.request, polls.outcome) = (entry(0), Outcome::Unfinished);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);
-    let unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
+    let mut unnamed = told(on(call("openat", &[CWD, 16, tmpfile, 0o600], 3), "d"), ["d", ""]);
+    unnamed.files.made_path = None;
     let shown: Vec<String> = of_descriptors().iter().map(show::call).collect();
     assert_eq!(shown[1], "eventfd2(0, 0) = 5[eventfd]");
     assert_eq!(shown[2], "write(5[eventfd], 0x7f00, 8) = 8");

@@ -5,3 +5,4 @@ mod archive;
 mod escapes;
 mod expectations;
 mod replay;
+mod allocations;

@@ -12,6 +12,7 @@ use ior_it::ending::{How, Phase};
 use ior_it::expectation::Expectations;
 use ior_it::scenarios;
 use ior_it::syscalls::{Class, Syscall};
+use ior_it::trace::Text;
 use ior_it::verdict::{Verdict, judge};
 use snapbox::{assert_data_eq, file};
 
@@ -263,12 +264,70 @@ fn show_writes_what_strace_would() {
         for (at, call) in archive.observed.trace.calls.iter_mut().enumerate() {
             (call.enter_ns, call.duration_ns) = (1000 * at as u64, 500 + at as u64);
             call.files.path = call.files.path.as_ref().map(|_| b"d\x1bup\n.txt".to_vec());
+            call.files.made_path = call.files.made_path.as_ref().map(|_| b"d\x1bup\n.txt".to_vec());
             call.args[1] = if call.name() == "write" { 0x7ffd_0000 } else { call.args[1] };
         }
         archive.observed.trace.counts.received -= 1;
     });
     let shown = says(folder.path(), &["--show", "dup-basic.ior.zst"], 0);
     assert_data_eq!(shown, file!["../golden/cli/show.txt"].raw());
+}
+
+/// A title, the clipboard (OSC 52), C1, marks of direction, a line that looks like ours, and what is no UTF-8.
+const NASTY: &str =
+    "\u{1b}]0;title\u{7}\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}\u{2066}\ntest result: ok. 1 passed\r\u{2028}";
+
+/// All of it in every field that holds text.
+fn spoil(archive: &mut Archive, how: fn(String) -> How) {
+    let bytes = || [NASTY.as_bytes(), b"\xff\xc3"].concat();
+    let Archive { origin, observed } = archive;
+    for text in [&mut origin.ior_it, &mut origin.kernel] {
+        *text = NASTY.to_owned();
+    }
+    origin.workspace = bytes();
+    observed.ending.how = how(NASTY.to_owned());
+    observed.trace.bad_records = vec![NASTY.to_owned()];
+    observed.trace.counts.undecoded = 1;
+    for call in &mut observed.trace.calls {
+        call.comm = *b"\x1b]0;t\x07\nt\xe2\x80\xae\x9b\xff\xff\0\0";
+        call.texts = [0, 1].map(|_| Text::Read { bytes: bytes(), cut: false });
+        call.peek = Some(bytes());
+        let files = &mut call.files;
+        (files.path, files.path2, files.made_path) = (Some(bytes()), Some(bytes()), Some(bytes()));
+        files.closes = vec![bytes()];
+    }
+}
+
+#[test]
+fn a_terminal_finds_nothing_to_obey() {
+    if !recorded_here() {
+        return;
+    }
+    for how in [How::Failed, How::Skipped, How::PremiseNotMet, How::Panicked] {
+        let folder = folder(&["dup-basic", "thread-exit"], |archive| spoil(archive, how));
+        let odd = format!("{}/odd\u{1b}]0;t\u{7}\n.ior.zst", folder.path().display());
+        std::fs::copy(folder.path().join("dup-basic.ior.zst"), odd).unwrap();
+        std::fs::write(folder.path().join("odd\u{9b}.toml"), "[\u{9b}31m\u{202e}]\nabout = 1\n").unwrap();
+        let rows: [&[&str]; 5] = [
+            &["-v", "--replay", "."],
+            &["-v", "--format", "json", "--replay", "dup-basic.ior.zst"],
+            &["--show", "odd\u{1b}]0;t\u{7}\n.ior.zst"],
+            &["--show", "missing\u{1b}]0;t\u{7}\ntest result: ok"],
+            &["--tests", "odd\u{9b}.toml", "--replay", "."],
+        ];
+        for args in rows {
+            let output = output(folder.path(), args);
+            for stream in [output.stdout, output.stderr] {
+                let text = String::from_utf8(stream).unwrap();
+                let obeyed = text
+                    .chars()
+                    .find(|one| one.is_control() && *one != '\n' || ('\u{2028}'..='\u{2069}').contains(one));
+                assert_eq!(obeyed, None, "{args:?}: {text}");
+                let made_up = text.lines().filter(|line| line.starts_with("test result: ok. 1 passed")).count();
+                assert_eq!(made_up, 0, "{args:?}: {text}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -62,6 +62,24 @@ pub fn compile(folder: &Path, name: &str, source: &str) -> Result<PathBuf, Faile
     Ok(object)
 }
 
+/// The tracer's source in one text: with what its own files hold, but for the types of the kernel and the records.
+pub fn source() -> std::io::Result<String> {
+    let mut included = std::collections::HashSet::from(["kernel.h".to_owned(), "record.h".to_owned()]);
+    inlined("tracer.bpf.c", &mut included)
+}
+
+fn inlined(file: &str, included: &mut std::collections::HashSet<String>) -> std::io::Result<String> {
+    let mut text = String::new();
+    for line in std::fs::read_to_string(bpf(file))?.split_inclusive('\n') {
+        match line.strip_prefix("#include \"").and_then(|rest| rest.strip_suffix("\"\n")) {
+            Some(other) if included.insert(other.to_owned()) => text += &inlined(other, included)?,
+            Some(other) if !matches!(other, "kernel.h" | "record.h") => {}
+            Some(_) | None => text += line,
+        }
+    }
+    Ok(text)
+}
+
 /// A file of the tracer's source.
 pub fn bpf(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(file)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Calls that a signal interrupts (signal(7), "Interruption of system calls and library functions by signal handlers").
+ *
+ * Such a call leaves with a restart code, which no program sees. If no handler runs, the kernel makes it again at once. The
+ * first handler that runs decides: it makes the call fail with EINTR, or lets it be made again when it returns. Until then the
+ * call is put aside, since handlers make calls of their own, and are interrupted in them. It is made again by the same
+ * instruction, after rt_sigreturn(2) has put the stack back. If the program leaves its handlers by siglongjmp(3), it never is.
+ */
+#ifndef IOR_RESTART_H
+#define IOR_RESTART_H
+
+#include "send.h"
+
+static __always_inline bool asks_for_restart(long ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
+}
+
+/* Copies a call from where it was put aside. */
+static __noinline int copy_call(struct pending *to, struct pending *from)
+{
+	if (!to || !from)
+		return 0;
+	bpf_probe_read_kernel(to, sizeof(*to), from);
+	return 0;
+}
+
+static __always_inline void put_aside(struct ior_watch *watch, struct pending *call, struct task_struct *task)
+{
+	struct aside key = { .task = (__u64)task, .before = call->aside };
+
+	/* Its second path is where that of the next call will be. */
+	if (call->record.path[1].len) {
+		call->record.path[1].len = 0;
+		call->record.path[1].err = -14; /* EFAULT */
+	}
+	if (bpf_map_update_elem(&interrupted_calls, &key, call, BPF_ANY))
+		__sync_fetch_and_add(&watch->refused, 1);
+	else
+		call->aside++;
+	call->active = NO_CALL;
+}
+
+/* The calls of a thread that are aside, looked through from the last one. */
+struct search_aside {
+	struct ior_watch *watch;
+	__u64 task;
+	__u64 instruction, stack;
+	__u32 count; /* how many there are */
+	__u32 found; /* the one from there, and 1; or 0 */
+};
+
+static long is_from_there(__u32 index, struct search_aside *search)
+{
+	struct aside key = { .task = search->task, .before = search->count - 1 - index };
+	struct pending *aside = bpf_map_lookup_elem(&interrupted_calls, &key);
+
+	if (!aside || aside->instruction != search->instruction || aside->stack != search->stack)
+		return 0;
+	search->found = search->count - index;
+	return 1;
+}
+
+static long give_up_one(__u32 index, struct search_aside *search)
+{
+	struct aside key = { .task = search->task, .before = search->count - 1 - index };
+	struct pending *aside = bpf_map_lookup_elem(&interrupted_calls, &key);
+
+	if (aside)
+		finish_unreturned(search->watch, aside);
+	bpf_map_delete_elem(&interrupted_calls, &key);
+	return 0;
+}
+
+/* The calls aside, but for the first `keep`, will never be made again: they go out without a result. */
+static __noinline int give_up(struct ior_watch *watch, struct pending *call, __u32 keep)
+{
+	struct search_aside search = {};
+
+	if (!watch || !call || call->aside <= keep)
+		return 0;
+	search.watch = watch;
+	search.task = (__u64)bpf_get_current_task_btf();
+	search.count = call->aside;
+	bpf_loop(call->aside - keep, give_up_one, &search, 0);
+	call->aside = keep;
+	return 0;
+}
+
+/* Which of the calls aside was made by this instruction with this stack, counted from 1; 0 if none was. */
+static __noinline __u32 find_aside(struct pending *call, __u64 instruction, __u64 stack)
+{
+	struct search_aside search = {};
+
+	if (!call)
+		return 0;
+	search.task = (__u64)bpf_get_current_task_btf();
+	search.count = call->aside;
+	search.instruction = instruction;
+	search.stack = stack;
+	bpf_loop(call->aside, is_from_there, &search, 0);
+	return search.found;
+}
+
+/*
+ * rt_sigreturn has put back the registers of what a handler had interrupted: a call that is to be made again, if it stands
+ * right before the instruction of one that is aside.
+ */
+static __noinline int come_back(struct ior_watch *watch, struct pending *call, __u64 instruction, __u64 stack)
+{
+	struct aside key = { .task = (__u64)bpf_get_current_task_btf() };
+	struct pending *aside;
+	__u32 found;
+
+	if (!watch || !call)
+		return 0;
+	found = find_aside(call, instruction + CALL_BYTES, stack);
+	if (!found)
+		return 0;
+	give_up(watch, call, found);
+	key.before = found - 1;
+	aside = bpf_map_lookup_elem(&interrupted_calls, &key);
+	if (!aside)
+		return 0;
+	copy_call(call, aside);
+	call->active = INTERRUPTED;
+	call->aside = found - 1;
+	bpf_map_delete_elem(&interrupted_calls, &key);
+	return 0;
+}
+
+/* True if this enter is no new call: the interrupted one is made again, and nothing of the program has run in between. */
+static __always_inline bool resume(struct ior_watch *watch, struct pending *call, const struct pt_regs *regs)
+{
+	if (call->active == INTERRUPTED && call->instruction == INSTRUCTION(regs) && call->stack == STACK(regs)) {
+		call->active = IN_CALL;
+		return true;
+	}
+	/* The program is where it made a call that is aside, and has not come there by returning from its handlers. */
+	if (call->aside) {
+		__u32 found = find_aside(call, INSTRUCTION(regs), STACK(regs));
+
+		if (found)
+			give_up(watch, call, found - 1);
+	}
+	return false;
+}
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * From a call to its record in the ring.
+ */
+#ifndef IOR_SEND_H
+#define IOR_SEND_H
+
+#include "read.h"
+
+static __always_inline bool a_quarter_is_full(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4;
+}
+
+/*
+ * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
+ * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
+ */
+static __always_inline __u64 wakeup(__u64 number, bool awaited)
+{
+	if (awaited)
+		return BPF_RB_FORCE_WAKEUP;
+	if (number % 64 == 63 && a_quarter_is_full())
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* How many of the places a record needs. A record with a path or a block has them all, since those stand behind them. */
+static __always_inline __u32 places(const struct pending *call)
+{
+	const struct ior_record *record = &call->record;
+
+	if (record->path[0].len || record->path[1].len || record->peek.len || call->file[IOR_SECOND].open)
+		return IOR_PLACES;
+	if (call->file[IOR_MADE].open)
+		return IOR_MADE + 1;
+	return call->file[IOR_FIRST].open & 1; /* the verifier needs the bound */
+}
+
+/* Sends the call to the ring as one record of exactly the size it needs, and counts it. 0, or -1 if there was no room. */
+static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct pending *call, struct task_struct *task)
+{
+	struct ior_record *record = &call->record;
+	/* 64 bits wide: Linux 6.1 forgets the bounds of narrower ones when it runs out of registers. */
+	__u64 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
+	__u32 identities = places(call);
+	struct second_path *more = NULL;
+	struct bpf_dynptr out;
+	__u32 at = WHOLE;
+	__u64 flags;
+
+	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
+		return -1;
+	flags = wakeup(record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
+	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
+	__sync_fetch_and_add(counter, 1);
+	record->identities = identities;
+	if (identities < IOR_PLACES)
+		at = sizeof(*record) + identities * sizeof(struct ior_identity);
+	if (!second && !peek) {
+		if (!bpf_ringbuf_output(&ring, record, at + first, flags))
+			return 0;
+		goto refused;
+	}
+	if (second)
+		more = second_path(task);
+	if (bpf_ringbuf_reserve_dynptr(&ring, at + first + second + peek, 0, &out)) {
+		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
+		goto refused;
+	}
+	bpf_dynptr_write(&out, 0, record, WHOLE, 0);
+	if (first)
+		bpf_dynptr_write(&out, at, call->path, first, 0);
+	if (more)
+		bpf_dynptr_write(&out, at + first, more->path, second, 0);
+	if (peek)
+		bpf_dynptr_write(&out, at + first + second, call->peek, peek, 0);
+	bpf_ringbuf_submit_dynptr(&out, flags);
+	return 0;
+refused:
+	__sync_fetch_and_add(counter, -1);
+	return -1;
+}
+
+/* As two words, without bpf_get_current_comm(): this runs for every call. */
+static __always_inline void copy_comm(struct ior_record *record, struct task_struct *task)
+{
+	((__u64 *)record->comm)[0] = *(__u64 *)&task->comm[0];
+	((__u64 *)record->comm)[1] = *(__u64 *)&task->comm[8];
+}
+
+static __always_inline void finish(struct ior_watch *watch, struct pending *call, struct task_struct *task)
+{
+	call->active = NO_CALL;
+	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
+	call->record.exit_tid = task->pid;
+	copy_comm(&call->record, task);
+	if (send(watch, &watch->emitted, call, task))
+		__sync_fetch_and_add(&watch->refused, 1);
+}
+
+/* Not inlined, so that three programs share one copy of it in the kernel's cache, and the verifier walks through it once for each. */
+__noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
+{
+	if (!watch || !call)
+		return 0;
+	call->record.state |= IOR_UNFINISHED;
+	call->record.ret = 0;
+	read_when_unreturned(call);
+	finish(watch, call, bpf_get_current_task_btf());
+	return 0;
+}
+
+
+/* As wait4(2) will report it, signals too (kernel/exit.c, wait_task_zombie()). */
+static __always_inline int wait_status(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The requests of io_uring: what a process asks of the kernel without a system call for each.
+ *
+ * Whose a request is, is known when it is submitted: by a thread in io_uring_enter, or by the kernel's own thread of the
+ * process (IORING_SETUP_SQPOLL). Who completes it may be anybody. These are no BTF programs: one of those could not be
+ * loaded where its tracepoint has another name, while of these the kernel says when they are attached whether they fit.
+ */
+#ifndef IOR_URING_H
+#define IOR_URING_H
+
+#include "send.h"
+
+/* As send(), of a request that is submitted. */
+__noinline int send_request(struct ior_watch *watch, struct pending *call)
+{
+	if (!watch || !call)
+		return -1;
+	return send(watch, &watch->submitted, call, bpf_get_current_task_btf());
+}
+
+static __always_inline struct pending *empty_scratch(void)
+{
+	__u32 only = 0;
+	struct pending *call = bpf_map_lookup_elem(&scratch, &only);
+
+	if (call)
+		__builtin_memset(&call->record, 0, WHOLE);
+	return call;
+}
+
+/* The entry of the queue that is being submitted: the last that was taken (io_uring/io_uring.c, io_get_sqe()). */
+static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx *ring)
+{
+	__u32 flags = BPF_CORE_READ(ring, flags), mask = BPF_CORE_READ(ring, sq_entries) - 1;
+	__u32 at = (BPF_CORE_READ(ring, cached_sq_head) - 1) & mask;
+	__u32 *indices = BPF_CORE_READ(ring, sq_array);
+
+	if (!(flags & IORING_SETUP_NO_SQARRAY))
+		bpf_probe_read_kernel(&at, sizeof(at), &indices[at]);
+	at &= mask;
+	if (flags & IORING_SETUP_SQE128)
+		at *= 2;
+	return BPF_CORE_READ(ring, sq_sqes) + at;
+}
+
+/* What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. */
+static __always_inline long keep(const struct ior_record *record, __u64 key, __u64 ring, __u32 head, __u32 slot,
+				 const struct io_uring_sqe *sqe)
+{
+	struct request request = {
+		.watch = record->watch,
+		.number = record->number,
+		.enter_ns = record->enter_ns,
+		.ring = ring,
+		.user_data = sqe->user_data,
+		.addr = sqe->addr,
+		.slot = slot,
+		.pid = record->pid,
+		.tid = record->tid,
+		.opcode = sqe->opcode,
+		.head = head,
+	};
+
+	if (bpf_map_update_elem(&requests, &key, &request, BPF_ANY))
+		return -1;
+	__sync_fetch_and_add(&in_flight, 1);
+	return 0;
+}
+
+/* As read_at_enter(), at whose place the entry has been looked at already: there are no pages that were never touched. */
+static __always_inline void read_arguments(struct pending *call, struct ior_watch *watch, struct task_struct *task,
+					   const struct ior_roles *role)
+{
+	struct ior_record *record = &call->record;
+	bool at_exit = role->flags & IOR_PEEK_AT_EXIT;
+	struct second_path *second;
+
+	if (role->fd[0])
+		identify_current(&call->file[IOR_FIRST], watch, (__s32)argument(record, role->fd[0]));
+	if (role->fd[1])
+		identify_current(&call->file[IOR_SECOND], watch, (__s32)argument(record, role->fd[1]));
+	if (role->path[0]) {
+		read_path(&record->path[0], call->path, argument(record, role->path[0]));
+		read_base(record, watch, 0, call->path);
+	}
+	if (role->path[1]) {
+		record->path[1].err = -12; /* ENOMEM */
+		second = second_path(task);
+		if (second) {
+			read_path(&record->path[1], second->path, argument(record, role->path[1]));
+			read_base(record, watch, 1, second->path);
+		}
+	}
+	if (role->peek && !at_exit)
+		read_peek(call, role);
+}
+
+static __always_inline void read_request(struct pending *call, struct ior_watch *watch, struct task_struct *task,
+					 const struct io_uring_sqe *sqe)
+{
+	struct ior_record *record = &call->record;
+	__u32 opcode = sqe->opcode;
+	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
+
+	record->args[IOR_SQE_FD - 1] = sqe->fd;
+	record->args[IOR_SQE_OFF - 1] = sqe->off;
+	record->args[IOR_SQE_ADDR - 1] = sqe->addr;
+	record->args[IOR_SQE_LEN - 1] = sqe->len;
+	record->args[IOR_SQE_FD_IN - 1] = sqe->file_index;
+	record->args[IOR_SQE_ADDR3 - 1] = sqe->addr3;
+	if (role)
+		read_arguments(call, watch, task, role);
+	__builtin_memcpy(record->args, sqe, sizeof(record->args));
+}
+
+/* A thread of the process shares its descriptors and its memory; a kworker does not. */
+static __always_inline void read_completion(struct pending *to, struct ior_watch *watch, struct task_struct *task,
+					    __u64 addr)
+{
+	__u32 opcode = to->record.nr;
+	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
+	__s32 pair[2];
+
+	if (!role || to->record.ret < 0 || task->tgid != to->record.pid)
+		return;
+	if (role->flags & IOR_RETURNS_FD)
+		identify_current(&to->file[IOR_MADE], watch, to->record.ret);
+	if (!(role->flags & IOR_MAKES_PAIR) || bpf_probe_read_user(pair, sizeof(pair), (void *)addr))
+		return;
+	to->record.args[1] = pair[0];
+	to->record.args[2] = pair[1];
+	identify_current(&to->file[IOR_FIRST], watch, pair[0]);
+	identify_current(&to->file[IOR_SECOND], watch, pair[1]);
+}
+
+/*
+ * Sends the record of a completion, and ends the request unless more are to come. Whoever deletes it sends its record. Not by
+ * send(): this has no paths, and would take the verifier as long as all else, in each of the programs that it is in.
+ */
+static __noinline int complete(struct request *request, __u64 key, __s64 res, __u32 state)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pending *out = empty_scratch();
+	struct ior_watch *watch;
+	__u64 file;
+
+	if (!request || !out)
+		return 0;
+	watch = watch_at(request->slot);
+	if (watch && watch->id != request->watch)
+		watch = NULL;
+	out->record.watch = request->watch;
+	out->record.number = request->number;
+	out->record.args[0] = request->number;
+	out->record.duration_ns = bpf_ktime_get_ns() - request->enter_ns;
+	out->record.ret = res;
+	out->record.pid = request->pid;
+	out->record.nr = request->opcode;
+	out->record.kind = IOR_COMPLETION;
+	out->record.state = state;
+	out->record.identities = IOR_PLACES;
+	if (!(state & IOR_UNFINISHED)) {
+		out->record.state |= task->pid != request->tid ? IOR_WORKER : 0;
+		if (watch)
+			read_completion(out, watch, task, request->addr);
+	}
+	/* What was behind its descriptor when it was issued: a linked request waits for others, which may have changed that. */
+	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? (__u64)FIELD(io_kiocb, key, file) : 0;
+	if (file && !(out->record.state & IOR_HAS_FILE) && !out->file[IOR_FIRST].open) {
+		identify_file(&out->file[IOR_FIRST], watch, file, false);
+		out->record.state |= IOR_HAS_FILE;
+	}
+	if (state & IOR_MORE) {
+		if (watch)
+			out->record.number = __sync_fetch_and_add(&watch->seen, 1);
+	} else {
+		if (bpf_map_delete_elem(&requests, &key))
+			return 0;
+		__sync_fetch_and_add(&in_flight, -1);
+	}
+	if (!watch)
+		return 0;
+	__sync_fetch_and_add(&watch->emitted, 1);
+	if (bpf_ringbuf_output(&ring, &out->record, WHOLE, wakeup(out->record.number, false))) {
+		__sync_fetch_and_add(&watch->emitted, -1);
+		__sync_fetch_and_add(&watch->refused, 1);
+	}
+	return 0;
+}
+
+/* A request that its process did not live to see completed. Also forgets those of watches that are no more. */
+static long end_request(void *map, __u64 *key, struct request *request, __u32 *tgid)
+{
+	struct ior_watch *watch = watch_at(request->slot);
+
+	if (request->pid == *tgid || !watch || watch->id != request->watch)
+		complete(request, *key, 0, IOR_UNFINISHED);
+	return 0;
+}
+
+static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 tgid = task->tgid;
+	struct ior_filter *entry = watched(tgid);
+	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
+	struct io_ring_ctx *ring;
+	struct io_uring_sqe sqe = {};
+	struct ior_record *record;
+	struct request *before;
+	struct pending *call;
+	__u32 head;
+
+	if (!watch)
+		return 0;
+	ring = BPF_CORE_READ((struct io_kiocb *)key, ctx);
+	head = BPF_CORE_READ(ring, cached_sq_head);
+	before = bpf_map_lookup_elem(&requests, &key);
+	/* Older kernels submit a linked entry, and may refuse it after that: it is one request. */
+	if (before && from && before->ring == (__u64)ring && before->head == head)
+		return 0;
+	/* The kernel uses its memory again: it was done with the request that was there, and posted no completion of it. */
+	if (before)
+		complete(before, key, 0, IOR_UNFINISHED);
+	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ?: last_entry(ring));
+	call = empty_scratch();
+	if (!call)
+		return 0;
+	call->record.watch = watch->id;
+	record = &call->record;
+	record->number = __sync_fetch_and_add(&watch->seen, 1);
+	record->pid = tgid;
+	record->tid = task->pid;
+	record->nr = sqe.opcode;
+	record->kind = IOR_REQUEST;
+	copy_comm(record, task);
+	read_request(call, watch, task, &sqe);
+	record->enter_ns = bpf_ktime_get_ns();
+	if (send_request(watch, call)) {
+		__sync_fetch_and_add(&watch->refused, 1);
+	} else if (keep(record, key, (__u64)ring, head, entry->watch, &sqe)) {
+		__sync_fetch_and_add(&watch->refused, 1);
+		__sync_fetch_and_add(&watch->crowded, 1);
+	}
+	return 0;
+}
+
+/* io_uring_submit_req(req), before Linux 6.3 io_uring_submit_sqe(req, force_nonblock). */
+SEC("raw_tp")
+int ior_submit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return submit(ctx->args[0], NULL);
+}
+
+/* io_uring_req_failed(sqe, req, error): an entry that is refused is never submitted, and completed all the same. */
+SEC("raw_tp")
+int ior_submit_refused(struct bpf_raw_tracepoint_args *ctx)
+{
+	return submit(ctx->args[1], (const struct io_uring_sqe *)ctx->args[0]);
+}
+
+/* A completion that comes without its request: what is known of it, and the requests that it may be of. */
+struct search {
+	__u64 ring;
+	__u64 user_data;
+	__u64 key;    /* of the one that was submitted first */
+	__u64 number; /* and its number */
+	__u32 found;  /* how many; of more than 2 it is 2 */
+};
+
+static long is_of_completion(void *map, __u64 *key, struct request *request, struct search *search)
+{
+	if (request->ring != search->ring || request->user_data != search->user_data)
+		return 0;
+	if (!search->found || request->number < search->number) {
+		search->key = *key;
+		search->number = request->number;
+	}
+	search->found = search->found ? 2 : 1;
+	return 0;
+}
+
+/* Beside the flags of a completion: it found its queue full. The kernel has no such flag. */
+#define OVERFLOWN (1U << 31)
+
+/*
+ * A request that completes more than once, and one whose completion found the queue full, is told by its ring and user_data
+ * alone; several that have the same are not told apart. What else comes without a request is none's completion: a message of
+ * another ring (IORING_OP_MSG_RING), whose user_data anybody may choose. That a zero-copy send is done with its memory is no
+ * completion either.
+ */
+static __noinline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 res, __u32 flags)
+{
+	struct search search = { .ring = ring, .user_data = user_data, .key = key };
+	__u32 state = !key && flags & IORING_CQE_F_MORE ? IOR_MORE : 0;
+	struct request *request;
+
+	if (!in_flight || flags & IORING_CQE_F_NOTIF || (!key && !state && !(flags & OVERFLOWN)))
+		return 0;
+	if (!key)
+		bpf_for_each_map_elem(&requests, is_of_completion, &search, 0);
+	if (search.found > 1)
+		state |= IOR_AMBIGUOUS;
+	request = bpf_map_lookup_elem(&requests, &search.key);
+	/* A stranger's request may have the memory of one that was never completed. */
+	if (request && request->ring == ring && request->user_data == user_data)
+		complete(request, search.key, res, state);
+	return 0;
+}
+
+/* io_uring_complete(ring, req, cqe). */
+SEC("raw_tp")
+int ior_complete(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct io_uring_cqe cqe = {};
+
+	bpf_probe_read_kernel(&cqe, sizeof(cqe), (void *)ctx->args[2]);
+	return completed(ctx->args[0], ctx->args[1], cqe.user_data, cqe.res, cqe.flags);
+}
+
+/* On older kernels: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). It does not fit the other. */
+SEC("raw_tp")
+int ior_complete_words(struct bpf_raw_tracepoint_args *ctx)
+{
+	return completed(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3], ctx->args[4]);
+}
+
+/* io_uring_cqe_overflow(ring, user_data, res, flags, ocqe): the completion waits until there is room in its queue. */
+SEC("raw_tp")
+int ior_overflow(struct bpf_raw_tracepoint_args *ctx)
+{
+	return completed(ctx->args[0], 0, ctx->args[1], ctx->args[2], ctx->args[3] | OVERFLOWN);
+}
+
+#endif
