@@ -10,7 +10,7 @@ use libtest_mimic::Arguments;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::expectation::{Expectation, Expectations};
 use crate::scenario::Scenario;
 use crate::scenarios;
@@ -354,10 +354,9 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
         }
     };
     let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| Error {
-        sentence: format!("{file} cannot be used\n\n{errors}"),
-        hint: "docs/tests-toml.md describes the format".to_owned(),
-        exit: Exit::Usage,
+    let expectations = parsed.map_err(|errors| {
+        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
+            .with_details(format!("\n{errors}"))
     })?;
     Ok((file, expectations))
 }

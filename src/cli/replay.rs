@@ -77,9 +77,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     if files.is_empty() {
         let paths: Vec<String> = paths.iter().map(|path| crate::escape::path(path)).collect();
         return Err(Error {
-            sentence: format!("there is no archive in {}", paths.join(", ")),
-            hint: format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
             exit: Exit::NothingRan,
+            ..Error::usage(
+                format!("there is no archive in {}", paths.join(", ")),
+                format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
+            )
         });
     }
     let mut seen = std::collections::HashSet::new();
@@ -107,9 +109,10 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         count => {
             let each: Vec<String> = errors.iter().map(Error::to_string).collect();
             Err(Error::usage(
-                format!("{count} of {} archives cannot be used\n\n{}\n", files.len(), each.join("\n\n")),
+                format!("{count} of {} archives cannot be used", files.len()),
                 "docs/archive.md describes the format",
-            ))
+            )
+            .with_details(format!("\n{}\n", each.join("\n\n"))))
         }
     }
 }

@@ -91,10 +91,12 @@ impl Output {
     /// The end: an error if not everything could be written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
-        let failed = self.failed.take().map(|error| Error {
-            sentence: format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
-            hint: "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
-            exit: Exit::Inconclusive,
+        let failed = self.failed.take().map(|error| {
+            Error::new(
+                format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
+                "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
+                Exit::Inconclusive,
+            )
         });
         failed.map_or(Ok(()), Err)
     }

@@ -120,7 +120,7 @@ fn refused(name: &OsStr, errno: Errno) -> Error {
         ),
         _ => (errno.desc(), "`man 2 execve` says more", Exit::NotExecutable),
     };
-    Error { sentence: format!("{name}: {what}"), hint: hint.to_owned(), exit }
+    Error::new(format!("{name}: {what}"), hint.to_owned(), exit)
 }
 
 /// Which signals the caller blocks, and which it ignores: what a program inherits (execve(2)).

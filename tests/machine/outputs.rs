@@ -46,20 +46,27 @@ enum Full {
     Error,
 }
 
+fn concat<'s>(one: &[&'s str], other: &[&'s str]) -> Vec<&'s str> {
+    [one, other].concat()
+}
+
 fn full() -> Tested {
     let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
+    let folder = tempfile::tempdir()?;
+    let wrong = folder.path().join("wrong.toml").display().to_string();
+    let tests = include_str!("../../tests.toml").replace("\"dup.txt\", ret = \"$b\"", "\"duq.txt\", ret = \"$b\"");
+    std::fs::write(&wrong, tests)?;
     let one = ["--exact", "--filter", "dup-basic"];
-    let with = |more: &[&'static str]| [one.as_slice(), more].concat();
     let rows: Vec<(Vec<&str>, Full, i32)> = vec![
         (vec!["--", "true"], Full::Error, 5),
         (vec!["--", "false"], Full::Error, 5),
         (vec!["--summary", "--", "true"], Full::Error, 5),
         (vec!["--output", "/dev/full", "--", "true"], Full::Out, 5),
-        (with(&["--timings"]), Full::Error, 5),
-        (with(&[]), Full::Error, 0),
-        (with(&[]), Full::Out, 5),
-        (with(&["-v"]), Full::Out, 5),
-        (with(&["--timeout", "0.000001"]), Full::Out, 101),
+        (concat(&one, &["--timings"]), Full::Error, 5),
+        (concat(&one, &[]), Full::Error, 0),
+        (concat(&one, &[]), Full::Out, 5),
+        (concat(&one, &["-v"]), Full::Out, 5),
+        (concat(&one, &["--tests", &wrong]), Full::Out, 101),
         (vec!["--list"], Full::Out, 5),
         (vec!["--help"], Full::Out, 5),
         (vec!["--version"], Full::Out, 5),
