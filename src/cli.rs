@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use libtest_mimic::Arguments;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::expectation::{Expectation, Expectations};
 use crate::rights;
 use crate::scenario::Scenario;
@@ -24,6 +23,7 @@ mod archives;
 mod replay;
 mod run;
 mod select;
+mod usage;
 mod verdicts;
 
 static EMBEDDED_TESTS: &str = include_str!("../tests.toml");
@@ -149,7 +149,7 @@ Exit codes:
   2    bad usage, or an error in tests.toml or in an archive
   3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
   4    no scenario ran: nothing matched, or everything was skipped
-  5    nothing failed, but a scenario was inconclusive: records were lost
+  5    nothing failed, but a scenario was inconclusive, or not all output could be written
   101  a scenario failed
   130  interrupted
 
@@ -221,13 +221,7 @@ fn run_with(
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            error.print().unwrap_or_else(|error| tell::failed(&error));
-            if error.kind() == ErrorKind::UnknownArgument {
-                Stream::Error.line(&format!("\nAccepted: {}", accepted().join(", ")));
-            }
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let exit = if asked { Exit::Success } else { Exit::Usage };
-            return tell::exit_code(exit as u8).into();
+            return tell::exit_code(usage::say(error) as u8).into();
         }
     };
     if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
@@ -243,7 +237,7 @@ fn run_with(
                 validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
             }
             (None, [], command) => command::run(command, &traced(&cli)),
-            (None, _, _) => replay::validated(&cli, &scenarios).map(replay::run).map(|exit| exit as u8),
+            (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
         });
     match done {
         Ok(exit) => tell::exit_code(exit).into(),
@@ -252,15 +246,6 @@ fn run_with(
             error.exit.into()
         }
     }
-}
-
-/// Every flag, for whoever has written another.
-fn accepted() -> Vec<String> {
-    let command = Cli::command();
-    let mut flags: Vec<String> =
-        command.get_arguments().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
-    flags.sort();
-    flags
 }
 
 #[allow(unsafe_code)]
@@ -373,10 +358,9 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
         }
     };
     let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| Error {
-        sentence: format!("{file} cannot be used\n\n{errors}"),
-        hint: "docs/tests-toml.md describes the format".to_owned(),
-        exit: Exit::Usage,
+    let expectations = parsed.map_err(|errors| {
+        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
+            .with_details(format!("\n{errors}"))
     })?;
     Ok((file, expectations))
 }

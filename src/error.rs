@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::escape;
+
 /// The exit codes, all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -37,6 +39,8 @@ impl From<Exit> for std::process::ExitCode {
 pub struct Error {
     /// A lowercase sentence without a full stop.
     pub sentence: String,
+    /// Lines below it, if there are any: other errors, or what the kernel says.
+    pub details: String,
     /// What to do: names a flag, a file or a command.
     pub hint: String,
     /// The exit code.
@@ -46,23 +50,39 @@ pub struct Error {
 impl Error {
     /// This machine cannot trace.
     pub fn cannot_trace(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::CannotTrace }
+        Self::new(sentence.into(), hint.into(), Exit::CannotTrace)
     }
 
     /// Bad usage.
     pub fn usage(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::Usage }
+        Self::new(sentence.into(), hint.into(), Exit::Usage)
+    }
+
+    /// The same with lines below the sentence.
+    #[must_use]
+    pub fn with_details(self, details: impl Into<String>) -> Self {
+        Self { details: details.into(), ..self }
+    }
+
+    /// An error with this exit code.
+    pub fn new(sentence: String, hint: String, exit: Exit) -> Self {
+        Self { sentence, details: String::new(), hint, exit }
     }
 
     /// A scenario could not be run: it counts as failed.
     pub fn scenario(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::Failed }
+        Self::new(sentence.into(), hint.into(), Exit::Failed)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}\n hint: {}", self.sentence, self.hint)
+        // Whoever is named in a sentence cannot make it two lines: those that are ours are in the details.
+        writeln!(f, "error: {}", escape::line(&self.sentence))?;
+        if !self.details.is_empty() {
+            writeln!(f, "{}", escape::lines(&self.details))?;
+        }
+        write!(f, " hint: {}", escape::line(&self.hint))
     }
 }
 

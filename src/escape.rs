@@ -32,11 +32,12 @@ fn with(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Controls (C0, DEL, C1), marks of direction (Unicode, UAX #9), and the separators of lines and paragraphs.
+/// Controls (C0, DEL, C1), and what is not seen: marks of direction (UAX #9), of no width (UTS #39), the separators of lines and paragraphs.
 fn is_obeyed(one: char) -> bool {
-    let directs =
-        matches!(one, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    one.is_control() || directs || matches!(one, '\u{2028}' | '\u{2029}')
+    let unseen = matches!(one,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    one.is_control() || unseen
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use promise::Promise;
 /// The names of the files of a call, where they are known.
 #[derive(Clone, Debug, Default)]
 pub struct Named<'n> {
-    /// Of the files in [`fds`](crate::trace::Deed::fds).
+    /// Of the files in [`crate::trace::Deed::fds`].
     pub fds: [Option<&'n Name>; 2],
-    /// Of the file in [`made`](crate::trace::Deed::made).
+    /// Of the file in [`crate::trace::Deed::made`].
     pub made: Option<&'n Name>,
     /// Of the working directory, where a path of it may begin.
     pub cwd: Option<&'n Name>,
@@ -28,7 +28,7 @@ pub struct Named<'n> {
     pub closed: Vec<(i32, Option<&'n Name>)>,
 }
 
-/// Fills in [`files`](crate::trace::Deed::files). Names are relative to the workspace, where they lie inside.
+/// Fills in [`crate::trace::Deed::files`]. Names are relative to the workspace, where they lie inside.
 pub fn describe(call: &mut Call, named: &Named<'_>, workspace: Option<&[u8]>) {
     call.files = Files::default();
     let Some(row) = call.syscall() else { return };

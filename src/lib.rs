@@ -6,7 +6,7 @@
 
 #![warn(missing_docs)]
 // Everything goes through `tell`.
-#![deny(clippy::print_stdout, clippy::print_stderr)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 pub mod error; // a sentence, a hint, an exit code
 pub mod escape; // text of others, as a terminal may have it

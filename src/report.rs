@@ -4,6 +4,7 @@
 //! No I/O, no colour; made for 100 columns.
 
 use crate::ending::Ending;
+use crate::escape;
 use crate::expectation::{Body, Expectation};
 use crate::matcher::{self, Difference, Strand};
 use crate::trace::Trace;
@@ -152,6 +153,7 @@ fn entry(label: &str, text: &str) -> Vec<String> {
     lines
 }
 
+/// Each is one line, whatever stands in it.
 fn joined(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.iter().map(|line| format!("{}\n", escape::line(line.trim_end()))).collect()
 }

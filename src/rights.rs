@@ -36,6 +36,17 @@ pub fn raise(capability: Capability) {
     }
 }
 
+/// Gives up all rights but those that the scenario of this name is about.
+pub fn keep_for(scenario: &str) {
+    let needs = scenario.starts_with("open-by-handle");
+    let kept =
+        Some(Capability::CAP_DAC_READ_SEARCH).filter(|&capability| needs && has(capability)).into_iter().collect();
+    for set in [CapSet::Effective, CapSet::Inheritable, CapSet::Permitted] {
+        // What is no subset of what it has is refused, and it gives up no less then.
+        let _ = if let CapSet::Permitted = set { caps::set(None, set, &kept) } else { caps::clear(None, set) };
+    }
+}
+
 /// Whether this thread has a right, or could take it up.
 pub fn has(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Permitted, capability).unwrap_or(false)

@@ -259,6 +259,10 @@ impl Session {
             return Ok((Observed { ending, trace: Trace::default() }, None, phases));
         }
         phases.setup = lap.end();
+        if self.witness {
+            // For what is forked here. The witness of a command looks on with its caller's rights: the kernel lets it see no more.
+            crate::rights::raise(caps::Capability::CAP_SYS_PTRACE);
+        }
         witness = if self.witness { Some(Witness::stop(child.pid(), follow)?) } else { None };
         let watching =
             if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };

@@ -52,7 +52,6 @@ impl Witness {
         let wish = Arc::<Wish>::default();
         let wished = Arc::clone(&wish);
         let run = move || {
-            rights::raise(Capability::CAP_SYS_PTRACE);
             let tracees =
                 Tracees::seize(pid, follow, wished).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
             // Whoever started this thread waits for it.

@@ -36,7 +36,7 @@ mod server;
 mod slot;
 mod wire;
 
-pub use program::{Program, was_closed};
+pub use program::{Program, is_ignored, was_closed};
 use slot::Slots;
 use wire::{Reply, Request};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::error::{Error, Exit};
+use crate::error::Error;
 
 use super::VERSION;
 
@@ -112,6 +112,6 @@ impl BadArchive {
     /// The error for whoever named the file.
     pub fn in_file(&self, path: &Path) -> Error {
         let path = crate::escape::path(path);
-        Error { sentence: format!("{path}: {self}"), hint: self.hint().to_owned(), exit: Exit::Usage }
+        Error::usage(format!("{path}: {self}"), self.hint())
     }
 }

@@ -77,9 +77,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     if files.is_empty() {
         let paths: Vec<String> = paths.iter().map(|path| crate::escape::path(path)).collect();
         return Err(Error {
-            sentence: format!("there is no archive in {}", paths.join(", ")),
-            hint: format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
             exit: Exit::NothingRan,
+            ..Error::usage(
+                format!("there is no archive in {}", paths.join(", ")),
+                format!("`ior-it --archive DIR` writes archives: DIR/SCENARIO{SUFFIX}"),
+            )
         });
     }
     let mut seen = std::collections::HashSet::new();
@@ -107,9 +109,10 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         count => {
             let each: Vec<String> = errors.iter().map(Error::to_string).collect();
             Err(Error::usage(
-                format!("{count} of {} archives cannot be used\n\n{}\n", files.len(), each.join("\n\n")),
+                format!("{count} of {} archives cannot be used", files.len()),
                 "docs/archive.md describes the format",
-            ))
+            )
+            .with_details(format!("\n{}\n", each.join("\n\n"))))
         }
     }
 }
@@ -131,7 +134,7 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
 }
 
 /// Judges what is selected.
-pub fn run(mut replay: Replay) -> Exit {
+pub fn run(mut replay: Replay) -> Result<Exit, Error> {
     let verdicts = Arc::new(Verdicts::new(replay.fail_fast));
     let archives = std::mem::take(&mut replay.archives);
     let replay = Arc::new(replay);
@@ -139,9 +142,9 @@ pub fn run(mut replay: Replay) -> Exit {
         let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
         Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
     };
-    let _ = tell::run_trials(&replay.libtest, archives.into_iter().map(trial).collect());
+    tell::run_trials(&replay.libtest, archives.into_iter().map(trial).collect())?;
     verdicts.print_traces(&replay.libtest, &replay.selected);
-    if replay.libtest.list { Exit::Success } else { verdicts.exit() }
+    Ok(if replay.libtest.list { Exit::Success } else { verdicts.exit() })
 }
 
 impl Replay {

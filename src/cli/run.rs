@@ -29,8 +29,8 @@ struct Run {
     verdicts: Verdicts,
     archives: Option<Archives>,
     timings: Mutex<Timings>,
-    /// By a signal: what fails from here on does so for that.
-    interrupted: AtomicBool,
+    /// Set in the handler of the signal: before anything that the signal brings about.
+    interrupted: Arc<AtomicBool>,
 }
 
 /// Runs what the plan selects.
@@ -38,62 +38,56 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
         let trial = |&name: &&'static str| Trial::test(name, || Ok(())).with_ignored_flag(plan.ignored(name).is_some());
-        let _ = tell::run_trials(&plan.libtest, names.iter().map(trial).collect());
+        tell::run_trials(&plan.libtest, names.iter().map(trial).collect())?;
         return Ok(Exit::Success);
     }
     if let Err(error) = tracer::check_machine() {
         return match without {
             WithoutPrivilege::Refuse => Err(error),
-            WithoutPrivilege::Ignore => Ok(ignore(&plan, &names, &error)),
+            WithoutPrivilege::Ignore => ignore(&plan, &names, &error),
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run = Arc::new(Run {
-        session,
-        plan,
-        verdicts,
-        archives,
-        timings: Mutex::default(),
-        interrupted: AtomicBool::new(false),
-    });
+    let run =
+        Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
     end_on_signals(&run)?;
-    run.session.canary()?;
-    let _ = tell::run_trials(&run.plan.libtest, run.trials(&names));
-    if run.interrupted.load(Ordering::SeqCst) {
-        // Whoever was interrupted has failed for no reason of its own: the thread that was told so ends the process.
-        std::thread::park();
-    }
+    run.unless_interrupted(run.session.canary())?;
+    tell::run_trials(&run.plan.libtest, run.trials(&names))?;
     run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
     run.print_timings();
     run.print_kept();
-    Ok(run.verdicts.exit())
+    Ok(run.unless_interrupted(run.verdicts.exit()))
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
-fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Exit {
+fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Error> {
     let reason = error.sentence.clone();
     let trial = |&name: &&'static str| {
         let reason = reason.clone();
         Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
     };
-    let _ = tell::run_trials(&plan.libtest, names.iter().map(trial).collect());
-    Exit::Success
+    tell::run_trials(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
 }
 
-/// On SIGINT, SIGTERM and SIGHUP the zygote kills the children and removes the workspaces; then the process ends.
+/// What ends a run.
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// On such a signal the zygote kills the children and removes the workspaces; then the process ends.
 fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
         Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
     };
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot)?;
+    let mut signals = Signals::new(ENDING).map_err(cannot)?;
+    for signal in ENDING {
+        signal_hook::flag::register(signal, Arc::clone(&run.interrupted)).map_err(cannot)?;
+    }
     let run = Arc::downgrade(run);
     let wait = move || {
         if signals.forever().next().is_some() {
             let run = run.upgrade();
             if let Some(run) = &run {
-                run.interrupted.store(true, Ordering::SeqCst);
                 run.session.zygote().interrupt();
             }
             let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
@@ -127,7 +121,18 @@ impl Run {
         if let Some(reason) = self.plan.ignored(name).filter(|_| !self.plan.asks_for_ignored) {
             return Ok(Completion::ignored_with(format!("{reason}: --ignored, or --exact and its name, runs it")));
         }
-        self.verdicts.of_trial(|| self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
+        self.verdicts.of_trial(|| {
+            self.unless_interrupted(self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
+        })
+    }
+
+    /// A result that no signal has brought about, by killing the child that it is of. Else it waits for the signal's thread, which
+    /// ends the process.
+    fn unless_interrupted<T>(&self, result: T) -> T {
+        while self.interrupted.load(Ordering::SeqCst) {
+            std::thread::park();
+        }
+        result
     }
 
     /// The verdict of the first run that does not pass, or of the last.

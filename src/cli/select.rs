@@ -35,7 +35,7 @@ fn nothing(filters: &[&str], names: &[&str]) -> Error {
         format!("near names are {}; `ior-it --list` names them all", near.join(", "))
     };
     let asked = if filters.is_empty() { "--skip" } else { &filters.join(", ") };
-    Error { sentence: format!("no scenario is selected by {asked}"), hint, exit: Exit::NothingRan }
+    Error::new(format!("no scenario is selected by {asked}"), hint, Exit::NothingRan)
 }
 
 /// The arguments for libtest-mimic that select exactly these, so that it counts the others as filtered out. It knows one

@@ -19,6 +19,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::names;
 use crate::tell;
 use crate::tracer::Killer;
+use crate::zygote::is_ignored;
 
 /// The signals that are the command's, or that end the waiting for it.
 const SIGNALS: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
@@ -27,7 +28,12 @@ const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Blocks the signals in this thread and those that it starts, so that only who asks gets them.
 pub fn hold() -> nix::Result<()> {
-    SIGNALS.into_iter().collect::<SigSet>().thread_block()
+    heard().thread_block()
+}
+
+/// Those that are not ignored: a signal that is blocked comes all the same, and `nohup` means that it does not.
+fn heard() -> SigSet {
+    SIGNALS.into_iter().filter(|&signal| !is_ignored(signal as i32)).collect()
 }
 
 /// The thread that hears signals. Dropped when all is done, which ends it.
@@ -50,8 +56,7 @@ impl Departure {
     /// Hears them from now on.
     pub fn start(killer: Killer) -> nix::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let set: SigSet = SIGNALS.into_iter().collect();
-        let heard = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
+        let heard = SignalFd::with_flags(&heard(), SfdFlags::SFD_CLOEXEC)?;
         let (wake, done) = (EventFd::from_flags(flags)?, EventFd::from_flags(flags)?);
         let shared = Arc::new(Shared { wake, done, signals: Mutex::default(), killed: AtomicI32::new(0) });
         let of_thread = Arc::clone(&shared);

@@ -1,6 +1,6 @@
 //! Where trace and table go, and the line on the progress.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use super::Options;
@@ -45,7 +45,7 @@ impl Output {
                     "--output FILE writes elsewhere",
                 ));
             }
-            None => ("the standard error output".to_owned(), Box::new(io::stderr())),
+            None => ("the standard error output".to_owned(), Box::new(Stream::Error)),
             Some(path) => {
                 let name = crate::escape::path(path);
                 let file = place::create(path).map_err(|error| {
@@ -57,7 +57,7 @@ impl Output {
                 (name, Box::new(file))
             }
         };
-        let wanted = !options.quiet && io::stderr().is_terminal();
+        let wanted = !options.quiet && Stream::Error.is_terminal();
         let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
         Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
     }
@@ -98,10 +98,12 @@ impl Output {
     /// The end: an error if not everything could be written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
-        let failed = self.failed.take().map(|error| Error {
-            sentence: format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
-            hint: "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
-            exit: Exit::Inconclusive,
+        let failed = self.failed.take().map(|error| {
+            Error::new(
+                format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
+                "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
+                Exit::Inconclusive,
+            )
         });
         failed.map_or(Ok(()), Err)
     }

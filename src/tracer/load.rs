@@ -191,18 +191,18 @@ fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.contains("PROG LOAD LOG")).collect();
     let last = lines[lines.len().saturating_sub(12)..].join("\n    ");
-    let (sentence, hint) = if by_verifier {
-        (
-            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:\n    {last}"),
+    let error = if by_verifier {
+        Error::cannot_trace(
+            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:"),
             "`uname -r` and the lines above belong into a bug report; `--bpf FILE` tries another object",
         )
     } else {
-        (
-            format!("{name} could not be loaded: {error}\n    {last}"),
+        Error::cannot_trace(
+            format!("{name} could not be loaded: {error}"),
             "`cat /sys/kernel/security/lockdown` must not say [confidentiality], and the kernel needs CONFIG_BPF_SYSCALL",
         )
     };
-    Error::cannot_trace(sentence, hint)
+    error.with_details(format!("    {last}"))
 }
 
 /// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.

@@ -97,6 +97,11 @@ fn prepare(gate: &OwnedFd, name: &str, workspace: &[u8]) -> Result<(), Broken> {
     step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
     step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
+    if crate::rights::are_borrowed() {
+        // Scenarios look at each other's /proc: they must be dumpable, and none may have rights that another has not taken up.
+        crate::rights::keep_for(name);
+        step("prctl(PR_SET_DUMPABLE)", nix::sys::prctl::set_dumpable(true))?;
+    }
     for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
         // SAFETY: no handler is installed, only the default action.
         step("sigaction", unsafe { signal(known, SigHandler::SigDfl) })?;

@@ -120,7 +120,7 @@ fn refused(name: &OsStr, errno: Errno) -> Error {
         ),
         _ => (errno.desc(), "`man 2 execve` says more", Exit::NotExecutable),
     };
-    Error { sentence: format!("{name}: {what}"), hint: hint.to_owned(), exit }
+    Error::new(format!("{name}: {what}"), hint.to_owned(), exit)
 }
 
 /// Which signals the caller blocks, and which it ignores: what a program inherits (execve(2)).
@@ -156,7 +156,8 @@ pub fn was_closed(fd: i32) -> bool {
     CLOSED.get(fd as usize).is_some_and(|closed| closed.load(Ordering::Relaxed))
 }
 
-fn is_ignored(signal: i32) -> bool {
+/// Whether a signal is ignored now.
+pub fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: only asks; the struct is written if the signal exists, and all zero is valid if it does not.
     let action = unsafe {

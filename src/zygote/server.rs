@@ -97,6 +97,8 @@ fn prepare() -> Result<SignalFd, Unprepared> {
     let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_NOFILE))?;
     step("setrlimit", setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard))?;
     step("setrlimit", setrlimit(Resource::RLIMIT_CORE, 0, 0))?;
+    let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_FSIZE))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_FSIZE, hard, hard))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     Ok(reaper)
 }

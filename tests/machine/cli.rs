@@ -295,7 +295,7 @@ fn an_ignored_scenario_runs_when_it_is_asked_for() -> Tested {
     ];
     for (sentence, args, code) in rows {
         let limit: &[&str] = if code == 101 { &["--timeout", "0.05"] } else { &[] };
-        let output = ior_it(&[args, limit, &["--ring-size", "1MiB"]].concat()).output()?;
+        let output = ior_it(&[args, limit, &["--ring-size", "32MiB"]].concat()).output()?;
         let says = stdout(&output);
         require!(output.status.code() == Some(code), "{sentence}: {}: {says}", output.status);
         require!(says.contains("1 ignored") == (code != 101), "{sentence}: {says}");

@@ -19,12 +19,13 @@ const LONG: Duration = Duration::from_secs(60);
 const BOTH: [&[&str]; 2] = [&[], &["--witness"]];
 
 pub fn main() -> ExitCode {
-    let live: [Named; 5] = [
+    let live: [Named; 6] = [
         ("a_dead_zygote_is_a_loss_and_leaves_nobody", dead_zygote),
         ("blocked_output_does_not_keep_it", blocked_output),
         ("a_command_that_does_not_listen_is_killed", deaf_command),
         ("a_command_that_listens_has_its_own_exit_code", listening_command),
         ("who_has_nothing_to_do_sleeps", sleeps),
+        ("signals_that_are_ignored_stay_ignored", ignored_signals),
     ];
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
     support::run("ends", &Arguments::from_args(), live)
@@ -179,6 +180,21 @@ fn listening_command() -> Tested {
     let script = "trap 'exit 7' TERM; echo begun; read x";
     let mut running = Running::start(&[], script, Stdio::null())?.begun()?;
     running.signal(Signal::SIGTERM)?;
+    let ended = running.ends()?;
+    require!(ended == Some(7), "exit {ended:?}");
+    Ok(())
+}
+
+/// Under nohup(1) a SIGHUP is nobody's.
+fn ignored_signals() -> Tested {
+    let script = "echo begun; read x; exit 7";
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_ior-it")).args(["--summary", "--", "sh", "-c", script]).process_group(0);
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut running = Running(child).begun()?;
+    running.signal(Signal::SIGHUP)?;
+    running.signal(Signal::SIGHUP)?;
+    drop(running.0.stdin.take());
     let ended = running.ends()?;
     require!(ended == Some(7), "exit {ended:?}");
     Ok(())

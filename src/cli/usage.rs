@@ -1,0 +1,51 @@
+//! What clap says: help and version, which were asked for, and bad usage.
+
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::Cli;
+use crate::error::Exit;
+use crate::escape;
+use crate::tell::Stream;
+
+/// Says it; returns how to exit.
+pub fn say(mut error: clap::Error) -> Exit {
+    let escaped: Vec<(ContextKind, ContextValue)> =
+        error.context().map(|(kind, value)| (kind, escaped(value))).collect();
+    for (kind, value) in escaped {
+        error.insert(kind, value);
+    }
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let stream = if asked { Stream::Out } else { Stream::Error };
+    let text = error.render();
+    let mut text = if stream.has_colours() { text.ansi().to_string() } else { text.to_string() };
+    if error.kind() == ErrorKind::UnknownArgument {
+        text += &format!("\nAccepted: {}\n", accepted().join(", "));
+    }
+    stream.raw(&text);
+    if asked { Exit::Success } else { Exit::Usage }
+}
+
+/// The words of the command line in it: the colours around them are clap's.
+fn escaped(value: &ContextValue) -> ContextValue {
+    match value {
+        ContextValue::String(word) => ContextValue::String(escape::line(word).into_owned()),
+        ContextValue::Strings(words) => {
+            ContextValue::Strings(words.iter().map(|word| escape::line(word).into_owned()).collect())
+        }
+        // Tips, a line each, with the words in them.
+        ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(
+            tips.iter().map(|tip| escape::line(&tip.to_string()).into_owned().into()).collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// Every flag, for whoever has written another.
+fn accepted() -> Vec<String> {
+    let command = Cli::command();
+    let mut flags: Vec<String> =
+        command.get_arguments().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
+    flags.sort();
+    flags
+}
