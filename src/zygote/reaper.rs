@@ -13,13 +13,14 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 
 use super::child;
-use super::server::{Unprepared, children, ignore_terminal, step};
+use super::server::{NAME, Unprepared, children, ignore_terminal, step};
 
 /// The status of a zygote that has left the rest to whoever is above it.
 pub const NOT_LEFT_ALONE: i32 = 1;
 
 /// Becomes two processes. This one goes on as the zygote, the child of the other, and is killed when that is gone.
 pub fn fork_below() -> Result<(), Unprepared> {
+    step("prctl(PR_SET_NAME)", prctl::set_name(NAME))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", prctl::set_child_subreaper(true))?;
     let above = Pid::this();
     // SAFETY: this process has one thread.

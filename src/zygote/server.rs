@@ -1,6 +1,7 @@
 //! The zygote's own loop: forks, reaps, kills, and cleans up at the end. One thread, no allocation that matters.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -21,6 +22,8 @@ use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
 use super::{ServerLane, Work};
 
+/// What the zygote is called (proc_pid_comm(5)).
+pub const NAME: &CStr = c"ior-it-zygote";
 /// What the zygote says to its parent when it is prepared; else which step failed, and why.
 pub const READY: &str = "ready";
 /// The most bytes of that.
@@ -84,6 +87,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
 /// environment, known descriptors and limits, and the reaper of orphans.
 fn prepare() -> Result<SignalFd, Unprepared> {
     step("setsid", setsid())?;
+    step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(NAME))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     let reaper = keep_out_of_the_way()?;
     // SAFETY: this process has one thread; nobody else reads the environment.
@@ -105,7 +109,6 @@ fn prepare() -> Result<SignalFd, Unprepared> {
 
 /// No signal of a terminal ends this process. Nothing else changes: a program starts from what its caller has.
 fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
-    step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(c"ior-it-zygote"))?;
     ignore_terminal()?;
     // Whoever ignores it is not told of its children (wait(2), "Notes").
     // SAFETY: no handler is installed, only the default action.
