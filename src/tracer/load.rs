@@ -181,12 +181,18 @@ fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
     }
 }
 
+/// What the verifier says of a map that was never made: libbpf asks the kernel first whether it has global data, takes the
+/// EMFILE of that question for a no, and leaves the map out.
+const NO_MAP: &str = "is not pointing to valid bpf_map";
+
 /// The kernel said no: its own last words, and what they mean. The verifier has words of its own for what is not permitted.
 fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     let said = said::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");
     let lacks = matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM));
-    if let Some((words, hint)) = cause(error).filter(|_| lacks || !by_verifier) {
+    let known =
+        if said.contains(NO_MAP) { cause(&Errno::EMFILE) } else { cause(error).filter(|_| lacks || !by_verifier) };
+    if let Some((words, hint)) = known {
         return Error::cannot_trace(format!("{name} could not be loaded: {words}"), hint);
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.contains("PROG LOAD LOG")).collect();
