@@ -121,7 +121,7 @@ pub fn run_trials(arguments: &Arguments, trials: Vec<Trial>) -> Result<(), Error
             return Ok(());
         }
         None => Box::new(Stream::Out),
-        Some(file) => Box::new(File::create(file).map_err(|error| {
+        Some(file) => Box::new(crate::place::create(file.as_ref()).map_err(|error| {
             Error::usage(format!("--logfile {file}: {error}"), "without --logfile, it goes to the standard output")
         })?),
     };
