@@ -148,9 +148,11 @@ fn links() -> Tested {
     fs::write(path("theirs"), "theirs")?;
     std::os::unix::fs::chown(path("theirs"), Some(ANYBODY), None)?;
     for name in ["link", "theirs"] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-        let output = command.arg("--output").arg(path(name)).args(["--", "true"]).stdin(Stdio::null()).output()?;
-        require!(output.status.code() == Some(2), "{name}: {}: {}", output.status, says(&output));
+        for (option, work) in [("--output", ["--", "true"]), ("--logfile", ["--filter", "dup-basic"])] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
+            let output = command.arg(option).arg(path(name)).args(work).stdin(Stdio::null()).output()?;
+            require!(output.status.code() == Some(2), "{option} {name}: {}: {}", output.status, says(&output));
+        }
     }
     let left = [fs::read_to_string(path("precious"))?, fs::read_to_string(path("theirs"))?];
     require!(left == ["precious", "theirs"], "{left:?}");
