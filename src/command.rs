@@ -81,12 +81,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     }
     let output = Output::open(options)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
-    let tracer = Tracer::for_program(&tracer::Options {
-        bpf: options.bpf.clone(),
-        ring_size: options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM),
-        ..tracer::Options::default()
-    })?;
-    tracer.check_own_pid()?;
+    let tracer = load(options)?;
     let mut child = zygote.spawn(0, Path::new(""))?;
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {
         return Err(session::cannot_start(&ending));
@@ -94,6 +89,10 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let began = SystemTime::now();
     let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
+    if child.has_ended()? {
+        witness.into_iter().for_each(Witness::mistaken);
+        return Err(session::cannot_start(&child.wait(GATE_LIMIT)?));
+    }
     let sink = Sink::new(options, output);
     let departure = Departure::start(watching.killer()?).map_err(|errno| not_prepared(errno.into()))?;
     let mut run = Run::new(child, watching, witness, departure, sink, options.follow);
@@ -122,6 +121,14 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         }
     }
     Ok(exit)
+}
+
+/// A tracer that is known to see this process.
+fn load(options: &Options) -> Result<Tracer, Error> {
+    let ring_size = options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM);
+    let options = tracer::Options { bpf: options.bpf.clone(), ring_size, ..tracer::Options::default() };
+    let tracer = Tracer::for_program(&options)?;
+    tracer.check_own_pid().map(|()| tracer)
 }
 
 /// What one lot of records has needed, the next needs again. Without this, the C library gives it back to the kernel each time,
@@ -277,7 +284,7 @@ impl<'t> Run<'t> {
     fn waiting(&self, tracer: &Tracer) -> nix::Result<Epoll> {
         let waiting = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         waiting.add(tracer.ring(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, RING))?;
-        let reaped = self.child.reaped().map_err(|_| nix::errno::Errno::EBADF)?;
+        let reaped = self.child.ended().map_err(|_| nix::errno::Errno::EBADF)?;
         waiting.add(reaped, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, REAPED))?;
         waiting.add(self.departure.wake(), EpollEvent::new(EpollFlags::EPOLLIN, SIGNAL))?;
         Ok(waiting)

@@ -267,6 +267,10 @@ impl Session {
         let watching =
             if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };
         phases.gate = lap.end();
+        if child.has_ended()? {
+            witness.into_iter().for_each(Witness::mistaken);
+            return Ok((Observed { ending: child.wait(limit)?, trace: Trace::default() }, None, phases));
+        }
         child.open_gate()?;
         witness.iter().for_each(Witness::release);
         let mut ending = child.wait(limit)?;

@@ -4,7 +4,7 @@
 //! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, RingBuffer, RingBufferBuilder};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Error;
@@ -266,20 +267,10 @@ impl Killer {
 }
 
 /// Whether there was such a process, and it was still meant.
-#[allow(unsafe_code)]
 fn kill_if(pid: &[u8], is_meant: &impl Fn(&[u8]) -> bool) -> bool {
-    let Some(number) = pid.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes)) else { return false };
-    // SAFETY: plain numbers; the descriptor is owned from here on.
-    let process = unsafe {
-        match libc::syscall(libc::SYS_pidfd_open, number, 0) {
-            fd @ 0.. => OwnedFd::from_raw_fd(fd as RawFd),
-            _ => return false,
-        }
-    };
-    let nothing: *const libc::siginfo_t = std::ptr::null();
-    // SAFETY: as above; no pointer that is looked at.
-    is_meant(pid)
-        && unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, nothing, 0) } == 0
+    let number = pid.first_chunk().and_then(|bytes| Pid::from_raw(i32::from_ne_bytes(*bytes)));
+    let Some(process) = number.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return false };
+    is_meant(pid) && pidfd_send_signal(process, Signal::KILL).is_ok()
 }
 
 /// A process in the filter map. Dropping it takes it out again.

@@ -93,6 +93,13 @@ impl Witness {
         self.testimony()
     }
 
+    /// Lets go whoever has been stopped: the process that was meant had ended, and its pid may have been given to somebody else.
+    pub fn mistaken(self) {
+        self.release();
+        // Nothing was seen, and nobody is left to be told.
+        let _ = self.let_go(Duration::MAX);
+    }
+
     /// All that was seen. Waits until everything that is witnessed is gone.
     pub fn testimony(mut self) -> Result<Testimony, Error> {
         self.release = None;

@@ -266,7 +266,12 @@ impl Child<'_> {
         Ok(())
     }
 
-    /// Waits until the child has been reaped: all that it did, the kernel has done.
+    /// Whether it is known to have ended. As long as it is not, its pid is its own: what was done by that, was done to it.
+    pub fn has_ended(&self) -> Result<bool, Error> {
+        Ok(is_readable(self.lane()?.socket.as_fd()))
+    }
+
+    /// Waits until the child has ended: all that it did, the kernel has done.
     pub fn wait(&mut self, limit: impl Into<Limit>) -> Result<Ending, Error> {
         let limit = limit.into();
         match wait_readable([self.lane()?.socket.as_fd()], limit) {
@@ -285,8 +290,8 @@ impl Child<'_> {
         self.say(&Request::Signal { signal })
     }
 
-    /// What becomes readable when it has been reaped: [`Child::wait`] does not wait any more then.
-    pub fn reaped(&self) -> Result<BorrowedFd<'_>, Error> {
+    /// What becomes readable when it has ended: [`Child::wait`] does not wait any more then.
+    pub fn ended(&self) -> Result<BorrowedFd<'_>, Error> {
         Ok(self.lane()?.socket.as_fd())
     }
 
@@ -355,6 +360,12 @@ fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> usize {
             result => return result.unwrap_or(0),
         }
     }
+}
+
+/// Whether it can be read from now, or its other end is gone.
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
+    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..))
 }
 
 /// The place of the first of these that can be read from (or whose other end is gone), `None` at the end of the limit.

@@ -177,11 +177,13 @@ impl Tracees {
         }
     }
 
-    /// Kills who is still there. A tracee's number is its own as long as nobody but this thread reaps it.
+    /// Kills who is still there, by the pid of the process: nobody but this thread reaps its leader, so that it is nobody else's. A
+    /// thread's own number is not: it is free when another of its threads calls execve(2).
     fn kill_if_wished(&mut self) {
         for tid in self.fold.threads().into_iter().filter(|_| self.wish.kill.load(Ordering::Relaxed)) {
-            let _ = kill(Pid::from_raw(tid as i32), Signal::SIGKILL);
-            self.fold.killed(self.fold.pid(tid).unwrap_or(tid));
+            let Some(pid) = self.fold.pid(tid) else { continue };
+            let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
+            self.fold.killed(pid);
         }
     }
 

@@ -13,14 +13,15 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpgid, setsid};
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::child;
 use super::reaper;
 use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
-use super::{ServerLane, Work};
+use super::{ServerLane, Work, is_readable};
 
 /// What the zygote is called (proc_pid_comm(5)).
 pub const NAME: &CStr = c"ior-it-zygote";
@@ -166,10 +167,12 @@ impl Server<'_> {
         }
     }
 
-    /// Reaps whoever has exited, and tells the lane of each child.
+    /// Tells the lane of each child that has exited, and reaps it. In this order: the pid of a child whose lane has heard nothing
+    /// is nobody else's.
     fn reap(&mut self) {
+        let exited = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         loop {
-            let (pid, reply) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            let (pid, reply) = match waitid(Id::All, exited) {
                 Ok(WaitStatus::Exited(pid, status)) => (pid, Reply::Exited { status }),
                 Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Reply::Signaled { signal: signal as i32 }),
                 Err(Errno::EINTR) => continue,
@@ -181,6 +184,7 @@ impl Server<'_> {
                 self.children[lane] = Some(LaneChild { pid, reaped: true });
                 self.reply(lane, reply);
             }
+            let _ = waitpid(pid, None);
         }
     }
 
@@ -237,9 +241,7 @@ impl Server<'_> {
     /// parent, since only here it is known that the pid has not been reaped and given to somebody else.
     fn kill(&self, lane: usize) {
         let Some(LaneChild { pid: child, reaped: false }) = self.children[lane] else { return };
-        for descendant in descendants(child) {
-            let _ = kill(descendant, Signal::SIGKILL);
-        }
+        kill_below(child, &|| true);
         let _ = killpg(child, Signal::SIGKILL);
         let _ = kill(child, Signal::SIGKILL);
     }
@@ -250,9 +252,7 @@ impl Server<'_> {
         let lane_has = |pid: Pid| self.children.iter().flatten().any(|child| child.pid == pid);
         let spared = |pid: Pid| lane_has(pid) || getpgid(Some(pid)).is_ok_and(lane_has);
         for orphan in children(Pid::this()).into_iter().filter(|&pid| !spared(pid)) {
-            for descendant in descendants(orphan) {
-                let _ = kill(descendant, Signal::SIGKILL);
-            }
+            kill_below(orphan, &|| true);
             let _ = kill(orphan, Signal::SIGKILL);
         }
     }
@@ -292,12 +292,20 @@ pub fn children(pid: Pid) -> Vec<Pid> {
     list.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
 }
 
-fn descendants(pid: Pid) -> Vec<Pid> {
-    let mut found = children(pid);
-    let mut next = 0;
-    while let Some(&one) = found.get(next) {
-        found.extend(children(one));
-        next += 1;
+/// Kills the descendants of a process; of more than there are descriptors for the rest become orphans. Whoever is no child of this
+/// process may be reaped at any time, and its pid given again: it is held by a descriptor, and looked up once more after that.
+fn kill_below(pid: Pid, is_itself: &dyn Fn() -> bool) {
+    let hold = |child: Pid| {
+        Some((child, pidfd_open(rustix::process::Pid::from_raw(child.as_raw())?, PidfdFlags::empty()).ok()?))
+    };
+    let held: Vec<(Pid, OwnedFd)> = children(pid).into_iter().filter_map(hold).collect();
+    let still = children(pid);
+    if !is_itself() {
+        return;
     }
-    found
+    for (child, process) in held.iter().filter(|(child, _)| still.contains(child)) {
+        // It is readable once its process has exited (pidfd_open(2)): then it has no children any more.
+        kill_below(*child, &|| !is_readable(process.as_fd()));
+        let _ = pidfd_send_signal(process, rustix::process::Signal::KILL);
+    }
 }

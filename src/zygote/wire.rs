@@ -25,9 +25,9 @@ pub enum Reply {
     Spawned { pid: i32 },
     /// fork failed.
     NotSpawned { errno: i32 },
-    /// The child exited and has been reaped.
+    /// The child exited. It is reaped right after this is said, and not before: until then its pid is its own.
     Exited { status: i32 },
-    /// A signal ended the child, and it has been reaped.
+    /// A signal ended the child; reaped as above.
     Signaled { signal: i32 },
 }
 

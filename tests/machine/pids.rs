@@ -4,12 +4,17 @@
 #![allow(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use crate::support;
+use ior_it::scenario::{Scenario, act};
 use ior_it::tracer::{self, Tracer};
-use libtest_mimic::{Arguments, Failed};
+use ior_it::zygote::Zygote;
+use libtest_mimic::{Arguments, Failed, Trial};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid, read};
 
@@ -20,6 +25,8 @@ type Named = (&'static str, fn() -> Tested);
 pub const WORK: &str = "IOR_IT_TEST_PIDS";
 
 pub fn main() -> ExitCode {
+    // Without threads: forked before the first one.
+    let zygote = Zygote::start(1, vec![Scenario::new("waits", || act(|| Ok(())))], None);
     let live: [Named; 6] = [
         ("a_stranger_with_the_pid_of_a_dead_process_is_not_traced", stranger),
         ("a_process_with_the_pid_of_one_of_another_watch_is_traced", another_watch),
@@ -28,8 +35,32 @@ pub fn main() -> ExitCode {
         ("thousands_of_strangers_take_the_pids_of_a_command", strangers_of_a_command),
         ("more_processes_than_the_filter_map_holds_are_all_traced", many_processes),
     ];
-    let live = live.into_iter().map(|(name, test)| support::live(name, test));
+    let held = move || zygote.map_err(|error| error.to_string().into()).and_then(|zygote| pid_is_held(&zygote));
+    let held = Trial::test("the_pid_of_a_child_is_its_own_until_its_end_is_told", held);
+    let live = live.into_iter().map(|(name, test)| support::live(name, test)).chain([held]);
     support::run("pids", &Arguments { test_threads: Some(1), ..Arguments::from_args() }, live)
+}
+
+/// Whoever has watched or seized a child by its pid, and then is told of no end, has the child and nobody else.
+fn pid_is_held(zygote: &Zygote) -> Tested {
+    let limit = Duration::from_secs(60);
+    for round in 0..3000 {
+        let mut child = zygote.spawn(0, Path::new("/"))?;
+        let at_gate = child.reach_gate(limit)?.is_none();
+        require!(at_gate, "the child did not come to its gate");
+        let pid = Pid::from_raw(child.pid() as i32);
+        kill(pid, Signal::SIGKILL)?;
+        loop {
+            let gone = kill(pid, None) == Err(Errno::ESRCH);
+            let told = child.has_ended()?;
+            require!(told || !gone, "round {round}: the pid was free before the end was told");
+            if told {
+                break;
+            }
+        }
+        child.wait(limit)?;
+    }
+    Ok(())
 }
 
 /// How often a process forks again because the machine has given its pid to somebody else.
