@@ -16,6 +16,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::agreement;
 use crate::archive::{self, Archive, Origin};
+use crate::descriptors;
 use crate::ending::{Ending, How, Phase};
 use crate::error::{Error, Exit};
 use crate::report::{self, Disagreeing};
@@ -76,6 +77,8 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     keep_memory();
     let program = Arc::new(Program::find(command)?);
     let zygote = Zygote::for_program(Arc::clone(&program))?;
+    // Not before: the program has its caller's limits.
+    descriptors::allow_enough();
     if let Some(folder) = &options.archive {
         archive::prepare(folder)?;
     }

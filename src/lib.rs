@@ -12,6 +12,7 @@ pub mod error; // a sentence, a hint, an exit code
 pub mod escape; // text of others, as a terminal may have it
 pub mod tell; // the standard streams
 pub mod rights; // what a binary with file capabilities may do
+pub mod descriptors; // how many this process may have open
 pub mod place; // files where others can write too
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 
 use crate::agreement;
 use crate::decoder::Assembly;
+use crate::descriptors;
 use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::expectation::Expectation;
@@ -144,6 +145,7 @@ fn canary() -> Setup {
 impl Prepared {
     /// Makes the folder of the run and forks the zygote. There must be no other thread yet.
     pub fn new(scenarios: impl IntoIterator<Item = Scenario>, options: Options) -> Result<Self, Error> {
+        descriptors::allow_enough();
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
         let workspaces = Workspaces::make(options.keep);
         let folder = workspaces.root().filter(|_| !options.keep).map(Path::to_path_buf);

@@ -10,7 +10,7 @@ use crate::support;
 use caps::{CapSet, Capability};
 use libtest_mimic::{Arguments, Failed};
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -18,7 +18,8 @@ type Tested = Result<(), Failed>;
 type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
-    let live: [Named; 8] = [
+    let live: [Named; 9] = [
+        ("descriptors_up_to_the_hard_limit_are_taken", more_descriptors),
         ("too_few_descriptors_are_named", descriptors),
         ("memory_that_is_not_there_is_named", memory),
         ("a_call_that_a_seccomp_filter_forbids_is_named", seccomp),
@@ -68,15 +69,33 @@ fn limited(command: Command, resource: Resource, most: u64) -> Command {
     with(command, move || Ok(setrlimit(resource, most, most)?))
 }
 
+/// The tracer has what it needs, and the program what its caller has.
+fn more_descriptors() -> Tested {
+    let limited = |work, most| {
+        with(ior_it(&[], work), move || {
+            let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+            Ok(setrlimit(Resource::RLIMIT_NOFILE, most, hard)?)
+        })
+    };
+    for most in [16, 20, 200] {
+        let scenario = limited(SCENARIO, most).output()?;
+        require!(scenario.status.success(), "{most}: {}", String::from_utf8_lossy(&scenario.stderr));
+        let command = limited(&["--output", "/dev/null", "--", "sh", "-c", "ulimit -Sn"], most).output()?;
+        let has = String::from_utf8_lossy(&command.stdout);
+        require!(command.status.success(), "{most}: {}", String::from_utf8_lossy(&command.stderr));
+        require!(has == format!("{most}\n"), "{most}: the program has {has:?}");
+    }
+    Ok(())
+}
+
 fn descriptors() -> Tested {
     for most in [16, 20, 24, 28] {
         let command = limited(ior_it(&[], COMMAND), Resource::RLIMIT_NOFILE, most);
         refuses(command, 3, &[&format!("no more than {most} descriptors open (EMFILE)"), "`ulimit -n 1024`"])?;
     }
     for most in [16, 28, 64, 200, 255] {
-        let command = limited(ior_it(&[], SCENARIO), Resource::RLIMIT_NOFILE, most);
         refuses(
-            command,
+            limited(ior_it(&[], SCENARIO), Resource::RLIMIT_NOFILE, most),
             3,
             &[&format!("is descriptor 255, and a process may have no more than {most}"), "`ulimit -Hn`"],
         )?;
