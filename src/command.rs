@@ -97,7 +97,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         return Err(session::cannot_start(&child.wait(GATE_LIMIT)?));
     }
     let sink = Sink::new(options, output);
-    let departure = Departure::start(watching.killer()?).map_err(|errno| not_prepared(errno.into()))?;
+    let departure = Departure::start(watching.killer()?, &zygote).map_err(|errno| not_prepared(errno.into()))?;
     let mut run = Run::new(child, watching, witness, departure, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let testimony = run.testimony();

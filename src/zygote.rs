@@ -20,6 +20,7 @@ use crossbeam_channel::{Receiver, Sender};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
@@ -176,12 +177,23 @@ impl Zygote {
         }
     }
 
+    /// The process that is to be this one's child until the zygote is gone.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Waits for its end, also if somebody has stopped it.
+    fn wait(&self) {
+        let _ = kill(self.pid, Signal::SIGCONT);
+        let _ = waitpid(self.pid, None);
+    }
+
     /// Ends the zygote: every child is killed, the folder of the run removed. Safe to call from the thread of a signal.
     pub fn interrupt(&self) {
         INTERRUPTED.store(true, Ordering::SeqCst);
         if let Some(life) = &self.life {
             let _ = nix::sys::socket::shutdown(life.as_raw_fd(), nix::sys::socket::Shutdown::Both);
-            let _ = waitpid(self.pid, None);
+            self.wait();
         }
     }
 
@@ -200,7 +212,7 @@ impl Zygote {
 impl Drop for Zygote {
     fn drop(&mut self) {
         self.life = None;
-        let _ = waitpid(self.pid, None);
+        self.wait();
     }
 }
 

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 
 use crate::names;
 use crate::tell;
 use crate::tracer::Killer;
-use crate::zygote::is_ignored;
+use crate::zygote::{Zygote, is_ignored};
 
 /// The signals that are the command's, or that end the waiting for it.
 const SIGNALS: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
@@ -54,7 +55,8 @@ struct Shared {
 
 impl Departure {
     /// Hears them from now on.
-    pub fn start(killer: Killer) -> nix::Result<Self> {
+    pub fn start(killer: Killer, zygote: &Zygote) -> nix::Result<Self> {
+        let reaper = zygote.pid();
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let heard = SignalFd::with_flags(&heard(), SfdFlags::SFD_CLOEXEC)?;
         let (wake, done) = (EventFd::from_flags(flags)?, EventFd::from_flags(flags)?);
@@ -62,7 +64,7 @@ impl Departure {
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || of_thread.hear(&heard, &killer))
+            .spawn(move || of_thread.hear(&heard, &killer, reaper))
             .map_err(|_| nix::errno::Errno::EAGAIN)?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -95,24 +97,26 @@ impl Drop for Departure {
 
 impl Shared {
     /// Until all is done.
-    fn hear(&self, heard: &SignalFd, killer: &Killer) {
+    fn hear(&self, heard: &SignalFd, killer: &Killer, reaper: Pid) {
         let mut from_terminal = 0;
         while let Some(signal) = self.next(heard, PollTimeout::NONE) {
             self.pass_on(signal);
             from_terminal += i32::from(matches!(signal, libc::SIGINT | libc::SIGQUIT));
             if from_terminal > 1 || matches!(signal, libc::SIGTERM | libc::SIGHUP) {
-                return self.depart(signal, heard, killer);
+                return self.depart(signal, heard, killer, reaper);
             }
         }
     }
 
     /// The end, within twice the patience.
-    fn depart(&self, signal: i32, heard: &SignalFd, killer: &Killer) {
+    fn depart(&self, signal: i32, heard: &SignalFd, killer: &Killer, reaper: Pid) {
         if self.is_done_within(heard, PATIENCE) {
             return;
         }
         self.killed.store(signal, Ordering::SeqCst);
         killer.kill_all();
+        // Who was stopped tells of no end. It is this process's child, and reaped after this thread has ended.
+        let _ = kill(reaper, Signal::SIGCONT);
         self.pass_on(signal);
         if self.is_done_within(heard, PATIENCE) {
             return;

@@ -8,7 +8,7 @@
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigHandler, Signal, kill, raise, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, raise, sigaction, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 
@@ -25,13 +25,27 @@ pub fn fork_below() -> Result<(), Unprepared> {
     let above = Pid::this();
     // SAFETY: this process has one thread.
     match step("fork", unsafe { fork() })? {
-        ForkResult::Parent { child } => reap_until_gone(child),
+        ForkResult::Parent { child } => {
+            go_on_when_parent_is_gone()?;
+            // Without SA_RESTART: what waits is to hear of it.
+            let hears = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+            // SAFETY: the handler does nothing.
+            step("sigaction", unsafe { sigaction(Signal::SIGCONT, &hears) })?;
+            reap_until_gone(child)
+        }
         ForkResult::Child => {
             step("prctl(PR_SET_PDEATHSIG)", prctl::set_pdeathsig(Signal::SIGKILL))?;
             if getppid() == above { Ok(()) } else { step("fork", Err(Errno::ESRCH)) }
         }
     }
 }
+
+/// Whoever is stopped cleans up nothing: the end of the parent makes it go on (PR_SET_PDEATHSIG(2const)).
+pub fn go_on_when_parent_is_gone() -> Result<(), Unprepared> {
+    step("prctl(PR_SET_PDEATHSIG)", prctl::set_pdeathsig(Signal::SIGCONT))
+}
+
+extern "C" fn nothing(_signal: i32) {}
 
 /// Ends as the zygote does. Unless that has left alone what there is, all of it is killed before.
 fn reap_until_gone(zygote: Pid) -> ! {
@@ -47,6 +61,8 @@ fn reap_until_gone(zygote: Pid) -> ! {
                 break status;
             }
             Err(Errno::ECHILD) => break WaitStatus::Exited(zygote, 0),
+            // Told to go on: the zygote may have been stopped as well. Nobody else reaps it.
+            Err(Errno::EINTR) => drop(kill(zygote, Signal::SIGCONT)),
             _ => {}
         }
     };

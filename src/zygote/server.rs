@@ -65,7 +65,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
     let prepared = match work {
         Work::Scenarios(_) => {
             server.close_others(&life);
-            prepare()
+            reaper::go_on_when_parent_is_gone().and_then(|()| prepare())
         }
         Work::Program(_) => reaper::fork_below().and_then(|()| keep_out_of_the_way()),
     };

@@ -19,8 +19,9 @@ const LONG: Duration = Duration::from_secs(60);
 const BOTH: [&[&str]; 2] = [&[], &["--witness"]];
 
 pub fn main() -> ExitCode {
-    let live: [Named; 6] = [
+    let live: [Named; 7] = [
         ("a_dead_zygote_is_a_loss_and_leaves_nobody", dead_zygote),
+        ("who_was_stopped_goes_on_to_clean_up", stopped_zygote),
         ("blocked_output_does_not_keep_it", blocked_output),
         ("a_command_that_does_not_listen_is_killed", deaf_command),
         ("a_command_that_listens_has_its_own_exit_code", listening_command),
@@ -132,6 +133,32 @@ fn dead_zygote() -> Tested {
         require!(code == Some(5), "{options:?}: exit {code:?}: {says}");
         require!(says.contains("\nlost: the end of the program"), "{options:?}: {says}");
         require!(!is_left(&nap), "{options:?}: somebody is left");
+    }
+    Ok(())
+}
+
+/// The process above the zygote, or the zygote, at the end of `ior-it` by a signal that it hears and by one that it does not.
+fn stopped_zygote() -> Tested {
+    let rows = [(Signal::SIGTERM, Some(143)), (Signal::SIGKILL, None)];
+    for (round, (signal, code)) in rows.into_iter().chain(rows).enumerate() {
+        let nap = format!("{}", 5_000_000 + std::process::id() * 4 + round as u32);
+        let mut running = Running::start(&[], &format!("echo begun; exec sleep {nap}"), Stdio::null())?.begun()?;
+        // A group that is not orphaned, whose stopped members the kernel does not wake (setpgid(2), _exit(2)).
+        let mut companion = Command::new("sleep").arg("600").process_group(running.0.id() as i32).spawn()?;
+        let above = *children(running.0.id()).first().ok_or("there is no process above the zygote")?;
+        let zygote = *children(above).first().ok_or("there is no zygote")?;
+        kill(Pid::from_raw(if round < rows.len() { above } else { zygote } as i32), Signal::SIGSTOP)?;
+        kill(Pid::from_raw(running.0.id() as i32), signal)?;
+        let ended = running.ends()?;
+        require!(ended == code, "{signal}: exit {ended:?} and not {code:?}");
+        let begin = Instant::now();
+        let is_there = |pid: u32| kill(Pid::from_raw(pid as i32), None).is_ok();
+        while is_there(above) || is_there(zygote) || is_left(&nap) {
+            require!(begin.elapsed() < LONG, "{signal}: somebody is left: {above}, {zygote} or `sleep {nap}`");
+            std::thread::yield_now();
+        }
+        companion.kill()?;
+        companion.wait()?;
     }
     Ok(())
 }
