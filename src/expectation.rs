@@ -13,6 +13,7 @@ use crate::syscalls::{Role, Syscall};
 
 mod call;
 mod calls;
+mod entries;
 mod errors;
 mod keys;
 mod sequence;
@@ -22,7 +23,8 @@ mod values;
 pub use errors::{Errors, Problem};
 pub use sequence::Sequence;
 
-use errors::{Problems, in_order, near};
+use entries::in_order;
+use errors::{Problems, near};
 
 /// How long a scenario may take when its table does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::errors::{Entry, Problems, near, near_or_all};
+use super::entries::{Entry, find};
+use super::errors::{Problems, near, near_or_all};
 use super::keys::{Key, accepted, keys};
-use super::table::find;
 use super::values;
 use super::{ExpectedCall, Field, Part, Subject, Wanted, Which};
 use crate::kind::Kind;

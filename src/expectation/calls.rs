@@ -4,9 +4,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::call::{Names, Reader, part};
-use super::errors::{Entry, Problems, in_order, near};
-use super::table::{find, items};
-use super::values::{self, kind};
+use super::entries::{Entry, find, in_order, items, kind};
+use super::errors::{Problems, near};
+use super::values;
 use super::{ExpectedCall, Present, Sequence, Times};
 use crate::syscalls::Syscall;
 

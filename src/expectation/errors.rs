@@ -6,8 +6,6 @@ use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
 
 /// The width that messages are made for, in columns.
 const WIDTH: usize = 100;
@@ -156,16 +154,6 @@ fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, uncl
         return (format!("`{what}` has two tables"), "a scenario has one table: join them or drop one".to_owned());
     }
     (format!("`{what}` is written twice"), "a key is written once".to_owned())
-}
-
-/// One key and its value.
-pub(super) type Entry<'a, 't> = (&'a Spanned<DeString<'t>>, &'a Spanned<DeValue<'t>>);
-
-/// The entries of a table in the order of the file.
-pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
 }
 
 /// A hint with the names that are nearest to a wrong one; `None` if none is near.

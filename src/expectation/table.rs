@@ -9,8 +9,9 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::call::Names;
 use super::calls;
-use super::errors::{Entry, Problems, in_order, near, near_or_all};
-use super::values::{self, kind};
+use super::entries::{Entry, find, in_order, items, kind};
+use super::errors::{Problems, near, near_or_all};
+use super::values;
 use super::{Body, DEFAULT_TIMEOUT, Expectation, Thread};
 
 const KEYS: [&str; 9] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "ignored"];
@@ -45,11 +46,6 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
         lacks,
         body,
     })
-}
-
-/// The entry of a key.
-pub(super) fn find<'a, 't>(entries: &[Entry<'a, 't>], key: &str) -> Option<Entry<'a, 't>> {
-    entries.iter().copied().find(|(name, _)| name.get_ref() == key)
 }
 
 fn about(entry: Option<Entry>, header: Range<usize>, problems: &mut Problems) -> String {
@@ -153,15 +149,4 @@ fn threads(entry: Entry, names: &mut Names, problems: &mut Problems, lacks: &mut
         Thread { name: entry.0.get_ref().to_string(), calls: calls::whole(&items, names, problems, lacks) }
     };
     in_order(table).into_iter().map(&mut one).collect()
-}
-
-/// The elements of an array of calls.
-pub(super) fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'t>>> {
-    let Some((key, value)) = entry else { return Vec::new() };
-    if let DeValue::Array(items) = value.get_ref() {
-        return items.iter().collect();
-    }
-    let message = format!("`{}` is {}, not an array", key.get_ref(), kind(value.get_ref()));
-    problems.push(value.span(), message, format!("write {} = [ {{ call = \"...\", ... }}, ... ]", key.get_ref()));
-    Vec::new()
 }

@@ -4,22 +4,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::Wanted;
-use super::errors::{Entry, Problems, near, near_or_all};
+use super::entries::{Entry, kind};
+use super::errors::{Problems, near, near_or_all};
 use crate::names::{self, Names};
 use crate::syscalls::Role;
-
-/// What a value is, with its article.
-pub(super) fn kind(value: &DeValue) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a float",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
-}
 
 fn wrong_type(entry: Entry, wanted: &str, hint: &str, problems: &mut Problems) {
     let (key, value) = entry;
