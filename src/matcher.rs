@@ -17,6 +17,31 @@ mod partial;
 mod threads;
 mod whole;
 
+/// A trace beside its expectation, and what differs.
+#[derive(Clone, Debug)]
+pub enum Comparison<'e> {
+    /// Every call, in order: of the whole trace, or of each thread.
+    Whole(Vec<(Strand<'e>, Vec<Difference>)>),
+    /// `present` and `absent`.
+    Partial {
+        /// The calls that are compared, by their place in [`Trace::calls`].
+        observed: Vec<usize>,
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+}
+
+impl Comparison<'_> {
+    /// What differs, in the order of the trace, or thread by thread; nothing if the trace is as expected.
+    pub fn differences(&self) -> impl Iterator<Item = &Difference> {
+        let (strands, partial) = match self {
+            Self::Whole(strands) => (strands.as_slice(), &[][..]),
+            Self::Partial { differences, .. } => (&[][..], differences.as_slice()),
+        };
+        strands.iter().flat_map(|(_, differences)| differences).chain(partial)
+    }
+}
+
 /// Expected calls, and the observed ones that they are compared with: a whole trace, or one thread's part of it.
 #[derive(Clone, Debug)]
 pub struct Strand<'e> {
@@ -37,26 +62,6 @@ pub struct Named<'e> {
     pub name: Option<&'e str>,
     /// Its number in the trace; `None` if there is none like it.
     pub tid: Option<u32>,
-}
-
-impl Strand<'_> {
-    /// How many of these differences, which begin with this strand's, are its own.
-    pub fn count(&self, differences: &[Difference]) -> usize {
-        if self.thread.is_none() {
-            return differences.len();
-        }
-        let observed: HashSet<usize> = self.observed.iter().copied().collect();
-        let expected = self.first..self.first + self.expected.len();
-        let is_own = |difference: &&Difference| match difference {
-            Difference::Missing { expected: at } => expected.contains(at),
-            Difference::Extra { observed: at }
-            | Difference::MoreExtra { observed: at, .. }
-            | Difference::Swapped { observed: at, .. }
-            | Difference::Wrong { observed: at, .. } => observed.contains(at),
-            Difference::Count { .. } | Difference::Unwanted { .. } | Difference::Contradicted { .. } => false,
-        };
-        differences.iter().take_while(is_own).count()
-    }
 }
 
 impl fmt::Display for Named<'_> {
@@ -145,27 +150,27 @@ pub struct FieldDifference {
     pub observed: String,
 }
 
-/// What differs between a trace and its expectation, in the order of the trace, or thread by thread; empty if nothing does.
-pub fn compare(expectation: &Expectation, trace: &Trace) -> Vec<Difference> {
+/// Compares a trace with its expectation.
+pub fn compare<'e>(expectation: &'e Expectation, trace: &Trace) -> Comparison<'e> {
+    let observed = compared(expectation, trace);
     match &expectation.body {
-        Body::Whole(_) | Body::Threads(_) => {
-            let strands = strands(expectation, trace);
-            let mut bindings = facts::Bindings::default();
-            strands.iter().flat_map(|strand| whole::compare(strand, trace, &mut bindings)).collect()
+        Body::Whole(calls) => {
+            by_strand(vec![Strand { thread: None, expected: Cow::Borrowed(calls), first: 0, observed }], trace)
         }
-        Body::Partial { present, absent } => partial::compare(present, absent, trace, &compared(expectation, trace)),
+        Body::Threads(threads) => by_strand(threads::strands(threads, trace, &observed), trace),
+        Body::Partial { present, absent } => {
+            let differences = partial::compare(present, absent, trace, &observed);
+            Comparison::Partial { observed, differences }
+        }
     }
 }
 
-/// What is compared with what: the whole trace with `calls`, or each thread's calls with those of the thread of the table
-/// that they are most like. Threads that the table has not come last, and have nothing expected of them.
-pub fn strands<'e>(expectation: &'e Expectation, trace: &Trace) -> Vec<Strand<'e>> {
-    let observed = compared(expectation, trace);
-    match &expectation.body {
-        Body::Whole(calls) => vec![Strand { thread: None, expected: Cow::Borrowed(calls), first: 0, observed }],
-        Body::Threads(threads) => threads::strands(threads, trace, &observed),
-        Body::Partial { .. } => Vec::new(),
-    }
+/// The whole trace beside `calls`, or each thread's calls beside those of the thread of the table that they are most like. Threads
+/// that the table has not come last, and have nothing expected of them.
+fn by_strand<'e>(strands: Vec<Strand<'e>>, trace: &Trace) -> Comparison<'e> {
+    let mut bindings = facts::Bindings::default();
+    let differences: Vec<_> = strands.iter().map(|strand| whole::compare(strand, trace, &mut bindings)).collect();
+    Comparison::Whole(strands.into_iter().zip(differences).collect())
 }
 
 /// What is wrong with how the workload ended, a sentence; `None` if it ended as expected.
@@ -181,7 +186,7 @@ pub fn ending(expectation: &Expectation, ending: &Ending) -> Option<String> {
 
 /// The calls that take part in the comparison, by their place in the trace: those that are I/O, and those that the
 /// expectation names.
-pub fn compared(expectation: &Expectation, trace: &Trace) -> Vec<usize> {
+fn compared(expectation: &Expectation, trace: &Trace) -> Vec<usize> {
     let named: HashSet<u32> = expectation.calls().map(|call| call.syscall.number).collect();
     let takes_part =
         |call: &Call| call.syscall().is_some_and(|row| row.class == Class::Io || named.contains(&row.number));

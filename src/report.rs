@@ -5,8 +5,8 @@
 
 use crate::ending::Ending;
 use crate::escape;
-use crate::expectation::{Body, Expectation};
-use crate::matcher::{self, Difference, Strand};
+use crate::expectation::Expectation;
+use crate::matcher::{self, Comparison, Difference, Strand};
 use crate::trace::Trace;
 
 mod agreement;
@@ -37,7 +37,7 @@ pub struct Failure<'a> {
     /// What was observed.
     pub trace: &'a Trace,
     /// How they differ.
-    pub differences: &'a [Difference],
+    pub comparison: &'a Comparison<'a>,
     /// How the workload ended.
     pub ending: &'a Ending,
     /// What was lost, a sentence each.
@@ -48,18 +48,17 @@ pub struct Failure<'a> {
 
 /// The report on a scenario whose trace, or whose end, is not what was expected.
 pub fn failure(failure: &Failure) -> String {
-    let Failure { scenario, expectation, file, trace, differences, ending, losses, rerun } = *failure;
+    let Failure { scenario, expectation, file, trace, comparison, ending, losses, rerun } = *failure;
     let mut lines = head(expectation, scenario, file);
     lines.extend(workload(expectation, ending));
     lines.extend(losses.iter().flat_map(|loss| entry("lost", loss)));
-    if differences.is_empty() {
-        lines.extend(entry("trace", "as expected"));
-    } else {
-        lines.extend(match &expectation.body {
-            Body::Whole(_) | Body::Threads(_) => strands(expectation, file, trace, differences),
-            Body::Partial { .. } => partial::list(expectation, file, trace, differences),
-        });
-    }
+    lines.extend(match comparison {
+        _ if comparison.differences().next().is_none() => entry("trace", "as expected"),
+        Comparison::Whole(parts) => strands(parts, file, trace),
+        Comparison::Partial { observed, differences } => {
+            partial::list(&expectation.body, file, trace, observed, differences)
+        }
+    });
     lines.push(String::new());
     lines.extend(entry("run again", rerun));
     joined(&lines)
@@ -86,24 +85,17 @@ pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &
 }
 
 /// The whole trace, or each thread that is not as expected.
-fn strands(expectation: &Expectation, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<String> {
-    let strands = matcher::strands(expectation, trace);
+fn strands(parts: &[(Strand, Vec<Difference>)], file: &str, trace: &Trace) -> Vec<String> {
+    let wrong = || parts.iter().filter(|(_, differences)| !differences.is_empty());
     let mut lines = Vec::new();
-    let mut left = differences;
-    let mut wrong = 0;
-    for strand in &strands {
-        let (own, others) = left.split_at(strand.count(left));
-        left = others;
-        wrong += usize::from(!own.is_empty());
-        if own.is_empty() || wrong > MOST_THREADS {
-            continue;
-        }
+    for (strand, differences) in wrong().take(MOST_THREADS) {
         lines.push(String::new());
-        lines.extend(whole::diff(strand, trace, own));
-        lines.extend(self::others(strand, file, trace, &own[1..]));
+        lines.extend(whole::diff(strand, trace, differences));
+        lines.extend(others(strand, file, trace, &differences[1..]));
     }
-    if wrong > MOST_THREADS {
-        lines.extend([String::new(), format!("and {} more threads are not as expected", wrong - MOST_THREADS)]);
+    let more = wrong().count().saturating_sub(MOST_THREADS);
+    if more > 0 {
+        lines.extend([String::new(), format!("and {more} more threads are not as expected")]);
     }
     lines
 }

@@ -78,12 +78,12 @@ pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, re
     if !losses.is_empty() {
         return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
     }
-    let differences = matcher::compare(expectation, trace);
-    if differences.is_empty() && matcher::ending(expectation, ending).is_none() {
+    let comparison = matcher::compare(expectation, trace);
+    if comparison.differences().next().is_none() && matcher::ending(expectation, ending).is_none() {
         return Verdict::Pass;
     }
     let failure =
-        Failure { scenario: name, expectation, file, trace, differences: &differences, ending, losses: &losses, rerun };
+        Failure { scenario: name, expectation, file, trace, comparison: &comparison, ending, losses: &losses, rerun };
     Verdict::Fail(report::failure(&failure))
 }
 

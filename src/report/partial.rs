@@ -3,8 +3,8 @@
 use super::MOST_LISTED;
 use super::whole::field;
 use super::wrap::wrapped;
-use crate::expectation::{Body, Expectation, ExpectedCall, Present, Times};
-use crate::matcher::{self, Difference};
+use crate::expectation::{Body, ExpectedCall, Present, Times};
+use crate::matcher::Difference;
 use crate::show;
 use crate::trace::Trace;
 
@@ -12,15 +12,20 @@ use crate::trace::Trace;
 const MOST_CALLS: usize = 30;
 
 /// What does not hold, and the calls that were there.
-pub(super) fn list(expectation: &Expectation, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<String> {
-    let Body::Partial { present, absent } = &expectation.body else { return Vec::new() };
+pub(super) fn list(
+    body: &Body,
+    file: &str,
+    trace: &Trace,
+    compared: &[usize],
+    differences: &[Difference],
+) -> Vec<String> {
+    let Body::Partial { present, absent } = body else { return Vec::new() };
     let mut lines = vec![String::new()];
     let listed = differences.iter().take(MOST_LISTED);
     lines.extend(listed.flat_map(|difference| one(difference, present, absent, file, trace)));
     if differences.len() > MOST_LISTED {
         lines.push(format!("  and {} more differences", differences.len() - MOST_LISTED));
     }
-    let compared = matcher::compared(expectation, trace);
     lines.push(String::new());
     lines.push(format!("observed, {} in all:", compared.len()));
     for &at in compared.iter().take(MOST_CALLS) {

@@ -268,7 +268,7 @@ fn short(difference: &Difference) -> String {
 }
 
 fn differences(expectation: &Expectation, calls: Vec<Call>) -> Vec<String> {
-    matcher::compare(expectation, &trace(calls)).iter().map(short).collect()
+    matcher::compare(expectation, &trace(calls)).differences().map(short).collect()
 }
 
 type Change = fn(&mut Vec<Call>);
@@ -955,14 +955,14 @@ fn very_many_repeated_calls_are_compared_one_by_one() {
 
 fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> String {
     let trace = trace(calls);
-    let differences = matcher::compare(expectation, &trace);
+    let comparison = matcher::compare(expectation, &trace);
     let losses: Vec<String> = losses.iter().map(|&loss| loss.to_owned()).collect();
     report::failure(&Failure {
         scenario: "dup-basic",
         expectation,
         file: "tests.toml",
         trace: &trace,
-        differences: &differences,
+        comparison: &comparison,
         ending: &Ending { phase: Phase::Act, how },
         losses: &losses,
         rerun: "sudo ./ior-it --exact --filter dup-basic",
