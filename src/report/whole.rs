@@ -236,5 +236,5 @@ fn count(calls: usize) -> String {
 }
 
 fn columns(text: &str) -> usize {
-    text.chars().count()
+    textwrap::core::display_width(text)
 }

@@ -1,5 +1,9 @@
 //! Long lines, broken where they may be.
 
+use std::borrow::Cow;
+
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+
 /// The width that reports are made for, in columns.
 pub(super) const WIDTH: usize = 100;
 
@@ -7,20 +11,13 @@ pub(super) const WIDTH: usize = 100;
 /// the others. A word that is longer is cut, so that no terminal breaks the alignment.
 pub(super) fn wrapped(text: &str, first: &str, rest: &str) -> Vec<String> {
     let text: Vec<String> = text.split(' ').map(shortened).collect();
-    let text = text.join(" ");
-    let mut lines = Vec::new();
-    let mut indent = first;
-    let mut left = text.as_str();
-    loop {
-        let room = WIDTH.saturating_sub(indent.chars().count()).max(20);
-        let cut = cut(left, room);
-        lines.push(format!("{indent}{}", &left[..cut]));
-        left = left[cut..].trim_start_matches(' ');
-        if left.is_empty() {
-            return lines;
-        }
-        indent = rest;
-    }
+    let options = Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::wrap(&text.join(" "), options).into_iter().map(Cow::into_owned).collect()
 }
 
 /// How many characters of a very long word (a path of PATH_MAX) stay at its beginning and at its end.
@@ -39,12 +36,14 @@ fn shortened(word: &str) -> String {
     }
 }
 
-/// Where to break a text so that at most `room` columns come before.
-fn cut(text: &str, room: usize) -> usize {
-    let Some((end, _)) = text.char_indices().nth(room) else { return text.len() };
-    match text[..end].rfind(' ') {
-        // A break in the first half would waste the line.
-        Some(space) if space > end / 2 => space,
-        Some(_) | None => end,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        for line in wrapped(&"文件 ".repeat(60), "  path         ", "    ") {
+            assert!(textwrap::core::display_width(&line) <= WIDTH, "{line}");
+        }
     }
 }
