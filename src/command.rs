@@ -18,6 +18,7 @@ use crate::agreement;
 use crate::archive::{self, Archive, Origin};
 use crate::ending::{Ending, How, Phase};
 use crate::error::{Error, Exit};
+use crate::place::Folder;
 use crate::report::{self, Disagreeing};
 use crate::session;
 use crate::tell::Stream;
@@ -76,9 +77,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     keep_memory();
     let program = Arc::new(Program::find(command)?);
     let zygote = Zygote::for_program(Arc::clone(&program))?;
-    if let Some(folder) = &options.archive {
-        archive::prepare(folder)?;
-    }
+    let archives = options.archive.as_deref().map(archive::prepare).transpose()?;
     let output = Output::open(options)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = Tracer::for_program(&tracer::Options {
@@ -113,7 +112,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         Some(signal) => 128 + signal as u8,
         None => exit_code(&observed.ending.how, agreed?, lost),
     };
-    if let Some(folder) = &options.archive {
+    if let Some(folder) = &archives {
         let origin = Origin::here(&program.name(), &working_directory(), began);
         // What the command itself says of its end, or the witness, is not hidden by a full disk.
         if let Err(error) = archived(folder, Archive { origin, observed }) {
@@ -156,12 +155,12 @@ fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
 }
 
 /// Writes the archive of it, reads it back and compares.
-fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
-    let path = archive::save(folder, &archive)?;
-    match archive::difference(&archive, &archive::load(&path)?) {
+fn archived(folder: &Folder, archive: Archive) -> Result<(), Error> {
+    archive::save(folder, &archive)?;
+    match archive::difference(&archive, &archive::saved(folder, &archive)?) {
         None => Ok(()),
         Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", crate::escape::path(&path)),
+            format!("archive check: {}: {difference}", crate::escape::path(&archive::saved_as(folder, &archive))),
             "this is a fault in src/archive; without --archive nothing is written",
         )),
     }

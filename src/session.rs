@@ -146,8 +146,7 @@ impl Prepared {
     pub fn new(scenarios: impl IntoIterator<Item = Scenario>, options: Options) -> Result<Self, Error> {
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
         let workspaces = Workspaces::make(options.keep);
-        let folder = workspaces.root().filter(|_| !options.keep).map(Path::to_path_buf);
-        let zygote = Zygote::start(options.lanes, scenarios.clone(), folder)?;
+        let zygote = Zygote::start(options.lanes, scenarios.clone(), Some(&workspaces))?;
         Ok(Self { zygote, workspaces, scenarios, options })
     }
 

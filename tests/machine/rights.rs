@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -21,7 +21,7 @@ pub fn main() -> ExitCode {
         ("files_are_opened_with_the_callers_rights", files),
         ("no_code_of_the_caller_is_loaded", no_code),
         ("a_program_with_other_rights_is_not_shown", hidden),
-        ("a_link_of_somebody_else_is_not_followed", links),
+        ("whatever_the_umask_archives_are_for_all_to_read", umask),
     ];
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
     support::run("rights", &Arguments::from_args(), live)
@@ -51,9 +51,14 @@ impl Place {
 
     /// What the binary does for anybody.
     fn run(&self, args: &[&str]) -> Result<Output, Failed> {
+        Ok(self.command(args).output()?)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.path("ior-it"));
         command.args(args).env("TMPDIR", self.0.path()).current_dir(self.0.path()).uid(ANYBODY).gid(ANYBODY);
-        Ok(command.stdin(Stdio::null()).output()?)
+        command.stdin(Stdio::null());
+        command
     }
 }
 
@@ -89,14 +94,17 @@ fn traces() -> Tested {
 
 fn files() -> Tested {
     let place = Place::new()?;
-    let secret = place.path("secret");
+    // Where only root can write, so that nothing else is against it.
+    fs::create_dir(place.path("of-root"))?;
+    let secret = place.path("of-root/secret");
     fs::write(&secret, "a secret = 1\n")?;
     fs::set_permissions(&secret, Permissions::from_mode(0o600))?;
-    let rows: [(&[&str], i32); 4] = [
-        (&["--tests", "secret", "--list"], 2),
-        (&["--replay", "secret"], 2),
-        (&["--show", "secret"], 2),
-        (&["--output", "secret", "--", "true"], 2),
+    let rows: [(&[&str], i32); 5] = [
+        (&["--tests", "of-root/secret", "--list"], 2),
+        (&["--replay", "of-root/secret"], 2),
+        (&["--show", "of-root/secret"], 2),
+        (&["--output", "of-root/secret", "--", "true"], 2),
+        (&["--archive", "of-root", "--", "true"], 2),
     ];
     for (args, code) in rows {
         let output = place.run(args)?;
@@ -138,27 +146,10 @@ fn hidden() -> Tested {
     Ok(())
 }
 
-/// A link, and a file of somebody else, in a folder that anybody can write to.
-fn links() -> Tested {
-    let folder = tempfile::tempdir()?;
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o1777))?;
-    let path = |name: &str| folder.path().join(name);
-    fs::write(path("precious"), "precious")?;
-    symlink(path("precious"), path("link"))?;
-    fs::write(path("theirs"), "theirs")?;
-    std::os::unix::fs::chown(path("theirs"), Some(ANYBODY), None)?;
-    for name in ["link", "theirs"] {
-        for (option, work) in [("--output", ["--", "true"]), ("--logfile", ["--filter", "dup-basic"])] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-            let output = command.arg(option).arg(path(name)).args(work).stdin(Stdio::null()).output()?;
-            require!(output.status.code() == Some(2), "{option} {name}: {}: {}", output.status, says(&output));
-        }
-    }
-    let left = [fs::read_to_string(path("precious"))?, fs::read_to_string(path("theirs"))?];
-    require!(left == ["precious", "theirs"], "{left:?}");
-    // Whatever the umask, nobody else can look into a workspace.
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-    command.args(["--keep", "--exact", "--filter", "dup-basic"]).env("TMPDIR", folder.path());
+/// Root can go into a folder that nobody may go into, and whoever has made it cannot.
+fn umask() -> Tested {
+    let place = Place::new()?;
+    let mut command = place.command(&["--archive", "new/archives", "--exact", "dup-basic"]);
     // SAFETY: a system call.
     unsafe {
         command.pre_exec(|| {
@@ -168,12 +159,9 @@ fn links() -> Tested {
     }
     let output = command.output()?;
     require!(output.status.code() == Some(0), "{}: {}", output.status, says(&output));
-    let run =
-        fs::read_dir(folder.path())?.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("ior-it."));
-    let run = run.ok_or("no folder was kept")?.path();
-    for folder in [run.clone(), fs::read_dir(&run)?.flatten().next().ok_or("no workspace")?.path()] {
-        let mode = fs::metadata(&folder)?.permissions().mode() & 0o7777;
-        require!(mode == 0o700, "{} has mode {mode:o}", folder.display());
+    for (name, mode) in [("new", 0o755), ("new/archives", 0o755), ("new/archives/dup-basic.ior.zst", 0o644)] {
+        let found = fs::metadata(place.path(name))?.permissions().mode() & 0o7777;
+        require!(found == mode, "{name} has mode {found:o}");
     }
     Ok(())
 }
