@@ -16,11 +16,12 @@ type Tested = Result<(), Failed>;
 type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
-    let live: [Named; 5] = [
+    let live: [Named; 6] = [
         ("with_capabilities_it_traces_for_anybody", traces),
         ("files_are_opened_with_the_callers_rights", files),
         ("no_code_of_the_caller_is_loaded", no_code),
-        ("a_program_with_other_rights_is_not_shown", hidden),
+        ("a_program_that_its_caller_may_not_trace_is_not_shown", hidden),
+        ("with_the_rights_of_its_owner_it_does_nothing", owned),
         ("whatever_the_umask_archives_are_for_all_to_read", umask),
     ];
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
@@ -131,18 +132,55 @@ fn no_code() -> Tested {
     Ok(())
 }
 
-/// cat with the set-user-ID bit of root reads what the caller could not.
+/// cat opens a file that nothing else names, with other rights than its caller, or where he may not read the program.
 fn hidden() -> Tested {
     let place = Place::new()?;
-    fs::write(place.path("secret"), "read")?;
-    fs::set_permissions(place.path("secret"), Permissions::from_mode(0o600))?;
-    fs::copy("/bin/cat", place.path("cat"))?;
-    fs::set_permissions(place.path("cat"), Permissions::from_mode(0o4755))?;
-    let output = place.run(&["--", "sh", "-c", "./cat secret; true"])?;
-    let says = says(&output);
-    require!(output.status.code() == Some(0) && says.starts_with("read"), "{}: {says}", output.status);
-    require!(says.contains("\nhidden: 1 process ") && says.contains("+++ hidden"), "{says}");
-    require!(!says.contains("\"secret\""), "what another user's program opens is shown: {says}");
+    fs::write(place.path("named"), "read")?;
+    let interpreter = place.path("cat");
+    fs::write(place.path("script"), format!("#!{} named\n", interpreter.display()))?;
+    fs::set_permissions(place.path("script"), Permissions::from_mode(0o755))?;
+    let rows = [
+        ("anybody's own", "./cat named", 0o755, false),
+        ("set-user-ID", "./cat named", 0o4755, true),
+        ("set-group-ID", "./cat named", 0o2755, true),
+        ("not readable", "./cat named", 0o711, true),
+        ("not readable, for a script", "./script 2>&1", 0o711, true),
+    ];
+    for (sentence, line, mode, is_hidden) in rows {
+        fs::copy("/bin/cat", &interpreter)?;
+        fs::set_permissions(&interpreter, Permissions::from_mode(mode))?;
+        // In a process of its own, and then one that is not hidden.
+        let line = format!("{}; true", line.replace("named", "\"$FILE\""));
+        let output = place.command(&["--archive", ".", "--", "sh", "-c", &line]).env("FILE", "named").output()?;
+        let says = says(&output);
+        require!(output.status.code() == Some(0) && says.starts_with("read"), "{sentence}: {}: {says}", output.status);
+        let hidden = "the calls of 1 process from where it became a program that its caller may not trace";
+        let told = [format!("\nhidden: {hidden}\nlost: only what is hidden; "), "+++ hidden: ".to_owned()];
+        require!(told.iter().all(|told| says.contains(told)) == is_hidden, "{sentence}: {says}");
+        require!(says.contains("\nlost: nothing") != is_hidden, "{sentence}: {says}");
+        let show = String::from_utf8(place.run(&["--show", "sh.ior.zst"])?.stdout)?;
+        require!(show.contains(&format!("\n# lost: {hidden}\n")) == is_hidden, "{sentence}: {show}");
+        for trace in [says, show] {
+            require!(trace.contains("\"named\"") != is_hidden, "{sentence}: the file that it opens: {trace}");
+        }
+    }
+    Ok(())
+}
+
+/// With the bit, and the capabilities as well.
+fn owned() -> Tested {
+    let place = Place::new()?;
+    fs::write(place.path("tests.toml"), "a secret = 1\n")?;
+    fs::set_permissions(place.path("tests.toml"), Permissions::from_mode(0o600))?;
+    for (mode, bit) in [(0o4755, "set-user-ID"), (0o2755, "set-group-ID"), (0o6755, "set-user-ID")] {
+        fs::set_permissions(place.path("ior-it"), Permissions::from_mode(mode))?;
+        for args in [&["--tests", "tests.toml", "--list"][..], &["--exact", "dup-basic"], &["--", "true"]] {
+            let output = place.run(args)?;
+            let says = says(&output);
+            let is_refused = says.starts_with(&format!("error: this binary is {bit}"));
+            require!(output.status.code() == Some(3) && is_refused, "{args:?}: {}: {says}", output.status);
+        }
+    }
     Ok(())
 }
 
