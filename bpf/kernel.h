@@ -203,7 +203,11 @@ struct linux_binprm {
 	const char *filename;
 	const char *fdpath;
 	unsigned int secureexec : 1;
+	unsigned int interp_flags;
 };
+
+/* include/linux/binfmts.h: the caller may not read the program, or what interprets it (fs/exec.c, would_dump()). */
+#define BINPRM_FLAGS_ENFORCE_NONDUMP 0x1
 
 struct vm_area_struct {
 	unsigned long vm_flags;

@@ -44,7 +44,7 @@ enum ior_state {
 	IOR_COMPAT = 1 << 4,	 /* a 32-bit call: number and arguments are those of that table */
 	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may be of another request of its ring that has the same user_data */
 	IOR_HAS_FILE = 1 << 6,	 /* the first place of the completion is the file that the request used */
-	IOR_HIDDEN = 1 << 7,	 /* the process is not gone, but has become a program with other rights */
+	IOR_HIDDEN = 1 << 7,	 /* the process is not gone, but has become a program that its caller may not trace */
 };
 
 /* What was read when the call ended, and may have been overwritten by then. */
@@ -146,7 +146,7 @@ struct ior_roles {
 
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
-	IOR_HIDE = 1 << 1,   /* do not watch who becomes a program with other rights than its caller (AT_SECURE) */
+	IOR_HIDE = 1 << 1,   /* do not watch who becomes a program that its caller may not trace: with other rights, or not readable */
 };
 
 /* What the filter map holds for a process. */

@@ -216,7 +216,7 @@ static __always_inline void tell_end(struct ior_watch *watch, int status, __u32 
 		__sync_fetch_and_add(&watch->ends, -1);
 }
 
-/* The process has become a program with other rights than whoever watches it: it is watched no more. */
+/* The process has become a program that its caller may not trace: it is watched no more. */
 static __noinline int hide(struct ior_watch *watch, struct pending *call)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -229,6 +229,16 @@ static __noinline int hide(struct ior_watch *watch, struct pending *call)
 	if (!__sync_lock_test_and_set(&entry->gone, 1))
 		tell_end(watch, 0, IOR_HIDDEN);
 	return 0;
+}
+
+/*
+ * What ptrace(2) refuses to whoever is not privileged: a program with other rights than its caller (AT_SECURE), and one that
+ * may be executed and not read.
+ */
+static __always_inline bool is_secret(struct linux_binprm *bprm)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec) ||
+	       FIELD(linux_binprm, bprm, interp_flags) & BINPRM_FLAGS_ENFORCE_NONDUMP;
 }
 
 /* Where the path begins that a program of another directory was given by: fs/exec.c makes "/dev/fd/3/path" of it. */
@@ -263,7 +273,7 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	if (!watch || call->active != IN_CALL)
 		return 0;
 	give_up(watch, call, 0);
-	if (watch->flags & IOR_HIDE && BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+	if (watch->flags & IOR_HIDE && is_secret(bprm))
 		return hide(watch, call);
 	path = &call->record.path[0];
 	filename = (__u64)FIELD(linux_binprm, bprm, filename);

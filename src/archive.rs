@@ -4,14 +4,15 @@
 //! files. Whatever bytes come in, memory stays bounded and nothing panics: what is no archive is refused with the reason.
 //! docs/archive.md describes the format.
 
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io::BufReader;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Exit};
 use crate::escape;
+use crate::place::Folder;
 use crate::trace::{Call, Deeds, Trace};
 use crate::verdict::Observed;
 
@@ -114,27 +115,31 @@ fn collect(source: impl std::io::BufRead) -> Result<Archive, BadArchive> {
     Ok(Archive { origin, observed: Observed { ending, trace: Trace { calls, ..trace } } })
 }
 
-/// Writes an archive into a folder, under a temporary name first: whoever reads sees the old one, or the new one whole.
-pub fn save(folder: &Path, archive: &Archive) -> Result<PathBuf, Error> {
-    let path = folder.join(format!("{}{SUFFIX}", archive.origin.scenario));
-    let bytes = encode(archive).map_err(|bad| bad.in_file(&path))?;
-    let cannot = |error: std::io::Error| cannot_write(folder, &error);
-    let mut file = temporary(folder).map_err(cannot)?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(cannot)?;
-    file.persist(&path).map_err(|error| cannot(error.error))?;
-    Ok(path)
+/// Writes an archive into a folder: whoever looks sees the old one, or the new one whole.
+pub fn save(folder: &Folder, archive: &Archive) -> Result<(), Error> {
+    let bytes = encode(archive).map_err(|bad| bad.in_file(&saved_as(folder, archive)))?;
+    folder.replace(name_of(archive).as_ref(), &bytes).map_err(|error| cannot_write(folder.path(), &error))
+}
+
+/// Reads what [`save`] has written.
+pub fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
+    let file = folder.read(name_of(archive).as_ref()).map_err(unreadable);
+    file.and_then(source).and_then(collect).map_err(|bad| bad.in_file(&saved_as(folder, archive)))
+}
+
+/// What the file is called that [`save`] writes.
+pub fn saved_as(folder: &Folder, archive: &Archive) -> PathBuf {
+    folder.path().join(name_of(archive))
+}
+
+fn name_of(archive: &Archive) -> String {
+    format!("{}{SUFFIX}", archive.origin.scenario)
 }
 
 /// Makes a folder for archives, and sees that it can be written to.
-pub fn prepare(folder: &Path) -> Result<(), Error> {
-    let made = fs::create_dir_all(folder).and_then(|()| temporary(folder).map(drop));
+pub fn prepare(folder: &Path) -> Result<Folder, Error> {
+    let made = Folder::make(folder).and_then(|made| made.check_writable().map(|()| made));
     made.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(folder, &error) })
-}
-
-/// Gone when dropped. Others may read it, as far as the umask allows: it may be root who records.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mode = Permissions::from_mode(0o666);
-    tempfile::Builder::new().prefix(".ior-it.").suffix(".tmp").permissions(mode).tempfile_in(folder)
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
@@ -155,11 +160,19 @@ pub fn check(path: &Path) -> Result<Origin, Error> {
     Ok(header.into_parts().0)
 }
 
+/// To open a FIFO does not wait.
 fn open(path: &Path) -> Result<BufReader<File>, BadArchive> {
-    let unreadable = |error: std::io::Error| BadArchive::Unreadable(error.to_string());
-    // Asked before it is opened: to open a FIFO is to wait for whoever writes to it.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+    let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    opened.map_err(unreadable).and_then(source)
+}
+
+fn source(file: File) -> Result<BufReader<File>, BadArchive> {
+    if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(BadArchive::Unreadable("it is no regular file".to_owned()));
     }
-    File::open(path).map(|file| BufReader::with_capacity(limits::BUFFER, file)).map_err(unreadable)
+    Ok(BufReader::with_capacity(limits::BUFFER, file))
+}
+
+fn unreadable(error: std::io::Error) -> BadArchive {
+    BadArchive::Unreadable(error.to_string())
 }

@@ -216,6 +216,10 @@ fn run_with(
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
     large_files_are_errors();
+    if let Err(error) = rights::check_owner() {
+        Stream::Error.line(&error.to_string());
+        return error.exit.into();
+    }
     rights::put_aside();
     let args: Vec<OsString> = args.collect();
     let cli = match Cli::try_parse_from(&args) {

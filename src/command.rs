@@ -19,6 +19,7 @@ use crate::archive::{self, Archive, Origin};
 use crate::descriptors;
 use crate::ending::{Ending, How, Phase};
 use crate::error::{Error, Exit};
+use crate::place::Folder;
 use crate::report::{self, Disagreeing};
 use crate::session;
 use crate::tell::Stream;
@@ -79,9 +80,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let zygote = Zygote::for_program(Arc::clone(&program))?;
     // Not before: the program has its caller's limits.
     descriptors::allow_enough();
-    if let Some(folder) = &options.archive {
-        archive::prepare(folder)?;
-    }
+    let archives = options.archive.as_deref().map(archive::prepare).transpose()?;
     let output = Output::open(options)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = load(options)?;
@@ -115,7 +114,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         Some(signal) => 128 + signal as u8,
         None => exit_code(&observed.ending.how, agreed?, lost),
     };
-    if let Some(folder) = &options.archive {
+    if let Some(folder) = &archives {
         let origin = Origin::here(&program.name(), &working_directory(), began);
         // What the command itself says of its end, or the witness, is not hidden by a full disk.
         if let Err(error) = archived(folder, Archive { origin, observed }) {
@@ -166,12 +165,12 @@ fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
 }
 
 /// Writes the archive of it, reads it back and compares.
-fn archived(folder: &Path, archive: Archive) -> Result<(), Error> {
-    let path = archive::save(folder, &archive)?;
-    match archive::difference(&archive, &archive::load(&path)?) {
+fn archived(folder: &Folder, archive: Archive) -> Result<(), Error> {
+    archive::save(folder, &archive)?;
+    match archive::difference(&archive, &archive::saved(folder, &archive)?) {
         None => Ok(()),
         Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", crate::escape::path(&path)),
+            format!("archive check: {}: {difference}", crate::escape::path(&archive::saved_as(folder, &archive))),
             "this is a fault in src/archive; without --archive nothing is written",
         )),
     }

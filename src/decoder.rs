@@ -85,6 +85,7 @@ impl Decoder {
             }
             Ok(Record::End { pid, seen, status }) => {
                 self.counts.ends_received += 1;
+                self.counts.hidden += u64::from(status.is_none());
                 Some(Decoded::End { pid, seen, status })
             }
             Err(bad) => self.bad(bad.0),

@@ -13,7 +13,7 @@ pub mod escape; // text of others, as a terminal may have it
 pub mod tell; // the standard streams
 pub mod rights; // what a binary with file capabilities may do
 pub mod descriptors; // how many this process may have open
-pub mod place; // files where others can write too
+pub mod place; // files and folders where others can write too
 pub mod names; // flags, choices, errnos, signals by name, both ways
 pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
 pub mod syscalls; // the table: what each call's arguments and result mean

@@ -1,42 +1,303 @@
-//! Files that are written where others can write too.
+//! Files and folders that are made where others can write too.
 //!
-//! In a folder like /tmp somebody else may have put a link, or a file of his own, under the name that is about to be written.
+//! In a folder like /tmp somebody else may have put a link, or a file of his own, under a name that is about to be used, or on the
+//! way to it. So a path is gone along name by name, from one folder's descriptor to the next (openat(2)), and a link is followed
+//! only if it is of this user or of root, or stands where nobody else can put one: as with fs.protected_symlinks
+//! (proc_sys_fs(5)), but in every folder, and whether or not that is set. What lies in a [`Folder`] is reached from its descriptor.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Permissions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
-/// A new or emptied file. In a sticky folder that others can write to, no link is followed, and a file that is there must be of
-/// this user (as with fs.protected_regular, which need not be set).
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat, readlinkat, renameat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, mkdirat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::{UnlinkatFlags, fchdir, geteuid, unlinkat};
+
+/// A descriptor that is only a place: what is there is neither read nor begun (a FIFO waits for nobody).
+const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+/// As many links are followed (path_resolution(7)).
+const LINKS: usize = 40;
+/// A folder that all may look into.
+const OPEN_FOLDER: u32 = 0o755;
+/// A file that all may read: it may be root who records.
+const OPEN_FILE: Mode = Mode::from_bits_truncate(0o644);
+/// How many names are tried.
+const NAMES: usize = 64;
+
+/// A new or emptied file. In a folder that others can write to, it is no other name of a file elsewhere (a hard link), and where
+/// that folder is sticky, it is of this user (as with fs.protected_regular).
 pub fn create(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !fs::metadata(folder).is_ok_and(|folder| is_shared(folder.mode())) {
-        return File::create(path);
+    let (folder, name, found) = Way::along(path, false)?.into_last()?;
+    let is_shared = is_shared(&fstat(&folder)?);
+    if let Some(found) = found {
+        may_be_written(&folder, &found)?;
+        // By its number, so that it is the file that was looked at. A FIFO waits here for its reader.
+        return File::options().write(true).truncate(true).open(by_number(found.as_fd()));
     }
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o644).custom_flags(flags).open(path);
-    let file = file.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => io::Error::other("a symbolic link is there, in a folder that others can write to"),
-        _ => error,
-    })?;
-    let found = file.metadata()?;
-    if found.uid() != nix::unistd::geteuid().as_raw() {
+    // Should there be one meanwhile, it is looked at as well.
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let mode = if is_shared { OPEN_FILE } else { OPEN_FILE | Mode::S_IWGRP | Mode::S_IWOTH };
+    let made = openat(&folder, name.as_os_str(), flags, mode)?;
+    may_be_written(&folder, &made)?;
+    Ok(made.into())
+}
+
+fn may_be_written(folder: &OwnedFd, file: &OwnedFd) -> io::Result<()> {
+    let (folder, file) = (fstat(folder)?, fstat(file)?);
+    if !is_shared(&folder) || is_of_type(&file, libc::S_IFDIR) {
+        return Ok(());
+    }
+    if folder.st_mode & libc::S_ISVTX != 0 && file.st_uid != geteuid().as_raw() {
         return Err(io::Error::other("a file of somebody else is there, in a folder that others can write to"));
     }
-    if found.is_file() {
-        file.set_len(0)?;
+    if file.st_nlink > 1 {
+        return Err(io::Error::other("a file that has other names is there, in a folder that others can write to"));
     }
-    Ok(file)
+    Ok(())
 }
 
-/// Makes a folder that only its owner can enter, whatever the umask.
-pub fn private_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+/// A folder, held by its descriptor: whatever becomes of its path, it stays the same.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
 }
 
-/// Others can write there, and not remove what they have not made (the sticky bit, inode(7)).
-fn is_shared(mode: u32) -> bool {
-    mode & libc::S_ISVTX != 0 && mode & (libc::S_IWGRP | libc::S_IWOTH) != 0
+impl Folder {
+    /// The folder of this path.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::at(Way::along(path, false)?, path)
+    }
+
+    /// The same; it and those above it are made where they are missing, whatever the umask for all to read.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        Self::at(Way::along(path, true)?, path)
+    }
+
+    fn at(way: Way, path: &Path) -> io::Result<Self> {
+        let (_, _, found) = way.into_last()?;
+        let fd = found.ok_or(Errno::ENOENT)?;
+        if !is_of_type(&fstat(&fd)?, libc::S_IFDIR) {
+            return Err(Errno::ENOTDIR.into());
+        }
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// Makes a folder in it that only its owner can enter, whatever the umask. Its path is the one that the kernel has: absolute,
+    /// without links.
+    pub fn make_private(&self, name: &OsStr) -> io::Result<Self> {
+        let fd = make_folder(&self.fd, name, 0o700)?;
+        let path = fs::read_link(by_number(fd.as_fd()))?;
+        Ok(Self { fd, path })
+    }
+
+    /// The same under a new name, which begins with this.
+    pub fn make_private_new(&self, prefix: &str) -> io::Result<Self> {
+        under_new_name(prefix, "", |name| self.make_private(name)).map(|(_, made)| made)
+    }
+
+    /// What it was called when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file that all may read, whatever the umask: whoever looks sees the old one, or the new one whole.
+    pub fn replace(&self, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+        let (temporary, mut file) = self.temporary()?;
+        let written =
+            file.write_all(bytes).and_then(|()| Ok(renameat(&self.fd, temporary.as_os_str(), &self.fd, name)?));
+        written.inspect_err(|_| self.remove_file(&temporary))
+    }
+
+    /// Sees that files can be made in it.
+    pub fn check_writable(&self) -> io::Result<()> {
+        self.temporary().map(|(temporary, _)| self.remove_file(&temporary))
+    }
+
+    fn temporary(&self) -> io::Result<(OsString, File)> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        under_new_name(".ior-it.", ".tmp", |name| {
+            let made = openat(&self.fd, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+            fchmod(&made, OPEN_FILE)?;
+            Ok(made.into())
+        })
+    }
+
+    /// Nothing can be done about what cannot be removed.
+    fn remove_file(&self, name: &OsStr) {
+        let _ = unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir);
+    }
+
+    /// Opens a file in it to be read. To open a FIFO does not wait.
+    pub fn read(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        Ok(openat(&self.fd, name, flags, Mode::empty())?.into())
+    }
+
+    /// Makes this path, which may lie in it, the working directory.
+    pub fn enter(&self, path: &Path) -> nix::Result<()> {
+        match path.strip_prefix(&self.path) {
+            Ok(inside) => fchdir(openat(&self.fd, inside, PLACE | OFlag::O_DIRECTORY, Mode::empty())?),
+            Err(_) => nix::unistd::chdir(path),
+        }
+    }
+
+    /// Removes a folder in it, with all that is there.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_dir_all(by_number(self.fd.as_fd()).join(name))
+    }
+
+    /// Removes it, with all that is there.
+    pub fn remove_all(&self) -> io::Result<()> {
+        for entry in fs::read_dir(by_number(self.fd.as_fd()))? {
+            let entry = entry?;
+            let is_folder = entry.file_type()?.is_dir();
+            match if is_folder { self.remove(&entry.file_name()) } else { fs::remove_file(entry.path()) } {
+                // Others remove as well.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+        fs::remove_dir(&self.path)
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A way along a path.
+struct Way {
+    /// Where it has come to.
+    at: OwnedFd,
+    /// The names that are left, the next one last.
+    left: Vec<OsString>,
+    links: usize,
+    /// Whether folders that are missing are made.
+    makes: bool,
+}
+
+impl Way {
+    fn along(path: &Path, makes: bool) -> io::Result<Self> {
+        let at = open(".", PLACE | OFlag::O_DIRECTORY, Mode::empty())?;
+        let mut way = Self { at, left: Vec::new(), links: 0, makes };
+        way.add(path)?;
+        Ok(way)
+    }
+
+    /// This path comes next.
+    fn add(&mut self, path: &Path) -> nix::Result<()> {
+        let path = path.as_os_str().as_bytes();
+        if path.starts_with(b"/") {
+            self.at = open("/", PLACE | OFlag::O_DIRECTORY, Mode::empty())?;
+        }
+        if path.ends_with(b"/") {
+            // It must be a folder.
+            self.left.push(".".into());
+        }
+        let names = path.rsplit(|&byte| byte == b'/').filter(|name| !name.is_empty());
+        self.left.extend(names.map(|name| OsStr::from_bytes(name).to_owned()));
+        Ok(())
+    }
+
+    /// The folder, the last name in it, and what is there, which is no link any more.
+    fn into_last(mut self) -> io::Result<(OwnedFd, OsString, Option<OwnedFd>)> {
+        while let Some(name) = self.left.pop() {
+            let found = match self.look(&name) {
+                Err(Errno::ENOENT) if self.makes => match make_folder(&self.at, &name, OPEN_FOLDER) {
+                    // Somebody was quicker.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => self.look(&name)?,
+                    made => made?,
+                },
+                Err(Errno::ENOENT) if self.left.is_empty() => return Ok((self.at, name, None)),
+                found => found?,
+            };
+            if is_of_type(&fstat(&found)?, libc::S_IFLNK) {
+                self.follow(&found)?;
+            } else if self.left.is_empty() {
+                return Ok((self.at, name, Some(found)));
+            } else {
+                self.at = found;
+            }
+        }
+        Err(Errno::ENOENT.into())
+    }
+
+    /// What has this name. Links of proc(5) are followed: nobody can put one there, and some lead where no path does.
+    fn look(&self, name: &OsStr) -> nix::Result<OwnedFd> {
+        let look = |flags| openat(&self.at, name, flags, Mode::empty());
+        match look(PLACE | OFlag::O_DIRECTORY) {
+            Err(Errno::ENOTDIR) if fstatfs(&self.at)?.filesystem_type() == PROC_SUPER_MAGIC => {
+                look(PLACE.difference(OFlag::O_NOFOLLOW))
+            }
+            // Without O_DIRECTORY, nothing would be mounted that is mounted when it is needed (autofs(5)).
+            Err(Errno::ENOTDIR) => look(PLACE),
+            found => found,
+        }
+    }
+
+    fn follow(&mut self, link: &OwnedFd) -> io::Result<()> {
+        self.links += 1;
+        if self.links > LINKS {
+            return Err(Errno::ELOOP.into());
+        }
+        let found = fstat(link)?;
+        // Who has another name of it could have moved that here.
+        if is_shared(&fstat(&self.at)?) && !(is_trusted(found.st_uid) && found.st_nlink <= 1) {
+            return Err(io::Error::other(
+                "a symbolic link of somebody else is on the way, in a folder that others can write to",
+            ));
+        }
+        Ok(self.add(Path::new(&readlinkat(link, "")?))?)
+    }
+}
+
+fn make_folder(at: &OwnedFd, name: &OsStr, mode: u32) -> io::Result<OwnedFd> {
+    mkdirat(at, name, Mode::from_bits_truncate(mode))?;
+    let made = openat(at, name, PLACE | OFlag::O_DIRECTORY, Mode::empty())?;
+    let found = fstat(&made)?.st_mode;
+    if found & 0o777 != mode {
+        fs::set_permissions(by_number(made.as_fd()), Permissions::from_mode(found & 0o7000 | mode))?;
+    }
+    Ok(made)
+}
+
+/// Makes something under a name that nobody can have foreseen.
+fn under_new_name<T>(prefix: &str, suffix: &str, make: impl Fn(&OsStr) -> io::Result<T>) -> io::Result<(OsString, T)> {
+    for _ in 0..NAMES {
+        // Each has keys of its own, which are random.
+        let name = OsString::from(format!("{prefix}{:x}{suffix}", RandomState::new().hash_one(prefix)));
+        match make(&name) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|made| (name, made)),
+        }
+    }
+    Err(Errno::EEXIST.into())
+}
+
+/// Leads to what is behind a descriptor, wherever that is now (proc_pid_fd(5)).
+fn by_number(fd: BorrowedFd) -> PathBuf {
+    format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
+}
+
+/// Somebody else can put something there.
+fn is_shared(folder: &FileStat) -> bool {
+    !is_trusted(folder.st_uid) || folder.st_mode & (libc::S_IWGRP | libc::S_IWOTH) != 0
+}
+
+fn is_trusted(user: u32) -> bool {
+    user == 0 || user == geteuid().as_raw()
+}
+
+fn is_of_type(file: &FileStat, kind: libc::mode_t) -> bool {
+    file.st_mode & libc::S_IFMT == kind
 }

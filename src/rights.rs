@@ -1,11 +1,12 @@
 //! What a binary with file capabilities may do for whoever calls it.
 //!
 //! With `setcap` any user has the rights of the file: the loader says so (AT_SECURE, getauxval(3)). Then files that the command line
-//! names are opened with the caller's own rights, no code of his goes into the kernel, and the calls of programs that have other
-//! rights than he are not shown. SECURITY.md says what is promised.
+//! names are opened with the caller's own rights, no code of his goes into the kernel, and the calls of programs that he could not
+//! trace by himself are not shown. SECURITY.md says what is promised.
 #![allow(unsafe_code)]
 
 use caps::{CapSet, Capability};
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 
 use crate::error::Error;
 
@@ -17,6 +18,22 @@ const OVER_OTHERS: [Capability; 3] =
 pub fn are_borrowed() -> bool {
     // SAFETY: only asks.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Refuses to run as a set-user-ID or set-group-ID binary: it would open and write files with the rights of its owner. Those it
+/// cannot put aside as it can capabilities.
+pub fn check_owner() -> Result<(), Error> {
+    let (bit, chmod) = match (getuid() == geteuid(), getgid() == getegid()) {
+        (true, true) => return Ok(()),
+        (false, _) => ("set-user-ID", "u-s"),
+        (true, false) => ("set-group-ID", "g-s"),
+    };
+    Err(Error::cannot_trace(
+        format!("this binary is {bit}: it would do for whoever calls it what its owner may do"),
+        format!(
+            "take that away (chmod {chmod}); run it as root (sudo), or give it capabilities (setcap, see README.md)"
+        ),
+    ))
 }
 
 /// Puts borrowed rights over others aside: [`raise`] takes one up where it is needed.

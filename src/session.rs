@@ -148,8 +148,7 @@ impl Prepared {
         descriptors::allow_enough();
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
         let workspaces = Workspaces::make(options.keep);
-        let folder = workspaces.root().filter(|_| !options.keep).map(Path::to_path_buf);
-        let zygote = Zygote::start(options.lanes, scenarios.clone(), folder)?;
+        let zygote = Zygote::start(options.lanes, scenarios.clone(), Some(&workspaces))?;
         Ok(Self { zygote, workspaces, scenarios, options })
     }
 

@@ -467,6 +467,9 @@ pub struct Counts {
     /// Requests that were refused since too many were in flight.
     #[serde(default)]
     pub crowded: u64,
+    /// Processes that were not watched any more from where they became a program that their caller may not trace.
+    #[serde(default)]
+    pub hidden: u64,
 }
 
 /// A watch begins while its process is in the call that is its gate.
@@ -475,8 +478,8 @@ const STRAYS: u64 = 1;
 impl Counts {
     /// These of BPF with what a reader has received.
     pub fn with_received(self, reader: Counts) -> Self {
-        let Counts { received, ends_received, undecoded, submissions_received, told_received, .. } = reader;
-        Self { received, ends_received, undecoded, submissions_received, told_received, ..self }
+        let Counts { received, ends_received, undecoded, submissions_received, told_received, hidden, .. } = reader;
+        Self { received, ends_received, undecoded, submissions_received, told_received, hidden, ..self }
     }
 
     /// How many records BPF has put into the ring.
@@ -487,6 +490,16 @@ impl Counts {
     /// How many of the processes are not gone.
     pub fn left(&self) -> u64 {
         (self.followed + 1).saturating_sub(self.ends)
+    }
+
+    /// What was not to be seen, and is no loss of the tracer's.
+    pub fn hidden(&self) -> Option<String> {
+        let whose = match self.hidden {
+            0 => return None,
+            1 => "1 process from where it became a program that its caller may not trace".to_owned(),
+            many => format!("{many} processes from where they became programs that their caller may not trace"),
+        };
+        Some(format!("the calls of {whose}"))
     }
 
     /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
@@ -546,10 +559,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// What was lost, a sentence for each place; empty if the trace is whole.
+    /// What was lost, or hidden, a sentence for each place; empty if the trace is whole.
     pub fn losses(&self) -> Vec<String> {
         let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
-        self.counts.losses().into_iter().chain(gap).collect()
+        self.counts.losses().into_iter().chain(gap).chain(self.counts.hidden()).collect()
     }
 
     /// The first number that no call has, if the calls are not all there.
@@ -625,7 +638,7 @@ mod tests {
     #[test]
     #[allow(clippy::too_many_lines)] // a table
     fn each_loss_is_told_with_its_count_and_place() {
-        let rows: [(&str, Counts, &[u64], &[&str]); 11] = [
+        let rows: [(&str, Counts, &[u64], &[&str]); 13] = [
             (
                 "no room for the second of three calls",
                 Counts { refused: 1, emitted: 2, received: 2, ..whole(3) },
@@ -694,6 +707,18 @@ mod tests {
                 Counts { ends_received: 0, ..whole(1) },
                 &[0],
                 &["1 end records were emitted and 0 received"],
+            ),
+            (
+                "what one process did was not to be seen",
+                Counts { hidden: 1, ..whole(1) },
+                &[0],
+                &["the calls of 1 process from where it became a program that its caller may not trace"],
+            ),
+            (
+                "nor what two did",
+                Counts { hidden: 2, ..whole(1) },
+                &[0],
+                &["the calls of 2 processes from where they became programs that their caller may not trace"],
             ),
         ];
         for (sentence, counts, orders, expected) in rows {

@@ -3,19 +3,18 @@
 //! A workspace goes when its guard is dropped. The folder of the run is removed by the zygote, which outlives everything
 //! else ([`crate::zygote`]); should the zygote have been killed, [`Workspaces`] does it.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
-use crate::place;
+use crate::place::Folder;
 
 /// The folder of a run.
 #[derive(Debug)]
 pub struct Workspaces {
-    root: Result<PathBuf, Error>,
+    root: Result<Arc<Folder>, Error>,
     keep: bool,
     made: AtomicU64,
 }
@@ -24,18 +23,13 @@ impl Workspaces {
     /// Makes the folder of the run below `TMPDIR`. That it could not be made is the error of each scenario that needs it.
     pub fn make(keep: bool) -> Self {
         let temp = std::env::temp_dir();
-        let root = tempfile::Builder::new()
-            .prefix("ior-it.")
-            // Whatever the umask: of tempfile's own mode it takes bits away.
-            .tempdir_in(&temp)
-            .and_then(|dir| fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).map(|()| dir))
-            .and_then(|dir| fs::canonicalize(dir.keep()))
-            .map_err(|error| cannot_make(&temp, &error));
+        let root = Folder::open(&temp).and_then(|temp| temp.make_private_new("ior-it."));
+        let root = root.map(Arc::new).map_err(|error| cannot_make(&temp, &error));
         Self { root, keep, made: AtomicU64::new(0) }
     }
 
     /// The folder, if it could be made.
-    pub fn root(&self) -> Option<&Path> {
+    pub fn root(&self) -> Option<&Folder> {
         self.root.as_deref().ok()
     }
 
@@ -46,19 +40,27 @@ impl Workspaces {
 
     /// An empty folder for a scenario.
     pub fn for_scenario(&self, name: &str) -> Result<Workspace, Error> {
-        let root = self.root.as_ref().map_err(Error::clone)?;
-        let path = root.join(format!("{name}.{}", self.made.fetch_add(1, Ordering::Relaxed)));
-        place::private_folder(&path).map_err(|error| cannot_make(root, &error))?;
-        Ok(Workspace { path, keep: self.keep })
+        let root = Arc::clone(self.root.as_ref().map_err(Error::clone)?);
+        let name = format!("{name}.{}", self.made.fetch_add(1, Ordering::Relaxed));
+        root.make_private(name.as_ref()).map_err(|error| cannot_make(root.path(), &error))?;
+        Ok(Workspace { path: root.path().join(&name), name, root, keep: self.keep })
+    }
+
+    /// Makes this directory the working directory of the process: a workspace by way of the folder's descriptor.
+    pub fn enter(&self, directory: &Path) -> nix::Result<()> {
+        self.root().map_or_else(|| nix::unistd::chdir(directory), |root| root.enter(directory))
+    }
+
+    /// Removes the folder with all workspaces, unless it is to stay behind.
+    pub fn remove(&self) -> io::Result<()> {
+        self.root().filter(|_| !self.keep).map_or(Ok(()), Folder::remove_all)
     }
 }
 
 impl Drop for Workspaces {
     fn drop(&mut self) {
-        if let (Ok(root), false) = (&self.root, self.keep) {
-            // Gone already, unless the zygote was killed.
-            let _ = fs::remove_dir_all(root);
-        }
+        // Gone already, unless the zygote was killed.
+        let _ = self.remove();
     }
 }
 
@@ -73,6 +75,8 @@ fn cannot_make(inside: &Path, error: &io::Error) -> Error {
 #[derive(Debug)]
 pub struct Workspace {
     path: PathBuf,
+    name: String,
+    root: Arc<Folder>,
     keep: bool,
 }
 
@@ -87,7 +91,7 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         if !self.keep {
             // What cannot be removed now (a descendant is still dying in it) goes with the folder of the run.
-            let _ = fs::remove_dir_all(&self.path);
+            let _ = self.root.remove(self.name.as_ref());
         }
     }
 }

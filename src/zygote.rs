@@ -11,7 +11,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -29,6 +29,7 @@ use crate::ending::{Ending, How, Phase};
 use crate::error::Error;
 use crate::limit::Limit;
 use crate::scenario::Scenario;
+use crate::workspace::Workspaces;
 
 mod child;
 mod program;
@@ -82,10 +83,11 @@ struct ServerLane {
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 impl Zygote {
-    /// Forks the zygote. There must be no other thread yet. `folder` is removed when `ior-it` has ended.
-    pub fn start(lanes: usize, scenarios: Vec<Scenario>, folder: Option<PathBuf>) -> Result<Self, Error> {
+    /// Forks the zygote. There must be no other thread yet. The workspaces are removed when `ior-it` has ended, unless they are to
+    /// stay behind.
+    pub fn start(lanes: usize, scenarios: Vec<Scenario>, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
         child::has_room_for_gate()?;
-        Self::start_for(lanes, Work::Scenarios(scenarios), folder)
+        Self::start_for(lanes, Work::Scenarios(scenarios), workspaces)
     }
 
     /// The same for one program, which is the child that [`Zygote::spawn`] forks: it is told neither a scenario nor a workspace.
@@ -94,8 +96,8 @@ impl Zygote {
         Self::start_for(1, Work::Program(program), None)
     }
 
-    fn start_for(lanes: usize, work: Work, folder: Option<PathBuf>) -> Result<Self, Error> {
-        Self::try_start(lanes, work, folder).map_err(|error| {
+    fn start_for(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
+        Self::try_start(lanes, work, workspaces).map_err(|error| {
             Error::cannot_trace(
                 format!("the process that forks the scenarios could not be started: {error}"),
                 "`ulimit -n` and `ulimit -u` say how many descriptors and processes are allowed; --test-threads 1 needs the fewest",
@@ -103,7 +105,7 @@ impl Zygote {
         })
     }
 
-    fn try_start(lanes: usize, work: Work, folder: Option<PathBuf>) -> io::Result<Self> {
+    fn try_start(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> io::Result<Self> {
         let slots = Slots::map(lanes)?;
         let (life, servers_life) = seqpacket_pair()?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -117,7 +119,7 @@ impl Zygote {
         match unsafe { fork() }? {
             ForkResult::Child => {
                 drop((ours, life));
-                server::serve(servers_life, theirs, &slots, &work, folder.as_deref())
+                server::serve(servers_life, theirs, &slots, &work, workspaces)
             }
             ForkResult::Parent { child: pid } => {
                 let free = crossbeam_channel::bounded(lanes);

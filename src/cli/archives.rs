@@ -1,16 +1,17 @@
 //! `--archive`: what was observed of each scenario is written, read back, compared and judged again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::archive::{self, Archive};
 use crate::error::Error;
+use crate::place::Folder;
 use crate::verdict::{Observed, Verdict};
 
 /// The folder of `--archive`.
 #[derive(Debug)]
 pub struct Archives {
-    folder: PathBuf,
+    folder: Folder,
     /// Shared by those who write, so that a signal can wait for them.
     writing: RwLock<()>,
 }
@@ -18,8 +19,7 @@ pub struct Archives {
 impl Archives {
     /// Makes the folder, and sees that it can be written to.
     pub fn in_folder(folder: &Path) -> Result<Self, Error> {
-        archive::prepare(folder)?;
-        Ok(Self { folder: folder.to_owned(), writing: RwLock::default() })
+        Ok(Self { folder: archive::prepare(folder)?, writing: RwLock::default() })
     }
 
     /// Waits until no archive is half written; none is begun while the guard lives.
@@ -40,12 +40,13 @@ impl Archives {
     }
 
     fn check(&self, archive: &Archive, verdict: &Verdict, judge: impl Fn(&Observed) -> Verdict) -> Result<(), Error> {
-        let path = {
+        {
             let _writing = self.writing.read().unwrap_or_else(PoisonError::into_inner);
-            archive::save(&self.folder, archive)?
-        };
-        let read = archive::load(&path)?;
+            archive::save(&self.folder, archive)?;
+        }
+        let read = archive::saved(&self.folder, archive)?;
         let failed = |what: String| {
+            let path = archive::saved_as(&self.folder, archive);
             Error::scenario(
                 format!("archive check: {}: {what}", crate::escape::path(&path)),
                 "this is a fault in src/archive or src/trace.rs; without --archive nothing is written",

@@ -189,7 +189,7 @@ impl Run {
 
     fn print_kept(&self) {
         if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            Stream::Error.line(&format!("the workspaces are kept in {}", crate::escape::path(root)));
+            Stream::Error.line(&format!("the workspaces are kept in {}", crate::escape::path(root.path())));
         }
     }
 }

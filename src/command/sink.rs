@@ -13,7 +13,7 @@ use crate::trace::{Call, Counts, Deeds, Trace};
 use crate::tracer::Records;
 
 /// What is printed of a process that is not watched any more.
-const HIDDEN: &str = "+++ hidden: a program with other rights +++";
+const HIDDEN: &str = "+++ hidden: a program that its caller may not trace +++";
 
 /// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
 const LATELY_GONE: usize = 4096;
@@ -25,8 +25,6 @@ pub struct Sink {
     prints: bool,
     kept: Option<(Vec<Call>, Deeds)>,
     gone: VecDeque<u32>,
-    /// How many processes are not watched any more, since they have become programs with other rights.
-    hidden: u64,
     output: Output,
     /// The room for a line: the same for all.
     line: String,
@@ -41,7 +39,6 @@ impl Sink {
             prints: !options.summary,
             kept: (options.archive.is_some() || options.witness).then(Default::default),
             gone: VecDeque::new(),
-            hidden: 0,
             output,
             line: String::new(),
         }
@@ -63,8 +60,7 @@ impl Sink {
                     self.summary.add(call);
                     call.order
                 }
-                Decoded::End { pid, seen, status } => {
-                    self.hidden += u64::from(status.is_none());
+                Decoded::End { pid, seen, .. } => {
                     self.gone.push_back(*pid);
                     *seen
                 }
@@ -125,15 +121,13 @@ impl Sink {
         if stopped {
             self.output.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
         }
-        if self.hidden > 0 {
-            let hidden = processes(self.hidden);
-            self.output
-                .line(&format!("hidden: {hidden} from where it became a program with other rights than its caller"));
+        let hidden = counts.hidden();
+        hidden.iter().for_each(|hidden| self.output.line(&format!("hidden: {hidden}")));
+        if losses.is_empty() {
+            let lost = if hidden.is_some() { "only what is hidden" } else { "nothing" };
+            self.output.line(&format!("lost: {lost}; {received} calls of {}", processes(counts.followed + 1)));
         }
-        match losses.as_slice() {
-            [] => self.output.line(&format!("lost: nothing; {received} calls of {}", processes(counts.followed + 1))),
-            losses => losses.iter().for_each(|loss| self.output.line(&format!("lost: {loss}"))),
-        }
+        losses.iter().for_each(|loss| self.output.line(&format!("lost: {loss}")));
         !losses.is_empty()
     }
 

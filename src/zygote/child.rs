@@ -2,15 +2,14 @@
 #![allow(unsafe_code)]
 
 use std::any::Any;
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
-use nix::unistd::{Pid, chdir, setpgid};
+use nix::unistd::{Pid, setpgid};
 
 use super::program::Program;
 use super::slot::Slot;
@@ -22,10 +21,10 @@ use crate::scenario::{Act, Broken, Scenario};
 const GATE: i32 = 255;
 
 /// Runs the scenario and ends the process.
-pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, workspace: &[u8]) -> ! {
+pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, enter: impl Fn() -> nix::Result<()>) -> ! {
     std::panic::set_hook(Box::new(|_| {}));
     let setup = || {
-        prepare(gate, scenario.name, workspace)?;
+        prepare(gate, scenario.name, &enter)?;
         (scenario.setup)()
     };
     match caught(setup) {
@@ -93,7 +92,7 @@ pub fn has_room_for_gate() -> Result<(), Error> {
 }
 
 /// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.
-fn prepare(gate: &OwnedFd, name: &str, workspace: &[u8]) -> Result<(), Broken> {
+fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
     step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
     step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
@@ -107,6 +106,7 @@ fn prepare(gate: &OwnedFd, name: &str, workspace: &[u8]) -> Result<(), Broken> {
         step("sigaction", unsafe { signal(known, SigHandler::SigDfl) })?;
     }
     step("sigprocmask", sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))?;
+    step("chdir", enter())?;
     // SAFETY: GATE and every number closed below belong to nobody here: they are copies of the zygote's descriptors.
     let moved = unsafe { libc::dup2(gate.as_raw_fd(), GATE) };
     step("dup2", Errno::result(moved))?;
@@ -114,7 +114,6 @@ fn prepare(gate: &OwnedFd, name: &str, workspace: &[u8]) -> Result<(), Broken> {
     step("close_range", close_range(GATE as u32 + 1, u32::MAX))?;
     let short: Vec<u8> = name.bytes().take(15).collect();
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default()))?;
-    step("chdir", chdir(OsStr::from_bytes(workspace)))?;
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! The zygote's own loop: forks, reaps, kills, and cleans up at the end. One thread, no allocation that matters.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -14,7 +15,7 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getpgid, setsid};
+use nix::unistd::{ForkResult, Pid, chdir, fork, getpgid, setsid};
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::child;
@@ -22,6 +23,7 @@ use super::reaper;
 use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
 use super::{ServerLane, Work, is_readable};
+use crate::workspace::Workspaces;
 
 /// What the zygote is called (proc_pid_comm(5)).
 pub const NAME: &CStr = c"ior-it-zygote";
@@ -47,6 +49,7 @@ struct Server<'a> {
     children: Vec<Option<LaneChild>>,
     slots: &'a Slots,
     work: &'a Work,
+    workspaces: Option<&'a Workspaces>,
     /// The program is over: what it has left behind is left alone.
     left_alone: bool,
 }
@@ -59,9 +62,9 @@ struct LaneChild {
 }
 
 /// Serves until the parent is gone.
-pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, folder: Option<&Path>) -> ! {
+pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, workspaces: Option<&Workspaces>) -> ! {
     let children = vec![None; lanes.len()];
-    let mut server = Server { lanes, children, slots, work, left_alone: false };
+    let mut server = Server { lanes, children, slots, work, workspaces, left_alone: false };
     let prepared = match work {
         Work::Scenarios(_) => {
             server.close_others(&life);
@@ -78,7 +81,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
         }
         Err(Unprepared { step, errno }) => drop(say(&format!("{step}: {errno}"))),
     }
-    server.clean_up(folder);
+    server.clean_up();
     let status = if server.left_alone { 0 } else { reaper::NOT_LEFT_ALONE };
     // SAFETY: ends this process without running what the parent registered to run at its own exit.
     unsafe { libc::_exit(status) }
@@ -135,6 +138,7 @@ impl Server<'_> {
     fn close_others(&self, life: &OwnedFd) {
         let lanes = self.lanes.iter().flat_map(|lane| [&lane.socket, &lane.gate]);
         let mut own: Vec<u32> = lanes.chain([life]).map(|fd| fd.as_raw_fd() as u32).collect();
+        own.extend(self.workspaces.and_then(Workspaces::root).map(|root| root.as_fd().as_raw_fd() as u32));
         own.sort_unstable();
         let firsts = std::iter::once(3).chain(own.iter().map(|fd| fd + 1));
         for (first, end) in firsts.zip(own.iter().copied().chain([u32::MAX])).filter(|(first, end)| first < end) {
@@ -210,7 +214,11 @@ impl Server<'_> {
             Ok(ForkResult::Child) => {
                 let ServerLane { gate, fill, .. } = &self.lanes[lane];
                 match self.work {
-                    Work::Scenarios(all) => child::run(gate, fill, self.slots.get(lane), &all[scenario], workspace),
+                    Work::Scenarios(all) => {
+                        let directory = Path::new(OsStr::from_bytes(workspace));
+                        let enter = || self.workspaces.map_or_else(|| chdir(directory), |all| all.enter(directory));
+                        child::run(gate, fill, self.slots.get(lane), &all[scenario], enter)
+                    }
                     Work::Program(program) => child::become_program(gate, fill, self.slots.get(lane), program),
                 }
             }
@@ -257,7 +265,7 @@ impl Server<'_> {
         }
     }
 
-    fn clean_up(&mut self, folder: Option<&Path>) {
+    fn clean_up(&mut self) {
         if self.left_alone {
             return;
         }
@@ -269,17 +277,17 @@ impl Server<'_> {
             self.kill_orphans();
             let _ = waitpid(None, None);
         }
-        if let Some(folder) = folder {
-            remove(folder);
+        if let Some(workspaces) = self.workspaces {
+            remove(workspaces);
         }
     }
 }
 
 /// Removes the folder of the run. After a signal the parent's threads still live, and each may make one more workspace before
 /// it finds the zygote gone: then the folder is not empty any more, and it begins again.
-fn remove(folder: &Path) {
+fn remove(workspaces: &Workspaces) {
     for _ in 0..1000 {
-        match fs::remove_dir_all(folder) {
+        match workspaces.remove() {
             Err(error) if error.kind() != ErrorKind::NotFound => std::thread::yield_now(),
             _ => return,
         }

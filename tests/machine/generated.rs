@@ -83,7 +83,7 @@ fn all(session: &Session) -> Result<(), Failed> {
 /// Runs one program: how many calls it made, or what is wrong with the record of them.
 fn one(session: &Session, expectation: &Expectation, program: &[Step]) -> Result<usize, String> {
     let folder = session.workspaces().root().ok_or("there is no folder for workspaces")?;
-    store(folder, program).map_err(|error| error.to_string())?;
+    store(folder.path(), program).map_err(|error| error.to_string())?;
     let run = session.run(GENERATED.name, expectation, "generated", LIMIT).map_err(|error| error.to_string())?;
     match (run.objection, run.verdict) {
         (Some(report), _) => Err(report),

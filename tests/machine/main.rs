@@ -13,6 +13,7 @@ mod command;
 mod controls;
 mod damaged;
 mod ends;
+mod folders;
 mod generated;
 mod left;
 mod mutations;
@@ -30,7 +31,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 16] = [
+const GROUPS: [Group; 17] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -41,6 +42,7 @@ const GROUPS: [Group; 16] = [
     ("outputs", outputs::main),
     ("ends", ends::main),
     ("rights", rights::main),
+    ("folders", folders::main),
     ("left", left::main),
     ("pids", pids::main),
     ("refused", refused::main),

@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -16,12 +16,13 @@ type Tested = Result<(), Failed>;
 type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
-    let live: [Named; 5] = [
+    let live: [Named; 6] = [
         ("with_capabilities_it_traces_for_anybody", traces),
         ("files_are_opened_with_the_callers_rights", files),
         ("no_code_of_the_caller_is_loaded", no_code),
-        ("a_program_with_other_rights_is_not_shown", hidden),
-        ("a_link_of_somebody_else_is_not_followed", links),
+        ("a_program_that_its_caller_may_not_trace_is_not_shown", hidden),
+        ("with_the_rights_of_its_owner_it_does_nothing", owned),
+        ("whatever_the_umask_archives_are_for_all_to_read", umask),
     ];
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
     support::run("rights", &Arguments::from_args(), live)
@@ -51,9 +52,14 @@ impl Place {
 
     /// What the binary does for anybody.
     fn run(&self, args: &[&str]) -> Result<Output, Failed> {
+        Ok(self.command(args).output()?)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.path("ior-it"));
         command.args(args).env("TMPDIR", self.0.path()).current_dir(self.0.path()).uid(ANYBODY).gid(ANYBODY);
-        Ok(command.stdin(Stdio::null()).output()?)
+        command.stdin(Stdio::null());
+        command
     }
 }
 
@@ -89,14 +95,17 @@ fn traces() -> Tested {
 
 fn files() -> Tested {
     let place = Place::new()?;
-    let secret = place.path("secret");
+    // Where only root can write, so that nothing else is against it.
+    fs::create_dir(place.path("of-root"))?;
+    let secret = place.path("of-root/secret");
     fs::write(&secret, "a secret = 1\n")?;
     fs::set_permissions(&secret, Permissions::from_mode(0o600))?;
-    let rows: [(&[&str], i32); 4] = [
-        (&["--tests", "secret", "--list"], 2),
-        (&["--replay", "secret"], 2),
-        (&["--show", "secret"], 2),
-        (&["--output", "secret", "--", "true"], 2),
+    let rows: [(&[&str], i32); 5] = [
+        (&["--tests", "of-root/secret", "--list"], 2),
+        (&["--replay", "of-root/secret"], 2),
+        (&["--show", "of-root/secret"], 2),
+        (&["--output", "of-root/secret", "--", "true"], 2),
+        (&["--archive", "of-root", "--", "true"], 2),
     ];
     for (args, code) in rows {
         let output = place.run(args)?;
@@ -123,42 +132,62 @@ fn no_code() -> Tested {
     Ok(())
 }
 
-/// cat with the set-user-ID bit of root reads what the caller could not.
+/// cat opens a file that nothing else names, with other rights than its caller, or where he may not read the program.
 fn hidden() -> Tested {
     let place = Place::new()?;
-    fs::write(place.path("secret"), "read")?;
-    fs::set_permissions(place.path("secret"), Permissions::from_mode(0o600))?;
-    fs::copy("/bin/cat", place.path("cat"))?;
-    fs::set_permissions(place.path("cat"), Permissions::from_mode(0o4755))?;
-    let output = place.run(&["--", "sh", "-c", "./cat secret; true"])?;
-    let says = says(&output);
-    require!(output.status.code() == Some(0) && says.starts_with("read"), "{}: {says}", output.status);
-    require!(says.contains("\nhidden: 1 process ") && says.contains("+++ hidden"), "{says}");
-    require!(!says.contains("\"secret\""), "what another user's program opens is shown: {says}");
+    fs::write(place.path("named"), "read")?;
+    let interpreter = place.path("cat");
+    fs::write(place.path("script"), format!("#!{} named\n", interpreter.display()))?;
+    fs::set_permissions(place.path("script"), Permissions::from_mode(0o755))?;
+    let rows = [
+        ("anybody's own", "./cat named", 0o755, false),
+        ("set-user-ID", "./cat named", 0o4755, true),
+        ("set-group-ID", "./cat named", 0o2755, true),
+        ("not readable", "./cat named", 0o711, true),
+        ("not readable, for a script", "./script 2>&1", 0o711, true),
+    ];
+    for (sentence, line, mode, is_hidden) in rows {
+        fs::copy("/bin/cat", &interpreter)?;
+        fs::set_permissions(&interpreter, Permissions::from_mode(mode))?;
+        // In a process of its own, and then one that is not hidden.
+        let line = format!("{}; true", line.replace("named", "\"$FILE\""));
+        let output = place.command(&["--archive", ".", "--", "sh", "-c", &line]).env("FILE", "named").output()?;
+        let says = says(&output);
+        require!(output.status.code() == Some(0) && says.starts_with("read"), "{sentence}: {}: {says}", output.status);
+        let hidden = "the calls of 1 process from where it became a program that its caller may not trace";
+        let told = [format!("\nhidden: {hidden}\nlost: only what is hidden; "), "+++ hidden: ".to_owned()];
+        require!(told.iter().all(|told| says.contains(told)) == is_hidden, "{sentence}: {says}");
+        require!(says.contains("\nlost: nothing") != is_hidden, "{sentence}: {says}");
+        let show = String::from_utf8(place.run(&["--show", "sh.ior.zst"])?.stdout)?;
+        require!(show.contains(&format!("\n# lost: {hidden}\n")) == is_hidden, "{sentence}: {show}");
+        for trace in [says, show] {
+            require!(trace.contains("\"named\"") != is_hidden, "{sentence}: the file that it opens: {trace}");
+        }
+    }
     Ok(())
 }
 
-/// A link, and a file of somebody else, in a folder that anybody can write to.
-fn links() -> Tested {
-    let folder = tempfile::tempdir()?;
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o1777))?;
-    let path = |name: &str| folder.path().join(name);
-    fs::write(path("precious"), "precious")?;
-    symlink(path("precious"), path("link"))?;
-    fs::write(path("theirs"), "theirs")?;
-    std::os::unix::fs::chown(path("theirs"), Some(ANYBODY), None)?;
-    for name in ["link", "theirs"] {
-        for (option, work) in [("--output", ["--", "true"]), ("--logfile", ["--filter", "dup-basic"])] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-            let output = command.arg(option).arg(path(name)).args(work).stdin(Stdio::null()).output()?;
-            require!(output.status.code() == Some(2), "{option} {name}: {}: {}", output.status, says(&output));
+/// With the bit, and the capabilities as well.
+fn owned() -> Tested {
+    let place = Place::new()?;
+    fs::write(place.path("tests.toml"), "a secret = 1\n")?;
+    fs::set_permissions(place.path("tests.toml"), Permissions::from_mode(0o600))?;
+    for (mode, bit) in [(0o4755, "set-user-ID"), (0o2755, "set-group-ID"), (0o6755, "set-user-ID")] {
+        fs::set_permissions(place.path("ior-it"), Permissions::from_mode(mode))?;
+        for args in [&["--tests", "tests.toml", "--list"][..], &["--exact", "dup-basic"], &["--", "true"]] {
+            let output = place.run(args)?;
+            let says = says(&output);
+            let is_refused = says.starts_with(&format!("error: this binary is {bit}"));
+            require!(output.status.code() == Some(3) && is_refused, "{args:?}: {}: {says}", output.status);
         }
     }
-    let left = [fs::read_to_string(path("precious"))?, fs::read_to_string(path("theirs"))?];
-    require!(left == ["precious", "theirs"], "{left:?}");
-    // Whatever the umask, nobody else can look into a workspace.
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-    command.args(["--keep", "--exact", "--filter", "dup-basic"]).env("TMPDIR", folder.path());
+    Ok(())
+}
+
+/// Root can go into a folder that nobody may go into, and whoever has made it cannot.
+fn umask() -> Tested {
+    let place = Place::new()?;
+    let mut command = place.command(&["--archive", "new/archives", "--exact", "dup-basic"]);
     // SAFETY: a system call.
     unsafe {
         command.pre_exec(|| {
@@ -168,12 +197,9 @@ fn links() -> Tested {
     }
     let output = command.output()?;
     require!(output.status.code() == Some(0), "{}: {}", output.status, says(&output));
-    let run =
-        fs::read_dir(folder.path())?.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("ior-it."));
-    let run = run.ok_or("no folder was kept")?.path();
-    for folder in [run.clone(), fs::read_dir(&run)?.flatten().next().ok_or("no workspace")?.path()] {
-        let mode = fs::metadata(&folder)?.permissions().mode() & 0o7777;
-        require!(mode == 0o700, "{} has mode {mode:o}", folder.display());
+    for (name, mode) in [("new", 0o755), ("new/archives", 0o755), ("new/archives/dup-basic.ior.zst", 0o644)] {
+        let found = fs::metadata(place.path(name))?.permissions().mode() & 0o7777;
+        require!(found == mode, "{name} has mode {found:o}");
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ mod strategy {
     fn trace() -> impl Strategy<Value = Trace> {
         let calls = proptest::collection::vec(call(), 0..8);
         let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 16]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+        (calls, any::<[u64; 17]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
             let [
                 seen,
                 emitted,
@@ -157,7 +157,7 @@ mod strategy {
                 undecoded,
                 more @ ..,
             ] = counts;
-            let [submitted, submissions_received, told, told_received, untold, crowded] = more;
+            let [submitted, submissions_received, told, told_received, untold, crowded, hidden] = more;
             let counts = Counts {
                 seen,
                 emitted,
@@ -175,6 +175,7 @@ mod strategy {
                 told_received,
                 untold,
                 crowded,
+                hidden,
             };
             Trace { watch, calls, counts, bad_records }
         })

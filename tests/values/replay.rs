@@ -126,10 +126,11 @@ fn says(folder: &Path, args: &[&str], code: i32) -> String {
 /// A folder with these recorded archives, changed.
 fn folder(scenarios: &[&str], change: impl Fn(&mut Archive)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
+    let place = archive::prepare(folder.path()).unwrap();
     for scenario in scenarios {
         let mut archive = read(scenario);
         change(&mut archive);
-        archive::save(folder.path(), &archive).unwrap();
+        archive::save(&place, &archive).unwrap();
     }
     folder
 }
