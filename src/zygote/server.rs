@@ -68,7 +68,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
     let prepared = match work {
         Work::Scenarios(_) => {
             server.close_others(&life);
-            reaper::go_on_when_parent_is_gone().and_then(|()| prepare())
+            prepare()
         }
         Work::Program(_) => reaper::fork_below().and_then(|()| keep_out_of_the_way()),
     };
@@ -92,6 +92,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
 fn prepare() -> Result<SignalFd, Unprepared> {
     step("setsid", setsid())?;
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(NAME))?;
+    reaper::go_on_when_parent_is_gone()?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     let reaper = keep_out_of_the_way()?;
     // SAFETY: this process has one thread; nobody else reads the environment.

@@ -198,6 +198,15 @@ impl Servant {
         self.answer()
     }
 
+    /// Waits until it is inside read(2), whose enter has been counted (proc_pid_syscall(5)).
+    fn waits(&self) -> Tested {
+        let (file, reads) = (format!("/proc/{}/syscall", self.id()), format!("{} ", libc::SYS_read));
+        while !std::fs::read_to_string(&file)?.starts_with(&reads) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
     /// Whether it has a child now that has this pid.
     fn has_heir(&mut self, pid: i32) -> Result<bool, Failed> {
         self.tell(&format!("heir {pid}"))?;
@@ -249,7 +258,7 @@ fn stranger() -> Tested {
     let watching = tracer.watch(0, servant.id(), true)?;
     for _ in 0..ATTEMPTS {
         let dead = servant.dead_child()?;
-        // From here on the servant waits inside a call.
+        servant.waits()?;
         let before = watching.counts();
         if stranger_with(dead)? {
             let after = watching.counts();
