@@ -11,13 +11,13 @@ use toml::de::DeTable;
 
 use crate::syscalls::{Role, Syscall};
 
-mod call;
+pub(crate) mod call;
 mod calls;
-mod errors;
-mod keys;
+pub(crate) mod errors;
+pub(crate) mod keys;
 mod sequence;
 mod table;
-mod values;
+pub(crate) mod values;
 
 pub use errors::{Errors, Problem};
 pub use sequence::Sequence;

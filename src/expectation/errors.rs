@@ -62,7 +62,7 @@ impl Errors {
     }
 
     /// The error for a file that is no text; `at` is the first byte that is not UTF-8.
-    pub(super) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
+    pub(crate) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let mut problems = Problems::new(&text);
         // U+FFFD stands at the same place in the lossy text, since everything before it is valid.
@@ -87,7 +87,7 @@ impl fmt::Display for Errors {
 impl std::error::Error for Errors {}
 
 /// Where problems are collected while a text is read.
-pub(super) struct Problems<'t> {
+pub(crate) struct Problems<'t> {
     /// The text that is read.
     pub text: &'t str,
     /// Where its lines end.
@@ -159,17 +159,17 @@ fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, uncl
 }
 
 /// One key and its value.
-pub(super) type Entry<'a, 't> = (&'a Spanned<DeString<'t>>, &'a Spanned<DeValue<'t>>);
+pub(crate) type Entry<'a, 't> = (&'a Spanned<DeString<'t>>, &'a Spanned<DeValue<'t>>);
 
 /// The entries of a table in the order of the file.
-pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
+pub(crate) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
 
 /// A hint with the names that are nearest to a wrong one; `None` if none is near.
-pub(super) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub(crate) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let far = wrong.chars().count() / 3;
     let mut found: Vec<(usize, &str)> = names
         .into_iter()
@@ -185,12 +185,12 @@ pub(super) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) ->
 }
 
 /// The same, and what there is if none is near.
-pub(super) fn near_or_all(wrong: &str, names: &[&str]) -> String {
+pub(crate) fn near_or_all(wrong: &str, names: &[&str]) -> String {
     near(wrong, names.iter().copied()).unwrap_or_else(|| listed("there are ", names))
 }
 
 /// Names in lines, which the renderer does not break by itself.
-pub(super) fn listed(before: &str, names: &[&str]) -> String {
+pub(crate) fn listed(before: &str, names: &[&str]) -> String {
     let mut lines = before.to_owned();
     let mut column = before.len();
     for (at, name) in names.iter().enumerate() {

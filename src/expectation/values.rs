@@ -9,7 +9,7 @@ use crate::names::{self, Names};
 use crate::syscalls::Role;
 
 /// What a value is, with its article.
-pub(super) fn kind(value: &DeValue) -> &'static str {
+pub(crate) fn kind(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

@@ -1,0 +1,12 @@
+//! Any tracer in the slot: what it says of calls, as JSON lines, and whether that is what the reference trace says.
+//!
+//! No I/O. A *subject* is a tracer under test. What it prints becomes lines ([`json`]).
+
+pub mod json; // a line → what it says, and back
+pub mod keys; // what a line may say of a call
+pub mod said; // what is said of one call
+pub mod schema; // the same as JSON Schema
+pub mod splitter; // bytes → lines, in bounded memory
+
+pub use json::Line;
+pub use said::{Said, Value};

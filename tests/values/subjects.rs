@@ -1,0 +1,4 @@
+//! Subjects: the lines of a trace, what adapters make of what tracers print, and TOMLs. No privileges.
+
+mod lines;
+mod schema;
