@@ -1,7 +1,9 @@
 //! Any tracer in the slot: what it says of calls, as JSON lines, and whether that is what the reference trace says.
 //!
-//! No I/O. A *subject* is a tracer under test. What it prints becomes lines ([`json`]).
+//! No I/O. A *subject* is a tracer under test. What it prints becomes lines ([`json`]), by an adapter where it prints something
+//! else ([`adapters`]).
 
+pub mod adapters; // what tracers print → lines
 pub mod json; // a line → what it says, and back
 pub mod keys; // what a line may say of a call
 pub mod said; // what is said of one call

@@ -131,6 +131,11 @@ impl Said {
         args
     }
 
+    /// Says nothing of this any more.
+    pub fn forget(&mut self, name: &str) {
+        self.fields.retain(|(key, _)| key.name != name);
+    }
+
     /// Puts what is said in the order of these places.
     pub fn sort_by(&mut self, place: impl Fn(&str) -> Option<usize>) {
         self.fields.sort_by_key(|(key, _)| place(key.name));

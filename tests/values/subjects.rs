@@ -1,4 +1,5 @@
 //! Subjects: the lines of a trace, what adapters make of what tracers print, and TOMLs. No privileges.
 
+mod adapters;
 mod lines;
 mod schema;
