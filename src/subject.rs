@@ -14,6 +14,7 @@ pub mod keys; // what a line may say of a call
 pub mod said; // what is said of one call
 pub mod schema; // the same as JSON Schema
 pub mod splitter; // bytes → lines, in bounded memory
+pub mod toml; // how a subject is run, and what it claims
 pub mod window; // what stands between the fences
 
 pub use facts::Kind;

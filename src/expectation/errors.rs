@@ -61,6 +61,13 @@ impl Errors {
             .element(Level::HELP.message(problem.hint.as_str()))
     }
 
+    /// For a file that says nothing.
+    pub(crate) fn nothing(file: &str, text: &str) -> Self {
+        let mut problems = Problems::new(text);
+        problems.push(0..0, "the file says nothing", "docs/ has the format");
+        Self { file: file.to_owned(), text: text.to_owned(), problems: problems.list }
+    }
+
     /// The error for a file that is no text; `at` is the first byte that is not UTF-8.
     pub(crate) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -71,7 +78,7 @@ impl Errors {
         problems.push(
             span,
             format!("the byte {byte:#04x} is not UTF-8"),
-            "tests.toml is UTF-8 text; paths in other bytes cannot be written in it".to_owned(),
+            "TOML is UTF-8 text; paths in other bytes cannot be written in it".to_owned(),
         );
         let list = problems.list;
         Self { file: file.to_owned(), text, problems: list }
@@ -153,7 +160,7 @@ fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, uncl
         return (format!("this is not TOML: {}", error.message()), hint.to_owned());
     }
     if text[..span.start].ends_with('[') {
-        return (format!("`{what}` has two tables"), "a scenario has one table: join them or drop one".to_owned());
+        return (format!("`{what}` has two tables"), "a table is written once: join them or drop one".to_owned());
     }
     (format!("`{what}` is written twice"), "a key is written once".to_owned())
 }

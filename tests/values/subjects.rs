@@ -4,3 +4,4 @@ mod adapters;
 mod compare;
 mod lines;
 mod schema;
+mod toml;
