@@ -8,7 +8,7 @@ use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, value};
 use crate::expectation::Subject;
 use crate::show::uses_mode;
-use crate::syscalls::Role;
+use crate::syscalls::{Role, Syscall};
 use crate::trace::Call;
 
 /// In which way a value is not right.
@@ -153,11 +153,23 @@ fn is_argument(key: &Key) -> bool {
     is_one && !matches!(key.role, Role::Pointer)
 }
 
+/// Whether the kernel does not look at an argument, so that whatever was in the register stands there: the mode of a call that
+/// makes no file (open(2)), what fcntl's commands that get something are given, the upper half of a 64-bit offset (preadv2(2)).
+fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
+    let gets = [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS];
+    match key.name {
+        "mode" => row.arg("mode").is_some() && !uses_mode(row, call),
+        "arg" => row.like == "fcntl" && gets.contains(&(call.args[1] as i32)),
+        "offset_high" => true,
+        _ => false,
+    }
+}
+
 /// What the reference says, and whether paths in it are relative to the workspace. `None` where there is nothing to compare:
 /// what the kernel does not look at, and times, which no two tracers take at once.
 fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
     let row = call.syscall();
-    let is_ignored = key.name == "mode" && row.is_some_and(|row| row.arg("mode").is_some() && !uses_mode(row, call));
+    let is_ignored = row.is_some_and(|row| is_ignored(key, row, call));
     match key.of {
         Of::Enter | Of::Exit => None,
         _ if is_ignored => None,

@@ -3,6 +3,7 @@
 //! No I/O: here they are found among lines. What stands between the opening and the closing one is judged.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::json::Line;
 use super::said::{Said, Value};
@@ -86,13 +87,13 @@ pub struct Window {
 }
 
 impl Window {
-    /// Takes what stands behind the fence `open`. Fences with higher numbers close, and only they are among what follows: calls
-    /// that come behind one of them were made before it, since each CPU has a buffer of its own.
+    /// Takes what stands between the fence `open` and the last of those that close. Calls that come behind the first of these
+    /// were made before it, since each CPU has a buffer of its own; what comes when all are shown was made after them.
     ///
     /// Where all have a time, it decides in place of the order of lines.
-    pub fn of(lines: Vec<Line>, fences: &Fences, open: u64) -> Self {
+    pub fn of(lines: Vec<Line>, fences: &Fences, open: u64, closing: RangeInclusive<u64>) -> Self {
         let mut window = Self::default();
-        let mut opened_ns = None;
+        let (mut opened_ns, mut closed_ns) = (None, None);
         for line in &lines {
             match line {
                 Line::Lost(count) => window.lost += count,
@@ -102,23 +103,25 @@ impl Window {
                     if number == open {
                         window.is_open = true;
                         opened_ns = said.number("enter_ns");
+                    } else if number == *closing.start() {
+                        closed_ns = said.number("enter_ns");
                     }
                 }
                 Line::Note(_) | Line::Garbled { .. } => {}
             }
         }
-        let mut is_behind = false;
+        let mut place = Place { closing, is_behind: false, closed: BTreeSet::new() };
         for line in lines {
             let inside = match &line {
                 Line::Call(said) if fences.is_any(said) => {
-                    is_behind |= fences.number(said) == Some(open);
+                    place.pass(fences.number(said), open);
                     false
                 }
-                Line::Call(said) => match (said.number("enter_ns"), opened_ns) {
-                    (Some(entered), Some(opened)) => entered > opened,
-                    _ => is_behind,
+                Line::Call(said) => match (said.number("enter_ns"), opened_ns, closed_ns) {
+                    (Some(entered), Some(opened), Some(closed)) => (opened..closed).contains(&entered),
+                    _ => place.is_inside(),
                 },
-                Line::Garbled { .. } => is_behind,
+                Line::Garbled { .. } => place.is_inside(),
                 Line::Lost(_) | Line::Note(_) => false,
             };
             if inside {
@@ -132,6 +135,24 @@ impl Window {
     pub fn lost_fences(&self, open: u64) -> Vec<u64> {
         let last = self.seen.last().copied().unwrap_or(open);
         (open..last).filter(|number| !self.seen.contains(number)).collect()
+    }
+}
+
+/// Where among the lines one is.
+struct Place {
+    closing: RangeInclusive<u64>,
+    is_behind: bool,
+    closed: BTreeSet<u64>,
+}
+
+impl Place {
+    fn pass(&mut self, number: Option<u64>, open: u64) {
+        self.is_behind |= number == Some(open);
+        self.closed.extend(number.filter(|number| self.closing.contains(number)));
+    }
+
+    fn is_inside(&self) -> bool {
+        self.is_behind && !self.closing.clone().all(|number| self.closed.contains(&number))
     }
 }
 
@@ -189,26 +210,30 @@ mod tests {
             Line::Note("n".to_owned()),
             line(open("/ior-it-fence/n1/1")),
             Line::garbled(b"x", "y"),
-            line(close(Fences::fd(2))),
+            line(close(Fences::fd(4))),
             line(close(4)),
             Line::Lost(5),
-            line(close(Fences::fd(4))),
+            line(close(Fences::fd(2))),
+            line(close(5)),
         ];
-        let window = Window::of(lines, &fences(Kind::Close), 1);
+        let window = Window::of(lines.clone(), &fences(Kind::Close), 1, 2..=2);
         assert_eq!((inside(&window), window.is_open, window.lost), (vec![3, -1, 4], true, 5));
         assert_eq!(window.lost_fences(1), [3], "the fourth was shown, and it was not");
+        let of_two = Window::of(lines, &fences(Kind::Close), 1, 2..=3);
+        assert_eq!(inside(&of_two), [3, -1, 4, 5], "they do not end before both are shown");
     }
 
     #[test]
     fn without_the_opening_fence_nothing_is_inside() {
-        let window = Window::of(vec![line(close(1))], &fences(Kind::Close), 1);
+        let window = Window::of(vec![line(close(1))], &fences(Kind::Close), 1, 2..=2);
         assert_eq!((window.inside.len(), window.is_open, window.seen.len()), (0, false, 0));
     }
 
     #[test]
     fn time_decides_where_all_have_one() {
         let at = |said: Said, ns: u64| line(said.with("enter_ns", ns));
-        let lines = vec![at(close(3), 20), at(close(Fences::fd(1)), 10), at(close(2), 5), at(close(4), 30)];
-        assert_eq!(inside(&Window::of(lines, &fences(Kind::Close), 1)), [3, 4]);
+        let (open, closed) = (at(close(Fences::fd(1)), 10), at(close(Fences::fd(2)), 40));
+        let lines = vec![at(close(3), 20), open, at(close(2), 5), at(close(5), 50), closed, at(close(4), 30)];
+        assert_eq!(inside(&Window::of(lines, &fences(Kind::Close), 1, 2..=2)), [3, 4]);
     }
 }

@@ -60,6 +60,9 @@ pub(super) fn c_number(text: &str) -> Option<u64> {
     }
 }
 
+/// Names that strace has besides those of the table (include/uapi/linux/stat.h, fcntl.h).
+const OTHERS: [(&str, u64); 2] = [("AT_STATX_SYNC_AS_STAT", 0), ("STATX_ALL", 0xfff)];
+
 /// The value of names joined by `|`, each as the set has it, or without what all of them begin with (`RDWR` of `O_RDWR`), or a
 /// number.
 pub(super) fn flags(names: &Names, text: &str) -> Option<u64> {
@@ -67,8 +70,9 @@ pub(super) fn flags(names: &Names, text: &str) -> Option<u64> {
         return Some(value);
     }
     let one = |word: &str| {
+        let others = OTHERS.iter().find(|(name, _)| *name == word).map(|&(_, value)| value);
         let known = || names.all().find(|name| name.split_once('_').is_some_and(|(_, rest)| rest == word));
-        c_number(word).or_else(|| names_value(names, word)).or_else(|| names_value(names, known()?))
+        others.or_else(|| c_number(word)).or_else(|| names_value(names, word)).or_else(|| names_value(names, known()?))
     };
     text.split('|').map(str::trim).try_fold(0, |sum, word| one(word).map(|value| sum | value))
 }
