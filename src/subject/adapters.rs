@@ -45,7 +45,7 @@ pub fn by_name(name: &str) -> Option<Box<dyn Adapter>> {
 }
 
 /// For who prints the lines himself.
-struct JsonLines;
+pub(super) struct JsonLines;
 
 impl Adapter for JsonLines {
     fn line(&mut self, raw: &[u8]) -> Vec<Line> {
