@@ -44,7 +44,7 @@ fn recorded_outputs_are_lines() {
         ("bpftrace", "bpftrace", 70),
         ("ior", "ior", 14),
     ];
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let (folder, schema) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), schema());
     for (adapter, file, calls) in rows {
         let raw = std::fs::read(folder.join("printed").join(file).with_extension("txt")).unwrap();
         let lines = adapted(adapter, &raw);
@@ -54,7 +54,7 @@ fn recorded_outputs_are_lines() {
         for line in &lines {
             let Line::Call(said) = line else { continue };
             let text = json::write(said);
-            assert!(is_valid(&schema(), &schema(), &serde_json::from_str(&text).unwrap()), "{text}");
+            assert!(is_valid(&schema, &schema, &serde_json::from_str(&text).unwrap()), "{text}");
             assert!(!said.raw.is_empty(), "{text}");
         }
     }

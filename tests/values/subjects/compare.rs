@@ -13,7 +13,7 @@ use super::lines::recorded;
 fn reference() -> Vec<Call> {
     let is_one =
         |call: &Call| call.request.is_none() && call.syscall().is_some_and(takes_part) && call.exit_tid == call.tid;
-    let calls = recorded().into_iter().filter(is_one).take(1500).enumerate();
+    let calls = recorded().into_iter().filter(is_one).take(800).enumerate();
     calls
         .map(|(at, call)| Call { order: at as u64, pid: 7, tid: 7, exit_tid: 7, enter_ns: at as u64 * 10, ..call })
         .collect()
