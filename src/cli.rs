@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, FormatSetting};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
@@ -99,15 +99,15 @@ pub struct Cli {
     #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "command"])]
     replay: Vec<PathBuf>,
 
-    /// Print the trace in an archive as strace would write it
-    #[arg(long, value_name = "FILE", exclusive = true)]
+    /// Print the trace in an archive as strace would write it, or as JSON lines with --format json
+    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
     show: Option<PathBuf>,
 
     /// With a command: print the table by call alone, and not the trace
     #[arg(long, requires = "command")]
     summary: bool,
 
-    /// With a command: write trace and table to FILE instead of the standard error output
+    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines
     #[arg(long, value_name = "FILE", requires = "command")]
     output: Option<PathBuf>,
 
@@ -122,7 +122,7 @@ pub struct Cli {
 }
 
 /// What makes no sense with a command.
-const NOT_WITH_A_COMMAND: [&str; 18] = [
+const NOT_WITH_A_COMMAND: [&str; 17] = [
     "include_ignored",
     "ignored",
     "test",
@@ -132,7 +132,6 @@ const NOT_WITH_A_COMMAND: [&str; 18] = [
     "test_threads",
     "logfile",
     "skip",
-    "format",
     "filter",
     "filters",
     "tests",
@@ -141,6 +140,41 @@ const NOT_WITH_A_COMMAND: [&str; 18] = [
     "fail_fast",
     "keep",
     "timings",
+];
+
+/// What makes no sense with `--show`: all but `--format`.
+const NOT_WITH_SHOW: [&str; 31] = [
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "list",
+    "nocapture",
+    "show_output",
+    "unstable_flags",
+    "exact",
+    "quiet",
+    "test_threads",
+    "logfile",
+    "skip",
+    "color",
+    "filter",
+    "filters",
+    "tests",
+    "bpf",
+    "ring_size",
+    "timeout",
+    "repeat",
+    "fail_fast",
+    "keep",
+    "verbose",
+    "witness",
+    "timings",
+    "archive",
+    "replay",
+    "summary",
+    "output",
+    "command",
 ];
 
 const EXIT_CODES: &str = "\
@@ -236,11 +270,11 @@ fn run_with(
     let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
     let done: Result<u8, Error> =
         refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-            (Some(file), _, _) => replay::show(file).map(|exit| exit as u8),
+            (Some(file), _, _) => as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
             (None, [], []) => {
                 validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
             }
-            (None, [], command) => command::run(command, &traced(&cli)),
+            (None, [], command) => traced(&cli).and_then(|options| command::run(command, &options)),
             (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
         });
     match done {
@@ -326,8 +360,14 @@ fn asks_for_ignored(cli: &Cli) -> bool {
 }
 
 /// How a command is to be traced.
-fn traced(cli: &Cli) -> command::Options {
-    command::Options {
+fn traced(cli: &Cli) -> Result<command::Options, Error> {
+    let to_lines =
+        cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    let is_json = as_json(cli)? || to_lines;
+    if is_json && cli.summary {
+        return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
+    }
+    Ok(command::Options {
         follow: !cli.no_follow,
         summary: cli.summary,
         quiet: cli.libtest.quiet,
@@ -336,6 +376,19 @@ fn traced(cli: &Cli) -> command::Options {
         witness: cli.witness,
         bpf: cli.bpf.clone(),
         ring_size: cli.ring_size,
+        json: is_json,
+    })
+}
+
+/// Whether a trace is printed as JSON lines. The other formats are those of verdicts.
+fn as_json(cli: &Cli) -> Result<bool, Error> {
+    match cli.libtest.format {
+        None => Ok(false),
+        Some(FormatSetting::Json) => Ok(true),
+        Some(FormatSetting::Pretty | FormatSetting::Terse) => Err(Error::usage(
+            "a trace has no such --format",
+            "--format json prints JSON lines; without it, a trace is as strace would write it",
+        )),
     }
 }
 

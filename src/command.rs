@@ -58,6 +58,8 @@ pub struct Options {
     pub bpf: Option<PathBuf>,
     /// The size of the ring in bytes, if it is to be another than [`tracer::RING_OF_A_PROGRAM`].
     pub ring_size: Option<u32>,
+    /// Whether the trace is printed as JSON lines, without the table.
+    pub json: bool,
 }
 
 /// How many records are taken at a time: what bounds the memory that they need on their way.

@@ -33,7 +33,7 @@ fn with(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// Controls (C0, DEL, C1), and what is not seen: marks of direction (UAX #9), of no width (UTS #39), the separators of lines and paragraphs.
-fn is_obeyed(one: char) -> bool {
+pub(crate) fn is_obeyed(one: char) -> bool {
     let unseen = matches!(one,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');

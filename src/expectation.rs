@@ -11,14 +11,14 @@ use toml::de::DeTable;
 
 use crate::syscalls::{Role, Syscall};
 
-mod call;
+pub(crate) mod call;
 mod calls;
-mod entries;
-mod errors;
-mod keys;
+pub(crate) mod entries;
+pub(crate) mod errors;
+pub(crate) mod keys;
 mod sequence;
 mod table;
-mod values;
+pub(crate) mod values;
 
 pub use errors::{Errors, Problem};
 pub use sequence::Sequence;

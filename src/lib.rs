@@ -37,6 +37,7 @@ pub mod show; // a call as strace would write it
 pub mod report; // a failure as a finished bug report
 pub mod verdict; // pass, fail, skip, inconclusive
 pub mod archive; // a trace as a file, and back
+pub mod subject; // any tracer: what it says of calls, against the trace
 pub mod session; // one scenario from fork to verdict
 pub mod command; // any program, from its execve to the end of its last process
 pub mod timings; // how long the phases took, in percentiles

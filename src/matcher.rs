@@ -12,7 +12,7 @@ use crate::syscalls::Class;
 use crate::trace::{Call, Trace};
 
 pub(crate) mod align;
-mod facts;
+pub(crate) mod facts;
 mod partial;
 mod threads;
 mod whole;

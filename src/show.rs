@@ -129,7 +129,7 @@ fn arguments(row: &Syscall, call: &Call) -> usize {
 }
 
 /// Whether an open call looks at its `mode`.
-fn uses_mode(row: &Syscall, call: &Call) -> bool {
+pub(crate) fn uses_mode(row: &Syscall, call: &Call) -> bool {
     let opens = matches!(row.like, "open" | "openat");
     let flags = row.arg("flags").map_or(0, |at| call.args[at]) as i32;
     // O_TMPFILE contains O_DIRECTORY, which makes no file.

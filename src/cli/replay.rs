@@ -13,7 +13,9 @@ use crate::error::{Error, Exit};
 use crate::expectation::Expectations;
 use crate::scenario::Scenario;
 use crate::show;
+use crate::subject::json::{self, Line};
 use crate::tell::{self, Stream};
+use crate::trace::Trace;
 use crate::verdict::{Verdict, judge_with};
 
 /// What `--replay` is to do, checked.
@@ -164,12 +166,25 @@ impl Replay {
     }
 }
 
-/// Prints the trace in an archive.
-pub fn show(path: &Path) -> Result<Exit, Error> {
+/// Prints the trace in an archive, as strace would write it or as JSON lines.
+pub fn show(path: &Path, as_json: bool) -> Result<Exit, Error> {
     let archive = archive::load(path)?;
     let trace = &archive.observed.trace;
+    if as_json {
+        lines(trace).iter().for_each(|line| Stream::Out.line(line));
+        return Ok(Exit::Success);
+    }
     let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
     Stream::Out.line(text.trim_end_matches('\n'));
     Ok(Exit::Success)
+}
+
+/// A trace as JSON lines.
+fn lines(trace: &Trace) -> Vec<String> {
+    let losses = trace.losses();
+    let count = trace.counts.seen.saturating_sub(trace.calls.len() as u64).max(1);
+    let lost = (!losses.is_empty()).then(|| json::write_line(&Line::Lost(count)));
+    let notes = losses.into_iter().map(|loss| json::write_line(&Line::Note(format!("lost: {loss}"))));
+    trace.calls.iter().map(json::of_call).chain(lost).chain(notes).collect()
 }

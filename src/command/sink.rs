@@ -9,6 +9,7 @@ use crate::decoder::{Decoded, Decoder};
 use crate::error::Error;
 use crate::names;
 use crate::show;
+use crate::subject::json;
 use crate::trace::{Call, Counts, Deeds, Trace};
 use crate::tracer::Records;
 
@@ -23,6 +24,7 @@ pub struct Sink {
     decoder: Decoder,
     summary: Summary,
     prints: bool,
+    json: bool,
     kept: Option<(Vec<Call>, Deeds)>,
     gone: VecDeque<u32>,
     output: Output,
@@ -37,6 +39,7 @@ impl Sink {
             decoder: Decoder::new(None),
             summary: Summary::default(),
             prints: !options.summary,
+            json: options.json,
             kept: (options.archive.is_some() || options.witness).then(Default::default),
             gone: VecDeque::new(),
             output,
@@ -72,9 +75,7 @@ impl Sink {
             match one {
                 Decoded::Call(mut call) => {
                     if self.prints {
-                        self.line.clear();
-                        show::line(&mut self.line, &call);
-                        self.output.line(&self.line);
+                        self.print(&call);
                     }
                     if let Some((kept, deeds)) = &mut self.kept {
                         deeds.share(&mut call);
@@ -82,11 +83,20 @@ impl Sink {
                     }
                 }
                 Decoded::End { pid, status, .. } if self.prints => {
-                    self.output.line(&format!("[pid {pid:>5}] {}", status.map_or(HIDDEN.to_owned(), ended)));
+                    self.line(&format!("[pid {pid:>5}] {}", status.map_or(HIDDEN.to_owned(), ended)));
                 }
                 Decoded::End { .. } => {}
             }
         }
+    }
+
+    fn print(&mut self, call: &Call) {
+        self.line.clear();
+        match self.json {
+            true => self.line.push_str(&json::of_call(call)),
+            false => show::line(&mut self.line, call),
+        }
+        self.output.line(&self.line);
     }
 
     /// Processes that are gone for long.
@@ -117,23 +127,33 @@ impl Sink {
         let received = counts.received;
         let mut losses = if stopped { so_far(counts) } else { counts }.losses();
         losses.extend(besides.map(str::to_owned));
-        self.output.line(&format!("\n{}\n", self.summary.table()));
+        if !self.json {
+            self.line(&format!("\n{}\n", self.summary.table()));
+        }
         if stopped {
-            self.output.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
+            self.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
         }
         let hidden = counts.hidden();
-        hidden.iter().for_each(|hidden| self.output.line(&format!("hidden: {hidden}")));
+        hidden.iter().for_each(|hidden| self.line(&format!("hidden: {hidden}")));
+        if self.json && !losses.is_empty() {
+            // How many is not known of every loss.
+            let count = counts.seen.saturating_sub(received).max(1);
+            self.output.line(&json::write_line(&json::Line::Lost(count)));
+        }
         if losses.is_empty() {
             let lost = if hidden.is_some() { "only what is hidden" } else { "nothing" };
-            self.output.line(&format!("lost: {lost}; {received} calls of {}", processes(counts.followed + 1)));
+            self.line(&format!("lost: {lost}; {received} calls of {}", processes(counts.followed + 1)));
         }
-        losses.iter().for_each(|loss| self.output.line(&format!("lost: {loss}")));
+        losses.iter().for_each(|loss| self.line(&format!("lost: {loss}")));
         !losses.is_empty()
     }
 
-    /// Writes a line.
+    /// Writes a line; among JSON lines as a note.
     pub fn line(&mut self, line: &str) {
-        self.output.line(line);
+        match self.json {
+            true => self.output.line(&json::write_line(&json::Line::Note(line.to_owned()))),
+            false => self.output.line(line),
+        }
     }
 
     /// The end of the output: an error if not everything could be written.

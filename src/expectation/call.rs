@@ -26,10 +26,10 @@ const COMM: usize = 15;
 const NO_BYTES: &str = "none";
 
 /// By which table of the kernel a call's number goes; left out is the first.
-const ABIS: [&str; 2] = ["native", "32 bit"];
+pub(crate) const ABIS: [&str; 2] = ["native", "32 bit"];
 
 /// How a string may have been found; left out is the first.
-const TEXT_STATES: [&str; 5] = ["whole", "cut", "unreadable", "null", "late"];
+pub(crate) const TEXT_STATES: [&str; 5] = ["whole", "cut", "unreadable", "null", "late"];
 
 /// A key and its value as the file has them, on one line.
 pub(super) fn part((key, value): &Entry, text: &str) -> Part {

@@ -6,22 +6,22 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::errors::Problems;
 
 /// One key and its value.
-pub(super) type Entry<'a, 't> = (&'a Spanned<DeString<'t>>, &'a Spanned<DeValue<'t>>);
+pub(crate) type Entry<'a, 't> = (&'a Spanned<DeString<'t>>, &'a Spanned<DeValue<'t>>);
 
 /// The entries of a table in the order of the file.
-pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
+pub(crate) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
 
 /// The entry of a key.
-pub(super) fn find<'a, 't>(entries: &[Entry<'a, 't>], key: &str) -> Option<Entry<'a, 't>> {
+pub(crate) fn find<'a, 't>(entries: &[Entry<'a, 't>], key: &str) -> Option<Entry<'a, 't>> {
     entries.iter().copied().find(|(name, _)| name.get_ref() == key)
 }
 
 /// The elements of an array of calls.
-pub(super) fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'t>>> {
+pub(crate) fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problems) -> Vec<&'a Spanned<DeValue<'t>>> {
     let Some((key, value)) = entry else { return Vec::new() };
     if let DeValue::Array(items) = value.get_ref() {
         return items.iter().collect();
@@ -32,7 +32,7 @@ pub(super) fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problem
 }
 
 /// What a value is, with its article.
-pub(super) fn kind(value: &DeValue) -> &'static str {
+pub(crate) fn kind(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

@@ -59,8 +59,15 @@ impl Errors {
             .element(Level::HELP.message(problem.hint.as_str()))
     }
 
+    /// For a file that says nothing.
+    pub(crate) fn nothing(file: &str, text: &str) -> Self {
+        let mut problems = Problems::new(text);
+        problems.push(0..0, "the file says nothing", "docs/ has the format");
+        Self { file: file.to_owned(), text: text.to_owned(), problems: problems.list }
+    }
+
     /// The error for a file that is no text; `at` is the first byte that is not UTF-8.
-    pub(super) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
+    pub(crate) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let mut problems = Problems::new(&text);
         // U+FFFD stands at the same place in the lossy text, since everything before it is valid.
@@ -69,7 +76,7 @@ impl Errors {
         problems.push(
             span,
             format!("the byte {byte:#04x} is not UTF-8"),
-            "tests.toml is UTF-8 text; paths in other bytes cannot be written in it".to_owned(),
+            "TOML is UTF-8 text; paths in other bytes cannot be written in it".to_owned(),
         );
         let list = problems.list;
         Self { file: file.to_owned(), text, problems: list }
@@ -85,7 +92,7 @@ impl fmt::Display for Errors {
 impl std::error::Error for Errors {}
 
 /// Where problems are collected while a text is read.
-pub(super) struct Problems<'t> {
+pub(crate) struct Problems<'t> {
     /// The text that is read.
     pub text: &'t str,
     /// Where its lines end.
@@ -151,13 +158,13 @@ fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, uncl
         return (format!("this is not TOML: {}", error.message()), hint.to_owned());
     }
     if text[..span.start].ends_with('[') {
-        return (format!("`{what}` has two tables"), "a scenario has one table: join them or drop one".to_owned());
+        return (format!("`{what}` has two tables"), "a table is written once: join them or drop one".to_owned());
     }
     (format!("`{what}` is written twice"), "a key is written once".to_owned())
 }
 
 /// A hint with the names that are nearest to a wrong one; `None` if none is near.
-pub(super) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub(crate) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let far = wrong.chars().count() / 3;
     let mut found: Vec<(usize, &str)> = names
         .into_iter()
@@ -173,12 +180,12 @@ pub(super) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) ->
 }
 
 /// The same, and what there is if none is near.
-pub(super) fn near_or_all(wrong: &str, names: &[&str]) -> String {
+pub(crate) fn near_or_all(wrong: &str, names: &[&str]) -> String {
     near(wrong, names.iter().copied()).unwrap_or_else(|| listed("there are ", names))
 }
 
 /// Names in lines, which the renderer does not break by itself.
-pub(super) fn listed(before: &str, names: &[&str]) -> String {
+pub(crate) fn listed(before: &str, names: &[&str]) -> String {
     let mut lines = before.to_owned();
     let mut column = before.len();
     for (at, name) in names.iter().enumerate() {

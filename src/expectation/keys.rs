@@ -6,7 +6,7 @@ use crate::syscalls::{Peek, Ret, Role, Syscall};
 
 /// A key that a call has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// As it is written.
     pub name: &'static str,
     /// What of the call it is.
@@ -16,7 +16,7 @@ pub(super) struct Key {
 }
 
 /// The keys of a call with these arguments (fcntl's depend on its command), in the order in which they are compared.
-pub(super) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
+pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut keys = argument_keys(row, args);
     keys.extend(file_keys(row));
     for at in row.path_args() {
@@ -84,7 +84,7 @@ fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<Key> {
 }
 
 /// What the keys of a call may be in an error's hint.
-pub(super) fn accepted(keys: &[Key]) -> Vec<&'static str> {
+pub(crate) fn accepted(keys: &[Key]) -> Vec<&'static str> {
     let mut names: Vec<_> = std::iter::once("call").chain(keys.iter().map(|key| key.name)).collect();
     names.dedup();
     names

@@ -20,7 +20,7 @@ pub(super) struct Bindings<'e> {
 }
 
 /// What a call says of a field.
-enum Fact<'c> {
+pub(crate) enum Fact<'c> {
     Number(i64),
     Errno(i32),
     Unfinished,
@@ -197,7 +197,7 @@ fn of_request<'c>(call: &Call, fact: impl FnOnce(&Request) -> Fact<'c>) -> Fact<
 }
 
 /// `None` where there is nothing to compare: what is said of a descriptor that the call did not make.
-fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
+pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.subject {
         Subject::File(at) => file_fact(at, call),
         Subject::Text(at) => Fact::Text(text_state(at, call)),
@@ -372,7 +372,7 @@ fn show_fact(field: &Field, call: &Call) -> String {
     }
 }
 
-fn show_number(value: i64, role: Role) -> String {
+pub(crate) fn show_number(value: i64, role: Role) -> String {
     match role {
         Role::DirFd if value == i64::from(libc::AT_FDCWD) => "AT_FDCWD".to_owned(),
         Role::Flags(names) | Role::Choice(names) => names.show(value as u64),

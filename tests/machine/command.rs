@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 
 use crate::support;
+use ior_it::subject::json::{self, Line};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -21,7 +22,7 @@ pub const WORK: &str = "IOR_IT_TEST_WORK";
 
 pub fn main() -> ExitCode {
     let anyone: [Named; 1] = [("without_privileges_it_says_what_is_missing", without_privileges)];
-    let live: [Named; 26] = [
+    let live: [Named; 27] = [
         ("the_exit_code_is_the_commands_own", exit_codes),
         ("what_cannot_be_executed_is_told_as_by_a_shell", not_executed),
         ("the_streams_are_the_commands_own", streams),
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         ("a_process_has_the_files_of_the_one_that_forked_it", spawned),
         ("the_summary_is_the_table_alone", summary),
         ("the_output_goes_to_a_file", output_to_file),
+        ("the_output_is_json_lines_if_that_is_asked_for", json_lines),
         ("an_output_that_cannot_be_written_is_an_error", output_full),
         ("without_following_only_the_command_itself_is_watched", no_follow),
         ("a_daemon_is_waited_for", daemon),
@@ -296,6 +298,34 @@ fn output_to_file() -> Tested {
     require!(trace.starts_with("[pid ") && trace.contains("lost: nothing"), "{trace}");
     let (_, stderr) = ran(traced(&["--output", "/no/such/folder/x"], &["true"]), 2)?;
     require!(stderr.contains("--output /no/such/folder/x: "), "{stderr}");
+    Ok(())
+}
+
+fn json_lines() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("trace.jsonl");
+    let file = file.to_str().ok_or("its path is no text")?;
+    for options in [["--output", file], ["--format", "json"]] {
+        let output = traced(&options, &["cat", "/dev/null"]).output()?;
+        let text = if options[0] == "--output" { std::fs::read(file)? } else { output.stderr };
+        let lines: Vec<Line> = text.trim_ascii_end().split(|&byte| byte == b'\n').map(json::read).collect();
+        let calls = lines.iter().filter_map(|line| if let Line::Call(said) = line { Some(said) } else { None });
+        let opened =
+            calls.filter(|said| said.get("path") == Some(&"/dev/null".into()) && said.call == "openat").count();
+        if opened != 1 {
+            return Err(format!("{opened} calls have opened /dev/null: {lines:?}").into());
+        }
+        let odd: Vec<&Line> =
+            lines.iter().filter(|line| matches!(line, Line::Garbled { .. } | Line::Lost(_))).collect();
+        let last = format!("{:?}", lines.last());
+        if !odd.is_empty() || !last.contains("lost: nothing") || last.contains("\\n") {
+            return Err(format!("{odd:?}, {last}").into());
+        }
+    }
+    let refused = traced(&["--format", "json", "--summary"], &["true"]).output()?;
+    if refused.status.code() != Some(2) {
+        return Err(format!("a summary in JSON lines: {}", refused.status).into());
+    }
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod pids;
 mod real;
 mod refused;
 mod rights;
+mod subjects;
 mod witness;
 
 use std::process::{Command, ExitCode};
@@ -31,7 +32,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 18] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -48,6 +49,7 @@ const GROUPS: [Group; 17] = [
     ("refused", refused::main),
     ("damaged", damaged::main),
     ("mutations", mutations::main),
+    ("subjects", subjects::main),
     ("real", real::main),
 ];
 
@@ -60,6 +62,9 @@ fn main() -> ExitCode {
     }
     if let Ok(work) = std::env::var(pids::WORK) {
         return pids::works(&work);
+    }
+    if std::env::var_os(subjects::WORK).is_some() {
+        return subjects::works();
     }
     match std::env::var(GROUP) {
         Ok(named) => GROUPS.iter().find(|group| group.0 == named).map_or(ExitCode::from(2), |group| group.1()),

@@ -18,7 +18,7 @@ use ior_it::verdict::Observed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
-mod strategy {
+pub mod strategy {
     //! Any archive.
 
     use super::*;

@@ -6,3 +6,4 @@ mod escapes;
 mod expectations;
 mod replay;
 mod allocations;
+mod subjects;

@@ -1,0 +1,23 @@
+//! Any tracer in the slot: what it says of calls, as JSON lines, and whether that is what the reference trace says.
+//!
+//! No I/O, but for [`process`]. A *subject* is a tracer under test. What it prints becomes lines ([`json`]), by an adapter where it prints something
+//! else ([`adapters`]). What stands between its fences ([`window`]) is compared with the trace of our own tracer ([`compare`]),
+//! under what it claims ([`claims`]).
+
+pub mod adapters; // what tracers print → lines
+pub mod claims; // of which calls a subject says what
+pub mod compare; // a reference trace against the lines of a subject
+mod facts; // what it should say of a call
+pub mod json; // a line → what it says, and back
+pub mod judge; // the verdict
+pub mod keys; // what a line may say of a call
+pub mod process; // a subject that is a command, while it runs
+pub mod said; // what is said of one call
+pub mod schema; // the same as JSON Schema
+pub mod splitter; // bytes → lines, in bounded memory
+pub mod toml; // how a subject is run, and what it claims
+pub mod window; // what stands between the fences
+
+pub use facts::Kind;
+pub use json::Line;
+pub use said::{Said, Value};

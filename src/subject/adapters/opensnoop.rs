@@ -1,0 +1,162 @@
+//! The tables of opensnoop (libbpf-tools) and opensnoop.bt (bpftrace): a row for each open that has returned.
+//!
+//! Which of the calls that open a file it was, a row does not say: it is `openat` here, and the claims name those that are alike.
+//! The path stands last and is not escaped: a line that is no row goes on with the path before.
+
+use bstr::ByteSlice;
+
+use super::arguments::put_raw_ret;
+use super::{Adapter, call, note};
+use crate::subject::json::Line;
+use crate::subject::said::{Said, Value};
+use crate::subject::splitter::LONGEST;
+
+#[derive(Default)]
+pub(super) struct Opensnoop {
+    columns: Vec<Column>,
+    /// The last row, whose path may go on.
+    row: Option<(Said, Vec<u8>)>,
+    /// Empty lines behind it: ends of lines in the path, or what bpftrace prints of its maps at its end.
+    empty: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Time,
+    Uid,
+    Pid,
+    Comm,
+    Fd,
+    Err,
+    Flags,
+    Path,
+}
+
+impl Column {
+    fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "TIME" => Self::Time,
+            "UID" => Self::Uid,
+            "PID" => Self::Pid,
+            "COMM" => Self::Comm,
+            "FD" => Self::Fd,
+            "ERR" => Self::Err,
+            "FLAGS" => Self::Flags,
+            "PATH" => Self::Path,
+            _ => return None,
+        })
+    }
+}
+
+impl Adapter for Opensnoop {
+    fn line(&mut self, raw: &[u8]) -> Vec<Line> {
+        if let Some(columns) = header(raw) {
+            self.columns = columns;
+            return self.flush();
+        }
+        if self.columns.is_empty() {
+            return note(raw);
+        }
+        if let Some(said) = self.row(raw) {
+            let lines = self.flush();
+            self.row = Some((said, raw.to_vec()));
+            return lines;
+        }
+        match (&mut self.row, raw.is_empty()) {
+            (Some(_), true) => self.empty += 1,
+            (Some((_, before)), false) if before.len() + self.empty > LONGEST => {
+                self.empty = 0;
+                return vec![Line::garbled(raw, "its path has no end")];
+            }
+            (Some((said, before)), false) => {
+                let more = [&b"\n".repeat(self.empty + 1), raw].concat();
+                self.empty = 0;
+                before.extend_from_slice(&more);
+                if let Some(Value::Text(path)) = said.get("path").cloned() {
+                    said.put("path", Value::Text([path, more].concat()));
+                }
+            }
+            (None, true) => {}
+            (None, false) => return vec![Line::garbled(raw, "it is no row of the table")],
+        }
+        Vec::new()
+    }
+
+    fn end(&mut self) -> Vec<Line> {
+        // The empty lines at the end are bpftrace's own.
+        self.empty = 0;
+        self.flush()
+    }
+}
+
+fn header(raw: &[u8]) -> Option<Vec<Column>> {
+    let columns: Option<Vec<Column>> = raw.to_str().ok()?.split_ascii_whitespace().map(Column::by_name).collect();
+    columns.filter(|columns| columns.contains(&Column::Pid) && columns.last() == Some(&Column::Path))
+}
+
+impl Opensnoop {
+    fn flush(&mut self) -> Vec<Line> {
+        let Some((mut said, raw)) = self.row.take() else { return Vec::new() };
+        let ends = b"\n".repeat(std::mem::take(&mut self.empty));
+        if let (Some(Value::Text(path)), false) = (said.get("path").cloned(), ends.is_empty()) {
+            said.put("path", Value::Text([path, ends].concat()));
+        }
+        vec![call(said, &raw)]
+    }
+
+    fn row(&self, raw: &[u8]) -> Option<Said> {
+        let mut said = Said::new("openat");
+        let (mut rest, mut fd, mut err) = (raw, None, None);
+        for column in &self.columns {
+            match column {
+                // 16 columns, of which the kernel fills 15 at most.
+                Column::Comm => {
+                    let (comm, after) = rest.split_at_checked(16)?;
+                    said = said.with("comm", comm.trim_end_with(|one| one == ' '));
+                    rest = after;
+                }
+                Column::Path => {
+                    said = said.with("path", rest.strip_prefix(b" ").unwrap_or(rest));
+                }
+                Column::Time | Column::Uid | Column::Pid | Column::Fd | Column::Err | Column::Flags => {
+                    let (word, after) = word(rest);
+                    match column {
+                        Column::Pid => {
+                            said = said.with("pid", word.parse::<u64>().ok()?);
+                            // Six columns at least, and a space.
+                            rest = rest.get(word.len().max(6) + 1..)?;
+                            continue;
+                        }
+                        Column::Uid => drop(word.parse::<u64>().ok()?),
+                        Column::Fd => fd = Some(word.parse::<i64>().ok()?),
+                        Column::Err => err = Some(word.parse::<i64>().ok()?),
+                        Column::Flags => {
+                            said = said.with("flags", u64::from_str_radix(word, 8).ok().filter(|_| word.len() >= 8)?);
+                        }
+                        Column::Time | Column::Comm | Column::Path => {}
+                    }
+                    rest = after;
+                    if matches!(column, Column::Time | Column::Uid) {
+                        rest = rest.trim_start_with(|one| one == ' ');
+                    }
+                }
+            }
+        }
+        put_raw_ret(
+            &mut said,
+            match (fd?, err?) {
+                (fd, 0) => fd,
+                (-1, err) => -err,
+                _ => return None,
+            },
+        );
+        Some(said)
+    }
+}
+
+/// A word behind spaces, and what follows it.
+fn word(text: &[u8]) -> (&str, &[u8]) {
+    let begin = text.trim_start_with(|one| one == ' ');
+    let (word, rest) = begin.split_at(begin.find_byte(b' ').unwrap_or(begin.len()));
+    (word.to_str().unwrap_or_default(), rest)
+}

@@ -1,0 +1,357 @@
+//! A reference trace against what a subject says, under what it claims: what is missing, extra, wrong, cut, out of order.
+//!
+//! No I/O. The alignment is the one of the expectations ([`crate::matcher`]).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use super::claims::{Claims, Interrupted, Order};
+use super::facts::{self, Expected, Kind};
+use super::json::Line;
+use super::said::{Said, Value};
+use crate::matcher::align::{Step, align};
+use crate::syscalls::Syscall;
+use crate::trace::Call;
+
+/// One thing that is not right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A call of the reference is not shown.
+    Missing {
+        /// Its place in the reference.
+        reference: usize,
+    },
+    /// A call is shown that was not made.
+    Extra {
+        /// Its place among the lines.
+        line: usize,
+    },
+    /// A call is shown once more.
+    Twice {
+        /// The place of the line that is too many.
+        line: usize,
+        /// Of the call that it shows.
+        reference: usize,
+    },
+    /// A call is shown, but out of order.
+    OutOfOrder {
+        /// Its place in the reference.
+        reference: usize,
+        /// Among the lines.
+        line: usize,
+    },
+    /// A call is shown, and not all that is said of it is right.
+    Differs {
+        /// Its place in the reference.
+        reference: usize,
+        /// Among the lines.
+        line: usize,
+        /// What; at least one.
+        fields: Vec<FieldFinding>,
+    },
+    /// A line that is none.
+    Garbled {
+        /// Its place.
+        line: usize,
+    },
+}
+
+/// One value that is not right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFinding {
+    /// The field as claims have it.
+    pub field: &'static str,
+    /// In which way.
+    pub kind: Kind,
+    /// What the reference says.
+    pub expected: String,
+    /// What the subject says.
+    pub shown: String,
+}
+
+/// What the comparison has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// What is not right, in the order of the reference; of several threads, thread by thread.
+    pub findings: Vec<Finding>,
+    /// How many claimed calls the reference has.
+    pub claimed: usize,
+    /// How many calls that take part are not claimed.
+    pub not_claimed: usize,
+    /// How many of the claimed ones are shown, and all that is claimed of them is right.
+    pub right: usize,
+    /// How many lines are of processes and threads that the reference has not.
+    pub foreign: usize,
+    /// Of each claimed field, how often it was right, and how often there was something to say.
+    pub fields: BTreeMap<&'static str, (usize, usize)>,
+}
+
+/// What is compared.
+pub struct Compared<'a> {
+    /// The calls of the reference, in order.
+    pub reference: &'a [Call],
+    /// The lines of the subject, in order.
+    pub lines: &'a [Line],
+    /// What it claims.
+    pub claims: &'a Claims,
+    /// The folder that paths of the reference are relative to.
+    pub workspace: Option<&'a [u8]>,
+    /// Which calls take part.
+    pub takes_part: &'a dyn Fn(&Syscall) -> bool,
+}
+
+/// Compares.
+pub fn compare(compared: &Compared) -> Comparison {
+    let mut comparison = Comparison::default();
+    let strands = strands(compared, &mut comparison);
+    for (line, _) in compared.lines.iter().enumerate().filter(|(_, line)| matches!(line, Line::Garbled { .. })) {
+        comparison.findings.push(Finding::Garbled { line });
+    }
+    for strand in strands {
+        strand.compare(compared, &mut comparison);
+    }
+    comparison
+}
+
+/// Calls that are compared with one another: by their places.
+#[derive(Default)]
+struct Strand<'a> {
+    reference: Vec<(usize, Expected)>,
+    lines: Vec<(usize, &'a Said)>,
+    /// The threads of the reference in it.
+    threads: HashSet<u32>,
+}
+
+/// Whose a call is, as far as all lines say it.
+#[derive(Clone, Copy)]
+enum Whose {
+    Thread,
+    Process,
+    Anybody,
+}
+
+fn strands<'a>(compared: &Compared<'a>, comparison: &mut Comparison) -> Vec<Strand<'a>> {
+    let Compared { reference, lines, claims, workspace, takes_part } = *compared;
+    let said: Vec<(usize, &Said)> = lines.iter().enumerate().filter_map(|(at, line)| Some((at, call(line)?))).collect();
+    let whose = whose(&said);
+    let mut strands: BTreeMap<u32, Strand> = BTreeMap::new();
+    let known = Known::of(reference);
+    for (at, call) in reference.iter().enumerate() {
+        let Some(row) = call.syscall().filter(|row| takes_part(row)) else { continue };
+        if !claims.shows(row) {
+            comparison.not_claimed += 1;
+            continue;
+        }
+        comparison.claimed += 1;
+        let strand = strands.entry(whose.of_call(call, claims)).or_default();
+        strand.reference.push((at, Expected::of(call, claims, workspace)));
+        strand.threads.insert(call.tid);
+    }
+    for (at, said) in said {
+        if !known.has(said) {
+            comparison.foreign += 1;
+        } else if said.row.is_some_and(|row| takes_part(row) && claims.shows(row)) {
+            strands.entry(whose.of_said(said)).or_default().lines.push((at, said));
+        }
+    }
+    strands.into_values().collect()
+}
+
+fn call(line: &Line) -> Option<&Said> {
+    if let Line::Call(said) = line { Some(said) } else { None }
+}
+
+fn whose(said: &[(usize, &Said)]) -> Whose {
+    let all_say = |key| said.iter().all(|(_, said)| said.number(key).is_some());
+    match (all_say("tid"), all_say("pid")) {
+        (true, _) => Whose::Thread,
+        (false, true) => Whose::Process,
+        (false, false) => Whose::Anybody,
+    }
+}
+
+impl Whose {
+    fn of_call(self, call: &Call, claims: &Claims) -> u32 {
+        match self {
+            Whose::Thread => facts::tid(call, claims),
+            Whose::Process => call.pid,
+            Whose::Anybody => 0,
+        }
+    }
+
+    fn of_said(self, said: &Said) -> u32 {
+        let number = match self {
+            Whose::Thread => said.number("tid"),
+            Whose::Process => said.number("pid"),
+            Whose::Anybody => None,
+        };
+        number.unwrap_or_default() as u32
+    }
+}
+
+/// The processes and threads of the reference.
+struct Known {
+    pids: HashSet<i64>,
+    tids: HashSet<i64>,
+}
+
+impl Known {
+    fn of(reference: &[Call]) -> Self {
+        let tids = reference.iter().flat_map(|call| [call.tid, call.exit_tid]).map(i64::from);
+        Self { pids: reference.iter().map(|call| call.pid.into()).collect(), tids: tids.collect() }
+    }
+
+    fn has(&self, said: &Said) -> bool {
+        let is_in = |key, known: &HashSet<i64>| said.number(key).is_none_or(|number| known.contains(&number));
+        is_in("pid", &self.pids) && is_in("tid", &self.tids)
+    }
+}
+
+impl Strand<'_> {
+    fn compare(mut self, compared: &Compared, comparison: &mut Comparison) {
+        let claims = compared.claims;
+        if claims.order == Order::Time {
+            self.lines.sort_by_key(|(_, said)| said.number("enter_ns"));
+        }
+        let distance = |e: usize, o: usize| self.reference[e].1.distance(self.lines[o].1, claims);
+        let steps: Vec<Step> = align(self.reference.len(), self.lines.len(), distance).collect();
+        let mut places = Places::of(&self, &steps, claims);
+        for &step in &steps {
+            match step {
+                Step::Pair(e, o) => self.pair(e, o, claims, comparison),
+                Step::Missing(e) => match places.elsewhere.remove(&e) {
+                    Some(o) if self.is_order_judged(claims) => {
+                        let (reference, line) = (self.reference[e].0, self.lines[o].0);
+                        comparison.findings.push(Finding::OutOfOrder { reference, line });
+                    }
+                    Some(o) => self.pair(e, o, claims, comparison),
+                    None => comparison.findings.push(Finding::Missing { reference: self.reference[e].0 }),
+                },
+                Step::Extra(o) => self.extra(o, &places, claims, comparison),
+                Step::MoreExtra(o, count) => {
+                    (o..o + count).for_each(|o| self.extra(o, &places, claims, comparison));
+                }
+            }
+        }
+    }
+
+    /// The order of the calls of different threads means nothing.
+    fn is_order_judged(&self, claims: &Claims) -> bool {
+        claims.order != Order::None && self.threads.len() <= 1
+    }
+
+    fn pair(&self, e: usize, o: usize, claims: &Claims, comparison: &mut Comparison) {
+        let ((reference, expected), (line, said)) = (&self.reference[e], self.lines[o]);
+        let judged = expected.judge(said, claims);
+        for one in &judged {
+            let (right, all) = comparison.fields.entry(one.field).or_default();
+            *right += usize::from(one.kind.is_none());
+            *all += 1;
+        }
+        let wrong = judged.into_iter().filter_map(|one| {
+            let facts::Judged { field, kind, expected, shown } = one;
+            Some(FieldFinding { field, kind: kind?, expected, shown })
+        });
+        let fields: Vec<FieldFinding> = wrong.collect();
+        if fields.is_empty() {
+            comparison.right += 1;
+        } else {
+            comparison.findings.push(Finding::Differs { reference: *reference, line, fields });
+        }
+    }
+
+    fn extra(&self, o: usize, places: &Places, claims: &Claims, comparison: &mut Comparison) {
+        let (line, said) = self.lines[o];
+        let is_attempt = claims.interrupted == Interrupted::Attempts && facts::is_restart(said.ret());
+        if places.taken.contains(&o) || is_attempt {
+            return;
+        }
+        let beside = [o.wrapping_sub(1), o + 1].into_iter().filter_map(|beside| places.pairs.get(&beside));
+        let twice = beside.filter(|&&e| self.reference[e].1.distance(said, claims) == Some(0)).min();
+        comparison.findings.push(match twice {
+            Some(&e) => Finding::Twice { line, reference: self.reference[e].0 },
+            None => Finding::Extra { line },
+        });
+    }
+}
+
+/// Calls that are missing in one place and extra in another.
+struct Places {
+    /// The line of a missing call.
+    elsewhere: HashMap<usize, usize>,
+    /// Those lines.
+    taken: HashSet<usize>,
+    /// The call of each line that has one.
+    pairs: HashMap<usize, usize>,
+}
+
+impl Places {
+    fn of(strand: &Strand, steps: &[Step], claims: &Claims) -> Self {
+        let extra = |step: &Step| match *step {
+            Step::Extra(o) => o..o + 1,
+            Step::MoreExtra(o, count) => o..o + count,
+            Step::Pair(..) | Step::Missing(_) => 0..0,
+        };
+        let mut extra: Vec<usize> = steps.iter().flat_map(extra).collect();
+        let pairs = steps.iter().filter_map(|step| if let Step::Pair(e, o) = *step { Some((o, e)) } else { None });
+        let mut places = Self { elsewhere: HashMap::new(), taken: HashSet::new(), pairs: pairs.collect() };
+        for step in steps {
+            let Step::Missing(e) = *step else { continue };
+            let is_it = |&o: &usize| strand.reference[e].1.distance(strand.lines[o].1, claims) == Some(0);
+            if let Some(at) = extra.iter().position(is_it) {
+                let o = extra.remove(at);
+                places.elsewhere.insert(e, o);
+                places.taken.insert(o);
+            }
+        }
+        places
+    }
+}
+
+impl Finding {
+    /// What it is about: the fields that differ, else a word for it.
+    pub fn about(&self) -> Vec<&'static str> {
+        match self {
+            Finding::Missing { .. } => vec!["missing"],
+            Finding::Extra { .. } => vec!["extra"],
+            Finding::Twice { .. } => vec!["twice"],
+            Finding::OutOfOrder { .. } => vec!["order"],
+            Finding::Garbled { .. } => vec!["garbled"],
+            Finding::Differs { fields, .. } => fields.iter().map(|field| field.field).collect(),
+        }
+    }
+
+    /// The name of the call, as the reference has it, else as the subject has.
+    pub fn call(&self, compared: &Compared) -> String {
+        match *self {
+            Finding::Missing { reference }
+            | Finding::Twice { reference, .. }
+            | Finding::OutOfOrder { reference, .. }
+            | Finding::Differs { reference, .. } => compared.reference[reference].name(),
+            Finding::Extra { line } | Finding::Garbled { line } => {
+                call(&compared.lines[line]).map_or(String::new(), |said| said.call.clone())
+            }
+        }
+    }
+}
+
+impl fmt::Display for FieldFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, kind, expected, shown } = self;
+        match kind {
+            Kind::Absent => write!(f, "{field}: {expected}, and it says nothing of it"),
+            Kind::Wrong => write!(f, "{field}: {expected}, and it says {shown}"),
+            Kind::Cut => write!(f, "{field}: {expected}, and it says {shown}, which is cut"),
+        }
+    }
+}
+
+/// Whether any call is not shown.
+pub fn misses_calls(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| matches!(finding, Finding::Missing { .. }))
+}
+
+/// A value as findings show it, where it may not be said.
+pub(super) fn shown(role: crate::syscalls::Role, value: Option<&Value>) -> String {
+    value.map_or_else(|| "not said".to_owned(), |value| super::said::show(role, value))
+}

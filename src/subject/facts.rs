@@ -1,0 +1,184 @@
+//! What a subject should say of a call by what it claims, and whether it does.
+//!
+//! No I/O.
+
+use super::claims::{Claims, Interrupted, Moment, Paths};
+use super::compare::shown;
+use super::keys::{Key, Of, keys};
+use super::said::{Said, Value, given, show, value};
+use crate::expectation::Subject;
+use crate::show::uses_mode;
+use crate::syscalls::{Role, Syscall};
+use crate::trace::Call;
+
+/// In which way a value is not right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is claimed, and not said.
+    Absent,
+    /// It is another.
+    Wrong,
+    /// It is the begin of the right one, and is not marked as such.
+    Cut,
+}
+
+/// What a subject should say of a call.
+pub(super) struct Expected {
+    name: String,
+    fields: Vec<Claimed>,
+}
+
+/// One thing.
+struct Claimed {
+    /// As claims have it.
+    field: &'static str,
+    key: Key,
+    value: Value,
+    /// The workspace, where paths are relative to it.
+    workspace: Option<Vec<u8>>,
+}
+
+/// One thing and whether it is said.
+pub(super) struct Judged {
+    pub field: &'static str,
+    pub kind: Option<Kind>,
+    pub expected: String,
+    pub shown: String,
+}
+
+/// The kernel's restart codes (include/linux/errno.h): no program sees them.
+const RESTARTS: [i32; 4] = [512, 513, 514, RESTARTBLOCK];
+/// The call is gone on with by restart_syscall(2), which has its result.
+const RESTARTBLOCK: i32 = 516;
+
+/// Whether a result is that of an attempt, which is made again or fails with EINTR.
+pub(super) fn is_restart(ret: Option<&Value>) -> bool {
+    matches!(ret, Some(Value::Errno(errno)) if RESTARTS.contains(errno))
+}
+
+/// The thread under whose id a call is shown.
+pub(super) fn tid(call: &Call, claims: &Claims) -> u32 {
+    match claims.exec_tid {
+        Moment::Enter => call.tid,
+        Moment::Exit => call.other_exit_tid().unwrap_or(call.tid),
+    }
+}
+
+impl Expected {
+    /// By what is claimed.
+    pub(super) fn of(call: &Call, claims: &Claims, workspace: Option<&[u8]>) -> Self {
+        let row = call.syscall();
+        let keys = keys(row, &call.args);
+        let claimed = keys.iter().filter_map(|key| {
+            let field = field(key, call);
+            let is_said = claims.says(field) || is_argument(key) && claims.says("args");
+            let (value, is_resolved) = expected(key, call, claims)?;
+            let workspace = workspace.filter(|_| is_resolved).map(<[u8]>::to_vec);
+            is_said.then_some(Claimed { field, key: *key, value, workspace })
+        });
+        Self { name: row.map_or_else(|| call.name(), |row| row.name.to_owned()), fields: claimed.collect() }
+    }
+
+    /// How many fields are not right; `None` if it is another call.
+    pub(super) fn distance(&self, said: &Said, claims: &Claims) -> Option<usize> {
+        let wrong = || self.fields.iter().filter(|claimed| claimed.kind(said, claims).is_some()).count();
+        claims.is_alike(&self.name, &said.call).then(wrong)
+    }
+
+    /// What is said of each field that there is something to say of.
+    pub(super) fn judge(&self, said: &Said, claims: &Claims) -> Vec<Judged> {
+        let one = |claimed: &Claimed| {
+            let Claimed { field, key, value, .. } = claimed;
+            let kind = claimed.kind(said, claims);
+            let shown = shown(key.role, said.get(key.name));
+            Judged { field, kind, expected: show(key.role, value), shown }
+        };
+        self.fields.iter().map(one).collect()
+    }
+}
+
+impl Claimed {
+    fn kind(&self, said: &Said, claims: &Claims) -> Option<Kind> {
+        let expected = &self.value;
+        let Some(said_value) = said.get(self.key.name) else {
+            return (*expected != Value::Nothing).then_some(Kind::Absent);
+        };
+        let is_ret = self.key.of == Of::Field(Subject::Ret);
+        if is_ret && claims.interrupted == Interrupted::Attempts && is_attempt_of(said_value, expected) {
+            return None;
+        }
+        let is_marked = || said.get(&format!("{}_is", self.key.name)) == Some(&"cut".into());
+        match (self.relative(said_value), expected) {
+            (said, expected) if said == *expected => None,
+            (Value::Text(said), Value::Text(whole)) if !said.is_empty() && whole.starts_with(&said) => {
+                (!is_marked()).then_some(Kind::Cut)
+            }
+            _ => Some(Kind::Wrong),
+        }
+    }
+
+    /// A path as the reference has it: relative to the workspace where it lies inside.
+    fn relative(&self, said: &Value) -> Value {
+        match (said, &self.workspace) {
+            (Value::Text(path), Some(workspace)) => match path.strip_prefix(workspace.as_slice()) {
+                Some(b"") => ".".into(),
+                Some([b'/', inside @ ..]) => inside.into(),
+                Some(_) | None => said.clone(),
+            },
+            (Value::List(paths), Some(_)) => Value::List(paths.iter().map(|path| self.relative(path)).collect()),
+            _ => said.clone(),
+        }
+    }
+}
+
+/// An attempt may be all that is shown of a call that fails with EINTR, or that its thread never comes back to (siglongjmp(3)).
+fn is_attempt_of(said: &Value, expected: &Value) -> bool {
+    let is_interrupted = matches!(expected, Value::Errno(libc::EINTR) | Value::Unfinished);
+    is_restart(Some(said)) && (is_interrupted || *said == Value::Errno(RESTARTBLOCK))
+}
+
+/// The name in claims of what a key says of this call.
+fn field(key: &Key, call: &Call) -> &'static str {
+    let is_argument = call.syscall().is_some_and(|row| row.arg(key.name).is_some());
+    match (key.of, is_argument) {
+        (Of::Field(Subject::File(0)), false) => "fd_path",
+        (Of::Field(Subject::File(_)), false) => "fd_path2",
+        _ => key.name,
+    }
+}
+
+/// Whether it is an argument that is no path and no address.
+fn is_argument(key: &Key) -> bool {
+    let is_one = matches!(key.of, Of::Field(Subject::Arg(_) | Subject::How(_) | Subject::Implied));
+    is_one && !matches!(key.role, Role::Pointer)
+}
+
+/// Whether the kernel does not look at an argument, so that whatever was in the register stands there: the mode of a call that
+/// makes no file (open(2)), what fcntl's commands that get something are given, the upper half of a 64-bit offset (preadv2(2)).
+fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
+    let gets = [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS];
+    match key.name {
+        "mode" => row.arg("mode").is_some() && !uses_mode(row, call),
+        "arg" => row.like == "fcntl" && gets.contains(&(call.args[1] as i32)),
+        "offset_high" => true,
+        _ => false,
+    }
+}
+
+/// What the reference says, and whether paths in it are relative to the workspace. `None` where there is nothing to compare:
+/// what the kernel does not look at, and times, which no two tracers take at once.
+fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
+    let row = call.syscall();
+    let is_ignored = row.is_some_and(|row| is_ignored(key, row, call));
+    match key.of {
+        Of::Enter | Of::Exit => None,
+        _ if is_ignored => None,
+        Of::Field(Subject::Tid) => Some((Value::Number(tid(call, claims).into()), false)),
+        Of::Field(Subject::File(_)) if claims.path == Paths::Given => match given(key, call) {
+            Some(value) => Some((value, false)),
+            None => Some((value(key, call)?, true)),
+        },
+        Of::Field(Subject::File(_) | Subject::MadeFile | Subject::Closes) => Some((value(key, call)?, true)),
+        Of::Field(_) | Of::Both(..) | Of::Pointer(_) => Some((value(key, call)?, false)),
+    }
+}

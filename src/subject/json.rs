@@ -1,0 +1,417 @@
+//! JSON lines: one object for each call, read and written by the same keys (docs/call.schema.json).
+//!
+//! No I/O. A missing key is *not said*, `null` is *said to be nothing*. What is no such line is garbled, with the reason:
+//! nothing is guessed.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value as Json;
+use syscalls::Sysno;
+
+use super::keys::{Key, Of, keys};
+use super::said::{Said, Value};
+use crate::escape;
+use crate::expectation::Subject;
+use crate::expectation::call::{ABIS, TEXT_STATES};
+use crate::expectation::errors::near;
+use crate::kind::Kind;
+use crate::names::{self, Names};
+use crate::syscalls::{Role, Syscall, put_compat_name};
+use crate::trace::Call;
+
+/// What a subject has printed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// A call.
+    Call(Box<Said>),
+    /// It says that it has lost so many calls, or other things.
+    Lost(u64),
+    /// Something to read for people.
+    Note(String),
+    /// Nothing of this kind.
+    Garbled {
+        /// The line, or the begin of one that is too long.
+        raw: Vec<u8>,
+        /// What is wrong with it, a sentence.
+        why: String,
+    },
+}
+
+impl Line {
+    /// A line that says nothing, and why.
+    pub fn garbled(raw: &[u8], why: impl Into<String>) -> Self {
+        /// What of it is kept.
+        const KEPT: usize = 4096;
+        Line::Garbled { raw: raw[..raw.len().min(KEPT)].to_vec(), why: why.into() }
+    }
+}
+
+/// A call of a trace as a line, without its end.
+pub fn of_call(call: &Call) -> String {
+    write(&Said::of(call))
+}
+
+/// What is said of a call as a line, without its end.
+pub fn write(said: &Said) -> String {
+    escaped(serde_json::to_string(said).unwrap_or_default())
+}
+
+/// What a terminal would obey, or not show, as JSON writes it: it stands in strings alone.
+fn escaped(line: String) -> String {
+    if !line.contains(escape::is_obeyed) {
+        return line;
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for one in line.chars() {
+        if escape::is_obeyed(one) {
+            let units = one.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            escaped.push_str(&units);
+        } else {
+            escaped.push(one);
+        }
+    }
+    escaped
+}
+
+/// Any line, without its end; what is garbled as it was.
+pub fn write_line(line: &Line) -> String {
+    match line {
+        Line::Call(said) => write(said),
+        Line::Lost(count) => serde_json::json!({ "lost": count }).to_string(),
+        Line::Note(text) => escaped(serde_json::json!({ "note": text }).to_string()),
+        Line::Garbled { raw, .. } => String::from_utf8_lossy(raw).into_owned(),
+    }
+}
+
+impl Serialize for Said {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("call", &self.call)?;
+        for (key, value) in self.fields() {
+            map.serialize_entry(key.name, &written(key, key.role, value))?;
+        }
+        map.end()
+    }
+}
+
+fn written(key: &Key, role: Role, value: &Value) -> Json {
+    match value {
+        Value::Nothing => Json::Null,
+        Value::Is(is) => Json::Bool(*is),
+        Value::Unfinished => UNFINISHED.into(),
+        Value::Errno(errno) => names::errno_name(*errno).into(),
+        Value::Text(bytes) => text(bytes),
+        Value::List(values) => values.iter().map(|value| written(key, role, value)).collect(),
+        Value::Number(number) if key.of == Of::Field(Subject::Ret) => (*number).into(),
+        Value::Number(number) => match role {
+            Role::Flags(names) | Role::Choice(names) => names.show(*number as u64).into(),
+            Role::Mode if *number == 0 => "0".into(),
+            Role::Mode => format!("0{number:o}").into(),
+            Role::Pointer => format!("{number:#x}").into(),
+            Role::DirFd if *number == i64::from(libc::AT_FDCWD) => AT_FDCWD.into(),
+            Role::Unsigned | Role::UnsignedInt => (*number as u64).into(),
+            Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Signed | Role::Int | Role::Path | Role::Text => {
+                (*number).into()
+            }
+        },
+    }
+}
+
+/// Bytes that are no UTF-8 as `{"hex":"…"}`.
+fn text(bytes: &[u8]) -> Json {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            serde_json::json!({ "hex": hex })
+        }
+    }
+}
+
+/// A call that never returned.
+const UNFINISHED: &str = "unfinished";
+/// The working directory in place of a directory descriptor (openat(2)).
+const AT_FDCWD: &str = "AT_FDCWD";
+/// The kernel's own bound of errnos (include/linux/err.h).
+const MAX_ERRNO: i64 = 4095;
+
+/// An object with its keys in order, each once.
+struct Object(Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut entries: Vec<(String, Json)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, Json>()? {
+                    if entries.iter().any(|(known, _)| *known == key) {
+                        return Err(serde::de::Error::custom(format!("`{key}` is said twice")));
+                    }
+                    entries.push((key, value));
+                }
+                Ok(Object(entries))
+            }
+        }
+        from.deserialize_map(Entries)
+    }
+}
+
+/// Reads a line, without its end.
+pub fn read(raw: &[u8]) -> Line {
+    let line = str::from_utf8(raw).map_err(|error| format!("the byte at {} is no UTF-8", error.valid_up_to()));
+    let entries =
+        line.and_then(|line| serde_json::from_str(line).map_err(|error| format!("this is no JSON object: {error}")));
+    match entries.and_then(|Object(entries)| of_entries(entries)) {
+        Ok(Line::Call(mut said)) => {
+            said.raw = raw.to_vec();
+            Line::Call(said)
+        }
+        Ok(line) => line,
+        Err(why) => Line::garbled(raw, why),
+    }
+}
+
+fn of_entries(entries: Vec<(String, Json)>) -> Result<Line, String> {
+    match entries.as_slice() {
+        [(key, count)] if key == "lost" => {
+            count.as_u64().map(Line::Lost).ok_or_else(|| "`lost` is no number from 0 on".to_owned())
+        }
+        [(key, note)] if key == "note" => {
+            note.as_str().map(|note| Line::Note(note.to_owned())).ok_or_else(|| "`note` is no string".to_owned())
+        }
+        _ => of_call_entries(&entries).map(|said| Line::Call(Box::new(said))),
+    }
+}
+
+fn of_call_entries(entries: &[(String, Json)]) -> Result<Said, String> {
+    let named = entries.iter().find(|(key, _)| key == "call").ok_or("there is neither `call` nor `lost` nor `note`")?;
+    let name = named.1.as_str().ok_or("`call` is no string")?;
+    let is_compat = entries.iter().any(|(key, value)| key == "abi" && value == ABIS[1]);
+    let mut said = Said::new(name);
+    if is_compat {
+        said.row = COMPAT.get(name).copied();
+    }
+    if said.row.is_none() && !is_call(name, is_compat) {
+        let known = Syscall::all().iter().map(|row| row.name);
+        return Err(with_hint(format!("there is no call `{name}`"), near(name, known)));
+    }
+    // What the others mean may depend on these.
+    let first = |key: &str| ["cmd", "file_index"].contains(&key);
+    let (before, after): (Vec<_>, Vec<_>) = entries.iter().partition(|(key, _)| first(key));
+    for (key, json) in before.into_iter().chain(after).filter(|(key, _)| key != "call") {
+        let value = one(&said, key, json)?;
+        said.put(key, value);
+    }
+    // As the line has them.
+    said.sort_by(|key| entries.iter().position(|(known, _)| known == key));
+    Ok(said)
+}
+
+fn one(said: &Said, key: &str, json: &Json) -> Result<Value, String> {
+    let keys = keys(said.row, &said.meaning());
+    match keys.iter().find(|known| known.name == key) {
+        Some(known) => value(known, json).map_err(|wanted| format!("`{key}` is {json}, not {wanted}")),
+        None => {
+            let known = keys.iter().map(|known| known.name);
+            Err(with_hint(format!("`{}` has no key `{key}`", said.call), near(key, known)))
+        }
+    }
+}
+
+fn with_hint(message: String, hint: Option<String>) -> String {
+    hint.map_or(message.clone(), |hint| format!("{message}: {hint}"))
+}
+
+/// The rows of 32-bit calls by their names.
+static COMPAT: LazyLock<HashMap<String, &'static Syscall>> = LazyLock::new(|| {
+    let row = |number| Syscall::by_compat_number(number).map(|row| (compat_name(number), row));
+    (0..Syscall::NUMBERS).filter_map(row).collect()
+});
+
+fn compat_name(number: u32) -> String {
+    let mut name = String::new();
+    put_compat_name(&mut name, number);
+    name
+}
+
+/// Whether a name without a row is one of the kernel's, or stands for a number.
+fn is_call(name: &str, is_compat: bool) -> bool {
+    static COMPAT_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..Syscall::NUMBERS).map(compat_name).collect());
+    let digits =
+        ["syscall_0x", "syscall_", "nr=-", "nr=", "IORING_OP_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let is_number =
+        digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_known =
+        if is_compat { COMPAT_NAMES.iter().any(|known| known == name) } else { name.parse::<Sysno>().is_ok() };
+    is_number || is_known
+}
+
+/// The value of a key; the error is what it should be.
+fn value(key: &Key, json: &Json) -> Result<Value, String> {
+    if json.is_null() {
+        return Ok(Value::Nothing);
+    }
+    let pair = |read: &dyn Fn(&Json) -> Result<Value, String>| match json.as_array().map(Vec::as_slice) {
+        Some([first, second]) => Ok(Value::List(vec![read(first)?, read(second)?])),
+        Some(_) | None => Err("an array of two".to_owned()),
+    };
+    match key.of {
+        Of::Enter | Of::Exit => unsigned(json, u64::MAX),
+        Of::Pointer(_) => pointer(json),
+        Of::Both(..) => pair(&|json| by_role(key.role, json)),
+        Of::Field(subject) => of_subject(subject, key.role, json),
+    }
+}
+
+fn of_subject(subject: Subject, role: Role, json: &Json) -> Result<Value, String> {
+    match subject {
+        Subject::Ret => ret(json),
+        Subject::File(_) | Subject::MadeFile | Subject::Comm => bytes(json),
+        Subject::Text(_) => word(json, &TEXT_STATES),
+        Subject::Kind(_) => word(json, &Kind::names()),
+        Subject::Abi => word(json, &ABIS),
+        Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
+            json.as_bool().map(Value::Is).ok_or_else(|| "true or false".to_owned())
+        }
+        Subject::Closes => {
+            let paths = json.as_array().ok_or("an array of paths")?;
+            Ok(Value::List(paths.iter().map(bytes).collect::<Result<_, _>>()?))
+        }
+        Subject::Arg(_)
+        | Subject::Implied
+        | Subject::How(_)
+        | Subject::Bytes
+        | Subject::Status(_)
+        | Subject::Pid
+        | Subject::Tid
+        | Subject::ExitTid
+        | Subject::Made(_)
+        | Subject::UserData
+        | Subject::SqeFlags => by_role(role, json),
+    }
+}
+
+fn bytes(json: &Json) -> Result<Value, String> {
+    let wanted = || "a string, or {\"hex\":\"…\"} where it is no UTF-8".to_owned();
+    if let Some(text) = json.as_str() {
+        return Ok(text.into());
+    }
+    let object = json.as_object().filter(|object| object.len() == 1).ok_or_else(wanted)?;
+    let digits = object.get("hex").and_then(Json::as_str).filter(|digits| digits.len() % 2 == 0).ok_or_else(wanted)?;
+    let pairs = digits.as_bytes().chunks(2).map(|pair| {
+        let pair = str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs.collect::<Option<Vec<u8>>>().map(Value::Text).ok_or_else(wanted)
+}
+
+fn word(json: &Json, words: &[&str]) -> Result<Value, String> {
+    let found = json.as_str().filter(|text| words.contains(text));
+    found.map(Value::from).ok_or_else(|| format!("one of {}", words.join(", ")))
+}
+
+/// A number of so many bits, or of fewer.
+fn unsigned(json: &Json, most: u64) -> Result<Value, String> {
+    let number = json.as_u64().filter(|&number| number <= most);
+    number.map(Value::from).ok_or_else(|| format!("a number from 0 to {most}"))
+}
+
+fn signed(json: &Json, least: i64, most: i64) -> Result<Value, String> {
+    let number = json.as_i64().filter(|number| (least..=most).contains(number));
+    number.map(Value::Number).ok_or_else(|| format!("a number from {least} to {most}"))
+}
+
+fn pointer(json: &Json) -> Result<Value, String> {
+    let hex = |text: &str| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok();
+    let address = json.as_str().map_or_else(|| json.as_u64(), |text| if text == "NULL" { Some(0) } else { hex(text) });
+    address.map(Value::from).ok_or_else(|| "an address, as in \"0x7ffd\"".to_owned())
+}
+
+/// The result: a number, an errno by its name or by its negative number, or that there is none.
+fn ret(json: &Json) -> Result<Value, String> {
+    if let Some(number) = json.as_i64() {
+        let is_errno = (-MAX_ERRNO..0).contains(&number);
+        return Ok(if is_errno { Value::Errno(-number as i32) } else { Value::Number(number) });
+    }
+    let wanted = || "a number, an errno as in \"ENOENT\", or \"unfinished\"".to_owned();
+    let text = json.as_str().ok_or_else(wanted)?;
+    if text == UNFINISHED { Ok(Value::Unfinished) } else { errno(text).map(Value::Errno).ok_or_else(wanted) }
+}
+
+/// The errno of a name, also of the kernel's restart codes and of `errno 150`.
+pub fn errno(name: &str) -> Option<i32> {
+    static NUMBERS: LazyLock<HashMap<String, i32>> =
+        LazyLock::new(|| (1..=MAX_ERRNO as i32).rev().map(|number| (names::errno_name(number), number)).collect());
+    // errno(3) has these twice.
+    let name = match name {
+        "EWOULDBLOCK" => "EAGAIN",
+        "ENOTSUP" => "EOPNOTSUPP",
+        "EDEADLOCK" => "EDEADLK",
+        name => name,
+    };
+    NUMBERS.get(name).copied()
+}
+
+fn by_role(role: Role, json: &Json) -> Result<Value, String> {
+    let int = |json| signed(json, i32::MIN.into(), i32::MAX.into());
+    match role {
+        Role::Path | Role::Text => bytes(json),
+        Role::Flags(names) | Role::Choice(names) => flags(names, json),
+        Role::Mode => mode(json),
+        Role::Pointer => pointer(json),
+        Role::DirFd if json == AT_FDCWD => Ok(Value::Number(libc::AT_FDCWD.into())),
+        Role::DirFd => int(json).map_err(|wanted| format!("{wanted}, or \"{AT_FDCWD}\"")),
+        Role::Fd | Role::Int => int(json),
+        // close_range(2) takes unsigned ones; the kernel looks at 32 bits.
+        Role::FdNumber => signed(json, i32::MIN.into(), u32::MAX.into()).map(|value| match value {
+            Value::Number(number) => Value::Number((number as i32).into()),
+            value => value,
+        }),
+        Role::Id => signed(json, -1, u32::MAX.into()),
+        Role::Signed => signed(json, i64::MIN, i64::MAX),
+        Role::Unsigned => unsigned(json, u64::MAX),
+        Role::UnsignedInt => unsigned(json, u32::MAX.into()),
+    }
+}
+
+/// Names joined by `|`, with hex for what has none; or the number.
+fn flags(names: &Names, json: &Json) -> Result<Value, String> {
+    let wanted = || format!("a {} by its name", names.what);
+    match json.as_str() {
+        Some(text) => names_value(names, text).map(Value::from).ok_or_else(wanted),
+        None => json.as_u64().map(Value::from).ok_or_else(wanted),
+    }
+}
+
+/// The value of names joined by `|`, among them numbers in hex; `None` if one is not of the set.
+pub fn names_value(names: &Names, text: &str) -> Option<u64> {
+    names.parse(text).ok().or_else(|| {
+        text.split('|').map(str::trim).try_fold(0, |sum, word| {
+            let hex = word.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            let zero = (word == "0").then_some(0);
+            hex.or(zero).or_else(|| names.parse(word).ok().filter(|_| !word.is_empty())).map(|value| sum | value)
+        })
+    })
+}
+
+fn mode(json: &Json) -> Result<Value, String> {
+    let wanted = || "an octal number in quotes, as in \"0644\"".to_owned();
+    let bits = match json.as_str() {
+        Some(text) => text
+            .strip_prefix('0')
+            .and_then(|rest| u64::from_str_radix(if rest.is_empty() { "0" } else { rest }, 8).ok()),
+        None => json.as_u64(),
+    };
+    bits.map(Value::from).ok_or_else(wanted)
+}

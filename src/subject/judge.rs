@@ -1,0 +1,140 @@
+//! The verdict on a subject.
+//!
+//! No I/O.
+
+use super::compare::{Compared, Comparison, Finding, misses_calls};
+use super::window::Window;
+
+/// What is said of a subject in one scenario, or beside one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No difference in what it claims.
+    Pass,
+    /// Differences.
+    Fail,
+    /// Calls are missing, and it did not say so.
+    SilentLoss,
+    /// It cannot be said, and why.
+    Inconclusive(String),
+    /// It has never shown a fence.
+    Blind,
+    /// It could not be run here, and why.
+    Skip(String),
+    /// It claims no call of these.
+    NotClaimed,
+}
+
+/// A fault that is known of a subject, with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// In which scenario; in any if it is left out.
+    pub scenario: Option<String>,
+    /// Of which call.
+    pub call: Option<String>,
+    /// Of which field, or `missing`, `extra`, `twice`, `order`, `garbled`.
+    pub field: Option<String>,
+    /// Why it is so.
+    pub why: String,
+}
+
+impl Known {
+    /// Whether it says all of what a finding is about.
+    pub fn explains(&self, scenario: &str, finding: &Finding, compared: &Compared) -> bool {
+        let is_of = |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(is);
+        is_of(&self.scenario, &|wanted| wanted == scenario)
+            && is_of(&self.call, &|wanted| wanted == finding.call(compared))
+            && is_of(&self.field, &|wanted| finding.about().iter().all(|about| *about == wanted))
+    }
+}
+
+/// What is known of the reference, and of the fences.
+pub struct Circumstances<'a> {
+    /// What is wrong with the reference, if something is.
+    pub objection: Option<String>,
+    /// What was shown between the fences.
+    pub window: &'a Window,
+    /// The opening fence.
+    pub open: u64,
+    /// The closing fences that had to be shown.
+    pub closing: std::ops::RangeInclusive<u64>,
+}
+
+/// Judges.
+pub fn judge(circumstances: &Circumstances, comparison: &Comparison) -> Verdict {
+    let Circumstances { objection, window, open, closing } = circumstances;
+    if let Some(objection) = objection {
+        return Verdict::Inconclusive(format!("the reference did not pass: {objection}"));
+    }
+    if window.seen.is_empty() {
+        return Verdict::Blind;
+    }
+    if comparison.claimed == 0 && comparison.findings.is_empty() {
+        return Verdict::NotClaimed;
+    }
+    if window.lost > 0 {
+        return Verdict::Inconclusive(format!("it says that it has lost {}", window.lost));
+    }
+    if misses_calls(&comparison.findings) && window.is_open && window.seen.contains(closing.end()) {
+        return Verdict::SilentLoss;
+    }
+    let lost = window.lost_fences(*open);
+    if !lost.is_empty() {
+        return Verdict::SilentLoss;
+    }
+    if !window.is_open || closing.clone().any(|number| !window.seen.contains(&number)) {
+        return Verdict::Inconclusive("it has not shown the fence behind the last call".to_owned());
+    }
+    if comparison.findings.is_empty() { Verdict::Pass } else { Verdict::Fail }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn window(seen: &[u64], lost: u64) -> Window {
+        Window { inside: Vec::new(), seen: BTreeSet::from_iter(seen.iter().copied()), lost, is_open: seen.contains(&1) }
+    }
+
+    fn verdict(window: &Window, comparison: &Comparison, objection: Option<&str>) -> Verdict {
+        let objection = objection.map(str::to_owned);
+        judge(&Circumstances { objection, window, open: 1, closing: 2..=3 }, comparison)
+    }
+
+    #[test]
+    fn the_verdict_says_what_is_known_and_no_more() {
+        let right = Comparison { claimed: 3, right: 3, ..Comparison::default() };
+        let with = |finding| Comparison { findings: vec![finding], ..right.clone() };
+        let (missing, extra) = (with(Finding::Missing { reference: 0 }), with(Finding::Extra { line: 0 }));
+        let nothing = Comparison { not_claimed: 3, ..Comparison::default() };
+        let unsure = |why: &str| Verdict::Inconclusive(why.to_owned());
+        let rows = [
+            ("all is right", window(&[0, 1, 2, 3], 0), &right, None, Verdict::Pass),
+            ("a call too many", window(&[1, 2, 3], 0), &extra, None, Verdict::Fail),
+            ("a call too few", window(&[1, 2, 3], 0), &missing, None, Verdict::SilentLoss),
+            ("it says so", window(&[1, 2, 3], 7), &missing, None, unsure("it says that it has lost 7")),
+            ("it says so of what is right", window(&[1, 2, 3], 7), &right, None, unsure("it says that it has lost 7")),
+            ("a fence too few", window(&[1, 3], 0), &right, None, Verdict::SilentLoss),
+            (
+                "its end is not there",
+                window(&[1, 2], 0),
+                &missing,
+                None,
+                unsure("it has not shown the fence behind the last call"),
+            ),
+            ("no fence", window(&[], 0), &missing, None, Verdict::Blind),
+            ("it claims none of these", window(&[1, 2, 3], 0), &nothing, None, Verdict::NotClaimed),
+            (
+                "the reference is wrong",
+                window(&[1, 2, 3], 0),
+                &right,
+                Some("a call is missing"),
+                unsure("the reference did not pass: a call is missing"),
+            ),
+        ];
+        for (sentence, window, comparison, objection, expected) in rows {
+            assert_eq!(verdict(&window, comparison, objection), expected, "{sentence}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The keys of a line: those of `tests.toml` (docs/tests-toml.md) and the arguments that are addresses.
+//!
+//! No I/O. The caller's process and thread are always `pid` and `tid`: an argument of that name (kill(2), tgkill(2)) is the
+//! second one, `pid2` and `tid2`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::expectation::{self, Subject};
+use crate::syscalls::{Ret, Role, Syscall};
+
+/// A key that a line may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// How its value is written and compared.
+    pub role: Role,
+    /// What of the call it is.
+    pub of: Of,
+}
+
+/// What of a call a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// When it was entered, in nanoseconds of CLOCK_MONOTONIC.
+    Enter,
+    /// When it returned.
+    Exit,
+    /// An argument that is an address, by its index.
+    Pointer(usize),
+    /// What `tests.toml` has too.
+    Field(Subject),
+    /// The same of both of a pair: an array of two.
+    Both(Subject, Subject),
+}
+
+/// The keys of a call with these arguments, in the order in which they are written. Without a row nothing is known of its
+/// arguments.
+pub fn keys(row: Option<&'static Syscall>, args: &[u64; 6]) -> Cow<'static, [Key]> {
+    let Some(row) = row else { return Cow::Owned(of_any_call()) };
+    match OF_ROWS.get(&row.number) {
+        Some(keys) => Cow::Borrowed(keys),
+        None => Cow::Owned(of_row(row, args)),
+    }
+}
+
+/// Those of the rows whose keys do not depend on the arguments.
+static OF_ROWS: LazyLock<HashMap<u32, Vec<Key>>> = LazyLock::new(|| {
+    let fixed = Syscall::all().iter().filter(|row| !depends(row));
+    fixed.map(|row| (row.number, of_row(row, &[u64::MAX; 6]))).collect()
+});
+
+/// Whether the meaning of arguments depends on others ([`Syscall::ret_for`]).
+fn depends(row: &Syscall) -> bool {
+    matches!(row.ret, Ret::ByCommand) || row.arg("file_index").is_some()
+}
+
+const fn key(name: &'static str, role: Role, of: Of) -> Key {
+    Key { name, role, of }
+}
+
+/// Who made it.
+const WHO: [Key; 3] = [
+    key("pid", Role::Unsigned, Of::Field(Subject::Pid)),
+    key("tid", Role::Unsigned, Of::Field(Subject::Tid)),
+    key("comm", Role::Text, Of::Field(Subject::Comm)),
+];
+
+/// When.
+const WHEN: [Key; 2] = [key("enter_ns", Role::Unsigned, Of::Enter), key("exit_ns", Role::Unsigned, Of::Exit)];
+
+fn of_any_call() -> Vec<Key> {
+    let besides = [
+        key("ret", Role::Signed, Of::Field(Subject::Ret)),
+        key("abi", Role::Text, Of::Field(Subject::Abi)),
+        key("refused", Role::Unsigned, Of::Field(Subject::Refused)),
+        key("exit_tid", Role::Unsigned, Of::Field(Subject::ExitTid)),
+    ];
+    WHO.into_iter().chain(besides).chain(WHEN).collect()
+}
+
+fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
+    let mut own: Vec<(usize, Key)> = Vec::new();
+    for known in expectation::keys::keys(row, args) {
+        let (of, at) = match known.subject {
+            Subject::Pid | Subject::Tid | Subject::Comm => continue,
+            subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
+        };
+        let name = second(known.name, known.subject);
+        match own.iter_mut().find(|(_, other)| other.name == name) {
+            // The two descriptors of a pair, and their flags.
+            Some((_, Key { of, .. })) => {
+                if let Of::Field(first) = *of {
+                    *of = Of::Both(first, known.subject);
+                }
+            }
+            None => own.push((at, key(name, known.role, of))),
+        }
+    }
+    let pointers = (0..row.args.len()).filter(|&at| matches!(row.role_for(at, args), Role::Pointer));
+    own.extend(pointers.map(|at| (at, key(row.args[at].name, Role::Pointer, Of::Pointer(at)))));
+    own.sort_by_key(|&(at, _)| at);
+    WHO.into_iter().chain(own.into_iter().map(|(_, key)| key)).chain(WHEN).collect()
+}
+
+fn second(name: &'static str, subject: Subject) -> &'static str {
+    match (name, subject) {
+        ("pid", Subject::Arg(_)) => "pid2",
+        ("tid", Subject::Arg(_)) => "tid2",
+        _ => name,
+    }
+}
+
+/// The key of an argument, by its index: what an adapter says of it.
+pub fn of_argument(row: &'static Syscall, args: &[u64; 6], at: usize) -> Option<Key> {
+    let name = row.args.get(at)?.name;
+    let is_it = |of: Of| match of {
+        Of::Pointer(place) | Of::Field(Subject::Arg(place)) => place == at,
+        Of::Field(Subject::File(nth)) => name == ["path", "path2"][nth],
+        Of::Enter | Of::Exit | Of::Field(_) | Of::Both(..) => false,
+    };
+    keys(Some(row), args).iter().copied().find(|key| is_it(key.of))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_unique_and_every_argument_has_one() {
+        for row in Syscall::all() {
+            let keys = keys(Some(row), &[u64::MAX; 6]);
+            let names: HashSet<_> = keys.iter().map(|key| key.name).collect();
+            assert_eq!(names.len(), keys.len(), "{}", row.name);
+            for at in 0..row.args.len() {
+                let found = of_argument(row, &[u64::MAX; 6], at).map(|key| key.name);
+                let name = row.args[at].name;
+                let name = if matches!(name, "pid" | "tid") { &format!("{name}2") } else { name };
+                assert_eq!(found, Some(name), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn whom_a_call_signals_is_not_who_makes_it() {
+        let names = |name: &str| -> Vec<&str> {
+            let row = Syscall::by_name(name).unwrap();
+            keys(Some(row), &[0; 6]).iter().map(|key| key.name).filter(|name| name.contains("id")).collect()
+        };
+        assert_eq!(names("tgkill"), ["pid", "tid", "tgid", "tid2", "exit_tid"]);
+        assert_eq!(names("kill"), ["pid", "tid", "pid2", "exit_tid"]);
+    }
+
+    #[test]
+    fn what_fcntl_returns_depends_on_its_command() {
+        let row = Syscall::by_name("fcntl").unwrap();
+        let has =
+            |command: i32, name| keys(Some(row), &[3, command as u64, 0, 0, 0, 0]).iter().any(|key| key.name == name);
+        assert!(has(libc::F_DUPFD, "file") && !has(libc::F_GETFL, "file"));
+    }
+}

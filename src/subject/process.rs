@@ -1,0 +1,361 @@
+//! A subject that is a command, while it runs.
+//!
+//! I/O: starts it, takes what it prints as it comes, and waits until it has shown a fence; nothing sleeps. What is kept is bounded,
+//! whatever it prints. It has a process group of its own, which is gone when [`Running`] is.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use regex_lite::Regex;
+
+use super::adapters;
+use super::json::Line;
+use super::splitter::Splitter;
+use super::toml::{Adapter, Definition, Run, Stream};
+use super::window::Fences;
+use crate::error::Error;
+use crate::names;
+
+/// How many bytes of lines are kept; what comes behind them is counted as lost by us, and never as nothing.
+const MOST: usize = 256 << 20;
+/// How much of what it says on the other stream is kept: the end.
+const LAST_WORDS: usize = 4096;
+/// What is read at a time.
+const ROOM: usize = 1 << 16;
+
+/// A stream of it, if there is one.
+type Source = Option<Box<dyn Read + Send>>;
+
+/// A subject that runs.
+pub struct Running {
+    children: Vec<Child>,
+    stop: Signal,
+    shared: Arc<Shared>,
+    name: String,
+}
+
+/// What became of waiting for fences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// They were all shown.
+    Shown,
+    /// The limit was over before.
+    TooLong,
+    /// It has ended before: how.
+    Ended(String),
+}
+
+/// All that a subject has shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// Its lines, in order.
+    pub lines: Vec<Line>,
+    /// What it said last on the other stream.
+    pub last_words: String,
+    /// How many bytes of lines were not kept.
+    pub not_kept: u64,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<Line>,
+    /// The bytes that these have been printed as.
+    kept: usize,
+    not_kept: u64,
+    fences: BTreeSet<u64>,
+    last_words: Vec<u8>,
+    /// How many of its streams have ended.
+    ended: usize,
+}
+
+/// The streams that are read: what it shows, and what else it says.
+const STREAMS: usize = 2;
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Starts it on a process. `folder` is where the files of its TOML are.
+    pub fn start(definition: &Definition, pid: u32, folder: &Path, fences: &Fences) -> Result<Self, Error> {
+        let Run::Command { command, stream, adapter, stop, lost } = &definition.run else {
+            return Err(Error::usage(format!("{} is no command", definition.name), "a BPF object is loaded here"));
+        };
+        let words = |words: &[String]| -> Vec<String> {
+            let folder = folder.to_string_lossy();
+            words.iter().map(|word| word.replace("{pid}", &pid.to_string()).replace("{folder}", &folder)).collect()
+        };
+        let mut child = spawn(&words(command), Stdio::null(), Stdio::piped())?;
+        let group = child.id();
+        let (out, error) = (child.stdout.take(), child.stderr.take());
+        let mut running =
+            Self { children: vec![child], stop: *stop, shared: Arc::default(), name: definition.name.clone() };
+        let (shown, others): (Source, Source) = match (stream, adapter) {
+            (Stream::Out, Adapter::Command(adapter)) => {
+                let from = out.map_or_else(Stdio::null, Stdio::from);
+                (running.adapted(&words(adapter), from, group)?, error.map(boxed))
+            }
+            (Stream::Error, Adapter::Command(adapter)) => {
+                let from = error.map_or_else(Stdio::null, Stdio::from);
+                (running.adapted(&words(adapter), from, group)?, out.map(boxed))
+            }
+            (Stream::Out, Adapter::BuiltIn(_)) => (out.map(boxed), error.map(boxed)),
+            (Stream::Error, Adapter::BuiltIn(_)) => (error.map(boxed), out.map(boxed)),
+        };
+        let name = if let Adapter::BuiltIn(name) = adapter { name } else { "json" };
+        running.read(shown, Reading::new(name, lost.clone(), fences.clone()))?;
+        running.listen(others, lost.clone())?;
+        Ok(running)
+    }
+
+    /// Starts an adapter behind it, in the same group.
+    fn adapted(&mut self, words: &[String], from: Stdio, group: u32) -> Result<Source, Error> {
+        let mut command = command(words);
+        let started =
+            command.stdin(from).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(group as i32).spawn();
+        let mut adapter = started.map_err(|error| not_started(words, &error))?;
+        let out = adapter.stdout.take().map(boxed);
+        self.children.push(adapter);
+        Ok(out)
+    }
+
+    fn read(&self, from: Source, mut reading: Reading) -> Result<(), Error> {
+        self.on_thread(from, move |shared, bytes| {
+            let lines = match bytes {
+                Some(bytes) => reading.take(bytes),
+                None => reading.end(),
+            };
+            let mut state = shared.state();
+            for (line, size) in lines {
+                state.fences.extend(fence(&line, &reading.fences));
+                if state.kept + size > MOST {
+                    state.not_kept += size as u64;
+                } else {
+                    state.kept += size;
+                    state.lines.push(line);
+                }
+            }
+        })
+    }
+
+    fn listen(&self, from: Source, lost: Option<Regex>) -> Result<(), Error> {
+        let mut splitter = Splitter::default();
+        self.on_thread(from, move |shared, bytes| {
+            let mut counted = Vec::new();
+            splitter.push(bytes.unwrap_or(b"\n"), |line, _| counted.extend(self::lost(lost.as_ref(), line)));
+            let mut state = shared.state();
+            for one in counted {
+                match (state.lines.last_mut(), &one) {
+                    (Some(Line::Lost(before)), Line::Lost(more)) => *before += more,
+                    _ => state.lines.push(one),
+                }
+            }
+            state.last_words.extend_from_slice(bytes.unwrap_or_default());
+            let too_much = state.last_words.len().saturating_sub(LAST_WORDS);
+            state.last_words.drain(..too_much);
+        })
+    }
+
+    /// Takes what comes on a thread of its own, and its end.
+    fn on_thread(
+        &self,
+        from: Source,
+        mut take: impl FnMut(&Shared, Option<&[u8]>) + Send + 'static,
+    ) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let work = move || {
+            let mut room = vec![0; ROOM];
+            let mut from = from;
+            while let Some(read @ 1..) = from.as_mut().and_then(|from| retried(|| from.read(&mut room))) {
+                take(&shared, Some(&room[..read]));
+                shared.changed.notify_all();
+            }
+            take(&shared, None);
+            shared.state().ended += 1;
+            shared.changed.notify_all();
+        };
+        let thread = std::thread::Builder::new().name("subject".to_owned()).spawn(work);
+        let failed =
+            |error| Error::cannot_trace(format!("no thread for the output of a subject: {error}"), "see `ulimit -u`");
+        thread.map(drop).map_err(failed)
+    }
+
+    /// Waits until it has shown all of these fences.
+    pub fn wait_for(&self, fences: &[u64], limit: Duration) -> Waited {
+        let end = Instant::now() + limit;
+        let mut state = self.shared.state();
+        loop {
+            if fences.iter().all(|number| state.fences.contains(number)) {
+                return Waited::Shown;
+            }
+            if state.ended == STREAMS {
+                return Waited::Ended(last_words(&self.name, &state.last_words));
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Waited::TooLong;
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The fences that it has shown so far.
+    pub fn fences(&self) -> BTreeSet<u64> {
+        self.shared.state().fences.clone()
+    }
+
+    /// Asks it to end, and takes what it still has to say; who has not ended when the limit is over is killed.
+    pub fn stop(self, limit: Duration) -> Shown {
+        if let Some(child) = self.children.first() {
+            let _ = kill(Pid::from_raw(child.id() as i32), self.stop);
+        }
+        let end = Instant::now() + limit;
+        let mut state = self.shared.state();
+        while state.ended < STREAMS {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Shown {
+            lines: std::mem::take(&mut state.lines),
+            last_words: last_words(&self.name, &state.last_words),
+            not_kept: state.not_kept,
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.children.first_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+}
+
+impl Drop for Running {
+    /// Nobody of its group stays. It is reaped in a thread: detaching takes some tracers seconds, even when they are killed.
+    fn drop(&mut self) {
+        if let Some(child) = self.children.first() {
+            let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
+        }
+        let mut children = std::mem::take(&mut self.children);
+        let reap = move || children.iter_mut().for_each(|child| drop(child.wait()));
+        // Without a thread they are reaped by who inherits them.
+        let _ = std::thread::Builder::new().name("reap".to_owned()).spawn(reap);
+    }
+}
+
+fn boxed(stream: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(stream)
+}
+
+fn command(words: &[String]) -> Command {
+    let mut command = Command::new(words.first().map_or("", String::as_str));
+    // What a tracer prints depends on the locale.
+    command.args(words.iter().skip(1)).env("LC_ALL", "C");
+    command
+}
+
+fn spawn(words: &[String], from: Stdio, to: Stdio) -> Result<Child, Error> {
+    let mut command = command(words);
+    let started = command.stdin(from).stdout(to).stderr(Stdio::piped()).process_group(0).spawn();
+    started.map_err(|error| not_started(words, &error))
+}
+
+fn not_started(words: &[String], error: &std::io::Error) -> Error {
+    let program = words.first().map_or("", String::as_str);
+    Error::usage(
+        format!("{program} could not be started: {error}"),
+        "`ior-it --subjects` says what is there, and how to get it",
+    )
+}
+
+/// Reads again where a signal has interrupted it; `None` at an error, which is an end as well.
+fn retried(mut read: impl FnMut() -> std::io::Result<usize>) -> Option<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read.ok(),
+        }
+    }
+}
+
+fn fence(line: &Line, fences: &Fences) -> Option<u64> {
+    if let Line::Call(said) = line { fences.number(said) } else { None }
+}
+
+/// What a pattern says to be lost in a line.
+fn lost(pattern: Option<&Regex>, line: &[u8]) -> Option<Line> {
+    let line = str::from_utf8(line).ok()?;
+    pattern?.captures(line)?.get(1)?.as_str().parse().ok().map(Line::Lost)
+}
+
+fn last_words(name: &str, words: &[u8]) -> String {
+    let words = String::from_utf8_lossy(words);
+    if words.trim().is_empty() { format!("{name} said nothing") } else { words.trim_end().to_owned() }
+}
+
+/// How a process ended, as words.
+pub fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it exited with {code}"),
+        (None, Some(signal)) => format!("it was killed by {}", names::signal_name(signal)),
+        (None, None) => "it ended".to_owned(),
+    }
+}
+
+/// Bytes → lines of calls.
+struct Reading {
+    splitter: Splitter,
+    adapter: Box<dyn adapters::Adapter>,
+    lost: Option<Regex>,
+    fences: Fences,
+}
+
+impl Reading {
+    fn new(adapter: &str, lost: Option<Regex>, fences: Fences) -> Self {
+        let adapter = adapters::by_name(adapter).unwrap_or_else(|| Box::new(adapters::JsonLines));
+        Self { splitter: Splitter::default(), adapter, lost, fences }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Vec<(Line, usize)> {
+        let Self { splitter, adapter, lost, .. } = self;
+        let mut lines = Vec::new();
+        splitter.push(bytes, |line, whole| lines.extend(one(adapter.as_mut(), lost.as_ref(), line, whole)));
+        lines
+    }
+
+    fn end(&mut self) -> Vec<(Line, usize)> {
+        let Self { splitter, adapter, lost, .. } = self;
+        let mut lines = Vec::new();
+        splitter.end(|line, whole| lines.extend(one(adapter.as_mut(), lost.as_ref(), line, whole)));
+        lines.extend(adapter.end().into_iter().map(|line| (line, 0)));
+        lines
+    }
+}
+
+fn one(adapter: &mut dyn adapters::Adapter, pattern: Option<&Regex>, line: &[u8], whole: bool) -> Vec<(Line, usize)> {
+    if !whole {
+        return vec![(Line::garbled(line, "it is longer than 1 MiB"), line.len())];
+    }
+    let lines = match lost(pattern, line) {
+        Some(lost) => vec![lost],
+        None => adapter.line(line),
+    };
+    // A line takes more as values than as text.
+    lines.into_iter().map(|one| (one, 8 * line.len() + 64)).collect()
+}

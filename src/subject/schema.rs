@@ -1,0 +1,173 @@
+//! What a line may be, as JSON Schema (draft 2020-12): docs/call.schema.json is this, and a test compares the two.
+//!
+//! No I/O.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::keys::{Key, Of, keys};
+use crate::expectation::Subject;
+use crate::expectation::call::{ABIS, TEXT_STATES};
+use crate::kind::Kind;
+use crate::syscalls::{Role, Syscall};
+
+/// The version of the schema: another one where a line that was right is none any more.
+pub const VERSION: u32 = 1;
+
+/// The schema.
+pub fn schema() -> Json {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:ior-it:call:{VERSION}"),
+        "title": format!("A line of a trace, version {VERSION}"),
+        "description": "A missing key is not said; null is said to be nothing.",
+        "anyOf": [{ "$ref": "#/$defs/call" }, { "$ref": "#/$defs/lost" }, { "$ref": "#/$defs/note" }],
+        "$defs": {
+            "call": call(),
+            "lost": {
+                "description": "So many calls, or other things, were lost.",
+                "type": "object",
+                "properties": { "lost": { "type": "integer", "minimum": 0 } },
+                "required": ["lost"],
+                "additionalProperties": false,
+            },
+            "note": {
+                "description": "Something to read for people.",
+                "type": "object",
+                "properties": { "note": { "type": "string" } },
+                "required": ["note"],
+                "additionalProperties": false,
+            },
+            "bytes": {
+                "description": "Text, or bytes in hex where it is no UTF-8.",
+                "anyOf": [
+                    { "type": "string" },
+                    {
+                        "type": "object",
+                        "properties": { "hex": { "type": "string" } },
+                        "required": ["hex"],
+                        "additionalProperties": false,
+                    },
+                ],
+            },
+        },
+    })
+}
+
+/// The same as a file: the keys of a call a line each.
+pub fn text() -> String {
+    let mut text = String::new();
+    put(&mut text, &schema(), 0);
+    text.push('\n');
+    text
+}
+
+/// Objects on so many levels are broken into lines.
+const BROKEN: usize = 4;
+
+fn put(out: &mut String, value: &Json, level: usize) {
+    let Some(object) = value.as_object().filter(|_| level < BROKEN) else {
+        out.push_str(&value.to_string());
+        return;
+    };
+    out.push('{');
+    for (at, (key, value)) in object.iter().enumerate() {
+        out.push_str(if at == 0 { "\n" } else { ",\n" });
+        out.push_str(&"  ".repeat(level + 1));
+        out.push_str(&format!("{}: ", Json::from(key.as_str())));
+        put(out, value, level + 1);
+    }
+    out.push('\n');
+    out.push_str(&"  ".repeat(level));
+    out.push('}');
+}
+
+/// An object with all keys that any call has. What a key of one call takes need not be what it takes of another.
+fn call() -> Json {
+    let mut values: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
+    // Of these the meaning of others depends on the arguments: fcntl's command, and where a request puts what it opens.
+    let arguments =
+        [[u64::MAX; 6], [0; 6], [0, libc::F_SETFL as u64, 0, 0, 0, 0], [0, libc::F_SETLK as u64, 0, 0, 0, 0]];
+    let rows = Syscall::all().iter().map(Some).chain([None]);
+    for key in rows.flat_map(|row| arguments.iter().flat_map(move |args| keys(row, args).into_owned())) {
+        let value = value(&key);
+        let known = values.entry(key.name).or_default();
+        if !known.contains(&value) {
+            known.push(value);
+        }
+    }
+    let mut properties = serde_json::Map::new();
+    properties.insert("call".to_owned(), json!({ "type": "string", "description": "The name of the call." }));
+    properties.extend(values.into_iter().map(|(name, mut values)| {
+        values.sort_by_key(Json::to_string);
+        values.push(json!({ "type": "null" }));
+        (name.to_owned(), json!({ "anyOf": values }))
+    }));
+    json!({
+        "description": "A call, by the keys of docs/tests-toml.md; addresses are hex in quotes.",
+        "type": "object",
+        "properties": properties,
+        "required": ["call"],
+        "additionalProperties": false,
+    })
+}
+
+fn value(key: &Key) -> Json {
+    match key.of {
+        Of::Enter | Of::Exit => {
+            json!({ "type": "integer", "minimum": 0, "description": "nanoseconds of CLOCK_MONOTONIC" })
+        }
+        Of::Pointer(_) => by_role(Role::Pointer),
+        Of::Both(..) => json!({ "type": "array", "items": by_role(key.role), "minItems": 2, "maxItems": 2 }),
+        Of::Field(subject) => of_subject(subject, key.role),
+    }
+}
+
+fn of_subject(subject: Subject, role: Role) -> Json {
+    let bytes = json!({ "$ref": "#/$defs/bytes" });
+    match subject {
+        Subject::Ret => json!({
+            "type": ["integer", "string"],
+            "description": "a number, an errno by its name or as a negative number, or \"unfinished\"",
+        }),
+        Subject::File(_) | Subject::MadeFile | Subject::Comm => bytes,
+        Subject::Text(_) => json!({ "enum": TEXT_STATES }),
+        Subject::Kind(_) => json!({ "enum": Kind::names() }),
+        Subject::Abi => json!({ "enum": ABIS }),
+        Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
+            json!({ "type": "boolean" })
+        }
+        Subject::Closes => json!({ "type": "array", "items": bytes }),
+        Subject::Arg(_)
+        | Subject::Implied
+        | Subject::How(_)
+        | Subject::Bytes
+        | Subject::Status(_)
+        | Subject::Pid
+        | Subject::Tid
+        | Subject::ExitTid
+        | Subject::Made(_)
+        | Subject::UserData
+        | Subject::SqeFlags => by_role(role),
+    }
+}
+
+fn by_role(role: Role) -> Json {
+    let between = |least: i64, most: i64| json!({ "type": "integer", "minimum": least, "maximum": most });
+    match role {
+        Role::Path | Role::Text => json!({ "$ref": "#/$defs/bytes" }),
+        Role::Flags(_) | Role::Choice(_) => {
+            json!({ "type": ["string", "integer"], "description": "names joined by |, or the number" })
+        }
+        Role::Mode => json!({ "type": ["string", "integer"], "description": "octal in quotes, or the number" }),
+        Role::Pointer => json!({ "type": ["string", "integer"], "description": "hex in quotes, or the number" }),
+        Role::DirFd => json!({ "anyOf": [{ "const": "AT_FDCWD" }, between(i32::MIN.into(), i32::MAX.into())] }),
+        Role::Fd | Role::Int => between(i32::MIN.into(), i32::MAX.into()),
+        Role::FdNumber => between(i32::MIN.into(), u32::MAX.into()),
+        Role::Id => between(-1, u32::MAX.into()),
+        Role::Signed => json!({ "type": "integer" }),
+        Role::Unsigned => json!({ "type": "integer", "minimum": 0 }),
+        Role::UnsignedInt => between(0, u32::MAX.into()),
+    }
+}

@@ -1,0 +1,340 @@
+//! The TOML of a subject: how it is run, what it claims, and which of its faults are known (docs/subjects.md).
+//!
+//! No I/O: takes the file's text and returns values, or every error in it at once.
+
+use std::time::Duration;
+
+use regex_lite::Regex;
+use toml::de::{DeTable, DeValue};
+
+use super::adapters;
+use super::claims::{Calls, Claims, Interrupted, Moment, Order, Paths};
+use super::judge::Known;
+use super::keys::keys;
+use super::window::Kind;
+use crate::error::Error;
+use crate::escape;
+use crate::expectation::entries::{Entry, in_order};
+use crate::expectation::errors::{Errors, Problems, near_or_all};
+use crate::syscalls::Syscall;
+
+mod object;
+mod reader;
+
+pub use object::{CallBy, Field, Layout, Number, Object, Record, Records};
+
+use reader::Reader;
+
+/// A subject.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// The command that prints its version.
+    pub version: Vec<String>,
+    /// What it is.
+    pub run: Run,
+    /// Whose calls it sees.
+    pub scope: Scope,
+    /// How long one of it runs.
+    pub lifetime: Lifetime,
+    /// The fence that it can show.
+    pub fence: Kind,
+    /// What has to be there.
+    pub needs: Vec<String>,
+    /// What it does not run beside.
+    pub excludes: Vec<String>,
+    /// How long it may take until it shows the first fence.
+    pub attach: Duration,
+    /// And the last one.
+    pub close: Duration,
+    /// What it claims.
+    pub claims: Claims,
+    /// Its known faults.
+    pub known: Vec<Known>,
+}
+
+/// How a subject is run.
+#[derive(Clone, Debug)]
+pub enum Run {
+    /// A command that prints.
+    Command {
+        /// The words, with `{pid}` and `{folder}` in them.
+        command: Vec<String>,
+        /// Where it prints.
+        stream: Stream,
+        /// What makes lines of it.
+        adapter: Adapter,
+        /// The signal that ends it.
+        stop: nix::sys::signal::Signal,
+        /// What it prints when it has lost something: the first group is how many.
+        lost: Option<Regex>,
+    },
+    /// A BPF object, loaded here.
+    Object(Box<Object>),
+}
+
+/// Where a command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// On its standard output.
+    Out,
+    /// On its standard error output.
+    Error,
+}
+
+/// What makes lines of what a command prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// One of [`adapters::NAMES`].
+    BuiltIn(String),
+    /// A command that reads the one and prints the other.
+    Command(Vec<String>),
+}
+
+/// Whose calls a subject sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one process.
+    Pid,
+    /// And those of what it forks.
+    Tree,
+    /// Everybody's.
+    System,
+}
+
+/// How long one process of a subject runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// For a scenario.
+    Scenario,
+    /// For all of them.
+    Run,
+}
+
+const SUBJECT: [&str; 13] = [
+    "name", "version", "command", "stream", "adapter", "scope", "lifetime", "fence", "stop", "lost", "needs",
+    "excludes", "limits",
+];
+const CLAIMS: [&str; 7] = ["calls", "fields", "path", "order", "interrupted", "exec_tid", "alike"];
+const KNOWN: [&str; 4] = ["scenario", "call", "field", "why"];
+const TABLES: [&str; 5] = ["subject", "object", "records", "claims", "known"];
+/// What may have to be there.
+const NEEDS: [&str; 4] = ["tracefs", "debugfs", "kprobes", "btf"];
+/// What a subject may not run beside.
+const EXCLUDES: [&str; 1] = ["ptrace"];
+/// Fields of claims that are no keys of lines.
+const SHORT: [&str; 3] = ["args", "fd_path", "fd_path2"];
+/// What a finding without fields is about.
+const FINDINGS: [&str; 5] = ["missing", "extra", "twice", "order", "garbled"];
+
+impl Definition {
+    /// Reads a file of this name.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Errors> {
+        let (document, broken) = DeTable::parse_recoverable(text);
+        let mut problems = Problems::new(text);
+        let definition = definition(document.get_ref(), &mut problems);
+        if broken.iter().any(|error| error.message() != "duplicate key") {
+            // What is missing may stand where the parser could not read.
+            problems = Problems::new(text);
+        }
+        problems.syntax(&broken);
+        match (problems.finish(file), definition) {
+            (None, Some(definition)) => Ok(definition),
+            (Some(errors), _) => Err(errors),
+            // What is not there is a problem, and told as one.
+            (None, None) => Err(Errors::nothing(file, text)),
+        }
+    }
+
+    /// The same for the bytes of a file, which may not be UTF-8.
+    pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Self, Errors> {
+        match str::from_utf8(bytes) {
+            Ok(text) => Self::parse(file, text),
+            Err(error) => Err(Errors::not_utf8(file, bytes, error.valid_up_to())),
+        }
+    }
+}
+
+fn definition(document: &DeTable, problems: &mut Problems) -> Option<Definition> {
+    let mut root = Reader::root(document, &TABLES, problems);
+    let subject = root.required("subject", "a file of a subject has a table [subject]");
+    let (object, records) = (root.get("object"), root.get("records"));
+    let claims = root.required("claims", "without [claims] there is nothing to judge a subject by");
+    let known = root.get("known");
+    let claims = claims.and_then(|entry| self::claims(entry, problems));
+    let known = known.map_or(Some(Vec::new()), |entry| self::known(entry, problems));
+    let object = match (object, records) {
+        (Some(object), Some(records)) => object::read(object, records, problems).map(Some),
+        (None, None) => Some(None),
+        (Some((key, _)), None) => {
+            problems.push(key.span(), "`object` stands without `records`", "[records] says what its records are");
+            None
+        }
+        (None, Some((key, _))) => {
+            problems.push(key.span(), "`records` stands without `object`", "[object] names the file of the BPF object");
+            None
+        }
+    };
+    let subject = self::subject(subject?, object, problems)?;
+    Some(Definition { claims: claims?, known: known?, ..subject })
+}
+
+fn subject(entry: Entry, object: Option<Option<Object>>, problems: &mut Problems) -> Option<Definition> {
+    let is_object = !matches!(object, Some(None));
+    let mut table = Reader::table(entry, &SUBJECT, problems)?;
+    let name = table.required("name", "write name = \"strace\"").and_then(|entry| table.name(entry));
+    let version = table.words("version").unwrap_or_default();
+    let fence =
+        table.required("fence", "write fence = \"open\", \"close\", \"stat\" or \"exec\": one that it can show");
+    let kinds = [("open", Kind::Open), ("close", Kind::Close), ("stat", Kind::Stat), ("exec", Kind::Exec)];
+    let fence = fence.and_then(|entry| table.one_of(entry, &kinds));
+    let scopes = [("pid", Scope::Pid), ("tree", Scope::Tree), ("system", Scope::System)];
+    let scope = table.choice("scope", Scope::Pid, &scopes);
+    let lifetimes = [("scenario", Lifetime::Scenario), ("run", Lifetime::Run)];
+    let lifetime = table.choice("lifetime", Lifetime::Scenario, &lifetimes);
+    let needs = table.known_words("needs", &NEEDS);
+    let excludes = table.known_words("excludes", &EXCLUDES);
+    let [attach, close] = limits(&mut table);
+    table.follows_run(scope, lifetime);
+    let run = if is_object {
+        for key in ["command", "stream", "adapter", "stop", "lost"] {
+            table.not_with_object(key);
+        }
+        object.flatten().map(|object| Run::Object(Box::new(object)))
+    } else {
+        command(&mut table)
+    };
+    let (claims, known) = (Claims::default(), Vec::new());
+    let (name, fence, run) = (name?, fence?, run?);
+    Some(Definition { name, version, run, scope, lifetime, fence, needs, excludes, attach, close, claims, known })
+}
+
+fn command(table: &mut Reader) -> Option<Run> {
+    let command = table.required("command", "write command = [\"strace\", \"-p\", \"{pid}\"], or a table [object]");
+    let command = command.and_then(|entry| table.command(entry));
+    let stream = table.choice("stream", Stream::Out, &[("stdout", Stream::Out), ("stderr", Stream::Error)]);
+    let adapter = match table.get("adapter") {
+        None => Some(Adapter::BuiltIn("json".to_owned())),
+        Some(entry) if entry.1.get_ref().is_array() => table.command(entry).map(Adapter::Command),
+        Some(entry) => {
+            let names: Vec<(&str, &str)> = adapters::NAMES.iter().map(|&name| (name, name)).collect();
+            table.one_of(entry, &names).map(|name| Adapter::BuiltIn(name.to_owned()))
+        }
+    };
+    let stop = match table.get("stop") {
+        None => Some(nix::sys::signal::Signal::SIGINT),
+        Some(entry) => table.signal(entry),
+    };
+    let lost = match table.get("lost") {
+        None => Some(None),
+        Some(entry) => table.regex(entry).map(Some),
+    };
+    Some(Run::Command { command: command?, stream, adapter: adapter?, stop: stop?, lost: lost? })
+}
+
+/// How long it may take until the first fence is shown, and until the last, in seconds.
+const ATTACH: u64 = 30;
+const CLOSE: u64 = 10;
+
+fn limits(table: &mut Reader) -> [Duration; 2] {
+    let mut limits = [ATTACH, CLOSE].map(Duration::from_secs);
+    let Some(entry) = table.get("limits") else { return limits };
+    let Some(mut inner) = Reader::table(entry, &["attach", "close"], table.problems()) else { return limits };
+    for (limit, key) in limits.iter_mut().zip(["attach", "close"]) {
+        *limit = inner.seconds(key, *limit);
+    }
+    limits
+}
+
+fn claims(entry: Entry, problems: &mut Problems) -> Option<Claims> {
+    let mut table = Reader::table(entry, &CLAIMS, problems)?;
+    let calls = match table.get("calls") {
+        Some((_, value)) if value.get_ref().as_str() == Some("all") => Some(Calls::All),
+        None => Some(Calls::All),
+        Some(entry) => table.calls(entry).map(Calls::These),
+    };
+    let fields = table.required("fields", "write what it says of a call, as in fields = [\"fd\", \"path\", \"ret\"]");
+    let fields = fields.and_then(|entry| table.words_of(entry, &fields_of_claims()));
+    let paths = [("given", Paths::Given), ("resolved", Paths::Resolved)];
+    let orders = [("thread", Order::Thread), ("time", Order::Time), ("none", Order::None)];
+    let interrupted = [("once", Interrupted::Once), ("attempts", Interrupted::Attempts)];
+    let moments = [("enter", Moment::Enter), ("exit", Moment::Exit)];
+    Some(Claims {
+        path: table.choice("path", Paths::Given, &paths),
+        order: table.choice("order", Order::Thread, &orders),
+        interrupted: table.choice("interrupted", Interrupted::Once, &interrupted),
+        exec_tid: table.choice("exec_tid", Moment::Enter, &moments),
+        alike: table.groups("alike"),
+        calls: calls?,
+        fields: fields?,
+    })
+}
+
+/// The keys of all calls, and what stands for several.
+fn fields_of_claims() -> Vec<&'static str> {
+    let rows = Syscall::all()
+        .iter()
+        .flat_map(|row| keys(Some(row), &[u64::MAX; 6]).iter().map(|key| key.name).collect::<Vec<_>>());
+    let mut names: Vec<&str> = rows.filter(|name| !name.ends_with("_ns")).chain(SHORT).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn known(entry: Entry, problems: &mut Problems) -> Option<Vec<Known>> {
+    let DeValue::Array(items) = entry.1.get_ref() else {
+        problems.push(entry.0.span(), "`known` is no list of tables", "write [[known]] before each of them");
+        return None;
+    };
+    let mut known = Vec::new();
+    for item in items {
+        let mut table = Reader::table((entry.0, item), &KNOWN, problems)?;
+        let why =
+            table.required("why", "write why it is so, and of which version").and_then(|entry| table.string(entry));
+        let call = table.get("call").and_then(|entry| table.call(entry));
+        let mut fields = fields_of_claims();
+        fields.extend(FINDINGS);
+        let field = table.get("field").and_then(|entry| table.word_of(entry, &fields));
+        let scenario = table.get("scenario").and_then(|entry| table.string(entry));
+        known.push(Known { scenario, call, field, why: why? });
+    }
+    Some(known)
+}
+
+/// The entries of a table that is a value, in order.
+fn entries<'a, 't>(value: &'a DeValue<'t>) -> Option<Vec<Entry<'a, 't>>> {
+    value.as_table().map(in_order)
+}
+
+/// The subjects that are built in: their names and their TOMLs.
+pub const BUILT_IN: [(&str, &str); 8] = [
+    ("strace", include_str!("../../subjects/strace.toml")),
+    ("perf", include_str!("../../subjects/perf.toml")),
+    ("lurk", include_str!("../../subjects/lurk.toml")),
+    ("bpftrace", include_str!("../../subjects/bpftrace.toml")),
+    ("opensnoop", include_str!("../../subjects/opensnoop.toml")),
+    ("opensnoop.bt", include_str!("../../subjects/opensnoop.bt.toml")),
+    ("ftrace", include_str!("../../subjects/ftrace.toml")),
+    ("ior", include_str!("../../subjects/ior.toml")),
+];
+
+/// The files that they name by `{folder}`.
+pub const FILES: [(&str, &str); 2] =
+    [("files.bt", include_str!("../../subjects/files.bt")), ("ftrace.sh", include_str!("../../subjects/ftrace.sh"))];
+
+/// The definition of a built-in subject; the error has the names that are near.
+pub fn built_in(name: &str) -> Result<Definition, Error> {
+    let known = BUILT_IN.iter().find(|(known, _)| *known == name);
+    let Some((_, text)) = known else {
+        let names = BUILT_IN.map(|(known, _)| known);
+        let hint = near_or_all(name, &names);
+        return Err(Error::usage(
+            format!("there is no subject `{}`", escape::line(name)),
+            format!("{hint}; a path with a / is a TOML of your own"),
+        ));
+    };
+    let file = format!("subjects/{name}.toml");
+    Definition::parse(&file, text)
+        .map_err(|errors| Error::usage(format!("BUG: {file}"), "it is built in").with_details(format!("\n{errors}")))
+}

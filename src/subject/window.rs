@@ -1,0 +1,239 @@
+//! Fences: harmless calls that fail and that nobody else makes, which say that a subject traces, and has shown all.
+//!
+//! No I/O: here they are found among lines. What stands between the opening and the closing one is judged.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::json::Line;
+use super::said::{Said, Value};
+
+/// Which call a subject can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// openat(2) of a path that is not there.
+    Open,
+    /// close(2) of a number that is no descriptor.
+    Close,
+    /// newfstatat(2) of such a path.
+    Stat,
+    /// execve(2) of such a path.
+    Exec,
+}
+
+/// The fences of one run, told from those of others by a word.
+#[derive(Clone, Debug)]
+pub struct Fences {
+    /// Which.
+    pub kind: Kind,
+    /// The word.
+    pub nonce: String,
+}
+
+/// Where the paths of fences lie: there is no such folder.
+const FOLDER: &str = "/ior-it-fence";
+/// The descriptor of the first fence; no process has one as low.
+const FIRST: i64 = -7_000_001;
+/// More than there are in a run.
+const MOST: u64 = 1 << 30;
+
+impl Fences {
+    /// The path of a fence.
+    pub fn path(&self, number: u64) -> String {
+        format!("{FOLDER}/{}/{number}", self.nonce)
+    }
+
+    /// The descriptor of a fence.
+    pub fn fd(number: u64) -> i64 {
+        FIRST - number.min(MOST) as i64
+    }
+
+    /// Which fence of this kind a call is.
+    pub fn number(&self, said: &Said) -> Option<u64> {
+        let names: &[&str] = match self.kind {
+            Kind::Close => {
+                let fd = said.number("fd").filter(|_| said.call == "close")?;
+                return u64::try_from(FIRST - fd).ok().filter(|&number| number <= MOST);
+            }
+            Kind::Open => &["open", "openat"],
+            Kind::Stat => &["stat", "newfstatat", "statx", "lstat"],
+            Kind::Exec => &["execve", "execveat"],
+        };
+        let Some(Value::Text(path)) = said.get("path").filter(|_| names.contains(&said.call.as_str())) else {
+            return None;
+        };
+        let rest = str::from_utf8(path).ok()?.strip_prefix(FOLDER)?.strip_prefix('/')?;
+        rest.strip_prefix(self.nonce.as_str())?.strip_prefix('/')?.parse().ok()
+    }
+
+    /// Whether a call is a fence of any kind: none of them is the workload's.
+    pub fn is_any(&self, said: &Said) -> bool {
+        let kinds = [Kind::Open, Kind::Close, Kind::Stat, Kind::Exec];
+        kinds.into_iter().any(|kind| Fences { kind, nonce: self.nonce.clone() }.number(said).is_some())
+    }
+}
+
+/// What stands between the fences, and which of them were seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
+    /// The calls, and the garbled lines.
+    pub inside: Vec<Line>,
+    /// The fences that were shown.
+    pub seen: BTreeSet<u64>,
+    /// What the subject has said to have lost, wherever it said so.
+    pub lost: u64,
+    /// Whether the opening fence was shown.
+    pub is_open: bool,
+}
+
+impl Window {
+    /// Takes what stands between the fence `open` and the last of those that close. Calls that come behind the first of these
+    /// were made before it, since each CPU has a buffer of its own; what comes when all are shown was made after them.
+    ///
+    /// Where all have a time, it decides in place of the order of lines.
+    pub fn of(lines: Vec<Line>, fences: &Fences, open: u64, closing: RangeInclusive<u64>) -> Self {
+        let mut window = Self::default();
+        let (mut opened_ns, mut closed_ns) = (None, None);
+        for line in &lines {
+            match line {
+                Line::Lost(count) => window.lost += count,
+                Line::Call(said) => {
+                    let Some(number) = fences.number(said) else { continue };
+                    window.seen.insert(number);
+                    if number == open {
+                        window.is_open = true;
+                        opened_ns = said.number("enter_ns");
+                    } else if number == *closing.start() {
+                        closed_ns = said.number("enter_ns");
+                    }
+                }
+                Line::Note(_) | Line::Garbled { .. } => {}
+            }
+        }
+        let mut place = Place { closing, is_behind: false, closed: BTreeSet::new() };
+        for line in lines {
+            let inside = match &line {
+                Line::Call(said) if fences.is_any(said) => {
+                    place.pass(fences.number(said), open);
+                    false
+                }
+                Line::Call(said) => match (said.number("enter_ns"), opened_ns, closed_ns) {
+                    (Some(entered), Some(opened), Some(closed)) => (opened..closed).contains(&entered),
+                    _ => place.is_inside(),
+                },
+                Line::Garbled { .. } => place.is_inside(),
+                Line::Lost(_) | Line::Note(_) => false,
+            };
+            if inside {
+                window.inside.push(line);
+            }
+        }
+        window
+    }
+
+    /// The fences from the opening one on that were not shown, though later ones were: the subject has lost them.
+    pub fn lost_fences(&self, open: u64) -> Vec<u64> {
+        let last = self.seen.last().copied().unwrap_or(open);
+        (open..last).filter(|number| !self.seen.contains(number)).collect()
+    }
+}
+
+/// Where among the lines one is.
+struct Place {
+    closing: RangeInclusive<u64>,
+    is_behind: bool,
+    closed: BTreeSet<u64>,
+}
+
+impl Place {
+    fn pass(&mut self, number: Option<u64>, open: u64) {
+        self.is_behind |= number == Some(open);
+        self.closed.extend(number.filter(|number| self.closing.contains(number)));
+    }
+
+    fn is_inside(&self) -> bool {
+        self.is_behind && !self.closing.clone().all(|number| self.closed.contains(&number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fences(kind: Kind) -> Fences {
+        Fences { kind, nonce: "n1".to_owned() }
+    }
+
+    fn line(said: Said) -> Line {
+        Line::Call(Box::new(said))
+    }
+
+    fn close(fd: i64) -> Said {
+        Said::new("close").with("fd", Value::Number(fd))
+    }
+
+    fn open(path: &str) -> Said {
+        Said::new("openat").with("path", path)
+    }
+
+    #[test]
+    fn a_fence_is_known_by_its_call_its_word_and_its_number() {
+        let rows: [(Kind, Said, Option<u64>); 9] = [
+            (Kind::Close, close(Fences::fd(3)), Some(3)),
+            (Kind::Close, close(-1), None),
+            (Kind::Close, close(3), None),
+            (Kind::Close, close(i64::from(i32::MIN)), None),
+            (Kind::Open, open(&fences(Kind::Open).path(7)), Some(7)),
+            (Kind::Open, open("/ior-it-fence/n2/7"), None),
+            (Kind::Open, open("/ior-it-fence/n1/7x"), None),
+            (Kind::Stat, open("/ior-it-fence/n1/7"), None),
+            (Kind::Exec, Said::new("execve").with("path", "/ior-it-fence/n1/0"), Some(0)),
+        ];
+        for (kind, said, number) in rows {
+            assert_eq!(fences(kind).number(&said), number, "{kind:?} {said:?}");
+        }
+    }
+
+    fn inside(window: &Window) -> Vec<i64> {
+        let fd = |line: &Line| if let Line::Call(said) = line { said.number("fd") } else { Some(-1) };
+        window.inside.iter().filter_map(fd).collect()
+    }
+
+    #[test]
+    fn what_stands_behind_the_opening_fence_counts_and_fences_do_not() {
+        let lines = vec![
+            line(close(1)),
+            line(close(Fences::fd(0))),
+            line(close(2)),
+            line(close(Fences::fd(1))),
+            line(close(3)),
+            Line::Note("n".to_owned()),
+            line(open("/ior-it-fence/n1/1")),
+            Line::garbled(b"x", "y"),
+            line(close(Fences::fd(4))),
+            line(close(4)),
+            Line::Lost(5),
+            line(close(Fences::fd(2))),
+            line(close(5)),
+        ];
+        let window = Window::of(lines.clone(), &fences(Kind::Close), 1, 2..=2);
+        assert_eq!((inside(&window), window.is_open, window.lost), (vec![3, -1, 4], true, 5));
+        assert_eq!(window.lost_fences(1), [3], "the fourth was shown, and it was not");
+        let of_two = Window::of(lines, &fences(Kind::Close), 1, 2..=3);
+        assert_eq!(inside(&of_two), [3, -1, 4, 5], "they do not end before both are shown");
+    }
+
+    #[test]
+    fn without_the_opening_fence_nothing_is_inside() {
+        let window = Window::of(vec![line(close(1))], &fences(Kind::Close), 1, 2..=2);
+        assert_eq!((window.inside.len(), window.is_open, window.seen.len()), (0, false, 0));
+    }
+
+    #[test]
+    fn time_decides_where_all_have_one() {
+        let at = |said: Said, ns: u64| line(said.with("enter_ns", ns));
+        let (open, closed) = (at(close(Fences::fd(1)), 10), at(close(Fences::fd(2)), 40));
+        let lines = vec![at(close(3), 20), open, at(close(2), 5), at(close(5), 50), closed, at(close(4), 30)];
+        assert_eq!(inside(&Window::of(lines, &fences(Kind::Close), 1, 2..=2)), [3, 4]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Subjects: the lines of a trace, what adapters make of what tracers print, and TOMLs. No privileges.
+
+mod adapters;
+mod compare;
+mod lines;
+mod schema;
+mod toml;
