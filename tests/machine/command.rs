@@ -172,11 +172,11 @@ fn exit_codes() -> Tested {
 }
 
 fn not_executed() -> Tested {
-    let (folder, junk) = file("\u{1}\u{2} no program")?;
-    std::fs::set_permissions(&junk, PermissionsExt::from_mode(0o755))?;
-    let script = folder.path().join("script");
-    write(&script, "#!/no/such/interpreter\n")?;
-    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755))?;
+    let (folder, text_of_junk) = file("\u{1}\u{2} no program")?;
+    let [junk, script] = ["junk", "script"].map(|name| folder.path().join(name));
+    support::install(text_of_junk, &junk, 0o755)?;
+    write(folder.path().join("text"), "#!/no/such/interpreter\n")?;
+    support::install(folder.path().join("text"), &script, 0o755)?;
     let plain = folder.path().join("plain");
     write(&plain, "")?;
     let path = |path: &Path| path.display().to_string();
@@ -565,7 +565,7 @@ fn without_its_rights() -> Tested {
     use caps::{CapSet, Capability};
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("owned");
-    std::fs::copy("/bin/true", &program)?;
+    support::install("/bin/true", &program, 0o755)?;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
     std::os::unix::fs::chown(&program, Some(65_534), None)?;
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o4755))?;

@@ -25,7 +25,10 @@ mod rights;
 mod subjects;
 mod witness;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 /// Says to this program which of its groups it is to run.
 const GROUP: &str = "IOR_IT_TEST_GROUP";
@@ -82,13 +85,38 @@ fn all() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
+/// Each group has a TMPDIR of its own, in which it may leave nothing. What it leaves when it is killed goes with that.
 fn passes(group: &str, args: &[String]) -> bool {
-    let run = || Command::new(std::env::current_exe()?).args(args).env(GROUP, group).status();
-    match run() {
-        Ok(status) => status.success(),
-        Err(error) => {
-            eprintln!("error: the group {group} could not be run: {error}");
-            false
+    let run = || {
+        let temp = tempfile::tempdir()?;
+        // Whatever the umask: some tests run as anybody.
+        std::fs::set_permissions(temp.path(), PermissionsExt::from_mode(0o755))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        let status = command.args(args).env(GROUP, group).env("TMPDIR", temp.path()).status()?;
+        std::io::Result::Ok((status.success(), left_in(temp.path())?))
+    };
+    let (passed, left) = run().unwrap_or_else(|error| {
+        eprintln!("error: the group {group} could not be run: {error}");
+        (false, Vec::new())
+    });
+    if !left.is_empty() {
+        eprintln!("error: the group {group} has left behind: {}", left.join(", "));
+    }
+    passed && left.is_empty()
+}
+
+/// How long a zygote may take to clean up after a run that was killed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What stays in a folder.
+fn left_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let begin = Instant::now();
+    loop {
+        let left = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let left: Vec<String> = left.collect::<std::io::Result<_>>()?;
+        if left.is_empty() || begin.elapsed() > PATIENCE {
+            return Ok(left);
         }
+        std::thread::yield_now();
     }
 }

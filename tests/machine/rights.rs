@@ -40,8 +40,7 @@ impl Place {
         fs::set_permissions(folder.path(), Permissions::from_mode(0o1777))?;
         let place = Self(folder);
         let binary = place.path("ior-it");
-        fs::copy(env!("CARGO_BIN_EXE_ior-it"), &binary)?;
-        fs::set_permissions(&binary, Permissions::from_mode(0o755))?;
+        support::install(env!("CARGO_BIN_EXE_ior-it"), &binary, 0o755)?;
         set_capabilities(&binary)?;
         Ok(place)
     }
@@ -137,8 +136,8 @@ fn hidden() -> Tested {
     let place = Place::new()?;
     fs::write(place.path("named"), "read")?;
     let interpreter = place.path("cat");
-    fs::write(place.path("script"), format!("#!{} named\n", interpreter.display()))?;
-    fs::set_permissions(place.path("script"), Permissions::from_mode(0o755))?;
+    fs::write(place.path("text"), format!("#!{} named\n", interpreter.display()))?;
+    support::install(place.path("text"), &place.path("script"), 0o755)?;
     let rows = [
         ("anybody's own", "./cat named", 0o755, false),
         ("set-user-ID", "./cat named", 0o4755, true),
@@ -147,8 +146,7 @@ fn hidden() -> Tested {
         ("not readable, for a script", "./script 2>&1", 0o711, true),
     ];
     for (sentence, line, mode, is_hidden) in rows {
-        fs::copy("/bin/cat", &interpreter)?;
-        fs::set_permissions(&interpreter, Permissions::from_mode(mode))?;
+        support::install("/bin/cat", &interpreter, mode)?;
         // In a process of its own, and then one that is not hidden.
         let line = format!("{}; true", line.replace("named", "\"$FILE\""));
         let output = place.command(&["--archive", ".", "--", "sh", "-c", &line]).env("FILE", "named").output()?;

@@ -80,6 +80,15 @@ fn inlined(file: &str, included: &mut std::collections::HashSet<String>) -> std:
     Ok(text)
 }
 
+/// Makes a program of a file, with these permissions. Another process does it: whoever was forked here meanwhile would have the program
+/// open to be written, and nobody could execute it (execve(2), ETXTBSY).
+pub fn install(from: impl AsRef<Path>, program: &Path, mode: u32) -> Result<(), Failed> {
+    let mut command = Command::new("install");
+    let status = command.args(["-m", &format!("{mode:o}")]).arg(from.as_ref()).arg(program).status()?;
+    require!(status.success(), "install: {status}");
+    Ok(())
+}
+
 /// A file of the tracer's source.
 pub fn bpf(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(file)
