@@ -14,6 +14,7 @@ mod controls;
 mod damaged;
 mod ends;
 mod generated;
+mod leads;
 mod left;
 mod mutations;
 mod outputs;
@@ -30,13 +31,14 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 16] = [
+const GROUPS: [Group; 17] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
     ("command", command::main),
     ("burst", burst::main),
     ("witness", witness::main),
+    ("leads", leads::main),
     ("generated", generated::main),
     ("outputs", outputs::main),
     ("ends", ends::main),
