@@ -349,9 +349,9 @@ impl Fold {
     /// thread of it is left (execve(2)).
     pub fn exec(&mut self, former: u32, tid: u32) {
         let Some(mut thread) = self.threads.remove(&former) else { return };
-        let pid = thread.pid;
-        self.changes.inside.retain(|tid| self.threads.get(tid).is_some_and(|other| other.pid != pid));
-        self.threads.retain(|_, other| other.pid != pid);
+        for other in self.threads_of(thread.pid) {
+            self.gone(other);
+        }
         thread.handlers.clear();
         self.threads.insert(tid, thread);
     }
@@ -563,6 +563,20 @@ mod tests {
         other(&mut fold, 2);
         assert!(place.is_some());
         disturbed.unwrap()
+    }
+
+    #[test]
+    fn who_is_gone_since_another_thread_execs_has_vanished() {
+        let mut fold = Fold::default();
+        for tid in [1, 2] {
+            fold.found(tid, 1);
+            fold.enter(tid, seen(READ));
+        }
+        fold.exec(2, 1);
+        fold.exit(1, 0, 102);
+        let calls = fold.testimony().calls;
+        assert_eq!([calls[0].vanished, calls[1].vanished], [true, false]);
+        assert_eq!(calls[1].call.outcome, Returned(0));
     }
 
     #[test]
