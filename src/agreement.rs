@@ -10,7 +10,12 @@ use crate::syscalls::{Ret, Syscall};
 use crate::testimony::{Seen, Testimony};
 use crate::trace::{Call, Identity, Outcome, Text, Trace};
 
+mod names;
 mod permitted;
+mod sights;
+
+use names::Names;
+use sights::Sights;
 
 /// One way in which the two do not agree. Calls are counted by their place in [`Trace::calls`] and in [`Testimony::calls`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +53,18 @@ pub enum Disagreement {
 pub struct Field {
     /// What it is, in words.
     pub what: String,
-    /// As BPF saw it.
+    /// As BPF saw it, or [`Field::by`].
     pub bpf: String,
     /// As the witness saw it.
     pub ptrace: String,
+    /// Whose word the first is: that of BPF, but for what BPF does not say.
+    pub by: &'static str,
+}
+
+impl Field {
+    fn new(what: String, bpf: String, ptrace: String) -> Self {
+        Self { what, bpf, ptrace, by: "BPF" }
+    }
 }
 
 /// The calls of one thread, by their places: seen by BPF, seen by the witness.
@@ -72,8 +85,18 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 /// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
 /// if there are any.
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
+    let sights = Sights::new(testimony);
+    let with_names = |mut pair: Disagreement| {
+        if let Disagreement::Unlike { bpf, ptrace, fields } = &mut pair {
+            let (call, seen) = (&trace.calls[*bpf], &testimony.calls[*ptrace]);
+            fields.extend(Names { call, seen, sights: &sights, workspace }.fields());
+            (!fields.is_empty()).then_some(pair)
+        } else {
+            Some(pair)
+        }
+    };
     let aligned = threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony));
-    let mut disagreements: Vec<_> = aligned.filter_map(|pair| with_names(pair, trace, testimony, workspace)).collect();
+    let mut disagreements: Vec<_> = aligned.filter_map(with_names).collect();
     permitted::take_out_calls_never_made(&mut disagreements, trace, testimony);
     disagreements
 }
@@ -99,7 +122,7 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     let mut unlike = |holds: bool, said: &dyn Fn() -> (String, String, String)| {
         if !holds {
             let (what, bpf, ptrace) = said();
-            fields.push(Field { what, bpf, ptrace });
+            fields.push(Field::new(what, bpf, ptrace));
         }
     };
     unlike(bpf.pid == ptrace.pid, &|| ("process".to_owned(), bpf.pid.to_string(), ptrace.pid.to_string()));
@@ -156,49 +179,6 @@ fn identified(row: &Syscall, place: usize) -> String {
     }
 }
 
-/// The name that the descriptor that this argument is has by BPF, if the call is about that file.
-fn name(bpf: &Call, at: usize) -> Option<&[u8]> {
-    let row = bpf.syscall()?;
-    let names = [("path", &bpf.files.path), ("path2", &bpf.files.path2)];
-    let (_, name) = names.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
-    name.as_deref()
-}
-
-/// A pair of calls, with the names that differ; `None` if nothing does. Both names are the kernel's own: that of the record, and
-/// that of the link in proc_pid_fd(5).
-fn with_names(
-    pair: Disagreement,
-    trace: &Trace,
-    testimony: &Testimony,
-    workspace: Option<&[u8]>,
-) -> Option<Disagreement> {
-    let Disagreement::Unlike { bpf, ptrace, mut fields } = pair else { return Some(pair) };
-    let (call, seen) = (&trace.calls[bpf], &testimony.calls[ptrace]);
-    let mut compare = |what: String, name: Option<&[u8]>, link: Option<&[u8]>| {
-        if let (Some(name), Some(link)) = (name, link)
-            && !is_of(name, link, workspace)
-        {
-            fields.push(Field { what, bpf: text(name), ptrace: text(link) });
-        }
-    };
-    for (place, at) in call.syscall().into_iter().flat_map(Syscall::fd_args).enumerate() {
-        let name = name(call, at).filter(|_| call.fds[place].is_some());
-        compare(format!("name of argument {}", at + 1), name, seen.links[place].as_deref());
-    }
-    compare("name of the result".to_owned(), call.files.made_path.as_deref(), seen.made_link.as_deref());
-    (!fields.is_empty()).then_some(Disagreement::Unlike { bpf, ptrace, fields })
-}
-
-/// Whether a name is that of the link.
-fn is_of(name: &[u8], link: &[u8], workspace: Option<&[u8]>) -> bool {
-    match (name, workspace) {
-        ([b'/', ..], _) => link == name,
-        (b".", Some(workspace)) => link == workspace,
-        (_, Some(workspace)) => link.strip_prefix(workspace).and_then(|rest| rest.strip_prefix(b"/")) == Some(name),
-        (_, None) => false,
-    }
-}
-
 fn outcome(outcome: Outcome) -> String {
     match outcome {
         Outcome::Returned(value) => value.to_string(),
@@ -238,7 +218,7 @@ pub(crate) mod tests {
         Seen::new(call)
     }
 
-    fn file(inode: u64) -> Option<Identity> {
+    pub(super) fn file(inode: u64) -> Option<Identity> {
         Some(Identity { device: 8 << 20 | 1, inode, magic: 0xef53, mode: 0o100_644, flags: 2, cloexec: false })
     }
 
@@ -259,13 +239,13 @@ pub(crate) mod tests {
     pub(crate) fn both() -> (Trace, Testimony) {
         let mut witnessed: Vec<Seen> = calls().into_iter().map(seen).collect();
         for at in [1, 2] {
-            witnessed[at].links[0] = Some(b"/ws/a.txt".to_vec());
+            witnessed[at].names_mut().links[0] = Some(b"/ws/a.txt".to_vec());
         }
         (Trace { calls: calls(), ..Trace::default() }, Testimony { calls: witnessed, ..Testimony::default() })
     }
 
     /// What differs, a word or two each.
-    fn said(trace: &Trace, testimony: &Testimony) -> Vec<String> {
+    pub(super) fn said(trace: &Trace, testimony: &Testimony) -> Vec<String> {
         let say = |disagreement: Disagreement| match disagreement {
             Disagreement::OnlyBpf { bpf } => format!("bpf alone: {}", trace.calls[bpf].name()),
             Disagreement::OnlyPtrace { ptrace } => format!("ptrace alone: {}", testimony.calls[ptrace].call.name()),
@@ -361,7 +341,7 @@ pub(crate) mod tests {
         let judged = |name: &[u8], link: &[u8]| {
             let (mut trace, mut testimony) = both();
             trace.calls[1].files.path = Some(name.to_vec());
-            testimony.calls[1].links[0] = Some(link.to_vec());
+            testimony.calls[1].names_mut().links[0] = Some(link.to_vec());
             said(&trace, &testimony)
         };
         assert_eq!(judged(b"a.txt (deleted)", b"/ws/a.txt (deleted)"), Vec::<String>::new());
@@ -374,7 +354,7 @@ pub(crate) mod tests {
         let judged = |name: &[u8]| {
             let (mut trace, mut testimony) = both();
             trace.calls[0].files.made_path = Some(name.to_vec());
-            testimony.calls[0].made_link = Some(b"/ws/a.txt".to_vec());
+            testimony.calls[0].names_mut().made_link = Some(b"/ws/a.txt".to_vec());
             said(&trace, &testimony)
         };
         assert_eq!(judged(b"a.txt"), Vec::<String>::new());
@@ -413,6 +393,23 @@ pub(crate) mod tests {
         assert_eq!(judged(1, true, enosys), only, "the thread lived on");
         assert_eq!(judged(4, false, enosys), only, "it was made");
         assert_eq!(judged(4, true, -1), only, "somebody has answered it");
+    }
+
+    #[test]
+    fn the_first_call_that_its_thread_was_killed_before_is_permitted() {
+        let judged = |tid: u32, change: fn(&mut Seen)| {
+            let (trace, mut testimony) = both();
+            let read = Call { tid, ..call(4, number("read"), [3, 0, 0, 0, 0, 0], 0) };
+            let mut first = seen(read.with(|deed| deed.outcome = Outcome::Unfinished));
+            change(&mut first);
+            testimony.calls.push(first);
+            said(&trace, &testimony)
+        };
+        let only = ["ptrace alone: read"];
+        assert_eq!(judged(2, |seen| seen.vanished = true), Vec::<String>::new());
+        assert_eq!(judged(2, |seen| seen.at_death = Some(-i64::from(libc::ENOSYS))), Vec::<String>::new());
+        assert_eq!(judged(2, |seen| seen.at_death = Some(1)), only, "it was made");
+        assert_eq!(judged(1, |seen| seen.vanished = true), only, "BPF knows the thread, and would see the exit");
     }
 
     #[test]

@@ -102,8 +102,7 @@ impl About<'_> {
     /// A string argument: one that names no file is as it is, a path behind the directory that it begins at.
     fn path(&self, at: usize) -> Option<Vec<u8>> {
         let Self { call, row, .. } = self;
-        let dirfd = at.checked_sub(1).filter(|&before| matches!(row.args[before].role, Role::DirFd));
-        let dirfd = dirfd.filter(|&before| call.args[before] as i32 != libc::AT_FDCWD);
+        let dirfd = row.dirfd_of(at, &call.args);
         let text = match call.text(at)? {
             // utimensat(2): no path is the directory descriptor's own file. Where a call wants a path, it fails (EFAULT).
             Text::Unreadable(_) if call.args[at] == 0 && call.success().is_some() => return self.behind(dirfd?),

@@ -239,7 +239,7 @@ impl Session {
     }
 
     /// The same, with what the witness saw, if there is one.
-    fn witnessed(
+    pub fn witnessed(
         &self,
         name: &str,
         directory: &Path,

@@ -15,6 +15,7 @@ use syscalls::Sysno;
 use crate::kind::Kind;
 use crate::names::{self, Names};
 use crate::record::Roles;
+use crate::trace::Abi;
 
 mod compat; // of 32-bit programs
 mod requests;
@@ -256,6 +257,12 @@ impl Syscall {
         self.args_where(|role| matches!(role, Role::Fd | Role::DirFd))
     }
 
+    /// The argument before a path that is the descriptor of the directory at which it begins, if these arguments have one.
+    pub fn dirfd_of(&self, path: usize, args: &[u64; 6]) -> Option<usize> {
+        let before = path.checked_sub(1).filter(|&at| matches!(self.args[at].role, Role::DirFd))?;
+        (args[before] as i32 != libc::AT_FDCWD).then_some(before)
+    }
+
     /// The argument that is the number of the new descriptor, where the call closes a file that has it (dup(2)).
     pub fn replaces(&self) -> Option<usize> {
         matches!(self.name, "dup2" | "dup3").then_some(1)
@@ -377,6 +384,14 @@ pub fn put_compat_name(out: &mut String, number: u32) {
         Some(name) => out.write_str(name),
         None => write!(out, "nr={}", number as i32),
     };
+}
+
+/// The kernel's name of a number, if it has one.
+pub fn kernels_name(number: u32, abi: Abi) -> Option<&'static str> {
+    match abi {
+        Abi::Native => Sysno::new(number as usize).map(|number| number.name()),
+        Abi::Compat => compat::name(number),
+    }
 }
 
 /// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).

@@ -4,8 +4,10 @@
 //! call and one at its exit are one call (ptrace(2), "Syscall-stops"); what comes between them when a call is interrupted is
 //! folded by where the thread goes on, which the kernel has decided by then.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
+use crate::syscalls;
 use crate::trace::{Abi, Call, Deeds, Outcome};
 
 /// All that was seen of a process, and of its descendants if they are followed.
@@ -26,10 +28,8 @@ pub struct Testimony {
 pub struct Seen {
     /// The call; `order` is its place in the testimony.
     pub call: Call,
-    /// The links in /proc/PID/fd (proc_pid_fd(5)) of its descriptor arguments when it was entered; `None` if not open.
-    pub links: [Option<Vec<u8>>; 2],
-    /// The same of the descriptor that it returned.
-    pub made_link: Option<Vec<u8>>,
+    /// What its files are called. Calls that are alike share it.
+    pub names: Arc<Names>,
     /// What the register of the result held when the thread was killed on its way out of the call, before its exit could be
     /// seen.
     pub at_death: Option<i64>,
@@ -42,14 +42,62 @@ pub struct Seen {
     pub filtered: bool,
     /// A signal handler has interrupted the call and has not returned: whether the call failed is not known.
     pub unsettled: bool,
+    /// Between its enter and its exit another thread was in a call that may change names of files, mounts, or a working directory
+    /// or root that is shared.
+    pub disturbed: bool,
+}
+
+/// What the files of a call are called: by the links that the kernel has in /proc, and by where its path leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Names {
+    /// The links in /proc/PID/fd (proc_pid_fd(5)) of its descriptor arguments when it was entered; `None` if not open.
+    pub links: [Option<Vec<u8>>; 2],
+    /// The directories at which its paths begin, where those are not descriptors: the working directory, or the root of an
+    /// absolute one (proc_pid_cwd(5), proc_pid_root(5)).
+    pub bases: [Option<Vec<u8>>; 2],
+    /// The link of the descriptor that it returned; of the working directory or the root that it has changed.
+    pub made_link: Option<Vec<u8>>,
+    /// Where its path leads, when it has returned that descriptor, or changed one of those.
+    pub leads: Leads,
+}
+
+/// Where a path leads by the witness's own walk (path_resolution(7)), beside what the kernel has come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Leads {
+    /// It was not walked, or it could not be found out.
+    #[default]
+    Unknown,
+    /// To something else by now: others may have changed names since.
+    Unsettled,
+    /// To the file that the kernel has come to, and by this name, which is that of its link.
+    Here(Vec<u8>),
+    /// To something else, and did so during the whole call.
+    Elsewhere {
+        /// The name of what it leads to.
+        name: Vec<u8>,
+        /// Whether it is the same file, by another name.
+        is_same: bool,
+    },
 }
 
 impl Seen {
     /// A call of which nothing is known but this.
     pub fn new(call: Call) -> Self {
-        let (links, made_link, at_death) = ([None, None], None, None);
-        let untouched = [false; 3];
-        Self { call, links, made_link, at_death, vanished: false, untouched, filtered: false, unsettled: false }
+        Self {
+            call,
+            names: Arc::default(),
+            at_death: None,
+            vanished: false,
+            untouched: [false; 3],
+            filtered: false,
+            unsettled: false,
+            disturbed: false,
+        }
+    }
+
+    /// Its names, to be changed.
+    pub fn names_mut(&mut self) -> &mut Names {
+        Arc::make_mut(&mut self.names)
     }
 }
 
@@ -59,6 +107,8 @@ pub struct Fold {
     testimony: Testimony,
     threads: HashMap<u32, Thread>,
     deeds: Deeds,
+    names: HashSet<Arc<Names>>,
+    changes: Changes,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +119,54 @@ struct Thread {
     last: Option<usize>,
     /// For each handler that runs, the call that it has interrupted.
     handlers: Vec<Option<Interrupted>>,
+    /// How many changes had begun when it entered the call.
+    since: u64,
+}
+
+/// The calls that change what files are called, for whoever looks at it at the same time.
+#[derive(Debug, Default)]
+struct Changes {
+    /// How many have begun.
+    begun: u64,
+    /// The threads that are in one.
+    inside: HashSet<u32>,
+}
+
+/// Their names. io_uring_enter(2) may do anything.
+const CHANGING: [&str; 21] = [
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mount",
+    "move_mount",
+    "umount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "chdir",
+    "fchdir",
+    "unshare",
+    "setns",
+    "io_uring_enter",
+];
+
+impl Changes {
+    /// A thread enters this call: whether another one is in a change.
+    fn enter(&mut self, tid: u32, call: &Call) -> bool {
+        let others = !self.inside.is_empty();
+        if syscalls::kernels_name(call.number, call.abi).is_some_and(|name| CHANGING.contains(&name)) {
+            self.begun += 1;
+            self.inside.insert(tid);
+        }
+        others
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,11 +180,23 @@ enum State {
     Interrupted(Interrupted),
 }
 
+impl State {
+    /// The call that has no result yet.
+    fn call(self) -> Option<usize> {
+        match self {
+            Self::Outside => None,
+            Self::Inside(call) | Self::Interrupted(Interrupted { call, .. }) => Some(call),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Interrupted {
     call: usize,
     /// The address behind the instruction that made the call.
     behind: u64,
+    /// As [`Thread::since`].
+    since: u64,
 }
 
 /// The kernel's own codes for "to be made again", which no program sees (include/linux/errno.h).
@@ -122,6 +232,12 @@ impl Fold {
         self.threads.iter().filter(|(_, thread)| thread.pid == pid).map(|(&tid, _)| tid).collect()
     }
 
+    /// Whether a thread is the only one of its process.
+    pub fn is_alone(&self, tid: u32) -> bool {
+        let pid = self.pid(tid);
+        self.threads.iter().all(|(&other, thread)| other == tid || Some(thread.pid) != pid)
+    }
+
     /// All threads.
     pub fn threads(&self) -> Vec<u32> {
         self.threads.keys().copied().collect()
@@ -142,9 +258,13 @@ impl Fold {
     /// no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers").
     pub fn resumes(&mut self, tid: u32) -> bool {
         match self.threads.get_mut(&tid) {
-            Some(Thread { state: state @ State::Interrupted(_), .. }) => {
-                if let State::Interrupted(Interrupted { call, .. }) = *state {
-                    *state = State::Inside(call);
+            Some(thread @ Thread { state: State::Interrupted(_), .. }) => {
+                if let State::Interrupted(Interrupted { call, since, .. }) = thread.state {
+                    thread.state = State::Inside(call);
+                    let seen = &mut self.testimony.calls[call];
+                    seen.disturbed |= self.changes.begun != since;
+                    seen.disturbed |= self.changes.enter(tid, &seen.call);
+                    thread.since = self.changes.begun;
                 }
                 true
             }
@@ -152,22 +272,29 @@ impl Fold {
         }
     }
 
-    /// The thread enters a new call.
-    pub fn enter(&mut self, tid: u32, mut seen: Seen) {
-        let Some(thread) = self.threads.get_mut(&tid) else { return };
+    /// The thread enters a new call. Returns its place.
+    pub fn enter(&mut self, tid: u32, mut seen: Seen) -> Option<u64> {
+        let thread = self.threads.get_mut(&tid)?;
         let place = self.testimony.calls.len();
         (seen.call.order, seen.call.pid, seen.call.tid) = (place as u64, thread.pid, tid);
         seen.call.outcome = Outcome::Unfinished;
+        seen.disturbed = self.changes.enter(tid, &seen.call);
+        thread.since = self.changes.begun;
         thread.state = State::Inside(place);
         let before = thread.last.replace(place);
         self.testimony.calls.push(seen);
         self.share(before);
+        Some(place as u64)
     }
 
     /// By now it is known what this call was: it shares that with those that were alike.
     fn share(&mut self, call: Option<usize>) {
-        if let Some(place) = call {
-            self.deeds.share(&mut self.testimony.calls[place].call);
+        let Some(place) = call else { return };
+        let seen = &mut self.testimony.calls[place];
+        self.deeds.share(&mut seen.call);
+        match self.names.get(&seen.names) {
+            Some(known) => seen.names = Arc::clone(known),
+            None => drop(self.names.insert(Arc::clone(&seen.names))),
         }
     }
 
@@ -176,12 +303,14 @@ impl Fold {
     pub fn exit(&mut self, tid: u32, value: i64, ip: u64) -> Option<&mut Seen> {
         let thread = self.threads.get_mut(&tid)?;
         let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
-        let call = &mut self.testimony.calls[place].call;
+        let Seen { call, disturbed, .. } = &mut self.testimony.calls[place];
+        *disturbed |= self.changes.begun != thread.since;
+        self.changes.inside.remove(&tid);
         if is_return_from_handler(call) {
             return self.handler_returns(tid, ip);
         }
         if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
-            thread.state = State::Interrupted(Interrupted { call: place, behind: ip });
+            thread.state = State::Interrupted(Interrupted { call: place, behind: ip, since: thread.since });
             return None;
         }
         call.outcome = Outcome::Returned(value);
@@ -220,16 +349,16 @@ impl Fold {
     /// thread of it is left (execve(2)).
     pub fn exec(&mut self, former: u32, tid: u32) {
         let Some(mut thread) = self.threads.remove(&former) else { return };
-        let pid = thread.pid;
-        self.threads.retain(|_, other| other.pid != pid);
+        for other in self.threads_of(thread.pid) {
+            self.gone(other);
+        }
         thread.handlers.clear();
         self.threads.insert(tid, thread);
     }
 
     /// The thread is about to end, with this value in the register of the result. Returns the call that it ends in.
     pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
-        let Some(Thread { state: State::Inside(place), .. }) = self.threads.get(&tid) else { return None };
-        let seen = &mut self.testimony.calls[*place];
+        let seen = &mut self.testimony.calls[self.threads.get(&tid)?.state.call()?];
         seen.at_death = Some(value);
         Some(seen)
     }
@@ -237,7 +366,9 @@ impl Fold {
     /// The thread is no more; the call that it was in stays without a result.
     pub fn gone(&mut self, tid: u32) {
         let Some(thread) = self.threads.remove(&tid) else { return };
-        if let State::Inside(place) = thread.state {
+        self.changes.inside.remove(&tid);
+        // One that was interrupted may have been made again.
+        if let Some(place) = thread.state.call() {
             let seen = &mut self.testimony.calls[place];
             seen.vanished = seen.at_death.is_none();
         }
@@ -295,7 +426,7 @@ mod tests {
         for &stop in stops {
             match stop {
                 Enter(_) if fold.resumes(1) => {}
-                Enter(number) => fold.enter(1, seen(number)),
+                Enter(number) => drop(fold.enter(1, seen(number))),
                 Exit(value) => drop(fold.exit(1, value, 102)),
                 ExitBefore(value) => drop(fold.exit(1, value, 100)),
                 Handler => fold.handler(1),
@@ -404,8 +535,113 @@ mod tests {
             fold.testimony().calls[0].vanished
         };
         assert!(vanished(|_| {}));
+        assert!(
+            vanished(|fold| {
+                fold.exit(1, SYS, 102);
+            }),
+            "it may have been made again"
+        );
         assert!(!vanished(|fold| assert!(fold.dies(1, 5).is_some())), "its end was looked at");
         assert!(!vanished(|fold| assert!(fold.exit(1, 5, 102).is_some())), "the call has returned");
+    }
+
+    const RENAME: u32 = libc::SYS_renameat2 as u32;
+
+    /// Whether the reading of thread 1 was disturbed by what thread 2 did around these moments of it: before it, in it, after it.
+    fn disturbed(number: u32, enters: usize, exits: usize) -> bool {
+        let mut fold = Fold::default();
+        for tid in [1, 2] {
+            fold.found(tid, 1);
+        }
+        let other = |fold: &mut Fold, moment: usize| {
+            if moment == enters {
+                fold.enter(2, seen(number));
+            }
+            if moment == exits {
+                fold.exit(2, 0, 102);
+            }
+        };
+        other(&mut fold, 0);
+        let place = fold.enter(1, seen(READ));
+        other(&mut fold, 1);
+        let disturbed = fold.exit(1, 0, 102).map(|seen| seen.disturbed);
+        other(&mut fold, 2);
+        assert!(place.is_some());
+        disturbed.unwrap()
+    }
+
+    #[test]
+    fn who_is_gone_since_another_thread_execs_has_vanished() {
+        let mut fold = Fold::default();
+        for tid in [1, 2] {
+            fold.found(tid, 1);
+            fold.enter(tid, seen(READ));
+        }
+        fold.exec(2, 1);
+        fold.exit(1, 0, 102);
+        let calls = fold.testimony().calls;
+        assert_eq!([calls[0].vanished, calls[1].vanished], [true, false]);
+        assert_eq!(calls[1].call.outcome, Returned(0));
+    }
+
+    #[test]
+    fn a_call_is_disturbed_by_whoever_changes_names_meanwhile() {
+        let rows = [(0, 0, false), (0, 1, true), (0, 2, true), (1, 1, true), (1, 2, true), (2, 2, false)];
+        for (enters, exits, expected) in rows {
+            assert_eq!(disturbed(RENAME, enters, exits), expected, "entered at {enters}, left at {exits}");
+            assert!(!disturbed(CLOSE, enters, exits), "close changes no name");
+        }
+    }
+
+    #[test]
+    fn nobody_disturbs_himself_and_who_is_gone_disturbs_nobody() {
+        let mut fold = Fold::default();
+        for tid in [1, 2] {
+            fold.found(tid, tid);
+        }
+        fold.enter(1, seen(RENAME));
+        assert!(!fold.exit(1, 0, 102).unwrap().disturbed);
+        fold.enter(2, seen(RENAME));
+        fold.gone(2);
+        fold.enter(1, seen(READ));
+        assert!(!fold.exit(1, 0, 102).unwrap().disturbed);
+    }
+
+    #[test]
+    fn what_happens_while_a_call_is_interrupted_disturbs_it() {
+        let judged = |meanwhile: u32| {
+            let mut fold = Fold::default();
+            for tid in [1, 2] {
+                fold.found(tid, tid);
+            }
+            fold.enter(1, seen(READ));
+            fold.exit(1, SYS, 102);
+            fold.handler(1);
+            fold.enter(2, seen(meanwhile));
+            fold.exit(2, 0, 102);
+            fold.enter(1, seen(SIGRETURN));
+            fold.exit(1, 0, 100);
+            assert!(fold.resumes(1));
+            fold.exit(1, 0, 102).unwrap().disturbed
+        };
+        assert!(judged(RENAME));
+        assert!(!judged(CLOSE));
+    }
+
+    #[test]
+    fn calls_whose_files_are_called_alike_share_the_names() {
+        let mut fold = Fold::default();
+        fold.found(1, 1);
+        for name in ["a", "a", "b"] {
+            let mut read = seen(READ);
+            read.names_mut().links[0] = Some(name.into());
+            fold.enter(1, read);
+            fold.exit(1, 5, 102);
+        }
+        fold.gone(1);
+        let calls = fold.testimony().calls;
+        let shared = |one: usize, other: usize| Arc::ptr_eq(&calls[one].names, &calls[other].names);
+        assert_eq!([shared(0, 1), shared(1, 2)], [true, false]);
     }
 
     #[test]

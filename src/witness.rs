@@ -21,8 +21,11 @@ use crate::error::Error;
 use crate::rights;
 use crate::testimony::Testimony;
 
+mod leads;
 mod look;
+mod mounts;
 mod tracee;
+mod walk;
 
 use tracee::Tracees;
 

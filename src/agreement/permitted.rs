@@ -4,7 +4,8 @@
 //! fold it into one.
 
 use super::Disagreement;
-use crate::testimony::{Seen, Testimony};
+use super::sights::{Asked, Sights};
+use crate::testimony::{Leads, Seen, Testimony};
 use crate::trace::{Call, Identity, Outcome, Trace};
 
 /// Calls that were never made, and that one of the two has not seen.
@@ -13,16 +14,18 @@ use crate::trace::{Call, Identity, Outcome, Trace};
 /// and no exit for BPF (kernel/entry/common.c, syscall_trace_enter()). It is the last call of a thread with a filter. What seccomp
 /// answers otherwise both see.
 ///
-/// A thread that was killed before a call is not there any more when the witness comes to look: see [`was_killed_before`].
+/// A thread that was killed before a call is not there any more when the witness comes to look: see [`was_killed_before`]. If it was
+/// the first call of its thread, BPF takes its exit for that of a call from before the watch.
 pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace, testimony: &Testimony) {
-    let is_last = |place: usize| {
-        let tid = testimony.calls[place].call.tid;
-        testimony.calls[place + 1..].iter().all(|seen| seen.call.tid != tid)
-    };
+    let without = |calls: &[Seen], tid: u32| calls.iter().all(|seen| seen.call.tid != tid);
+    let is_first = |place: usize| without(&testimony.calls[..place], testimony.calls[place].call.tid);
+    let is_last = |place: usize| without(&testimony.calls[place + 1..], testimony.calls[place].call.tid);
     disagreements.retain(|disagreement| match disagreement {
         Disagreement::OnlyPtrace { ptrace } => {
-            let Seen { call, filtered, .. } = &testimony.calls[*ptrace];
-            !(*filtered && call.outcome == Outcome::Unfinished && is_last(*ptrace))
+            let seen = &testimony.calls[*ptrace];
+            let is_killed_at_first = || is_first(*ptrace) && may_have_been_killed_before(seen);
+            let is_unfinished = seen.call.outcome == Outcome::Unfinished && is_last(*ptrace);
+            !(is_unfinished && (seen.filtered || is_killed_at_first()))
         }
         Disagreement::OnlyBpf { bpf } => {
             let call = &trace.calls[*bpf];
@@ -37,8 +40,16 @@ pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, t
 /// without an enter for BPF (ptrace_report_syscall_entry()). In the register of the result is what was there before: -ENOSYS on
 /// x86-64, the first argument on aarch64.
 pub(super) fn was_killed_before(bpf: &Call) -> bool {
-    let before = [-i64::from(libc::ENOSYS), bpf.args[0] as i64];
-    bpf.refused && before.map(Outcome::Returned).contains(&bpf.outcome)
+    bpf.refused && result_before(bpf).map(Outcome::Returned).contains(&bpf.outcome)
+}
+
+/// The same as the witness sees it, if it sees anything.
+fn may_have_been_killed_before(seen: &Seen) -> bool {
+    has_vanished(seen) || seen.at_death.is_some_and(|value| result_before(&seen.call).contains(&value))
+}
+
+fn result_before(call: &Call) -> [i64; 2] {
+    [-i64::from(libc::ENOSYS), call.args[0] as i64]
 }
 
 /// The result of a call that a thread was killed in without a stop after it: ptrace(2) does not promise PTRACE_EVENT_EXIT for who is
@@ -82,4 +93,22 @@ pub(super) fn same(bpf: Option<Identity>, ptrace: Option<Identity>) -> bool {
     let hidden = ptrace.is_some_and(|identity| u32::from(identity.mode) & libc::S_IFMT == 0);
     let shown = |identity: Identity| Identity { mode: identity.mode & !(libc::S_IFMT as u16), ..identity };
     if hidden { bpf.map(shown) == ptrace } else { bpf == ptrace }
+}
+
+/// What files are called in a call during which another thread was in one that changes names, or a working directory or root that
+/// they share: the two have looked one after the other.
+pub(super) fn is_disturbed(seen: &Seen) -> bool {
+    seen.disturbed
+}
+
+/// A name that BPF alone has at a call, and the witness later: a process that is not witnessed has renamed the file, or a directory
+/// above, after the witness had looked and before BPF did.
+pub(super) fn is_renamed(sights: &Sights<'_>, seen: &Seen, asked: Asked, is_right: impl Fn(&[u8]) -> bool) -> bool {
+    sights.also(seen, asked, is_right)
+}
+
+/// What the file that a call has opened is called, if its path leads to something else by now: a process that is not witnessed has
+/// changed names since.
+pub(super) fn has_moved_since(seen: &Seen) -> bool {
+    seen.names.leads == Leads::Unsettled
 }

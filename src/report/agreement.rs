@@ -159,7 +159,8 @@ fn sentences(disagreement: &Disagreement, it: &Disagreeing) -> Vec<String> {
         }
         Disagreement::Unlike { bpf, fields, .. } => {
             let name = it.trace.calls[*bpf].name();
-            let say = |Field { what, bpf, ptrace }: &Field| format!("{name}, {what}: {bpf} by BPF, {ptrace} by ptrace");
+            let say =
+                |Field { what, bpf, ptrace, by }: &Field| format!("{name}, {what}: {bpf} by {by}, {ptrace} by ptrace");
             fields.iter().map(say).collect()
         }
     }

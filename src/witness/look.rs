@@ -1,15 +1,16 @@
 //! What the witness reads of a thread that stands still: its memory by process_vm_readv(2), its descriptors in /proc.
 
 use std::fs::{self, File};
-use std::io::IoSliceMut;
+use std::io::{IoSliceMut, Read};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 
-use nix::sys::stat::{major, minor};
-use nix::sys::statfs::statfs;
+use nix::sys::stat::makedev;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Pid, SysconfVar, sysconf};
+use rustix::fs::Statx;
 
+use super::mounts::{self, Mounts};
 use crate::record::PATH_CAP;
 use crate::trace::{Identity, Text};
 
@@ -81,51 +82,60 @@ fn page_size() -> u64 {
     *SIZE
 }
 
-/// The file behind a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
-pub fn descriptor(tid: u32, fd: i32) -> (Option<Identity>, Option<Vec<u8>>) {
-    if fd < 0 {
-        return (None, None);
-    }
-    let path = format!("/proc/{tid}/fd/{fd}");
-    let link = fs::read_link(&path).ok().map(|link| link.into_os_string().into_vec());
-    (link.as_ref().and_then(|_| identity(tid, fd, &path)), link)
+/// What a descriptor is.
+#[derive(Clone, Debug, Default)]
+pub struct Descriptor {
+    /// The file behind it, if it is open.
+    pub identity: Option<Identity>,
+    /// Its link in /proc/PID/fd.
+    pub link: Option<Vec<u8>>,
+    /// Device and inode as stat(2) says them, which is not what the kernel keeps on every filesystem.
+    pub file: Option<FileId>,
 }
 
-fn identity(tid: u32, fd: i32, path: &str) -> Option<Identity> {
-    let stat = fs::metadata(path).ok()?;
-    let info = fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).ok()?;
+/// Device and inode of a file, by stat(2).
+pub type FileId = (u64, u64);
+
+/// The same of what statx(2) has said.
+pub fn file_id(status: &Statx) -> FileId {
+    (makedev(status.stx_dev_major.into(), status.stx_dev_minor.into()), status.stx_ino)
+}
+
+/// The file behind a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
+pub fn descriptor(mounts: &mut Mounts, tid: u32, fd: i32) -> Descriptor {
+    let path = link_path(tid, fd);
+    let Some(link) = (fd >= 0).then(|| link(&path)).flatten() else { return Descriptor::default() };
+    let status = mounts::File::At(&path).status().ok();
+    let identity = status.as_ref().and_then(|status| identity(mounts, tid, fd, &path, status));
+    Descriptor { identity, link: Some(link), file: status.as_ref().map(file_id) }
+}
+
+/// A link of /proc.
+pub fn link(path: &str) -> Option<Vec<u8>> {
+    fs::read_link(path).ok().map(|link| link.into_os_string().into_vec())
+}
+
+/// Where the link of a descriptor is.
+pub fn link_path(tid: u32, fd: i32) -> String {
+    format!("/proc/{tid}/fd/{fd}")
+}
+
+fn identity(mounts: &mut Mounts, tid: u32, fd: i32, path: &str, status: &Statx) -> Option<Identity> {
+    let mut info = [0; 512];
+    let read = File::open(format!("/proc/{tid}/fdinfo/{fd}")).and_then(|mut file| file.read(&mut info)).ok()?;
+    let info = std::str::from_utf8(&info[..read]).ok()?;
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let flags = u32::from_str_radix(field("flags:")?, 8).ok()?;
-    let magic = statfs(path).map_or(0, |system| system.filesystem_type().0 as u32);
-    let mount = field("mnt_id:").filter(|_| HAVE_OTHER_DEVICES.contains(&magic)).and_then(|number| number.parse().ok());
-    let device = mount.and_then(|mount| mounted_device(tid, mount));
+    let mount = mounts.of(tid, mounts::File::At(path), status);
+    let device = status.stx_dev_major << 20 | status.stx_dev_minor;
     Some(Identity {
-        magic,
-        device: device.unwrap_or((major(stat.dev()) << 20 | minor(stat.dev())) as u32),
-        inode: field("ino:").and_then(|inode| inode.parse().ok()).unwrap_or(stat.ino()),
-        mode: stat.mode() as u16,
+        magic: mount.magic,
+        device: mount.device.unwrap_or(device),
+        inode: field("ino:").and_then(|inode| inode.parse().ok()).unwrap_or(status.stx_ino),
+        mode: status.stx_mode,
         flags: flags & !(libc::O_CLOEXEC as u32),
         cloexec: flags & libc::O_CLOEXEC as u32 != 0,
     })
-}
-
-/// `s_magic` of the filesystems that answer stat(2) with another device than that of their superblock, which mountinfo has:
-/// overlayfs, btrfs, bcachefs.
-const HAVE_OTHER_DEVICES: [u32; 3] = [0x794c_7630, 0x9123_683e, 0xca45_1a4e];
-
-/// The device of a mount, by its number in fdinfo (proc_pid_fdinfo(5)); `None` for what is mounted nowhere. It is looked up each
-/// time, since numbers are given again.
-fn mounted_device(tid: u32, mount: u32) -> Option<u32> {
-    let table = fs::read_to_string(format!("/proc/{tid}/mountinfo")).ok()?;
-    table.lines().filter_map(mounted).find(|&(number, _)| number == mount).map(|(_, device)| device)
-}
-
-/// The number and the device of a line of proc_pid_mountinfo(5): `36 35 98:0 /mnt1 …`.
-fn mounted(line: &str) -> Option<(u32, u32)> {
-    let mut words = line.split(' ');
-    let number = words.next()?.parse().ok()?;
-    let (major, minor) = words.nth(1)?.split_once(':')?;
-    Some((number, major.parse::<u32>().ok()? << 20 | minor.parse::<u32>().ok()?))
 }
 
 /// The path by which a process's program was executed (getauxval(3), AT_EXECFN). The kernel has made "/dev/fd/3/path" of one

@@ -3,7 +3,7 @@
 //! Every function here runs in the thread that has seized them: ptrace(2) serves no other.
 #![allow(unsafe_code)]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +14,12 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::Pid;
 
-use super::look;
+use super::leads::{self, Reached, Start};
+use super::look::{self, Descriptor};
+use super::mounts::Mounts;
 use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::error::Error;
-use crate::syscalls::{Peek, Ret};
+use crate::syscalls::{Peek, Ret, Role, Syscall};
 use crate::testimony::{Fold, Seen, Testimony};
 use crate::trace::{Abi, Call, Deed, Outcome, Text};
 
@@ -38,6 +40,9 @@ pub struct Tracees {
     fold: Fold,
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
+    /// By the places of the calls whose paths are followed.
+    starts: HashMap<u64, Start>,
+    mounts: Mounts,
     /// What is to become of them.
     wish: Arc<Wish>,
 }
@@ -78,7 +83,14 @@ const CALL: i32 = libc::SIGTRAP | 0x80;
 impl Tracees {
     /// Seizes all threads of a process and stops them.
     pub fn seize(pid: u32, follow: bool, wish: Arc<Wish>) -> Result<Self, Error> {
-        let mut tracees = Self { follow, fold: Fold::default(), filtered: HashSet::default(), wish };
+        let mut tracees = Self {
+            follow,
+            fold: Fold::default(),
+            filtered: HashSet::default(),
+            starts: HashMap::default(),
+            mounts: Mounts::default(),
+            wish,
+        };
         // A thread that is not seized yet may make another.
         while let Some(tid) = tracees.unseized(pid) {
             tracees.seize_thread(tid, pid)?;
@@ -246,14 +258,21 @@ impl Tracees {
                 if !self.fold.resumes(tid) {
                     let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
                     let seen = self.entered(tid, blank(entry.nr as u32, abi, entry.args));
-                    self.fold.enter(tid, seen);
+                    let start = seen.call.syscall().and_then(|row| Start::of(row, tid, self.fold.is_alone(tid)));
+                    if let (Some(place), Some(start)) = (self.fold.enter(tid, seen), start) {
+                        self.starts.insert(place, start);
+                    }
                 }
             }
             libc::PTRACE_SYSCALL_INFO_EXIT => {
                 // SAFETY: as above.
                 let exit = unsafe { info.u.exit };
                 if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer) {
-                    look_at_exit(tid, seen);
+                    let start = self.starts.remove(&seen.call.order);
+                    let reached = look_at_exit(&mut self.mounts, tid, seen);
+                    if let (Some(start), Some(reached)) = (start, reached) {
+                        seen.names_mut().leads = leads::leads(&mut self.mounts, seen, &start, &reached);
+                    }
                     if sets_filter(&seen.call) {
                         // With SECCOMP_FILTER_FLAG_TSYNC, which is not looked for, the other threads have it as well.
                         let pid = seen.call.pid;
@@ -272,7 +291,8 @@ impl Tracees {
         let mut seen = Seen { filtered, ..Seen::new(call) };
         let Some(row) = row else { return seen };
         for (place, at) in row.fd_args().chain(row.replaces()).enumerate() {
-            (seen.call.fds[place], seen.links[place]) = look::descriptor(tid, args[at] as i32);
+            let Descriptor { identity, link, .. } = look::descriptor(&mut self.mounts, tid, args[at] as i32);
+            (seen.call.fds[place], seen.names_mut().links[place]) = (identity, link);
         }
         if row.name != "getcwd" {
             for (place, at) in row.path_args().enumerate() {
@@ -281,6 +301,7 @@ impl Tracees {
                 seen.call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
             }
         }
+        look_at_bases(tid, row, &mut seen);
         if let Some((at, peek @ (Peek::OpenHow | Peek::HandleIn))) = row.peek {
             seen.call.peek = block(tid, peek, args[at]).flatten();
         }
@@ -300,39 +321,79 @@ fn process_of(tid: u32) -> u32 {
     look::status(tid, "Tgid", 10).map_or(tid, |pid| pid as u32)
 }
 
-/// What a call has brought about, and what could not be read before.
-fn look_at_exit(tid: u32, seen: &mut Seen) {
-    let call = &mut seen.call;
-    let (Some(row), success) = (call.syscall(), call.success()) else { return };
-    if let (Ret::Fd, Some(fd)) = (row.ret_for(&call.args), success) {
-        (call.made, seen.made_link) = look::descriptor(tid, fd as i32);
+/// Where the paths of a call begin that are known and do not begin at a descriptor. Those that could not be read before begin
+/// where they would have, as long as the call itself has not changed that.
+fn look_at_bases(tid: u32, row: &Syscall, seen: &mut Seen) {
+    if leads::changes_base(row) && seen.call.success().is_some() {
+        return;
     }
+    let is_path = |at: usize| matches!(row.args[at].role, Role::Path) && row.name != "getcwd";
+    for (place, at) in row.path_args().enumerate().filter(|&(_, at)| is_path(at)) {
+        if seen.names.bases[place].is_some() {
+            continue;
+        }
+        let base = match &seen.call.texts[place] {
+            Text::Read { bytes, .. } if bytes.starts_with(b"/") => "root",
+            Text::Read { bytes, .. } if !bytes.is_empty() && row.dirfd_of(at, &seen.call.args).is_none() => "cwd",
+            Text::Read { .. } | Text::Unreadable(_) => continue,
+        };
+        seen.names_mut().bases[place] = look::link(&format!("/proc/{tid}/{base}"));
+    }
+}
+
+/// What a call has brought about, and what could not be read before. Returns the file that the kernel has come to, if it has.
+fn look_at_exit(mounts: &mut Mounts, tid: u32, seen: &mut Seen) -> Option<Reached> {
+    let (row, success) = (seen.call.syscall()?, seen.call.success());
+    let reached = success.and_then(|result| look_at_result(mounts, tid, row, result, seen));
     // execve(2): after success the addresses belong to another program, which is told by what path it was executed.
     if matches!(row.name, "execve" | "execveat") && success.is_some() {
+        let call = &mut seen.call;
         if let (Text::Unreadable(_), Some(executed)) = (&call.texts[0], look::executed(tid)) {
             let below = format!("/dev/fd/{}", call.args[0] as i32);
             let rest = executed.strip_prefix(below.as_bytes()).filter(|_| row.name == "execveat");
             let rest = rest.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest).to_vec());
             call.texts[0] = Text::Read { bytes: rest.unwrap_or(executed), cut: false };
         }
-        return;
+        look_at_bases(tid, row, seen);
+        return None;
     }
     if row.name == "getcwd" && success.is_some() {
-        call.texts[0] = Text::Unreadable(libc::EFAULT);
+        seen.call.texts[0] = Text::Unreadable(libc::EFAULT);
     }
     read_unread(tid, seen);
-    let call = &mut seen.call;
-    let Some((at, peek)) = row.peek else { return };
-    let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success.is_some();
-    if filled_in || call.peek.is_none() {
-        let block = block(tid, peek, call.args[at]);
-        seen.untouched[2] = block.is_none();
-        call.peek = block.flatten();
-    }
-    if let (Peek::Pair, Some(_), Some(pair)) = (peek, success, call.pair()) {
-        for (place, fd) in pair.into_iter().enumerate() {
-            (call.fds[place], seen.links[place]) = look::descriptor(tid, fd);
+    look_at_bases(tid, row, seen);
+    look_at_block(mounts, tid, row, seen);
+    reached
+}
+
+/// The descriptor that a call has made, or the directory that it has changed to.
+fn look_at_result(mounts: &mut Mounts, tid: u32, row: &Syscall, result: i64, seen: &mut Seen) -> Option<Reached> {
+    let reached = match row.ret_for(&seen.call.args) {
+        Ret::Fd => {
+            let Descriptor { identity, link, file } = look::descriptor(mounts, tid, result as i32);
+            seen.call.made = identity;
+            Reached { file, link }
         }
+        _ => Reached::by(row, tid)?,
+    };
+    seen.names_mut().made_link.clone_from(&reached.link);
+    Some(reached)
+}
+
+/// The block of a call, and the pair that may be in it.
+fn look_at_block(mounts: &mut Mounts, tid: u32, row: &Syscall, seen: &mut Seen) {
+    let Some((at, peek)) = row.peek else { return };
+    let success = seen.call.success().is_some();
+    let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success;
+    if filled_in || seen.call.peek.is_none() {
+        let block = block(tid, peek, seen.call.args[at]);
+        seen.untouched[2] = block.is_none();
+        seen.call.peek = block.flatten();
+    }
+    let pair = seen.call.pair().filter(|_| peek == Peek::Pair && success);
+    for (place, fd) in pair.into_iter().flatten().enumerate() {
+        let Descriptor { identity, link, .. } = look::descriptor(mounts, tid, fd);
+        (seen.call.fds[place], seen.names_mut().links[place]) = (identity, link);
     }
 }
 

@@ -15,6 +15,7 @@ mod damaged;
 mod ends;
 mod folders;
 mod generated;
+mod leads;
 mod left;
 mod mutations;
 mod outputs;
@@ -35,13 +36,14 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 18] = [
+const GROUPS: [Group; 19] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
     ("command", command::main),
     ("burst", burst::main),
     ("witness", witness::main),
+    ("leads", leads::main),
     ("generated", generated::main),
     ("outputs", outputs::main),
     ("ends", ends::main),

@@ -119,6 +119,29 @@ const LIES: &[Lie] = &[
         said: ", close-on-exec by ptrace",
     },
     Lie {
+        name: "a_file_is_called_as_its_directory",
+        tracer: [
+            "	to->name = often ? name_of(watch, dentry, mount)",
+            "	dentry = (__u64)FIELD(dentry, dentry, d_parent);\n	to->name = often ? name_of(watch, dentry, mount)",
+        ],
+        scenario: "dup-basic",
+        table: &[
+            ["path = \"dup.txt\"", "path = \".\""],
+            ["\"openat\", path = \".\"", "\"openat\", path = \"dup.txt\", file = \".\""],
+        ],
+        said: "openat, name of what the path leads to: \".\" by BPF,",
+    },
+    Lie {
+        name: "every_path_begins_at_the_root",
+        tracer: [
+            "	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);",
+            "	dentry = (__u64)FIELD(fs_struct, fs, root.dentry);",
+        ],
+        scenario: "dup-basic",
+        table: &[["\"openat\", path = \"dup.txt\"", "\"openat\", path = \"/dup.txt\", file = \"dup.txt\""]],
+        said: "openat, path, with where it begins: \"/dup.txt\" by BPF,",
+    },
+    Lie {
         name: "the_thread_is_the_process",
         tracer: [
             "	record->pid = task->tgid;\n	record->tid = task->pid;",

@@ -1,5 +1,6 @@
 //! What the groups of tests share.
 
+pub mod fuse;
 pub mod programs;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,277 @@
+//! Where a path leads to: path_resolution(7), a component at a time, with the tracee's root and working directory.
+//!
+//! Nothing is waited for. Files are opened with O_PATH, which reaches no driver and no writer of a FIFO; a lookup that the kernel
+//! would have to ask a process for is left (RESOLVE_CACHED, and [`Mount::is_process`](super::mounts::Mount::is_process)).
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Statx, openat2, readlinkat};
+use rustix::io::Errno;
+
+use super::look::{self, FileId, file_id};
+use super::mounts::{File, Mounts};
+
+/// As many symbolic links as the kernel follows (MAXSYMLINKS).
+const MOST_LINKS: u32 = 40;
+/// The inode number of the root of a proc filesystem (PROC_ROOT_INO).
+const PROC_ROOT: u64 = 1;
+
+/// A time of CLOCK_REALTIME: seconds and nanoseconds.
+pub type Time = (i64, u32);
+
+/// A file that was come to.
+#[derive(Debug)]
+pub struct Spot {
+    file: OwnedFd,
+    status: Statx,
+    /// Its name, as the components were called that led here.
+    pub name: Vec<u8>,
+}
+
+/// Why a path leads to no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// There is none of that name now.
+    Nowhere,
+    /// It cannot be found out.
+    Unknown,
+}
+
+/// Of whom a path is.
+#[derive(Clone, Copy, Debug)]
+pub struct Walker {
+    /// His process.
+    pub pid: u32,
+    /// He himself.
+    pub tid: u32,
+}
+
+/// A path that is being walked.
+pub struct Walk<'w> {
+    mounts: &'w mut Mounts,
+    of: Walker,
+    root: Rc<Spot>,
+    /// Whether a symbolic link at the end is what is looked for.
+    ends_at_link: bool,
+    /// Before when a directory must have been changed for the last time.
+    before: Time,
+    /// Whether that was so of each.
+    settled: bool,
+}
+
+impl Spot {
+    /// What a link of /proc leads to; its name is the link's.
+    pub fn behind(link: &str) -> Result<Self, Lost> {
+        let file = open(CWD, link.as_bytes(), OFlags::empty(), ResolveFlags::empty()).map_err(lost)?;
+        Self::called(file)
+    }
+
+    fn called(file: OwnedFd) -> Result<Self, Lost> {
+        let name = look::link(&format!("/proc/self/fd/{}", file.as_raw_fd())).ok_or(Lost::Unknown)?;
+        Self::new(file, name)
+    }
+
+    fn new(file: OwnedFd, name: Vec<u8>) -> Result<Self, Lost> {
+        let status = File::Open(file.as_fd()).status().map_err(lost)?;
+        Ok(Self { file, status, name })
+    }
+
+    /// Which file it is.
+    pub fn id(&self) -> FileId {
+        file_id(&self.status)
+    }
+
+    fn is_link(&self) -> bool {
+        u32::from(self.status.stx_mode) & libc::S_IFMT == libc::S_IFLNK
+    }
+
+    /// The same place, not another mount of it.
+    fn is_at(&self, other: &Self) -> bool {
+        self.id() == other.id() && self.status.stx_mnt_id == other.status.stx_mnt_id
+    }
+
+    /// Whether names below it can be put together.
+    fn has_path(&self) -> bool {
+        self.name.starts_with(b"/") && !self.name.ends_with(b" (deleted)")
+    }
+
+    fn below(&self, rest: &[u8]) -> Vec<u8> {
+        let folder = self.name.strip_suffix(b"/").unwrap_or(&self.name);
+        let parts = parts(rest).filter(|part| *part != b".");
+        let mut name = parts.fold(folder.to_vec(), |mut name, part| {
+            name.push(b'/');
+            name.extend(part);
+            name
+        });
+        if name.is_empty() {
+            name.push(b'/');
+        }
+        name
+    }
+}
+
+/// One openat2(2) for a path without symbolic links and `..`, if the kernel has all of it at hand; `None` if it is not that plain.
+pub fn at_once(base: &Spot, path: &[u8], ends_at_link: bool) -> Option<Spot> {
+    if !base.has_path() || parts(path).any(|part| part == b"..") {
+        return None;
+    }
+    let below: Vec<u8> = parts(path).collect::<Vec<_>>().join(&b'/');
+    let below = if below.is_empty() { b"." } else { below.as_slice() };
+    let resolve = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS;
+    let file = open(&base.file, below, OFlags::NOFOLLOW, resolve).ok()?;
+    let spot = Spot::new(file, base.below(path)).ok()?;
+    (!spot.is_link() || (ends_at_link && !path.ends_with(b"/"))).then_some(spot)
+}
+
+impl<'w> Walk<'w> {
+    /// From which root, and whether a symbolic link at the end is what is looked for.
+    pub fn new(mounts: &'w mut Mounts, of: Walker, root: Rc<Spot>, ends_at_link: bool, before: Time) -> Self {
+        Self { mounts, of, root, ends_at_link, before, settled: true }
+    }
+
+    /// Whether no directory on the way has been changed since that time: where the path leads now, it has led all the while.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Walks a path from a directory on.
+    pub fn to(&mut self, base: Rc<Spot>, path: &[u8]) -> Result<Rc<Spot>, Lost> {
+        let mut here = if path.starts_with(b"/") { Rc::clone(&self.root) } else { base };
+        let mut left = stack(path);
+        let mut links = 0;
+        while let Some(part) = left.pop() {
+            if !here.has_path() {
+                return Err(Lost::Unknown);
+            }
+            let next = match part.as_slice() {
+                b"." => continue,
+                b".." => self.up(&here)?,
+                part => self.down(&here, part)?,
+            };
+            let is_found = left.is_empty() && self.ends_at_link;
+            if !next.is_link() || is_found {
+                here = next;
+                continue;
+            }
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(Lost::Nowhere);
+            }
+            match self.target(&here, &next, &part)? {
+                Target::Spot(spot) => here = spot,
+                Target::Path(path) => {
+                    if path.starts_with(b"/") {
+                        here = Rc::clone(&self.root);
+                    }
+                    left.extend(stack(&path));
+                }
+            }
+        }
+        Ok(here)
+    }
+
+    /// Looks at all directories above, up to the root of all: the names that they have, they have had all the while.
+    pub fn settle_above(&mut self, spot: &Rc<Spot>) -> Result<(), Lost> {
+        let mut here = Rc::clone(spot);
+        loop {
+            let up = Rc::new(Spot::new(self.open(&here, b"..")?, Vec::new())?);
+            if up.is_at(&here) {
+                return Ok(());
+            }
+            self.pass(&up);
+            here = up;
+        }
+    }
+
+    /// Notes when a directory that is looked at was changed.
+    fn pass(&mut self, spot: &Spot) {
+        let mount = self.mounts.of(self.of.tid, File::Open(spot.file.as_fd()), &spot.status);
+        let changed = (spot.status.stx_ctime.tv_sec, spot.status.stx_ctime.tv_nsec);
+        // An inode that has room for seconds alone.
+        let changed = if changed.1 == 0 { (changed.0 + 2, 0) } else { changed };
+        self.settled &= mount.dates_changes() && changed < self.before;
+    }
+
+    /// An entry of a directory, also where it is not at hand, if nobody has to be waited for.
+    fn open(&mut self, folder: &Spot, part: &[u8]) -> Result<OwnedFd, Lost> {
+        match open(&folder.file, part, OFlags::NOFOLLOW, ResolveFlags::CACHED) {
+            Err(Errno::AGAIN) if !self.is_process(folder) => {
+                open(&folder.file, part, OFlags::NOFOLLOW, ResolveFlags::empty()).map_err(lost)
+            }
+            opened => opened.map_err(lost),
+        }
+    }
+
+    fn is_process(&mut self, spot: &Spot) -> bool {
+        self.mounts.of(self.of.tid, File::Open(spot.file.as_fd()), &spot.status).is_process()
+    }
+
+    fn down(&mut self, folder: &Spot, part: &[u8]) -> Result<Rc<Spot>, Lost> {
+        self.pass(folder);
+        let file = self.open(folder, part)?;
+        Spot::new(file, folder.below(part)).map(Rc::new)
+    }
+
+    /// The root is its own parent.
+    fn up(&mut self, folder: &Rc<Spot>) -> Result<Rc<Spot>, Lost> {
+        if folder.is_at(&self.root) {
+            return Ok(Rc::clone(folder));
+        }
+        self.pass(folder);
+        let file = self.open(folder, b"..")?;
+        let end = folder.name.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+        Spot::new(file, folder.name[..end.max(1)].to_vec()).map(Rc::new)
+    }
+
+    /// What a symbolic link says. Those of proc(5) are for whoever follows them: `self` is the tracee, and what stands for a file
+    /// is that file ("magic links" in symlink(7)), to which the kernel alone leads.
+    fn target(&mut self, folder: &Spot, link: &Spot, part: &[u8]) -> Result<Target, Lost> {
+        let mount = self.mounts.of(self.of.tid, File::Open(folder.file.as_fd()), &folder.status);
+        let Walker { pid, tid } = self.of;
+        match part {
+            _ if self.is_process(link) => Err(Lost::Unknown),
+            b"self" | b"thread-self" if mount.is_proc() && folder.status.stx_ino == PROC_ROOT => {
+                // The processes of another instance may have other numbers.
+                let own = File::At("/proc").status().map_err(lost)?;
+                let is_own = file_id(&own).0 == folder.id().0;
+                let path = if part == b"self" { format!("{pid}") } else { format!("{pid}/task/{tid}") };
+                is_own.then(|| Target::Path(path.into_bytes())).ok_or(Lost::Unknown)
+            }
+            _ if mount.is_proc() && folder.status.stx_ino != PROC_ROOT => {
+                let file = open(&folder.file, part, OFlags::empty(), ResolveFlags::empty()).map_err(lost)?;
+                Spot::called(file).map(|spot| Target::Spot(Rc::new(spot)))
+            }
+            _ => readlinkat(&link.file, "", Vec::new()).map(|path| Target::Path(path.into_bytes())).map_err(lost),
+        }
+    }
+}
+
+/// What a symbolic link leads to.
+enum Target {
+    Path(Vec<u8>),
+    Spot(Rc<Spot>),
+}
+
+fn open(folder: impl AsFd, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    openat2(folder, path, flags | OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+fn lost(errno: Errno) -> Lost {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR => Lost::Nowhere,
+        _ => Lost::Unknown,
+    }
+}
+
+fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&byte| byte == b'/').filter(|part| !part.is_empty())
+}
+
+/// The components of a path, the first one last. A slash at the end is a `.`: what stands before it is a directory.
+fn stack(path: &[u8]) -> Vec<Vec<u8>> {
+    let end = path.ends_with(b"/").then_some(b".".as_slice());
+    let mut stack: Vec<Vec<u8>> = parts(path).chain(end).map(<[u8]>::to_vec).collect();
+    stack.reverse();
+    stack
+}
