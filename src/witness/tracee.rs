@@ -272,6 +272,9 @@ impl Tracees {
         let mut seen = Seen { filtered, ..Seen::new(call) };
         let Some(row) = row else { return seen };
         for (place, at) in row.fd_args().chain(row.replaces()).enumerate() {
+            if seen.call.is_registered(at) {
+                continue;
+            }
             (seen.call.fds[place], seen.links[place]) = look::descriptor(tid, args[at] as i32);
         }
         if row.name != "getcwd" {
