@@ -87,8 +87,12 @@ pub fn descriptor(tid: u32, fd: i32) -> (Option<Identity>, Option<Vec<u8>>) {
         return (None, None);
     }
     let path = format!("/proc/{tid}/fd/{fd}");
-    let link = fs::read_link(&path).ok().map(|link| link.into_os_string().into_vec());
-    (link.as_ref().and_then(|_| identity(tid, fd, &path)), link)
+    match fs::read_link(&path) {
+        Ok(link) => (identity(tid, fd, &path), Some(link.into_os_string().into_vec())),
+        // It is open, and its name is longer than a link can be.
+        Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => (identity(tid, fd, &path), None),
+        Err(_) => (None, None),
+    }
 }
 
 fn identity(tid: u32, fd: i32, path: &str) -> Option<Identity> {
