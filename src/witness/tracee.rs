@@ -212,8 +212,8 @@ impl Tracees {
                     read_unread(tid, seen);
                 }
             }
-            Stop::Signal(signal) if is_caught(tid, signal) => self.fold.handler(tid),
-            Stop::Signal(_) | Stop::Event(_) => {}
+            Stop::Signal(signal) => self.signal(tid, signal),
+            Stop::Event(_) => {}
         }
         let signal = if let Stop::Signal(signal) = stop { signal } else { 0 };
         resume(libc::PTRACE_SYSCALL, tid, signal);
@@ -236,6 +236,19 @@ impl Tracees {
         ours
     }
 
+    /// What a signal that is about to be delivered says of the calls before it.
+    fn signal(&mut self, tid: u32, signal: i32) {
+        let thread = Pid::from_raw(tid as i32);
+        // SYS_SECCOMP (sigaction(2)).
+        if signal == libc::SIGSYS && ptrace::getsiginfo(thread).is_ok_and(|info| info.si_code == 1) {
+            self.fold.trapped(tid);
+        }
+        if is_caught(tid, signal) {
+            let stack = ptrace::syscall_info(thread).map_or(0, |info| info.stack_pointer);
+            self.fold.handler(tid, stack);
+        }
+    }
+
     fn call(&mut self, tid: u32) {
         // It may be killed while it stands here: its end comes next, then.
         let Ok(info) = ptrace::syscall_info(Pid::from_raw(tid as i32)) else { return };
@@ -243,16 +256,17 @@ impl Tracees {
             libc::PTRACE_SYSCALL_INFO_ENTRY => {
                 // SAFETY: `op` says which one it is (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
                 let entry = unsafe { info.u.entry };
-                if !self.fold.resumes(tid) {
-                    let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
-                    let seen = self.entered(tid, blank(entry.nr as u32, abi, entry.args));
+                let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
+                let call = blank(entry.nr as u32, abi, entry.args);
+                if !self.fold.resumes(tid, &call) {
+                    let seen = self.entered(tid, call);
                     self.fold.enter(tid, seen);
                 }
             }
             libc::PTRACE_SYSCALL_INFO_EXIT => {
                 // SAFETY: as above.
                 let exit = unsafe { info.u.exit };
-                if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer) {
+                if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer, info.stack_pointer) {
                     look_at_exit(tid, seen);
                     if sets_filter(&seen.call) {
                         // With SECCOMP_FILTER_FLAG_TSYNC, which is not looked for, the other threads have it as well.
