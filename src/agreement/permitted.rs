@@ -4,32 +4,19 @@
 //! fold it into one.
 
 use super::Disagreement;
-use crate::testimony::{Seen, Testimony};
+use crate::testimony::Seen;
 use crate::trace::{Call, Identity, Outcome, Trace};
 
-/// Calls that were never made, and that one of the two has not seen.
-///
-/// ptrace stops a thread before seccomp(2) is asked, which may kill it there and then: that is no enter
-/// and no exit for BPF (kernel/entry/common.c, syscall_trace_enter()). It is the last call of a thread with a filter. What seccomp
-/// answers otherwise both see.
-///
-/// A thread that was killed before a call is not there any more when the witness comes to look: see [`was_killed_before`].
-pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace, testimony: &Testimony) {
-    let is_last = |place: usize| {
-        let tid = testimony.calls[place].call.tid;
-        testimony.calls[place + 1..].iter().all(|seen| seen.call.tid != tid)
-    };
+/// Calls that were never made, and that the witness has not seen: a thread that was killed before a call is not there any more when
+/// the witness comes to look. See [`was_killed_before`].
+pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace) {
     disagreements.retain(|disagreement| match disagreement {
-        Disagreement::OnlyPtrace { ptrace } => {
-            let Seen { call, filtered, .. } = &testimony.calls[*ptrace];
-            !(*filtered && call.outcome == Outcome::Unfinished && is_last(*ptrace))
-        }
         Disagreement::OnlyBpf { bpf } => {
             let call = &trace.calls[*bpf];
             let is_last = || trace.calls[bpf + 1..].iter().all(|later| later.tid != call.tid);
             !(was_killed_before(call) && is_last())
         }
-        Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
+        Disagreement::OnlyPtrace { .. } | Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
     });
 }
 
