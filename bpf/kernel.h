@@ -74,6 +74,7 @@ enum {
 /* include/uapi/asm-generic/signal-defs.h */
 #define SA_RESTART 0x10000000UL
 #define EINTR 4
+#define SIGSYS 31
 
 /* include/uapi/linux/io_uring.h */
 struct io_uring_sqe {
@@ -262,8 +263,25 @@ struct thread_info {
 #endif
 };
 
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
+struct seccomp {
+	int mode;
+};
+
+/* include/linux/seccomp.h: who has been killed by it. */
+#define SECCOMP_MODE_DEAD 3
+
 struct task_struct {
 	struct thread_info thread_info;
+	struct seccomp seccomp;
+	struct sigpending pending;
 	struct fs_struct *fs;
 	int pid;
 	int tgid;
@@ -317,6 +335,10 @@ struct io_kiocb {
 #define STACK(regs) ((regs)->sp)
 /* The bytes of `syscall`, `sysenter` and `int 0x80`, by which a call that is to be made again steps back. */
 #define CALL_BYTES 2
+/* What syscall_rollback() leaves in the register of the result (arch/x86/include/asm/syscall.h). */
+#define ROLLED_BACK(regs) ((__s32)(regs)->orig_ax)
+/* restart_syscall(2), also with the bit of x32 (arch/x86/kernel/signal.c, get_nr_restart_syscall()). */
+#define IS_RESTART_SYSCALL(nr) (((nr) & ~0x40000000) == 219)
 #elif defined(__TARGET_ARCH_arm64)
 #define SYSCALL_ARGS(regs, to)                                                                                         \
 	({                                                                                                             \
@@ -342,6 +364,8 @@ struct io_kiocb {
 #define INSTRUCTION(regs) ((regs)->pc)
 #define STACK(regs) ((regs)->sp)
 #define CALL_BYTES 4
+#define ROLLED_BACK(regs) ((__s32)(regs)->orig_x0)
+#define IS_RESTART_SYSCALL(nr) ((nr) == 128)
 #else
 #error "no register layout for this architecture: add one to bpf/kernel.h"
 #endif

@@ -130,11 +130,38 @@ static __noinline int come_back(struct ior_watch *watch, struct pending *call, _
 	return 0;
 }
 
+/*
+ * Whether the thread stands again where the interrupted call was made, with the same registers: the kernel makes that call again,
+ * or goes on with it by restart_syscall(2). A handler or a tracer may have put other registers there: that is another call.
+ */
+static __noinline bool is_made_again(struct pending *call, const struct pt_regs *regs)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 nr = SYSCALL_NUMBER(regs);
+	__u64 args[6];
+	int i;
+
+	if (!call || call->instruction != INSTRUCTION(regs) || call->stack != STACK(regs))
+		return false;
+	if (IS_COMPAT(task))
+		COMPAT_ARGS(regs, args);
+	else
+		SYSCALL_ARGS(regs, args);
+	for (i = 0; i < 6; i++)
+		if (args[i] != call->record.args[i])
+			return false;
+	if (nr == call->record.nr)
+		return true;
+	/* Its number in the 32-bit tables is 0. */
+	return call->record.ret == -ERESTART_RESTARTBLOCK && (IS_COMPAT(task) ? nr == 0 : IS_RESTART_SYSCALL(nr));
+}
+
 /* True if this enter is no new call: the interrupted one is made again, and nothing of the program has run in between. */
 static __always_inline bool resume(struct ior_watch *watch, struct pending *call, const struct pt_regs *regs)
 {
-	if (call->active == INTERRUPTED && call->instruction == INSTRUCTION(regs) && call->stack == STACK(regs)) {
+	if (call->active == INTERRUPTED && is_made_again(call, regs)) {
 		call->active = IN_CALL;
+		call->record.state &= ~IOR_REFUSED;
 		return true;
 	}
 	/* The program is where it made a call that is aside, and has not come there by returning from its handlers. */

@@ -89,6 +89,7 @@ enum progress {
 	IN_CALL = 1,
 	INTERRUPTED = 2, /* left with a restart code: it will be entered again, or a handler makes it fail with EINTR */
 	BORN = 3,	 /* the thread has made no call yet: it leaves the one by which it was made */
+	KILLED = 4,	 /* by seccomp(2), for its last call, which has been told */
 };
 
 struct second_path {

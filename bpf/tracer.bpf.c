@@ -100,31 +100,62 @@ static __always_inline int stray(__u32 tgid)
 	return 0;
 }
 
-/* SECCOMP_RET_TRAP leaves the number where the result would be: the program gets SIGSYS and no result. */
-static __always_inline bool is_trapped(const struct pt_regs *regs, long ret)
+/*
+ * SECCOMP_RET_TRAP leaves in the register of the result what was there before the call (on x86 its number): the program gets SIGSYS
+ * and no result. What is below 0 there could be an errno.
+ */
+static __always_inline bool is_trapped(struct task_struct *task, const struct pt_regs *regs, long ret)
 {
-	return ret > 0 && ret == SYSCALL_NUMBER(regs);
+	if ((__s32)ret != ROLLED_BACK(regs))
+		return false;
+	return ret > 0 || task->pending.signal.sig[0] & 1UL << (SIGSYS - 1);
+}
+
+static __always_inline bool is_killed_by_seccomp(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->seccomp.mode) && task->seccomp.mode == SECCOMP_MODE_DEAD;
+}
+
+/* Begins the record of a call that is never made. */
+static __always_inline void begin_refused(struct ior_watch *watch, struct pending *call, struct task_struct *task,
+					  const struct pt_regs *regs)
+{
+	struct ior_roles *role = begin(watch, call, task, regs, SYSCALL_NUMBER(regs), IOR_REFUSED);
+
+	if (role)
+		read_at_enter(call, watch, task, role, false);
+	call->record.enter_ns = bpf_ktime_get_ns();
 }
 
 /*
  * An exit without an enter, of a thread whose calls are seen: seccomp(2) has answered, or whoever traces it. The kernel asks
- * them first, and the tracepoint after that (kernel/entry/common.c, syscall_trace_enter()).
+ * them first, and the tracepoint after that (kernel/entry/common.c, syscall_trace_enter()). They are asked again when a call is made
+ * again; and while somebody is asked who takes his time (SECCOMP_RET_USER_NOTIF), signals interrupt that as they do a call.
  */
 static __noinline int refuse(struct ior_watch *watch, struct pending *call, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ior_roles *role;
 
 	if (!watch || !call)
 		return 0;
-	role = begin(watch, call, task, regs, SYSCALL_NUMBER(regs), IOR_REFUSED);
-	if (role)
-		read_at_enter(call, watch, task, role, false);
-	call->record.enter_ns = bpf_ktime_get_ns();
-	if (is_trapped(regs, ret))
-		return finish_unreturned(watch, call);
+	if (call->active == INTERRUPTED && is_made_again(call, regs)) {
+		call->record.state |= IOR_REFUSED;
+	} else {
+		if (call->active == INTERRUPTED)
+			finish_unreturned(watch, call);
+		begin_refused(watch, call, task, regs);
+	}
+	if (is_trapped(task, regs, ret)) {
+		finish_unreturned(watch, call);
+		if (is_killed_by_seccomp(task))
+			call->active = KILLED;
+		return 0;
+	}
 	call->record.ret = ret;
-	finish(watch, call, task);
+	if (asks_for_restart(ret))
+		call->active = INTERRUPTED;
+	else
+		finish(watch, call, task);
 	return 0;
 }
 
@@ -146,7 +177,7 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 		call->active = NO_CALL;
 		return 0;
 	}
-	if (call->active == NO_CALL)
+	if (call->active == NO_CALL || call->active == INTERRUPTED)
 		return refuse(watch, call, regs, ret);
 	/*
 	 * rt_sigreturn leaves with the registers of the interrupted code, which the kernel marks as no call's (-1): that is no
@@ -285,6 +316,17 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	return 0;
 }
 
+/* seccomp(2) has killed this thread alone, or in its strict mode, for a call that it has neither entered nor left. */
+static __noinline int tell_killer(struct ior_watch *watch, struct pending *call)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!watch || !call || call->active == KILLED || !is_killed_by_seccomp(task))
+		return 0;
+	begin_refused(watch, call, task, (const struct pt_regs *)bpf_task_pt_regs(task));
+	return finish_unreturned(watch, call);
+}
+
 /* A call that its thread did not live to return from (exit itself, or killed inside) goes out here, without a result. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ior_gone, struct task_struct *task)
@@ -306,6 +348,8 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 		call = NULL;
 	if (call && (call->active == IN_CALL || call->active == INTERRUPTED))
 		finish_unreturned(watch, call);
+	else
+		tell_killer(watch, call);
 	if (call)
 		give_up(watch, call, 0);
 	if (BPF_CORE_READ(task, signal, live.counter))

@@ -361,25 +361,6 @@ pub(crate) mod tests {
         assert_eq!(judged(b"d/../a.txt"), ["openat: name of the result: \"d/../a.txt\" | \"/ws/a.txt\""]);
     }
 
-    /// The witness alone saw a call at this place.
-    fn alone(at: usize, change: fn(&mut Seen)) -> Vec<String> {
-        let (trace, mut testimony) = both();
-        let mut alone = seen(call(0, number("mkdirat"), [0; 6], 0));
-        (alone.call.outcome, alone.filtered) = (Outcome::Unfinished, true);
-        change(&mut alone);
-        testimony.calls.insert(at, alone);
-        said(&trace, &testimony)
-    }
-
-    #[test]
-    fn a_call_that_seccomp_killed_its_thread_for_is_permitted() {
-        let only = ["ptrace alone: mkdirat"];
-        assert_eq!(alone(4, |_| {}), Vec::<String>::new());
-        assert_eq!(alone(1, |_| {}), only, "the thread lived on");
-        assert_eq!(alone(4, |seen| seen.filtered = false), only, "it had no filter");
-        assert_eq!(alone(4, |seen| seen.call.outcome = Outcome::Returned(-1)), only, "it returned");
-    }
-
     #[test]
     fn a_call_that_its_thread_was_killed_before_is_permitted() {
         let judged = |at: usize, refused: bool, ret: i64| {

@@ -295,7 +295,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files)), ids),
         KIND_NAME => Record::Name(header.number, name(header.state, first)),
         KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: files[FIRST].name },
-        _ => Record::Call(call(&header, &files, [first, second], peek), ids),
+        _ => Record::Call(without_indices(call(&header, &files, [first, second], peek)), ids),
     })
 }
 
@@ -334,11 +334,16 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
     let request = Some(Request { sqe, ..Request::default() });
     let mut call = call(header, files, paths, peek);
     (call.number, call.args, call.request, call.outcome) = (number, args, request, Outcome::Unfinished);
-    // BPF takes the number for a descriptor.
-    let registered: Vec<bool> =
-        call.syscall().map_or_else(Vec::new, |row| row.fd_args().map(|at| call.is_registered(at)).collect());
-    for (identity, _) in call.fds.iter_mut().zip(registered).filter(|&(_, registered)| registered) {
-        *identity = None;
+    without_indices(call)
+}
+
+/// BPF takes what is an index for a descriptor.
+fn without_indices(mut call: Call) -> Call {
+    let Some(row) = call.syscall() else { return call };
+    for (place, at) in row.fd_args().enumerate() {
+        if call.is_registered(at) {
+            call.fds[place] = None;
+        }
     }
     call
 }

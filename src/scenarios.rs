@@ -33,6 +33,7 @@ mod program;
 mod readwrite;
 mod rename;
 mod restart;
+mod seccomp;
 mod shared;
 mod socket;
 mod stat;
@@ -85,6 +86,7 @@ const FAMILIES: &[&[Scenario]] = &[
     asked::ALL,
     ends::ALL,
     restart::ALL,
+    seccomp::ALL,
     exec::ALL,
     descriptor::ALL,
     thread::ALL,

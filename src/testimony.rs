@@ -117,8 +117,11 @@ struct Thread {
     state: State,
     /// The place of the call that it has made last.
     last: Option<usize>,
-    /// For each handler that runs, the call that it has interrupted.
-    handlers: Vec<Option<Interrupted>>,
+    /// The handlers that run.
+    handlers: Vec<Handler>,
+    /// The call that it has just left with what was in the register of the result before, as one leaves that seccomp(2) has
+    /// trapped or killed the thread for.
+    as_before: Option<usize>,
     /// How many changes had begun when it entered the call.
     since: u64,
 }
@@ -167,6 +170,15 @@ impl Changes {
         }
         others
     }
+}
+
+/// A handler that runs.
+#[derive(Clone, Copy, Debug)]
+struct Handler {
+    /// The call that it has interrupted.
+    interrupted: Option<Interrupted>,
+    /// Where the stack was.
+    stack: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -254,22 +266,24 @@ impl Fold {
         self.testimony.killed.insert(pid);
     }
 
-    /// The thread enters a call that was interrupted, by itself or by restart_syscall(2): no new call. Before it has, it runs
-    /// no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers").
-    pub fn resumes(&mut self, tid: u32) -> bool {
-        match self.threads.get_mut(&tid) {
-            Some(thread @ Thread { state: State::Interrupted(_), .. }) => {
-                if let State::Interrupted(Interrupted { call, since, .. }) = thread.state {
-                    thread.state = State::Inside(call);
-                    let seen = &mut self.testimony.calls[call];
-                    seen.disturbed |= self.changes.begun != since;
-                    seen.disturbed |= self.changes.enter(tid, &seen.call);
-                    thread.since = self.changes.begun;
-                }
-                true
-            }
-            Some(_) | None => false,
+    /// Whether the thread enters the call again that was interrupted, by itself or by restart_syscall(2): no new call. Before it
+    /// has, it runs no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers"). But
+    /// its handler may have put another number or other arguments into the registers.
+    pub fn resumes(&mut self, tid: u32, entered: &Call) -> bool {
+        let Some(thread) = self.threads.get_mut(&tid) else { return false };
+        let State::Interrupted(Interrupted { call, since, .. }) = thread.state else { return false };
+        let seen = &mut self.testimony.calls[call];
+        let before = &seen.call;
+        let same_number = entered.number == before.number || is_restart(entered);
+        if !same_number || (entered.abi, entered.args) != (before.abi, before.args) {
+            thread.state = State::Outside;
+            return false;
         }
+        thread.state = State::Inside(call);
+        seen.disturbed |= self.changes.begun != since;
+        seen.disturbed |= self.changes.enter(tid, &seen.call);
+        thread.since = self.changes.begun;
+        true
     }
 
     /// The thread enters a new call. Returns its place.
@@ -281,6 +295,7 @@ impl Fold {
         seen.disturbed = self.changes.enter(tid, &seen.call);
         thread.since = self.changes.begun;
         thread.state = State::Inside(place);
+        thread.as_before = None;
         let before = thread.last.replace(place);
         self.testimony.calls.push(seen);
         self.share(before);
@@ -298,27 +313,36 @@ impl Fold {
         }
     }
 
-    /// The thread leaves a call with this value in the register of the result; `ip` is where it would go on. Returns the call
-    /// that has its result by that.
-    pub fn exit(&mut self, tid: u32, value: i64, ip: u64) -> Option<&mut Seen> {
+    /// The thread leaves a call with this value in the register of the result; `ip` is where it would go on, with this stack.
+    /// Returns the call that has its result by that.
+    pub fn exit(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
         let thread = self.threads.get_mut(&tid)?;
         let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
         let Seen { call, disturbed, .. } = &mut self.testimony.calls[place];
         *disturbed |= self.changes.begun != thread.since;
         self.changes.inside.remove(&tid);
         if is_return_from_handler(call) {
-            return self.handler_returns(tid, ip);
+            return self.handler_returns(tid, value, ip, stack);
         }
         if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
             thread.state = State::Interrupted(Interrupted { call: place, behind: ip, since: thread.since });
             return None;
         }
         call.outcome = Outcome::Returned(value);
-        Some(&mut self.testimony.calls[place])
+        let seen = &mut self.testimony.calls[place];
+        thread.as_before = (seen.filtered && value as u32 == rolled_back(&seen.call)).then_some(place);
+        Some(seen)
     }
 
-    /// A signal is about to be delivered to a handler.
-    pub fn handler(&mut self, tid: u32) {
+    /// seccomp(2) has trapped the call that the thread has just left: it has no result.
+    pub fn trapped(&mut self, tid: u32) {
+        if let Some(place) = self.threads.get_mut(&tid).and_then(|thread| thread.as_before.take()) {
+            self.testimony.calls[place].call.outcome = Outcome::Unfinished;
+        }
+    }
+
+    /// A signal is about to be delivered to a handler, where the stack is here.
+    pub fn handler(&mut self, tid: u32, stack: u64) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let interrupted = match std::mem::take(&mut thread.state) {
             State::Interrupted(interrupted) => Some(interrupted),
@@ -327,22 +351,32 @@ impl Fold {
         if let Some(Interrupted { call, .. }) = interrupted {
             self.testimony.calls[call].unsettled = true;
         }
-        thread.handlers.push(interrupted);
+        thread.handlers.push(Handler { interrupted, stack });
     }
 
-    /// rt_sigreturn has put back what the handler interrupted: behind the instruction of the call, which has failed then, or
-    /// at the instruction, to make it again.
-    fn handler_returns(&mut self, tid: u32, ip: u64) -> Option<&mut Seen> {
+    /// rt_sigreturn has put back what a handler interrupted: behind the instruction of the call, which has failed then, or at the
+    /// instruction, to make it again. It is the last handler that had the stack where it is now; those after it have been left by
+    /// siglongjmp(3). If it has put another result there, or goes on elsewhere, what the call has come to is not known.
+    fn handler_returns(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
         let thread = self.threads.get_mut(&tid)?;
-        let interrupted = thread.handlers.pop()??;
+        let last = thread.handlers.iter().rposition(|handler| handler.stack == stack);
+        let returning = thread.handlers.drain(last.unwrap_or(thread.handlers.len().checked_sub(1)?)..).next()?;
+        let interrupted = returning.interrupted?;
         let seen = &mut self.testimony.calls[interrupted.call];
-        seen.unsettled = false;
-        if ip != interrupted.behind {
-            thread.state = State::Interrupted(interrupted);
-            return None;
+        if ip == interrupted.behind {
+            let failed = -i64::from(libc::EINTR);
+            if value != failed {
+                return None;
+            }
+            seen.unsettled = false;
+            seen.call.outcome = Outcome::Returned(failed);
+            return Some(seen);
         }
-        seen.call.outcome = Outcome::Returned(-i64::from(libc::EINTR));
-        Some(seen)
+        if ip.wrapping_add(INSTRUCTION) == interrupted.behind {
+            seen.unsettled = false;
+            thread.state = State::Interrupted(interrupted);
+        }
+        None
     }
 
     /// The process has become another program: the thread that was `former` goes on as `tid`, its process's id, and no other
@@ -358,7 +392,12 @@ impl Fold {
 
     /// The thread is about to end, with this value in the register of the result. Returns the call that it ends in.
     pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
-        let seen = &mut self.testimony.calls[self.threads.get(&tid)?.state.call()?];
+        let thread = self.threads.get_mut(&tid)?;
+        if let Some(place) = thread.as_before.take() {
+            let seen = &mut self.testimony.calls[place];
+            (seen.call.outcome, seen.at_death) = (Outcome::Unfinished, seen.call.success());
+        }
+        let seen = &mut self.testimony.calls[thread.state.call()?];
         seen.at_death = Some(value);
         Some(seen)
     }
@@ -380,6 +419,29 @@ impl Fold {
         self.testimony
     }
 }
+
+/// The bytes of the instruction that makes a call: it is stepped back by so many to make it again.
+#[cfg(target_arch = "x86_64")]
+const INSTRUCTION: u64 = 2;
+#[cfg(target_arch = "aarch64")]
+const INSTRUCTION: u64 = 4;
+
+/// What was in the register of the result before a call: its number on x86-64, its first argument on aarch64
+/// (syscall_rollback() in arch/<arch>/include/asm/syscall.h).
+fn rolled_back(call: &Call) -> u32 {
+    if cfg!(target_arch = "aarch64") { call.args[0] as u32 } else { call.number }
+}
+
+/// restart_syscall(2), whose number in the 32-bit tables is 0.
+fn is_restart(call: &Call) -> bool {
+    match call.abi {
+        Abi::Native => i64::from(call.number & !X32) == libc::SYS_restart_syscall,
+        Abi::Compat => call.number == 0,
+    }
+}
+
+/// In the numbers of x32 (syscalls(2)); the numbers of no other calls have it.
+const X32: u32 = 0x4000_0000;
 
 /// rt_sigreturn(2), and sigreturn of 32-bit programs: on both architectures they are 173 and 119 there.
 fn is_return_from_handler(call: &Call) -> bool {
@@ -408,7 +470,12 @@ mod tests {
         Exit(i64),
         /// With any value; it goes on at the instruction.
         ExitBefore(i64),
+        /// With this value; it goes on there, with that stack.
+        ExitTo(i64, u64, u64),
+        EnterWith(u32, u64),
         Handler,
+        HandlerAt(u64),
+        Trap,
         Gone,
         /// A new thread, which enters a call, execs and goes on as thread 1.
         ExecOfThread2(u32),
@@ -420,16 +487,28 @@ mod tests {
         Seen::new(crate::agreement::tests::call(0, number, [0; 6], 0))
     }
 
+    /// Where the stack is if nothing else is said.
+    const STACK: u64 = 9000;
+
+    fn with(number: u32, argument: u64) -> Seen {
+        Seen { filtered: true, ..Seen::new(crate::agreement::tests::call(0, number, [argument, 0, 0, 0, 0, 0], 0)) }
+    }
+
     fn folded(stops: &[Stop]) -> Vec<(u32, Outcome)> {
         let mut fold = Fold::default();
         fold.found(1, 1);
         for &stop in stops {
             match stop {
-                Enter(_) if fold.resumes(1) => {}
+                Enter(number) if fold.resumes(1, &seen(number).call) => {}
+                EnterWith(number, argument) if fold.resumes(1, &with(number, argument).call) => {}
                 Enter(number) => drop(fold.enter(1, seen(number))),
-                Exit(value) => drop(fold.exit(1, value, 102)),
-                ExitBefore(value) => drop(fold.exit(1, value, 100)),
-                Handler => fold.handler(1),
+                EnterWith(number, argument) => drop(fold.enter(1, with(number, argument))),
+                Exit(value) => drop(fold.exit(1, value, 102, STACK)),
+                ExitBefore(value) => drop(fold.exit(1, value, 102 - INSTRUCTION, STACK)),
+                ExitTo(value, ip, stack) => drop(fold.exit(1, value, ip, stack)),
+                Handler => fold.handler(1, STACK),
+                HandlerAt(stack) => fold.handler(1, stack),
+                Trap => fold.trapped(1),
                 Gone => fold.gone(1),
                 ExecOfThread2(number) => {
                     fold.born(2, 1);
@@ -494,6 +573,48 @@ mod tests {
             &[(SIGRETURN, Unfinished), (READ, Returned(1))],
         ),
         (
+            "a handler in a handler is left by siglongjmp, and the first one returns",
+            &[
+                EnterWith(READ, 1),
+                Exit(SYS),
+                HandlerAt(900),
+                EnterWith(READ, 2),
+                Exit(SYS),
+                HandlerAt(800),
+                Enter(SIGRETURN),
+                ExitTo(0, 100, 900),
+                EnterWith(READ, 1),
+                Exit(1),
+            ],
+            &[(READ, Returned(1)), (READ, Unfinished), (SIGRETURN, Unfinished)],
+        ),
+        (
+            "a handler puts another number where the call is to be made again",
+            &[Enter(READ), Exit(SYS), Handler, Enter(SIGRETURN), ExitBefore(0), Enter(CLOSE), Exit(0)],
+            &[(READ, Unfinished), (SIGRETURN, Unfinished), (CLOSE, Returned(0))],
+        ),
+        (
+            "or another argument",
+            &[Enter(READ), Exit(SYS), Handler, Enter(SIGRETURN), ExitBefore(0), EnterWith(READ, 4), Exit(0)],
+            &[(READ, Unfinished), (SIGRETURN, Unfinished), (READ, Returned(0))],
+        ),
+        (
+            "a handler puts another result behind the call",
+            &[Enter(READ), Exit(SYS), Handler, Enter(SIGRETURN), Exit(77), Enter(CLOSE), Exit(0)],
+            &[(READ, Unfinished), (SIGRETURN, Unfinished), (CLOSE, Returned(0))],
+        ),
+        (
+            "seccomp traps a call, and in the register of the result is what was there before",
+            &[
+                EnterWith(CLOSE, CLOSE as u64),
+                Exit(CLOSE as i64),
+                Trap,
+                EnterWith(CLOSE, CLOSE as u64),
+                Exit(CLOSE as i64),
+            ],
+            &[(CLOSE, Unfinished), (CLOSE, Returned(CLOSE as i64))],
+        ),
+        (
             "a thread execs and goes on as the first",
             &[Enter(READ), ExecOfThread2(CLOSE), Exit(0), Enter(READ), Exit(1)],
             &[(READ, Unfinished), (CLOSE, Returned(0)), (READ, Returned(1))],
@@ -515,7 +636,7 @@ mod tests {
         }
         for (tid, number) in [(1, READ), (1, CLOSE), (2, READ), (2, CLOSE)] {
             fold.enter(tid, seen(number));
-            fold.exit(tid, 5, 102);
+            fold.exit(tid, 5, 102, STACK);
         }
         fold.gone(2);
         fold.gone(1);
@@ -537,12 +658,12 @@ mod tests {
         assert!(vanished(|_| {}));
         assert!(
             vanished(|fold| {
-                fold.exit(1, SYS, 102);
+                fold.exit(1, SYS, 102, STACK);
             }),
             "it may have been made again"
         );
         assert!(!vanished(|fold| assert!(fold.dies(1, 5).is_some())), "its end was looked at");
-        assert!(!vanished(|fold| assert!(fold.exit(1, 5, 102).is_some())), "the call has returned");
+        assert!(!vanished(|fold| assert!(fold.exit(1, 5, 102, STACK).is_some())), "the call has returned");
     }
 
     const RENAME: u32 = libc::SYS_renameat2 as u32;
@@ -558,13 +679,13 @@ mod tests {
                 fold.enter(2, seen(number));
             }
             if moment == exits {
-                fold.exit(2, 0, 102);
+                fold.exit(2, 0, 102, STACK);
             }
         };
         other(&mut fold, 0);
         let place = fold.enter(1, seen(READ));
         other(&mut fold, 1);
-        let disturbed = fold.exit(1, 0, 102).map(|seen| seen.disturbed);
+        let disturbed = fold.exit(1, 0, 102, STACK).map(|seen| seen.disturbed);
         other(&mut fold, 2);
         assert!(place.is_some());
         disturbed.unwrap()
@@ -578,7 +699,7 @@ mod tests {
             fold.enter(tid, seen(READ));
         }
         fold.exec(2, 1);
-        fold.exit(1, 0, 102);
+        fold.exit(1, 0, 102, STACK);
         let calls = fold.testimony().calls;
         assert_eq!([calls[0].vanished, calls[1].vanished], [true, false]);
         assert_eq!(calls[1].call.outcome, Returned(0));
@@ -600,11 +721,11 @@ mod tests {
             fold.found(tid, tid);
         }
         fold.enter(1, seen(RENAME));
-        assert!(!fold.exit(1, 0, 102).unwrap().disturbed);
+        assert!(!fold.exit(1, 0, 102, STACK).unwrap().disturbed);
         fold.enter(2, seen(RENAME));
         fold.gone(2);
         fold.enter(1, seen(READ));
-        assert!(!fold.exit(1, 0, 102).unwrap().disturbed);
+        assert!(!fold.exit(1, 0, 102, STACK).unwrap().disturbed);
     }
 
     #[test]
@@ -615,14 +736,14 @@ mod tests {
                 fold.found(tid, tid);
             }
             fold.enter(1, seen(READ));
-            fold.exit(1, SYS, 102);
-            fold.handler(1);
+            fold.exit(1, SYS, 102, STACK);
+            fold.handler(1, STACK);
             fold.enter(2, seen(meanwhile));
-            fold.exit(2, 0, 102);
+            fold.exit(2, 0, 102, STACK);
             fold.enter(1, seen(SIGRETURN));
-            fold.exit(1, 0, 100);
-            assert!(fold.resumes(1));
-            fold.exit(1, 0, 102).unwrap().disturbed
+            fold.exit(1, 0, 102 - INSTRUCTION, STACK);
+            assert!(fold.resumes(1, &seen(READ).call));
+            fold.exit(1, 0, 102, STACK).unwrap().disturbed
         };
         assert!(judged(RENAME));
         assert!(!judged(CLOSE));
@@ -636,7 +757,7 @@ mod tests {
             let mut read = seen(READ);
             read.names_mut().links[0] = Some(name.into());
             fold.enter(1, read);
-            fold.exit(1, 5, 102);
+            fold.exit(1, 5, 102, STACK);
         }
         fold.gone(1);
         let calls = fold.testimony().calls;
@@ -649,11 +770,11 @@ mod tests {
         let mut fold = Fold::default();
         fold.found(1, 1);
         fold.enter(1, seen(READ));
-        fold.exit(1, -ERESTARTSYS, 102);
-        fold.handler(1);
+        fold.exit(1, -ERESTARTSYS, 102, STACK);
+        fold.handler(1, STACK);
         assert!(fold.testimony.calls[0].unsettled);
         fold.enter(1, seen(SIGRETURN));
-        fold.exit(1, -4, 102);
+        fold.exit(1, -4, 102, STACK);
         assert!(!fold.testimony.calls[0].unsettled);
     }
 }

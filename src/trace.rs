@@ -300,14 +300,25 @@ impl Call {
     }
 
     /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
-    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field).
+    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field), or into
+    /// the rings that are registered with the thread.
     pub fn is_registered(&self, at: usize) -> bool {
-        let (Some(Request { sqe, .. }), Some(row)) = (self.request, self.syscall()) else { return false };
+        let Some(row) = self.syscall() else { return false };
+        let Some(Request { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
         match row.places.get(at) {
             Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
             Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
             // SPLICE_F_FD_IN_FIXED
             Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            _ => false,
+        }
+    }
+
+    /// IORING_ENTER_REGISTERED_RING (io_uring_enter(2)) and IORING_REGISTER_USE_REGISTERED_RING (io_uring_register(2)).
+    fn uses_registered_ring(&self, row: &Syscall) -> bool {
+        match row.name {
+            "io_uring_enter" => self.args[3] & 1 << 4 != 0,
+            "io_uring_register" => self.args[1] & 1 << 31 != 0,
             _ => false,
         }
     }

@@ -10,10 +10,6 @@ use crate::trace::{Call, Identity, Outcome, Trace};
 
 /// Calls that were never made, and that one of the two has not seen.
 ///
-/// ptrace stops a thread before seccomp(2) is asked, which may kill it there and then: that is no enter
-/// and no exit for BPF (kernel/entry/common.c, syscall_trace_enter()). It is the last call of a thread with a filter. What seccomp
-/// answers otherwise both see.
-///
 /// A thread that was killed before a call is not there any more when the witness comes to look: see [`was_killed_before`]. If it was
 /// the first call of its thread, BPF takes its exit for that of a call from before the watch.
 pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace, testimony: &Testimony) {
@@ -25,7 +21,7 @@ pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, t
             let seen = &testimony.calls[*ptrace];
             let is_killed_at_first = || is_first(*ptrace) && may_have_been_killed_before(seen);
             let is_unfinished = seen.call.outcome == Outcome::Unfinished && is_last(*ptrace);
-            !(is_unfinished && (seen.filtered || is_killed_at_first()))
+            !(is_unfinished && is_killed_at_first())
         }
         Disagreement::OnlyBpf { bpf } => {
             let call = &trace.calls[*bpf];

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use nix::errno::Errno;
 
 use super::steps::{close, create, open, write};
-use crate::scenario::{Broken, Scenario, Setup, act, call, ensure, premise, returns};
+use crate::scenario::{Broken, Scenario, Setup, act, call, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("killed-in-call", killed_in_call),
     Scenario::new("no-return", no_return),
     Scenario::new("thread-exit", thread_exit),
-    Scenario::new("seccomp-denied", seccomp_denied),
     Scenario::new("comm-change", comm_change),
     Scenario::new("foreign-noise", foreign_noise),
 ];
@@ -77,31 +76,6 @@ fn thread_exit() -> Setup {
         write(opened, b"after")?;
         close(opened)?;
         close(before)
-    })
-}
-
-/// A filter that answers mkdir with EPERM: the kernel leaves the call without having entered it.
-fn seccomp_denied() -> Setup {
-    // The kernel never looks at it: what is not in memory before is not read by anybody.
-    let denied_path = c"denied".to_owned();
-    act(move || {
-        let fd = create(c"allowed.txt")?;
-        let number = libc::SYS_mkdirat as u32;
-        let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-        let mut filter = [
-            // The first word of struct seccomp_data is the number of the call.
-            statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
-            libc::sock_filter { jf: 1, ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number) },
-            statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-            statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
-        ];
-        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-        returns(call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0)?;
-        returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0)?;
-        returns(call!(lseek, fd, 0, libc::SEEK_SET), 0)?;
-        let denied = call!(mkdirat, libc::AT_FDCWD, denied_path.as_ptr(), 0o755);
-        ensure(denied.is_err_and(|failed| failed.errno == Errno::EPERM), "mkdirat was not denied")?;
-        close(fd)
     })
 }
 

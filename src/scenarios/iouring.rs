@@ -18,6 +18,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("iouring-setup", iouring_setup),
     Scenario::new("iouring-enter", iouring_enter),
     Scenario::new("iouring-register", iouring_register),
+    Scenario::new("iouring-registered", iouring_registered),
+    Scenario::new("iouring-register-registered", iouring_register_registered),
     Scenario::new("iouring-enter-ebadf", iouring_enter_ebadf),
     Scenario::new("iouring-register-ebadf", iouring_register_ebadf),
 ];
@@ -29,6 +31,13 @@ const ENTRIES: u32 = 4;
 const REGISTER_BUFFERS: u32 = 0;
 /// IORING_UNREGISTER_BUFFERS.
 const UNREGISTER_BUFFERS: u32 = 1;
+
+/// IORING_REGISTER_RING_FDS.
+const REGISTER_RING_FDS: u32 = 20;
+/// IORING_ENTER_REGISTERED_RING.
+const ENTER_REGISTERED_RING: u32 = 1 << 4;
+/// IORING_REGISTER_USE_REGISTERED_RING.
+const USE_REGISTERED_RING: u32 = 1 << 31;
 
 fn iouring_setup() -> Setup {
     act(|| close(ring()?))
@@ -66,6 +75,46 @@ fn iouring_register() -> Setup {
         returns(call!(io_uring_register, ring, REGISTER_BUFFERS, buffers.as_ptr(), buffers.len()), 0)?;
         close(ring)
     })
+}
+
+/// A ring that is registered with its thread, which names it by an index then. At that number is another file: the standard input.
+fn iouring_registered() -> Setup {
+    act(|| {
+        let ring = ring()?;
+        let index = register(ring)?;
+        returns(call!(io_uring_enter, index, 0, 0, ENTER_REGISTERED_RING, ptr::null::<u8>(), 0), 0)?;
+        close(ring)
+    })
+}
+
+/// The same of io_uring_register(2), since Linux 6.3.
+fn iouring_register_registered() -> Setup {
+    act(|| {
+        let ring = ring()?;
+        let index = register(ring)?;
+        let unregister = UNREGISTER_BUFFERS | USE_REGISTERED_RING;
+        match call!(io_uring_register, index, unregister, ptr::null::<u8>(), 0) {
+            Err(Failed { errno: Errno::EINVAL, .. }) => return Err(no_registered_rings()),
+            result => fails(result, Errno::ENXIO)?,
+        }
+        close(ring)
+    })
+}
+
+/// Registers a ring with this thread, at the first index.
+fn register(ring: i64) -> Result<u32, Broken> {
+    // struct io_uring_rsrc_update: any index that is free, and the ring.
+    let mut update = [u64::from(u32::MAX), ring as u64];
+    match call!(io_uring_register, ring, REGISTER_RING_FDS, update.as_mut_ptr(), 1) {
+        Err(Failed { errno: Errno::EINVAL, .. }) => return Err(no_registered_rings()),
+        result => returns(result, 1)?,
+    }
+    ensure(update[0] == 0, "the first ring is not at the first index")?;
+    Ok(update[0] as u32)
+}
+
+fn no_registered_rings() -> Broken {
+    Broken::Skip("this kernel registers no rings with a thread".to_owned())
 }
 
 fn iouring_enter_ebadf() -> Setup {

@@ -20,6 +20,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("name-removed", name_removed),
     Scenario::new("name-in-root", name_in_root),
     Scenario::new("name-deep", name_deep),
+    Scenario::new("name-too-deep", name_too_deep),
     Scenario::new("name-chroot", name_chroot),
     Scenario::new("name-mount-moved", name_mount_moved),
     Scenario::new("name-cwd-removed", name_cwd_removed),
@@ -150,6 +151,20 @@ fn name_deep() -> Setup {
     let path = CString::new(folder + "x.txt").unwrap_or_default();
     act(move || {
         let file = create(&path)?;
+        write(file, b"deep")?;
+        close(file)
+    })
+}
+
+/// A working directory whose name is longer than PATH_MAX, and than a link in /proc can be (readlink(2), ENAMETOOLONG).
+fn name_too_deep() -> Setup {
+    let name = "d".repeat(250);
+    for _ in 0..20 {
+        fs::create_dir(&name)?;
+        std::env::set_current_dir(&name)?;
+    }
+    act(|| {
+        let file = create(c"x.txt")?;
         write(file, b"deep")?;
         close(file)
     })

@@ -13,6 +13,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("restart-timeout", restart_timeout),
     Scenario::new("restart-nested", restart_nested),
     Scenario::new("restart-jumped", restart_jumped),
+    Scenario::new("restart-changed", restart_changed),
 ];
 
 /// What the child and the process that sends it signals share.
@@ -282,5 +283,54 @@ fn restart_jumped() -> Setup {
         Errno::result(unsafe { libc::getcontext(context.0.get()) })?;
         returns(read_pipe(0), 1)?;
         premise(JUMPED.load(Ordering::Relaxed) == 1, "the handler has not run")
+    })
+}
+
+/// Lets the read that it has interrupted be made again from the other pipe.
+extern "C" fn changing(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let other = PIPES[1].load(Ordering::Relaxed);
+    // SAFETY: sigaction(2): it is a ucontext_t, which becomes the registers of the interrupted code.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    #[cfg(target_arch = "x86_64")]
+    {
+        registers.gregs[libc::REG_RDI as usize] = other.into();
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        registers.regs[0] = other.into();
+    }
+    quiet(0);
+}
+
+/// A handler changes an argument of the read that it has interrupted: what the kernel makes then is another call.
+fn restart_changed() -> Setup {
+    let shared = shared()?;
+    let mut ends = [[0; 2]; 2];
+    for (pair, pipe) in ends.iter_mut().zip(&PIPES) {
+        // SAFETY: room for two descriptors.
+        Errno::result(unsafe { libc::pipe(pair.as_mut_ptr()) })?;
+        pipe.store(pair[0] as u32, Ordering::Relaxed);
+    }
+    // SAFETY: one readable byte.
+    unsafe { libc::write(ends[1][1], c"x".as_ptr().cast(), 1) };
+    // SAFETY: plain numbers, for which all bits zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = changing as *const () as libc::sighandler_t;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // SAFETY: the handler changes the registers of a system call, and an atomic.
+    Errno::result(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) })?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        until(|| is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0][0])));
+        // SAFETY: plain numbers; `_exit` runs nothing.
+        unsafe {
+            libc::kill(reader, libc::SIGUSR1);
+            libc::_exit(0)
+        }
+    }
+    act(|| {
+        returns(read_pipe(0), 1)?;
+        premise(shared.handled.load(Ordering::Acquire) == 1, "the handler has not run")
     })
 }

@@ -104,10 +104,15 @@ pub fn file_id(status: &Statx) -> FileId {
 /// The file behind a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
 pub fn descriptor(mounts: &mut Mounts, tid: u32, fd: i32) -> Descriptor {
     let path = link_path(tid, fd);
-    let Some(link) = (fd >= 0).then(|| link(&path)).flatten() else { return Descriptor::default() };
+    let link = match fs::read_link(&path) {
+        Ok(link) if fd >= 0 => Some(link.into_os_string().into_vec()),
+        // It is open, and its name is longer than a link can be.
+        Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => None,
+        _ => return Descriptor::default(),
+    };
     let status = mounts::File::At(&path).status().ok();
     let identity = status.as_ref().and_then(|status| identity(mounts, tid, fd, &path, status));
-    Descriptor { identity, link: Some(link), file: status.as_ref().map(file_id) }
+    Descriptor { identity, link, file: status.as_ref().map(file_id) }
 }
 
 /// A link of /proc.

@@ -224,8 +224,8 @@ impl Tracees {
                     read_unread(tid, seen);
                 }
             }
-            Stop::Signal(signal) if is_caught(tid, signal) => self.fold.handler(tid),
-            Stop::Signal(_) | Stop::Event(_) => {}
+            Stop::Signal(signal) => self.signal(tid, signal),
+            Stop::Event(_) => {}
         }
         let signal = if let Stop::Signal(signal) = stop { signal } else { 0 };
         resume(libc::PTRACE_SYSCALL, tid, signal);
@@ -248,6 +248,19 @@ impl Tracees {
         ours
     }
 
+    /// What a signal that is about to be delivered says of the calls before it.
+    fn signal(&mut self, tid: u32, signal: i32) {
+        let thread = Pid::from_raw(tid as i32);
+        // SYS_SECCOMP (sigaction(2)).
+        if signal == libc::SIGSYS && ptrace::getsiginfo(thread).is_ok_and(|info| info.si_code == 1) {
+            self.fold.trapped(tid);
+        }
+        if is_caught(tid, signal) {
+            let stack = ptrace::syscall_info(thread).map_or(0, |info| info.stack_pointer);
+            self.fold.handler(tid, stack);
+        }
+    }
+
     fn call(&mut self, tid: u32) {
         // It may be killed while it stands here: its end comes next, then.
         let Ok(info) = ptrace::syscall_info(Pid::from_raw(tid as i32)) else { return };
@@ -255,9 +268,10 @@ impl Tracees {
             libc::PTRACE_SYSCALL_INFO_ENTRY => {
                 // SAFETY: `op` says which one it is (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
                 let entry = unsafe { info.u.entry };
-                if !self.fold.resumes(tid) {
-                    let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
-                    let seen = self.entered(tid, blank(entry.nr as u32, abi, entry.args));
+                let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
+                let call = blank(entry.nr as u32, abi, entry.args);
+                if !self.fold.resumes(tid, &call) {
+                    let seen = self.entered(tid, call);
                     let start = seen.call.syscall().and_then(|row| Start::of(row, tid, self.fold.is_alone(tid)));
                     if let (Some(place), Some(start)) = (self.fold.enter(tid, seen), start) {
                         self.starts.insert(place, start);
@@ -267,7 +281,7 @@ impl Tracees {
             libc::PTRACE_SYSCALL_INFO_EXIT => {
                 // SAFETY: as above.
                 let exit = unsafe { info.u.exit };
-                if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer) {
+                if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer, info.stack_pointer) {
                     let start = self.starts.remove(&seen.call.order);
                     let reached = look_at_exit(&mut self.mounts, tid, seen);
                     if let (Some(start), Some(reached)) = (start, reached) {
@@ -291,6 +305,9 @@ impl Tracees {
         let mut seen = Seen { filtered, ..Seen::new(call) };
         let Some(row) = row else { return seen };
         for (place, at) in row.fd_args().chain(row.replaces()).enumerate() {
+            if seen.call.is_registered(at) {
+                continue;
+            }
             let Descriptor { identity, link, .. } = look::descriptor(&mut self.mounts, tid, args[at] as i32);
             (seen.call.fds[place], seen.names_mut().links[place]) = (identity, link);
         }
