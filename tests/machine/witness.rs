@@ -43,8 +43,8 @@ const LIES: &[Lie] = &[
     Lie {
         name: "a_wrong_result",
         tracer: [
-            "	call->record.ret = ret;\n	if (asks_for_restart",
-            "	call->record.ret = ret == 0 ? 1 : ret;\n	if (asks_for_restart",
+            "	call->record.ret = ret;\n	if (asks_for_restart(ret)) {",
+            "	call->record.ret = ret == 0 ? 1 : ret;\n	if (asks_for_restart(ret)) {",
         ],
         scenario: "sync-sync",
         table: &[["ret = 0", "ret = 1"]],
