@@ -17,15 +17,19 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("the_exit_program_does_nothing", "	if (!call)\n		return stray(task->tgid);", "	if (call || !call)\n		return 0;"),
     (
         "the_result_is_one_too_many",
-        "	call->record.ret = ret;\n	if (asks_for_restart",
-        "	call->record.ret = ret + 1;\n	if (asks_for_restart",
+        "	call->record.ret = ret;\n	if (asks_for_restart(ret)) {",
+        "	call->record.ret = ret + 1;\n	if (asks_for_restart(ret)) {",
     ),
     (
         "the_result_of_a_refused_call_is_one_too_many",
-        "	call->record.ret = ret;\n	finish",
-        "	call->record.ret = ret + 1;\n	finish",
+        "	call->record.ret = ret;\n	if (asks_for_restart(ret))\n",
+        "	call->record.ret = ret + 1;\n	if (asks_for_restart(ret))\n",
     ),
-    ("refused_calls_are_not_seen", "	if (call->active == NO_CALL)\n		return refuse", "	if (0)\n		return refuse"),
+    (
+        "refused_calls_are_not_seen",
+        "	if (call->active == NO_CALL || call->active == INTERRUPTED)\n		return refuse",
+        "	if (0)\n		return refuse",
+    ),
     ("a_refused_call_is_as_any_other", "SYSCALL_NUMBER(regs), IOR_REFUSED);", "SYSCALL_NUMBER(regs), 0);"),
     (
         "a_new_thread_begins_with_a_refused_call",
