@@ -38,10 +38,10 @@ const LOW: i32 = libc::MAP_32BIT;
 #[cfg(not(target_arch = "x86_64"))]
 const LOW: i32 = 0;
 
-/// A call by `int 0x80`, which takes a number of the 32-bit table from any program.
+/// A call by `int 0x80`, which takes a number of the 32-bit table from any program. The upper half of the registers is not looked at.
 #[cfg(target_arch = "x86_64")]
 fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
-    let [first, second, third, fourth] = args.map(u64::from);
+    let [first, second, third, fourth] = args.map(|arg| u64::from(arg) | 7 << 32);
     let result: i64;
     // SAFETY: as a call of the 64-bit table; what pointers lead to is low in memory, and rbx is put back, which the compiler may use.
     unsafe {

@@ -269,7 +269,10 @@ impl Tracees {
                 // SAFETY: `op` says which one it is (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
                 let entry = unsafe { info.u.entry };
                 let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
-                let call = blank(entry.nr as u32, abi, entry.args);
+                // Of a 32-bit call the kernel takes 32 bits, and ptrace shows all that is in the registers.
+                let args =
+                    if abi == Abi::Compat { entry.args.map(|arg| arg & u64::from(u32::MAX)) } else { entry.args };
+                let call = blank(entry.nr as u32, abi, args);
                 if !self.fold.resumes(tid, &call) {
                     let seen = self.entered(tid, call);
                     let start = seen.call.syscall().and_then(|row| Start::of(row, tid, self.fold.is_alone(tid)));
