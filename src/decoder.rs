@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::files::{self, Named};
 use crate::record::{self, Ids, Name, Record};
+use crate::syscalls::Place;
 use crate::trace::{Call, Completion, Counts, Deeds, Request, Trace};
 
 /// So many names are known at a time. A call that takes longer than it takes to tell so many has none.
@@ -157,15 +158,14 @@ fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion
         (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, peek) };
         ids.fds = of_completion.fds;
     }
-    let index = row.fd_args().next().is_some_and(|at| call.is_registered(at));
-    match (used, call.fds[0]) {
+    // It is behind the entry's `fd`: of a splice that is where the bytes go, which is its second descriptor.
+    let place = row.fd_args().position(|at| matches!(row.places.get(at), Some(Place::Fd)) && !call.is_registered(at));
+    if let (Some(used), Some(place), false) = (used, place, row.makes_pair()) {
         // Its close-on-exec is not known any more, where it is another file by now.
-        (Some(used), before) if !row.makes_pair() && !index => {
-            let cloexec = before.is_some_and(|before| before.same_file(&used) && before.cloexec);
-            call.fds[0] = Some(crate::trace::Identity { cloexec, ..used });
-            ids.fds[0] = of_completion.fds[0];
-        }
-        _ => {}
+        let before = call.fds[place];
+        let cloexec = before.is_some_and(|before| before.same_file(&used) && before.cloexec);
+        call.fds[place] = Some(crate::trace::Identity { cloexec, ..used });
+        ids.fds[place] = of_completion.fds[0];
     }
     (call, ids)
 }

@@ -12,7 +12,7 @@ use libc::{AT_FDCWD, O_CREAT, O_RDONLY, O_RDWR};
 use nix::errno::Errno;
 
 use super::iouring::without_ring;
-use super::steps::{NOT_OPEN, close, create, open, pipe, write};
+use super::steps::{NOT_OPEN, close, create, open, pipe, read, write};
 use crate::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
 pub const ALL: &[Scenario] = &[
@@ -30,6 +30,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-request-late-file", uring_request_late_file),
     Scenario::new("uring-request-message", uring_request_message),
     Scenario::new("uring-request-alike", uring_request_alike),
+    Scenario::new("uring-request-splice", uring_request_splice),
 ];
 
 /// How many entries the submission queue has; the completion queue has twice as many (io_uring_setup(2)).
@@ -338,5 +339,19 @@ fn uring_request_alike() -> Setup {
         ring.enter(2, 0)?;
         write(write_first, b"x")?;
         ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")
+    })
+}
+
+/// splice(2) is about two descriptors, of which the entry's `fd` is the second: each has its own file.
+fn uring_request_splice() -> Setup {
+    fs::write("from.txt", "spliced")?;
+    act(|| {
+        let from = open(c"from.txt", O_RDONLY)?;
+        let [reads, writes] = pipe()?;
+        let mut ring = Ring::new()?;
+        let (input, output) = (types::Fd(from as i32), types::Fd(writes as i32));
+        ring.succeeds(opcode::Splice::new(input, 0, output, -1, 7).build(), 7)?;
+        read(reads, b"spliced")?;
+        ring.close()
     })
 }
