@@ -11,8 +11,13 @@
 /* The argument that a role names, 1 to 6. The mask bounds it for the verifier. */
 static __always_inline __u64 argument(const struct ior_record *record, __u8 role)
 {
-	return record->args[(role - 1) & 7];
+	const __s64 *one_before = &record->ret;
+
+	return one_before[role & 7];
 }
+
+_Static_assert(__builtin_offsetof(struct ior_record, args) == __builtin_offsetof(struct ior_record, ret) + sizeof(__u64),
+	       "the arguments stand behind the result");
 
 extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
 
@@ -23,181 +28,213 @@ extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
  */
 #define CAN_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
 
-/* A word of the kernel's memory. Any struct that begins with one would do for the cast: registers are one that is at hand. */
-static __always_inline unsigned long word_at(const void *address)
-{
-	if (CAN_CAST) {
-		return ((struct pt_regs *)bpf_rdonly_cast(address, bpf_core_type_id_kernel(struct pt_regs)))->FIRST_REGISTER;
-	} else {
-		unsigned long word = 0;
-
-		bpf_probe_read_kernel(&word, sizeof(word), address);
-		return word;
-	}
-}
-
 /*
- * A field of a struct at any address, which is read as a word: on the architectures that there are its low bytes come first. So a
- * pointer is a number from the beginning, and the verifier follows it for nothing.
+ * An address as a pointer to a struct, and a field behind such a pointer. `cast` is a constant: what is inlined with it has one way
+ * alone, since a branch for each field takes time to be verified and to be taken out.
  */
-#define FIELD(type, from, field)                                                                                       \
-	((typeof(((struct type *)0)->field))word_at(&((struct type *)(from))->field))
+#define AT(cast, type, address)                                                                                        \
+	((struct type *)((cast) ? bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(struct type)) :      \
+				  (void *)(address)))
+#define READ(cast, pointer, field)                                                                                     \
+	({                                                                                                             \
+		typeof((pointer)->field) read_;                                                                        \
+		if (cast)                                                                                              \
+			read_ = (pointer)->field;                                                                      \
+		else                                                                                                   \
+			bpf_probe_read_kernel(&read_, sizeof(read_), &(pointer)->field);                               \
+		read_;                                                                                                 \
+	})
+/* A single one. */
+#define FIELD(type, address, field)                                                                                    \
+	(CAN_CAST ? READ(true, AT(true, type, address), field) : READ(false, AT(false, type, address), field))
+/* A word at any address. Any struct that begins with one would do for the cast: registers are one that is at hand. */
+#define WORD(cast, address) READ(cast, AT(cast, pt_regs, address), FIRST_REGISTER)
 
-/* From one name to the next above it. */
-struct climb {
-	__u64 dentry;
-	__u64 mount;
-};
+/* A pointer's address as a number to reckon with: the verifier takes for one what was negated. */
+static __always_inline __u64 number_of(const void *pointer)
+{
+	__u64 number = (__u64)pointer;
+
+	asm("%0 = -%0\n%0 = -%0" : "+r"(number));
+	return number;
+}
 
 static __always_inline __u64 mount_of(__u64 vfsmount)
 {
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* What stops a climb that has come to the root of a mount. */
-enum step {
-	NAMED = 0,   /* this dentry has a name, and another one above it */
-	CROSSED = 1, /* it is a mount's root: the climb goes on where that is mounted */
-	TOP = 2,     /* it is the root of all */
-	ALONE = 3,   /* it is the root of nothing: it belongs to no tree */
-};
-
-/* Whether the dentry is part of the name, and where the next one is. */
-static __always_inline enum step step_up(struct climb *at)
-{
-	__u64 root = (__u64)FIELD(mount, at->mount, mnt.mnt_root);
-	__u64 up;
-
-	if (at->dentry == root) {
-		up = (__u64)FIELD(mount, at->mount, mnt_parent);
-		if (up == at->mount)
-			return TOP;
-		at->dentry = (__u64)FIELD(mount, at->mount, mnt_mountpoint);
-		at->mount = up;
-		return CROSSED;
-	}
-	up = (__u64)FIELD(dentry, at->dentry, d_parent);
-	if (up == at->dentry)
-		return ALONE;
-	at->dentry = up;
-	return NAMED;
-}
-
 /* The root of a filesystem is in no hash, and still there (d_unlinked() in include/linux/dcache.h). */
 static __always_inline bool is_deleted(__u64 dentry)
 {
-	return !FIELD(dentry, dentry, d_hash.pprev) && (__u64)FIELD(dentry, dentry, d_parent) != dentry;
+	return !FIELD(dentry, dentry, d_hash.pprev) && number_of(FIELD(dentry, dentry, d_parent)) != dentry;
 }
-
-#define MIX(label, word) (((label) ^ (__u64)(word)) * 0x9e3779b97f4a7c15ULL)
 
 /*
  * A number for the way to the root: each dentry, what it is called, and how often that has changed (d_seq counts). While it is
  * the same, so is the name.
  */
 struct label {
-	struct climb at;
+	__u64 dentry;
+	__u64 mount;
 	__u64 sum;
 };
 
-static __always_inline void begin_label(struct label *label, __u64 dentry, __u64 mount)
+#define MIX(label, word) (((label) ^ (__u64)(word)) * 0x9e3779b97f4a7c15ULL)
+/* What is to be known of a name as one word. The factors keep apart what would cancel out in a sum. */
+#define NAME_WORD(dentry, hash_len, seq)                                                                               \
+	((dentry) + (hash_len) * 0xd6e8feb86659fd93ULL + (__u64)(seq) * 0xa0761d6478bd642fULL)
+
+static __always_inline __u64 label_with(bool cast, __u64 sum, struct dentry *dentry)
 {
-	label->at.dentry = dentry;
-	label->at.mount = mount;
-	label->sum = is_deleted(dentry) + 1;
+	return MIX(sum, NAME_WORD(number_of(dentry), READ(cast, dentry, d_name.hash_len),
+				  READ(cast, dentry, d_seq.seqcount.sequence)));
 }
 
-/* One step more; true if it was the last one. */
-static __always_inline bool add_to_label(struct label *label)
-{
-	__u64 here = label->at.dentry;
-	enum step step = step_up(&label->at);
+#define STRIDE 2
 
-	if (step == CROSSED) {
-		label->sum = MIX(label->sum, label->at.mount);
-		return false;
+/* Goes up so many steps at most, through mounts too; true if that was all the way. `cast` is a constant. */
+static __always_inline bool climb_by(bool cast, struct label *label)
+{
+	struct dentry *dentry = AT(cast, dentry, label->dentry), *up;
+	struct mount *mount = AT(cast, mount, label->mount), *below;
+	__u64 sum = label->sum;
+	bool done = false;
+	int i;
+
+	for (i = 0; i < STRIDE && !done; i++) {
+		if (dentry == READ(cast, mount, mnt.mnt_root)) {
+			below = mount;
+			mount = READ(cast, below, mnt_parent);
+			dentry = READ(cast, below, mnt_mountpoint);
+			done = mount == below;
+			sum = MIX(sum, number_of(done ? (void *)READ(cast, mount, mnt_ns) : mount));
+		} else {
+			sum = label_with(cast, sum, dentry);
+			up = READ(cast, dentry, d_parent);
+			done = up == dentry;
+			dentry = up;
+		}
 	}
-	if (step == TOP) {
-		label->sum = MIX(label->sum, FIELD(mount, label->at.mount, mnt_ns)) | 1;
-		return true;
-	}
-	label->sum = MIX(label->sum, here);
-	label->sum = MIX(label->sum, FIELD(dentry, here, d_name.hash_len));
-	label->sum = MIX(label->sum, FIELD(dentry, here, d_seq.seqcount.sequence));
-	label->sum |= step == ALONE;
-	return step == ALONE;
+	label->dentry = number_of(dentry);
+	label->mount = number_of(mount);
+	label->sum = sum;
+	return done;
 }
 
 /* Nobody's path has more parts: PATH_MAX bytes, and the mounts on the way. */
 #define LONGEST_WAY 4200
 
-static long add_one_to_label(__u32 index, struct label *label)
+static long climb(__u32 index, struct label *label)
 {
-	return add_to_label(label);
+	if (CAN_CAST)
+		return climb_by(true, label);
+	return climb_by(false, label);
 }
 
-/* Not inlined, so that the verifier walks through it once for a program. 0 if the way is too long. */
-__noinline __u64 label_of_any_way(__u64 dentry, __u64 mount)
+/*
+ * The rest of a label from here on; 0 if the way is too long. A global function, as others here: the verifier walks through it once
+ * for a program, whatever is known where it is called.
+ */
+__noinline __u64 rest_of_label(__u64 dentry, __u64 mount, __u64 sum)
 {
-	struct label label = {};
+	struct label label = { .dentry = dentry, .mount = mount, .sum = sum };
 
-	begin_label(&label, dentry, mount);
-	return bpf_loop(LONGEST_WAY, add_one_to_label, &label, 0) < LONGEST_WAY ? label.sum : 0;
+	return bpf_loop(LONGEST_WAY / STRIDE, climb, &label, 0) < LONGEST_WAY / STRIDE ? label.sum | 1 : 0;
 }
 
-/* Most ways are no longer. */
+/* Most names have no more parts that are on the same mount. */
 #define SHORT_WAY 8
+
+/*
+ * The same for what most names are: the way up to the root of a mount that nothing is above, or only the kernel's first one
+ * (rootfs). Without a call, as it is done for each call of a watched process. `cast` is a constant.
+ */
+static __always_inline __u64 label_by(bool cast, __u64 from, __u64 within)
+{
+	struct dentry *dentry = AT(cast, dentry, from), *up = READ(cast, dentry, d_parent), *root;
+	struct mount *mount = AT(cast, mount, within), *above;
+	__u64 sum = !READ(cast, dentry, d_hash.pprev) && up != dentry;
+	int i;
+
+	root = READ(cast, mount, mnt.mnt_root);
+	for (i = 0; i < SHORT_WAY; i++) {
+		if (dentry == root) {
+			above = READ(cast, mount, mnt_parent);
+			if (above == mount)
+				return MIX(sum, number_of(READ(cast, mount, mnt_ns))) | 1;
+			if (READ(cast, mount, mnt_mountpoint) != READ(cast, above, mnt.mnt_root) ||
+			    READ(cast, above, mnt_parent) != above)
+				break;
+			sum = MIX(sum, number_of(above));
+			return MIX(sum, number_of(READ(cast, above, mnt_ns))) | 1;
+		}
+		sum = label_with(cast, sum, dentry);
+		if (up == dentry)
+			return sum | 1;
+		dentry = up;
+		up = READ(cast, dentry, d_parent);
+	}
+	return rest_of_label(number_of(dentry), within, sum);
+}
 
 static __always_inline __u64 label_of(__u64 dentry, __u64 mount)
 {
-	struct label label;
-	int i;
+	return CAN_CAST ? label_by(true, dentry, mount) : label_by(false, dentry, mount);
+}
 
-	begin_label(&label, dentry, mount);
-	for (i = 0; i < SHORT_WAY; i++)
-		if (add_to_label(&label))
-			return label.sum;
-	return label_of_any_way(dentry, mount);
+/* Writes down one part, and goes on to the next one above it; true if it was the last. `cast` is a constant. */
+static __always_inline bool spell_by(bool cast, struct spelled *out)
+{
+	struct dentry *dentry = AT(cast, dentry, out->dentry), *up;
+	struct mount *mount = AT(cast, mount, out->mount), *below;
+	const unsigned char *name;
+	__u64 length, size;
+
+	if (dentry == READ(cast, mount, mnt.mnt_root)) {
+		below = mount;
+		mount = READ(cast, below, mnt_parent);
+		if (mount == below) {
+			if (!READ(cast, mount, mnt_ns))
+				out->state |= IOR_NAME_DETACHED;
+			out->done = 1;
+			return true;
+		}
+		out->dentry = number_of(READ(cast, below, mnt_mountpoint));
+		out->mount = number_of(mount);
+		return false;
+	}
+	name = READ(cast, dentry, d_name.name);
+	size = READ(cast, dentry, d_name.hash_len) >> 32;
+	if (size > 255)
+		size = 255;
+	/* Read here and not before: Linux 6.1 forgets the bounds when it runs out of registers. */
+	length = FROM_MAP(out->length);
+	if (length > SPELL_MASK)
+		return true;
+	bpf_probe_read_kernel(&out->path[length], size, name);
+	out->path[length + size] = 0;
+	out->length = length + size + 1;
+	up = READ(cast, dentry, d_parent);
+	if (up == dentry) {
+		out->state |= IOR_NAME_ALONE;
+		out->done = 1;
+		return true;
+	}
+	out->dentry = number_of(up);
+	return false;
 }
 
 static long spell_one(__u32 index, void *none)
 {
 	__u32 only = 0;
 	struct spelled *out = bpf_map_lookup_elem(&spelling, &only);
-	struct climb at;
-	__u64 here, length, size;
-	enum step step;
 
 	if (!out)
 		return 1;
-	at.dentry = here = out->dentry;
-	at.mount = out->mount;
-	step = step_up(&at);
-	out->dentry = at.dentry;
-	out->mount = at.mount;
-	if (step == CROSSED)
-		return 0;
-	if (step == TOP) {
-		if (!FIELD(mount, at.mount, mnt_ns))
-			out->state |= IOR_NAME_DETACHED;
-		out->done = 1;
-		return 1;
-	}
-	length = out->length;
-	if (length > SPELL_MASK)
-		return 1;
-	size = FIELD(dentry, here, d_name.hash_len) >> 32;
-	if (size > 255)
-		size = 255;
-	bpf_probe_read_kernel(&out->path[length], size, FIELD(dentry, here, d_name.name));
-	out->path[length + size] = 0;
-	out->length = length + size + 1;
-	if (step == ALONE) {
-		out->state |= IOR_NAME_ALONE;
-		out->done = 1;
-		return 1;
-	}
-	return 0;
+	if (CAN_CAST)
+		return spell_by(true, out);
+	return spell_by(false, out);
 }
 
 /* Tells a name, whose way has this label. Its id, or 0 if it cannot be known: it has changed meanwhile, or there is no room. */
@@ -215,7 +252,7 @@ __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, _
 	out->state = is_deleted(dentry) ? IOR_NAME_DELETED : 0;
 	out->done = 0;
 	bpf_loop(LONGEST_WAY, spell_one, NULL, 0);
-	if (label_of_any_way(dentry, mount) != label)
+	if (rest_of_label(dentry, mount, is_deleted(dentry)) != label)
 		return 0;
 	length = out->length;
 	if (length > sizeof(out->path))
@@ -233,16 +270,16 @@ __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, _
 	return out->record.number;
 }
 
-/* The id of the name of a struct path, which is told before if it is not known to whoever reads. */
-static __always_inline __u64 name_of(struct ior_watch *watch, __u64 dentry, __u64 vfsmount)
+/* The id of the name of a struct path whose way has this label. It is told before, if it is not known to whoever reads. */
+static __always_inline __u64 name_with(struct ior_watch *watch, __u64 dentry, __u64 mount, __u64 label)
 {
-	__u64 mount = mount_of(vfsmount), label = label_of(dentry, mount), id;
 	__u32 at = (dentry >> 6 ^ mount >> 8) & (KNOWN_NAMES - 1);
 	struct known_name *known = bpf_map_lookup_elem(&known_names, &at);
+	__u64 id;
 
-	if (!known)
+	if (!known || !label)
 		return 0;
-	if (known->dentry == dentry && known->mount == mount && known->label == label && label && known->watch == watch->id)
+	if (known->dentry == dentry && known->mount == mount && known->label == label && known->watch == watch->id)
 		return known->id;
 	id = tell_name(watch, dentry, mount, label);
 	if (!id)
@@ -255,10 +292,19 @@ static __always_inline __u64 name_of(struct ior_watch *watch, __u64 dentry, __u6
 	return id;
 }
 
-/* The same for what is not on the way of most calls: the verifier walks through it once for a program. */
-__noinline __u64 name_of_path(struct ior_watch *watch, __u64 dentry, __u64 vfsmount)
+static __always_inline __u64 name_of(struct ior_watch *watch, __u64 dentry, __u64 vfsmount)
 {
-	return watch ? name_of(watch, dentry, vfsmount) : 0;
+	__u64 mount = mount_of(vfsmount);
+
+	return name_with(watch, dentry, mount, label_of(dentry, mount));
+}
+
+/* The same where it is no matter of nanoseconds. */
+static __always_inline __u64 name_of_base(struct ior_watch *watch, __u64 dentry, __u64 vfsmount)
+{
+	__u64 mount = mount_of(vfsmount);
+
+	return name_with(watch, dentry, mount, rest_of_label(dentry, mount, is_deleted(dentry)));
 }
 
 #endif

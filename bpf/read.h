@@ -7,93 +7,117 @@
 
 #include "names.h"
 
-/* `to` is all zero before. What is `often` done has no call in it. */
-static __always_inline void identify_file(struct ior_identity *to, struct ior_watch *watch, __u64 file, bool often)
+/* `to` is all zero before. `cast` is a constant. */
+static __always_inline void identify_by(bool cast, struct ior_identity *to, struct ior_watch *watch, __u64 at)
 {
-	__u64 dentry = (__u64)FIELD(file, file, f_path.dentry), mount = (__u64)FIELD(file, file, f_path.mnt);
-	__u64 inode = (__u64)FIELD(file, file, f_inode), super = (__u64)FIELD(inode, inode, i_sb);
+	struct file *file = AT(cast, file, at);
+	struct inode *inode = READ(cast, file, f_inode);
+	struct super_block *super = READ(cast, inode, i_sb);
 
-	to->inode = FIELD(inode, inode, i_ino);
-	to->device = FIELD(super_block, super, s_dev);
-	to->magic = FIELD(super_block, super, s_magic);
-	to->mode = FIELD(inode, inode, i_mode);
-	to->flags = FIELD(file, file, f_flags);
-	to->name = often ? name_of(watch, dentry, mount) : name_of_path(watch, dentry, mount);
+	to->inode = READ(cast, inode, i_ino);
+	to->device = READ(cast, super, s_dev);
+	to->magic = READ(cast, super, s_magic);
+	to->mode = READ(cast, inode, i_mode);
+	to->flags = READ(cast, file, f_flags);
 	to->open = 1;
+	to->name = name_of(watch, number_of(READ(cast, file, f_path.dentry)), number_of(READ(cast, file, f_path.mnt)));
 }
 
-/* The open file behind a descriptor, and whether it is closed on exec; 0 if there is none. */
-static __always_inline __u64 file_at(struct task_struct *task, __s64 fd, __u8 *cloexec)
+static __always_inline void identify_file(struct ior_identity *to, struct ior_watch *watch, __u64 file)
 {
-	__u64 files = word_at(&task->files), fdt, file;
+	if (CAN_CAST)
+		identify_by(true, to, watch, file);
+	else
+		identify_by(false, to, watch, file);
+}
+
+/* The open file behind a descriptor, and whether it is closed on exec; 0 if there is none. `cast` is a constant. */
+static __always_inline __u64 file_by(bool cast, __u64 files, __s64 fd, __u8 *cloexec)
+{
+	struct fdtable *table;
+	__u64 file;
 
 	/* None of a thread that is on its way out. */
 	if (!files || fd < 0)
 		return 0;
-	fdt = (__u64)FIELD(files_struct, files, fdt);
-	if (fd >= FIELD(fdtable, fdt, max_fds))
+	table = READ(cast, AT(cast, files_struct, files), fdt);
+	if (fd >= READ(cast, table, max_fds))
 		return 0;
-	file = word_at(&FIELD(fdtable, fdt, fd)[fd]);
+	file = WORD(cast, &READ(cast, table, fd)[fd]);
 	if (file)
-		*cloexec = word_at(&FIELD(fdtable, fdt, close_on_exec)[fd / 64]) >> (fd % 64) & 1;
+		*cloexec = WORD(cast, &READ(cast, table, close_on_exec)[fd / 64]) >> (fd % 64) & 1;
 	return file;
 }
 
+static __always_inline __u64 open_file(__u64 files, __s64 fd, __u8 *cloexec)
+{
+	return CAN_CAST ? file_by(true, files, fd, cloexec) : file_by(false, files, fd, cloexec);
+}
+
+static __always_inline __u64 files_of(struct task_struct *task)
+{
+	return number_of(FIELD(task_struct, task, files));
+}
+
 /*
- * The file table is read without its locks: the thread that is in the call is this one. `to` is all zero before, and stays so
- * if the descriptor is not open. Returns the file.
+ * What is behind a descriptor of a files_struct, which is read without its locks: the thread that is in the call is this one. `to`
+ * is all zero before, and stays so if the descriptor is not open. Returns the file. Where it is the one at the first place of
+ * `call`, which may be NULL, that has been looked at already.
  */
-static __always_inline __u64 identify(struct ior_identity *to, struct ior_watch *watch, struct task_struct *task, __s64 fd,
-				      bool often)
+static __always_inline __u64 identify_now(struct ior_identity *to, struct ior_watch *watch, __u64 files, __s64 fd)
 {
 	__u8 cloexec = 0;
-	__u64 file = file_at(task, fd, &cloexec);
+	__u64 file = open_file(files, fd, &cloexec);
 
 	if (!file)
 		return 0;
-	identify_file(to, watch, file, often);
+	identify_file(to, watch, file);
 	to->cloexec = cloexec;
 	return file;
 }
 
-/*
- * A global function, which the verifier walks through once for a program, whatever is known where it is called: what is not
- * on the way of most calls may take a few nanoseconds more, so that the object loads in some milliseconds less.
- */
-__noinline int identify_current(struct ior_identity *to, struct ior_watch *watch, __s64 fd)
+/* The next two where it is no matter of nanoseconds. */
+__noinline int identify_any(struct ior_identity *to, struct ior_watch *watch, __u64 file)
 {
 	if (to && watch)
-		identify(to, watch, bpf_get_current_task_btf(), fd, false);
+		identify_file(to, watch, file);
 	return 0;
 }
 
-/* What the call has made. A duplicate is of the open file that it was made of, which has been looked at. */
-static __always_inline void identify_made(struct pending *call, struct ior_watch *watch, struct task_struct *task)
+__noinline __u64 identify(struct ior_identity *to, struct ior_watch *watch, __u64 files, __s64 fd, struct pending *call)
 {
-	struct ior_identity *to = &call->file[IOR_MADE];
 	__u8 cloexec = 0;
-	__u64 file = file_at(task, call->record.ret, &cloexec);
+	__u64 file;
 
+	if (!to || !watch)
+		return 0;
+	file = open_file(files, fd, &cloexec);
 	if (!file)
-		return;
-	if (file == call->first)
+		return 0;
+	if (call && file == call->first)
 		*to = call->file[IOR_FIRST];
 	else
-		identify_file(to, watch, file, true);
+		identify_any(to, watch, file);
 	to->cloexec = cloexec;
+	return file;
 }
 
 /* No byte is read that the kernel does not read: what lies behind the first PATH_MAX of them may not be there. */
-static __always_inline void read_path(struct ior_text *text, char *to, __u64 address)
+__noinline int read_path(struct ior_text *text, struct path_room *to, __u64 address)
 {
-	long n = bpf_probe_read_user_str(to, IOR_PATH_MAX, (void *)address);
+	long n;
 
+	if (!text || !to)
+		return 0;
+	n = bpf_probe_read_user_str(to->path, IOR_PATH_MAX, (void *)address);
 	text->len = n > 0 ? n - 1 : 0;
 	text->err = n < 0 ? n : 0;
 	/* The last one was a NUL, or has become one. */
-	if (n == IOR_PATH_MAX && !bpf_probe_read_user(&to[IOR_PATH_MAX - 1], 1, (void *)(address + IOR_PATH_MAX - 1)) &&
-	    to[IOR_PATH_MAX - 1])
+	if (n == IOR_PATH_MAX &&
+	    !bpf_probe_read_user(&to->path[IOR_PATH_MAX - 1], 1, (void *)(address + IOR_PATH_MAX - 1)) &&
+	    to->path[IOR_PATH_MAX - 1])
 		text->len = IOR_PATH_MAX;
+	return 0;
 }
 
 static long is_writable(struct task_struct *task, struct vm_area_struct *area, bool *writable)
@@ -103,7 +127,7 @@ static long is_writable(struct task_struct *task, struct vm_area_struct *area, b
 }
 
 /* Whether what is at an address now need not be what was there before: the process itself may write there. */
-static __noinline bool may_have_changed(__u64 address)
+__noinline int may_have_changed(__u64 address)
 {
 	bool writable = true;
 
@@ -112,20 +136,20 @@ static __noinline bool may_have_changed(__u64 address)
 }
 
 /* The same when the call has ended. What the process cannot write to is as it was. */
-static __always_inline void read_path_late(struct ior_record *record, int at, char *to, __u64 address)
+static __always_inline void read_path_late(struct ior_record *record, int at, struct path_room *to, __u64 address)
 {
 	read_path(&record->path[at], to, address);
 	if (record->path[at].len && may_have_changed(address))
 		record->late |= at ? IOR_LATE_PATH2 : IOR_LATE_PATH;
 }
 
-static __always_inline void read_peek(struct pending *call, const struct ior_roles *role)
+__noinline int read_peek(struct pending *call, __u64 address, __u32 size, __u32 flags)
 {
-	__u64 address = argument(&call->record, role->peek);
-	__u32 size = role->peek_size;
 	long err = 0;
 
-	if (role->flags & IOR_PEEK_COUNTED) {
+	if (!call)
+		return 0;
+	if (flags & IOR_PEEK_COUNTED) {
 		size = 0;
 		err = bpf_probe_read_user(&size, sizeof(size), (void *)address);
 		size += 8;
@@ -136,75 +160,106 @@ static __always_inline void read_peek(struct pending *call, const struct ior_rol
 		err = bpf_probe_read_user(call->peek, size, (void *)address);
 	call->record.peek.len = err ? 0 : size;
 	call->record.peek.err = err;
+	return 0;
+}
+
+static __always_inline void peek_at(struct pending *call, const struct ior_roles *role)
+{
+	read_peek(call, argument(&call->record, role->peek), role->peek_size, role->flags);
 }
 
 /* The two descriptors that pipe or socketpair made: the block has been read. */
-static __always_inline void identify_pair(struct pending *call, struct ior_watch *watch)
+static __always_inline void identify_pair(struct pending *call, struct ior_watch *watch, __u64 files)
 {
 	const __s32 *pair = (const __s32 *)call->peek;
 
 	if (call->record.peek.err)
 		return;
-	identify_current(&call->file[IOR_FIRST], watch, pair[0]);
-	identify_current(&call->file[IOR_SECOND], watch, pair[1]);
+	identify(&call->file[IOR_FIRST], watch, files, pair[0], NULL);
+	identify(&call->file[IOR_SECOND], watch, files, pair[1], NULL);
 }
 
-static __always_inline struct second_path *second_path(struct task_struct *task)
+static __always_inline struct path_room *second_path(struct task_struct *task)
 {
 	return bpf_task_storage_get(&second_paths, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-/* The name of the root, or of the working directory. */
-__noinline __u64 base_of(struct ior_watch *watch, __u32 absolute)
+/* The name of the root, or of the working directory. `cast` is a constant. */
+static __always_inline __u64 base_by(bool cast, struct ior_watch *watch, __u32 absolute)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 fs = word_at(&task->fs), dentry, mount;
+	struct task_struct *task = AT(cast, task_struct, bpf_get_current_task());
+	struct fs_struct *fs = READ(cast, task, fs);
+	__u64 dentry, mount;
 
-	if (!watch || !fs)
+	if (!fs)
 		return 0;
-	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);
-	mount = absolute ? (__u64)FIELD(fs_struct, fs, root.mnt) : (__u64)FIELD(fs_struct, fs, pwd.mnt);
-	return name_of_path(watch, dentry, mount);
+	dentry = number_of(absolute ? READ(cast, fs, root.dentry) : READ(cast, fs, pwd.dentry));
+	mount = number_of(absolute ? READ(cast, fs, root.mnt) : READ(cast, fs, pwd.mnt));
+	return name_of_base(watch, dentry, mount);
 }
 
-/* Where a path begins: at one of the two, or, where it could not be read yet, at either. */
-static __always_inline void read_base(struct ior_record *record, struct ior_watch *watch, int at, const char *path)
+__noinline __u64 base_of(struct ior_watch *watch, __u32 absolute)
 {
-	bool unread = record->path[at].err, absolute = record->path[at].len && path[0] == '/';
+	if (!watch)
+		return 0;
+	if (CAN_CAST)
+		return base_by(true, watch, absolute);
+	return base_by(false, watch, absolute);
+}
 
+/*
+ * A path as the call finds it, and where it begins: at the working directory or at the root, or, where it could not be read yet, at
+ * either.
+ */
+__noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, __u32 at, struct path_room *room, __u64 address)
+{
+	struct ior_text *text;
+	bool unread, absolute;
+
+	if (!record || !watch || !room)
+		return 0;
+	text = &record->path[at & 1];
+	read_path(text, room, address);
+	unread = text->err;
+	absolute = text->len && room->path[0] == '/';
 	if (!record->cwd && (unread || !absolute))
 		record->cwd = base_of(watch, 0);
 	if (!record->root && (unread || absolute))
 		record->root = base_of(watch, 1);
+	return 0;
 }
 
-/* A file that close_range closes. */
+/* The files that close_range closes. */
 struct closing {
 	struct ior_watch *watch;
-	__u64 number;
-	__u64 first;
-	__u32 pid;
-	__u32 tid;
+	struct pending *call;
+	__u64 files;
 };
 
+struct closed {
+	struct ior_record record;
+	struct ior_identity file;
+};
+
+/* The record is made where a path would be, since the call has none: the stack has no room for it. */
 static long tell_closed(__u32 index, struct closing *closing)
 {
-	struct {
-		struct ior_record record;
-		struct ior_identity file;
-	} out = {};
+	struct pending *call = closing->call;
+	struct closed *out = (struct closed *)&call->path;
+	__u64 fd = (__u32)call->record.args[0] + index;
 
-	identify_current(&out.file, closing->watch, closing->first + index);
-	if (!out.file.open)
+	__builtin_memset(out, 0, sizeof(*out));
+	identify(&out->file, closing->watch, closing->files, fd, NULL);
+	if (!out->file.open)
 		return 0;
-	out.record.watch = closing->watch->id;
-	out.record.number = closing->number;
-	out.record.args[0] = closing->first + index;
-	out.record.pid = closing->pid;
-	out.record.tid = closing->tid;
-	out.record.kind = IOR_CLOSED;
-	out.record.identities = 1;
-	if (tell(&closing->watch->told, &out, sizeof(out), BPF_RB_NO_WAKEUP))
+	out->record.watch = call->record.watch;
+	out->record.number = call->record.number;
+	out->record.args[0] = fd;
+	out->record.pid = call->record.pid;
+	out->record.tid = call->record.tid;
+	out->record.kind = IOR_CLOSED;
+	out->record.identities = 1;
+	if (tell(&closing->watch->told, out, sizeof(*out), BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&closing->watch->untold, 1);
 	return 0;
 }
@@ -212,25 +267,19 @@ static long tell_closed(__u32 index, struct closing *closing)
 /* Tells what close_range is about to close. That it then fails, or was asked for something else, who reads knows. */
 __noinline int tell_range(struct ior_watch *watch, struct pending *call)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 files = word_at(&task->files);
-	struct closing closing = {};
-	__u64 fdt, last, open;
+	struct closing closing = { .watch = watch, .call = call, .files = files_of(bpf_get_current_task_btf()) };
+	__u64 table, first, last, open;
 
-	if (!watch || !call || !files)
+	if (!watch || !call || !closing.files)
 		return 0;
-	closing.watch = watch;
-	closing.number = call->record.number;
-	closing.first = (__u32)call->record.args[0];
-	closing.pid = call->record.pid;
-	closing.tid = call->record.tid;
+	first = (__u32)call->record.args[0];
 	last = (__u32)call->record.args[1];
-	fdt = (__u64)FIELD(files_struct, files, fdt);
-	open = FIELD(fdtable, fdt, max_fds);
+	table = number_of(FIELD(files_struct, closing.files, fdt));
+	open = FIELD(fdtable, table, max_fds);
 	if (last >= open)
 		last = open - 1;
-	if (open && closing.first <= last)
-		bpf_loop(last - closing.first + 1, tell_closed, &closing, 0);
+	if (open && first <= last)
+		bpf_loop(last - first + 1, tell_closed, &closing, 0);
 	return 0;
 }
 
@@ -238,30 +287,31 @@ static __always_inline void read_at_enter(struct pending *call, struct ior_watch
 					  const struct ior_roles *role, bool often)
 {
 	struct ior_record *record = &call->record;
+	__u64 files = files_of(task);
 
 	call->first = 0;
-	if (role->fd[0])
-		call->first = identify(&call->file[IOR_FIRST], watch, task, (__s32)argument(record, role->fd[0]), often);
-	if (role->fd[1])
-		identify_current(&call->file[IOR_SECOND], watch, (__s32)argument(record, role->fd[1]));
-	if (role->replaces)
-		identify_current(&call->file[IOR_SECOND], watch, (__s32)argument(record, role->replaces));
-	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT)) {
-		read_path(&record->path[0], call->path, argument(record, role->path[0]));
-		read_base(record, watch, 0, call->path);
-	}
-	if (role->path[1]) {
-		struct second_path *second = second_path(task);
+	if (role->fd[0]) {
+		__s64 fd = (__s32)argument(record, role->fd[0]);
 
-		if (second) {
-			read_path(&record->path[1], second->path, argument(record, role->path[1]));
-			read_base(record, watch, 1, second->path);
-		} else {
+		call->first = often ? identify_now(&call->file[IOR_FIRST], watch, files, fd) :
+				      identify(&call->file[IOR_FIRST], watch, files, fd, NULL);
+	}
+	if (role->fd[1])
+		identify(&call->file[IOR_SECOND], watch, files, (__s32)argument(record, role->fd[1]), NULL);
+	if (role->replaces)
+		identify(&call->file[IOR_SECOND], watch, files, (__s32)argument(record, role->replaces), NULL);
+	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))
+		read_path_at(record, watch, 0, &call->path, argument(record, role->path[0]));
+	if (role->path[1]) {
+		struct path_room *second = second_path(task);
+
+		if (second)
+			read_path_at(record, watch, 1, second, argument(record, role->path[1]));
+		else
 			record->path[1].err = -12; /* ENOMEM */
-		}
 	}
 	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))
-		read_peek(call, role);
+		peek_at(call, role);
 	if (often && role->flags & IOR_CLOSES_RANGE)
 		tell_range(watch, call);
 }
@@ -277,25 +327,25 @@ static __always_inline void read_at_exit(struct pending *call, struct ior_watch 
 	bool done = record->ret >= 0;
 
 	if (done && role->flags & IOR_RETURNS_FD)
-		identify_made(call, watch, task);
+		identify(&call->file[IOR_MADE], watch, files_of(task), record->ret, call);
 	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)
-		read_peek(call, role);
+		peek_at(call, role);
 	if (done && role->flags & IOR_MAKES_PAIR)
-		identify_pair(call, watch);
+		identify_pair(call, watch, files_of(task));
 	if (done && role->flags & IOR_REPLACES_MEMORY)
 		return;
 	if (role->path[0] && done && role->flags & IOR_PATH_AT_EXIT)
-		read_path(&record->path[0], call->path, argument(record, role->path[0]));
+		read_path(&record->path[0], &call->path, argument(record, role->path[0]));
 	if (role->path[0] && record->path[0].err)
-		read_path_late(record, 0, call->path, argument(record, role->path[0]));
+		read_path_late(record, 0, &call->path, argument(record, role->path[0]));
 	if (role->path[1] && record->path[1].err) {
-		struct second_path *second = second_path(task);
+		struct path_room *second = second_path(task);
 
 		if (second)
-			read_path_late(record, 1, second->path, argument(record, role->path[1]));
+			read_path_late(record, 1, second, argument(record, role->path[1]));
 	}
 	if (role->peek && record->peek.err && !(role->flags & IOR_PEEK_AT_EXIT)) {
-		read_peek(call, role);
+		peek_at(call, role);
 		if (!record->peek.err && may_have_changed(argument(record, role->peek)))
 			record->late |= IOR_LATE_PEEK;
 	}
@@ -307,7 +357,7 @@ static __always_inline void read_when_unreturned(struct pending *call)
 	struct ior_roles *role = roles_of(&call->record);
 
 	if (role && role->path[0] && call->record.path[0].err)
-		read_path_late(&call->record, 0, call->path, argument(&call->record, role->path[0]));
+		read_path_late(&call->record, 0, &call->path, argument(&call->record, role->path[0]));
 }
 
 #endif

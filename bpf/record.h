@@ -147,6 +147,7 @@ struct ior_roles {
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
 	IOR_HIDE = 1 << 1,   /* do not watch who becomes a program that its caller may not trace: with other rights, or not readable */
+	IOR_UNTIMED = 1 << 2, /* nobody asks when a call was made and how long it took: both are 0 */
 };
 
 /* What the filter map holds for a process. */

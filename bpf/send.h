@@ -43,52 +43,68 @@ static __always_inline __u32 places(const struct pending *call)
 		return IOR_PLACES;
 	if (call->file[IOR_MADE].open)
 		return IOR_MADE + 1;
-	return call->file[IOR_FIRST].open & 1; /* the verifier needs the bound */
+	return call->file[IOR_FIRST].open;
+}
+
+/* How much of a record stands before its path. */
+static __always_inline __u64 size_before_path(const struct ior_record *record)
+{
+	return sizeof(*record) + (FROM_MAP(record->identities) & 3) * sizeof(struct ior_identity);
+}
+
+/* Of a record with more than the first path. The lengths have 64 bits: Linux 6.1 forgets the bounds of less when it runs out of registers. */
+__noinline int send_parts(struct pending *call)
+{
+	__u64 first, second, peek;
+	struct path_room *more = NULL;
+	struct bpf_dynptr out;
+
+	if (!call)
+		return -1;
+	first = call->record.path[0].len;
+	second = call->record.path[1].len;
+	peek = call->record.peek.len;
+	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
+		return -1;
+	if (second)
+		more = second_path(bpf_get_current_task_btf());
+	if (bpf_ringbuf_reserve_dynptr(&ring, WHOLE + first + second + peek, 0, &out)) {
+		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
+		return -1;
+	}
+	bpf_dynptr_write(&out, 0, &call->record, WHOLE, 0);
+	if (first)
+		bpf_dynptr_write(&out, WHOLE, call->path.path, first, 0);
+	if (more)
+		bpf_dynptr_write(&out, WHOLE + first, more->path, second, 0);
+	if (peek)
+		bpf_dynptr_write(&out, WHOLE + first + second, call->peek, peek, 0);
+	bpf_ringbuf_submit_dynptr(&out, call->wakeup);
+	return 0;
 }
 
 /* Sends the call to the ring as one record of exactly the size it needs, and counts it. 0, or -1 if there was no room. */
-static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct pending *call, struct task_struct *task)
+static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct pending *call)
 {
 	struct ior_record *record = &call->record;
-	/* 64 bits wide: Linux 6.1 forgets the bounds of narrower ones when it runs out of registers. */
-	__u64 first = record->path[0].len, second = record->path[1].len, peek = record->peek.len;
-	__u32 identities = places(call);
-	struct second_path *more = NULL;
-	struct bpf_dynptr out;
-	__u32 at = WHOLE;
-	__u64 flags;
+	__u64 first;
+	long failed;
 
-	if (first > IOR_PATH_CAP || second > IOR_PATH_CAP || peek > IOR_PEEK_CAP)
-		return -1;
-	flags = wakeup(watch, record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
+	record->identities = places(call);
+	call->wakeup = wakeup(watch, record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
 	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
 	__sync_fetch_and_add(counter, 1);
-	record->identities = identities;
-	if (identities < IOR_PLACES)
-		at = sizeof(*record) + identities * sizeof(struct ior_identity);
-	if (!second && !peek) {
-		if (!bpf_ringbuf_output(&ring, record, at + first, flags))
-			return 0;
-		goto refused;
-	}
-	if (second)
-		more = second_path(task);
-	if (bpf_ringbuf_reserve_dynptr(&ring, at + first + second + peek, 0, &out)) {
-		bpf_ringbuf_discard_dynptr(&out, BPF_RB_NO_WAKEUP);
-		goto refused;
-	}
-	bpf_dynptr_write(&out, 0, record, WHOLE, 0);
-	if (first)
-		bpf_dynptr_write(&out, at, call->path, first, 0);
-	if (more)
-		bpf_dynptr_write(&out, at + first, more->path, second, 0);
-	if (peek)
-		bpf_dynptr_write(&out, at + first + second, call->peek, peek, 0);
-	bpf_ringbuf_submit_dynptr(&out, flags);
-	return 0;
-refused:
+	first = FROM_MAP(record->path[0].len);
+	if (record->path[1].len || record->peek.len)
+		failed = send_parts(call);
+	else if (first > IOR_PATH_CAP)
+		failed = -1;
+	else
+		failed = bpf_ringbuf_output(&ring, record, size_before_path(record) + first, FROM_MAP(call->wakeup));
+	if (!failed)
+		return 0;
 	__sync_fetch_and_add(counter, -1);
-	not_woken(watch, flags);
+	not_woken(watch, call->wakeup);
 	return -1;
 }
 
@@ -99,17 +115,24 @@ static __always_inline void copy_comm(struct ior_record *record, struct task_str
 	((__u64 *)record->comm)[1] = *(__u64 *)&task->comm[8];
 }
 
-static __always_inline void finish(struct ior_watch *watch, struct pending *call, struct task_struct *task)
+static __always_inline void finish_now(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
 	call->active = NO_CALL;
-	call->record.duration_ns = bpf_ktime_get_ns() - call->record.enter_ns;
+	call->record.duration_ns = now(watch) - call->record.enter_ns;
 	call->record.exit_tid = task->pid;
 	copy_comm(&call->record, task);
-	if (send(watch, &watch->emitted, call, task))
+	if (send(watch, &watch->emitted, call))
 		__sync_fetch_and_add(&watch->refused, 1);
 }
 
-/* Not inlined, so that three programs share one copy of it in the kernel's cache, and the verifier walks through it once for each. */
+/* The same where it is no matter of nanoseconds. */
+__noinline int finish(struct ior_watch *watch, struct pending *call)
+{
+	if (watch && call)
+		finish_now(watch, call, bpf_get_current_task_btf());
+	return 0;
+}
+
 __noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
 {
 	if (!watch || !call)
@@ -117,10 +140,8 @@ __noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
 	call->record.state |= IOR_UNFINISHED;
 	call->record.ret = 0;
 	read_when_unreturned(call);
-	finish(watch, call, bpf_get_current_task_btf());
-	return 0;
+	return finish(watch, call);
 }
-
 
 /* As wait4(2) will report it, signals too (kernel/exit.c, wait_task_zombie()). */
 static __always_inline int wait_status(struct task_struct *task)

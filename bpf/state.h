@@ -14,12 +14,27 @@
 /* Read by the loader before anything else: an object of another layout is refused. */
 const volatile __u32 ior_version SEC(".rodata.version") = IOR_VERSION;
 
+/* Whether requests of io_uring are followed, the loader says: if not, the verifier never sees what is done with them. */
+const volatile __u32 ior_requests SEC(".rodata.version") = 1;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u32); /* tgid */
 	__type(value, struct ior_filter);
 } filter SEC(".maps");
+
+/*
+ * A bit for each number that a process may have (pid_max, proc_sys_kernel(5); the loader sets the size): only who has his set can be
+ * in the filter map. That is all that a call of anybody else costs.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} marked SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -31,20 +46,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, IOR_SYSCALLS);
+	__uint(max_entries, 2 * IOR_SYSCALLS); /* behind those of the calls stand those of 32-bit calls, whose table is another */
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ior_roles);
 } roles SEC(".maps");
-
-/* The same for 32-bit calls, whose numbers are of another table. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1024);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct ior_roles);
-} compat_roles SEC(".maps");
 
 /* The same for the requests of io_uring, by their opcode. */
 struct {
@@ -60,6 +66,10 @@ struct {
 	__uint(max_entries, 8 * 1024 * 1024); /* the loader sets it: --ring-size */
 } ring SEC(".maps");
 
+struct path_room {
+	char path[IOR_PATH_CAP + 7];
+};
+
 /*
  * The call that a thread is in. It belongs to the task and not to a tid, since execve by a thread that is not the leader
  * changes the tid half-way. Two maps of one path each: the allocators behind task storage end at 8 KiB.
@@ -70,12 +80,12 @@ struct pending {
 	__u32 active; /* enum progress */
 	__u32 aside;  /* how many of the thread's calls interrupted_calls has */
 	__u32 slot;   /* of the watch that the call belongs to, if it is still the one with the record's id */
-	__u32 reserved;
+	__u32 wakeup; /* what the record says to who waits for the ring: flags of bpf_ringbuf_output() */
 	__u64 instruction, stack; /* from where the call was made */
 	__u64 first; /* the struct file of the first place */
 	struct ior_record record;
 	struct ior_identity file[IOR_PLACES];
-	char path[IOR_PATH_CAP + 7];
+	struct path_room path;
 	char peek[IOR_PEEK_CAP];
 };
 
@@ -92,10 +102,6 @@ enum progress {
 	KILLED = 4,	 /* by seccomp(2), for its last call, which has been told */
 };
 
-struct second_path {
-	char path[IOR_PATH_CAP + 7];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -107,7 +113,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct second_path);
+	__type(value, struct path_room);
 } second_paths SEC(".maps");
 
 /* A call that waits to be made again while a signal handler runs: of this task, which had so many of them before. */
@@ -202,6 +208,35 @@ struct {
 	__type(value, struct spelled);
 } spelling SEC(".maps");
 
+/*
+ * What has been written to a map, as the map has it: the verifier knows nothing of it, and goes on one way where the values that
+ * were written have come by several.
+ */
+#define FROM_MAP(place) (*(volatile typeof(place) *)&(place))
+
+static __always_inline __u64 *marks_of(__u32 tgid)
+{
+	__u32 at = tgid / 64;
+
+	return bpf_map_lookup_elem(&marked, &at);
+}
+
+/* pid_max may have been raised since the object was loaded: of a number beyond it nothing is known. */
+static __always_inline bool is_marked(__u32 tgid)
+{
+	__u64 *marks = marks_of(tgid);
+
+	return !marks || *marks >> (tgid % 64) & 1;
+}
+
+static __always_inline void mark(__u32 tgid)
+{
+	__u64 *marks = marks_of(tgid);
+
+	if (marks)
+		__sync_fetch_and_or(marks, 1ULL << (tgid % 64));
+}
+
 static __always_inline struct ior_watch *watch_at(__u32 slot)
 {
 	return bpf_map_lookup_elem(&watches, &slot);
@@ -223,13 +258,33 @@ static __always_inline struct ior_filter *watched(__u32 tgid)
 	return entry && !entry->gone ? entry : NULL;
 }
 
+/*
+ * By a process itself, which has found that it is not watched: it is alive, so that nobody else has its number. Who puts it into the
+ * filter map meanwhile sets the bit after that: either that bit comes later, or the process is found here.
+ */
+static __always_inline void unmark(__u32 tgid)
+{
+	__u64 *marks = marks_of(tgid), bit = 1ULL << (tgid % 64);
+
+	if (marks && __sync_fetch_and_and(marks, ~bit) & bit && watched(tgid))
+		__sync_fetch_and_or(marks, bit);
+}
+
 static __always_inline struct ior_roles *roles_of(const struct ior_record *record)
 {
-	__u32 nr = record->nr;
+	__u32 at = record->nr;
 
+	if (at >= IOR_SYSCALLS)
+		return NULL;
 	if (record->state & IOR_COMPAT)
-		return bpf_map_lookup_elem(&compat_roles, &nr);
-	return bpf_map_lookup_elem(&roles, &nr);
+		at += IOR_SYSCALLS;
+	return bpf_map_lookup_elem(&roles, &at);
+}
+
+/* To read the clock takes as long as to find out which file a descriptor is. */
+static __always_inline __u64 now(const struct ior_watch *watch)
+{
+	return watch->flags & IOR_UNTIMED ? 0 : bpf_ktime_get_ns();
 }
 
 /* The watch that a thread's last call belonged to, if there still is one. */

@@ -64,14 +64,20 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pending *call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
-	struct ior_watch *watch = call ? watch_of_call(call) : NULL;
+	struct ior_watch *watch;
 	struct ior_roles *role;
+	struct pending *call;
 
+	if (!is_marked(task->tgid))
+		return 0;
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	watch = call ? watch_of_call(call) : NULL;
 	if (!watch)
 		watch = first_call(task, &call);
-	if (!watch)
+	if (!watch) {
+		unmark(task->tgid);
 		return 0;
+	}
 	if (!call) {
 		__sync_fetch_and_add(&watch->seen, 1);
 		__sync_fetch_and_add(&watch->refused, 1);
@@ -85,7 +91,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	if (role)
 		read_at_enter(call, watch, task, role, true);
 	call->active = IN_CALL;
-	call->record.enter_ns = bpf_ktime_get_ns();
+	call->record.enter_ns = now(watch);
 	return 0;
 }
 
@@ -124,7 +130,7 @@ static __always_inline void begin_refused(struct ior_watch *watch, struct pendin
 
 	if (role)
 		read_at_enter(call, watch, task, role, false);
-	call->record.enter_ns = bpf_ktime_get_ns();
+	call->record.enter_ns = now(watch);
 }
 
 /*
@@ -155,7 +161,7 @@ static __noinline int refuse(struct ior_watch *watch, struct pending *call, stru
 	if (asks_for_restart(ret))
 		call->active = INTERRUPTED;
 	else
-		finish(watch, call, task);
+		finish(watch, call);
 	return 0;
 }
 
@@ -163,12 +169,16 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pending *call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
-	struct ior_watch *watch = call ? watch_of_call(call) : NULL;
+	struct ior_watch *watch;
 	struct ior_roles *role;
+	struct pending *call;
 
+	if (!is_marked(task->tgid))
+		return 0;
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
 	if (!call)
 		return stray(task->tgid);
+	watch = watch_of_call(call);
 	if (!watch) {
 		call->active = NO_CALL;
 		return stray(task->tgid);
@@ -197,7 +207,7 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 	role = roles_of(&call->record);
 	if (role)
 		read_at_exit(call, watch, task, role);
-	finish(watch, call, task);
+	finish_now(watch, call, task);
 	return 0;
 }
 
@@ -223,8 +233,7 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 	}
 	call->record.ret = -EINTR;
 	read_when_unreturned(call);
-	finish(watch, call, task);
-	return 0;
+	return finish(watch, call);
 }
 
 /* Nothing more comes of this process. */
@@ -235,7 +244,7 @@ static __always_inline void tell_end(struct ior_watch *watch, int status, __u32 
 
 	end.watch = watch->id;
 	end.number = watch->seen;
-	end.enter_ns = bpf_ktime_get_ns();
+	end.enter_ns = now(watch);
 	end.ret = status;
 	end.pid = id >> 32;
 	end.tid = end.exit_tid = id;
@@ -307,10 +316,10 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	if (watch->flags & IOR_HIDE && is_secret(bprm))
 		return hide(watch, call);
 	path = &call->record.path[0];
-	filename = (__u64)FIELD(linux_binprm, bprm, filename);
+	filename = number_of(FIELD(linux_binprm, bprm, filename));
 	if (FIELD(linux_binprm, bprm, fdpath))
 		filename += begin_of_path((const char *)filename);
-	n = bpf_probe_read_kernel_str(call->path, IOR_PATH_CAP, (const void *)filename);
+	n = bpf_probe_read_kernel_str(call->path.path, IOR_PATH_CAP, (const void *)filename);
 	path->len = n > 0 ? n - 1 : 0;
 	path->err = n < 0 ? n : 0;
 	return 0;
@@ -357,7 +366,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	/* Of two threads that exit at the same time, both may find that none is alive. */
 	if (__sync_lock_test_and_set(&entry->gone, 1))
 		return 0;
-	if (in_flight)
+	if (ior_requests && in_flight)
 		bpf_for_each_map_elem(&requests, end_request, &tgid, 0);
 	tell_end(watch, wait_status(task), 0);
 	return 0;
@@ -396,6 +405,7 @@ int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
 	if (!(watch->flags & IOR_FOLLOW))
 		return 0;
 	born(child, followed.watch, followed.id);
+	mark(child_tgid);
 	/* If it finds no room it is missed: its end will not be seen, and that is a loss. */
 	bpf_map_update_elem(&filter, &child_tgid, &followed, 0);
 	__sync_fetch_and_add(&watch->followed, 1);

@@ -16,7 +16,7 @@ __noinline int send_request(struct ior_watch *watch, struct pending *call)
 {
 	if (!watch || !call)
 		return -1;
-	return send(watch, &watch->submitted, call, bpf_get_current_task_btf());
+	return send(watch, &watch->submitted, call);
 }
 
 static __always_inline struct pending *empty_scratch(void)
@@ -74,26 +74,23 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 {
 	struct ior_record *record = &call->record;
 	bool at_exit = role->flags & IOR_PEEK_AT_EXIT;
-	struct second_path *second;
+	struct path_room *second;
+	__u64 files = files_of(task);
 
 	if (role->fd[0])
-		identify_current(&call->file[IOR_FIRST], watch, (__s32)argument(record, role->fd[0]));
+		identify(&call->file[IOR_FIRST], watch, files, (__s32)argument(record, role->fd[0]), NULL);
 	if (role->fd[1])
-		identify_current(&call->file[IOR_SECOND], watch, (__s32)argument(record, role->fd[1]));
-	if (role->path[0]) {
-		read_path(&record->path[0], call->path, argument(record, role->path[0]));
-		read_base(record, watch, 0, call->path);
-	}
+		identify(&call->file[IOR_SECOND], watch, files, (__s32)argument(record, role->fd[1]), NULL);
+	if (role->path[0])
+		read_path_at(record, watch, 0, &call->path, argument(record, role->path[0]));
 	if (role->path[1]) {
 		record->path[1].err = -12; /* ENOMEM */
 		second = second_path(task);
-		if (second) {
-			read_path(&record->path[1], second->path, argument(record, role->path[1]));
-			read_base(record, watch, 1, second->path);
-		}
+		if (second)
+			read_path_at(record, watch, 1, second, argument(record, role->path[1]));
 	}
 	if (role->peek && !at_exit)
-		read_peek(call, role);
+		peek_at(call, role);
 }
 
 static __always_inline void read_request(struct pending *call, struct ior_watch *watch, struct task_struct *task,
@@ -120,18 +117,19 @@ static __always_inline void read_completion(struct pending *to, struct ior_watch
 {
 	__u32 opcode = to->record.nr;
 	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
+	__u64 files = files_of(task);
 	__s32 pair[2];
 
 	if (!role || to->record.ret < 0 || task->tgid != to->record.pid)
 		return;
 	if (role->flags & IOR_RETURNS_FD)
-		identify_current(&to->file[IOR_MADE], watch, to->record.ret);
+		identify(&to->file[IOR_MADE], watch, files, to->record.ret, NULL);
 	if (!(role->flags & IOR_MAKES_PAIR) || bpf_probe_read_user(pair, sizeof(pair), (void *)addr))
 		return;
 	to->record.args[1] = pair[0];
 	to->record.args[2] = pair[1];
-	identify_current(&to->file[IOR_FIRST], watch, pair[0]);
-	identify_current(&to->file[IOR_SECOND], watch, pair[1]);
+	identify(&to->file[IOR_FIRST], watch, files, pair[0], NULL);
+	identify(&to->file[IOR_SECOND], watch, files, pair[1], NULL);
 }
 
 /*
@@ -153,7 +151,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	out->record.watch = request->watch;
 	out->record.number = request->number;
 	out->record.args[0] = request->number;
-	out->record.duration_ns = bpf_ktime_get_ns() - request->enter_ns;
+	out->record.duration_ns = watch ? now(watch) - request->enter_ns : 0;
 	out->record.ret = res;
 	out->record.pid = request->pid;
 	out->record.nr = request->opcode;
@@ -166,9 +164,9 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 			read_completion(out, watch, task, request->addr);
 	}
 	/* What was behind its descriptor when it was issued: a linked request waits for others, which may have changed that. */
-	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? (__u64)FIELD(io_kiocb, key, file) : 0;
+	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
 	if (file && !(out->record.state & IOR_HAS_FILE) && !out->file[IOR_FIRST].open) {
-		identify_file(&out->file[IOR_FIRST], watch, file, false);
+		identify_any(&out->file[IOR_FIRST], watch, file);
 		out->record.state |= IOR_HAS_FILE;
 	}
 	if (state & IOR_MORE) {
@@ -201,7 +199,7 @@ static long end_request(void *map, __u64 *key, struct request *request, __u32 *t
 	return 0;
 }
 
-static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
+static __always_inline int submit(__u64 key, __u64 from)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 tgid = task->tgid;
@@ -225,7 +223,7 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 	/* The kernel uses its memory again: it was done with the request that was there, and posted no completion of it. */
 	if (before)
 		complete(before, key, 0, IOR_UNFINISHED);
-	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ?: last_entry(ring));
+	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ? (const void *)from : last_entry(ring));
 	call = empty_scratch();
 	if (!call)
 		return 0;
@@ -238,7 +236,7 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 	record->kind = IOR_REQUEST;
 	copy_comm(record, task);
 	read_request(call, watch, task, &sqe);
-	record->enter_ns = bpf_ktime_get_ns();
+	record->enter_ns = now(watch);
 	if (send_request(watch, call)) {
 		__sync_fetch_and_add(&watch->refused, 1);
 	} else if (keep(record, key, (__u64)ring, head, entry->watch, &sqe)) {
@@ -252,14 +250,26 @@ static __noinline int submit(__u64 key, const struct io_uring_sqe *from)
 SEC("raw_tp")
 int ior_submit(struct bpf_raw_tracepoint_args *ctx)
 {
-	return submit(ctx->args[0], NULL);
+	return submit(ctx->args[0], 0);
 }
 
 /* io_uring_req_failed(sqe, req, error): an entry that is refused is never submitted, and completed all the same. */
 SEC("raw_tp")
 int ior_submit_refused(struct bpf_raw_tracepoint_args *ctx)
 {
-	return submit(ctx->args[1], (const struct io_uring_sqe *)ctx->args[0]);
+	return submit(ctx->args[1], ctx->args[0]);
+}
+
+/*
+ * Nothing, of which the verifier does not know that: Linux 6.1 takes a callback for one that is called once, and would take out what
+ * is done when it has found two.
+ */
+static __u32 none;
+
+/* As complete(), whatever is known where it is called. */
+__noinline int complete_any(struct request *request, __u64 key, __s64 res, __u32 state)
+{
+	return complete(request, key, res, state);
 }
 
 /* A completion that comes without its request: what is known of it, and the requests that it may be of. */
@@ -292,9 +302,9 @@ static long is_of_completion(void *map, __u64 *key, struct request *request, str
  * another ring (IORING_OP_MSG_RING), whose user_data anybody may choose. That a zero-copy send is done with its memory is no
  * completion either.
  */
-static __noinline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 res, __u32 flags)
+static __always_inline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 res, __u32 flags)
 {
-	struct search search = { .ring = ring, .user_data = user_data, .key = key };
+	struct search search = { .ring = ring, .user_data = user_data, .key = key, .found = FROM_MAP(none) };
 	__u32 state = !key && flags & IORING_CQE_F_MORE ? IOR_MORE : 0;
 	struct request *request;
 
@@ -307,7 +317,7 @@ static __noinline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 re
 	request = bpf_map_lookup_elem(&requests, &search.key);
 	/* A stranger's request may have the memory of one that was never completed. */
 	if (request && request->ring == ring && request->user_data == user_data)
-		complete(request, search.key, res, state);
+		complete_any(request, search.key, res, state);
 	return 0;
 }
 

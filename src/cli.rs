@@ -344,6 +344,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
                 bpf: cli.bpf.clone(),
                 ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
                 requests,
+                times: cli.archive.is_some(),
                 attach: true,
             },
             keep: cli.keep,

@@ -172,6 +172,8 @@ impl Watch {
     pub const FOLLOW: u64 = 1 << 0;
     /// Do not watch who becomes a program with other rights than its caller.
     pub const HIDE: u64 = 1 << 1;
+    /// Do not read the clock: the times of its calls are 0.
+    pub const UNTIMED: u64 = 1 << 2;
 }
 
 const _: () = {

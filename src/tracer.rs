@@ -54,19 +54,24 @@ pub struct Options {
     /// Whether the requests of io_uring are recorded too. Their programs are a quarter of the time that loading takes, and who
     /// has no ring can make no request.
     pub requests: bool,
+    /// Whether it is recorded when a call was made and how long it took. Two looks at the clock are a quarter of what a call of a
+    /// watched process costs.
+    pub times: bool,
     /// Whether the programs are attached.
     pub attach: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bpf: None, ring_size: RING_SIZE, requests: true, attach: true }
+        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, attach: true }
     }
 }
 
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
     filter: MapHandle,
+    /// A bit for each number of a process: whether the filter may have it.
+    marked: SharedArray<u64>,
     watches: SharedArray<Watch>,
     ring: Arc<Ring>,
     next_id: AtomicU64,
@@ -77,6 +82,7 @@ pub struct Tracer {
     ring_map: MapHandle,
     links: Vec<Link>,
     follows_requests: bool,
+    times: bool,
     object: Object,
 }
 
@@ -104,10 +110,9 @@ impl Tracer {
         let object = load::load(options)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
-        let compat_roles = SharedArray::<Roles>::map(&map("compat_roles")?)?;
         for number in 0..Syscall::NUMBERS {
             if let Some(row) = Syscall::by_compat_number(number) {
-                compat_roles.set(number as usize, row.roles());
+                roles.set((Syscall::NUMBERS + number) as usize, row.roles());
             }
         }
         let request_roles = SharedArray::<Roles>::map(&map("request_roles")?)?;
@@ -122,6 +127,7 @@ impl Tracer {
         let ring = Arc::new(Ring::over(&ring_map)?);
         let mut tracer = Self {
             filter: map("filter")?,
+            marked: SharedArray::map(&map("marked")?)?,
             watches,
             _backlog: None,
             ring_map,
@@ -130,6 +136,7 @@ impl Tracer {
             left_alive: Mutex::default(),
             links: Vec::new(),
             follows_requests: options.requests,
+            times: options.times,
             object,
         };
         if options.attach {
@@ -169,7 +176,8 @@ impl Tracer {
         }
         let follows = if follow { Watch::FOLLOW } else { 0 };
         let hides = if rights::are_borrowed() { Watch::HIDE } else { 0 };
-        self.watches.set(slot, Watch { id, flags: follows | hides, ..Watch::default() });
+        let times = if self.times { 0 } else { Watch::UNTIMED };
+        self.watches.set(slot, Watch { id, flags: follows | hides | times, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };
@@ -179,6 +187,8 @@ impl Tracer {
                 "is the filter map full? try --test-threads 1",
             )
         })?;
+        // After that: a process that finds itself not in the filter takes its bit away (bpf/state.h, unmark()).
+        self.marked.add_bit(pid);
         Ok(watching)
     }
 

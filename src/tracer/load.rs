@@ -15,6 +15,7 @@ use super::refusal::{Bug, Refusal, cause, refused};
 use super::{Options, WATCHES, said};
 use crate::error::Error;
 use crate::record::{self, Filter, Roles, Watch};
+use crate::syscalls::Syscall;
 
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
@@ -34,10 +35,10 @@ const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
 /// The maps, with their type, the sizes of key and value, and how many entries they need at least. The loader sets the size of
 /// the ring.
 const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
+    ("marked", MapType::Array, 4, 8, 1),
     ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
     ("watches", MapType::Array, 4, size_of::<Watch>(), WATCHES),
-    ("roles", MapType::Array, 4, size_of::<Roles>(), 1024),
-    ("compat_roles", MapType::Array, 4, size_of::<Roles>(), 1024),
+    ("roles", MapType::Array, 4, size_of::<Roles>(), 2 * Syscall::NUMBERS as usize),
     ("request_roles", MapType::Array, 4, size_of::<Roles>(), 256),
     ("ring", MapType::RingBuf, 0, 0, 0),
 ];
@@ -47,6 +48,7 @@ const LARGEST_OBJECT: u64 = 16 << 20;
 /// So many bytes a map may take that is not the ring: the largest that the tracer has takes a hundredth of it.
 const LARGEST_MAP: u64 = 64 << 20;
 
+/// The version, and whether requests are followed: two words.
 const VERSION_SECTION: &str = ".rodata.version";
 
 /// The cheap checks, before anything is loaded: privileges and BTF.
@@ -84,14 +86,30 @@ pub fn load(options: &Options) -> Result<Object, Error> {
     let opened = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes));
     let mut open = opened.map_err(|error| not_opened(&name, &error))?;
     check(&name, &open)?;
-    for mut ring in open.maps_mut().filter(|map| map.name() == "ring") {
-        let cannot = |error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error);
-        ring.set_max_entries(*ring_size).map_err(cannot)?;
+    set_entries(&mut open, "ring", *ring_size)
+        .map_err(|error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error))?;
+    set_entries(&mut open, "marked", pids() / u64::BITS + 1)
+        .map_err(|error| refused("there cannot be a mark for each process", &error))?;
+    for mut settings in open.maps_mut().filter(|map| map.name() == VERSION_SECTION) {
+        if let Some(follows) = settings.initial_value_mut().and_then(|value| value.get_mut(4..8)) {
+            follows.copy_from_slice(&u32::from(*requests).to_ne_bytes());
+        }
     }
     for mut program in open.progs_mut().filter(|program| is_of_requests(&program.name().to_string_lossy())) {
         program.set_autoload(*requests);
     }
     open.load().map_err(|error| not_loaded(&name, &error))
+}
+
+fn set_entries(open: &mut OpenObject, name: &str, entries: u32) -> Result<(), libbpf_rs::Error> {
+    open.maps_mut().filter(|map| map.name() == name).try_for_each(|mut map| map.set_max_entries(entries))
+}
+
+/// How many numbers processes may have here: pid_max (proc_sys_kernel(5)), or the most that a kernel takes.
+fn pids() -> u32 {
+    let most = 1 << 22;
+    let told = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|text| text.trim().parse().ok());
+    told.map_or(most, |pids: u32| pids.min(most))
 }
 
 fn is_of_requests(name: &str) -> bool {
@@ -222,7 +240,8 @@ pub fn attach_requests(object: &Object) -> Result<Vec<Link>, Error> {
 /// it takes more than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
 fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>, Error> {
     for &(name, tracepoint) in group {
-        let Some(program) = object.progs_mut().find(|program| program.name() == name) else { continue };
+        let mut programs = object.progs_mut().filter(|program| program.as_fd().as_raw_fd() >= 0);
+        let Some(program) = programs.find(|program| program.name() == name) else { continue };
         match program.attach_raw_tracepoint(tracepoint) {
             Ok(link) => return Ok(Some(link)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {}

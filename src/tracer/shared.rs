@@ -66,6 +66,17 @@ impl<T: Copy> SharedArray<T> {
     }
 }
 
+impl SharedArray<u64> {
+    /// Sets the bit with this number, while BPF programs set and clear others; nothing if the array ends before it.
+    pub fn add_bit(&self, number: u32) {
+        let index = (number / u64::BITS) as usize;
+        if index < self.len {
+            // SAFETY: aligned, inside the mapping, and changed by atomic operations alone.
+            unsafe { AtomicU64::from_ptr(self.at(index)) }.fetch_or(1 << (number % u64::BITS), Ordering::SeqCst);
+        }
+    }
+}
+
 impl<T> Drop for SharedArray<T> {
     fn drop(&mut self) {
         // SAFETY: mapped by `map`, and no reference into it is ever given out.

@@ -197,7 +197,7 @@ fn entries() -> Tested {
     let rows = [
         ("filter", "max_entries, 16384", "max_entries, 16", "16384 entries (it has 16)"),
         ("watches", "max_entries, IOR_WATCHES", "max_entries, 8", "1024 entries (it has 8)"),
-        ("roles", "max_entries, IOR_SYSCALLS", "max_entries, 8", "1024 entries (it has 8)"),
+        ("roles", "max_entries, 2 * IOR_SYSCALLS", "max_entries, 8", "2048 entries (it has 8)"),
         ("request_roles", "max_entries, IOR_OPCODES", "max_entries, 8", "256 entries (it has 8)"),
         ("requests", "max_entries, 4096", "max_entries, 400000000", "the map requests with more than 64 MiB"),
     ];
