@@ -236,8 +236,8 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 	return finish(watch, call);
 }
 
-/* Nothing more comes of this process. */
-static __always_inline void tell_end(struct ior_watch *watch, int status, __u32 state)
+/* Nothing more comes of this process. Not inlined, so that the record is on the stack no longer than this takes. */
+static __noinline int tell_end(struct ior_watch *watch, int status, __u32 state)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ior_record end = {};
@@ -254,6 +254,7 @@ static __always_inline void tell_end(struct ior_watch *watch, int status, __u32 
 	__sync_fetch_and_add(&watch->ends, 1);
 	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&watch->ends, -1);
+	return 0;
 }
 
 /* The process has become a program that its caller may not trace: it is watched no more. */

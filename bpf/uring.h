@@ -44,10 +44,13 @@ static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx 
 	return BPF_CORE_READ(ring, sq_sqes) + at;
 }
 
-/* What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. */
-static __always_inline long keep(const struct ior_record *record, __u64 key, __u64 ring, __u32 head, __u32 slot,
-				 const struct io_uring_sqe *sqe)
+/*
+ * What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. Not inlined, so that
+ * it is on the stack no longer than this takes.
+ */
+static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, __u32 head, const struct io_uring_sqe *sqe)
 {
+	const struct ior_record *record = &call->record;
 	struct request request = {
 		.watch = record->watch,
 		.number = record->number,
@@ -55,7 +58,7 @@ static __always_inline long keep(const struct ior_record *record, __u64 key, __u
 		.ring = ring,
 		.user_data = sqe->user_data,
 		.addr = sqe->addr,
-		.slot = slot,
+		.slot = call->slot,
 		.pid = record->pid,
 		.tid = record->tid,
 		.opcode = sqe->opcode,
@@ -227,6 +230,7 @@ static __always_inline int submit(__u64 key, __u64 from)
 	call = empty_scratch();
 	if (!call)
 		return 0;
+	call->slot = entry->watch;
 	call->record.watch = watch->id;
 	record = &call->record;
 	record->number = __sync_fetch_and_add(&watch->seen, 1);
@@ -239,7 +243,7 @@ static __always_inline int submit(__u64 key, __u64 from)
 	record->enter_ns = now(watch);
 	if (send_request(watch, call)) {
 		__sync_fetch_and_add(&watch->refused, 1);
-	} else if (keep(record, key, (__u64)ring, head, entry->watch, &sqe)) {
+	} else if (keep(call, key, (__u64)ring, head, &sqe)) {
 		__sync_fetch_and_add(&watch->refused, 1);
 		__sync_fetch_and_add(&watch->crowded, 1);
 	}

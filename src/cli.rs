@@ -345,7 +345,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
                 ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
                 requests,
                 times: cli.archive.is_some(),
-                attach: true,
+                ..tracer::Options::default()
             },
             keep: cli.keep,
             witness: cli.witness,

@@ -23,12 +23,15 @@ use crate::rights;
 use crate::syscalls::{REQUESTS, Syscall};
 use crate::trace::Counts;
 
+mod btf;
+mod excerpt;
 mod load;
 mod records;
 mod refusal;
 mod said;
 mod shared;
 
+use load::Loaded;
 pub use load::check_machine;
 use records::Inbox;
 pub use records::Records;
@@ -57,13 +60,15 @@ pub struct Options {
     /// Whether it is recorded when a call was made and how long it took. Two looks at the clock are a quarter of what a call of a
     /// watched process costs.
     pub times: bool,
+    /// Whether libbpf looks through all types of the kernel, in place of an excerpt: to compare what comes of it.
+    pub all_types: bool,
     /// Whether the programs are attached.
     pub attach: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, attach: true }
+        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, all_types: false, attach: true }
     }
 }
 
@@ -83,6 +88,7 @@ pub struct Tracer {
     links: Vec<Link>,
     follows_requests: bool,
     times: bool,
+    by_excerpt: bool,
     object: Object,
 }
 
@@ -107,7 +113,7 @@ impl Tracer {
     /// The same for one program of any length: nobody reads the ring but who calls [`Watching::take_some`], so that what is not
     /// read stays in the kernel, where its room is bounded.
     pub fn for_program(options: &Options) -> Result<Self, Error> {
-        let object = load::load(options)?;
+        let Loaded { object, by_excerpt } = load::load(options)?;
         let map = |name| load::map_handle(&object, name);
         let roles = SharedArray::<Roles>::map(&map("roles")?)?;
         for number in 0..Syscall::NUMBERS {
@@ -137,6 +143,7 @@ impl Tracer {
             links: Vec::new(),
             follows_requests: options.requests,
             times: options.times,
+            by_excerpt,
             object,
         };
         if options.attach {
@@ -148,6 +155,21 @@ impl Tracer {
     /// Whether the requests of io_uring are recorded: whether that was wanted, and this kernel has tracepoints for them.
     pub fn follows_requests(&self) -> bool {
         self.follows_requests
+    }
+
+    /// Whether the relocations were done with an excerpt of the kernel's types.
+    pub fn used_excerpt(&self) -> bool {
+        self.by_excerpt
+    }
+
+    /// The programs that are loaded, and the tag of each: a hash of its instructions, after the relocations (`fdinfo` of proc(5)).
+    pub fn programs(&self) -> Result<Vec<(String, [u8; 8])>, Error> {
+        load::tags(&self.object)
+    }
+
+    /// Whether the calls of a process are looked at, for the filter may have it.
+    pub fn marks(&self, pid: u32) -> bool {
+        self.marked.has_bit(pid)
     }
 
     /// Attaches the programs, if they are not attached: from now on each system call of this machine runs them.

@@ -1,5 +1,6 @@
 //! Loading and attaching the BPF object, and saying why it cannot be.
 
+use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd};
@@ -11,6 +12,7 @@ use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
 use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
 use nix::errno::Errno;
 
+use super::excerpt::Given;
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{Options, WATCHES, said};
 use crate::error::Error;
@@ -74,18 +76,37 @@ pub fn check_machine() -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens, checks and loads the object.
-pub fn load(options: &Options) -> Result<Object, Error> {
+/// The object, and whether its relocations were done with the excerpt.
+pub struct Loaded {
+    pub object: Object,
+    pub by_excerpt: bool,
+}
+
+/// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it is done again with all of them.
+pub fn load(options: &Options) -> Result<Loaded, Error> {
     said::listen();
-    let Options { bpf, ring_size, requests, .. } = options;
-    let (name, bytes) = match bpf {
+    let (name, bytes) = match &options.bpf {
         Some(file) => (crate::escape::path(file), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
+    // Which types another object asks for is not known.
+    let excerpt = if options.bpf.is_none() && !options.all_types { Given::make() } else { None };
+    if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
+        return Ok(Loaded { object, by_excerpt: true });
+    }
+    said::listen();
+    load_with(options, &name, &bytes, None).map(|object| Loaded { object, by_excerpt: false })
+}
+
+fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Given>) -> Result<Object, Error> {
+    let Options { ring_size, requests, .. } = options;
     let mut builder = ObjectBuilder::default();
-    let opened = builder.name("ior_it").and_then(|builder| builder.open_memory(&bytes));
-    let mut open = opened.map_err(|error| not_opened(&name, &error))?;
-    check(&name, &open)?;
+    if let Some(types) = types {
+        builder.btf_custom_path(types.path()).map_err(|error| not_opened(name, &error))?;
+    }
+    let opened = builder.name("ior_it").and_then(|builder| builder.open_memory(bytes));
+    let mut open = opened.map_err(|error| not_opened(name, &error))?;
+    check(name, &open)?;
     set_entries(&mut open, "ring", *ring_size)
         .map_err(|error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error))?;
     set_entries(&mut open, "marked", pids() / u64::BITS + 1)
@@ -95,10 +116,23 @@ pub fn load(options: &Options) -> Result<Object, Error> {
             follows.copy_from_slice(&u32::from(*requests).to_ne_bytes());
         }
     }
-    for mut program in open.progs_mut().filter(|program| is_of_requests(&program.name().to_string_lossy())) {
-        program.set_autoload(*requests);
+    let takes = types.and_then(|types| types.complete_takes);
+    for mut program in open.progs_mut() {
+        let program_name = program.name().to_string_lossy().into_owned();
+        if is_of_requests(&program_name) {
+            program.set_autoload(*requests && fits(&program_name, takes));
+        }
     }
-    open.load().map_err(|error| not_loaded(&name, &error))
+    open.load().map_err(|error| not_loaded(name, &error))
+}
+
+/// Of the two that are for the same tracepoint, whether it is the one for what that gives (bpf/uring.h has what each takes).
+fn fits(program: &str, complete_takes: Option<u16>) -> bool {
+    match (program, complete_takes) {
+        ("ior_complete", Some(takes)) => takes < 5,
+        ("ior_complete_words", Some(takes)) => takes >= 5,
+        _ => true,
+    }
 }
 
 fn set_entries(open: &mut OpenObject, name: &str, entries: u32) -> Result<(), libbpf_rs::Error> {
@@ -273,10 +307,20 @@ pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
 
 /// How often the kernel has skipped a program of this object because it was running on that CPU already: for each skip it
 /// has lost an enter, an exit or an end. Takes about 2 µs.
-#[allow(unsafe_code)]
 pub fn skipped(object: &Object) -> Result<u64, Error> {
+    infos(object).map(|info| info.map(|(_, info)| info.recursion_misses)).sum()
+}
+
+/// The programs that are loaded, with their tags.
+pub fn tags(object: &Object) -> Result<Vec<(String, [u8; 8])>, Error> {
+    infos(object).map(|info| info.map(|(name, info)| (name.to_string_lossy().into_owned(), info.tag))).collect()
+}
+
+/// What the kernel says of each program that is loaded.
+#[allow(unsafe_code)]
+fn infos(object: &Object) -> impl Iterator<Item = Result<(&OsStr, bpf_prog_info), Error>> {
     let loaded = object.progs().filter(|program| program.as_fd().as_raw_fd() >= 0);
-    let skips = loaded.map(|program| {
+    loaded.map(|program| {
         let mut info = bpf_prog_info::default();
         let mut size = size_of_val(&info) as u32;
         // SAFETY: `info` is of the size that is given, and has no pointer for the kernel to fill in what it points to.
@@ -284,7 +328,6 @@ pub fn skipped(object: &Object) -> Result<u64, Error> {
             libbpf_sys::bpf_obj_get_info_by_fd(program.as_fd().as_raw_fd(), (&raw mut info).cast(), &raw mut size)
         };
         let cannot = |errno| refused("what the kernel counts of a program cannot be read", &errno);
-        Errno::result(result).map(|_| info.recursion_misses).map_err(cannot)
-    });
-    skips.sum()
+        Errno::result(result).map(|_| (program.name(), info)).map_err(cannot)
+    })
 }

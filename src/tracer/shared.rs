@@ -75,6 +75,12 @@ impl SharedArray<u64> {
             unsafe { AtomicU64::from_ptr(self.at(index)) }.fetch_or(1 << (number % u64::BITS), Ordering::SeqCst);
         }
     }
+
+    /// Whether that bit is set; that of a number beyond the end is.
+    pub fn has_bit(&self, number: u32) -> bool {
+        let index = (number / u64::BITS) as usize;
+        index >= self.len || self.get(index) >> (number % u64::BITS) & 1 == 1
+    }
 }
 
 impl<T> Drop for SharedArray<T> {

@@ -11,6 +11,7 @@ mod clean;
 mod cli;
 mod command;
 mod controls;
+mod cost;
 mod damaged;
 mod ends;
 mod folders;
@@ -36,7 +37,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 19] = [
+const GROUPS: [Group; 20] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -53,6 +54,7 @@ const GROUPS: [Group; 19] = [
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),
+    ("cost", cost::main),
     ("mutations", mutations::main),
     ("subjects", subjects::main),
     ("real", real::main),
