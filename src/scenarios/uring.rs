@@ -301,7 +301,11 @@ fn uring_request_late_file() -> Setup {
         returns(call!(dup3, b, a, 0), a)?;
         write(writes, b"x")?;
         ring.enter(0, 2)?;
-        ensure([ring.next()?, ring.next()?] == [(1, libc::POLLIN.into()), (2, 2)], "the read is not that of b.txt")?;
+        let [polled, read] = [ring.next()?, ring.next()?];
+        if read == (2, 1) {
+            return Err(Broken::Skip("this kernel takes the file of a linked request when it is submitted".to_owned()));
+        }
+        ensure([polled, read] == [(1, libc::POLLIN.into()), (2, 2)], "the read is not that of b.txt")?;
         ring.close()
     })
 }
