@@ -158,10 +158,10 @@ static __noinline int refuse(struct ior_watch *watch, struct pending *call, stru
 		return 0;
 	}
 	call->record.ret = ret;
-	if (asks_for_restart(ret))
-		call->active = INTERRUPTED;
-	else
+	if (!asks_for_restart(ret))
 		finish(watch, call);
+	else
+		call->active = INTERRUPTED;
 	return 0;
 }
 

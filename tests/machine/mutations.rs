@@ -22,14 +22,17 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_result_of_a_refused_call_is_one_too_many",
-        "	call->record.ret = ret;\n	if (asks_for_restart(ret))\n",
-        "	call->record.ret = ret + 1;\n	if (asks_for_restart(ret))\n",
+        "	call->record.ret = ret;\n	if (!asks_for_restart",
+        "	call->record.ret = ret + 1;\n	if (!asks_for_restart",
     ),
     (
         "refused_calls_are_not_seen",
         "	if (call->active == NO_CALL || call->active == INTERRUPTED)\n		return refuse",
         "	if (0)\n		return refuse",
     ),
+    ("a_call_that_is_waited_for_is_refused_twice", "	if (!asks_for_restart(ret))\n		finish", "	if (1)\n		finish"),
+    ("a_call_that_is_trapped_has_a_result", "	if ((__s32)ret != ROLLED_BACK(regs))", "	if (1)"),
+    ("a_call_that_its_thread_is_killed_for_is_not_seen", "	else\n		tell_killer(watch, call);\n", ""),
     ("a_refused_call_is_as_any_other", "SYSCALL_NUMBER(regs), IOR_REFUSED);", "SYSCALL_NUMBER(regs), 0);"),
     (
         "a_new_thread_begins_with_a_refused_call",
@@ -193,8 +196,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "the_unreturned_call_is_not_sent",
-        "	if (call && (call->active == IN_CALL || call->active == INTERRUPTED))\n		finish_unreturned(watch, call);\n	if (call)",
-        "	if (call)",
+        "	if (call && (call->active == IN_CALL || call->active == INTERRUPTED))\n		finish_unreturned(watch, call);\n	else\n",
+        "",
     ),
     ("paths_are_not_read_again_at_exit", "	if (role->path[0] && record->path[0].err)", "	if (0)"),
     ("second_paths_are_not_read_again_at_exit", "	if (role->path[1] && record->path[1].err) {", "	if (0) {"),
@@ -206,9 +209,10 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "a_call_that_is_made_again_is_another",
-        "	if (call->active == INTERRUPTED && call->instruction == INSTRUCTION(regs) && call->stack == STACK(regs)) {",
-        "	if (0) {",
+        "	if (call->active == INTERRUPTED && is_made_again(call, regs)) {\n		call->active",
+        "	if (0) {\n		call->active",
     ),
+    ("a_call_with_other_arguments_is_made_again", "		if (args[i] != call->record.args[i])", "		if (0)"),
     (
         "handlers_do_not_end_an_interrupted_call",
         "	    (call->record.ret == -ERESTARTSYS && action->sa.sa_flags & SA_RESTART)) {",
