@@ -32,6 +32,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
+
 /// Says to this program which of its groups it is to run.
 const GROUP: &str = "IOR_IT_TEST_GROUP";
 
@@ -79,8 +81,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Under nohup(1), or behind `&` in a script, signals that the tests send are ignored, and so by all that they start.
+#[allow(unsafe_code)]
+fn heed_signals() {
+    for ignored in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
+        // SAFETY: no handler is installed, only the default action.
+        let _ = unsafe { signal(ignored, SigHandler::SigDfl) };
+    }
+}
+
 /// Runs every group, or the one that is a filter, and fails if one of them does.
 fn all() -> ExitCode {
+    heed_signals();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let is_named = |group: &str| args.iter().any(|arg| arg == group);
     let any_is_named = GROUPS.iter().any(|group| is_named(group.0));
