@@ -27,8 +27,8 @@ const RENAMED: Scenario = Scenario::new("renamed", renamed);
 
 /// What is changed in the tracer so that each file is called as the directory that it is in.
 const LIE: [&str; 2] = [
-    "	to->name = often ? name_of(watch, dentry, mount)",
-    "	dentry = (__u64)FIELD(dentry, dentry, d_parent);\n	to->name = often ? name_of(watch, dentry, mount)",
+    "	to->name = name_of(watch, number_of(READ(cast, file, f_path.dentry)),",
+    "	struct dentry *of = READ(cast, file, f_path.dentry);\n	to->name = name_of(watch, number_of(READ(cast, of, d_parent)),",
 ];
 
 type Found = (Trace, Testimony, Vec<u8>);

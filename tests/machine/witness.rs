@@ -105,7 +105,7 @@ const LIES: &[Lie] = &[
     },
     Lie {
         name: "an_inode_that_is_always_wrong",
-        tracer: ["to->inode = FIELD(inode, inode, i_ino);", "to->inode = FIELD(inode, inode, i_ino) + 1;"],
+        tracer: ["to->inode = READ(cast, inode, i_ino);", "to->inode = READ(cast, inode, i_ino) + 1;"],
         scenario: "dup-basic",
         table: &[],
         said: "file behind the result: inode",
@@ -121,8 +121,8 @@ const LIES: &[Lie] = &[
     Lie {
         name: "a_file_is_called_as_its_directory",
         tracer: [
-            "	to->name = often ? name_of(watch, dentry, mount)",
-            "	dentry = (__u64)FIELD(dentry, dentry, d_parent);\n	to->name = often ? name_of(watch, dentry, mount)",
+            "	to->name = name_of(watch, number_of(READ(cast, file, f_path.dentry)),",
+            "	struct dentry *of = READ(cast, file, f_path.dentry);\n	to->name = name_of(watch, number_of(READ(cast, of, d_parent)),",
         ],
         scenario: "dup-basic",
         table: &[
@@ -134,8 +134,8 @@ const LIES: &[Lie] = &[
     Lie {
         name: "every_path_begins_at_the_root",
         tracer: [
-            "	dentry = absolute ? (__u64)FIELD(fs_struct, fs, root.dentry) : (__u64)FIELD(fs_struct, fs, pwd.dentry);",
-            "	dentry = (__u64)FIELD(fs_struct, fs, root.dentry);",
+            "	dentry = number_of(absolute ? READ(cast, fs, root.dentry) : READ(cast, fs, pwd.dentry));",
+            "	dentry = number_of(READ(cast, fs, root.dentry));",
         ],
         scenario: "dup-basic",
         table: &[["\"openat\", path = \"dup.txt\"", "\"openat\", path = \"/dup.txt\", file = \"dup.txt\""]],
