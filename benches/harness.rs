@@ -30,7 +30,9 @@ fn main() -> Result<(), Failure> {
         return Ok(());
     }
     // The zygote is forked before the first thread.
-    let session = Prepared::new(scenarios::all().copied(), Options::default())?.load()?;
+    let as_in_a_run = tracer::Options { times: false, ..tracer::Options::default() };
+    let options = Options { tracer: as_in_a_run, ..Options::default() };
+    let session = Prepared::new(scenarios::all().copied(), options)?.load()?;
     let mut names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
     let expectations = Expectations::parse("tests.toml", TESTS, &names).map_err(|errors| errors.to_string())?;
     names.retain(|name| expectations.get(name).is_some_and(|expectation| expectation.ignored.is_none()));

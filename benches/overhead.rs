@@ -1,11 +1,11 @@
 //! What the traced process pays for each system call.
 //!
-//! One child runs the operations and times itself, under four baselines: `untraced` (nothing attached), `floor` (empty
-//! programs on the same two hooks), `not watched` (the tracer attached, another process's business) and `watched`. What it
-//! leaves in the ring is taken out between batches, outside of what is timed; a batch that found the ring full would look
-//! cheap and is an error.
+//! One child runs the operations and times itself, under five baselines: `untraced` (nothing attached), `floor` (empty
+//! programs on the same two hooks), `not watched` (the tracer attached, another process's business), `watched`, and `without
+//! times`: watched as a scenario is, with no clock. What it leaves in the ring is taken out between batches, outside of what is
+//! timed; a batch that found the ring full would look cheap and is an error.
 //!
-//! `cargo bench --bench overhead` prints criterion's figures, and then a table of ratios: in each round of it the four
+//! `cargo bench --bench overhead` prints criterion's figures, and then a table of ratios: in each round of it the five
 //! baselines follow each other within milliseconds, and a ratio is the median of the ratios of the rounds. `-- table` prints
 //! the table alone; `IOR_BPF=./tracer.bpf.o` measures another object than the embedded one.
 
@@ -31,17 +31,20 @@ enum Baseline {
     Floor,
     NotWatched,
     Watched,
+    WithoutTimes,
 }
 
-const BASELINES: [(Baseline, &str); 4] = [
+const BASELINES: [(Baseline, &str); 5] = [
     (Baseline::Untraced, "untraced"),
     (Baseline::Floor, "floor"),
     (Baseline::NotWatched, "not watched"),
     (Baseline::Watched, "watched"),
+    (Baseline::WithoutTimes, "without times"),
 ];
 
 struct Overhead {
     tracer: Tracer,
+    without_times: Tracer,
     floor: Floor,
     pid: u32,
 }
@@ -56,8 +59,10 @@ fn main() -> Result<(), Failure> {
     }
     child.open_gate()?;
     let bpf = std::env::var_os("IOR_BPF").map(PathBuf::from);
-    let tracer = Tracer::load(&Options { bpf, attach: false, ..Options::default() })?;
-    let mut overhead = Overhead { tracer, floor: Floor::load()?, pid: child.pid() };
+    let options = Options { bpf, attach: false, ..Options::default() };
+    let tracer = Tracer::load(&options)?;
+    let without_times = Tracer::load(&Options { times: false, ..options })?;
+    let mut overhead = Overhead { tracer, without_times, floor: Floor::load()?, pid: child.pid() };
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(200))
@@ -83,33 +88,11 @@ impl Overhead {
                 batches(operation, times)
             }
             Baseline::NotWatched | Baseline::Watched => {
-                self.tracer.attach()?;
-                let measured = if baseline == Baseline::Watched {
-                    self.watched(operation, times)
-                } else {
-                    batches(operation, times)
-                };
-                self.tracer.detach();
-                measured
+                let watched = baseline == Baseline::Watched;
+                with(&mut self.tracer, watched.then_some(self.pid), operation, times)
             }
+            Baseline::WithoutTimes => with(&mut self.without_times, Some(self.pid), operation, times),
         }
-    }
-
-    fn watched(&self, operation: usize, times: usize) -> Result<Duration, Failure> {
-        let watching = self.tracer.watch(0, self.pid, false)?;
-        let mut elapsed = Duration::ZERO;
-        for times in sizes(times) {
-            elapsed += worker::batch(operation, times)?;
-            let records = watching.take();
-            if records.counts.refused != 0 {
-                return Err(format!("the ring was full: {:?}", records.counts).into());
-            }
-            let recorded = records.len();
-            if recorded < times {
-                return Err(format!("{recorded} records of {times} operations: they were not watched").into());
-            }
-        }
-        Ok(elapsed)
     }
 
     fn group(&mut self, criterion: &mut Criterion, operation: usize) -> Result<(), Failure> {
@@ -133,7 +116,7 @@ impl Overhead {
     fn table(&mut self) -> Result<(), Failure> {
         let mut rows = Vec::new();
         for (operation, name) in operations::ALL.into_iter().enumerate() {
-            let mut samples: [Vec<f64>; 4] = Default::default();
+            let mut samples: [Vec<f64>; 5] = Default::default();
             for _ in 0..ROUNDS {
                 for (sample, (baseline, _)) in samples.iter_mut().zip(BASELINES) {
                     let elapsed = self.measure(baseline, operation, operations::MOST_TIMES)?;
@@ -144,10 +127,38 @@ impl Overhead {
             let others = others.iter().map(|sample| format!("{:.0} ({:.2}×)", median(sample), ratio(sample, untraced)));
             rows.push([name.to_owned(), format!("{:.0}", median(untraced))].into_iter().chain(others).collect());
         }
-        let header = ["ns per operation", "untraced", "floor", "not watched", "watched"];
+        let header = ["ns per operation", "untraced", "floor", "not watched", "watched", "without times"];
         println!("\nMedians of {ROUNDS} interleaved rounds:\n\n{}", markdown(&header, &rows));
         Ok(())
     }
+}
+
+/// With this tracer attached, and this process watched.
+fn with(tracer: &mut Tracer, pid: Option<u32>, operation: usize, times: usize) -> Result<Duration, Failure> {
+    tracer.attach()?;
+    let measured = match pid {
+        Some(pid) => watched(tracer, pid, operation, times),
+        None => batches(operation, times),
+    };
+    tracer.detach();
+    measured
+}
+
+fn watched(tracer: &Tracer, pid: u32, operation: usize, times: usize) -> Result<Duration, Failure> {
+    let watching = tracer.watch(0, pid, false)?;
+    let mut elapsed = Duration::ZERO;
+    for times in sizes(times) {
+        elapsed += worker::batch(operation, times)?;
+        let records = watching.take();
+        if records.counts.refused != 0 {
+            return Err(format!("the ring was full: {:?}", records.counts).into());
+        }
+        let recorded = records.len();
+        if recorded < times {
+            return Err(format!("{recorded} records of {times} operations: they were not watched").into());
+        }
+    }
+    Ok(elapsed)
 }
 
 fn batches(operation: usize, times: usize) -> Result<Duration, Failure> {

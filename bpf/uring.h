@@ -206,7 +206,7 @@ static __always_inline int submit(__u64 key, __u64 from)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 tgid = task->tgid;
-	struct ior_filter *entry = watched(tgid);
+	struct ior_filter *entry = is_marked(tgid) ? watched(tgid) : NULL;
 	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
 	struct io_ring_ctx *ring;
 	struct io_uring_sqe sqe = {};
