@@ -148,7 +148,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     }
     for place in 0..bpf.fds.len() {
         let (one, other) = (bpf.fds[place].map(permitted::comparable), ptrace.fds[place]);
-        unlike(permitted::same(one, other), &|| (identified(row, place), identity(one), identity(other)));
+        let same = permitted::same(one, other) || permitted::cannot_be_asked(seen.names.links[place].as_ref(), other);
+        unlike(same, &|| (identified(row, place), identity(one), identity(other)));
     }
     if ptrace.outcome == Outcome::Unfinished {
         // What the call has brought about is not seen of a thread that was killed on its way out.
@@ -156,7 +157,8 @@ fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
     }
     if matches!(row.ret_for(&ptrace.args), Ret::Fd) {
         let (one, other) = (bpf.made.map(permitted::comparable), ptrace.made);
-        unlike(permitted::same(one, other), &|| ("file behind the result".to_owned(), identity(one), identity(other)));
+        let same = permitted::same(one, other) || permitted::cannot_be_asked(seen.names.made_link.as_ref(), other);
+        unlike(same, &|| ("file behind the result".to_owned(), identity(one), identity(other)));
     }
     if let Some((at, _)) = row.peek {
         let shown = |block: &Option<Vec<u8>>| format!("{block:02x?}");
@@ -418,6 +420,19 @@ pub(crate) mod tests {
         let unreadable = || Text::Unreadable(libc::EFAULT);
         assert_eq!(judged(unreadable(), true), Vec::<String>::new());
         assert_eq!(judged(unreadable(), false), ["openat: path: 0x1000 (unreadable: EFAULT) | \"a.txt\""]);
+    }
+
+    #[test]
+    fn a_file_that_is_open_and_cannot_be_asked_need_not_be_known() {
+        let judged = |link: Option<&[u8]>| {
+            let (trace, mut testimony) = both();
+            testimony.calls[1].call.fds[0] = None;
+            testimony.calls[1].names_mut().links[0] = link.map(<[u8]>::to_vec);
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(Some(b"/ws/a.txt")), Vec::<String>::new());
+        let expected = ["read: file behind fd: inode 7 of 8:1 (0xef53), mode 100644, flags 2 | not open"];
+        assert_eq!(judged(None), expected);
     }
 
     #[test]

@@ -125,9 +125,9 @@ impl About<'_> {
             Some(fd) => self.named.fds[row.fd_args().position(|arg| arg == fd)?],
             None => self.named.cwd,
         };
-        match base.filter(|base| is_whole(base)) {
-            Some(base) => Some(self.inside(&normal(&[&base.path, b"/".as_slice(), text].concat()))),
-            // A path that begins at the root is one, whatever the root is called.
+        match base {
+            Some(base) => is_whole(base).then(|| self.inside(&normal(&[&base.path, b"/".as_slice(), text].concat()))),
+            // A path that begins at the root is one, if no other root is known.
             None => text.starts_with(b"/").then(|| self.inside(&normal(text))),
         }
     }

@@ -28,17 +28,16 @@ impl Names<'_> {
 
     /// The descriptors that the call was given.
     fn descriptors(&self, row: &Syscall) -> Vec<Field> {
-        let mut fields = Vec::new();
+        let (mut fields, as_it_is) = (Vec::new(), |link: &[u8]| Some(link.to_vec()));
         for (place, at) in row.fd_args().enumerate().filter(|&(place, _)| self.call.fds[place].is_some()) {
             let what = format!("name of argument {}", at + 1);
-            let (name, as_it_is) = (self.descriptor(row, at), |link: &[u8]| Some(link.to_vec()));
-            fields.extend(self.looked_at(what, name, Asked::Descriptor(place), as_it_is));
+            fields.extend(self.looked_at(what, self.descriptor(row, at), Asked::Descriptor(place), as_it_is));
         }
         if let (Some(at), [closed]) = (row.replaces(), self.call.files.closes.as_slice()) {
-            let place = Asked::Descriptor(row.fd_args().count());
-            // What has no path has no name by BPF.
-            let is_path = |link: &[u8]| link.starts_with(b"/").then(|| link.to_vec());
-            fields.extend(self.looked_at(format!("name of argument {}", at + 1), Some(closed), place, is_path));
+            // What has no name by BPF is called by its number.
+            let name = Some(closed.as_slice()).filter(|name| !name.starts_with(b"descriptor "));
+            let asked = Asked::Descriptor(row.fd_args().count());
+            fields.extend(self.looked_at(format!("name of argument {}", at + 1), name, asked, as_it_is));
         }
         fields
     }

@@ -77,6 +77,12 @@ pub(super) fn is_late(read_late_by_bpf: bool) -> bool {
     read_late_by_bpf
 }
 
+/// The file behind a descriptor that is open, as its link says, and that the witness may not ask for more: one of proc(5) whose process
+/// is gone, or one of a filesystem in user space that is another user's.
+pub(super) fn cannot_be_asked(link: Option<&Vec<u8>>, ptrace: Option<Identity>) -> bool {
+    link.is_some() && ptrace.is_none()
+}
+
 /// Close-on-exec belongs to the descriptor. The file has the flag as well if it was opened with it; proc_pid_fdinfo(5) shows
 /// that of the descriptor only.
 pub(super) fn comparable(identity: Identity) -> Identity {

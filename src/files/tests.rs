@@ -85,6 +85,8 @@ fn a_path_is_the_string_behind_where_it_begins() {
     let gone = Name { deleted: true, ..name("/ws/gone") };
     let openat = |dirfd: i64, path: &str| on(paths(call("openat", &[dirfd], -2), &[path]));
     let base = |base| Named { fds: [Some(&dir), None], cwd: Some(base), root: Some(&top), ..Named::default() };
+    let lost = Name { detached: true, ..name("/jail") };
+    let out = Named { root: Some(&lost), ..Named::default() };
     let jailed = Named { cwd: Some(&cwd), root: Some(&root), ..Named::default() };
     let rows = [
         ("below the working directory", openat(CWD, "x"), base(&cwd), "sub/x"),
@@ -93,6 +95,7 @@ fn a_path_is_the_string_behind_where_it_begins() {
         ("an absolute one", openat(3, "/x"), base(&cwd), "/x"),
         ("an absolute one of a process with another root", openat(CWD, "/x"), jailed, "/jail/x"),
         ("an absolute one, and the root is not known", openat(CWD, "/x"), Named::default(), "/x"),
+        ("an absolute one, and the root is mounted nowhere", openat(CWD, "/x"), out, "-"),
         ("a directory that is not known", openat(CWD, "x"), Named::default(), "-"),
         ("a directory that was removed", openat(CWD, "x"), base(&gone), "-"),
         ("none: the directory itself", openat(3, ""), base(&cwd), "dir"),

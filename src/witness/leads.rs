@@ -89,7 +89,7 @@ pub fn leads(mounts: &mut Mounts, seen: &Seen, start: &Start, reached: &Reached)
     let root = if path.in_root { Ok(Rc::clone(&base)) } else { path.root() };
     let Ok(root) = root else { return Leads::Unknown };
     let of = Walker { pid: seen.call.pid, tid: seen.call.tid };
-    let mut walk = Walk::new(mounts, of, root, path.ends_at_link, start.began);
+    let mut walk = Walk::new(mounts, of, root, path.ends_at_link, start.began).changed_from(start.held.clone());
     let spot = match walk.to(Rc::clone(&base), path.text) {
         Ok(spot) if is_there(&spot) => return Leads::Here(spot.name.clone()),
         // Some filesystems do not tell names by their case.
@@ -374,6 +374,21 @@ mod tests {
         }
         assert_eq!(walked("absolute/x"), Err(Lost::Nowhere), "there is no such directory below the root");
         assert_eq!(walked("/"), Ok(ground.name("")[..ground.name("").len() - 1].to_vec()));
+    }
+
+    #[test]
+    fn what_a_call_has_changed_leads_to_where_it_was() {
+        let (ground, tid) = (ground(), nix::unistd::gettid().as_raw() as u32);
+        let behind = |link: &str| Rc::new(Spot::behind(link).unwrap());
+        let before = [behind(&look::link_path(std::process::id(), ground.dirfd.as_raw_fd())), behind("/proc")];
+        let walked = |path: &str, before: Option<[Rc<Spot>; 2]>| {
+            let (mut mounts, of) = (Mounts::default(), Walker { pid: std::process::id(), tid });
+            let mut walk = Walk::new(&mut mounts, of, behind("/"), false, (0, 0)).changed_from(before);
+            walk.to(behind("/"), path.as_bytes()).map(|spot| spot.name.clone())
+        };
+        assert_eq!(walked("/proc/thread-self/cwd/a", Some(before.clone())), Ok(ground.name("a")));
+        assert_eq!(walked("/proc/thread-self/root", Some(before)), Ok(b"/proc".to_vec()));
+        assert_eq!(walked("/proc/thread-self/root", None), Ok(b"/".to_vec()), "it has not been changed");
     }
 
     #[test]

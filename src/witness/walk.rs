@@ -52,6 +52,8 @@ pub struct Walk<'w> {
     mounts: &'w mut Mounts,
     of: Walker,
     root: Rc<Spot>,
+    /// The working directory and the root, if they were others before the call.
+    before_call: Option<[Rc<Spot>; 2]>,
     /// Whether a symbolic link at the end is what is looked for.
     ends_at_link: bool,
     /// Before when a directory must have been changed for the last time.
@@ -127,7 +129,12 @@ pub fn at_once(base: &Spot, path: &[u8], ends_at_link: bool) -> Option<Spot> {
 impl<'w> Walk<'w> {
     /// From which root, and whether a symbolic link at the end is what is looked for.
     pub fn new(mounts: &'w mut Mounts, of: Walker, root: Rc<Spot>, ends_at_link: bool, before: Time) -> Self {
-        Self { mounts, of, root, ends_at_link, before, settled: true }
+        Self { mounts, of, root, before_call: None, ends_at_link, before, settled: true }
+    }
+
+    /// The working directory and the root that the walker had, which the links of proc(5) do not say any more.
+    pub fn changed_from(self, before_call: Option<[Rc<Spot>; 2]>) -> Self {
+        Self { before_call, ..self }
     }
 
     /// Whether no directory on the way has been changed since that time: where the path leads now, it has led all the while.
@@ -232,11 +239,15 @@ impl<'w> Walk<'w> {
         match part {
             _ if self.is_process(link) => Err(Lost::Unknown),
             b"self" | b"thread-self" if mount.is_proc() && folder.status.stx_ino == PROC_ROOT => {
-                // The processes of another instance may have other numbers.
-                let own = File::At("/proc").status().map_err(lost)?;
-                let is_own = file_id(&own).0 == folder.id().0;
+                // In another pid namespace, processes have other numbers, and this one none, or another.
+                let own = readlinkat(&folder.file, "self", Vec::new()).map_err(lost)?;
+                let is_own = own.into_bytes() == std::process::id().to_string().into_bytes();
                 let path = if part == b"self" { format!("{pid}") } else { format!("{pid}/task/{tid}") };
                 is_own.then(|| Target::Path(path.into_bytes())).ok_or(Lost::Unknown)
+            }
+            b"cwd" | b"root" if mount.is_proc() && self.before_call.is_some() && is_of(folder, tid) => {
+                let before = self.before_call.as_ref().map(|[cwd, root]| if part == b"cwd" { cwd } else { root });
+                before.map(|spot| Target::Spot(Rc::clone(spot))).ok_or(Lost::Unknown)
             }
             _ if mount.is_proc() && folder.status.stx_ino != PROC_ROOT => {
                 let file = open(&folder.file, part, OFlags::empty(), ResolveFlags::empty()).map_err(lost)?;
@@ -245,6 +256,11 @@ impl<'w> Walk<'w> {
             _ => readlinkat(&link.file, "", Vec::new()).map(|path| Target::Path(path.into_bytes())).map_err(lost),
         }
     }
+}
+
+/// Whether a directory of proc(5) is that of this thread.
+fn is_of(folder: &Spot, tid: u32) -> bool {
+    folder.name.rsplit(|&byte| byte == b'/').next() == Some(tid.to_string().as_bytes())
 }
 
 /// What a symbolic link leads to.

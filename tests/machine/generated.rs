@@ -3,16 +3,20 @@
 //! `PROGRAMS=10000 cargo test --test machine generated` makes that many; `SEED=N` makes others. A program that shows a difference is
 //! shrunk and printed as a scenario.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::support;
 use crate::support::programs::{GENERATED, Source, Step, programs, store};
+use ior_it::agreement;
 use ior_it::expectation::{Expectation, Expectations};
 use ior_it::limit::Limit;
+use ior_it::report::{self, Disagreeing};
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::verdict::Verdict;
+use ior_it::testimony::{Leads, Seen, Testimony};
+use ior_it::verdict::{Observed, Verdict, judge};
 use libtest_mimic::{Failed, Trial};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
@@ -57,20 +61,19 @@ fn all(session: &Session) -> Result<(), Failed> {
     let expectations =
         Expectations::parse("generated", TABLE, &[GENERATED.name]).map_err(|errors| errors.to_string())?;
     let expectation = expectations.get(GENERATED.name).ok_or("no table")?;
-    let calls = std::cell::Cell::new(0_usize);
+    let tally = std::cell::RefCell::new(Tally::default());
     let null = || std::fs::metadata("/dev/null").map(|null| null.mode());
     let before = null()?;
     let result = TestRunner::new(config).run(&programs(), |program| {
-        let seen = one(session, expectation, &program).map_err(TestCaseError::fail)?;
-        calls.set(calls.get() + seen);
-        Ok(())
+        one(session, expectation, &program, &mut tally.borrow_mut()).map_err(TestCaseError::fail)
     });
     match result {
         Ok(()) => {
-            let calls = calls.get();
+            let Tally { calls, paths, found } = tally.into_inner();
             require!(null()? == before, "a program has changed /dev/null: it must not reach out of its workspace");
-            println!("{cases} programs, {calls} calls");
+            println!("{cases} programs, {calls} calls, {paths} files opened and directories changed to, {found} found");
             require!(calls > cases as usize * 10, "only {calls} calls: the programs do too little");
+            require!(found * 100 > paths * 90, "the witness has found {found} of {paths} by itself");
             Ok(())
         }
         Err(TestError::Fail(reason, program)) => {
@@ -80,14 +83,49 @@ fn all(session: &Session) -> Result<(), Failed> {
     }
 }
 
-/// Runs one program: how many calls it made, or what is wrong with the record of them.
-fn one(session: &Session, expectation: &Expectation, program: &[Step]) -> Result<usize, String> {
+/// What there was to see of all programs.
+#[derive(Default)]
+struct Tally {
+    calls: usize,
+    /// Paths by which something was opened, or a directory changed.
+    paths: usize,
+    /// Those that the witness has walked by itself to the same file, by the same name.
+    found: usize,
+}
+
+/// Runs one program: what is wrong with the record of it.
+fn one(session: &Session, expectation: &Expectation, program: &[Step], tally: &mut Tally) -> Result<(), String> {
     let folder = session.workspaces().root().ok_or("there is no folder for workspaces")?;
     store(folder.path(), program).map_err(|error| error.to_string())?;
-    let run = session.run(GENERATED.name, expectation, "generated", LIMIT).map_err(|error| error.to_string())?;
-    match (run.objection, run.verdict) {
-        (Some(report), _) => Err(report),
-        (None, Verdict::Pass) => Ok(run.observed.trace.calls.len()),
-        (None, Verdict::Fail(report) | Verdict::Inconclusive(report) | Verdict::Skip(report)) => Err(report),
+    let workspace = session.workspaces().for_scenario(GENERATED.name).map_err(|error| error.to_string())?;
+    let witnessed = session.witnessed(GENERATED.name, workspace.path(), LIMIT, expectation.follow);
+    let (observed, testimony, _) = witnessed.map_err(|error| error.to_string())?;
+    match judge(expectation, "generated", &observed) {
+        Verdict::Pass => {}
+        Verdict::Fail(report) | Verdict::Inconclusive(report) | Verdict::Skip(report) => return Err(report),
+    }
+    let Observed { ending, trace } = &observed;
+    let testimony = testimony.as_ref().ok_or("there is no witness")?;
+    let disagreements = agreement::compare(trace, testimony, Some(workspace.path().as_os_str().as_bytes()));
+    if !disagreements.is_empty() {
+        let (scenario, rerun, disagreements) = (GENERATED.name, "this program", disagreements.as_slice());
+        return Err(report::disagreement(&Disagreeing { scenario, ending, trace, testimony, disagreements, rerun }));
+    }
+    tally.add(testimony);
+    Ok(())
+}
+
+impl Tally {
+    fn add(&mut self, testimony: &Testimony) {
+        let walked = |seen: &&Seen| seen.call.syscall().is_some_and(|row| WALKED.contains(&row.name));
+        let has_path = |seen: &&Seen| seen.call.success().is_some() && !seen.call.opens_unnamed();
+        self.calls += testimony.calls.len();
+        for seen in testimony.calls.iter().filter(walked).filter(has_path) {
+            self.paths += 1;
+            self.found += usize::from(matches!(seen.names.leads, Leads::Here(_)));
+        }
     }
 }
+
+/// The calls whose paths the witness walks.
+const WALKED: [&str; 6] = ["open", "openat", "openat2", "creat", "chdir", "chroot"];

@@ -1,16 +1,19 @@
-//! Programs of random file calls: how one is made, run in a child, and printed as a scenario.
-#![allow(unsafe_code)]
+//! Programs of random file calls: how one is made.
 
-use std::fmt::{self, Write};
 use std::path::Path;
 
-use ior_it::scenario::{Broken, Scenario, Setup, Word, act, raw};
-use nix::errno::Errno;
+use ior_it::scenario::Scenario;
+use libc::{CLONE_FILES, CLONE_FS, CLONE_NEWNS, CLONE_VFORK};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
+mod run;
+mod source;
+
+pub use source::Source;
+
 /// The scenario that runs the program it finds beside its workspace.
-pub const GENERATED: Scenario = Scenario::new("generated", generated);
+pub const GENERATED: Scenario = Scenario::new("generated", run::generated);
 /// The file beside the workspace that the program comes in.
 const FILE: &str = "program";
 
@@ -18,8 +21,52 @@ const FILE: &str = "program";
 const SLOTS: usize = 4;
 /// Calls write into memory of this size, and read from it.
 const BUFFER: usize = 4096;
-/// Where paths lead: files, a directory, something in it, nothing.
-const PATHS: [&std::ffi::CStr; 8] = [c"a", c"b", c"dir", c"dir/a", c"./dir/../a", c"dir/none/a", c"", c"a/b"];
+/// Where paths lead: files, directories, something in them, upwards, nothing. Any of them may have become a symbolic link.
+const PATHS: [&std::ffi::CStr; 22] = [
+    c"a",
+    c"b",
+    c"link",
+    c"dir",
+    c"dir/a",
+    c"dir/link",
+    c"dir/sub",
+    c"dir/sub/a",
+    c"other",
+    c"other/a",
+    c"./dir/../a",
+    c"..",
+    c"../a",
+    c"dir/sub/../../b",
+    c"link/..",
+    c"link/a",
+    c"/",
+    c"/a",
+    c"/dir/",
+    c"dir/none/a",
+    c"",
+    c"a/b",
+];
+/// Links of proc(5), which lead to what is open, or wherever the process is.
+const MAGIC: [&std::ffi::CStr; 7] = [
+    c"/proc/self/fd/3",
+    c"/proc/self/fd/5",
+    c"/proc/self/cwd",
+    c"/proc/self/cwd/a",
+    c"/proc/thread-self/root/dir",
+    c"/proc/self/cwd/../b",
+    c"/proc/self/fd",
+];
+/// `struct open_how`: flags, mode, and how paths are resolved (openat2(2)).
+const HOWS: [[u64; 3]; 8] = [
+    [libc::O_RDWR as u64, 0, libc::RESOLVE_IN_ROOT],
+    [(libc::O_RDWR | libc::O_CREAT) as u64, 0o644, libc::RESOLVE_IN_ROOT],
+    [libc::O_PATH as u64, 0, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_XDEV],
+    [(libc::O_RDONLY | libc::O_DIRECTORY) as u64, 0, libc::RESOLVE_BENEATH],
+    [libc::O_PATH as u64, 0, libc::RESOLVE_NO_SYMLINKS],
+    [(libc::O_PATH | libc::O_NOFOLLOW) as u64, 0, libc::RESOLVE_NO_MAGICLINKS],
+    [libc::O_RDONLY as u64, 0, libc::RESOLVE_CACHED],
+    [libc::O_RDONLY as u64, 0o7777, 0],
+];
 
 /// One step of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +75,12 @@ pub enum Step {
     Call { name: String, args: Vec<Arg>, to: Option<usize> },
     /// A child that takes these steps and exits, while its parent waits.
     Fork(Vec<Step>),
+    /// The same with these flags of clone(2): what the two share.
+    Clone { flags: i32, steps: Vec<Step> },
     /// A thread that takes these steps and exits, while the first one waits.
     Thread(Vec<Step>),
+    /// A handler that takes these steps, while a call that waits is interrupted: it is made again, or fails.
+    Interrupted { restarts: bool, steps: Vec<Step> },
 }
 
 /// An argument of a call.
@@ -41,6 +92,10 @@ pub enum Arg {
     Slot(usize),
     /// One of the paths.
     Path(usize),
+    /// A link of proc(5).
+    Magic(usize),
+    /// A way to open.
+    How(usize),
     /// Memory to write to and to read from.
     Buffer,
     /// An address where nothing is.
@@ -53,12 +108,14 @@ enum Kind {
     Fd,
     Dir,
     Path,
+    Magic,
     Buffer,
     Size,
+    How,
     One(&'static [i64]),
 }
 
-use Kind::{Buffer, Dir, Fd, One, Path as Name, Size};
+use Kind::{Buffer, Dir, Fd, How, Magic, One, Path as Name, Size};
 
 const ACCESS: Kind = One(&[0, 1, 2, 4, 7, 8]);
 const MODE: Kind = One(&[0o600, 0o644, 0o755, 0o444]);
@@ -73,10 +130,22 @@ const OPEN: Kind = One(&[
     (libc::O_RDONLY | libc::O_DIRECTORY) as i64,
     (libc::O_PATH | libc::O_NOFOLLOW) as i64,
     (libc::O_WRONLY | libc::O_APPEND) as i64,
+    (libc::O_RDWR | libc::O_TMPFILE) as i64,
+    (libc::O_RDONLY | libc::O_NOFOLLOW) as i64,
+]);
+/// What is behind a link of proc(5) may be a pipe that nobody writes to (fifo(7)).
+const OPEN_ANYTHING: Kind = One(&[
+    (libc::O_RDONLY | libc::O_NONBLOCK) as i64,
+    (libc::O_RDWR | libc::O_NONBLOCK | libc::O_CREAT) as i64,
+    libc::O_PATH as i64,
+    (libc::O_PATH | libc::O_NOFOLLOW) as i64,
 ]);
 const NONBLOCK: Kind = One(&[libc::O_NONBLOCK as i64, (libc::O_NONBLOCK | libc::O_CLOEXEC) as i64, 2]);
 const NEW_NUMBER: Kind = One(&[3, 5, 9, -1, 2_000_000]);
 const AT_FLAGS: Kind = One(&[0, libc::AT_SYMLINK_NOFOLLOW as i64, libc::AT_EMPTY_PATH as i64, 0x8000_0000]);
+const LINK_FLAGS: Kind = One(&[0, libc::AT_SYMLINK_FOLLOW as i64, libc::AT_EMPTY_PATH as i64]);
+const NULL: Kind = One(&[0]);
+const SHARED: [i32; 6] = [0, CLONE_FS, CLONE_FILES, CLONE_FS | CLONE_FILES, CLONE_FS | CLONE_VFORK, CLONE_NEWNS];
 const STATUS: Kind = One(&[
     libc::O_NONBLOCK as i64,
     (libc::O_NONBLOCK | libc::O_APPEND) as i64,
@@ -86,6 +155,9 @@ const STATUS: Kind = One(&[
 /// The calls, what goes into their arguments, and whether the result is worth keeping.
 const CALLS: &[(&str, &[Kind], bool)] = &[
     ("openat", &[Dir, Name, OPEN, MODE], true),
+    ("openat", &[Dir, Magic, OPEN_ANYTHING, MODE], true),
+    ("openat2", &[Dir, Name, How, One(&[24, 24, 24, 8])], true),
+    ("openat2", &[Fd, Name, How, One(&[24])], true),
     ("creat", &[Name, MODE], true),
     ("close", &[Fd], false),
     ("dup", &[Fd], true),
@@ -111,13 +183,24 @@ const CALLS: &[(&str, &[Kind], bool)] = &[
     ("faccessat", &[Dir, Name, ACCESS], false),
     ("renameat", &[Dir, Name, Dir, Name], false),
     ("renameat2", &[Dir, Name, Dir, Name, One(&[0, 1, 2, 9])], false),
-    ("linkat", &[Dir, Name, Dir, Name, AT_FLAGS], false),
+    ("linkat", &[Dir, Name, Dir, Name, LINK_FLAGS], false),
+    ("linkat", &[Dir, Magic, Dir, Name, LINK_FLAGS], false),
+    // The targets are no links of proc(5): nothing else than a path that says so may lead to a pipe.
     ("symlinkat", &[Name, Dir, Name], false),
     ("readlinkat", &[Dir, Name, Buffer, Size], false),
     ("unlinkat", &[Dir, Name, One(&[0, libc::AT_REMOVEDIR as i64, 1])], false),
-    ("mkdirat", &[Dir, Name, MODE], false),
+    ("mkdirat", &[Dir, Name, One(&[0o755, 0o700])], false),
+    ("newfstatat", &[Dir, Magic, Buffer, AT_FLAGS], false),
+    ("readlinkat", &[Dir, Magic, Buffer, Size], false),
     ("chdir", &[Name], false),
+    ("chdir", &[Magic], false),
     ("fchdir", &[Fd], false),
+    ("chroot", &[Name], false),
+    ("chroot", &[Magic], false),
+    ("unshare", &[One(&[CLONE_FS as i64, CLONE_FILES as i64, CLONE_NEWNS as i64])], false),
+    ("mount", &[Name, Name, NULL, One(&[libc::MS_BIND as i64, libc::MS_MOVE as i64]), NULL], false),
+    // Without MNT_DETACH that of the root would make the machine's own filesystem read-only (umount(2) of "/").
+    ("umount2", &[Name, One(&[libc::MNT_DETACH as i64, (libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW) as i64])], false),
     ("getcwd", &[Buffer, Size], false),
     ("getdents64", &[Fd, Buffer, Size], false),
     ("pipe2", &[Buffer, NONBLOCK], false),
@@ -140,8 +223,10 @@ fn arg(kind: Kind) -> BoxedStrategy<Arg> {
         Fd => prop_oneof![8 => slot(), 1 => one(&[-1, 0, 3, 4, 99_999, 0x1_0000_0003])].boxed(),
         Dir => prop_oneof![6 => one(&[libc::AT_FDCWD as i64]), 2 => slot(), 1 => one(&[-1, 99_999])].boxed(),
         Name => {
-            prop_oneof![12 => (0..PATHS.len()).prop_map(Arg::Path), 1 => Just(Arg::Nowhere), 1 => one(&[0])].boxed()
+            prop_oneof![24 => (0..PATHS.len()).prop_map(Arg::Path), 1 => Just(Arg::Nowhere), 1 => one(&[0])].boxed()
         }
+        Magic => (0..MAGIC.len()).prop_map(Arg::Magic).boxed(),
+        How => (0..HOWS.len()).prop_map(Arg::How).boxed(),
         Buffer => prop_oneof![12 => Just(Arg::Buffer), 1 => Just(Arg::Nowhere), 1 => one(&[0])].boxed(),
         Size => one(&[0, 1, 5, 100, BUFFER as i64]).boxed(),
         One(numbers) => one(numbers).boxed(),
@@ -157,150 +242,31 @@ fn call() -> impl Strategy<Value = Step> {
     })
 }
 
-/// Programs of up to 30 steps, of which some fork and some start a thread.
-pub fn programs() -> impl Strategy<Value = Vec<Step>> {
-    let inner = || proptest::collection::vec(call(), 0..8);
-    let step = prop_oneof![
+/// A step, within which there are others to this depth.
+fn step(depth: u32) -> BoxedStrategy<Step> {
+    if depth == 0 {
+        return call().boxed();
+    }
+    let inner = || proptest::collection::vec(step(depth - 1), 0..8);
+    let cloned = (proptest::sample::select(&SHARED), inner()).prop_map(|(flags, steps)| Step::Clone { flags, steps });
+    let interrupted = (any::<bool>(), inner()).prop_map(|(restarts, steps)| Step::Interrupted { restarts, steps });
+    prop_oneof![
         24 => call(),
         1 => inner().prop_map(Step::Fork),
+        2 => cloned,
         1 => inner().prop_map(Step::Thread),
-    ];
-    proptest::collection::vec(step, 1..30)
+        1 => interrupted,
+    ]
+    .boxed()
+}
+
+/// Programs of up to 30 steps: calls, and what children, threads and handlers do. `dir/sub`, `dir/a` and `other` are there, and `link`,
+/// which leads to the first.
+pub fn programs() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(step(2), 1..30)
 }
 
 /// Puts the program where the scenario finds it: into the folder of the workspaces.
 pub fn store(folder: &Path, program: &[Step]) -> Result<(), Box<dyn std::error::Error>> {
     Ok(std::fs::write(folder.join(FILE), rmp_serde::to_vec(program)?)?)
-}
-
-fn generated() -> Setup {
-    let bytes = std::fs::read(Path::new("..").join(FILE))?;
-    let program: Vec<Step> = rmp_serde::from_slice(&bytes).map_err(|error| Broken::Step(error.to_string()))?;
-    // What a program does to descriptors 0 to 2 must not reach the machine's own /dev/null.
-    let own = std::fs::File::create("stream")?;
-    nix::unistd::dup2_stdin(&own)?;
-    nix::unistd::dup2_stdout(&own)?;
-    nix::unistd::dup2_stderr(&own)?;
-    // SAFETY: "ignore" is no handler. A write into a pipe that nobody reads shall fail with EPIPE.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    let mut state = State { slots: [-1; SLOTS], buffer: vec![b'x'; BUFFER] };
-    act(move || state.run(&program))
-}
-
-/// What the steps of a process share.
-struct State {
-    slots: [i64; SLOTS],
-    buffer: Vec<u8>,
-}
-
-impl State {
-    fn run(&mut self, steps: &[Step]) -> Result<(), Broken> {
-        steps.iter().try_for_each(|step| self.step(step))
-    }
-
-    fn step(&mut self, step: &Step) -> Result<(), Broken> {
-        match step {
-            Step::Call { name, args, to } => {
-                let words: Vec<i64> = args.iter().map(|&arg| self.word(arg)).collect();
-                // Whether it succeeds is not the point.
-                let result = raw_by_name(name, &words);
-                if let Some(slot) = to {
-                    self.slots[*slot] = result;
-                }
-                Ok(())
-            }
-            Step::Fork(steps) => self.fork(steps),
-            Step::Thread(steps) => std::thread::scope(|scope| {
-                let thread = scope.spawn(|| self.run(steps));
-                thread.join().unwrap_or_else(|_| Err(Broken::Step("the thread panicked".to_owned())))
-            }),
-        }
-    }
-
-    fn fork(&mut self, steps: &[Step]) -> Result<(), Broken> {
-        // SAFETY: the only other threads of this process have been joined.
-        match unsafe { libc::fork() } {
-            0 => {
-                let failed = self.run(steps).is_err();
-                // SAFETY: ends the child without running what its parent registered.
-                unsafe { libc::_exit(failed.into()) }
-            }
-            child => {
-                let mut status = 0;
-                // SAFETY: room for a status.
-                let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
-                Errno::result(waited)?;
-                if status == 0 { Ok(()) } else { Err(Broken::Step(format!("a child ended with {status:#x}"))) }
-            }
-        }
-    }
-
-    fn word(&mut self, arg: Arg) -> i64 {
-        match arg {
-            Arg::Number(number) => number,
-            Arg::Slot(slot) => self.slots[slot],
-            Arg::Path(path) => PATHS[path].word(),
-            Arg::Buffer => self.buffer.as_mut_ptr().word(),
-            Arg::Nowhere => 1,
-        }
-    }
-}
-
-/// The result, or -1.
-fn raw_by_name(name: &str, words: &[i64]) -> i64 {
-    CALLS.iter().find(|call| call.0 == name).and_then(|call| raw(call.0, words).ok()).unwrap_or(-1)
-}
-
-/// A program as the body of a scenario.
-pub struct Source<'p>(pub &'p [Step]);
-
-impl fmt::Display for Source<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        steps(&mut text, self.0, 2)?;
-        write!(
-            f,
-            "fn generated() -> Setup {{\n    let mut slots = [-1_i64; {SLOTS}];\n    let mut buffer = vec![b'x'; {BUFFER}];\n    \
-             act(move || {{\n{text}        Ok(())\n    }})\n}}"
-        )
-    }
-}
-
-fn steps(text: &mut String, program: &[Step], depth: usize) -> fmt::Result {
-    let indent = "    ".repeat(depth);
-    for step in program {
-        match step {
-            Step::Call { name, args, to } => {
-                let args: Vec<String> = args.iter().map(|&arg| argument(arg)).collect();
-                let call = format!("call!({name}, {})", args.join(", "));
-                match to {
-                    Some(slot) => writeln!(text, "{indent}slots[{slot}] = {call}.unwrap_or(-1);")?,
-                    None => writeln!(text, "{indent}let _ = {call};")?,
-                }
-            }
-            Step::Fork(inner) => block(text, inner, depth, "in_child(|| {", "});")?,
-            Step::Thread(inner) => {
-                block(text, inner, depth, "std::thread::scope(|scope| { let _ = scope.spawn(|| {", "}).join(); });")?
-            }
-        }
-    }
-    Ok(())
-}
-
-fn block(text: &mut String, inner: &[Step], depth: usize, open: &str, close: &str) -> fmt::Result {
-    let indent = "    ".repeat(depth);
-    writeln!(text, "{indent}{open}")?;
-    steps(text, inner, depth + 1)?;
-    writeln!(text, "{indent}{close}")
-}
-
-fn argument(arg: Arg) -> String {
-    match arg {
-        Arg::Number(number) if number == i64::from(libc::AT_FDCWD) => "libc::AT_FDCWD".to_owned(),
-        Arg::Number(number) => format!("{number}_i64"),
-        Arg::Slot(slot) => format!("slots[{slot}]"),
-        Arg::Path(path) => format!("{:?}", PATHS[path]).replacen('"', "c\"", 1),
-        Arg::Buffer => "buffer.as_mut_ptr()".to_owned(),
-        Arg::Nowhere => "1_i64".to_owned(),
-    }
 }
