@@ -97,6 +97,22 @@ impl Mounts {
         }
         mount
     }
+
+    /// Whether something is mounted on the root of this tracee; `file` is the root.
+    pub fn is_root_covered(tid: u32, file: File<'_>) -> bool {
+        let Ok(status) = file.statx(StatxFlags::MNT_ID) else { return true };
+        table(tid).lines().any(|line| is_on_root_of(line, status.stx_mnt_id))
+    }
+}
+
+fn table(tid: u32) -> String {
+    fs::read_to_string(format!("/proc/{tid}/mountinfo")).unwrap_or_default()
+}
+
+/// Whether a line of mountinfo is of a mount at the root of the process, which lies on the mount with this number.
+fn is_on_root_of(line: &str, below: u64) -> bool {
+    let mut words = line.split(' ').skip(1);
+    words.next().and_then(|word| word.parse().ok()) == Some(below) && words.nth(2) == Some("/")
 }
 
 /// What is mounted nowhere (a pipe, a socket) is in no table.
@@ -105,7 +121,7 @@ fn look_up(tid: u32, file: File<'_>, status: &Statx, is_unique: bool) -> Mount {
         true => file.statx(StatxFlags::MNT_ID).map(|status| status.stx_mnt_id).ok(),
         false => Some(status.stx_mnt_id),
     };
-    let table = fs::read_to_string(format!("/proc/{tid}/mountinfo")).unwrap_or_default();
+    let table = table(tid);
     let row = table.lines().filter_map(row).find(|row| Some(row.0) == number);
     let magic = match row {
         Some((_, _, system)) if system.starts_with("fuse") => FUSE,
@@ -135,6 +151,13 @@ mod tests {
         assert_eq!(row(line), Some((36, 98 << 20, "ext3")));
         assert_eq!(row("40 35 0:51 / /x rw - fuse.bindfs a rw"), Some((40, 51, "fuse.bindfs")));
         assert_eq!(row("36 35"), None);
+    }
+
+    #[test]
+    fn a_mount_on_the_root_is_known_by_what_it_lies_on() {
+        assert!(is_on_root_of("40 36 0:51 /dir/sub / rw - tmpfs a rw", 36));
+        assert!(!is_on_root_of("36 35 0:51 / / rw - tmpfs a rw", 36), "it is the root itself");
+        assert!(!is_on_root_of("40 36 0:51 / /x rw - tmpfs a rw", 36));
     }
 
     #[test]

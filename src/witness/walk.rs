@@ -220,10 +220,11 @@ impl<'w> Walk<'w> {
         Spot::new(file, folder.below(part)).map(Rc::new)
     }
 
-    /// The root is its own parent.
+    /// The root is its own parent. What is mounted on it the kernel goes on to (fs/namei.c, step_into()), and no descriptor leads there.
     fn up(&mut self, folder: &Rc<Spot>) -> Result<Rc<Spot>, Lost> {
         if folder.is_at(&self.root) {
-            return Ok(Rc::clone(folder));
+            let is_covered = Mounts::is_root_covered(self.of.tid, File::Open(self.root.file.as_fd()));
+            return if is_covered { Err(Lost::Unknown) } else { Ok(Rc::clone(folder)) };
         }
         self.pass(folder);
         let file = self.open(folder, b"..")?;
