@@ -60,6 +60,8 @@ pub struct Walk<'w> {
     before: Time,
     /// Whether that was so of each.
     settled: bool,
+    /// Whether something is mounted on the root, once that was asked.
+    is_root_covered: Option<bool>,
 }
 
 impl Spot {
@@ -129,7 +131,7 @@ pub fn at_once(base: &Spot, path: &[u8], ends_at_link: bool) -> Option<Spot> {
 impl<'w> Walk<'w> {
     /// From which root, and whether a symbolic link at the end is what is looked for.
     pub fn new(mounts: &'w mut Mounts, of: Walker, root: Rc<Spot>, ends_at_link: bool, before: Time) -> Self {
-        Self { mounts, of, root, before_call: None, ends_at_link, before, settled: true }
+        Self { mounts, of, root, before_call: None, ends_at_link, before, settled: true, is_root_covered: None }
     }
 
     /// The working directory and the root that the walker had, which the links of proc(5) do not say any more.
@@ -220,11 +222,16 @@ impl<'w> Walk<'w> {
         Spot::new(file, folder.below(part)).map(Rc::new)
     }
 
-    /// The root is its own parent. What is mounted on it the kernel goes on to (fs/namei.c, step_into()), and no descriptor leads there.
+    /// The root is its own parent, and so is what is mounted on it, which the kernel goes on to (fs/namei.c, follow_dotdot() and
+    /// step_into()): no descriptor leads there.
     fn up(&mut self, folder: &Rc<Spot>) -> Result<Rc<Spot>, Lost> {
+        let (tid, root) = (self.of.tid, &self.root);
+        let is_covered = || Mounts::is_root_covered(tid, File::Open(root.file.as_fd()));
+        if *self.is_root_covered.get_or_insert_with(is_covered) {
+            return Err(Lost::Unknown);
+        }
         if folder.is_at(&self.root) {
-            let is_covered = Mounts::is_root_covered(self.of.tid, File::Open(self.root.file.as_fd()));
-            return if is_covered { Err(Lost::Unknown) } else { Ok(Rc::clone(folder)) };
+            return Ok(Rc::clone(folder));
         }
         self.pass(folder);
         let file = self.open(folder, b"..")?;
