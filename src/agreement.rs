@@ -5,17 +5,19 @@
 use std::collections::BTreeMap;
 
 use crate::matcher::align::{Step, align};
-use crate::show;
-use crate::syscalls::{Ret, Syscall};
-use crate::testimony::{Seen, Testimony};
-use crate::trace::{Call, Identity, Outcome, Text, Trace};
+use crate::testimony::Testimony;
+use crate::trace::Trace;
 
+mod fields;
 mod names;
 mod permitted;
 mod sights;
+mod tables;
 
+use fields::Fields;
 use names::Names;
 use sights::Sights;
+use tables::Tables;
 
 /// One way in which the two do not agree. Calls are counted by their place in [`Trace::calls`] and in [`Testimony::calls`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,25 +87,31 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 /// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
 /// if there are any.
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
-    let sights = Sights::new(testimony);
+    let (sights, tables) = (Sights::new(testimony), Tables::new(testimony));
     let with_names = |mut pair: Disagreement| {
         if let Disagreement::Unlike { bpf, ptrace, fields } = &mut pair {
             let (call, seen) = (&trace.calls[*bpf], &testimony.calls[*ptrace]);
-            fields.extend(Names { call, seen, sights: &sights, workspace }.fields());
+            fields.extend(Names { call, seen, sights: &sights, tables: &tables, workspace }.fields());
             (!fields.is_empty()).then_some(pair)
         } else {
             Some(pair)
         }
     };
-    let aligned = threads(trace, testimony).into_values().flat_map(|thread| one_thread(&thread, trace, testimony));
+    let threads = threads(trace, testimony).into_values();
+    let aligned = threads.flat_map(|thread| one_thread(&thread, trace, testimony, &tables));
     let mut disagreements: Vec<_> = aligned.filter_map(with_names).collect();
     permitted::take_out_calls_never_made(&mut disagreements, trace, testimony);
     disagreements
 }
 
 /// The calls of one thread beside each other; those that are alike are `Unlike` in nothing.
-fn one_thread((bpf, ptrace): &OneThread, trace: &Trace, testimony: &Testimony) -> Vec<Disagreement> {
-    let unlike = |b: usize, p: usize| fields(&trace.calls[bpf[b]], &testimony.calls[ptrace[p]]);
+fn one_thread(
+    (bpf, ptrace): &OneThread,
+    trace: &Trace,
+    testimony: &Testimony,
+    tables: &Tables<'_>,
+) -> Vec<Disagreement> {
+    let unlike = |b: usize, p: usize| Fields::of(&trace.calls[bpf[b]], &testimony.calls[ptrace[p]], tables);
     let same_call = |b: usize, p: usize| trace.calls[bpf[b]].number == testimony.calls[ptrace[p]].call.number;
     let distance = |b, p| same_call(b, p).then(|| unlike(b, p).len());
     let disagreement = |step| match step {
@@ -115,86 +123,6 @@ fn one_thread((bpf, ptrace): &OneThread, trace: &Trace, testimony: &Testimony) -
     align(bpf.len(), ptrace.len(), distance).map(disagreement).collect()
 }
 
-/// In what two observations of one call differ, names of files left out.
-fn fields(bpf: &Call, seen: &Seen) -> Vec<Field> {
-    let ptrace = &seen.call;
-    let mut fields = Vec::new();
-    let mut unlike = |holds: bool, said: &dyn Fn() -> (String, String, String)| {
-        if !holds {
-            let (what, bpf, ptrace) = said();
-            fields.push(Field::new(what, bpf, ptrace));
-        }
-    };
-    unlike(bpf.pid == ptrace.pid, &|| ("process".to_owned(), bpf.pid.to_string(), ptrace.pid.to_string()));
-    for (at, (one, other)) in bpf.args.iter().zip(&ptrace.args).enumerate() {
-        let name =
-            || bpf.syscall().and_then(|row| row.args.get(at)).map_or(String::new(), |arg| format!(" ({})", arg.name));
-        unlike(one == other, &|| {
-            (format!("argument {}{}", at + 1, name()), format!("{one:#x}"), format!("{other:#x}"))
-        });
-    }
-    let at_death = seen.at_death.map(Outcome::Returned) == Some(bpf.outcome);
-    let at_entrance = ptrace.outcome == Outcome::Unfinished && permitted::was_killed_before(bpf);
-    let unknown = permitted::is_unsettled(bpf, seen) || permitted::has_vanished(seen);
-    let same_outcome = bpf.outcome == ptrace.outcome || at_death || at_entrance || unknown;
-    unlike(same_outcome, &|| ("result".to_owned(), outcome(bpf.outcome), outcome(ptrace.outcome)));
-    let Some(row) = bpf.syscall() else { return fields };
-    for (place, at) in row.path_args().enumerate() {
-        let (one, other) = (&bpf.texts[place], &ptrace.texts[place]);
-        let shown = |text: &Text| show::text(ptrace.args[at], text);
-        let untouched = permitted::is_untouched(seen.untouched[place]);
-        let same = one == other || untouched || permitted::is_late(bpf.late[place]);
-        unlike(same, &|| (row.args[at].name.to_owned(), shown(one), shown(other)));
-    }
-    for place in 0..bpf.fds.len() {
-        let (one, other) = (bpf.fds[place].map(permitted::comparable), ptrace.fds[place]);
-        let same = permitted::same(one, other) || permitted::cannot_be_asked(seen.names.links[place].as_ref(), other);
-        unlike(same, &|| (identified(row, place), identity(one), identity(other)));
-    }
-    if ptrace.outcome == Outcome::Unfinished {
-        // What the call has brought about is not seen of a thread that was killed on its way out.
-        return fields;
-    }
-    if matches!(row.ret_for(&ptrace.args), Ret::Fd) {
-        let (one, other) = (bpf.made.map(permitted::comparable), ptrace.made);
-        let same = permitted::same(one, other) || permitted::cannot_be_asked(seen.names.made_link.as_ref(), other);
-        unlike(same, &|| ("file behind the result".to_owned(), identity(one), identity(other)));
-    }
-    if let Some((at, _)) = row.peek {
-        let shown = |block: &Option<Vec<u8>>| format!("{block:02x?}");
-        let untouched = permitted::is_untouched(seen.untouched[2]);
-        let same = bpf.peek == ptrace.peek || untouched || permitted::is_late(bpf.late[2]);
-        unlike(same, &|| (row.args[at].name.to_owned(), shown(&bpf.peek), shown(&ptrace.peek)));
-    }
-    fields
-}
-
-/// What this place of [`fds`](crate::trace::Deed::fds) is about.
-fn identified(row: &Syscall, place: usize) -> String {
-    match (row.makes_pair(), place) {
-        (true, 0) => "file behind the first of the pair".to_owned(),
-        (true, _) => "file behind the second of the pair".to_owned(),
-        (false, _) => format!(
-            "file behind {}",
-            row.fd_args().chain(row.replaces()).nth(place).map_or("no argument", |at| row.args[at].name)
-        ),
-    }
-}
-
-fn outcome(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Returned(value) => value.to_string(),
-        Outcome::Unfinished => "none".to_owned(),
-    }
-}
-
-fn identity(identity: Option<Identity>) -> String {
-    let Some(Identity { device, inode, magic, mode, flags, cloexec }) = identity else { return "not open".to_owned() };
-    let cloexec = if cloexec { ", close-on-exec" } else { "" };
-    let (major, minor) = (device >> 20, device & 0xf_ffff);
-    format!("inode {inode} of {major}:{minor} ({magic:#x}), mode {mode:o}, flags {flags:o}{cloexec}")
-}
-
 fn text(bytes: &[u8]) -> String {
     format!("{:?}", bstr::BStr::new(bytes))
 }
@@ -202,6 +130,9 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::syscalls::Syscall;
+    use crate::testimony::Seen;
+    use crate::trace::{Call, Identity, Outcome, Text};
 
     const WORKSPACE: &[u8] = b"/ws";
 
@@ -323,6 +254,34 @@ pub(crate) mod tests {
             change(&mut trace);
             assert_eq!(said(&trace, &testimony).join(", "), *expected, "{sentence}");
         }
+    }
+
+    /// What is said when BPF has another file behind the descriptor of `read`, by another name, and the witness saw thread 2 of
+    /// process `pid` make this call, which began before `read` and ended during it, or (`false`) before.
+    fn beside(other: &str, args: [u64; 6], pid: u32, during: bool) -> Vec<String> {
+        let (mut trace, mut testimony) = both();
+        trace.calls[1].fds[0] = file(8);
+        trace.calls[1].files.path = Some(b"b.txt".to_vec());
+        let other = Call { tid: 2, pid, ..call(0, number(other), args, 0) };
+        trace.calls.push(other.clone());
+        testimony.calls.insert(0, seen(other));
+        for (place, seen) in testimony.calls.iter_mut().enumerate() {
+            (seen.call.order, seen.until) = (place as u64, place as u64 + 1);
+        }
+        testimony.calls[0].until = if during { 3 } else { 1 };
+        said(&trace, &testimony)
+    }
+
+    #[test]
+    fn a_descriptor_that_another_thread_changes_meanwhile_is_no_difference() {
+        assert_eq!(beside("close", [3, 0, 0, 0, 0, 0], 1, true), Vec::<String>::new());
+        assert_eq!(beside("dup3", [4, 3, 0, 0, 0, 0], 1, true), Vec::<String>::new());
+        assert_eq!(beside("close_range", [2, 9, 0, 0, 0, 0], 1, true), Vec::<String>::new());
+        let unlike = |args, pid, during| beside("close", args, pid, during).len() == 1;
+        assert!(unlike([4, 0, 0, 0, 0, 0], 1, true), "another descriptor");
+        assert!(unlike([3, 0, 0, 0, 0, 0], 1, false), "it had ended before");
+        assert!(unlike([3, 0, 0, 0, 0, 0], 5, true), "another process");
+        assert_eq!(beside("lseek", [3, 0, 0, 0, 0, 0], 1, true).len(), 1, "it changes no descriptor");
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub struct Seen {
     /// Between its enter and its exit another thread was in a call that may change names of files, mounts, or a working directory
     /// or root that is shared.
     pub disturbed: bool,
+    /// How many calls all threads had entered when this one ended: those from [`Call::order`] on were entered during it.
+    /// [`u64::MAX`] if its end was not seen.
+    pub until: u64,
 }
 
 /// What the files of a call are called: by the links that the kernel has in /proc, and by where its path leads.
@@ -92,6 +95,7 @@ impl Seen {
             filtered: false,
             unsettled: false,
             disturbed: false,
+            until: u64::MAX,
         }
     }
 
@@ -297,6 +301,11 @@ impl Fold {
         thread.state = State::Inside(place);
         thread.as_before = None;
         let before = thread.last.replace(place);
+        if let Some(before) = before {
+            // A handler may have interrupted it. If it goes on after that, its own end will say so.
+            let before = &mut self.testimony.calls[before];
+            before.until = before.until.min(place as u64);
+        }
         self.testimony.calls.push(seen);
         self.share(before);
         Some(place as u64)
@@ -316,6 +325,7 @@ impl Fold {
     /// The thread leaves a call with this value in the register of the result; `ip` is where it would go on, with this stack.
     /// Returns the call that has its result by that.
     pub fn exit(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
+        let entered = self.testimony.calls.len() as u64;
         let thread = self.threads.get_mut(&tid)?;
         let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
         let Seen { call, disturbed, .. } = &mut self.testimony.calls[place];
@@ -330,6 +340,7 @@ impl Fold {
         }
         call.outcome = Outcome::Returned(value);
         let seen = &mut self.testimony.calls[place];
+        seen.until = entered;
         thread.as_before = (seen.filtered && value as u32 == rolled_back(&seen.call)).then_some(place);
         Some(seen)
     }
@@ -358,6 +369,7 @@ impl Fold {
     /// instruction, to make it again. It is the last handler that had the stack where it is now; those after it have been left by
     /// siglongjmp(3). If it has put another result there, or goes on elsewhere, what the call has come to is not known.
     fn handler_returns(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
+        let entered = self.testimony.calls.len() as u64;
         let thread = self.threads.get_mut(&tid)?;
         let last = thread.handlers.iter().rposition(|handler| handler.stack == stack);
         let returning = thread.handlers.drain(last.unwrap_or(thread.handlers.len().checked_sub(1)?)..).next()?;
@@ -370,6 +382,7 @@ impl Fold {
             }
             seen.unsettled = false;
             seen.call.outcome = Outcome::Returned(failed);
+            seen.until = entered;
             return Some(seen);
         }
         if ip.wrapping_add(INSTRUCTION) == interrupted.behind {
@@ -404,12 +417,14 @@ impl Fold {
 
     /// The thread is no more; the call that it was in stays without a result.
     pub fn gone(&mut self, tid: u32) {
+        let entered = self.testimony.calls.len() as u64;
         let Some(thread) = self.threads.remove(&tid) else { return };
         self.changes.inside.remove(&tid);
         // One that was interrupted may have been made again.
         if let Some(place) = thread.state.call() {
             let seen = &mut self.testimony.calls[place];
             seen.vanished = seen.at_death.is_none();
+            seen.until = entered;
         }
         self.share(thread.last);
     }

@@ -1,6 +1,7 @@
 //! What the files of a call are called: by BPF, by the links of the kernel, and by where the witness has come to by itself.
 
 use super::sights::{self, Asked, Sights};
+use super::tables::Tables;
 use super::{Field, permitted, text};
 use crate::syscalls::{Role, Syscall};
 use crate::testimony::{Leads, Seen};
@@ -11,6 +12,7 @@ pub(super) struct Names<'a> {
     pub call: &'a Call,
     pub seen: &'a Seen,
     pub sights: &'a Sights<'a>,
+    pub tables: &'a Tables<'a>,
     /// What relative names of BPF are relative to.
     pub workspace: Option<&'a [u8]>,
 }
@@ -67,10 +69,14 @@ impl Names<'_> {
     ) -> Option<Field> {
         let (name, other) = (name?, sights::link(self.seen, asked).and_then(&follows)?);
         let is_right = |link: &[u8]| follows(link).is_some_and(|other| is_of(name, &other, self.workspace));
-        if is_of(name, &other, self.workspace) || permitted::is_renamed(self.sights, self.seen, asked, is_right) {
-            return None;
-        }
-        Some(Field::new(what, text(name), text(&other)))
+        let is_alike = is_of(name, &other, self.workspace) || self.may_differ(asked, is_right);
+        (!is_alike).then(|| Field::new(what, text(name), text(&other)))
+    }
+
+    /// Whether others may have changed the name, or what has it, between the two looks.
+    fn may_differ(&self, asked: Asked, is_right: impl Fn(&[u8]) -> bool) -> bool {
+        permitted::is_renamed(self.sights, self.seen, asked, is_right)
+            || permitted::is_replaced(self.tables, self.seen, asked)
     }
 
     /// What the call has made.
@@ -98,7 +104,7 @@ impl Names<'_> {
     fn unlike(&self, what: &str, other: &[u8]) -> Option<Field> {
         let name = self.call.files.made_path.as_deref()?;
         let is_right = |link: &[u8]| is_of(name, link, self.workspace);
-        let unlike = !is_right(other) && !permitted::is_renamed(self.sights, self.seen, Asked::Made, is_right);
+        let unlike = !is_right(other) && !self.may_differ(Asked::Made, is_right);
         unlike.then(|| Field::new(what.to_owned(), text(name), text(other)))
     }
 

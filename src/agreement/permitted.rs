@@ -4,7 +4,8 @@
 //! fold it into one.
 
 use super::Disagreement;
-use super::sights::{Asked, Sights};
+use super::sights::{self, Asked, Sights};
+use super::tables::Tables;
 use crate::testimony::{Leads, Seen, Testimony};
 use crate::trace::{Call, Identity, Outcome, Trace};
 
@@ -35,7 +36,7 @@ pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, t
 /// A call that its thread was killed before, while ptrace held it at the entrance: the kernel leaves the call out, which is an exit
 /// without an enter for BPF (ptrace_report_syscall_entry()). In the register of the result is what was there before: -ENOSYS on
 /// x86-64, the first argument on aarch64.
-pub(super) fn was_killed_before(bpf: &Call) -> bool {
+fn was_killed_before(bpf: &Call) -> bool {
     bpf.refused && result_before(bpf).map(Outcome::Returned).contains(&bpf.outcome)
 }
 
@@ -48,9 +49,21 @@ fn result_before(call: &Call) -> [i64; 2] {
     [-i64::from(libc::ENOSYS), call.args[0] as i64]
 }
 
+/// The results that need not be the same: of a thread that died in the call, and of what was interrupted.
+pub(super) fn may_end_otherwise(bpf: &Call, seen: &Seen) -> bool {
+    let at_death = seen.at_death.map(Outcome::Returned) == Some(bpf.outcome);
+    let at_entrance = seen.call.outcome == Outcome::Unfinished && was_killed_before(bpf);
+    at_death || at_entrance || is_unsettled(bpf, seen) || has_vanished(seen)
+}
+
+/// A path, or in place 2 the block, that one of the two could not read in time: see [`is_untouched`] and [`is_late`].
+pub(super) fn may_read_otherwise(bpf: &Call, seen: &Seen, place: usize) -> bool {
+    is_untouched(seen.untouched[place]) || is_late(bpf.late[place])
+}
+
 /// The result of a call that a thread was killed in without a stop after it: ptrace(2) does not promise PTRACE_EVENT_EXIT for who is
 /// killed. The call may have returned before.
-pub(super) fn has_vanished(seen: &Seen) -> bool {
+fn has_vanished(seen: &Seen) -> bool {
     seen.vanished
 }
 
@@ -61,19 +74,19 @@ pub(super) fn stops_its_thread(call: &Call) -> bool {
 
 /// The result of a call that was interrupted by a handler which did not return (it ended the process, or jumped out). BPF says
 /// whether it fails with EINTR when the handler begins; the witness sees it when the handler returns.
-pub(super) fn is_unsettled(bpf: &Call, seen: &Seen) -> bool {
+fn is_unsettled(bpf: &Call, seen: &Seen) -> bool {
     let failed = Outcome::Returned(-i64::from(libc::EINTR));
     seen.unsettled && (bpf.outcome == failed || bpf.outcome == Outcome::Unfinished)
 }
 
 /// A path or a block that the witness could not have: it lies on a page that is not there, also when the call has returned. Mostly
 /// the call has not looked at it, since it failed before (readlink with no room for an answer).
-pub(super) fn is_untouched(untouched: bool) -> bool {
+fn is_untouched(untouched: bool) -> bool {
     untouched
 }
 
 /// What both read when the call ended, one after the other: the process may have written there in between. BPF says so.
-pub(super) fn is_late(read_late_by_bpf: bool) -> bool {
+fn is_late(read_late_by_bpf: bool) -> bool {
     read_late_by_bpf
 }
 
@@ -107,6 +120,12 @@ pub(super) fn is_disturbed(seen: &Seen) -> bool {
 /// above, after the witness had looked and before BPF did.
 pub(super) fn is_renamed(sights: &Sights<'_>, seen: &Seen, asked: Asked, is_right: impl Fn(&[u8]) -> bool) -> bool {
     sights.also(seen, asked, is_right)
+}
+
+/// The file behind a descriptor, and its name, at a call during which another thread was in one that closes, makes or replaces
+/// this very descriptor: the two have looked one after the other.
+pub(super) fn is_replaced(tables: &Tables<'_>, seen: &Seen, asked: Asked) -> bool {
+    sights::descriptor(seen, asked).is_some_and(|fd| tables.others_change(seen, fd))
 }
 
 /// What the file that a call has opened is called, if its path leads to something else by now: a process that is not witnessed has

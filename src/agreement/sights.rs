@@ -97,13 +97,27 @@ pub(super) fn link(seen: &Seen, asked: Asked) -> Option<&[u8]> {
     }
 }
 
+/// The descriptor that is in question.
+pub(super) fn descriptor(seen: &Seen, asked: Asked) -> Option<i32> {
+    match asked {
+        Asked::Descriptor(place) => {
+            let row = seen.call.syscall()?;
+            if row.makes_pair() {
+                return seen.call.pair().map(|pair| pair[place]);
+            }
+            let at = row.fd_args().chain(row.replaces()).nth(place)?;
+            Some(seen.call.args[at] as i32)
+        }
+        Asked::Base(_) => None,
+        Asked::Made => Some(seen.call.success()? as i32),
+    }
+}
+
 fn holder(seen: &Seen, asked: Asked) -> Option<Holder> {
     match asked {
         Asked::Descriptor(place) => {
-            let row = seen.call.syscall().filter(|row| !row.makes_pair())?;
-            let at = row.fd_args().chain(row.replaces()).nth(place)?;
             let file = seen.call.fds[place]?;
-            Some(Holder::Descriptor(seen.call.args[at] as i32, file.device, file.inode))
+            Some(Holder::Descriptor(descriptor(seen, asked)?, file.device, file.inode))
         }
         Asked::Base(place) => match &seen.call.texts[place] {
             Text::Read { bytes, .. } if bytes.starts_with(b"/") => Some(Holder::Root),
@@ -112,7 +126,7 @@ fn holder(seen: &Seen, asked: Asked) -> Option<Holder> {
         },
         Asked::Made => {
             let file = seen.call.made?;
-            Some(Holder::Descriptor(seen.call.success()? as i32, file.device, file.inode))
+            Some(Holder::Descriptor(descriptor(seen, asked)?, file.device, file.inode))
         }
     }
 }

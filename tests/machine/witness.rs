@@ -158,13 +158,22 @@ type Test = fn() -> Result<(), Failed>;
 pub fn main() -> ExitCode {
     support::run_live("witness", || {
         // The zygote of this session is forked while there is no other thread.
-        let programs = Prepared::new([SHELL], Options { witness: true, ..Options::default() })
+        let programs = Prepared::new([SHELL, SWAPPED], Options { witness: true, ..Options::default() })
             .and_then(Prepared::load)
             .map(Arc::new)
             .map_err(|error| error.to_string());
-        let shell = Trial::test("the_programs_of_a_shell_are_seen_alike", move || {
-            the_programs_of_a_shell_are_seen_alike(programs.as_deref().map_err(String::as_str)?)
-        });
+        let session = Arc::new(programs);
+        let with = move |test: fn(&Session) -> Result<(), Failed>| {
+            let session = Arc::clone(&session);
+            move || test((*session).as_deref().map_err(String::as_str)?)
+        };
+        let shared = [
+            Trial::test("the_programs_of_a_shell_are_seen_alike", with(the_programs_of_a_shell_are_seen_alike)),
+            Trial::test(
+                "a_descriptor_that_a_thread_swaps_is_seen_alike",
+                with(a_descriptor_that_a_thread_swaps_is_seen_alike),
+            ),
+        ];
         let tests: [(&str, Test); 4] = [
             ("every_scenario_is_seen_alike", every_scenario_is_seen_alike),
             ("without_permission_the_cause_is_named", without_permission_the_cause_is_named),
@@ -173,7 +182,7 @@ pub fn main() -> ExitCode {
         ];
         let tests = tests.map(|(name, test)| Trial::test(name, test));
         let lies = LIES.iter().map(|lie| Trial::test(format!("{}_is_caught", lie.name), || is_caught(lie)));
-        tests.into_iter().chain(lies).chain([shell]).collect()
+        tests.into_iter().chain(lies).chain(shared).collect()
     })
 }
 
@@ -332,5 +341,39 @@ fn the_programs_of_a_shell_are_seen_alike(session: &Session) -> Result<(), Faile
     require!(run.verdict == Verdict::Pass, "{:?}", run.verdict);
     let processes: BTreeSet<u32> = run.observed.trace.calls.iter().map(|call| call.pid).collect();
     require!(processes.len() > 10, "the script made only {} processes", processes.len());
+    run.objection.map_or(Ok(()), |objection| Err(objection.into()))
+}
+
+const SWAPPED: Scenario = Scenario::new("swapped", swapped);
+const NUMBER: i32 = 100;
+
+/// One thread puts one file after another where two others read.
+fn swapped() -> Setup {
+    act(|| {
+        let files = [
+            call!(openat, libc::AT_FDCWD, c"/", libc::O_PATH)?,
+            call!(openat, libc::AT_FDCWD, c"/proc", libc::O_PATH)?,
+        ];
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| (0..1000).for_each(|_| drop(call!(lseek, NUMBER, 0, libc::SEEK_CUR))));
+            }
+            for round in 0..1000 {
+                let _ = call!(dup3, files[round % 2] as i32, NUMBER, 0);
+                if round % 5 == 0 {
+                    let _ = call!(close, NUMBER);
+                }
+            }
+        });
+        Ok(())
+    })
+}
+
+/// The witness looks at the number a moment before BPF does.
+fn a_descriptor_that_a_thread_swaps_is_seen_alike(session: &Session) -> Result<(), Failed> {
+    let table = "[swapped]\nabout = \"a number\"\npresent = [{ call = \"dup3\", ret = 100 }]\n";
+    let tests = Expectations::parse("tests.toml", table, &["swapped"]).map_err(|errors| errors.to_string())?;
+    let run = session.run("swapped", tests.get("swapped").ok_or("no table")?, "tests.toml", LONG)?;
+    require!(run.verdict == Verdict::Pass, "{:?}", run.verdict);
     run.objection.map_or(Ok(()), |objection| Err(objection.into()))
 }
