@@ -356,7 +356,7 @@ fn swapped() -> Setup {
         ];
         std::thread::scope(|threads| {
             for _ in 0..2 {
-                threads.spawn(|| (0..1000).for_each(|_| drop(call!(lseek, NUMBER, 0, libc::SEEK_CUR))));
+                threads.spawn(|| (0..1000).for_each(|_| _ = call!(lseek, NUMBER, 0, libc::SEEK_CUR)));
             }
             for round in 0..1000 {
                 let _ = call!(dup3, files[round % 2] as i32, NUMBER, 0);
