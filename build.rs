@@ -1,4 +1,4 @@
-//! Compiles the tracer, bpf/tracer.bpf.c, to `$OUT_DIR/tracer.bpf.o`, which src/tracer.rs embeds.
+//! Compiles the tracer, bpf/tracer.bpf.c, to `$OUT_DIR/tracer.bpf.o`, which src/watch/tracer.rs embeds.
 //!
 //! The flags are in bpf/flags, which `make bpf` reads too. Cargo runs build scripts in the folder of the package: all paths
 //! are relative to it, so that the object does not depend on where it is built.

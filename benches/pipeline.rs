@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use ior_it::archive::{self, Archive};
-use ior_it::decoder;
-use ior_it::expectation::Expectations;
-use ior_it::matcher;
-use ior_it::record::{self, Record};
-use ior_it::scenarios;
-use ior_it::trace::{Call, Counts, Trace};
-use ior_it::verdict::judge;
+use ior_it::child::scenarios;
+use ior_it::judge::expectation::Expectations;
+use ior_it::judge::matcher;
+use ior_it::judge::verdict::judge;
+use ior_it::trace::call::{Call, Counts, Trace};
+use ior_it::trace::decoder;
+use ior_it::trace::record::{self, Record};
 
 const TESTS: &str = include_str!("../tests.toml");
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");

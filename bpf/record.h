@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What BPF and user space share: the layout of records and maps. Fixed sizes, no pointers. src/record.rs and src/tracer.rs
+ * What BPF and user space share: the layout of records and maps. Fixed sizes, no pointers. src/trace/record.rs and src/watch/tracer.rs
  * mirror these structs and assert their sizes and offsets at compile time; whoever changes one changes IOR_VERSION.
  */
 #ifndef IOR_RECORD_H

@@ -3,7 +3,7 @@
  * The tracer: enter and exit of every system call of the watched processes, joined into one record each, and the requests
  * that they make of io_uring without a call: a record when one is submitted, and one when it is completed.
  *
- * What an argument means is not known here: struct ior_roles, filled in from the tables in src/syscalls/, says which
+ * What an argument means is not known here: struct ior_roles, filled in from the tables in src/table/syscalls/, says which
  * arguments are descriptors, paths and blocks. A new system call is a row there and no branch here.
  */
 #include "restart.h"

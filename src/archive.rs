@@ -10,11 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, Exit};
-use crate::escape;
-use crate::place::Folder;
-use crate::trace::{Call, Deeds, Trace};
-use crate::verdict::Observed;
+use crate::base::error::{Error, Exit};
+use crate::base::escape;
+use crate::base::place::Folder;
+use crate::judge::verdict::Observed;
+use crate::trace::call::{Call, Deeds, Trace};
 
 mod bad; // why an archive is refused
 mod decode;

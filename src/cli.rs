@@ -9,15 +9,15 @@ use clap::Parser;
 use libtest_mimic::{Arguments, FormatSetting};
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::base::error::Error;
+use crate::base::rights;
+use crate::base::tell::{self, Stream};
+use crate::child::scenario::Scenario;
+use crate::child::scenarios;
 use crate::command;
-use crate::error::Error;
-use crate::expectation::{Expectation, Expectations};
-use crate::rights;
-use crate::scenario::Scenario;
-use crate::scenarios;
+use crate::judge::expectation::{Expectation, Expectations};
 use crate::session::Options;
-use crate::tell::{self, Stream};
-use crate::tracer;
+use crate::watch::tracer;
 
 mod archives;
 mod replay;
@@ -294,7 +294,7 @@ fn default_sigpipe() {
 }
 
 /// A file that would be larger than `ulimit -f` allows is an error (EFBIG) and not the end (SIGXFSZ, setrlimit(2)). What is traced
-/// has the signal as it was (src/zygote/program.rs).
+/// has the signal as it was (src/child/zygote/program.rs).
 #[allow(unsafe_code)]
 fn large_files_are_errors() {
     // SAFETY: no handler is installed; there is no other thread yet.
@@ -408,7 +408,7 @@ fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Err
     let (file, text) = match &cli.tests {
         None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
-            let shown = crate::escape::path(path);
+            let shown = crate::base::escape::path(path);
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
             })?;

@@ -14,21 +14,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::agreement;
 use crate::archive::{self, Archive, Origin};
-use crate::descriptors;
-use crate::ending::{Ending, How, Phase};
-use crate::error::{Error, Exit};
-use crate::place::Folder;
-use crate::report::{self, Disagreeing};
+use crate::base::descriptors;
+use crate::base::error::{Error, Exit};
+use crate::base::place::Folder;
+use crate::base::tell::Stream;
+use crate::child::ending::{Ending, How, Phase};
+use crate::child::zygote::{Child, Program, Zygote};
+use crate::judge::agreement;
+use crate::judge::report::{self, Disagreeing};
+use crate::judge::verdict::{self, Observed};
 use crate::session;
-use crate::tell::Stream;
-use crate::testimony::Testimony;
-use crate::trace::{Call, Trace};
-use crate::tracer::{self, Tracer, Watching};
-use crate::verdict::{self, Observed};
-use crate::witness::Witness;
-use crate::zygote::{Child, Program, Zygote};
+use crate::trace::call::{Call, Trace};
+use crate::trace::testimony::Testimony;
+use crate::watch::tracer::{self, Tracer, Watching};
+use crate::watch::witness::Witness;
 
 mod departure; // the signals that end the waiting
 mod output; // the trace and the progress, as they come
@@ -172,7 +172,7 @@ fn archived(folder: &Folder, archive: Archive) -> Result<(), Error> {
     match archive::difference(&archive, &archive::saved(folder, &archive)?) {
         None => Ok(()),
         Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", crate::escape::path(&archive::saved_as(folder, &archive))),
+            format!("archive check: {}: {difference}", crate::base::escape::path(&archive::saved_as(folder, &archive))),
             "this is a fault in src/archive; without --archive nothing is written",
         )),
     }

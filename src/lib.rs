@@ -1,41 +1,64 @@
 //! `ior-it` proves that a BPF tracer of I/O system calls records exactly what a known program did.
 //!
-//! The modules stand in the order in which the data flows. Everything from [`record`] to [`report`] takes values and
-//! returns values: no I/O, no privileges. [`session`] is where one function runs one scenario from fork to verdict: read
-//! that one first.
+//! The modules stand in order: none takes from one that stands below it. [`trace`] and [`judge`] take values and return values: no
+//! I/O, no privileges. [`session`] is where one function runs one scenario from fork to verdict: read that one first.
 
 #![warn(missing_docs)]
 // Everything goes through `tell`.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
-pub mod error; // a sentence, a hint, an exit code
-pub mod escape; // text of others, as a terminal may have it
-pub mod tell; // the standard streams
-pub mod rights; // what a binary with file capabilities may do
-pub mod descriptors; // how many this process may have open
-pub mod place; // files and folders where others can write too
-pub mod names; // flags, choices, errnos, signals by name, both ways
-pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
-pub mod syscalls; // the table: what each call's arguments and result mean
-pub mod expectation; // tests.toml → what each trace must be
-pub mod scenario; // what a scenario is written with
-pub mod scenarios; // the registry, a family a file
-pub mod ending; // how a child ended
-pub mod limit; // how long a child may take
-pub mod workspace; // a scenario's own empty directory
-pub mod zygote; // the process that forks every child, and the gate
-pub mod tracer; // the BPF object, the watches and the ring
-pub mod witness; // the same process seen by ptrace, at the same time
-pub mod record; // bytes of the ring → a call
-pub mod files; // what a call's record and the kernel's names say of its files
-pub mod decoder; // the records of a watch → its calls
-pub mod trace; // the calls of one scenario, and what was lost
-pub mod testimony; // what the witness saw: stops → calls
-pub mod matcher; // a trace against its expectation
-pub mod agreement; // a trace against a testimony
-pub mod show; // a call as strace would write it
-pub mod report; // a failure as a finished bug report
-pub mod verdict; // pass, fail, skip, inconclusive
+/// What everything stands on.
+pub mod base {
+    pub mod escape; // text of others, as a terminal may have it
+    pub mod error; // a sentence, a hint, an exit code
+    pub mod tell; // the standard streams
+    pub mod rights; // what a binary with file capabilities may do
+    pub mod descriptors; // how many this process may have open
+    pub mod place; // files and folders where others can write too
+    pub mod limit; // how long a child may take
+}
+
+/// What calls mean.
+pub mod table {
+    pub mod names; // flags, choices, errnos, signals by name, both ways
+    pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
+    pub mod syscalls; // the table: what each call's arguments and result mean
+}
+
+/// What was seen of calls.
+pub mod trace {
+    pub mod call; // the calls of one scenario, and what was lost
+    pub mod record; // bytes of the ring → a call
+    pub mod files; // what a call's record and the kernel's names say of its files
+    pub mod decoder; // the records of a watch → its calls
+    pub mod testimony; // what the witness saw: stops → calls
+    pub mod show; // a call as strace would write it
+}
+
+/// Who makes the calls.
+pub mod child {
+    pub mod ending; // how a child ended
+    pub mod scenario; // what a scenario is written with
+    pub mod scenarios; // the registry, a family a file
+    pub mod workspace; // a scenario's own empty directory
+    pub mod zygote; // the process that forks every child, and the gate
+}
+
+/// Who watches.
+pub mod watch {
+    pub mod tracer; // the BPF object, the watches and the ring
+    pub mod witness; // the same process seen by ptrace, at the same time
+}
+
+/// Whether it is right.
+pub mod judge {
+    pub mod expectation; // tests.toml → what each trace must be
+    pub mod matcher; // a trace against its expectation
+    pub mod agreement; // a trace against a testimony
+    pub mod report; // a failure as a finished bug report
+    pub mod verdict; // pass, fail, skip, inconclusive
+}
+
 pub mod archive; // a trace as a file, and back
 pub mod subject; // any tracer: what it says of calls, against the trace
 pub mod session; // one scenario from fork to verdict

@@ -10,22 +10,22 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 
-use crate::agreement;
-use crate::decoder::Assembly;
-use crate::descriptors;
-use crate::ending::{Ending, How, Phase};
-use crate::error::Error;
-use crate::expectation::Expectation;
-use crate::limit::Limit;
-use crate::report::{self, Disagreeing};
-use crate::scenario::{Scenario, Setup, act, call, fails};
-use crate::testimony::Testimony;
-use crate::trace::Trace;
-use crate::tracer::{self, Tracer};
-use crate::verdict::{self, Observed, Verdict, judge_with};
-use crate::witness::{self, Witness};
-use crate::workspace::Workspaces;
-use crate::zygote::Zygote;
+use crate::base::descriptors;
+use crate::base::error::Error;
+use crate::base::limit::Limit;
+use crate::child::ending::{Ending, How, Phase};
+use crate::child::scenario::{Scenario, Setup, act, call, fails};
+use crate::child::workspace::Workspaces;
+use crate::child::zygote::Zygote;
+use crate::judge::agreement;
+use crate::judge::expectation::Expectation;
+use crate::judge::report::{self, Disagreeing};
+use crate::judge::verdict::{self, Observed, Verdict, judge_with};
+use crate::trace::call::Trace;
+use crate::trace::decoder::Assembly;
+use crate::trace::testimony::Testimony;
+use crate::watch::tracer::{self, Tracer};
+use crate::watch::witness::{self, Witness};
 
 /// How a session is to be set up.
 #[derive(Clone, Debug)]
@@ -262,7 +262,7 @@ impl Session {
         phases.setup = lap.end();
         if self.witness {
             // For what is forked here. The witness of a command looks on with its caller's rights: the kernel lets it see no more.
-            crate::rights::raise(caps::Capability::CAP_SYS_PTRACE);
+            crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
         }
         witness = if self.witness { Some(Witness::stop(child.pid(), follow)?) } else { None };
         let watching =
@@ -315,7 +315,7 @@ impl Session {
 
 /// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`; nothing for the one that is loaded without.
 fn flags(tracer: &tracer::Options) -> String {
-    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::escape::path(file))).unwrap_or_default();
+    let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::base::escape::path(file))).unwrap_or_default();
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size

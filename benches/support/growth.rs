@@ -5,10 +5,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ior_it::expectation::Expectations;
-use ior_it::scenario::{Scenario, Setup, act, call, ensure, returns};
+use ior_it::child::scenario::{Scenario, Setup, act, call, ensure, returns};
+use ior_it::judge::expectation::Expectations;
+use ior_it::judge::verdict::Verdict;
 use ior_it::session::{Options, Prepared};
-use ior_it::verdict::Verdict;
 
 use super::Failure;
 use super::rounds::{markdown, ms};

@@ -2,7 +2,7 @@
 #![no_main]
 
 use ior_it::archive::{BadArchive, decode, difference, encode};
-use ior_it::show;
+use ior_it::trace::show;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

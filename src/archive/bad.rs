@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::error::Error;
+use crate::base::error::Error;
 
 use super::VERSION;
 
@@ -75,9 +75,14 @@ impl fmt::Display for BadArchive {
             }
             BadArchive::Version(version) => write!(f, "its format is version {version}, which never was"),
             BadArchive::Architecture(name) => {
-                write!(f, "it was recorded on {}, and this is {}", crate::escape::line(name), std::env::consts::ARCH)
+                write!(
+                    f,
+                    "it was recorded on {}, and this is {}",
+                    crate::base::escape::line(name),
+                    std::env::consts::ARCH
+                )
             }
-            BadArchive::Contents(place, why) => write!(f, "{place} cannot be read: {}", crate::escape::line(why)),
+            BadArchive::Contents(place, why) => write!(f, "{place} cannot be read: {}", crate::base::escape::line(why)),
             BadArchive::MoreThan(calls) => write!(f, "there is more in it than the {calls} calls that it promises"),
             BadArchive::Trailing => write!(f, "there is more in the file after the end of the archive"),
         }
@@ -111,7 +116,7 @@ impl BadArchive {
 
     /// The error for whoever named the file.
     pub fn in_file(&self, path: &Path) -> Error {
-        let path = crate::escape::path(path);
+        let path = crate::base::escape::path(path);
         Error::usage(format!("{path}: {self}"), self.hint())
     }
 }

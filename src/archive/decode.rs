@@ -8,7 +8,7 @@ use zstd::zstd_safe::get_frame_content_size;
 
 use super::header::{Header, Opening};
 use super::{BadArchive, FORMAT, Place, VERSION, limits};
-use crate::trace::Call;
+use crate::trace::call::Call;
 
 /// The first bytes of each zstd frame, and its longest header (RFC 8878, 3.1.1).
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

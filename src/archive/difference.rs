@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use super::{Archive, Origin};
-use crate::show;
-use crate::trace::Trace;
-use crate::verdict::Observed;
+use crate::judge::verdict::Observed;
+use crate::trace::call::Trace;
+use crate::trace::show;
 
 /// The first field in which they differ, a sentence; `None` if they are equal.
 pub fn difference(live: &Archive, read: &Archive) -> Option<String> {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 use super::{Archive, FORMAT, Origin, VERSION, span_ns};
-use crate::ending::Ending;
-use crate::syscalls;
-use crate::trace::{Abi, Counts, Trace};
+use crate::child::ending::Ending;
+use crate::table::syscalls;
+use crate::trace::call::{Abi, Counts, Trace};
 
 /// What is looked at first: a later version may have changed everything else.
 #[derive(Deserialize)]

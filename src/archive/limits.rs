@@ -1,6 +1,6 @@
 //! How much an archive may hold: what bounds the memory that a bad one can take.
 
-use crate::trace::{Call, Deed, Files, Text};
+use crate::trace::call::{Call, Deed, Files, Text};
 
 /// The most bytes that a frame may unpack to: some four million calls.
 pub const UNPACKED: u64 = 1 << 30;

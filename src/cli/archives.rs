@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::archive::{self, Archive};
-use crate::error::Error;
-use crate::place::Folder;
-use crate::verdict::{Observed, Verdict};
+use crate::base::error::Error;
+use crate::base::place::Folder;
+use crate::judge::verdict::{Observed, Verdict};
 
 /// The folder of `--archive`.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ impl Archives {
         let failed = |what: String| {
             let path = archive::saved_as(&self.folder, archive);
             Error::scenario(
-                format!("archive check: {}: {what}", crate::escape::path(&path)),
-                "this is a fault in src/archive or src/trace.rs; without --archive nothing is written",
+                format!("archive check: {}: {what}", crate::base::escape::path(&path)),
+                "this is a fault in src/archive or src/trace/call.rs; without --archive nothing is written",
             )
         };
         if let Some(difference) = archive::difference(archive, &read) {

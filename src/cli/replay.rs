@@ -9,14 +9,14 @@ use libtest_mimic::{Arguments, Trial};
 use super::verdicts::Verdicts;
 use super::{Cli, expectations, select, threads};
 use crate::archive::{self, SUFFIX};
-use crate::error::{Error, Exit};
-use crate::expectation::Expectations;
-use crate::scenario::Scenario;
-use crate::show;
+use crate::base::error::{Error, Exit};
+use crate::base::tell::{self, Stream};
+use crate::child::scenario::Scenario;
+use crate::judge::expectation::Expectations;
+use crate::judge::verdict::{Verdict, judge_with};
 use crate::subject::json::{self, Line};
-use crate::tell::{self, Stream};
-use crate::trace::Trace;
-use crate::verdict::{Verdict, judge_with};
+use crate::trace::call::Trace;
+use crate::trace::show;
 
 /// What `--replay` is to do, checked.
 pub struct Replay {
@@ -62,7 +62,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     for path in paths {
         let cannot = |error: std::io::Error| {
             Error::usage(
-                format!("--replay {}: {error}", crate::escape::path(path)),
+                format!("--replay {}: {error}", crate::base::escape::path(path)),
                 "--replay takes all that follows it: a FILTER goes before it",
             )
         };
@@ -77,7 +77,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         files.extend(inside);
     }
     if files.is_empty() {
-        let paths: Vec<String> = paths.iter().map(|path| crate::escape::path(path)).collect();
+        let paths: Vec<String> = paths.iter().map(|path| crate::base::escape::path(path)).collect();
         return Err(Error {
             exit: Exit::NothingRan,
             ..Error::usage(
@@ -99,7 +99,7 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
         match archive::check(path) {
             Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
             Ok(origin) => errors.push(Error::usage(
-                format!("{}: there is no scenario {:?}", crate::escape::path(path), origin.scenario),
+                format!("{}: there is no scenario {:?}", crate::base::escape::path(path), origin.scenario),
                 "`ior-it --list` names them all",
             )),
             Err(error) => errors.push(error),
@@ -128,7 +128,7 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
         let name = if times[&scenario] == 1 {
             scenario.clone()
         } else {
-            format!("{scenario} ({})", crate::escape::path(&path))
+            format!("{scenario} ({})", crate::base::escape::path(&path))
         };
         Archived { name, scenario, path }
     };
@@ -162,7 +162,12 @@ impl Replay {
         let Some(expectation) = self.expectations.get(scenario) else {
             return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file));
         };
-        judge_with(expectation, &self.file, &read.observed, &format!("./ior-it --replay {}", crate::escape::path(path)))
+        judge_with(
+            expectation,
+            &self.file,
+            &read.observed,
+            &format!("./ior-it --replay {}", crate::base::escape::path(path)),
+        )
     }
 }
 

@@ -12,15 +12,15 @@ use super::archives::Archives;
 use super::verdicts::Verdicts;
 use super::{Plan, WithoutPrivilege};
 use crate::archive::{Archive, Origin};
-use crate::error::{Error, Exit};
-use crate::expectation::Expectation;
-use crate::limit::Limit;
-use crate::scenario::Scenario;
+use crate::base::error::{Error, Exit};
+use crate::base::limit::Limit;
+use crate::base::tell::{self, Stream};
+use crate::child::scenario::Scenario;
+use crate::judge::expectation::Expectation;
+use crate::judge::verdict::{Verdict, judge};
 use crate::session::{self, Prepared, Session};
-use crate::tell::{self, Stream};
 use crate::timings::Timings;
-use crate::tracer;
-use crate::verdict::{Verdict, judge};
+use crate::watch::tracer;
 
 /// What the trials share.
 struct Run {
@@ -189,7 +189,7 @@ impl Run {
 
     fn print_kept(&self) {
         if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            Stream::Error.line(&format!("the workspaces are kept in {}", crate::escape::path(root.path())));
+            Stream::Error.line(&format!("the workspaces are kept in {}", crate::base::escape::path(root.path())));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Arguments;
 
-use crate::error::{Error, Exit};
+use crate::base::error::{Error, Exit};
 
 /// The names that any of the filters selects and no `--skip` takes out. Nothing is an error, with near names.
 pub fn select(libtest: &Arguments, filters: &[String], names: &[&str]) -> Result<Vec<String>, Error> {

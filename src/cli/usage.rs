@@ -4,9 +4,9 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Cli;
-use crate::error::Exit;
-use crate::escape;
-use crate::tell::Stream;
+use crate::base::error::Exit;
+use crate::base::escape;
+use crate::base::tell::Stream;
 
 /// Says it; returns how to exit.
 pub fn say(mut error: clap::Error) -> Exit {

@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
-use crate::error::Exit;
-use crate::escape;
-use crate::show;
-use crate::tell::Stream;
-use crate::verdict::{Observed, Tally, Verdict};
+use crate::base::error::Exit;
+use crate::base::escape;
+use crate::base::tell::Stream;
+use crate::judge::verdict::{Observed, Tally, Verdict};
+use crate::trace::show;
 
 /// The verdicts of a run.
 #[derive(Debug, Default)]

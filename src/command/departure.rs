@@ -17,10 +17,10 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-use crate::names;
-use crate::tell;
-use crate::tracer::Killer;
-use crate::zygote::{Zygote, is_ignored};
+use crate::base::tell;
+use crate::child::zygote::{Zygote, is_ignored};
+use crate::table::names;
+use crate::watch::tracer::Killer;
 
 /// The signals that are the command's, or that end the waiting for it.
 const SIGNALS: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];

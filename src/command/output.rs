@@ -4,11 +4,11 @@ use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use super::Options;
-use crate::error::{Error, Exit};
-use crate::place;
-use crate::tell::Stream;
-use crate::trace::Counts;
-use crate::zygote::was_closed;
+use crate::base::error::{Error, Exit};
+use crate::base::place;
+use crate::base::tell::Stream;
+use crate::child::zygote::was_closed;
+use crate::trace::call::Counts;
 
 /// How long nothing must have been printed before the progress is.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ impl Output {
             }
             None => ("the standard error output".to_owned(), Box::new(Stream::Error)),
             Some(path) => {
-                let name = crate::escape::path(path);
+                let name = crate::base::escape::path(path);
                 let file = place::create(path).map_err(|error| {
                     Error::usage(
                         format!("--output {name}: {error}"),

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use super::Options;
 use super::output::Output;
 use super::summary::Summary;
-use crate::decoder::{Decoded, Decoder};
-use crate::error::Error;
-use crate::names;
-use crate::show;
+use crate::base::error::Error;
 use crate::subject::json;
-use crate::trace::{Call, Counts, Deeds, Trace};
-use crate::tracer::Records;
+use crate::table::names;
+use crate::trace::call::{Call, Counts, Deeds, Trace};
+use crate::trace::decoder::{Decoded, Decoder};
+use crate::trace::show;
+use crate::watch::tracer::Records;
 
 /// What is printed of a process that is not watched any more.
 const HIDDEN: &str = "+++ hidden: a program that its caller may not trace +++";

@@ -10,7 +10,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, TableStyle};
 
 use crate::timings::Samples;
-use crate::trace::{Abi, Call, Outcome};
+use crate::trace::call::{Abi, Call, Outcome};
 
 /// The calls so far, by their numbers; those of 32-bit calls and of requests have other meanings.
 #[derive(Debug, Default)]
@@ -90,8 +90,8 @@ fn microseconds(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{self, Record, tests::call_bytes};
-    use crate::syscalls::Syscall;
+    use crate::table::syscalls::Syscall;
+    use crate::trace::record::{self, Record, tests::call_bytes};
 
     fn call(name: &str, ret: i64, duration_ns: u64) -> Call {
         let number = Syscall::by_name(name).unwrap().number;

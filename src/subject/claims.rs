@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use crate::syscalls::{Class, Syscall};
+use crate::table::syscalls::{Class, Syscall};
 
 /// What a subject claims.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A reference trace against what a subject says, under what it claims: what is missing, extra, wrong, cut, out of order.
 //!
-//! No I/O. The alignment is the one of the expectations ([`crate::matcher`]).
+//! No I/O. The alignment is the one of the expectations ([`crate::judge::matcher`]).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -9,9 +9,9 @@ use super::claims::{Claims, Interrupted, Order};
 use super::facts::{self, Expected, Kind};
 use super::json::Line;
 use super::said::{Said, Value};
-use crate::matcher::align::{Step, align};
-use crate::syscalls::Syscall;
-use crate::trace::Call;
+use crate::judge::matcher::align::{Step, align};
+use crate::table::syscalls::Syscall;
+use crate::trace::call::Call;
 
 /// One thing that is not right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -352,6 +352,6 @@ pub fn misses_calls(findings: &[Finding]) -> bool {
 }
 
 /// A value as findings show it, where it may not be said.
-pub(super) fn shown(role: crate::syscalls::Role, value: Option<&Value>) -> String {
+pub(super) fn shown(role: crate::table::syscalls::Role, value: Option<&Value>) -> String {
     value.map_or_else(|| "not said".to_owned(), |value| super::said::show(role, value))
 }

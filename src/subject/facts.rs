@@ -6,10 +6,10 @@ use super::claims::{Claims, Interrupted, Moment, Paths};
 use super::compare::shown;
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, value};
-use crate::expectation::Subject;
-use crate::show::uses_mode;
-use crate::syscalls::{Role, Syscall};
-use crate::trace::Call;
+use crate::judge::expectation::Subject;
+use crate::table::syscalls::{Role, Syscall};
+use crate::trace::call::Call;
+use crate::trace::show::uses_mode;
 
 /// In which way a value is not right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,14 +14,14 @@ use syscalls::Sysno;
 
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value};
-use crate::escape;
-use crate::expectation::Subject;
-use crate::expectation::call::{ABIS, TEXT_STATES};
-use crate::expectation::errors::near;
-use crate::kind::Kind;
-use crate::names::{self, Names};
-use crate::syscalls::{Role, Syscall, put_compat_name};
-use crate::trace::Call;
+use crate::base::escape;
+use crate::judge::expectation::Subject;
+use crate::judge::expectation::call::{ABIS, TEXT_STATES};
+use crate::judge::expectation::errors::near;
+use crate::table::kind::Kind;
+use crate::table::names::{self, Names};
+use crate::table::syscalls::{Role, Syscall, put_compat_name};
+use crate::trace::call::Call;
 
 /// What a subject has printed.
 #[derive(Clone, Debug, PartialEq)]

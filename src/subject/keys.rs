@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::expectation::{self, Subject};
-use crate::syscalls::{Ret, Role, Syscall};
+use crate::judge::expectation::{self, Subject};
+use crate::table::syscalls::{Ret, Role, Syscall};
 
 /// A key that a line may have.
 #[derive(Clone, Copy, Debug)]

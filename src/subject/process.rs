@@ -20,8 +20,8 @@ use super::json::Line;
 use super::splitter::Splitter;
 use super::toml::{Adapter, Definition, Run, Stream};
 use super::window::Fences;
-use crate::error::Error;
-use crate::names;
+use crate::base::error::Error;
+use crate::table::names;
 
 /// How many bytes of lines are kept; what comes behind them is counted as lost by us, and never as nothing.
 const MOST: usize = 256 << 20;

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use bstr::ByteSlice;
 
 use super::keys::{Key, Of, keys};
-use crate::expectation::{Field, Subject, Wanted};
-use crate::matcher::facts::{self, Fact};
-use crate::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
-use crate::trace::{Abi, Call, Text};
+use crate::judge::expectation::{Field, Subject, Wanted};
+use crate::judge::matcher::facts::{self, Fact};
+use crate::table::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
+use crate::trace::call::{Abi, Call, Text};
 
 /// What a line says of a call. What it does not say is not there.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl Said {
 fn plain_name(call: &Call) -> String {
     let mut name = String::new();
     match (call.abi, call.request) {
-        (Abi::Native, None) if call.number < crate::syscalls::REQUESTS => name = name_of(call.number),
+        (Abi::Native, None) if call.number < crate::table::syscalls::REQUESTS => name = name_of(call.number),
         (Abi::Native, _) => call.put_name(&mut name),
         (Abi::Compat, _) => put_compat_name(&mut name, call.number),
     }
@@ -180,7 +180,7 @@ pub fn value(key: &Key, call: &Call) -> Option<Value> {
 }
 
 fn call_ended(call: &Call) -> bool {
-    call.outcome != crate::trace::Outcome::Unfinished
+    call.outcome != crate::trace::call::Outcome::Unfinished
 }
 
 fn of_subject(key: &Key, subject: Subject, call: &Call) -> Option<Value> {
@@ -217,7 +217,7 @@ pub fn show(role: Role, value: &Value) -> String {
     match value {
         Value::Nothing => "nothing".to_owned(),
         Value::Number(number) => facts::show_number(*number, role),
-        Value::Errno(errno) => crate::names::errno_name(*errno),
+        Value::Errno(errno) => crate::table::names::errno_name(*errno),
         Value::Unfinished => "unfinished".to_owned(),
         Value::Text(bytes) => format!("{:?}", bytes.as_bstr()),
         Value::Is(is) => is.to_string(),

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::keys::{Key, Of, keys};
-use crate::expectation::Subject;
-use crate::expectation::call::{ABIS, TEXT_STATES};
-use crate::kind::Kind;
-use crate::syscalls::{Role, Syscall};
+use crate::judge::expectation::Subject;
+use crate::judge::expectation::call::{ABIS, TEXT_STATES};
+use crate::table::kind::Kind;
+use crate::table::syscalls::{Role, Syscall};
 
 /// The version of the schema: another one where a line that was right is none any more.
 pub const VERSION: u32 = 1;

@@ -12,11 +12,11 @@ use super::claims::{Calls, Claims, Interrupted, Moment, Order, Paths};
 use super::judge::Known;
 use super::keys::keys;
 use super::window::Kind;
-use crate::error::Error;
-use crate::escape;
-use crate::expectation::entries::{Entry, in_order};
-use crate::expectation::errors::{Errors, Problems, near_or_all};
-use crate::syscalls::Syscall;
+use crate::base::error::Error;
+use crate::base::escape;
+use crate::judge::expectation::entries::{Entry, in_order};
+use crate::judge::expectation::errors::{Errors, Problems, near_or_all};
+use crate::table::syscalls::Syscall;
 
 mod object;
 mod reader;

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support;
-use ior_it::ending::How;
-use ior_it::error::Error;
-use ior_it::expectation::{Expectation, Expectations};
-use ior_it::limit::Limit;
-use ior_it::scenarios;
+use ior_it::base::error::Error;
+use ior_it::base::limit::Limit;
+use ior_it::child::ending::How;
+use ior_it::child::scenarios;
+use ior_it::judge::expectation::{Expectation, Expectations};
+use ior_it::judge::verdict::Verdict;
 use ior_it::session::{Options, Prepared, Run, Session};
-use ior_it::trace::{Counts, Trace};
-use ior_it::tracer;
-use ior_it::verdict::Verdict;
+use ior_it::trace::call::{Counts, Trace};
+use ior_it::watch::tracer;
 use libtest_mimic::{Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");

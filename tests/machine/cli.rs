@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use crate::support;
-use ior_it::scenarios;
+use ior_it::child::scenarios;
 use libtest_mimic::{Arguments, Failed, Trial};
 use snapbox::{assert_data_eq, file, str};
 

@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support;
-use ior_it::ending::{How, Phase};
-use ior_it::expectation::Expectations;
-use ior_it::limit::Limit;
-use ior_it::scenario::{Broken, Scenario, Setup, act, call, ensure};
-use ior_it::scenarios;
+use ior_it::base::limit::Limit;
+use ior_it::child::ending::{How, Phase};
+use ior_it::child::scenario::{Broken, Scenario, Setup, act, call, ensure};
+use ior_it::child::scenarios;
+use ior_it::judge::expectation::Expectations;
+use ior_it::judge::verdict::Verdict;
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::syscalls::{Class, Syscall};
-use ior_it::tracer;
-use ior_it::verdict::Verdict;
+use ior_it::table::syscalls::{Class, Syscall};
+use ior_it::watch::tracer;
 use libtest_mimic::{Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");
@@ -39,7 +39,7 @@ struct Sessions {
     endings: Session,
 }
 
-fn sessions() -> Result<Sessions, ior_it::error::Error> {
+fn sessions() -> Result<Sessions, ior_it::base::error::Error> {
     let base = || scenarios::all().copied();
     let whole = Prepared::new(base(), Options::default())?;
     let unwatched = Prepared::new(base(), Options { watch: false, ..Options::default() })?;
@@ -145,7 +145,7 @@ fn each_line_of_tests_toml_matters(sessions: &Sessions) -> Result<(), Failed> {
         for (what, mutant) in mutants(table) {
             let Ok(parsed) = Expectations::parse("tests.toml", &mutant, &[name]) else { continue };
             let expectation = parsed.get(name).ok_or("no table")?;
-            match ior_it::verdict::judge(expectation, "tests.toml", &run.observed) {
+            match ior_it::judge::verdict::judge(expectation, "tests.toml", &run.observed) {
                 Verdict::Fail(_) => {}
                 other => survivors.push(format!("{name}: {what} → {other:?}")),
             }

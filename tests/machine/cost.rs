@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use ior_it::archive;
-use ior_it::tracer::{Options, Tracer};
+use ior_it::watch::tracer::{Options, Tracer};
 use libbpf_rs::ObjectBuilder;
 use libbpf_rs::libbpf_sys::bpf_insn;
 use libtest_mimic::{Failed, Trial};
@@ -165,7 +165,7 @@ fn times() -> Tested {
     require!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let archive = archive::load(&folder.path().join("dup-basic.ior.zst"))?;
     let calls = &archive.observed.trace.calls;
-    let timed = |call: &&ior_it::trace::Call| call.enter_ns != 0 && call.duration_ns != 0;
+    let timed = |call: &&ior_it::trace::call::Call| call.enter_ns != 0 && call.duration_ns != 0;
     require!(calls.iter().filter(timed).count() == calls.len() && !calls.is_empty(), "{calls:?}");
     Ok(())
 }

@@ -9,10 +9,10 @@ use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
 use crate::support;
-use ior_it::ending::How;
-use ior_it::limit::Limit;
-use ior_it::place::{self, Folder};
-use ior_it::scenario::{Scenario, act, call};
+use ior_it::base::limit::Limit;
+use ior_it::base::place::{self, Folder};
+use ior_it::child::ending::How;
+use ior_it::child::scenario::{Scenario, act, call};
 use ior_it::session::{Options, Prepared, Session};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::stat::Mode;
@@ -312,7 +312,7 @@ fn run_taken_away(session: &Session) -> Tested {
         let workspace = workspaces.for_scenario(MAKES.name)?;
         let limit = Limit::growing(Duration::from_secs(20));
         let (observed, _) = session.observe(MAKES.name, workspace.path(), limit, false)?;
-        Ok::<_, ior_it::error::Error>((observed.ending.how, away.join("makes.0/made").exists()))
+        Ok::<_, ior_it::base::error::Error>((observed.ending.how, away.join("makes.0/made").exists()))
     };
     let observed = observe();
     linked.and_then(|()| fs::remove_file(path))?;

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::programs::{GENERATED, Source, Step, programs, store};
-use ior_it::agreement;
-use ior_it::expectation::{Expectation, Expectations};
-use ior_it::limit::Limit;
-use ior_it::report::{self, Disagreeing};
+use ior_it::base::limit::Limit;
+use ior_it::judge::agreement;
+use ior_it::judge::expectation::{Expectation, Expectations};
+use ior_it::judge::report::{self, Disagreeing};
+use ior_it::judge::verdict::{Observed, Verdict, judge};
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::testimony::{Leads, Seen, Testimony};
-use ior_it::verdict::{Observed, Verdict, judge};
+use ior_it::trace::testimony::{Leads, Seen, Testimony};
 use libtest_mimic::{Failed, Trial};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::fuse;
-use ior_it::agreement::{self, Disagreement};
-use ior_it::ending::How;
-use ior_it::expectation::Expectations;
-use ior_it::limit::Limit;
-use ior_it::scenario::{Scenario, Setup, act, call, ensure, returns};
-use ior_it::scenarios;
+use ior_it::base::limit::Limit;
+use ior_it::child::ending::How;
+use ior_it::child::scenario::{Scenario, Setup, act, call, ensure, returns};
+use ior_it::child::scenarios;
+use ior_it::judge::agreement::{self, Disagreement};
+use ior_it::judge::expectation::Expectations;
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::testimony::{Leads, Testimony};
-use ior_it::trace::Trace;
-use ior_it::tracer;
+use ior_it::trace::call::Trace;
+use ior_it::trace::testimony::{Leads, Testimony};
+use ior_it::watch::tracer;
 use libtest_mimic::{Completion, Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use crate::support;
-use ior_it::tracer::{self, Tracer};
+use ior_it::watch::tracer::{self, Tracer};
 use libtest_mimic::{Completion, Failed, Trial};
 
 /// What is broken, which text of the tracer is replaced, and by what.

@@ -12,7 +12,7 @@ use ior_it::subject::process::{Running, Waited};
 use ior_it::subject::toml::{Definition, FILES, Run, built_in};
 use ior_it::subject::window::{Fences, Kind, Window};
 use ior_it::subject::{Line, Said};
-use ior_it::trace::Call;
+use ior_it::trace::call::Call;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::support;
@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
 
 /// The process that is traced: it makes fences when it is told to, and between the last ones what is judged.
 pub fn works() -> ExitCode {
-    let out = ior_it::tell::Stream::Out;
+    let out = ior_it::base::tell::Stream::Out;
     out.raw(&format!("{}\n", std::process::id()));
     for order in BufReader::new(std::io::stdin()).lines() {
         let Ok(order) = order else { return ExitCode::FAILURE };
@@ -249,7 +249,7 @@ fn missing(definition: &Definition, command: &[String]) -> Option<String> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|folder| folder.join(program).exists())
     };
-    if let Err(error) = ior_it::tracer::check_machine() {
+    if let Err(error) = ior_it::watch::tracer::check_machine() {
         return Some(error.to_string());
     }
     let tracefs = Path::new("/sys/kernel/tracing/events");

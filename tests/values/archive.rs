@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
-use ior_it::ending::{Ending, How, Phase};
-use ior_it::kind::Kind;
-use ior_it::show;
-use ior_it::syscalls::Sqe;
-use ior_it::trace::{Abi, Attribute, Call, Counts, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
-use ior_it::verdict::Observed;
+use ior_it::child::ending::{Ending, How, Phase};
+use ior_it::judge::verdict::Observed;
+use ior_it::table::kind::Kind;
+use ior_it::table::syscalls::Sqe;
+use ior_it::trace::call::{
+    Abi, Attribute, Call, Counts, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace,
+};
+use ior_it::trace::show;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 

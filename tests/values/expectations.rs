@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ior_it::ending::{Ending, How, Phase};
-use ior_it::expectation::{Expectation, Expectations};
-use ior_it::kind::Kind;
-use ior_it::matcher::{self, Difference, FieldDifference};
-use ior_it::report::{self, Failure};
-use ior_it::show;
-use ior_it::syscalls::{Ret, Sqe, Syscall};
-use ior_it::trace::{Abi, Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::child::ending::{Ending, How, Phase};
+use ior_it::judge::expectation::{Expectation, Expectations};
+use ior_it::judge::matcher::{self, Difference, FieldDifference};
+use ior_it::judge::report::{self, Failure};
+use ior_it::table::kind::Kind;
+use ior_it::table::syscalls::{Ret, Sqe, Syscall};
+use ior_it::trace::call::{Abi, Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::trace::show;
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];
@@ -54,7 +54,7 @@ fn every_wrong_file_has_its_message() {
 
 #[test]
 fn the_suites_own_file_has_a_table_for_each_scenario() {
-    let names: Vec<&str> = ior_it::scenarios::all().map(|scenario| scenario.name).collect();
+    let names: Vec<&str> = ior_it::child::scenarios::all().map(|scenario| scenario.name).collect();
     if let Err(errors) = Expectations::parse("tests.toml", include_str!("../../tests.toml"), &names) {
         panic!("{errors}");
     }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use ior_it::archive::{self, Archive};
-use ior_it::ending::{How, Phase};
-use ior_it::expectation::Expectations;
-use ior_it::scenarios;
-use ior_it::syscalls::{Class, Syscall};
-use ior_it::trace::Text;
-use ior_it::verdict::{Verdict, judge};
+use ior_it::child::ending::{How, Phase};
+use ior_it::child::scenarios;
+use ior_it::judge::expectation::Expectations;
+use ior_it::judge::verdict::{Verdict, judge};
+use ior_it::table::syscalls::{Class, Syscall};
+use ior_it::trace::call::Text;
 use snapbox::{assert_data_eq, file};
 
 const TESTS: &str = include_str!("../../tests.toml");

@@ -1,11 +1,11 @@
 //! A printed argument → a value, by what the table of calls says that it is.
 
-use crate::expectation::Subject;
-use crate::names::Names;
+use crate::judge::expectation::Subject;
 use crate::subject::json::names_value;
 use crate::subject::keys::{Of, of_argument};
 use crate::subject::said::{Said, Value};
-use crate::syscalls::{self, Role, Syscall};
+use crate::table::names::Names;
+use crate::table::syscalls::{self, Role, Syscall};
 
 /// The key of an argument, and what it is in this call.
 pub(super) fn argument(said: &Said, at: usize) -> Option<(&'static str, Role)> {
@@ -168,7 +168,7 @@ pub(super) fn is_text(said: &Said, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names;
+    use crate::table::names;
 
     #[test]
     fn words_are_found_with_and_without_what_they_begin_with() {

@@ -9,7 +9,7 @@ use super::{Adapter, call, note};
 use crate::subject::json::Line;
 use crate::subject::said::{Said, Value};
 use crate::subject::splitter::LONGEST;
-use crate::syscalls::name_of;
+use crate::table::syscalls::name_of;
 
 /// What ends a string, which may have any other byte in it.
 const END: u8 = 0x1f;

@@ -7,9 +7,9 @@ use bstr::ByteSlice;
 
 use super::arguments::put_raw_ret;
 use super::{Adapter, call, note};
-use crate::names;
 use crate::subject::json::{Line, names_value};
 use crate::subject::said::Said;
+use crate::table::names;
 
 #[derive(Default)]
 pub(super) struct Ior {

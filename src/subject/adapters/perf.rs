@@ -11,7 +11,7 @@ use super::arguments::{argument, by_kernel_name, c_number, flags, is_text, mode,
 use super::{Adapter, call};
 use crate::subject::json::{self, Line};
 use crate::subject::said::{Said, Value};
-use crate::syscalls::{Ret, Role};
+use crate::table::syscalls::{Ret, Role};
 
 #[derive(Default)]
 pub(super) struct Perf {

@@ -8,10 +8,10 @@ use bstr::ByteSlice;
 
 use super::arguments::{argument, c_number, flags, is_text, mode, put_file_of, put_no_text, put_words};
 use super::{Adapter, call, note};
-use crate::names::{self, errno_name};
 use crate::subject::json::{self, Line};
 use crate::subject::said::{Said, Value};
-use crate::syscalls::Peek;
+use crate::table::names::{self, errno_name};
+use crate::table::syscalls::Peek;
 
 #[derive(Default)]
 pub(super) struct Strace {

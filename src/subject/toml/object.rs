@@ -8,10 +8,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::reader::Reader;
-use crate::expectation::entries::{Entry, kind};
-use crate::expectation::errors::{Problems, near_or_all};
+use crate::judge::expectation::entries::{Entry, kind};
+use crate::judge::expectation::errors::{Problems, near_or_all};
 use crate::subject::keys::keys;
-use crate::syscalls::Syscall;
+use crate::table::syscalls::Syscall;
 
 /// A BPF object.
 #[derive(Clone, Debug, PartialEq)]
@@ -338,7 +338,7 @@ fn mapped(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<(String, S
     let known: std::collections::BTreeSet<&str> = rows.collect();
     if !known.contains(key.as_str()) {
         let known: Vec<&str> = known.into_iter().collect();
-        let hint = crate::expectation::errors::near(&key, known)
+        let hint = crate::judge::expectation::errors::near(&key, known)
             .unwrap_or_else(|| "docs/call.schema.json has the keys of a call".to_owned());
         table.problems().push(entry.0.span(), format!("no call has a key `{key}`"), hint);
         return None;

@@ -9,9 +9,9 @@ use regex_lite::Regex;
 use toml::de::{DeTable, DeValue};
 
 use super::{Lifetime, Scope, entries};
-use crate::expectation::entries::{Entry, in_order, kind};
-use crate::expectation::errors::{Problems, near, near_or_all};
-use crate::syscalls::Syscall;
+use crate::judge::expectation::entries::{Entry, in_order, kind};
+use crate::judge::expectation::errors::{Problems, near, near_or_all};
+use crate::table::syscalls::Syscall;
 
 /// The placeholders of a command.
 const PLACEHOLDERS: [&str; 2] = ["{pid}", "{folder}"];
@@ -200,7 +200,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         }
         let known = Syscall::all().iter().map(|row| row.name);
         let hint =
-            near(&name, known).unwrap_or_else(|| "src/syscalls/table.rs has the calls that are known".to_owned());
+            near(&name, known).unwrap_or_else(|| "src/table/syscalls/table.rs has the calls that are known".to_owned());
         self.problems.push(entry.1.span(), format!("there is no call `{name}`"), hint);
         None
     }

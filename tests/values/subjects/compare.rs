@@ -4,8 +4,8 @@ use ior_it::subject::claims::{Calls, Claims, Interrupted, Moment, Order, Paths, 
 use ior_it::subject::compare::{Compared, Comparison, Finding, compare};
 use ior_it::subject::judge::Known;
 use ior_it::subject::{Kind, Line, Said, Value};
-use ior_it::syscalls::Syscall;
-use ior_it::trace::{Call, Outcome, Text};
+use ior_it::table::syscalls::Syscall;
+use ior_it::trace::call::{Call, Outcome, Text};
 
 use super::lines::recorded;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use ior_it::archive;
 use ior_it::subject::json::{self, Line};
 use ior_it::subject::{Said, Value};
-use ior_it::syscalls::REQUESTS;
-use ior_it::trace::Call;
+use ior_it::table::syscalls::REQUESTS;
+use ior_it::trace::call::Call;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 

@@ -1,0 +1,89 @@
+//! An error is a lowercase sentence, a hint, and the exit code that it leads to.
+
+use std::fmt;
+
+use crate::base::escape;
+
+/// The exit codes, all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Every selected scenario passed or was skipped with a reason, and at least one ran.
+    Success = 0,
+    /// Bad usage, or an error in `tests.toml`.
+    Usage = 2,
+    /// This machine cannot trace.
+    CannotTrace = 3,
+    /// No scenario ran.
+    NothingRan = 4,
+    /// Nothing failed, but a scenario was inconclusive.
+    Inconclusive = 5,
+    /// A scenario failed (as libtest).
+    Failed = 101,
+    /// The program to trace cannot be executed (as shells say).
+    NotExecutable = 126,
+    /// The program to trace was not found (as shells say).
+    NotFound = 127,
+    /// Interrupted by a signal.
+    Interrupted = 130,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        std::process::ExitCode::from(exit as u8)
+    }
+}
+
+/// What went wrong, what to do about it, and how the process is to exit if nothing catches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// A lowercase sentence without a full stop.
+    pub sentence: String,
+    /// Lines below it, if there are any: other errors, or what the kernel says.
+    pub details: String,
+    /// What to do: names a flag, a file or a command.
+    pub hint: String,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl Error {
+    /// This machine cannot trace.
+    pub fn cannot_trace(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(sentence.into(), hint.into(), Exit::CannotTrace)
+    }
+
+    /// Bad usage.
+    pub fn usage(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(sentence.into(), hint.into(), Exit::Usage)
+    }
+
+    /// The same with lines below the sentence.
+    #[must_use]
+    pub fn with_details(self, details: impl Into<String>) -> Self {
+        Self { details: details.into(), ..self }
+    }
+
+    /// An error with this exit code.
+    pub fn new(sentence: String, hint: String, exit: Exit) -> Self {
+        Self { sentence, details: String::new(), hint, exit }
+    }
+
+    /// A scenario could not be run: it counts as failed.
+    pub fn scenario(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(sentence.into(), hint.into(), Exit::Failed)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whoever is named in a sentence cannot make it two lines: those that are ours are in the details.
+        writeln!(f, "error: {}", escape::line(&self.sentence))?;
+        if !self.details.is_empty() {
+            writeln!(f, "{}", escape::lines(&self.details))?;
+        }
+        write!(f, " hint: {}", escape::line(&self.hint))
+    }
+}
+
+impl std::error::Error for Error {}

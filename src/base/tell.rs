@@ -1,0 +1,176 @@
+//! The standard streams: nothing else in this crate writes to them, which `clippy.toml` holds.
+//!
+//! Nothing here panics. A closed pipe ends the process quietly (SIGPIPE, signal(7)). What cannot be written for another reason, such
+//! as a full disk, is remembered, and decides the exit code where all else went well: [`exit_code`].
+#![allow(clippy::disallowed_methods)]
+
+use std::fs::File;
+use std::io::{self, IsTerminal, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::JoinHandle;
+
+use libtest_mimic::{Arguments, ColorSetting, Trial};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::base::error::{Error, Exit};
+use crate::base::escape;
+
+/// The errno of the first write that failed; 0 if none has.
+static FAILED: AtomicI32 = AtomicI32::new(0);
+
+/// A stream that remembers what could not be written to it, and returns no error: nothing can be done about it on the spot.
+#[derive(Clone, Copy, Debug)]
+pub enum Stream {
+    /// The standard output.
+    Out,
+    /// The standard error output.
+    Error,
+}
+
+impl Stream {
+    /// Writes this text as it is.
+    pub fn raw(mut self, text: &str) {
+        self.write_all(text.as_bytes()).unwrap_or_else(|error| failed(&error));
+    }
+
+    /// Writes these lines, in which a terminal finds nothing to obey.
+    pub fn line(self, text: &str) {
+        self.raw(&format!("{}\n", escape::lines(text)));
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal(self) -> bool {
+        self.with_fd(|fd| fd.is_terminal())
+    }
+
+    /// Whether it shows colours, and they are wanted (NO_COLOR, CLICOLOR_FORCE, TERM).
+    pub fn has_colours(self) -> bool {
+        let choice = match self {
+            Self::Out => anstream::AutoStream::choice(&io::stdout()),
+            Self::Error => anstream::AutoStream::choice(&io::stderr()),
+        };
+        choice != anstream::ColorChoice::Never
+    }
+
+    fn with_fd<T>(self, act: impl FnOnce(BorrowedFd) -> T) -> T {
+        match self {
+            Self::Out => act(io::stdout().as_fd()),
+            Self::Error => act(io::stderr().as_fd()),
+        }
+    }
+}
+
+/// Without a buffer, and without the standard library's opinion that what cannot be written to at all (EBADF) has been.
+impl Write for Stream {
+    /// Waits where the open file does not (O_NONBLOCK is shared with everybody who has it open).
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.with_fd(|fd| nix::unistd::write(fd, bytes)) {
+                Err(Errno::EAGAIN) => {
+                    self.with_fd(|fd| poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::NONE))?;
+                }
+                written => return Ok(written?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Remembers that something could not be written.
+pub fn failed(error: &io::Error) {
+    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+    let _ = FAILED.compare_exchange(0, errno, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// The exit code of a process that would end with this one: success is none if its output is not whole.
+pub fn exit_code(code: u8) -> u8 {
+    match (code, FAILED.load(Ordering::Relaxed)) {
+        (_, 0) => code,
+        (0, errno) => {
+            let why = Errno::from_raw(errno).desc();
+            Stream::Error.line(&format!(
+                "error: not all of the output could be written: {why}\n hint: `df` says whether there is room"
+            ));
+            Exit::Inconclusive as u8
+        }
+        (code, _) => code,
+    }
+}
+
+/// The last words of a process that must end now: nobody is waited for who does not read.
+pub fn last_words(text: &str) {
+    let stderr = io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    // A pipe that can be written to has room for PIPE_BUF bytes (pipe(7)).
+    if poll(&mut ready, PollTimeout::ZERO) == Ok(1) {
+        Stream::Error.line(text);
+    }
+}
+
+/// Runs trials as libtest does. It prints by itself, and panics where it cannot: so it prints into a pipe, and what comes out of
+/// that is written here. On a terminal nothing is ever full.
+pub fn run_trials(arguments: &Arguments, trials: Vec<Trial>) -> Result<(), Error> {
+    let to: Box<dyn Write + Send> = match &arguments.logfile {
+        None if Stream::Out.is_terminal() => {
+            let _ = libtest_mimic::run(arguments, trials);
+            return Ok(());
+        }
+        None => Box::new(Stream::Out),
+        Some(file) => Box::new(crate::base::place::create(file.as_ref()).map_err(|error| {
+            Error::usage(format!("--logfile {file}: {error}"), "without --logfile, it goes to the standard output")
+        })?),
+    };
+    let color = match (arguments.color, &arguments.logfile) {
+        (None | Some(ColorSetting::Auto), None) if Stream::Out.has_colours() => ColorSetting::Always,
+        (None | Some(ColorSetting::Auto), _) => ColorSetting::Never,
+        (Some(chosen), _) => chosen,
+    };
+    let relay = Relay::start(to).map_err(|error| {
+        Error::cannot_trace(
+            format!("no pipe for the output of the trials: {error}"),
+            "see `ulimit -n` and `ulimit -u`, and whether /proc is mounted",
+        )
+    })?;
+    let arguments = Arguments { logfile: Some(relay.path()), color: Some(color), ..arguments.clone() };
+    let _ = libtest_mimic::run(&arguments, trials);
+    relay.finish();
+    Ok(())
+}
+
+/// A pipe to where the output belongs.
+struct Relay {
+    end: PipeWriter,
+    thread: JoinHandle<()>,
+}
+
+impl Relay {
+    fn start(mut to: Box<dyn Write + Send>) -> io::Result<Self> {
+        let (mut from, end) = io::pipe()?;
+        let copy = move || {
+            let mut room = vec![0; 1 << 16];
+            // What cannot be written is taken all the same: nobody waits for room in the pipe.
+            while let Ok(read @ 1..) = from.read(&mut room) {
+                to.write_all(&room[..read]).unwrap_or_else(|error| failed(&error));
+            }
+        };
+        let relay = Self { end, thread: std::thread::Builder::new().name("output".to_owned()).spawn(copy)? };
+        // libtest-mimic would panic.
+        File::options().write(true).open(relay.path()).map(|_| relay)
+    }
+
+    /// Whoever opens it gets an end of his own (proc_pid_fd(5)).
+    fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.end.as_raw_fd())
+    }
+
+    /// Waits until all has been written.
+    fn finish(self) {
+        drop(self.end);
+        let _ = self.thread.join();
+    }
+}

@@ -1,0 +1,139 @@
+//! Calls that do not return, and how a process or a thread ends.
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use nix::errno::Errno;
+
+use super::steps::{close, create, open, write};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, premise, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("killed-in-call", killed_in_call),
+    Scenario::new("no-return", no_return),
+    Scenario::new("thread-exit", thread_exit),
+    Scenario::new("comm-change", comm_change),
+    Scenario::new("foreign-noise", foreign_noise),
+];
+
+/// Blocks in read of an empty pipe until somebody who has seen it there kills it.
+fn killed_in_call() -> Setup {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    // SAFETY: the child has one thread.
+    let victim = unsafe { libc::getpid() };
+    // SAFETY: as above.
+    if unsafe { libc::fork() } == 0 {
+        kill_once_blocked(victim, &format!("{} 0x3 ", libc::SYS_read));
+    }
+    act(move || {
+        let mut byte = 0_u8;
+        call!(read, ends[0], &raw mut byte, 1)?;
+        Err(Broken::Premise("the read was not interrupted by SIGKILL".to_owned()))
+    })
+}
+
+/// Kills a process as soon as proc_pid_syscall(5) says that it is blocked in the call that it shows like this, and
+/// proc_pid_stat(5) that it sleeps there: a process in a ptrace stop has not entered the call yet.
+pub(super) fn kill_once_blocked(victim: i32, call: &str) -> ! {
+    let sleeps = || fs::read_to_string(format!("/proc/{victim}/stat")).is_ok_and(|text| text.contains(") S "));
+    let is_in_call = || fs::read_to_string(format!("/proc/{victim}/syscall")).is_ok_and(|text| text.starts_with(call));
+    while !(is_in_call() && sleeps()) {
+        std::thread::yield_now();
+    }
+    // SAFETY: plain numbers; `_exit` runs nothing.
+    unsafe {
+        libc::kill(victim, libc::SIGKILL);
+        libc::_exit(0)
+    }
+}
+
+extern "C" fn handler(_: i32) {}
+
+/// A signal that is handled (rt_sigreturn), a thread that exits (exit), and the end of the process (exit_group).
+fn no_return() -> Setup {
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGUSR1, handler as *const () as libc::sighandler_t) };
+    act(|| {
+        // SAFETY: plain numbers.
+        let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
+        returns(call!(tgkill, pid, tid, libc::SIGUSR1), 0)?;
+        let fd = create(c"after.txt")?;
+        close(fd)?;
+        std::thread::spawn(|| {}).join().map_err(|_| Broken::Step("the thread panicked".to_owned()))?;
+        Ok(())
+    })
+}
+
+/// A sibling thread opens a file and exits; the first thread goes on to use it.
+fn thread_exit() -> Setup {
+    act(|| {
+        let before = create(c"before.txt")?;
+        let opener = std::thread::spawn(|| create(c"thread.txt"));
+        let opened = opener.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))??;
+        write(opened, b"after")?;
+        close(opened)?;
+        close(before)
+    })
+}
+
+/// The name of a thread changes by its own prctl, and by a sibling's write to its comm (proc_pid_comm(5)).
+fn comm_change() -> Setup {
+    act(|| {
+        let first = create(c"first.txt")?;
+        returns(call!(prctl, libc::PR_SET_NAME, c"second"), 0)?;
+        close(first)?;
+        let third = create(c"third.txt")?;
+        let sibling = std::thread::spawn(|| {
+            // The leader's name: the path is that of the process.
+            let comm = open(c"/proc/self/comm", libc::O_WRONLY)?;
+            write(comm, b"third")?;
+            close(comm)
+        });
+        sibling.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))??;
+        close(third)
+    })
+}
+
+/// How many calls the sibling process makes.
+const NOISE: u32 = 100_000;
+
+/// What `act` and the sibling process share: when to begin, and how many calls were made.
+struct Noise {
+    begin: AtomicBool,
+    made: AtomicU32,
+}
+
+/// Between two calls of the child, another process makes very many.
+fn foreign_noise() -> Setup {
+    // SAFETY: a new anonymous page, shared with the fork.
+    let noise = unsafe {
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        let page = libc::mmap(std::ptr::null_mut(), 4096, rights, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0);
+        premise(page != libc::MAP_FAILED, "no page could be mapped")?;
+        // SAFETY: aligned, zeroed, which both atomics can be, and never unmapped.
+        &*page.cast::<Noise>()
+    };
+    // SAFETY: the child has one thread.
+    if unsafe { libc::fork() } == 0 {
+        while !noise.begin.load(Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        for _ in 0..NOISE {
+            let _ = call!(close, -1);
+            noise.made.fetch_add(1, Ordering::Release);
+        }
+        // SAFETY: runs nothing.
+        unsafe { libc::_exit(0) };
+    }
+    act(|| {
+        let fd = create(c"quiet.txt")?;
+        noise.begin.store(true, Ordering::Release);
+        while noise.made.load(Ordering::Acquire) < NOISE {
+            std::hint::spin_loop();
+        }
+        close(fd)
+    })
+}

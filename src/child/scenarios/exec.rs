@@ -1,0 +1,110 @@
+//! Processes that become another program, and processes that fork.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::ptr;
+
+use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR};
+
+use super::program::write_closing;
+use super::steps::{close, create, write};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("exec-comm", exec_comm),
+    Scenario::new("thread-exec", thread_exec),
+    Scenario::new("fork-follow", fork_follow),
+    Scenario::new("vfork-exec", vfork_exec),
+];
+
+const PROGRAM: &CStr = c"tiny";
+
+/// Becomes the program; returns only if it cannot.
+fn exec() -> Result<(), Broken> {
+    let arguments = [PROGRAM.as_ptr(), ptr::null()];
+    let environment = [ptr::null::<libc::c_char>()];
+    call!(execve, PROGRAM, arguments.as_ptr(), environment.as_ptr())?;
+    Ok(())
+}
+
+/// Opens a file that stays open across execve and is 3, and one that does not and is 4.
+fn open_two() -> Result<(), Broken> {
+    ensure(create(c"kept.txt")? == 3, "the first descriptor is not 3")?;
+    let gone = call!(openat, AT_FDCWD, c"gone.txt", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)?;
+    ensure(gone == 4, "the second descriptor is not 4")
+}
+
+fn exec_comm() -> Setup {
+    write_closing(PROGRAM, &[3, 4])?;
+    act(|| {
+        open_two()?;
+        exec()
+    })
+}
+
+/// execve by a thread that is not the leader: the others end, and it goes on under the leader's id.
+fn thread_exec() -> Setup {
+    write_closing(PROGRAM, &[3, 4])?;
+    act(|| {
+        open_two()?;
+        let other = std::thread::spawn(exec);
+        other.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))??;
+        Err(Broken::Step("execve returned".to_owned()))
+    })
+}
+
+/// Runs this in a forked process, and waits for its end.
+pub(super) fn in_fork(run: impl FnOnce() -> Result<(), Broken>) -> Result<(), Broken> {
+    // The raw call: a libc's fork would run handlers in between.
+    let forked = call!(clone, libc::SIGCHLD, 0, 0, 0, 0)?;
+    if forked == 0 {
+        let status = i32::from(run().is_err());
+        // SAFETY: runs nothing.
+        unsafe { libc::_exit(status) };
+    }
+    let mut status = 0_i32;
+    returns(call!(wait4, forked, &raw mut status, 0, 0), forked)?;
+    ensure(status == 0, "the forked process failed")
+}
+
+/// A child and a grandchild use the file that they were born with, and each one of its own.
+fn fork_follow() -> Setup {
+    act(|| {
+        let shared = create(c"shared.txt")?;
+        in_fork(|| {
+            write(shared, b"child")?;
+            let own = create(c"child.txt")?;
+            in_fork(|| {
+                write(own, b"grandchild")?;
+                close(shared)?;
+                close(create(c"grandchild.txt")?)
+            })?;
+            close(own)
+        })?;
+        write(shared, b"parent")?;
+        close(shared)
+    })
+}
+
+extern "C" fn exec_in_vfork(_: *mut libc::c_void) -> i32 {
+    i32::from(exec().is_err())
+}
+
+/// A vforked process becomes another program, which closes its descriptors: its parent's stay open.
+fn vfork_exec() -> Setup {
+    write_closing(PROGRAM, &[3, 4])?;
+    act(|| {
+        open_two()?;
+        let mut stack = vec![0_u8; 64 * 1024];
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let top = stack.as_mut_ptr_range().end;
+        // SAFETY: the stack is aligned enough by its end being rounded down, and the parent waits (CLONE_VFORK) while it is used.
+        let forked =
+            unsafe { libc::clone(exec_in_vfork, top.map_addr(|end| end & !15).cast(), flags, ptr::null_mut()) };
+        let mut status = 0_i32;
+        returns(call!(wait4, forked, &raw mut status, 0, 0), forked.into())?;
+        write(3, b"parent")?;
+        close(4)?;
+        close(3)
+    })
+}

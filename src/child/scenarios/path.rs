@@ -1,0 +1,135 @@
+//! Where a path lies in memory, and what bytes it is made of.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+use libc::{AT_FDCWD, O_CREAT, O_RDWR};
+use nix::errno::Errno;
+
+use super::steps::{close, create};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, fails, premise, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("path-cold-page", path_cold_page),
+    Scenario::new("path-page-end", path_page_end),
+    Scenario::new("path-max", path_max),
+    Scenario::new("path-too-long", path_too_long),
+    Scenario::new("path-bytes", path_bytes),
+    Scenario::new("path-efault", path_efault),
+    Scenario::new("path-null", path_null),
+];
+
+const PAGE: usize = 4096;
+
+/// How many bytes of a long path are left for the file's name at least.
+const FILE: usize = 10;
+
+/// The longest path in bytes, without its NUL (PATH_MAX in path_resolution(7) counts it).
+const LONGEST: usize = libc::PATH_MAX as usize - 1;
+
+/// A string at the start of a page that is mapped and that this process has never touched: a read that must not fault, as
+/// at `sys_enter`, cannot see it.
+fn cold(text: &str) -> Result<*const u8, Broken> {
+    let file = tempfile::tempfile_in(".")?;
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(PAGE as u64)?;
+    // SAFETY: a new mapping of a file that nobody else changes.
+    let page =
+        unsafe { libc::mmap(std::ptr::null_mut(), PAGE, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0) };
+    premise(page != libc::MAP_FAILED, "no page could be mapped")?;
+    ensure_cold(page as usize)?;
+    Ok(page.cast())
+}
+
+/// proc_pid_pagemap(5): bit 63 of a page's entry says that it is present.
+fn ensure_cold(address: usize) -> Result<(), Broken> {
+    let mut entry = [0; 8];
+    fs::File::open("/proc/self/pagemap")?.read_exact_at(&mut entry, (address / PAGE * 8) as u64)?;
+    premise(u64::from_ne_bytes(entry) >> 63 == 0, "the page of the path is resident already")
+}
+
+/// Both names cold, then only the old one, then only the new one.
+fn path_cold_page() -> Setup {
+    fs::write("both.txt", "")?;
+    let (open, both_old, both_new) = (cold("open.txt")?, cold("both.txt")?, cold("a.txt")?);
+    let (old, new) = (cold("a.txt")?, cold("c.txt")?);
+    act(move || {
+        let fd = call!(openat, AT_FDCWD, open, O_RDWR | O_CREAT, 0o644)?;
+        close(fd)?;
+        returns(call!(rename, both_old, both_new), 0)?;
+        returns(call!(rename, old, c"b.txt"), 0)?;
+        returns(call!(rename, c"b.txt", new), 0)
+    })
+}
+
+/// The NUL is the last byte before memory that is not mapped.
+fn path_page_end() -> Setup {
+    let text = c"end.txt".to_bytes_with_nul();
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: two new pages, of which the second is unmapped again; the text fits into the end of the first.
+    let path = unsafe {
+        let pages = libc::mmap(std::ptr::null_mut(), 2 * PAGE, rights, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        premise(pages != libc::MAP_FAILED, "no pages could be mapped")?;
+        Errno::result(libc::munmap(pages.byte_add(PAGE), PAGE))?;
+        let path = pages.cast::<u8>().add(PAGE - text.len());
+        path.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        path.cast_const()
+    };
+    act(move || {
+        let fd = call!(openat, AT_FDCWD, path, O_RDWR | O_CREAT, 0o644)?;
+        close(fd)
+    })
+}
+
+/// `d/../d/../…/file` of this many bytes, and its NUL.
+fn long(bytes: usize) -> Vec<u8> {
+    let mut path = b"d/../".repeat((bytes - FILE) / 5);
+    path.resize(bytes, b'f');
+    path.push(0);
+    path
+}
+
+fn path_max() -> Setup {
+    fs::create_dir("d")?;
+    let path = long(LONGEST);
+    act(move || {
+        let fd = call!(openat, AT_FDCWD, path.as_ptr(), O_RDWR | O_CREAT, 0o644)?;
+        returns(call!(write, fd, b"x".as_ptr(), 1), 1)?;
+        close(fd)
+    })
+}
+
+fn path_too_long() -> Setup {
+    fs::create_dir("d")?;
+    let path = long(LONGEST + 1);
+    act(move || fails(call!(openat, AT_FDCWD, path.as_ptr(), O_RDWR | O_CREAT, 0o644), Errno::ENAMETOOLONG))
+}
+
+/// Newline, quote, backslash, a control character, and bytes that are no UTF-8.
+fn path_bytes() -> Setup {
+    const NAME: &CStr = c"a\nb\"c\\d\x01e\xff\xfe";
+    act(|| {
+        let fd = create(NAME)?;
+        close(fd)?;
+        returns(call!(unlink, NAME), 0)
+    })
+}
+
+/// An address that is never mapped (vm.mmap_min_addr), and one that belongs to the kernel.
+fn path_efault() -> Setup {
+    act(|| {
+        fails(call!(openat, AT_FDCWD, 8_usize, O_RDWR, 0), Errno::EFAULT)?;
+        fails(call!(openat, AT_FDCWD, usize::MAX - PAGE, O_RDWR, 0), Errno::EFAULT)?;
+        fails(call!(rename, c"old.txt", 8_usize), Errno::EFAULT)
+    })
+}
+
+fn path_null() -> Setup {
+    act(|| {
+        fails(call!(openat, AT_FDCWD, 0_usize, O_RDWR, 0), Errno::EFAULT)?;
+        fails(call!(unlink, 0_usize), Errno::EFAULT)
+    })
+}

@@ -1,0 +1,336 @@
+//! Calls that are interrupted: by a handler, and by stop and continue.
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::errno::Errno;
+
+use crate::child::scenario::{Broken, Failed, Scenario, Setup, act, call, fails, premise, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("restart-signal", restart_signal),
+    Scenario::new("restart-timeout", restart_timeout),
+    Scenario::new("restart-nested", restart_nested),
+    Scenario::new("restart-jumped", restart_jumped),
+    Scenario::new("restart-changed", restart_changed),
+];
+
+/// What the child and the process that sends it signals share.
+struct Shared {
+    /// Which read the child is about to make, from 1.
+    step: AtomicU32,
+    /// How many handlers have run.
+    handled: AtomicU32,
+}
+
+/// The page is mapped before the handlers are set, and they find it here.
+static SHARED: std::sync::OnceLock<&'static Shared> = std::sync::OnceLock::new();
+
+fn shared() -> Result<&'static Shared, Broken> {
+    // SAFETY: a new anonymous page, shared with the fork.
+    let page = unsafe {
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        libc::mmap(std::ptr::null_mut(), 4096, rights, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
+    };
+    premise(page != libc::MAP_FAILED, "no page could be mapped")?;
+    // SAFETY: aligned, zeroed, which both atomics can be, and never unmapped.
+    Ok(SHARED.get_or_init(|| unsafe { &*page.cast::<Shared>() }))
+}
+
+/// Makes a call of its own before the interrupted one goes on.
+extern "C" fn calling(_: i32) {
+    let _ = call!(close, -1);
+    quiet(0);
+}
+
+extern "C" fn quiet(_: i32) {
+    if let Some(shared) = SHARED.get() {
+        shared.handled.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn handle(signal: i32, handler: extern "C" fn(i32), flags: i32) -> Result<(), Errno> {
+    // SAFETY: plain numbers, for which all bits zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as *const () as libc::sighandler_t;
+    action.sa_flags = flags;
+    // SAFETY: the handlers only make a system call and change an atomic.
+    Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Four reads of an empty pipe: one goes on after a handler with SA_RESTART that makes a call itself, one fails with EINTR,
+/// one is made again by the program, and one goes on after stop and continue.
+fn restart_signal() -> Setup {
+    let shared = shared()?;
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    handle(libc::SIGUSR1, calling, libc::SA_RESTART)?;
+    handle(libc::SIGUSR2, quiet, 0)?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        disturb(reader, ends[1], shared);
+    }
+    act(move || {
+        let mut byte = 0_u8;
+        let mut read = |step| {
+            shared.step.store(step, Ordering::Release);
+            call!(read, ends[0], &raw mut byte, 1)
+        };
+        returns(read(1), 1)?;
+        fails(read(2), Errno::EINTR)?;
+        returns(read(3), 1)?;
+        returns(read(4), 1)?;
+        premise(shared.handled.load(Ordering::Acquire) == 2, "a signal was not handled")
+    })
+}
+
+/// Sends what each step is about, always when proc(5) says that the reader is blocked in its read.
+fn disturb(reader: i32, pipe: i32, shared: &Shared) -> ! {
+    // Of descriptor 3.
+    let in_read = || is_blocked(reader, &format!("{} 0x3 ", libc::SYS_read));
+    let blocked = |step| until(|| shared.step.load(Ordering::Acquire) == step && in_read());
+    // SAFETY: plain numbers.
+    let send = |signal| unsafe { libc::kill(reader, signal) };
+    // SAFETY: one readable byte.
+    let write = || unsafe { libc::write(pipe, c"x".as_ptr().cast(), 1) };
+    let handled = |count| until(|| shared.handled.load(Ordering::Acquire) == count);
+    blocked(1);
+    send(libc::SIGUSR1);
+    handled(1);
+    blocked(1);
+    write();
+    blocked(2);
+    send(libc::SIGUSR2);
+    handled(2);
+    blocked(3);
+    write();
+    blocked(4);
+    stop_and_continue(reader);
+    blocked(4);
+    write();
+    // SAFETY: runs nothing.
+    unsafe { libc::_exit(0) }
+}
+
+/// Waits for a pipe with a timeout. The call cannot be made again as it was, since time has passed: the kernel goes on with it by
+/// restart_syscall(2).
+fn restart_timeout() -> Setup {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    // SAFETY: the child has one thread.
+    let (waiter, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        until(|| is_blocked(waiter, &format!("{WAIT} ")));
+        stop_and_continue(waiter);
+        until(|| is_blocked(waiter, &format!("{} ", libc::SYS_restart_syscall)));
+        // SAFETY: one readable byte; `_exit` runs nothing.
+        unsafe {
+            libc::write(ends[1], c"x".as_ptr().cast(), 1);
+            libc::_exit(0)
+        };
+    }
+    act(move || {
+        let mut waited = libc::pollfd { fd: ends[0], events: libc::POLLIN, revents: 0 };
+        returns(call!(poll, &raw mut waited, 1, 60_000), 1)?;
+        let mut byte = 0_u8;
+        returns(call!(read, ends[0], &raw mut byte, 1), 1)
+    })
+}
+
+/// poll(2), which not every architecture has: there the scenario is skipped before anybody waits for this.
+#[cfg(target_arch = "x86_64")]
+const WAIT: i64 = libc::SYS_poll;
+#[cfg(not(target_arch = "x86_64"))]
+const WAIT: i64 = -1;
+
+fn stop_and_continue(pid: i32) {
+    // SAFETY: plain numbers.
+    let send = |signal| unsafe { libc::kill(pid, signal) };
+    send(libc::SIGSTOP);
+    // Under ptrace a stopped process is in state t.
+    until(|| matches!(state(pid), Some('T' | 't')));
+    send(libc::SIGCONT);
+}
+
+fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a process is blocked in the call that proc_pid_syscall(5) shows like this. A stopped process is not.
+fn is_blocked(pid: i32, call: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|text| text.starts_with(call))
+        && state(pid) == Some('S')
+}
+
+/// proc_pid_stat(5): the state stands behind the name in parentheses.
+fn state(pid: i32) -> Option<char> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit(") ").next()?.chars().next()
+}
+
+/// The pipes that are read: by the program, and by its handler.
+static PIPES: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+/// Where all of them read to.
+static BYTE: AtomicU32 = AtomicU32::new(0);
+
+fn read_pipe(at: usize) -> Result<i64, Failed> {
+    call!(read, PIPES[at].load(Ordering::Relaxed), BYTE.as_ptr(), 1)
+}
+
+/// Makes the call that it has interrupted, with the same arguments, and then one that is interrupted itself.
+extern "C" fn reading(_: i32) {
+    let _ = read_pipe(0);
+    let _ = read_pipe(1);
+    quiet(0);
+}
+
+/// A read that a handler interrupts, which reads the same pipe, and another, where a second handler interrupts it. Each goes on.
+fn restart_nested() -> Setup {
+    let shared = shared()?;
+    let mut ends = [[0; 2]; 2];
+    for (pair, pipe) in ends.iter_mut().zip(&PIPES) {
+        // SAFETY: room for two descriptors.
+        Errno::result(unsafe { libc::pipe(pair.as_mut_ptr()) })?;
+        pipe.store(pair[0] as u32, Ordering::Relaxed);
+    }
+    handle(libc::SIGUSR1, reading, libc::SA_RESTART)?;
+    handle(libc::SIGUSR2, calling, libc::SA_RESTART)?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        nest(reader, ends, shared);
+    }
+    act(|| returns(read_pipe(0), 1))
+}
+
+fn nest(reader: i32, ends: [[i32; 2]; 2], shared: &Shared) -> ! {
+    let blocked = |at: usize| until(|| is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[at][0])));
+    // SAFETY: plain numbers.
+    let send = |signal| unsafe { libc::kill(reader, signal) };
+    // SAFETY: one readable byte.
+    let write = |at: usize| unsafe { libc::write(ends[at][1], c"x".as_ptr().cast(), 1) };
+    let handled = |count| until(|| shared.handled.load(Ordering::Acquire) == count);
+    // The same number, and another stack: until the handler has begun, it is the program's own read.
+    let stack = || fs::read_to_string(format!("/proc/{reader}/syscall")).unwrap_or_default();
+    blocked(0);
+    let of_program = stack();
+    send(libc::SIGUSR1);
+    until(|| stack() != of_program && is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0][0])));
+    write(0);
+    blocked(1);
+    send(libc::SIGUSR2);
+    handled(1);
+    blocked(1);
+    write(1);
+    handled(2);
+    blocked(0);
+    write(0);
+    // SAFETY: runs nothing.
+    unsafe { libc::_exit(0) }
+}
+
+/// Where the handler goes on.
+static CONTEXT: std::sync::OnceLock<Context> = std::sync::OnceLock::new();
+/// Whether it has.
+static JUMPED: AtomicU32 = AtomicU32::new(0);
+
+struct Context(std::cell::UnsafeCell<libc::ucontext_t>);
+// SAFETY: the process has one thread.
+unsafe impl Sync for Context {}
+// SAFETY: as above.
+unsafe impl Send for Context {}
+
+extern "C" fn jumping(_: i32) {
+    JUMPED.store(1, Ordering::Relaxed);
+    quiet(0);
+    if let Some(context) = CONTEXT.get() {
+        // SAFETY: it was filled in by a function that has not returned.
+        unsafe { libc::setcontext(context.0.get()) };
+    }
+}
+
+/// A handler that does not return to the read that it has interrupted (siglongjmp(3)): the program makes the same one again, from
+/// the same place.
+fn restart_jumped() -> Setup {
+    let shared = shared()?;
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    PIPES[0].store(ends[0] as u32, Ordering::Relaxed);
+    handle(libc::SIGUSR1, jumping, libc::SA_RESTART)?;
+    // SAFETY: plain numbers and null pointers, for which all bits zero is a value.
+    let context = CONTEXT.get_or_init(|| Context(std::cell::UnsafeCell::new(unsafe { std::mem::zeroed() })));
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        let in_read = || is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0]));
+        until(in_read);
+        // SAFETY: plain numbers, one readable byte; `_exit` runs nothing.
+        unsafe {
+            libc::kill(reader, libc::SIGUSR1);
+            until(|| shared.handled.load(Ordering::Acquire) == 1 && in_read());
+            libc::write(ends[1], c"x".as_ptr().cast(), 1);
+            libc::_exit(0)
+        }
+    }
+    act(move || {
+        // SAFETY: what is used after it has returned twice is in statics.
+        Errno::result(unsafe { libc::getcontext(context.0.get()) })?;
+        returns(read_pipe(0), 1)?;
+        premise(JUMPED.load(Ordering::Relaxed) == 1, "the handler has not run")
+    })
+}
+
+/// Lets the read that it has interrupted be made again from the other pipe.
+extern "C" fn changing(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let other = PIPES[1].load(Ordering::Relaxed);
+    // SAFETY: sigaction(2): it is a ucontext_t, which becomes the registers of the interrupted code.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    #[cfg(target_arch = "x86_64")]
+    {
+        registers.gregs[libc::REG_RDI as usize] = other.into();
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        registers.regs[0] = other.into();
+    }
+    quiet(0);
+}
+
+/// A handler changes an argument of the read that it has interrupted: what the kernel makes then is another call.
+fn restart_changed() -> Setup {
+    let shared = shared()?;
+    let mut ends = [[0; 2]; 2];
+    for (pair, pipe) in ends.iter_mut().zip(&PIPES) {
+        // SAFETY: room for two descriptors.
+        Errno::result(unsafe { libc::pipe(pair.as_mut_ptr()) })?;
+        pipe.store(pair[0] as u32, Ordering::Relaxed);
+    }
+    // SAFETY: one readable byte.
+    unsafe { libc::write(ends[1][1], c"x".as_ptr().cast(), 1) };
+    // SAFETY: plain numbers, for which all bits zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = changing as *const () as libc::sighandler_t;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // SAFETY: the handler changes the registers of a system call, and an atomic.
+    Errno::result(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) })?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        until(|| is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0][0])));
+        // SAFETY: plain numbers; `_exit` runs nothing.
+        unsafe {
+            libc::kill(reader, libc::SIGUSR1);
+            libc::_exit(0)
+        }
+    }
+    act(|| {
+        returns(read_pipe(0), 1)?;
+        premise(shared.handled.load(Ordering::Acquire) == 1, "the handler has not run")
+    })
+}

@@ -1,0 +1,150 @@
+//! Calls that seccomp(2) answers, so that they are never made.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::errno::Errno;
+
+use super::steps::{close, create};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("seccomp-denied", seccomp_denied),
+    Scenario::new("seccomp-trapped", seccomp_trapped),
+    Scenario::new("seccomp-waited", seccomp_waited),
+    Scenario::new("seccomp-strict", seccomp_strict),
+];
+
+/// A filter that has this answer to one call.
+fn filter(number: i64, answer: u32) -> [libc::sock_filter; 4] {
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    [
+        // The first word of struct seccomp_data is the number of the call.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
+        libc::sock_filter { jf: 1, ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number as u32) },
+        statement(libc::BPF_RET | libc::BPF_K, answer),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+/// A path that is in memory before. The kernel never looks at it: what is not is not read by anybody.
+fn denied_path() -> std::ffi::CString {
+    c"denied".to_owned()
+}
+
+fn seccomp_denied() -> Setup {
+    let path = denied_path();
+    act(move || {
+        let fd = create(c"allowed.txt")?;
+        let mut filter = filter(libc::SYS_mkdirat, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        returns(call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0)?;
+        returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0)?;
+        returns(call!(lseek, fd, 0, libc::SEEK_SET), 0)?;
+        let denied = call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755);
+        ensure(denied.is_err_and(|failed| failed.errno == Errno::EPERM), "mkdirat was not denied")?;
+        close(fd)
+    })
+}
+
+/// How many handlers have run.
+static HANDLED: AtomicU32 = AtomicU32::new(0);
+
+/// Makes a call of its own.
+extern "C" fn calling(_: i32) {
+    let _ = call!(close, -1);
+    HANDLED.fetch_add(1, Ordering::Relaxed);
+}
+
+fn handle(signal: i32) -> Result<(), Errno> {
+    // SAFETY: plain numbers, for which all bits zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = calling as *const () as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the handler only makes a system call and changes an atomic.
+    Errno::result(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) }).map(drop)
+}
+
+/// Sets a filter, as `setup` may; the result is what the flags ask for.
+fn set(number: i64, answer: u32, flags: u64) -> Result<i64, Errno> {
+    let mut filter = filter(number, answer);
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: plain numbers.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    // SAFETY: the kernel copies the program, which outlives the call.
+    Errno::result(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) })
+}
+
+/// SECCOMP_RET_TRAP: SIGSYS instead of a result, whatever is in its register.
+fn seccomp_trapped() -> Setup {
+    let path = denied_path();
+    handle(libc::SIGSYS)?;
+    set(libc::SYS_mkdirat, libc::SECCOMP_RET_TRAP, 0)?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        let _ = call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755);
+        ensure(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")?;
+        fails(call!(close, -1), Errno::EBADF)
+    })
+}
+
+/// SECCOMP_RET_USER_NOTIF: another process is asked. While it takes its time a signal comes, and the wait is begun anew.
+fn seccomp_waited() -> Setup {
+    let path = denied_path();
+    handle(libc::SIGUSR1)?;
+    let listener = match set(libc::SYS_mkdirat, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+        Err(Errno::EINVAL) => return Err(Broken::Skip("this kernel has no seccomp notifications".to_owned())),
+        listener => listener? as i32,
+    };
+    // SAFETY: the child has one thread.
+    let (asks, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        // SAFETY: plain numbers; `_exit` runs nothing.
+        unsafe {
+            if receive(listener).is_ok() {
+                libc::kill(asks, libc::SIGUSR1);
+            }
+            let status = receive(listener).and_then(|id| answer(listener, id));
+            libc::_exit(status.is_err().into());
+        }
+    }
+    // SAFETY: nobody else has it. When the other process is gone, so is who answers.
+    unsafe { libc::close(listener) };
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        fails(call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755), Errno::ENOTDIR)?;
+        premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
+    })
+}
+
+/// SECCOMP_IOCTL_NOTIF_RECV and SECCOMP_IOCTL_NOTIF_SEND (include/uapi/linux/seccomp.h).
+const RECEIVE: libc::c_ulong = 0xc050_2100;
+const SEND: libc::c_ulong = 0xc018_2101;
+
+/// Waits for a call that is asked about: its id. One that was interrupted meanwhile is passed over.
+fn receive(listener: i32) -> Result<u64, Errno> {
+    loop {
+        // SAFETY: plain numbers, for which all bits zero is a value, and has to be.
+        let mut asked: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+        // SAFETY: it is of the size that the number of the request says.
+        match Errno::result(unsafe { libc::ioctl(listener, RECEIVE as _, &raw mut asked) }) {
+            Err(Errno::ENOENT | Errno::EINTR) => {}
+            received => return received.map(|_| asked.id),
+        }
+    }
+}
+
+fn answer(listener: i32, id: u64) -> Result<(), Errno> {
+    let answer = libc::seccomp_notif_resp { id, val: 0, error: -libc::ENOTDIR, flags: 0 };
+    // SAFETY: as above.
+    Errno::result(unsafe { libc::ioctl(listener, SEND as _, &raw const answer) }).map(drop)
+}
+
+/// The strict mode: whoever calls what it does not allow is killed there and then, and neither enters the call nor leaves it.
+fn seccomp_strict() -> Setup {
+    act(|| {
+        returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT), 0)?;
+        fails(call!(close, -1), Errno::EBADF)
+    })
+}

@@ -1,0 +1,361 @@
+//! Requests of io_uring: I/O without a system call of its own (io_uring_enter(2)).
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::mem::ManuallyDrop;
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::{EnterFlags, IoUring, opcode, types};
+use libc::{AT_FDCWD, O_CREAT, O_RDONLY, O_RDWR};
+use nix::errno::Errno;
+
+use super::iouring::without_ring;
+use super::steps::{NOT_OPEN, close, create, open, pipe, read, write};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("uring-requests", uring_requests),
+    Scenario::new("uring-request-fail", uring_request_fail),
+    Scenario::new("uring-request-linked", uring_request_linked),
+    Scenario::new("uring-request-async", uring_request_async),
+    Scenario::new("uring-request-names", uring_request_names),
+    Scenario::new("uring-request-direct", uring_request_direct),
+    Scenario::new("uring-request-multishot", uring_request_multishot),
+    Scenario::new("uring-request-unfinished", uring_request_unfinished),
+    Scenario::new("uring-request-unposted", uring_request_unposted),
+    Scenario::new("uring-request-overflow", uring_request_overflow),
+    Scenario::new("uring-request-sqpoll", uring_request_sqpoll),
+    Scenario::new("uring-request-late-file", uring_request_late_file),
+    Scenario::new("uring-request-message", uring_request_message),
+    Scenario::new("uring-request-alike", uring_request_alike),
+    Scenario::new("uring-request-splice", uring_request_splice),
+];
+
+/// How many entries the submission queue has; the completion queue has twice as many (io_uring_setup(2)).
+const ENTRIES: u32 = 4;
+
+/// A ring. Set up by the crate, which makes io_uring_setup and mmap and nothing else; not dropped by it, so that what closes
+/// it is made in the scenario.
+struct Ring(ManuallyDrop<IoUring>);
+
+impl Ring {
+    fn new() -> Result<Self, Broken> {
+        IoUring::new(ENTRIES).map(|ring| Self(ManuallyDrop::new(ring))).map_err(without_ring)
+    }
+
+    fn push(&mut self, entry: &Entry) -> Result<(), Broken> {
+        // SAFETY: what the entries here point to outlives their completion, or is refused by the kernel.
+        let pushed = unsafe { self.0.submission().push(entry) };
+        ensure(pushed.is_ok(), "the ring has no room for one entry")
+    }
+
+    /// Submits what was pushed, and waits until there are so many completions.
+    fn enter(&mut self, to_submit: u32, min_complete: u32) -> Result<(), Broken> {
+        let fd = self.0.as_raw_fd();
+        let flags = EnterFlags::GETEVENTS.bits();
+        let submitted = call!(io_uring_enter, fd, to_submit, min_complete, flags, ptr::null::<u8>(), 0);
+        returns(submitted, to_submit.into())
+    }
+
+    /// Takes the next completion out of the queue: its `user_data` and its result.
+    fn next(&mut self) -> Result<(u64, i32), Broken> {
+        let completion = self.0.completion().next();
+        let completion = completion.ok_or_else(|| Broken::Step("a completion is not there".to_owned()))?;
+        Ok((completion.user_data(), completion.result()))
+    }
+
+    /// One request from its submission to its result.
+    fn request(&mut self, entry: &Entry) -> Result<i32, Broken> {
+        self.push(entry)?;
+        self.enter(1, 1)?;
+        self.next().map(|(_, result)| result)
+    }
+
+    fn succeeds(&mut self, entry: Entry, expected: i32) -> Result<(), Broken> {
+        let result = self.request(&entry)?;
+        ensure(result == expected, &format!("a request was to return {expected} and returned {result}"))
+    }
+
+    fn fails(&mut self, entry: Entry, errno: Errno) -> Result<(), Broken> {
+        self.succeeds(entry, -(errno as i32))
+    }
+
+    fn close(self) -> Result<(), Broken> {
+        close(self.0.as_raw_fd().into())
+    }
+}
+
+const CWD: types::Fd = types::Fd(AT_FDCWD);
+
+fn read_at_0(fd: i32, buffer: &mut [u8]) -> opcode::Read {
+    opcode::Read::new(types::Fd(fd), buffer.as_mut_ptr(), buffer.len() as u32)
+}
+
+fn write_at_0(fd: i32, text: &'static [u8]) -> opcode::Write {
+    opcode::Write::new(types::Fd(fd), text.as_ptr(), text.len() as u32)
+}
+
+/// A file's whole life, and no system call that is about it.
+fn uring_requests() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let create = opcode::OpenAt::new(CWD, c"ring.txt".as_ptr()).flags(O_RDWR | O_CREAT).mode(0o644);
+        let file = ring.request(&create.build().user_data(1))?;
+        ensure(file >= 0, "the file could not be opened through the ring")?;
+        ring.succeeds(write_at_0(file, b"hello, ring").build().user_data(2), 11)?;
+        ring.succeeds(read_at_0(file, &mut buffer).build().user_data(3), 11)?;
+        ensure(buffer.starts_with(b"hello, ring"), "the read through the ring gave other bytes")?;
+        ring.succeeds(opcode::Close::new(types::Fd(file)).build().user_data(4), 0)?;
+        ring.close()
+    })
+}
+
+fn uring_request_fail() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let missing = opcode::OpenAt::new(CWD, c"missing.txt".as_ptr()).flags(O_RDONLY);
+        ring.fails(missing.build(), Errno::ENOENT)?;
+        ring.fails(read_at_0(NOT_OPEN, &mut buffer).build(), Errno::EBADF)?;
+        ring.fails(opcode::Close::new(types::Fd(NOT_OPEN)).build(), Errno::EBADF)?;
+        // Refused when the entry is looked at, and so never submitted.
+        let nowhere = opcode::OpenAt::new(CWD, ptr::without_provenance(16)).flags(O_RDONLY);
+        ring.fails(nowhere.build(), Errno::EFAULT)?;
+        ring.close()
+    })
+}
+
+/// What is linked to a request that fails is cancelled, and does nothing: the file stays open.
+fn uring_request_linked() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let file = create(c"linked.txt")?;
+        ring.push(&read_at_0(NOT_OPEN, &mut buffer).build().flags(Flags::IO_LINK).user_data(1))?;
+        ring.push(&opcode::Close::new(types::Fd(file as i32)).build().user_data(2))?;
+        ring.enter(2, 2)?;
+        let results = [ring.next()?, ring.next()?];
+        ensure(results == [(1, -libc::EBADF), (2, -libc::ECANCELED)], "the link was not broken by what failed")?;
+        write(file, b"open")?;
+        // Refused when its entry is looked at, or, as a link, when it is prepared: either way it is one request.
+        ring.push(&opcode::Nop::new().build().flags(Flags::IO_LINK).user_data(3))?;
+        let nowhere: *const libc::iovec = ptr::without_provenance(16);
+        ring.push(&opcode::Writev::new(types::Fd(file as i32), nowhere, 1).build().user_data(4))?;
+        ring.enter(2, 2)?;
+        let mut results = [ring.next()?, ring.next()?];
+        results.sort_unstable();
+        ensure(results[1] == (4, -libc::EFAULT), "an entry with a bad pointer was not refused")?;
+        close(file)?;
+        ring.close()
+    })
+}
+
+/// The kernel gives the read to a thread of its own (io_uring_enter(2), IOSQE_ASYNC).
+fn uring_request_async() -> Setup {
+    fs::write("ring.txt", "hello, ring")?;
+    act(|| {
+        let file = open(c"ring.txt", O_RDONLY)?;
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let read = read_at_0(file as i32, &mut buffer).build().flags(Flags::ASYNC).user_data(1 << 40);
+        ring.succeeds(read, 11)?;
+        ring.close()?;
+        close(file)
+    })
+}
+
+/// Requests that are about two names, or that change one.
+fn uring_request_names() -> Setup {
+    fs::write("a.txt", "a")?;
+    act(|| {
+        let mut ring = Ring::new()?;
+        let file = open(c"a.txt", O_RDWR)?;
+        ring.succeeds(opcode::MkDirAt::new(CWD, c"sub".as_ptr()).mode(0o755).build(), 0)?;
+        ring.succeeds(opcode::RenameAt::new(CWD, c"a.txt".as_ptr(), CWD, c"sub/b.txt".as_ptr()).build(), 0)?;
+        ring.succeeds(write_at_0(file as i32, b"x").build(), 1)?;
+        ring.succeeds(opcode::SymlinkAt::new(CWD, c"sub/b.txt".as_ptr(), c"link".as_ptr()).build(), 0)?;
+        ring.succeeds(opcode::UnlinkAt::new(CWD, c"link".as_ptr()).build(), 0)?;
+        let how = types::OpenHow::new().flags(O_RDONLY as u64);
+        let again = ring.request(&opcode::OpenAt2::new(CWD, c"sub/b.txt".as_ptr(), &how).build())?;
+        close(again.into())?;
+        close(file)?;
+        ring.close()
+    })
+}
+
+/// What is opened goes into the ring's own table of files: it gets no descriptor, and its index is none.
+fn uring_request_direct() -> Setup {
+    fs::write("ring.txt", "hello, ring")?;
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let none = [-1_i32; 2];
+        // IORING_REGISTER_FILES, with both places empty.
+        returns(call!(io_uring_register, ring.0.as_raw_fd(), 2, none.as_ptr(), none.len()), 0)?;
+        let slot = types::DestinationSlot::try_from_slot_target(1).map_err(|_| Broken::Step("no slot 1".to_owned()))?;
+        let direct = opcode::OpenAt::new(CWD, c"ring.txt".as_ptr()).flags(O_RDONLY).file_index(Some(slot));
+        ring.succeeds(direct.build(), 0)?;
+        let (at, len) = (buffer.as_mut_ptr(), buffer.len() as u32);
+        ring.succeeds(opcode::Read::new(types::Fixed(1), at, len).build(), 11)?;
+        ring.succeeds(opcode::Close::new(types::Fixed(1)).build(), 0)?;
+        ring.close()
+    })
+}
+
+/// A request that completes more than once (io_uring_enter(2), IORING_POLL_ADD_MULTI), until it is removed.
+fn uring_request_multishot() -> Setup {
+    act(|| {
+        let [reads, writes] = pipe()?;
+        let mut ring = Ring::new()?;
+        let poll = opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).multi(true);
+        ring.push(&poll.build().user_data(7))?;
+        ring.enter(1, 0)?;
+        // Completes it on the way out of the kernel, where requests of this thread go on.
+        write(writes, b"x")?;
+        ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")?;
+        ring.push(&opcode::PollRemove::new(7).build().user_data(8))?;
+        ring.enter(1, 2)?;
+        ring.close()
+    })
+}
+
+/// The process ends while its ring waits for a pipe into which nobody writes.
+fn uring_request_unfinished() -> Setup {
+    act(|| {
+        let [reads, _] = pipe()?;
+        let mut ring = Ring::new()?;
+        ring.push(&opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).build())?;
+        ring.enter(1, 0)
+    })
+}
+
+/// A request that asks for no completion unless it fails, and one that waits for it.
+fn uring_request_unposted() -> Setup {
+    fs::write("ring.txt", "")?;
+    act(|| {
+        let file = open(c"ring.txt", O_RDWR)?;
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        ring.push(&write_at_0(file as i32, b"silent").build().flags(Flags::SKIP_SUCCESS | Flags::IO_LINK))?;
+        ring.push(&read_at_0(file as i32, &mut buffer).build().user_data(1))?;
+        ring.enter(2, 1)?;
+        ensure(ring.next()? == (1, 6), "the read did not complete with what was written")?;
+        // Of these one gets the memory of the first.
+        for _ in 0..ENTRIES {
+            ring.push(&opcode::Nop::new().build())?;
+        }
+        ring.enter(ENTRIES, ENTRIES)?;
+        ring.close()?;
+        close(file)
+    })
+}
+
+/// More completions than their queue holds: the kernel keeps the rest until there is room.
+fn uring_request_overflow() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        for batch in 0..3 {
+            for at in 0..ENTRIES {
+                ring.push(&opcode::Nop::new().build().user_data((batch * ENTRIES + at).into()))?;
+            }
+            ring.enter(ENTRIES, ENTRIES)?;
+        }
+        ring.close()
+    })
+}
+
+/// A thread of the kernel takes the entries out of the queue (io_uring_setup(2), IORING_SETUP_SQPOLL): the system call only
+/// wakes it, and waits. Which of the two comes first is not to be known.
+fn uring_request_sqpoll() -> Setup {
+    fs::write("ring.txt", "hello, ring")?;
+    act(|| {
+        let file = open(c"ring.txt", O_RDONLY)?;
+        let made = IoUring::builder().setup_sqpoll(1000).build(ENTRIES).map_err(without_ring)?;
+        let mut ring = Ring(ManuallyDrop::new(made));
+        let mut buffer = [0_u8; 16];
+        ring.push(&read_at_0(file as i32, &mut buffer).build().user_data(1))?;
+        let (fd, flags) = (ring.0.as_raw_fd(), EnterFlags::GETEVENTS | EnterFlags::SQ_WAKEUP);
+        returns(call!(io_uring_enter, fd, 1, 1, flags.bits(), ptr::null::<u8>(), 0), 1)?;
+        ensure(ring.next()? == (1, 11), "the read did not complete with the file's length")?;
+        ring.close()?;
+        close(file)
+    })
+}
+
+/// A linked read waits for a poll. Until that completes, its descriptor becomes another file: that is the one that is read.
+fn uring_request_late_file() -> Setup {
+    fs::write("a.txt", "a")?;
+    fs::write("b.txt", "bb")?;
+    act(|| {
+        let mut ring = Ring::new()?;
+        let mut buffer = [0_u8; 16];
+        let [reads, writes] = pipe()?;
+        let (a, b) = (open(c"a.txt", O_RDONLY)?, open(c"b.txt", O_RDONLY)?);
+        let poll = opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).build();
+        ring.push(&poll.flags(Flags::IO_LINK).user_data(1))?;
+        ring.push(&read_at_0(a as i32, &mut buffer).build().user_data(2))?;
+        ring.enter(2, 0)?;
+        returns(call!(dup3, b, a, 0), a)?;
+        write(writes, b"x")?;
+        ring.enter(0, 2)?;
+        let [polled, read] = [ring.next()?, ring.next()?];
+        if read == (2, 1) {
+            return Err(Broken::Skip("this kernel takes the file of a linked request when it is submitted".to_owned()));
+        }
+        ensure([polled, read] == [(1, libc::POLLIN.into()), (2, 2)], "the read is not that of b.txt")?;
+        ring.close()
+    })
+}
+
+/// A message of another ring (io_uring_enter(2), IORING_OP_MSG_RING) is a completion without a request, whatever its `user_data`.
+fn uring_request_message() -> Setup {
+    act(|| {
+        let [reads, writes] = pipe()?;
+        let (mut ring, mut other) = (Ring::new()?, Ring::new()?);
+        ring.push(&opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).build().user_data(7))?;
+        ring.enter(1, 0)?;
+        let message = opcode::MsgRingData::new(types::Fd(ring.0.as_raw_fd()), 5, 7, None);
+        let sent = other.request(&message.build().user_data(1))?;
+        if sent == -libc::EINVAL {
+            return Err(Broken::Skip("this kernel has no IORING_OP_MSG_RING".to_owned()));
+        }
+        ensure(sent == 0 && ring.next()? == (7, 5), "the message has not come")?;
+        write(writes, b"x")?;
+        ring.enter(0, 1)?;
+        ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")?;
+        other.close()?;
+        ring.close()
+    })
+}
+
+/// Two polls that complete more than once and have the same `user_data`: which of them completes, nobody can tell.
+fn uring_request_alike() -> Setup {
+    act(|| {
+        let [[first, write_first], [second, _]] = [pipe()?, pipe()?];
+        let mut ring = Ring::new()?;
+        for fd in [first, second] {
+            let poll = opcode::PollAdd::new(types::Fd(fd as i32), libc::POLLIN as u32).multi(true);
+            ring.push(&poll.build().user_data(7))?;
+        }
+        ring.enter(2, 0)?;
+        write(write_first, b"x")?;
+        ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")
+    })
+}
+
+/// splice(2) is about two descriptors, of which the entry's `fd` is the second: each has its own file.
+fn uring_request_splice() -> Setup {
+    fs::write("from.txt", "spliced")?;
+    act(|| {
+        let from = open(c"from.txt", O_RDONLY)?;
+        let [reads, writes] = pipe()?;
+        let mut ring = Ring::new()?;
+        let (input, output) = (types::Fd(from as i32), types::Fd(writes as i32));
+        ring.succeeds(opcode::Splice::new(input, 0, output, -1, 7).build(), 7)?;
+        read(reads, b"spliced")?;
+        ring.close()
+    })
+}

@@ -1,0 +1,398 @@
+//! The zygote: a small process without threads that forks every child, and the gate that a child waits at.
+//!
+//! It is forked before any thread exists and before the BPF object is loaded: a fork of a threaded process may only make
+//! async-signal-safe calls, and a small address space is quick to copy. This side of it lives in `ior-it` itself: a
+//! [`Zygote`] has lanes, one for each scenario that may run at a time, and a [`Child`] holds one while it lives.
+//!
+//! The zygote also cleans up. When its parent is gone, however it went, it kills what is left and removes the folder of
+//! the run.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
+
+use crate::base::error::Error;
+use crate::base::limit::Limit;
+use crate::child::ending::{Ending, How, Phase};
+use crate::child::scenario::Scenario;
+use crate::child::workspace::Workspaces;
+
+mod child;
+mod program;
+mod reaper;
+mod server;
+mod slot;
+mod wire;
+
+pub use program::{Program, is_ignored, was_closed};
+use slot::Slots;
+use wire::{Reply, Request};
+
+/// The zygote, from the side of `ior-it`.
+#[derive(Debug)]
+pub struct Zygote {
+    pid: Pid,
+    /// Closed when `ior-it` ends, however it ends: that is the zygote's signal to clean up.
+    life: Option<OwnedFd>,
+    slots: Slots,
+    free: (Sender<Lane>, Receiver<Lane>),
+    /// Whether it could prepare itself, once it has said so.
+    prepared: OnceLock<Result<(), Error>>,
+}
+
+/// What the children of a zygote are.
+enum Work {
+    /// Scenarios, by their numbers.
+    Scenarios(Vec<Scenario>),
+    /// A program, once.
+    Program(Arc<Program>),
+}
+
+/// What one scenario at a time uses: a socket to the zygote, a gate, and a slot of shared memory.
+#[derive(Debug)]
+struct Lane {
+    number: usize,
+    socket: OwnedFd,
+    gate: OwnedFd,
+}
+
+/// The zygote's ends of a lane.
+#[derive(Debug)]
+struct ServerLane {
+    socket: OwnedFd,
+    gate: OwnedFd,
+    /// One byte more than the gate holds.
+    fill: Vec<u8>,
+}
+
+/// Set once a signal has told the whole run to end: what fails after that is no failure of a scenario.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+impl Zygote {
+    /// Forks the zygote. There must be no other thread yet. The workspaces are removed when `ior-it` has ended, unless they are to
+    /// stay behind.
+    pub fn start(lanes: usize, scenarios: Vec<Scenario>, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
+        child::has_room_for_gate()?;
+        Self::start_for(lanes, Work::Scenarios(scenarios), workspaces)
+    }
+
+    /// The same for one program, which is the child that [`Zygote::spawn`] forks: it is told neither a scenario nor a workspace.
+    /// When it is over, what it has left behind goes on; when `ior-it` is gone before, all of it is killed.
+    pub fn for_program(program: Arc<Program>) -> Result<Self, Error> {
+        Self::start_for(1, Work::Program(program), None)
+    }
+
+    fn start_for(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
+        Self::try_start(lanes, work, workspaces).map_err(|error| {
+            Error::cannot_trace(
+                format!("the process that forks the scenarios could not be started: {error}"),
+                "`ulimit -n` and `ulimit -u` say how many descriptors and processes are allowed; --test-threads 1 needs the fewest",
+            )
+        })
+    }
+
+    fn try_start(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> io::Result<Self> {
+        let slots = Slots::map(lanes)?;
+        let (life, servers_life) = seqpacket_pair()?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for number in 0..lanes {
+            let (socket, servers_socket) = seqpacket_pair()?;
+            let (gate, childs_gate, fill) = gate()?;
+            ours.push(Lane { number, socket, gate });
+            theirs.push(ServerLane { socket: servers_socket, gate: childs_gate, fill });
+        }
+        // SAFETY: the caller promises that this process has one thread, so the child may do whatever it could do.
+        match unsafe { fork() }? {
+            ForkResult::Child => {
+                drop((ours, life));
+                server::serve(servers_life, theirs, &slots, &work, workspaces)
+            }
+            ForkResult::Parent { child: pid } => {
+                let free = crossbeam_channel::bounded(lanes);
+                for lane in ours {
+                    // The channel has room for every lane.
+                    let _ = free.0.send(lane);
+                }
+                Ok(Self { pid, life: Some(life), slots, free, prepared: OnceLock::new() })
+            }
+        }
+    }
+
+    /// Forks a child for the scenario with this number, in this workspace. Waits for a free lane.
+    pub fn spawn(&self, scenario: usize, workspace: &Path) -> Result<Child<'_>, Error> {
+        self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
+        let lane = self.free.1.recv().map_err(|_| self.gone())?;
+        lane.drain();
+        self.slots.get(lane.number).clear();
+        let request =
+            Request::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
+        let mut child = Child { zygote: self, lane: Some(lane), pid: Pid::from_raw(0), ended: true };
+        child.say(&request)?;
+        match child.hear()? {
+            Reply::Spawned { pid } => {
+                child.pid = Pid::from_raw(pid);
+                child.ended = false;
+                Ok(child)
+            }
+            Reply::NotSpawned { errno } => Err(Error::scenario(
+                format!("no child could be forked: {}", Errno::from_raw(errno)),
+                "`ulimit -u` says how many processes are allowed",
+            )),
+            Reply::Exited { .. } | Reply::Signaled { .. } => Err(self.gone()),
+        }
+    }
+
+    /// Waits until the zygote says that it has prepared itself, or which step failed. It is gone without a word where a seccomp
+    /// filter kills it.
+    fn hear_prepared(&self) -> Result<(), Error> {
+        let mut words = [0; server::WORDS_CAP];
+        let length = self.life.as_ref().map_or(0, |life| receive(life, &mut words));
+        let unprepared = |why: String| {
+            Error::cannot_trace(
+                format!("the process that forks the scenarios could not be prepared: {why}"),
+                "a seccomp filter may forbid the call: with docker, --security-opt seccomp=unconfined",
+            )
+        };
+        match &words[..length] {
+            words if words == server::READY.as_bytes() => Ok(()),
+            [] => Err(match waitpid(self.pid, None) {
+                Ok(WaitStatus::Signaled(_, signal, _)) if !INTERRUPTED.load(Ordering::SeqCst) => {
+                    unprepared(format!("it was killed by {signal}"))
+                }
+                _ => self.gone(),
+            }),
+            words => Err(unprepared(String::from_utf8_lossy(words).into_owned())),
+        }
+    }
+
+    /// The process that is to be this one's child until the zygote is gone.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Waits for its end, also if somebody has stopped it.
+    fn wait(&self) {
+        let _ = kill(self.pid, Signal::SIGCONT);
+        let _ = waitpid(self.pid, None);
+    }
+
+    /// Ends the zygote: every child is killed, the folder of the run removed. Safe to call from the thread of a signal.
+    pub fn interrupt(&self) {
+        INTERRUPTED.store(true, Ordering::SeqCst);
+        if let Some(life) = &self.life {
+            let _ = nix::sys::socket::shutdown(life.as_raw_fd(), nix::sys::socket::Shutdown::Both);
+            self.wait();
+        }
+    }
+
+    /// The zygote does not answer: after an interrupt this thread has nothing more to do, else it is an error.
+    fn gone(&self) -> Error {
+        while INTERRUPTED.load(Ordering::SeqCst) {
+            std::thread::park();
+        }
+        Error::scenario(
+            "the process that forks the scenarios is gone",
+            "was `ior-it-zygote` killed? `dmesg` says whether memory had run out",
+        )
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        self.life = None;
+        self.wait();
+    }
+}
+
+fn seqpacket_pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+}
+
+/// A pipe of the smallest size, and what fills it with one byte to spare.
+fn gate() -> io::Result<(OwnedFd, OwnedFd, Vec<u8>)> {
+    let (ours, childs) = pipe2(OFlag::O_CLOEXEC)?;
+    let capacity = fcntl(&childs, FcntlArg::F_SETPIPE_SZ(1))?;
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((ours, childs, vec![0; capacity as usize + 1]))
+}
+
+impl Lane {
+    /// Empties the gate of what the last child left in it.
+    fn drain(&self) {
+        let mut bytes = [0; 8192];
+        while matches!(read(&self.gate, &mut bytes), Ok(1..)) {}
+    }
+}
+
+/// A forked child, from before its gate to its end. Dropping it kills what is left of it.
+#[derive(Debug)]
+pub struct Child<'z> {
+    zygote: &'z Zygote,
+    lane: Option<Lane>,
+    pid: Pid,
+    ended: bool,
+}
+
+impl Child<'_> {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw() as u32
+    }
+
+    /// The number of its lane: no other living child has it.
+    pub fn lane_number(&self) -> usize {
+        self.lane.as_ref().map_or(0, |lane| lane.number)
+    }
+
+    /// Waits until the child is inside the call that parks it, or has ended before.
+    ///
+    /// The child fills the gate with one byte more than it holds. That the gate is readable therefore says that the child is
+    /// in that write(2), and that it cannot leave it before the gate is opened (pipe(7), "I/O on pipes and FIFOs").
+    pub fn reach_gate(&mut self, limit: impl Into<Limit>) -> Result<Option<Ending>, Error> {
+        let limit = limit.into();
+        let lane = self.lane()?;
+        match wait_readable([lane.gate.as_fd(), lane.socket.as_fd()], limit) {
+            Some(0) => Ok(None),
+            Some(_) => self.ending().map(Some),
+            None => self.time_out(limit).map(Some),
+        }
+    }
+
+    /// Lets the child through the gate.
+    pub fn open_gate(&self) -> Result<(), Error> {
+        let lane = self.lane()?;
+        self.zygote.slots.get(lane.number).open_gate();
+        lane.drain();
+        Ok(())
+    }
+
+    /// Whether it is known to have ended. As long as it is not, its pid is its own: what was done by that, was done to it.
+    pub fn has_ended(&self) -> Result<bool, Error> {
+        Ok(is_readable(self.lane()?.socket.as_fd()))
+    }
+
+    /// Waits until the child has ended: all that it did, the kernel has done.
+    pub fn wait(&mut self, limit: impl Into<Limit>) -> Result<Ending, Error> {
+        let limit = limit.into();
+        match wait_readable([self.lane()?.socket.as_fd()], limit) {
+            Some(_) => self.ending(),
+            None => self.time_out(limit),
+        }
+    }
+
+    /// With which errno execve(2) refused the program, if it did.
+    pub fn refused(&self) -> Option<Errno> {
+        self.lane.as_ref().and_then(|lane| self.zygote.slots.get(lane.number).refused())
+    }
+
+    /// Sends it a signal, unless it is gone. By way of the zygote, where its pid cannot be somebody else's yet.
+    pub fn signal(&self, signal: i32) -> Result<(), Error> {
+        self.say(&Request::Signal { signal })
+    }
+
+    /// What becomes readable when it has ended: [`Child::wait`] does not wait any more then.
+    pub fn ended(&self) -> Result<BorrowedFd<'_>, Error> {
+        Ok(self.lane()?.socket.as_fd())
+    }
+
+    fn time_out(&mut self, limit: Limit) -> Result<Ending, Error> {
+        let limit = limit.now();
+        let phase = self.phase()?;
+        self.say(&Request::Kill)?;
+        self.ending()?;
+        Ok(Ending { phase, how: How::TimedOut(limit) })
+    }
+
+    fn phase(&self) -> Result<Phase, Error> {
+        Ok(self.zygote.slots.get(self.lane()?.number).phase())
+    }
+
+    fn ending(&mut self) -> Result<Ending, Error> {
+        let reply = self.hear()?;
+        self.ended = true;
+        let phase = self.phase()?;
+        let how = match reply {
+            Reply::Exited { status } => {
+                let said = self.zygote.slots.get(self.lane()?.number).how();
+                if status == 0 { said.unwrap_or(How::Exited(0)) } else { How::Exited(status) }
+            }
+            Reply::Signaled { signal } => How::Signal(signal),
+            Reply::Spawned { .. } | Reply::NotSpawned { .. } => return Err(self.zygote.gone()),
+        };
+        Ok(Ending { phase, how })
+    }
+
+    fn lane(&self) -> Result<&Lane, Error> {
+        self.lane.as_ref().ok_or_else(|| self.zygote.gone())
+    }
+
+    fn say(&self, request: &Request) -> Result<(), Error> {
+        send(self.lane()?.socket.as_raw_fd(), &request.encode(), MsgFlags::MSG_NOSIGNAL)
+            .map(drop)
+            .map_err(|_| self.zygote.gone())
+    }
+
+    fn hear(&self) -> Result<Reply, Error> {
+        let socket = &self.lane()?.socket;
+        let mut bytes = [0; wire::REPLY_SIZE];
+        let length = receive(socket, &mut bytes);
+        Reply::decode(&bytes[..length]).ok_or_else(|| self.zygote.gone())
+    }
+}
+
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.say(&Request::Kill).and_then(|()| self.ending());
+        }
+        let _ = self.say(&Request::Done);
+        if let Some(lane) = self.lane.take() {
+            let _ = self.zygote.free.0.send(lane);
+        }
+    }
+}
+
+/// The length of the next packet; 0 if none will come.
+fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> usize {
+    loop {
+        match recv(socket.as_raw_fd(), bytes, MsgFlags::empty()) {
+            Err(Errno::EINTR) => {}
+            result => return result.unwrap_or(0),
+        }
+    }
+}
+
+/// Whether it can be read from now, or its other end is gone.
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
+    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..))
+}
+
+/// The place of the first of these that can be read from (or whose other end is gone), `None` at the end of the limit.
+fn wait_readable<const N: usize>(fds: [BorrowedFd<'_>; N], limit: Limit) -> Option<usize> {
+    let begin = Instant::now();
+    let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    while let Some(left) = limit.left(begin) {
+        // Rounded up, so that the last wait does not spin through the final millisecond.
+        let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return polled.iter().position(|fd| fd.any() != Some(false)),
+        }
+    }
+    None
+}

@@ -1,0 +1,145 @@
+//! The child: from fork to the end of `act`.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::unistd::{Pid, setpgid};
+
+use super::program::Program;
+use super::slot::Slot;
+use crate::base::error::Error;
+use crate::child::ending::How;
+use crate::child::scenario::{Act, Broken, Scenario};
+
+/// The gate's number in the child: out of the way of the scenario's own descriptors, which begin at 3.
+const GATE: i32 = 255;
+
+/// Runs the scenario and ends the process.
+pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, enter: impl Fn() -> nix::Result<()>) -> ! {
+    std::panic::set_hook(Box::new(|_| {}));
+    let setup = || {
+        prepare(gate, scenario.name, &enter)?;
+        (scenario.setup)()
+    };
+    match caught(setup) {
+        Ok(act) => pass_gate_and_act(fill, slot, act),
+        Err(how) => slot.say(&how),
+    }
+    // SAFETY: ends the process at once. Nothing may run between `act` and here that could make a traced call.
+    unsafe { libc::_exit(0) }
+}
+
+/// Becomes the program once the gate is open, as it was for whoever called `ior-it`: descriptors, directory, environment and
+/// process group are left as they are. What is `ior-it`'s own closes on exec.
+pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Program) -> ! {
+    let pointers = program.pointers();
+    if let Err(errno) = program.prepare() {
+        slot.say(&How::Failed(format!("prctl: {errno}")));
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(0) }
+    }
+    slot.enter_act();
+    if pass_gate(gate.as_raw_fd(), fill, slot) {
+        slot.refuse(program.execute(&pointers));
+    }
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(127) }
+}
+
+/// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
+fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
+    slot.enter_act();
+    if !pass_gate(GATE, fill, slot) {
+        return;
+    }
+    slot.say(&match caught(act) {
+        Ok(()) => How::Finished,
+        Err(how) => how,
+    });
+}
+
+/// Parks here until the gate is open; false if it never will be. A stop (a witness seizes the child, SIGSTOP) ends the write
+/// without its last byte: that is written again, unless the gate was opened meanwhile.
+fn pass_gate(gate: i32, fill: &[u8], slot: &Slot) -> bool {
+    let mut left = fill;
+    loop {
+        // SAFETY: `left` is readable for its whole length.
+        let written = unsafe { libc::write(gate, left.as_ptr().cast(), left.len()) };
+        let Ok(written) = usize::try_from(written) else { return false };
+        left = &left[written..];
+        if left.is_empty() || slot.is_open() {
+            return true;
+        }
+    }
+}
+
+/// Whether a child can have its gate: the number is one that the limits allow.
+pub fn has_room_for_gate() -> Result<(), Error> {
+    let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+    if most > GATE as u64 {
+        return Ok(());
+    }
+    Err(Error::cannot_trace(
+        format!("the gate of a scenario is descriptor {GATE}, and a process may have no more than {most}"),
+        "`ulimit -Hn` must say 256 or more (a unit's LimitNOFILE=, docker's --ulimit nofile=1024)",
+    ))
+}
+
+/// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.
+fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
+    step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
+    step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
+    step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
+    if crate::base::rights::are_borrowed() {
+        // Scenarios look at each other's /proc: they must be dumpable, and none may have rights that another has not taken up.
+        crate::base::rights::keep_for(name);
+        step("prctl(PR_SET_DUMPABLE)", nix::sys::prctl::set_dumpable(true))?;
+    }
+    for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
+        // SAFETY: no handler is installed, only the default action.
+        step("sigaction", unsafe { signal(known, SigHandler::SigDfl) })?;
+    }
+    step("sigprocmask", sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))?;
+    step("chdir", enter())?;
+    // SAFETY: GATE and every number closed below belong to nobody here: they are copies of the zygote's descriptors.
+    let moved = unsafe { libc::dup2(gate.as_raw_fd(), GATE) };
+    step("dup2", Errno::result(moved))?;
+    step("close_range", close_range(3, GATE as u32 - 1))?;
+    step("close_range", close_range(GATE as u32 + 1, u32::MAX))?;
+    let short: Vec<u8> = name.bytes().take(15).collect();
+    step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default()))?;
+    Ok(())
+}
+
+/// Names a step: the kernel does not say which call it has refused.
+fn step<T>(step: &str, result: nix::Result<T>) -> Result<T, Broken> {
+    result.map_err(|errno| Broken::Step(format!("{step}: {errno}")))
+}
+
+/// close_range(2): the numbers must belong to nobody in this process who would still use them.
+pub fn close_range(first: u32, last: u32) -> Result<(), Errno> {
+    // SAFETY: as the comment above asks of the caller.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    Errno::result(closed).map(drop)
+}
+
+fn caught<T>(part: impl FnOnce() -> Result<T, Broken>) -> Result<T, How> {
+    match catch_unwind(AssertUnwindSafe(part)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Broken::Step(sentence))) => Err(How::Failed(sentence)),
+        Ok(Err(Broken::Skip(sentence))) => Err(How::Skipped(sentence)),
+        Ok(Err(Broken::Premise(sentence))) => Err(How::PremiseNotMet(sentence)),
+        Err(payload) => Err(How::Panicked(message(payload.as_ref()))),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("a value that is no text").to_owned()
+}

@@ -1,0 +1,232 @@
+//! A program that becomes a child: found as a shell finds it, and started as whoever called `ior-it` would have started it.
+//!
+//! Everything that needs memory is made here, before the gate: between the gate and execve(2) there is no other call.
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, OsStr, OsString, c_char};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{AccessFlags, access};
+
+use crate::base::error::{Error, Exit};
+
+/// Where programs are looked for if there is no PATH (execvp(3)).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// A program, its arguments, and the caller's rules for signals.
+#[derive(Debug)]
+pub struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+    rules: Rules,
+}
+
+impl Program {
+    /// The program of a command line, looked for in PATH if its name has no slash. The errors are those of a shell: exit
+    /// code 127 if there is none, 126 if it cannot be executed.
+    pub fn find(command: &[OsString]) -> Result<Self, Error> {
+        let name = command.first().map(OsString::as_os_str).unwrap_or_default();
+        let path = if name.as_bytes().contains(&b'/') {
+            executable(Path::new(name)).map(|()| PathBuf::from(name)).map_err(|errno| refused(name, errno))?
+        } else {
+            in_path(name).map_err(|errno| refused(name, errno))?
+        };
+        let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
+        let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
+        Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_this_process() })
+    }
+
+    /// The last part of its path.
+    pub fn name(&self) -> String {
+        let path = Path::new(OsStr::from_bytes(self.path.as_bytes()));
+        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Why execve(2) refused it, as a shell says it.
+    pub fn refused(&self, errno: Errno) -> Error {
+        refused(OsStr::from_bytes(self.path.as_bytes()), errno)
+    }
+
+    /// The arguments as execve(2) wants them. They point into `self`.
+    pub(super) fn pointers(&self) -> Vec<*const c_char> {
+        self.arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect()
+    }
+
+    /// In the child, before the gate: it is killed when the zygote is gone, and has the caller's rules for signals.
+    pub(super) fn prepare(&self) -> nix::Result<()> {
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        let name: Vec<u8> = self.name().into_bytes().into_iter().take(15).collect();
+        prctl::set_name(&CString::new(name).unwrap_or_default())?;
+        self.rules.restore();
+        Ok(())
+    }
+
+    /// Becomes the program, with the environment of this process. Returns only the errno of a failure.
+    pub(super) fn execute(&self, pointers: &[*const c_char]) -> Errno {
+        // SAFETY: the path and all arguments end with a NUL, and the list of them with a null pointer; `self` outlives the call.
+        unsafe { libc::execv(self.path.as_ptr(), pointers.as_ptr()) };
+        Errno::last()
+    }
+}
+
+/// Whether a file can be executed.
+fn executable(path: &Path) -> nix::Result<()> {
+    let metadata =
+        std::fs::metadata(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
+    match metadata.mode() & libc::S_IFMT {
+        libc::S_IFDIR => Err(Errno::EISDIR),
+        _ => access(path, AccessFlags::X_OK),
+    }
+}
+
+/// The first file of this name in PATH that can be executed; an empty part is the working directory (execvp(3)).
+fn in_path(name: &OsStr) -> nix::Result<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    let mut first_refusal = Errno::ENOENT;
+    for folder in std::env::split_paths(&folders).filter(|_| !name.is_empty()) {
+        let path = if folder.as_os_str().is_empty() { Path::new(".").join(name) } else { folder.join(name) };
+        match executable(&path) {
+            Ok(()) => return Ok(path),
+            Err(Errno::EACCES) => first_refusal = Errno::EACCES,
+            Err(_) => {}
+        }
+    }
+    Err(first_refusal)
+}
+
+fn refused(name: &OsStr, errno: Errno) -> Error {
+    let name = name.to_string_lossy();
+    let (what, hint, exit) = match errno {
+        Errno::ENOENT if Path::new(name.as_ref()).exists() => (
+            "its interpreter was not found",
+            "`head -1` of a script, `readelf -l` of a program name it",
+            Exit::NotFound,
+        ),
+        Errno::ENOENT | Errno::ENOTDIR => {
+            ("not found", "the path of a program, or the name of one in PATH, stands after --", Exit::NotFound)
+        }
+        Errno::EISDIR => ("it is a directory", "a program, and its arguments, stand after --", Exit::NotExecutable),
+        Errno::EACCES => ("permission denied", "`chmod +x` makes a file executable", Exit::NotExecutable),
+        Errno::ENOEXEC => (
+            "it has no format that can be executed",
+            "a script begins with a line such as #!/bin/sh; or name the shell: -- sh SCRIPT",
+            Exit::NotExecutable,
+        ),
+        _ => (errno.desc(), "`man 2 execve` says more", Exit::NotExecutable),
+    };
+    Error::new(format!("{name}: {what}"), hint.to_owned(), exit)
+}
+
+/// Which signals the caller blocks, and which it ignores: what a program inherits (execve(2)).
+#[derive(Debug)]
+struct Rules {
+    blocked: libc::sigset_t,
+    ignored: Vec<i32>,
+}
+
+/// Which of these were ignored before anything here had begun: Rust's runtime always ignores the first, and `ior-it` the second.
+static IGNORED: [(i32, AtomicBool); 2] =
+    [(libc::SIGPIPE, AtomicBool::new(false)), (libc::SIGXFSZ, AtomicBool::new(false))];
+/// Which of the standard streams were closed: Rust's runtime opens /dev/null in their place.
+static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+
+#[used]
+// SAFETY: run by the dynamic loader, before main, with no other thread; it needs nothing that is set up later.
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = note_what_changes;
+
+extern "C" fn note_what_changes() {
+    for (signal, ignored) in &IGNORED {
+        ignored.store(is_ignored(*signal), Ordering::Relaxed);
+    }
+    for (fd, closed) in (0..).zip(&CLOSED) {
+        // SAFETY: only asks.
+        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
+    }
+}
+
+/// Whether a standard stream was closed when this process began.
+pub fn was_closed(fd: i32) -> bool {
+    CLOSED.get(fd as usize).is_some_and(|closed| closed.load(Ordering::Relaxed))
+}
+
+/// Whether a signal is ignored now.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks; the struct is written if the signal exists, and all zero is valid if it does not.
+    let action = unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
+
+/// The signals are numbered from 1 to 64 (signal(7)).
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
+
+impl Rules {
+    fn of_this_process() -> Self {
+        let noted = |signal| IGNORED.iter().find(|(noted, _)| *noted == signal);
+        let ignored = SIGNALS.filter(|&signal| match noted(signal) {
+            Some((_, ignored)) => ignored.load(Ordering::Relaxed),
+            None => is_ignored(signal),
+        });
+        let ignored = ignored.collect();
+        let mut blocked = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: only asks, and writes the set.
+        let blocked = unsafe {
+            libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), blocked.as_mut_ptr());
+            blocked.assume_init()
+        };
+        Self { blocked, ignored }
+    }
+
+    /// Some signals cannot be changed: SIGKILL, SIGSTOP, and two that libc keeps for itself.
+    fn restore(&self) {
+        for signal in SIGNALS {
+            let action = if self.ignored.contains(&signal) { libc::SIG_IGN } else { libc::SIG_DFL };
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(signal, action) };
+        }
+        for fd in (0..3).filter(|&fd| was_closed(fd)) {
+            // SAFETY: what Rust's runtime has opened there nobody uses: the process is about to become another program.
+            unsafe { libc::close(fd) };
+        }
+        // SAFETY: the set is whole.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.blocked, std::ptr::null_mut()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(command: &[&str]) -> Result<String, (Exit, String)> {
+        let command: Vec<OsString> = command.iter().map(OsString::from).collect();
+        let found = Program::find(&command).map_err(|error| (error.exit, error.sentence))?;
+        Ok(found.path.into_string().unwrap())
+    }
+
+    #[test]
+    fn a_program_is_found_as_a_shell_finds_it() {
+        assert!(found(&["sh", "-c", "true"]).unwrap().ends_with("/sh"));
+        assert_eq!(found(&["/bin/sh"]).unwrap(), "/bin/sh", "a path is taken as it is");
+        let rows = [
+            ("no-such-program", Exit::NotFound, "no-such-program: not found"),
+            ("/no/such/program", Exit::NotFound, "/no/such/program: not found"),
+            ("/etc/passwd/x", Exit::NotFound, "/etc/passwd/x: not found"),
+            ("", Exit::NotFound, ": not found"),
+            ("/etc", Exit::NotExecutable, "/etc: it is a directory"),
+            ("/etc/passwd", Exit::NotExecutable, "/etc/passwd: permission denied"),
+        ];
+        for (name, exit, sentence) in rows {
+            assert_eq!(found(&[name]), Err((exit, sentence.to_owned())), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The zygote's own loop: forks, reaps, kills, and cleans up at the end. One thread, no allocation that matters.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, OsStr};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{ForkResult, Pid, chdir, fork, getpgid, setsid};
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+
+use super::child;
+use super::reaper;
+use super::slot::Slots;
+use super::wire::{REQUEST_SIZE, Reply, Request};
+use super::{ServerLane, Work, is_readable};
+use crate::child::workspace::Workspaces;
+
+/// What the zygote is called (proc_pid_comm(5)).
+pub const NAME: &CStr = c"ior-it-zygote";
+/// What the zygote says to its parent when it is prepared; else which step failed, and why.
+pub const READY: &str = "ready";
+/// The most bytes of that.
+pub const WORDS_CAP: usize = 256;
+
+/// A step of the preparation that failed.
+pub struct Unprepared {
+    step: &'static str,
+    errno: Errno,
+}
+
+/// Names a step: the kernel does not say which call it has refused.
+pub fn step<T>(step: &'static str, result: nix::Result<T>) -> Result<T, Unprepared> {
+    result.map_err(|errno| Unprepared { step, errno })
+}
+
+struct Server<'a> {
+    lanes: Vec<ServerLane>,
+    /// The child of each lane.
+    children: Vec<Option<LaneChild>>,
+    slots: &'a Slots,
+    work: &'a Work,
+    workspaces: Option<&'a Workspaces>,
+    /// The program is over: what it has left behind is left alone.
+    left_alone: bool,
+}
+
+/// A lane's child, from its fork until the lane is told that the scenario is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LaneChild {
+    pid: Pid,
+    reaped: bool,
+}
+
+/// Serves until the parent is gone.
+pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, workspaces: Option<&Workspaces>) -> ! {
+    let children = vec![None; lanes.len()];
+    let mut server = Server { lanes, children, slots, work, workspaces, left_alone: false };
+    let prepared = match work {
+        Work::Scenarios(_) => {
+            server.close_others(&life);
+            prepare()
+        }
+        Work::Program(_) => reaper::fork_below().and_then(|()| keep_out_of_the_way()),
+    };
+    // What it says is only heard when the first child is asked for: nobody waits for it.
+    let say = |words: &str| send(life.as_raw_fd(), words.as_bytes(), MsgFlags::MSG_NOSIGNAL);
+    match prepared {
+        Ok(reaper) => {
+            let _ = say(READY);
+            server.serve_until_gone(&life, &reaper);
+        }
+        Err(Unprepared { step, errno }) => drop(say(&format!("{step}: {errno}"))),
+    }
+    server.clean_up();
+    let status = if server.left_alone { 0 } else { reaper::NOT_LEFT_ALONE };
+    // SAFETY: ends this process without running what the parent registered to run at its own exit.
+    unsafe { libc::_exit(status) }
+}
+
+/// Makes this process the same for every child to start from: an own session (Ctrl-C is the parent's business), no
+/// environment, known descriptors and limits, and the reaper of orphans.
+fn prepare() -> Result<SignalFd, Unprepared> {
+    step("setsid", setsid())?;
+    step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(NAME))?;
+    reaper::go_on_when_parent_is_gone()?;
+    step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
+    let reaper = keep_out_of_the_way()?;
+    // SAFETY: this process has one thread; nobody else reads the environment.
+    unsafe { libc::clearenv() };
+    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::ENODEV)));
+    let null = step("/dev/null", null)?;
+    step("dup2", nix::unistd::dup2_stdin(&null))?;
+    step("dup2", nix::unistd::dup2_stdout(&null))?;
+    step("dup2", nix::unistd::dup2_stderr(&null))?;
+    let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_NOFILE))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024), hard))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_CORE, 0, 0))?;
+    let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_FSIZE))?;
+    step("setrlimit", setrlimit(Resource::RLIMIT_FSIZE, hard, hard))?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    Ok(reaper)
+}
+
+/// No signal of a terminal ends this process. Nothing else changes: a program starts from what its caller has.
+fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
+    ignore_terminal()?;
+    // Whoever ignores it is not told of its children (wait(2), "Notes").
+    // SAFETY: no handler is installed, only the default action.
+    step("sigaction", unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) })?;
+    let mut reaped = SigSet::empty();
+    reaped.add(Signal::SIGCHLD);
+    step("sigprocmask", reaped.thread_block())?;
+    step("signalfd", SignalFd::with_flags(&reaped, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
+}
+
+/// Ignores what ends a job: whoever it is meant for ends it by other ways.
+pub fn ignore_terminal() -> Result<(), Unprepared> {
+    for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
+        // SAFETY: no handler is installed, only "ignore".
+        step("sigaction", unsafe { signal(ignored, SigHandler::SigIgn) })?;
+    }
+    Ok(())
+}
+
+impl Server<'_> {
+    /// Closes every descriptor that is not the zygote's own. Among them may be another zygote's, which would keep that one
+    /// from seeing its end.
+    fn close_others(&self, life: &OwnedFd) {
+        let lanes = self.lanes.iter().flat_map(|lane| [&lane.socket, &lane.gate]);
+        let mut own: Vec<u32> = lanes.chain([life]).map(|fd| fd.as_raw_fd() as u32).collect();
+        own.extend(self.workspaces.and_then(Workspaces::root).map(|root| root.as_fd().as_raw_fd() as u32));
+        own.sort_unstable();
+        let firsts = std::iter::once(3).chain(own.iter().map(|fd| fd + 1));
+        for (first, end) in firsts.zip(own.iter().copied().chain([u32::MAX])).filter(|(first, end)| first < end) {
+            // Nothing can be done about a failure, and nothing of this process uses what is left open.
+            let _ = child::close_range(first, end - 1);
+        }
+    }
+
+    fn serve_until_gone(&mut self, life: &OwnedFd, reaper: &SignalFd) {
+        loop {
+            let mut polled =
+                vec![PollFd::new(life.as_fd(), PollFlags::POLLIN), PollFd::new(reaper.as_fd(), PollFlags::POLLIN)];
+            polled.extend(self.lanes.iter().map(|lane| PollFd::new(lane.socket.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut polled, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+            let ready: Vec<bool> = polled.iter().map(|fd| fd.any() != Some(false)).collect();
+            if ready[1] {
+                while let Ok(Some(_)) = reaper.read_signal() {}
+                self.reap();
+            }
+            for lane in (0..self.lanes.len()).filter(|lane| ready[lane + 2]) {
+                self.answer(lane);
+            }
+            // Last: what the parent has said before it went still counts.
+            if ready[0] {
+                return;
+            }
+        }
+    }
+
+    /// Tells the lane of each child that has exited, and reaps it. In this order: the pid of a child whose lane has heard nothing
+    /// is nobody else's.
+    fn reap(&mut self) {
+        let exited = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        loop {
+            let (pid, reply) = match waitid(Id::All, exited) {
+                Ok(WaitStatus::Exited(pid, status)) => (pid, Reply::Exited { status }),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Reply::Signaled { signal: signal as i32 }),
+                Err(Errno::EINTR) => continue,
+                _ => return,
+            };
+            // Anyone else is an orphan that a scenario left behind.
+            let alive = Some(LaneChild { pid, reaped: false });
+            if let Some(lane) = self.children.iter().position(|child| *child == alive) {
+                self.children[lane] = Some(LaneChild { pid, reaped: true });
+                self.reply(lane, reply);
+            }
+            let _ = waitpid(pid, None);
+        }
+    }
+
+    fn reply(&self, lane: usize, reply: Reply) {
+        let _ = send(self.lanes[lane].socket.as_raw_fd(), &reply.encode(), MsgFlags::MSG_NOSIGNAL);
+    }
+
+    fn answer(&mut self, lane: usize) {
+        let mut bytes = [0; REQUEST_SIZE];
+        let length = recv(self.lanes[lane].socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+        match Request::decode(&bytes[..length]) {
+            Some(Request::Spawn { scenario, workspace }) => self.spawn(lane, scenario as usize, &workspace),
+            Some(Request::Kill) => self.kill(lane),
+            Some(Request::Signal { signal }) => self.signal(lane, signal),
+            Some(Request::Done) => self.done(lane),
+            None => {}
+        }
+    }
+
+    fn spawn(&mut self, lane: usize, scenario: usize, workspace: &[u8]) {
+        // SAFETY: the zygote has one thread.
+        match unsafe { fork() } {
+            Ok(ForkResult::Child) => {
+                let ServerLane { gate, fill, .. } = &self.lanes[lane];
+                match self.work {
+                    Work::Scenarios(all) => {
+                        let directory = Path::new(OsStr::from_bytes(workspace));
+                        let enter = || self.workspaces.map_or_else(|| chdir(directory), |all| all.enter(directory));
+                        child::run(gate, fill, self.slots.get(lane), &all[scenario], enter)
+                    }
+                    Work::Program(program) => child::become_program(gate, fill, self.slots.get(lane), program),
+                }
+            }
+            Ok(ForkResult::Parent { child }) => {
+                self.children[lane] = Some(LaneChild { pid: child, reaped: false });
+                self.reply(lane, Reply::Spawned { pid: child.as_raw() });
+            }
+            Err(errno) => self.reply(lane, Reply::NotSpawned { errno: errno as i32 }),
+        }
+    }
+
+    fn done(&mut self, lane: usize) {
+        self.children[lane] = None;
+        match self.work {
+            Work::Scenarios(_) => self.kill_orphans(),
+            Work::Program(_) => self.left_alone = true,
+        }
+    }
+
+    fn signal(&self, lane: usize, signal: i32) {
+        let Some(LaneChild { pid, reaped: false }) = self.children[lane] else { return };
+        if let Ok(signal) = Signal::try_from(signal) {
+            let _ = kill(pid, signal);
+        }
+    }
+
+    /// Kills a lane's child, its process group, and those of its descendants that have left the group. Here and not in the
+    /// parent, since only here it is known that the pid has not been reaped and given to somebody else.
+    fn kill(&self, lane: usize) {
+        let Some(LaneChild { pid: child, reaped: false }) = self.children[lane] else { return };
+        kill_below(child, &|| true);
+        let _ = killpg(child, Signal::SIGKILL);
+        let _ = kill(child, Signal::SIGKILL);
+    }
+
+    /// Kills what scenarios that are over have left behind. A child is the reaper of its own orphans while it lives, so a child
+    /// of the zygote that is no lane's was left behind by one; it is spared while its scenario's lane is not done with it.
+    fn kill_orphans(&self) {
+        let lane_has = |pid: Pid| self.children.iter().flatten().any(|child| child.pid == pid);
+        let spared = |pid: Pid| lane_has(pid) || getpgid(Some(pid)).is_ok_and(lane_has);
+        for orphan in children(Pid::this()).into_iter().filter(|&pid| !spared(pid)) {
+            kill_below(orphan, &|| true);
+            let _ = kill(orphan, Signal::SIGKILL);
+        }
+    }
+
+    fn clean_up(&mut self) {
+        if self.left_alone {
+            return;
+        }
+        for lane in 0..self.lanes.len() {
+            self.kill(lane);
+        }
+        self.children.fill(None);
+        while !matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Err(Errno::ECHILD)) {
+            self.kill_orphans();
+            let _ = waitpid(None, None);
+        }
+        if let Some(workspaces) = self.workspaces {
+            remove(workspaces);
+        }
+    }
+}
+
+/// Removes the folder of the run. After a signal the parent's threads still live, and each may make one more workspace before
+/// it finds the zygote gone: then the folder is not empty any more, and it begins again.
+fn remove(workspaces: &Workspaces) {
+    for _ in 0..1000 {
+        match workspaces.remove() {
+            Err(error) if error.kind() != ErrorKind::NotFound => std::thread::yield_now(),
+            _ => return,
+        }
+    }
+}
+
+/// The children of a process, as proc(5) lists them for its first thread; empty where the kernel has no such list.
+pub fn children(pid: Pid) -> Vec<Pid> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
+}
+
+/// Kills the descendants of a process; of more than there are descriptors for the rest become orphans. Whoever is no child of this
+/// process may be reaped at any time, and its pid given again: it is held by a descriptor, and looked up once more after that.
+fn kill_below(pid: Pid, is_itself: &dyn Fn() -> bool) {
+    let hold = |child: Pid| {
+        Some((child, pidfd_open(rustix::process::Pid::from_raw(child.as_raw())?, PidfdFlags::empty()).ok()?))
+    };
+    let held: Vec<(Pid, OwnedFd)> = children(pid).into_iter().filter_map(hold).collect();
+    let still = children(pid);
+    if !is_itself() {
+        return;
+    }
+    for (child, process) in held.iter().filter(|(child, _)| still.contains(child)) {
+        // It is readable once its process has exited (pidfd_open(2)): then it has no children any more.
+        kill_below(*child, &|| !is_readable(process.as_fd()));
+        let _ = pidfd_send_signal(process, rustix::process::Signal::KILL);
+    }
+}

@@ -1,0 +1,389 @@
+//! One call of a table: its keys become the fields that are compared.
+
+use std::collections::BTreeSet;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::entries::{Entry, find};
+use super::errors::{Problems, near, near_or_all};
+use super::keys::{Key, accepted, keys};
+use super::values;
+use super::{ExpectedCall, Field, Part, Subject, Wanted, Which};
+use crate::table::kind::Kind;
+use crate::table::syscalls::{Ret, Role, Syscall};
+
+/// The `$x` that the calls so far have bound.
+#[derive(Clone, Default)]
+pub(super) struct Names {
+    bound: BTreeSet<String>,
+}
+
+/// Longest name of a thread in bytes (prctl(2), PR_SET_NAME: 16 with the NUL).
+const COMM: usize = 15;
+
+/// `bytes` of a call that counts none.
+const NO_BYTES: &str = "none";
+
+/// By which table of the kernel a call's number goes; left out is the first.
+pub(crate) const ABIS: [&str; 2] = ["native", "32 bit"];
+
+/// How a string may have been found; left out is the first.
+pub(crate) const TEXT_STATES: [&str; 5] = ["whole", "cut", "unreadable", "null", "late"];
+
+/// A key and its value as the file has them, on one line.
+pub(super) fn part((key, value): &Entry, text: &str) -> Part {
+    let raw = text.get(value.span()).unwrap_or_default();
+    let value = if raw.contains('\n') { raw.split_whitespace().collect::<Vec<_>>().join(" ") } else { raw.to_owned() };
+    Part { key: key.get_ref().to_string(), text: format!("{} = {value}", key.get_ref()) }
+}
+
+impl Names {
+    /// Goes back to what was bound before a repetition; returns what the repetition has bound.
+    pub(super) fn forget_all_but(&mut self, before: &Self) -> Vec<String> {
+        let new = self.bound.difference(&before.bound).cloned().collect();
+        self.bound.clone_from(&before.bound);
+        new
+    }
+
+    /// Binds what a call binds, also one that is wrong otherwise: its errors are enough.
+    pub(super) fn bind(&mut self, entries: &[Entry]) {
+        let binding = entries
+            .iter()
+            .filter(|(key, _)| matches!(key.get_ref().as_ref(), "ret" | "pid" | "tid" | "exit_tid" | "makes"));
+        for (_, value) in binding {
+            self.bound.extend(values::name(value).map(str::to_owned));
+            if let DeValue::Array(items) = value.get_ref() {
+                self.bound.extend(items.iter().filter_map(values::name).map(str::to_owned));
+            }
+        }
+    }
+}
+
+/// Reads the keys of one call.
+pub(super) struct Reader<'a, 't, 'p> {
+    row: &'static Syscall,
+    keys: Vec<Key>,
+    entries: &'a [Entry<'a, 't>],
+    /// `None` where calls have no order, and so nothing is bound before.
+    names: Option<&'a Names>,
+    problems: &'a mut Problems<'p>,
+}
+
+impl<'a, 't, 'p> Reader<'a, 't, 'p> {
+    /// For a call of this row with these entries.
+    pub(super) fn new(
+        row: &'static Syscall,
+        entries: &'a [Entry<'a, 't>],
+        names: Option<&'a Names>,
+        problems: &'a mut Problems<'p>,
+    ) -> Self {
+        let keys = keys(row, &command(row, entries));
+        Self { row, keys, entries, names, problems }
+    }
+
+    /// A call of a whole trace: what is left out is nothing.
+    pub(super) fn whole(mut self, item: &Spanned<DeValue>) -> ExpectedCall {
+        let mut fields = Vec::new();
+        for key in self.keys.clone() {
+            match find(self.entries, key.name) {
+                Some(entry) => fields.extend(self.field(key, entry)),
+                None => fields.extend(self.left_out(key, item, &fields)),
+            }
+        }
+        fields.extend(self.no_file());
+        self.unknown_keys(&[]);
+        self.descriptor_of_nothing(&fields);
+        self.finish(item, fields)
+    }
+
+    /// A call of a part: only what is written is compared.
+    pub(super) fn some(mut self, item: &Spanned<DeValue>) -> ExpectedCall {
+        let mut fields = Vec::new();
+        for key in self.keys.clone() {
+            fields.extend(find(self.entries, key.name).and_then(|entry| self.field(key, entry)));
+        }
+        if let Some(entry) = find(self.entries, "path_contains") {
+            let text = values::string(entry, self.problems).unwrap_or("-");
+            if text.is_empty() {
+                self.problems.push(entry.1.span(), "`path_contains` is empty", "every path contains that");
+            }
+            let wanted = Wanted::Contains(text.to_owned());
+            let (subject, role) = (Subject::File(0), Role::Text);
+            fields.push(Field { key: "path_contains", subject, role, wanted, written: true });
+        }
+        self.unknown_keys(&["path_contains"]);
+        self.finish(item, fields)
+    }
+
+    fn finish(self, item: &Spanned<DeValue>, fields: Vec<Field>) -> ExpectedCall {
+        let text = self.problems.text;
+        let parts = self.entries.iter().map(|entry| part(entry, text)).collect();
+        ExpectedCall { syscall: self.row, line: self.problems.line_of(item.span().start), parts, fields }
+    }
+
+    fn unknown_keys(&mut self, besides: &[&str]) {
+        let mut known = accepted(&self.keys);
+        known.extend(besides);
+        for (key, value) in self.entries.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            let name = key.get_ref().as_ref();
+            let pointer = self.row.arg(name).is_some();
+            let (message, hint) = match name {
+                _ if pointer => {
+                    let hint = "leave it out: an address differs from run to run";
+                    (format!("`{name}` of `{}` is an address", self.row.name), hint.to_owned())
+                }
+                "path_contains" | "min_count" => {
+                    let hint = "it is for `present`; `calls` has whole paths, and a line for each call";
+                    (format!("`{name}` stands in `calls`"), hint.to_owned())
+                }
+                _ => (format!("`{}` has no key `{name}`", self.row.name), near_or_all(name, &known)),
+            };
+            self.problems.push(key.span().start..value.span().end, message, hint);
+        }
+    }
+
+    /// The value of a key.
+    fn field(&mut self, key: Key, entry: Entry) -> Option<Field> {
+        let wanted = match key.subject {
+            Subject::Made(at) => self.made(entry, at)?,
+            Subject::Status(Which::Fd(at)) if self.row.makes_pair() => self.status_of_pair(entry, at, key.role)?,
+            _ => self.wanted(key, entry)?,
+        };
+        Some(Field { key: key.name, subject: key.subject, role: key.role, wanted, written: true })
+    }
+
+    fn wanted(&mut self, key: Key, entry: Entry) -> Option<Wanted> {
+        let takes_name = match key.subject {
+            Subject::Ret | Subject::Pid | Subject::Tid | Subject::ExitTid => true,
+            Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
+            Subject::UserData
+            | Subject::SqeFlags
+            | Subject::Worker
+            | Subject::More
+            | Subject::Ambiguous
+            | Subject::Abi
+            | Subject::Refused
+            | Subject::MadeFile
+            | Subject::File(_)
+            | Subject::Text(_)
+            | Subject::Implied
+            | Subject::How(_)
+            | Subject::Bytes
+            | Subject::Kind(_)
+            | Subject::Status(_)
+            | Subject::Cloexec(_)
+            | Subject::Closes
+            | Subject::Comm
+            | Subject::Made(_) => false,
+        };
+        if let Some(name) = values::name(entry.1).filter(|_| takes_name) {
+            return self.name(name, entry.1, !matches!(key.subject, Subject::Arg(_)));
+        }
+        match key.subject {
+            Subject::Ret => values::ret(entry, key.role, self.problems),
+            Subject::Bytes => self.bytes(entry),
+            Subject::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
+            Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
+                values::yes_or_no(entry, self.problems).map(Wanted::Is)
+            }
+            Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
+            Subject::Comm => self.comm(entry),
+            Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
+            Subject::Abi => values::one_of(entry, &ABIS, self.problems),
+            Subject::File(_)
+            | Subject::MadeFile
+            | Subject::Arg(_)
+            | Subject::Implied
+            | Subject::How(_)
+            | Subject::Status(_)
+            | Subject::UserData
+            | Subject::SqeFlags
+            | Subject::Pid
+            | Subject::Tid
+            | Subject::ExitTid
+            | Subject::Made(_) => values::by_role(entry, key.role, self.problems),
+        }
+    }
+
+    /// A `$x`: one that `binds` may be new.
+    fn name(&mut self, name: &str, value: &Spanned<DeValue>, binds: bool) -> Option<Wanted> {
+        let Some(names) = self.names else {
+            let hint = "`present` and `absent` have no order: write what is known before";
+            self.problems.push(value.span(), format!("nothing binds `{name}` here"), hint);
+            return None;
+        };
+        if !values::is_well_formed(name) {
+            self.problems.push(value.span(), format!("`{name}` is no name"), "letters, digits and _, as in \"$a\"");
+            return None;
+        }
+        if !binds && !names.bound.contains(name) {
+            let hint = near(name, names.bound.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("bind it by the result of an earlier call, as in ret = \"{name}\""));
+            self.problems.push(value.span(), format!("no call before binds `{name}`"), hint);
+            return None;
+        }
+        Some(Wanted::Name(name.to_owned()))
+    }
+
+    /// One of the two of `makes`. What is wrong with the array as a whole is said once.
+    fn made(&mut self, entry: Entry, at: usize) -> Option<Wanted> {
+        match entry.1.get_ref() {
+            DeValue::Array(items) if items.len() == 2 => {
+                let item = &items[at];
+                match values::name(item) {
+                    Some(name) => self.name(name, item, true),
+                    None => values::by_role((entry.0, item), Role::FdNumber, self.problems),
+                }
+            }
+            _ if at > 0 => None,
+            _ => {
+                let hint = "write the two descriptors, as in makes = [\"$r\", \"$w\"]";
+                self.problems.push(entry.1.span(), "`makes` is not two descriptors", hint);
+                None
+            }
+        }
+    }
+
+    /// A number of bytes, where the call counts some; or that it counts none.
+    fn bytes(&mut self, entry: Entry) -> Option<Wanted> {
+        if entry.1.get_ref().as_str() == Some(NO_BYTES) {
+            return Some(Wanted::Nothing);
+        }
+        if !matches!(self.row.ret, Ret::Bytes) {
+            let hint = "leave out `bytes`, or write bytes = \"none\"";
+            self.problems.push(entry.1.span(), format!("the result of `{}` counts no bytes", self.row.name), hint);
+            return None;
+        }
+        values::by_role(entry, Role::Unsigned, self.problems)
+    }
+
+    /// One of the two of `status` of a pair.
+    fn status_of_pair(&mut self, entry: Entry, at: usize, role: Role) -> Option<Wanted> {
+        match entry.1.get_ref() {
+            DeValue::Array(items) if items.len() == 2 => values::by_role((entry.0, &items[at]), role, self.problems),
+            _ if at > 0 => None,
+            _ => {
+                let hint = "write the flags of each, as in status = [\"O_RDONLY\", \"O_WRONLY\"]";
+                self.problems.push(entry.1.span(), "`status` is not that of two descriptors", hint);
+                None
+            }
+        }
+    }
+
+    fn comm(&mut self, entry: Entry) -> Option<Wanted> {
+        let text = values::string(entry, self.problems)?;
+        if text.len() > COMM {
+            let hint =
+                format!("the kernel keeps {COMM} bytes of it: \"{}\"", text.chars().take(COMM).collect::<String>());
+            self.problems.push(entry.1.span(), "no thread has a name this long", hint);
+        }
+        Some(Wanted::Text(text.as_bytes().to_vec()))
+    }
+
+    /// What a key that is left out stands for in a whole trace; `None` if it is not compared.
+    fn left_out(&mut self, key: Key, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
+        let wanted = match (key.subject, key.role) {
+            (Subject::File(_), _) => Wanted::Nothing,
+            (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
+            (Subject::Closes, _) => Wanted::Files(Vec::new()),
+            (Subject::Cloexec(Which::Made | Which::Pair) | Subject::More, _) => Wanted::Is(false),
+            (Subject::Ambiguous | Subject::Refused, _) => Wanted::Is(false),
+            (Subject::Abi, _) => Wanted::Text(ABIS[0].into()),
+            (Subject::MadeFile, _) => self.made_file(fields),
+            (Subject::SqeFlags, _) => Wanted::Number(0),
+            (Subject::ExitTid, _) => Wanted::Nothing,
+            (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
+            (Subject::Arg(_), Role::Flags(_)) | (Subject::How(0 | 2), _) => Wanted::Number(0),
+            (Subject::Arg(_), Role::Fd) => {
+                return self.required(key, item, "write \"$a\" as an earlier call bound it, or a number");
+            }
+            (Subject::Arg(_), Role::Choice(names)) => {
+                let first = names.all().next().unwrap_or_default();
+                return self.required(key, item, &format!("write one {}, as in \"{first}\"", names.what));
+            }
+            (Subject::Implied, Role::Flags(names)) => {
+                let flags = self.row.implied_flags.map_or(0, |(_, flags)| flags);
+                return self.required(key, item, &format!("write \"{}\", which it stands for", names.show(flags)));
+            }
+            (Subject::Ret, _) if matches!(self.row.ret, Ret::Never) => return None,
+            (Subject::Ret, _) => return self.required(key, item, values::RET_HINT),
+            (
+                Subject::Arg(_)
+                | Subject::Implied
+                | Subject::How(_)
+                | Subject::Bytes
+                | Subject::Kind(_)
+                | Subject::Status(_)
+                | Subject::Cloexec(Which::Fd(_))
+                | Subject::UserData
+                | Subject::Worker
+                | Subject::Comm
+                | Subject::Pid
+                | Subject::Tid
+                | Subject::Made(_),
+                _,
+            ) => return None,
+        };
+        Some(Field { key: key.name, subject: key.subject, role: key.role, wanted, written: false })
+    }
+
+    /// The file that a call opens or duplicates is called as its path says, if that leads through no `..` and no symbolic link.
+    fn made_file(&self, fields: &[Field]) -> Wanted {
+        let flags = find(self.entries, "flags").and_then(|(_, value)| value.get_ref().as_str());
+        let unnamed = flags.is_some_and(|flags| flags.split('|').any(|flag| flag == "O_TMPFILE"));
+        let path = fields.iter().find(|field| field.subject == Subject::File(0));
+        let path = path.filter(|_| self.row.returns_its_file() && !unnamed);
+        path.map_or(Wanted::Nothing, |path| path.wanted.clone())
+    }
+
+    /// The files that the call has no key for: a name there would be made up.
+    fn no_file(&self) -> Vec<Field> {
+        let has = |subject| self.keys.iter().any(|key| key.subject == subject);
+        [("path", Subject::File(0)), ("path2", Subject::File(1))]
+            .into_iter()
+            .filter(|&(_, subject)| !has(subject))
+            .map(|(key, subject)| Field { key, subject, role: Role::Text, wanted: Wanted::Nothing, written: false })
+            .collect()
+    }
+
+    fn required(&mut self, key: Key, item: &Spanned<DeValue>, hint: &str) -> Option<Field> {
+        let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
+        self.problems.push(item.span(), message, hint);
+        None
+    }
+
+    /// What is said of a descriptor beside a failure to make it would never be looked at.
+    fn descriptor_of_nothing(&mut self, fields: &[Field]) {
+        let fails = fields.iter().any(|field| matches!(field.wanted, Wanted::Errno(_) | Wanted::Unfinished));
+        if !fails
+            || !(self.row.makes_pair() || self.keys.iter().any(|key| key.subject == Subject::Cloexec(Which::Made)))
+        {
+            return;
+        }
+        for name in ["kind", "status", "cloexec"] {
+            if let Some((key, _)) = find(self.entries, name) {
+                let hint = format!("leave out `{name}` where a call fails");
+                self.problems.push(key.span(), "this call returns no descriptor", hint);
+            }
+        }
+    }
+}
+
+/// The arguments as far as the meaning of others depends on them: fcntl's command, and whether what a request makes goes into
+/// the ring's own table.
+fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
+    let mut args = [u64::MAX; 6];
+    if let Some(at) = row.arg("file_index") {
+        let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
+        args[at] = written.is_some_and(|number| number.as_str() != "0").into();
+    }
+    let by_command = matches!(row.ret, Ret::ByCommand);
+    if let Some(at) = row.arg("cmd").filter(|_| by_command)
+        && let Role::Choice(names) = row.args[at].role
+        && let Some(value) = find(entries, "cmd").and_then(|(_, value)| names.parse(value.get_ref().as_str()?).ok())
+    {
+        args[at] = value;
+    }
+    args
+}

@@ -1,0 +1,386 @@
+//! What a call says of a field, and whether that is what is wanted.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use bstr::{BStr, ByteSlice};
+
+use super::FieldDifference;
+use crate::judge::expectation::{ExpectedCall, Field, Subject, Wanted, Which};
+use crate::table::kind::Kind;
+use crate::table::names;
+use crate::table::syscalls::{self, Ret, Role};
+use crate::trace::call::{Abi, Call, Identity, Outcome, Request, Text};
+use crate::trace::show;
+
+/// What the names stand for: the value, and which expected call bound it, counted from 1.
+#[derive(Default)]
+pub(super) struct Bindings<'e> {
+    values: HashMap<&'e str, (i64, usize)>,
+}
+
+/// What a call says of a field.
+pub(crate) enum Fact<'c> {
+    Number(i64),
+    Errno(i32),
+    Unfinished,
+    File(Option<&'c [u8]>),
+    Files(&'c [Vec<u8>]),
+    Text(&'c [u8]),
+    Is(bool),
+    /// It says nothing, and why; equal to nothing but an absent file or a flag left out.
+    Unknown(Cow<'c, str>),
+}
+
+impl Bindings<'_> {
+    /// From now on these stand for something new.
+    pub(super) fn forget(&mut self, names: &[String]) {
+        for name in names {
+            self.values.remove(name.as_str());
+        }
+    }
+}
+
+/// Whether it is a call of this name.
+pub(super) fn is_of(expected: &ExpectedCall, call: &Call) -> bool {
+    call.syscall().is_some_and(|row| row.number == expected.syscall.number)
+}
+
+/// How many fields of a call differ, as far as one can say without knowing what names stand for; `None` if it is another
+/// call.
+pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
+    let fields = || expected.fields.iter().filter(|field| !meets(field, call, None)).count();
+    is_of(expected, call).then(|| fields() + usize::from(contradiction(call).is_some()))
+}
+
+/// Whether a call has everything that an entry without names asks for.
+pub(super) fn is(expected: &ExpectedCall, call: &Call) -> bool {
+    expected.fields.iter().all(|field| meets(field, call, None))
+}
+
+/// The fields that differ. Binds the names that the call gives a value; `number` is its place, from 1.
+pub(super) fn differences<'e>(
+    expected: &'e ExpectedCall,
+    number: usize,
+    call: &Call,
+    bindings: &mut Bindings<'e>,
+) -> Vec<FieldDifference> {
+    let mut differences = field_differences(expected, number, call, bindings);
+    differences.extend(contradiction(call));
+    differences
+}
+
+/// The same without what the kernel's identities say.
+pub(super) fn field_differences<'e>(
+    expected: &'e ExpectedCall,
+    number: usize,
+    call: &Call,
+    bindings: &mut Bindings<'e>,
+) -> Vec<FieldDifference> {
+    let mut differences: Vec<FieldDifference> = Vec::new();
+    for field in &expected.fields {
+        if !meets(field, call, Some(bindings)) {
+            differences.push(FieldDifference {
+                field: field.key,
+                expected: show_wanted(field, bindings),
+                observed: show_fact(field, call),
+            });
+        }
+        bind(field, number, call, bindings);
+    }
+    differences
+}
+
+/// What the kernel says of a descriptor against what the call says that made it.
+pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
+    let attributes = call.files.disagreements.iter().map(|said| {
+        let [by_call, kernel] = [said.call, said.kernel].map(|attribute| format!("{} {attribute}", said.fd));
+        (by_call, kernel)
+    });
+    let (by_call, kernel): (Vec<_>, Vec<_>) = attributes.unzip();
+    (!kernel.is_empty()).then(|| FieldDifference {
+        field: "descriptors",
+        expected: format!("{} (by the call)", by_call.join(", ")),
+        observed: format!("{} (by the kernel)", kernel.join(", ")),
+    })
+}
+
+/// Binds what a call that is out of order would have bound.
+pub(super) fn bind_all<'e>(expected: &'e ExpectedCall, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
+    for field in &expected.fields {
+        bind(field, number, call, bindings);
+    }
+}
+
+fn bind<'e>(field: &'e Field, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
+    if let Wanted::Name(name) = &field.wanted
+        && let Some(Fact::Number(value)) = fact(field, call)
+    {
+        bindings.values.entry(name).or_insert((value, number));
+    }
+}
+
+fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
+    let Some(fact) = fact(field, call) else { return true };
+    match &field.wanted {
+        Wanted::Name(name) => {
+            let bound = bindings.and_then(|bindings| bindings.values.get(name.as_str()));
+            matches!(fact, Fact::Number(value) if bound.is_none_or(|(bound, _)| *bound == value))
+        }
+        Wanted::Number(wanted) => match fact {
+            Fact::Number(value) => *wanted == value,
+            // A failing openat2 may not have had a readable `struct open_how`; the table cannot name its flags then.
+            Fact::Unknown(_) => !field.written && call.errno().is_some(),
+            Fact::Errno(_) | Fact::Unfinished | Fact::File(_) | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
+        },
+        Wanted::Errno(wanted) => matches!(fact, Fact::Errno(errno) if errno == *wanted),
+        Wanted::Unfinished => matches!(fact, Fact::Unfinished),
+        Wanted::Is(wanted) => matches!(fact, Fact::Is(value) if value == *wanted),
+        // Nothing is known of a path that could not be read, unless the descriptors tell.
+        Wanted::Nothing => match fact {
+            Fact::File(file) => file.is_none(),
+            Fact::Unknown(_) => file(field.subject, call).is_none(),
+            Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
+        },
+        Wanted::Text(wanted) => {
+            matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == of_process(wanted, call).as_ref())
+        }
+        Wanted::Contains(wanted) => matches!(fact, Fact::File(Some(bytes)) if bytes.contains_str(wanted)),
+        Wanted::Files(wanted) => {
+            let wanted = wanted.iter().map(String::as_bytes);
+            matches!(fact, Fact::Files(files) if wanted.eq(files.iter().map(Vec::as_slice)))
+        }
+    }
+}
+
+/// A path of proc(5): `{pid}` in it stands for the process of the call.
+fn of_process<'w>(wanted: &'w [u8], call: &Call) -> Cow<'w, [u8]> {
+    match wanted.find("{pid}") {
+        Some(_) => Cow::Owned(wanted.replace("{pid}", call.pid.to_string())),
+        None => Cow::Borrowed(wanted),
+    }
+}
+
+fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
+    match subject {
+        Subject::File(0) => call.files.path.as_deref(),
+        Subject::File(_) => call.files.path2.as_deref(),
+        Subject::Text(_)
+        | Subject::Arg(_)
+        | Subject::Implied
+        | Subject::How(_)
+        | Subject::Ret
+        | Subject::Bytes
+        | Subject::Kind(_)
+        | Subject::Status(_)
+        | Subject::Cloexec(_)
+        | Subject::Closes
+        | Subject::Comm
+        | Subject::Pid
+        | Subject::Tid
+        | Subject::ExitTid
+        | Subject::UserData
+        | Subject::SqeFlags
+        | Subject::Worker
+        | Subject::More
+        | Subject::Ambiguous
+        | Subject::Abi
+        | Subject::Refused
+        | Subject::MadeFile
+        | Subject::Made(_) => None,
+    }
+}
+
+/// A request has an entry, unless the archive that it comes from leaves it out.
+fn of_request<'c>(call: &Call, fact: impl FnOnce(&Request) -> Fact<'c>) -> Fact<'c> {
+    call.request.as_ref().map_or(Fact::Unknown("unknown".into()), fact)
+}
+
+/// `None` where there is nothing to compare: what is said of a descriptor that the call did not make.
+pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
+    Some(match field.subject {
+        Subject::File(at) => file_fact(at, call),
+        Subject::Text(at) => Fact::Text(text_state(at, call)),
+        Subject::Arg(at) => Fact::Number(argument(call, at, field.role)),
+        Subject::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
+        Subject::How(word) => match call.how(word) {
+            Some(value) => Fact::Number(value as i64),
+            None => Fact::Unknown("unreadable".into()),
+        },
+        Subject::Ret => match (call.outcome, call.errno()) {
+            (Outcome::Unfinished, _) => Fact::Unfinished,
+            (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
+            (Outcome::Returned(value), None) => Fact::Number(value),
+        },
+        Subject::Bytes => call.bytes().map_or(Fact::Unknown("none".into()), |bytes| Fact::Number(bytes as i64)),
+        Subject::Kind(which) => of_descriptor(which, call, kind, |kind| Fact::Text(kind.as_bytes()))?,
+        Subject::Status(which) => of_descriptor(which, call, status, Fact::Number)?,
+        Subject::Cloexec(which) => of_descriptor(which, call, cloexec, Fact::Is)?,
+        Subject::Closes => Fact::Files(&call.files.closes),
+        Subject::Comm => Fact::Text(call.comm()),
+        Subject::Pid => Fact::Number(call.pid.into()),
+        Subject::Tid => Fact::Number(call.tid.into()),
+        Subject::ExitTid => call.other_exit_tid().map_or(Fact::Unknown("none".into()), |tid| Fact::Number(tid.into())),
+        Subject::UserData => of_request(call, |request| Fact::Number(request.sqe.user_data() as i64)),
+        Subject::SqeFlags => of_request(call, |request| Fact::Number(request.sqe.flags().into())),
+        Subject::Worker => of_request(call, |request| Fact::Is(request.worker)),
+        Subject::More => of_request(call, |request| Fact::Is(request.more)),
+        Subject::Ambiguous => of_request(call, |request| Fact::Is(request.ambiguous)),
+        Subject::Refused => Fact::Is(call.refused),
+        Subject::Abi => Fact::Text(match call.abi {
+            Abi::Native => b"native",
+            Abi::Compat => b"32 bit",
+        }),
+        Subject::MadeFile => {
+            call.success()?;
+            Fact::File(call.files.made_path.as_deref())
+        }
+        Subject::Made(at) => match call.pair() {
+            Some(pair) => Fact::Number(pair[at].into()),
+            None => Fact::Unknown("unreadable".into()),
+        },
+    })
+}
+
+/// The string of a path argument, with its address.
+fn text_of(at: usize, call: &Call) -> Option<(u64, &Text)> {
+    let arg = call.syscall()?.arg(["path", "path2"][at])?;
+    Some((call.args[arg], call.text(arg)?))
+}
+
+fn text_state(at: usize, call: &Call) -> &'static [u8] {
+    match text_of(at, call) {
+        Some(_)
+            if call.syscall().and_then(|row| row.arg(["path", "path2"][at])).is_some_and(|arg| call.is_late(arg)) =>
+        {
+            b"late"
+        }
+        Some((0, Text::Unreadable(_))) => b"null",
+        Some((_, Text::Unreadable(_))) => b"unreadable",
+        Some((_, Text::Read { cut: true, .. })) => b"cut",
+        Some((_, Text::Read { cut: false, .. })) | None => b"whole",
+    }
+}
+
+/// What is said of a descriptor, of both of a pair if that is the same. `None` if the call was to make it and did not.
+fn of_descriptor<'c, T: PartialEq>(
+    which: Which,
+    call: &'c Call,
+    said: fn(&'c Call, Place) -> Option<T>,
+    fact: fn(T) -> Fact<'c>,
+) -> Option<Fact<'c>> {
+    let row = call.syscall()?;
+    let is_made = row.makes_pair() || which == Which::Made;
+    let returns_one = row.makes_pair() || matches!(row.ret_for(&call.args), Ret::Fd);
+    if is_made && !(returns_one && call.success().is_some()) {
+        return None;
+    }
+    let places = match which {
+        Which::Made => [Place::Made; 2],
+        Which::Fd(at) => [Place::Fd(at); 2],
+        Which::Pair => [0, 1].map(Place::Fd),
+    };
+    Some(match places.map(|place| said(call, place)) {
+        [Some(first), Some(second)] if first == second => fact(first),
+        [Some(_), Some(_)] => Fact::Unknown("not the same of both".into()),
+        [None, _] | [_, None] => Fact::Unknown(if is_made { "unknown" } else { "not open" }.into()),
+    })
+}
+
+/// One descriptor of a call.
+#[derive(Clone, Copy)]
+enum Place {
+    Made,
+    Fd(usize),
+}
+
+fn identity(call: &Call, place: Place) -> Option<&Identity> {
+    match place {
+        Place::Made => call.made.as_ref(),
+        Place::Fd(at) => call.fds[at].as_ref(),
+    }
+}
+
+fn kind(call: &Call, place: Place) -> Option<&'static str> {
+    let kind = match place {
+        Place::Made => call.files.made,
+        Place::Fd(at) => call.files.kinds[at],
+    };
+    kind.map(Kind::name)
+}
+
+fn status(call: &Call, place: Place) -> Option<i64> {
+    identity(call, place).map(|identity| identity.status().into())
+}
+
+fn cloexec(call: &Call, place: Place) -> Option<bool> {
+    identity(call, place).map(|identity| identity.cloexec)
+}
+
+fn file_fact(at: usize, call: &Call) -> Fact<'_> {
+    match text_of(at, call) {
+        // No path, which the call took for its directory descriptor's own file (utimensat(2)).
+        Some((0, Text::Unreadable(_))) if file(Subject::File(at), call).is_some() => {
+            Fact::File(file(Subject::File(at), call))
+        }
+        Some((address, text @ Text::Unreadable(_))) => Fact::Unknown(show::text(address, text).into()),
+        Some((address, text @ Text::Read { cut: true, .. })) => Fact::Unknown(show::text(address, text).into()),
+        Some((_, Text::Read { cut: false, .. })) | None => Fact::File(file(Subject::File(at), call)),
+    }
+}
+
+/// An argument as a number: the kernel looks at 32 bits of descriptors, flags and modes.
+fn argument(call: &Call, at: usize, role: Role) -> i64 {
+    let raw = call.args[at];
+    match role {
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).into(),
+        Role::Id => syscalls::id(raw),
+        Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (raw as u32).into(),
+        Role::Signed => call.signed(at),
+        Role::Path | Role::Text | Role::Unsigned | Role::Pointer => raw as i64,
+    }
+}
+
+fn show_wanted(field: &Field, bindings: &Bindings) -> String {
+    match &field.wanted {
+        Wanted::Nothing => "none".to_owned(),
+        Wanted::Text(text) => format!("{:?}", BStr::new(text)),
+        Wanted::Contains(text) => format!("a path with {text:?} in it"),
+        Wanted::Number(value) => show_number(*value, field.role),
+        Wanted::Name(name) => match bindings.values.get(name.as_str()) {
+            Some((value, call)) => format!("{name} = {} (bound by call {call})", show_number(*value, field.role)),
+            None => format!("{name}, any result of success"),
+        },
+        Wanted::Errno(errno) => names::errno_name(*errno),
+        Wanted::Unfinished => "unfinished".to_owned(),
+        Wanted::Is(value) => value.to_string(),
+        Wanted::Files(files) => format!("{files:?}"),
+    }
+}
+
+fn show_fact(field: &Field, call: &Call) -> String {
+    match fact(field, call) {
+        None => "nothing".to_owned(),
+        Some(Fact::Number(value)) => show_number(value, field.role),
+        Some(Fact::Errno(errno)) => names::errno_name(errno),
+        Some(Fact::Unfinished) => "unfinished".to_owned(),
+        Some(Fact::File(None)) => "none".to_owned(),
+        Some(Fact::File(Some(bytes)) | Fact::Text(bytes)) => format!("{:?}", BStr::new(bytes)),
+        Some(Fact::Files(files)) => format!("{:?}", files.iter().map(BStr::new).collect::<Vec<_>>()),
+        Some(Fact::Is(value)) => value.to_string(),
+        Some(Fact::Unknown(why)) => why.into_owned(),
+    }
+}
+
+pub(crate) fn show_number(value: i64, role: Role) -> String {
+    match role {
+        Role::DirFd if value == i64::from(libc::AT_FDCWD) => "AT_FDCWD".to_owned(),
+        Role::Flags(names) | Role::Choice(names) => names.show(value as u64),
+        Role::Mode => format!("{value:#o}"),
+        Role::Unsigned | Role::UnsignedInt => (value as u64).to_string(),
+        Role::Pointer => format!("{:#x}", value as u64),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Int | Role::Signed | Role::Path | Role::Text => {
+            value.to_string()
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! BPF and the witness side by side, where they do not agree.
+
+use super::wrap::{WIDTH, wrapped};
+use super::{MOST_LISTED, MOST_READ, entry, joined};
+use crate::child::ending::Ending;
+use crate::judge::agreement::{self, Disagreement, Field};
+use crate::trace::call::Trace;
+use crate::trace::show;
+use crate::trace::testimony::{Seen, Testimony};
+
+/// How many calls that are alike are shown before and after the first disagreement.
+const BEFORE: usize = 6;
+const AFTER: usize = 6;
+/// The columns before the two sides.
+const INDENT: usize = 4;
+const SIDE: usize = (WIDTH - INDENT - GUTTER.len()) / 2;
+const GUTTER: &str = " | ";
+
+/// Both observations of a scenario, and how they differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Disagreeing<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// How the workload ended.
+    pub ending: &'a Ending,
+    /// What BPF saw.
+    pub trace: &'a Trace,
+    /// What the witness saw.
+    pub testimony: &'a Testimony,
+    /// Where they differ; at least one.
+    pub disagreements: &'a [Disagreement],
+    /// The command that runs it again.
+    pub rerun: &'a str,
+}
+
+/// The report on a scenario that BPF and the witness saw differently.
+pub fn disagreement(it: &Disagreeing) -> String {
+    let mut lines = vec![format!("{}: BPF and the witness (ptrace) did not see the same", it.scenario)];
+    let counts = [it.trace.calls.len(), it.testimony.calls.len()];
+    lines.extend(entry("workload", &it.ending.to_string()));
+    lines.extend(entry("calls", &format!("{} seen by BPF, {} seen by ptrace", counts[0], counts[1])));
+    lines.push(String::new());
+    lines.extend(side_by_side(it));
+    lines.extend(others(it));
+    lines.push(String::new());
+    lines.extend(entry("run again", it.rerun));
+    joined(&lines)
+}
+
+/// The thread of the first disagreement, around it.
+fn side_by_side(it: &Disagreeing) -> Vec<String> {
+    let Some(first) = it.disagreements.first() else { return Vec::new() };
+    let tid = match *first {
+        Disagreement::OnlyBpf { bpf } | Disagreement::Unlike { bpf, .. } => it.trace.calls[bpf].tid,
+        Disagreement::OnlyPtrace { ptrace } | Disagreement::MoreByPtrace { ptrace, .. } => {
+            it.testimony.calls[ptrace].call.tid
+        }
+    };
+    let (bpf, ptrace) = agreement::threads(it.trace, it.testimony).remove(&tid).unwrap_or_default();
+    let rows = rows(&bpf, &ptrace, it.disagreements);
+    let at = rows.iter().position(|row| row.2.is_some()).unwrap_or_default();
+    let shown = at.saturating_sub(BEFORE)..rows.len().min(at + 1 + AFTER);
+    let mut lines = two_columns(' ', &format!("seen by BPF (thread {tid})"), "seen by ptrace");
+    if shown.start > 0 {
+        lines.push(format!("{:INDENT$}{} before, alike", "", shown.start));
+    }
+    for (place, (bpf, ptrace, disagreement)) in rows.iter().enumerate().take(shown.end).skip(shown.start) {
+        let mark = if disagreement.is_some() { '!' } else { ' ' };
+        let left = bpf.map_or("-".to_owned(), |at| show::call(&it.trace.calls[at]));
+        let right =
+            ptrace.map_or("-".to_owned(), |at| seen(&it.testimony.calls[at], bpf.map(|at| &it.trace.calls[at])));
+        lines.extend(two_columns(mark, &left, &right));
+        if let (Some(disagreement), true) = (disagreement, place == at) {
+            let sentences = sentences(disagreement, it);
+            lines.extend(sentences.iter().flat_map(|text| wrapped(&format!("^ {text}"), "      ", "        ")));
+        }
+    }
+    if shown.end < rows.len() {
+        lines.push(format!("{:INDENT$}and so on, {} more", "", rows.len() - shown.end));
+    }
+    lines
+}
+
+/// A call by BPF, the one by the witness, and how they differ.
+type Row<'d> = (Option<usize>, Option<usize>, Option<&'d Disagreement>);
+
+/// The calls of one thread, with those that are the same call beside each other.
+fn rows<'d>(bpf: &[usize], ptrace: &[usize], disagreements: &'d [Disagreement]) -> Vec<Row<'d>> {
+    let mut rows = Vec::new();
+    let (mut left, mut right) = (bpf.iter().copied().peekable(), ptrace.iter().copied().peekable());
+    loop {
+        let (b, p) = (left.peek().copied(), right.peek().copied());
+        let found = disagreements.iter().find(|disagreement| match disagreement {
+            Disagreement::OnlyBpf { bpf } => Some(*bpf) == b,
+            Disagreement::OnlyPtrace { ptrace } | Disagreement::MoreByPtrace { ptrace, .. } => Some(*ptrace) == p,
+            Disagreement::Unlike { bpf, ptrace, .. } => (Some(*bpf), Some(*ptrace)) == (b, p),
+        });
+        let (b, p) = match (found, b, p) {
+            (_, None, None) => return rows,
+            (Some(Disagreement::OnlyBpf { .. }), _, _) => (left.next(), None),
+            (Some(Disagreement::OnlyPtrace { .. } | Disagreement::MoreByPtrace { .. }), _, _) => (None, right.next()),
+            (Some(Disagreement::Unlike { .. }) | None, _, _) => (left.next(), right.next()),
+        };
+        rows.push((b, p, found));
+    }
+}
+
+/// A call as the witness saw it. Names of files are BPF's business, so that those it has given are shown on both sides.
+fn seen(seen: &Seen, bpf: Option<&crate::trace::call::Call>) -> String {
+    let mut call = seen.call.clone();
+    if let Some(bpf) = bpf {
+        call.files = bpf.files.clone();
+    }
+    show::call(&call)
+}
+
+/// Two texts beside each other, each wrapped in its own column.
+fn two_columns(mark: char, left: &str, right: &str) -> Vec<String> {
+    let (left, right) = (folded(left), folded(right));
+    let line = |at: usize| {
+        let side = |texts: &[String]| texts.get(at).cloned().unwrap_or_default();
+        let mark = if at == 0 { mark } else { ' ' };
+        format!("  {mark} {:SIDE$}{GUTTER}{}", side(&left), side(&right))
+    };
+    (0..left.len().max(right.len())).map(line).collect()
+}
+
+/// A text in lines of one side's width.
+fn folded(text: &str) -> Vec<String> {
+    wrapped(text, &" ".repeat(WIDTH - SIDE), &" ".repeat(WIDTH - SIDE + 2))
+        .into_iter()
+        .map(|line| line[WIDTH - SIDE..].to_owned())
+        .collect()
+}
+
+/// Every disagreement but the first, a line each.
+fn others(it: &Disagreeing) -> Vec<String> {
+    let rest = &it.disagreements[1..];
+    if rest.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), "the other differences:".to_owned()];
+    let sentences: Vec<String> =
+        rest.iter().take(MOST_READ).flat_map(|disagreement| sentences(disagreement, it)).take(MOST_LISTED).collect();
+    lines.extend(sentences.iter().flat_map(|sentence| wrapped(sentence, "  ", "      ")));
+    if rest.len() > sentences.len() {
+        lines.push(format!("  and {} more", rest.len() - sentences.len()));
+    }
+    lines
+}
+
+fn sentences(disagreement: &Disagreement, it: &Disagreeing) -> Vec<String> {
+    let by_ptrace = |at: usize| show::call(&it.testimony.calls[at].call);
+    match disagreement {
+        Disagreement::OnlyBpf { bpf } => vec![format!("seen by BPF alone: {}", show::call(&it.trace.calls[*bpf]))],
+        Disagreement::OnlyPtrace { ptrace } => vec![format!("seen by ptrace alone: {}", by_ptrace(*ptrace))],
+        Disagreement::MoreByPtrace { ptrace, count } => {
+            vec![format!("seen by ptrace alone: {count} calls from {} on", by_ptrace(*ptrace))]
+        }
+        Disagreement::Unlike { bpf, fields, .. } => {
+            let name = it.trace.calls[*bpf].name();
+            let say =
+                |Field { what, bpf, ptrace, by }: &Field| format!("{name}, {what}: {bpf} by {by}, {ptrace} by ptrace");
+            fields.iter().map(say).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::child::ending::{How, Phase};
+    use crate::judge::agreement::tests::both;
+    use crate::trace::call::Outcome;
+
+    fn report(change: fn(&mut Trace)) -> String {
+        let (mut trace, testimony) = both();
+        change(&mut trace);
+        let disagreements = agreement::compare(&trace, &testimony, Some(b"/ws"));
+        disagreement(&Disagreeing {
+            scenario: "open-basic",
+            ending: &Ending { phase: Phase::Act, how: How::Finished },
+            trace: &trace,
+            testimony: &testimony,
+            disagreements: &disagreements,
+            rerun: "sudo ./ior-it --witness --exact --filter open-basic",
+        })
+    }
+
+    #[test]
+    fn both_sides_stand_beside_each_other() {
+        let said = report(|trace| {
+            trace.calls[1].outcome = Outcome::Returned(6);
+            trace.calls[2].args[0] = 4;
+        });
+        assert_data_eq!(
+            said,
+            str![[r#"
+open-basic: BPF and the witness (ptrace) did not see the same
+  workload     finished
+  calls        4 seen by BPF, 4 seen by ptrace
+
+    seen by BPF (thread 1)                         | seen by ptrace
+    openat(AT_FDCWD, "a.txt", O_RDWR) = 3          | openat(AT_FDCWD, "a.txt", O_RDWR) = 3
+  ! read(3<a.txt>, 0x2000, 5) = 6                  | read(3<a.txt>, 0x2000, 5) = 5
+      ^ read, result: 6 by BPF, 5 by ptrace
+  ! close(4<a.txt>) = 0                            | close(3<a.txt>) = 0
+    exit_group(0) = ?                              | exit_group(0) = ?
+
+the other differences:
+  close, argument 1 (fd): 0x4 by BPF, 0x3 by ptrace
+
+  run again    sudo ./ior-it --witness --exact --filter open-basic
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_one_side_lacks_is_a_dash() {
+        let said = report(|trace| drop(trace.calls.remove(1)));
+        assert_data_eq!(
+            said,
+            str![[r#"
+open-basic: BPF and the witness (ptrace) did not see the same
+  workload     finished
+  calls        3 seen by BPF, 4 seen by ptrace
+
+    seen by BPF (thread 1)                         | seen by ptrace
+    openat(AT_FDCWD, "a.txt", O_RDWR) = 3          | openat(AT_FDCWD, "a.txt", O_RDWR) = 3
+  ! -                                              | read(3<a.txt>, 0x2000, 5) = 5
+      ^ seen by ptrace alone: read(3<a.txt>, 0x2000, 5) = 5
+    close(3<a.txt>) = 0                            | close(3<a.txt>) = 0
+    exit_group(0) = ?                              | exit_group(0) = ?
+
+  run again    sudo ./ior-it --witness --exact --filter open-basic
+
+"#]]
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! `present` and `absent`: what of them does not hold.
+
+use super::MOST_LISTED;
+use super::whole::field;
+use super::wrap::wrapped;
+use crate::judge::expectation::{Body, ExpectedCall, Present, Times};
+use crate::judge::matcher::Difference;
+use crate::trace::call::Trace;
+use crate::trace::show;
+
+/// The most observed calls that are shown.
+const MOST_CALLS: usize = 30;
+
+/// What does not hold, and the calls that were there.
+pub(super) fn list(
+    body: &Body,
+    file: &str,
+    trace: &Trace,
+    compared: &[usize],
+    differences: &[Difference],
+) -> Vec<String> {
+    let Body::Partial { present, absent } = body else { return Vec::new() };
+    let mut lines = vec![String::new()];
+    let listed = differences.iter().take(MOST_LISTED);
+    lines.extend(listed.flat_map(|difference| one(difference, present, absent, file, trace)));
+    if differences.len() > MOST_LISTED {
+        lines.push(format!("  and {} more differences", differences.len() - MOST_LISTED));
+    }
+    lines.push(String::new());
+    lines.push(format!("observed, {} in all:", compared.len()));
+    for &at in compared.iter().take(MOST_CALLS) {
+        lines.extend(wrapped(&show::call(&trace.calls[at]), "    ", "        "));
+    }
+    if compared.len() > MOST_CALLS {
+        lines.push(format!("    and {} more", compared.len() - MOST_CALLS));
+    }
+    lines
+}
+
+fn one(
+    difference: &Difference,
+    present: &[Present],
+    absent: &[ExpectedCall],
+    file: &str,
+    trace: &Trace,
+) -> Vec<String> {
+    let observed = |at: usize| show::call(&trace.calls[at]);
+    let shown = |call: &ExpectedCall| wrapped(&format!("{file}:{}  {}", call.line, call.source()), "  ", "      ");
+    let pointed = |text: &str| wrapped(text, "    ^ ", "      ");
+    match difference {
+        Difference::Count { present: at, found, nearest } => {
+            let entry = &present[*at];
+            let wanted = match entry.times {
+                Times::AtLeast(count) => format!("at least {count}"),
+                Times::Exactly(count) => format!("exactly {count}"),
+            };
+            let mut lines = shown(&entry.call);
+            lines.extend(pointed(&format!("expected {wanted}, found {found}")));
+            if let Some((at, fields)) = nearest {
+                let fields: Vec<String> = fields.iter().map(field).collect();
+                lines.extend(pointed(&format!("the nearest is {}: {}", observed(*at), fields.join("; "))));
+            }
+            lines
+        }
+        Difference::Unwanted { absent: at, observed: first, count } => {
+            let mut lines = shown(&absent[*at]);
+            lines.extend(pointed(&format!("expected none, found {count}: {}", observed(*first))));
+            lines
+        }
+        Difference::Contradicted { observed: at, field: wrong } => {
+            let mut lines = wrapped(&observed(*at), "  ", "      ");
+            lines.extend(pointed(&field(wrong)));
+            lines
+        }
+        Difference::Missing { .. }
+        | Difference::Extra { .. }
+        | Difference::Swapped { .. }
+        | Difference::Wrong { .. }
+        | Difference::MoreExtra { .. } => vec!["  BUG: a difference of `calls` in `present` and `absent`".to_owned()],
+    }
+}

@@ -1,0 +1,243 @@
+//! The verdict on a scenario, and how verdicts become an exit code.
+//!
+//! No I/O.
+
+use crate::base::error::Exit;
+use crate::child::ending::{Ending, How, Phase};
+use crate::judge::expectation::Expectation;
+use crate::judge::matcher;
+use crate::judge::report::{self, Failure};
+use crate::trace::call::Trace;
+
+/// What the embedded expectations are called in messages.
+pub const EMBEDDED: &str = "tests.toml";
+
+/// What is said of a scenario in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The whole trace is what it must be.
+    Pass,
+    /// It is not: the report.
+    Fail(String),
+    /// The scenario could not run: the reason.
+    Skip(String),
+    /// Something was lost, so that nothing can be said: the report.
+    Inconclusive(String),
+}
+
+/// What was observed of a scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// How its child ended.
+    pub ending: Ending,
+    /// Its trace; empty if it ended before the gate.
+    pub trace: Trace,
+}
+
+/// Judges a scenario: loss comes before differences, since a lossy trace proves nothing.
+pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verdict {
+    judge_with(expectation, file, observed, &rerun(&format!("--exact --filter {}", expectation.name), file))
+}
+
+/// The command that runs a scenario again with these flags.
+pub fn rerun(flags: &str, file: &str) -> String {
+    let tests = if file == EMBEDDED { String::new() } else { format!(" --tests {file}") };
+    format!("sudo ./ior-it {flags}{tests}")
+}
+
+impl Verdict {
+    /// The verdict when the witness objects to the trace: a failure of its own. What lost something proves nothing anyway, and
+    /// what did not run has nothing to be objected to.
+    pub fn with_objection(self, objection: Option<String>) -> Self {
+        match (self, objection) {
+            (Self::Pass, Some(objection)) => Self::Fail(objection),
+            (Self::Fail(report), Some(objection)) => Self::Fail(format!("{report}\n{objection}")),
+            (verdict @ (Self::Skip(_) | Self::Inconclusive(_)), Some(_)) | (verdict, None) => verdict,
+        }
+    }
+}
+
+/// The same, with the command that a report says runs it again.
+pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
+    let Observed { ending, trace } = observed;
+    if let How::Skipped(reason) = &ending.how {
+        return Verdict::Skip(reason.clone());
+    }
+    if let Some(call) = &expectation.lacks {
+        return Verdict::Skip(format!("this architecture has no {call}"));
+    }
+    let name = expectation.name.as_str();
+    if let How::PremiseNotMet(sentence) = &ending.how {
+        let losses = [format!("premise not met: {sentence}")];
+        return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
+    }
+    if ending.phase == Phase::Setup {
+        return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
+    }
+    let losses = trace.losses();
+    if !losses.is_empty() {
+        return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
+    }
+    let comparison = matcher::compare(expectation, trace);
+    if comparison.differences().next().is_none() && matcher::ending(expectation, ending).is_none() {
+        return Verdict::Pass;
+    }
+    let failure =
+        Failure { scenario: name, expectation, file, trace, comparison: &comparison, ending, losses: &losses, rerun };
+    Verdict::Fail(report::failure(&failure))
+}
+
+/// How many scenarios got which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Passed.
+    pub passed: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Skipped.
+    pub skipped: usize,
+    /// Inconclusive.
+    pub inconclusive: usize,
+}
+
+impl Tally {
+    /// Counts one verdict.
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Pass => self.passed += 1,
+            Verdict::Fail(_) => self.failed += 1,
+            Verdict::Skip(_) => self.skipped += 1,
+            Verdict::Inconclusive(_) => self.inconclusive += 1,
+        }
+    }
+
+    /// Fail > inconclusive > pass > skip.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Tally { failed: 1.., .. } => Exit::Failed,
+            Tally { inconclusive: 1.., .. } => Exit::Inconclusive,
+            Tally { passed: 1.., .. } => Exit::Success,
+            Tally { .. } => Exit::NothingRan,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::expectation::Expectations;
+    use crate::table::syscalls::Syscall;
+    use crate::trace::call::Counts;
+    use crate::trace::record::tests::{call_bytes, end_bytes};
+
+    /// A scenario that calls sync once, and ends well.
+    const TESTS: &str = "[sync-once]\nabout = \"calls sync\"\ncalls = [{ call = \"sync\", ret = 0 }]\n";
+
+    /// The trace of so many calls of sync.
+    fn trace(calls: u64) -> Trace {
+        let number = Syscall::by_name("sync").unwrap().number;
+        let sync = |order| call_bytes(order, number, 0, b"", 0);
+        let records: Vec<_> = (0..calls).map(sync).chain([end_bytes(calls)]).collect();
+        let counts = Counts { seen: calls, emitted: calls, ends: 1, ..Counts::default() };
+        crate::trace::decoder::assemble(records.iter().map(Vec::as_slice), counts, Some(b"/ws"))
+    }
+
+    /// The same with one call of which BPF had no room for the record.
+    fn lossy(calls: u64) -> Trace {
+        let mut trace = trace(calls);
+        (trace.counts.seen, trace.counts.refused) = (calls + 1, 1);
+        trace
+    }
+
+    fn judged(phase: Phase, how: How, trace: Trace) -> Verdict {
+        let expectations = Expectations::parse("tests.toml", TESTS, &["sync-once"]).unwrap();
+        let observed = Observed { ending: Ending { phase, how }, trace };
+        judge(expectations.get("sync-once").unwrap(), "tests.toml", &observed)
+    }
+
+    /// The kind of verdict, and what its text has to hold.
+    fn is(verdict: &Verdict, kind: &str, holds: &str) -> bool {
+        match verdict {
+            Verdict::Pass => kind == "pass",
+            Verdict::Fail(text) => kind == "fail" && text.contains(holds),
+            Verdict::Skip(text) => kind == "skip" && text == holds,
+            Verdict::Inconclusive(text) => kind == "inconclusive" && text.contains(holds),
+        }
+    }
+
+    #[test]
+    fn only_a_whole_trace_that_is_as_expected_passes() {
+        let act = |how, trace| judged(Phase::Act, how, trace);
+        let rows = [
+            ("as expected", act(How::Finished, trace(1)), "pass", ""),
+            ("a call is missing", act(How::Finished, trace(0)), "fail", "^ missing"),
+            ("there is one more", act(How::Finished, trace(2)), "fail", "^ extra"),
+            ("all calls, and then a signal", act(How::Signal(libc::SIGSEGV), trace(1)), "fail", "SIGSEGV"),
+            ("all calls, and then a step that fails", act(How::Failed("no luck".into()), trace(1)), "fail", "no luck"),
+            ("all calls, and then a panic", act(How::Panicked("oh no".into()), trace(1)), "fail", "oh no"),
+            ("all calls, and then it exits by itself", act(How::Exited(7), trace(1)), "fail", "exited with status 7"),
+        ];
+        for (sentence, verdict, kind, holds) in rows {
+            assert!(is(&verdict, kind, holds), "{sentence}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_with_losses_proves_nothing() {
+        let no_room = "found no room";
+        let rows = [
+            ("though all expected calls are there", How::Finished, lossy(1)),
+            ("nor that a call is missing", How::Finished, lossy(0)),
+            ("nor that there was one more", How::Finished, lossy(2)),
+            ("nor what the child died of", How::Signal(libc::SIGSEGV), lossy(1)),
+        ];
+        for (sentence, how, trace) in rows {
+            let verdict = judged(Phase::Act, how, trace);
+            assert!(is(&verdict, "inconclusive", no_room), "{sentence}: {verdict:?}");
+        }
+        let nothing = judged(Phase::Act, How::Finished, Trace::default());
+        assert!(is(&nothing, "inconclusive", "the end of the process was not seen"), "{nothing:?}");
+    }
+
+    #[test]
+    fn what_ends_before_the_gate_has_no_trace_to_judge() {
+        let setup = |how| judged(Phase::Setup, how, Trace::default());
+        let reason = || How::Skipped("no io_uring".to_owned());
+        let rows = [
+            ("the machine lacks something", setup(reason()), "skip", "no io_uring"),
+            ("which may turn out in act", judged(Phase::Act, reason(), lossy(1)), "skip", "no io_uring"),
+            ("a step failed", setup(How::Failed("no luck".into())), "fail", "no luck"),
+            ("the code panicked", setup(How::Panicked("oh no".into())), "fail", "oh no"),
+            ("a signal came", setup(How::Signal(libc::SIGKILL)), "fail", "SIGKILL"),
+            ("time was up", setup(How::TimedOut(std::time::Duration::from_secs(5))), "fail", "timed out"),
+        ];
+        for (sentence, verdict, kind, holds) in rows {
+            assert!(is(&verdict, kind, holds), "{sentence}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn each_verdict_is_counted_as_what_it_is() {
+        let mut tally = Tally::default();
+        let text = String::new;
+        tally.add(&Verdict::Pass);
+        (0..2).for_each(|_| tally.add(&Verdict::Fail(text())));
+        (0..3).for_each(|_| tally.add(&Verdict::Skip(text())));
+        (0..4).for_each(|_| tally.add(&Verdict::Inconclusive(text())));
+        assert_eq!(tally, Tally { passed: 1, failed: 2, skipped: 3, inconclusive: 4 });
+    }
+
+    #[test]
+    fn the_worst_verdict_decides_the_exit() {
+        let rows = [
+            ((1, 1, 1, 1), Exit::Failed),
+            ((1, 0, 1, 1), Exit::Inconclusive),
+            ((1, 0, 1, 0), Exit::Success),
+            ((0, 0, 1, 0), Exit::NothingRan),
+            ((0, 0, 0, 0), Exit::NothingRan),
+        ];
+        for ((passed, failed, skipped, inconclusive), exit) in rows {
+            assert_eq!(Tally { passed, failed, skipped, inconclusive }.exit(), exit);
+        }
+    }
+}

@@ -1,0 +1,793 @@
+//! A trace: the calls of one scenario in order, and what was lost of them.
+//!
+//! No I/O. Filled by [`crate::trace::decoder`].
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::kind::Kind;
+use crate::table::names;
+use crate::table::syscalls::{self, Peek, Place, Sqe, Syscall};
+
+mod written; // a call as archives have it
+
+use written::Written;
+
+/// One system call as observed, or one request of io_uring: whose it was and when, and what. Of a million calls that are alike
+/// there is one [`Deed`] (see [`Deeds`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Call {
+    /// Its place among the calls that its watch has seen, from 0.
+    pub order: u64,
+    /// The process.
+    pub pid: u32,
+    /// The thread; of a request the one that submitted it.
+    pub tid: u32,
+    /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
+    /// archives that do not have it.
+    pub exit_tid: u32,
+    /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
+    pub enter_ns: u64,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: u64,
+    /// Everything else.
+    pub deed: Arc<Deed>,
+}
+
+/// What a call was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Deed {
+    /// The system call number; of a request [`crate::table::syscalls::REQUESTS`] and its opcode.
+    pub number: u32,
+    /// The thread's name when the call returned, or the request was submitted, NUL-padded.
+    pub comm: [u8; 16],
+    /// The six raw arguments; of a request in the order of its row.
+    pub args: [u64; 6],
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The strings behind its path arguments, in the order of [`Syscall::path_args`].
+    pub texts: [Text; 2],
+    /// The files behind its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if not open. Of a call that
+    /// makes a pair of descriptors ([`Syscall::makes_pair`]), which has no such argument, those behind the pair.
+    pub fds: [Option<Identity>; 2],
+    /// The file behind the descriptor it returned.
+    pub made: Option<Identity>,
+    /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
+    pub peek: Option<Vec<u8>>,
+    /// Which of `texts`, and whether `peek`, was read when the call ended: the process may have written there meanwhile.
+    pub late: [bool; 3],
+    /// Who took it.
+    pub abi: Abi,
+    /// Whether it was answered before it was made: by seccomp(2), or by who traces the process.
+    pub refused: bool,
+    /// What a request of io_uring has besides.
+    pub request: Option<Request>,
+    /// What following the descriptors adds.
+    pub files: Files,
+}
+
+impl Deref for Call {
+    type Target = Deed;
+
+    fn deref(&self) -> &Deed {
+        &self.deed
+    }
+}
+
+/// Of a call that shares its deed with others, the deed becomes its own.
+impl DerefMut for Call {
+    fn deref_mut(&mut self) -> &mut Deed {
+        Arc::make_mut(&mut self.deed)
+    }
+}
+
+/// Each deed once: what calls that are alike share.
+#[derive(Clone, Debug, Default)]
+pub struct Deeds {
+    known: HashSet<Arc<Deed>>,
+    /// The one before: most often it is the same again, and to see that takes no hash.
+    last: Option<Arc<Deed>>,
+}
+
+impl Deeds {
+    /// Lets a call share its deed with those before that did the same.
+    pub fn share(&mut self, call: &mut Call) {
+        match self.last.as_ref().filter(|last| **last == call.deed).or_else(|| self.known.get(&call.deed)) {
+            Some(known) => call.deed = Arc::clone(known),
+            None => drop(self.known.insert(Arc::clone(&call.deed))),
+        }
+        self.last = Some(Arc::clone(&call.deed));
+    }
+}
+
+/// By which table of the kernel a call's number and arguments go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Abi {
+    /// That of the architecture.
+    #[default]
+    Native,
+    /// That of its 32-bit programs: of `int 0x80` on x86-64.
+    Compat,
+}
+
+impl Abi {
+    fn is_native(&self) -> bool {
+        *self == Abi::Native
+    }
+}
+
+/// What a request of io_uring has and a system call has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Request {
+    /// Its entry of the submission queue.
+    pub sqe: Sqe,
+    /// Whether another thread completed it than the one that submitted it.
+    pub worker: bool,
+    /// Whether more completions of it follow (IORING_CQE_F_MORE): each is a call, and the last one has the request's place.
+    pub more: bool,
+    /// Whether its completion may be that of another request of the ring, which has the same `user_data`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ambiguous: bool,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// The place of the request among the calls that its watch has seen.
+    pub request: u64,
+    /// The place of this completion: the same for the last one of the request.
+    pub order: u64,
+    /// Its result; unfinished if no completion was posted while the process lived.
+    pub outcome: Outcome,
+    /// How long that took from the submission, in nanoseconds.
+    pub duration_ns: u64,
+    /// As [`Request::worker`].
+    pub worker: bool,
+    /// As [`Request::more`].
+    pub more: bool,
+    /// As [`Request::ambiguous`].
+    pub ambiguous: bool,
+    /// The file that the request used, when that is known.
+    pub used: Option<Identity>,
+    /// The file behind the descriptor that the request returned.
+    pub made: Option<Identity>,
+    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in, if it was read.
+    pub pair: ([Option<Identity>; 2], Option<Vec<u8>>),
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It returned: the raw result, negative for an errno.
+    Returned(i64),
+    /// It never did: the thread ended in it. Of a request, no completion was posted.
+    Unfinished,
+}
+
+/// A string in the memory of the traced process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Text {
+    /// It was read.
+    Read {
+        /// Its bytes without the NUL; empty also where the call has no such argument.
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
+        /// Whether it is longer than what a record holds (PATH_MAX).
+        cut: bool,
+    },
+    /// It could not be read: the errno.
+    Unreadable(i32),
+}
+
+/// The file behind a descriptor, as the kernel's tables had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// `s_dev`: major << 20 | minor.
+    pub device: u32,
+    /// The inode number.
+    pub inode: u64,
+    /// What kind of filesystem it is on (`s_magic`, as in statfs(2)); 0 in archives that do not have it.
+    #[serde(default)]
+    pub magic: u32,
+    /// Type and permissions (inode(7)). Since Linux 6.16 an anonymous inode has the type of a regular file.
+    pub mode: u16,
+    /// Access mode and file status flags (fcntl(2), F_GETFL).
+    pub flags: u32,
+    /// Whether close-on-exec is set on the descriptor.
+    pub cloexec: bool,
+}
+
+impl Identity {
+    /// Whether both are descriptors of the same file.
+    pub fn same_file(&self, other: &Identity) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    /// What the kernel says of the kind.
+    pub fn kind(&self) -> Kind {
+        Kind::of_inode(self.magic, self.mode)
+    }
+
+    /// Access mode and status flags, without what only an open acts on (open(2), "file creation flags") and what the kernel
+    /// keeps for itself.
+    pub fn status(&self) -> u32 {
+        self.flags & names::STATUS_FLAGS
+    }
+}
+
+/// The files of a call, by name. Paths are absolute, or relative to the workspace where they lie inside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Files {
+    /// The file that the call is about: of its path, else of its descriptor.
+    #[serde(with = "serde_bytes")]
+    pub path: Option<Vec<u8>>,
+    /// The second one.
+    #[serde(with = "serde_bytes")]
+    pub path2: Option<Vec<u8>>,
+    /// The files whose descriptors the call closed besides its own (close_range, dup2 over an open one), in the order of the
+    /// numbers.
+    #[serde(with = "byte_strings")]
+    pub closes: Vec<Vec<u8>>,
+    /// The file behind the descriptor that the call returned.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
+    pub made_path: Option<Vec<u8>>,
+    /// What is behind [`Deed::fds`], where they are open.
+    #[serde(default)]
+    pub kinds: [Option<Kind>; 2],
+    /// What is behind [`Deed::made`].
+    #[serde(default)]
+    pub made: Option<Kind>,
+    /// What the call says of a descriptor that it made, and the kernel says differently.
+    #[serde(default)]
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// A descriptor of which the call that made it and the kernel do not say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// Its number.
+    pub fd: i32,
+    /// What follows from the call.
+    #[serde(alias = "followed")]
+    pub call: Attribute,
+    /// What the kernel says.
+    pub kernel: Attribute,
+}
+
+/// Something that is said of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// What is behind it.
+    Kind(Kind),
+    /// Access mode and status flags ([`Identity::status`]).
+    Status(u32),
+    /// Whether close-on-exec is set.
+    Cloexec(bool),
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attribute::Kind(kind) => write!(f, "kind {}", kind.name()),
+            Attribute::Status(flags) => write!(f, "status {}", names::STATUS.show((*flags).into())),
+            Attribute::Cloexec(set) => write!(f, "cloexec {set}"),
+        }
+    }
+}
+
+impl Call {
+    /// The same with another deed.
+    pub fn with(mut self, change: impl FnOnce(&mut Deed)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The table's row of the call; none of a number that is no call's.
+    pub fn syscall(&self) -> Option<&'static Syscall> {
+        match self.abi {
+            Abi::Native => Syscall::by_number(self.number).filter(|row| row.is_request() == self.request.is_some()),
+            Abi::Compat => Syscall::by_compat_number(self.number),
+        }
+    }
+
+    /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
+    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field), or into
+    /// the rings that are registered with the thread.
+    pub fn is_registered(&self, at: usize) -> bool {
+        let Some(row) = self.syscall() else { return false };
+        let Some(Request { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
+        match row.places.get(at) {
+            Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
+            Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
+            // SPLICE_F_FD_IN_FIXED
+            Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            _ => false,
+        }
+    }
+
+    /// IORING_ENTER_REGISTERED_RING (io_uring_enter(2)) and IORING_REGISTER_USE_REGISTERED_RING (io_uring_register(2)).
+    fn uses_registered_ring(&self, row: &Syscall) -> bool {
+        match row.name {
+            "io_uring_enter" => self.args[3] & 1 << 4 != 0,
+            "io_uring_register" => self.args[1] & 1 << 31 != 0,
+            _ => false,
+        }
+    }
+
+    /// The name of the call.
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        self.put_name(&mut name);
+        name
+    }
+
+    /// The same at the end of `out`: of a call of the 32-bit table it begins with `[32 bit]`.
+    pub fn put_name(&self, out: &mut String) {
+        match self.abi {
+            Abi::Native => syscalls::put_name(out, self.number, self.request.is_some()),
+            Abi::Compat => {
+                out.push_str("[32 bit] ");
+                syscalls::put_compat_name(out, self.number);
+            }
+        }
+    }
+
+    /// When it returned, or was given up, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn exit_ns(&self) -> u64 {
+        self.enter_ns.saturating_add(self.duration_ns)
+    }
+
+    /// The result of a call that succeeded.
+    pub fn success(&self) -> Option<i64> {
+        match self.outcome {
+            Outcome::Returned(value) if !is_error(value) => Some(value),
+            Outcome::Returned(_) | Outcome::Unfinished => None,
+        }
+    }
+
+    /// The errno of a call that failed, as a positive number.
+    pub fn errno(&self) -> Option<i32> {
+        match self.outcome {
+            Outcome::Returned(value) if is_error(value) => Some(-value as i32),
+            Outcome::Returned(_) | Outcome::Unfinished => None,
+        }
+    }
+
+    /// The string behind the argument of this index, if that is a path or a text.
+    pub fn text(&self, at: usize) -> Option<&Text> {
+        let place = self.syscall()?.path_args().position(|arg| arg == at)?;
+        self.texts.get(place)
+    }
+
+    /// Whether the string behind the argument of this index was read when the call ended.
+    pub fn is_late(&self, at: usize) -> bool {
+        let place = self.syscall().and_then(|row| row.path_args().position(|arg| arg == at));
+        place.is_some_and(|place| self.late[place])
+    }
+
+    /// An argument as the signed number that the kernel takes it for: registers of 32-bit calls have 32 bits.
+    pub fn signed(&self, at: usize) -> i64 {
+        match self.abi {
+            Abi::Native => self.args[at] as i64,
+            Abi::Compat => (self.args[at] as i32).into(),
+        }
+    }
+
+    /// A word of openat2's `struct open_how`: flags, mode, resolve. `None` if it could not be read.
+    pub fn how(&self, word: usize) -> Option<u64> {
+        let (_, Peek::OpenHow) = self.syscall()?.peek? else { return None };
+        let bytes = self.peek.as_ref()?.get(word * 8..word * 8 + 8)?;
+        bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
+    }
+
+    /// The block as two descriptors, those that pipe or socketpair made; `None` if it could not be read.
+    pub fn pair(&self) -> Option<[i32; 2]> {
+        let [a, b, c, d, e, f, g, h] = *self.peek.as_ref()?.first_chunk::<8>()?;
+        Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
+    }
+
+    /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
+    /// O_TMPFILE).
+    pub fn opens_unnamed(&self) -> bool {
+        let flags = match self.syscall().map_or("", |row| row.like) {
+            "open" => Some(self.args[1]),
+            "openat" => Some(self.args[2]),
+            "openat2" => self.how(0),
+            _ => None,
+        };
+        // O_TMPFILE contains O_DIRECTORY, which opens a file that has a name.
+        let unnamed = libc::O_TMPFILE as u64;
+        flags.is_some_and(|flags| flags & unnamed == unnamed)
+    }
+
+    /// The bytes that the call moved: 0 if it failed; `None` where its result counts none, or does not say how many.
+    pub fn bytes(&self) -> Option<u64> {
+        let result = match self.outcome {
+            Outcome::Returned(_) => self.success().unwrap_or(0),
+            Outcome::Unfinished => return None,
+        };
+        self.syscall()?.bytes(&self.args, result as u64)
+    }
+
+    /// The thread's id when it left the call, if the call changed it.
+    pub fn other_exit_tid(&self) -> Option<u32> {
+        Some(self.exit_tid).filter(|&exit_tid| exit_tid != 0 && exit_tid != self.tid)
+    }
+
+    /// The thread's name.
+    pub fn comm(&self) -> &[u8] {
+        self.comm.split(|&byte| byte == 0).next().unwrap_or_default()
+    }
+}
+
+/// The kernel's own bound: results from -4095 to -1 are errnos (include/linux/err.h, MAX_ERRNO).
+fn is_error(value: i64) -> bool {
+    (-4095..0).contains(&value)
+}
+
+/// How many calls and records there were on the way from the kernel to the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Calls that BPF saw entered.
+    pub seen: u64,
+    /// Records that BPF put into the ring.
+    pub emitted: u64,
+    /// Calls for which the ring had no room.
+    pub refused: u64,
+    /// Exits without an enter: dropped. The gate's own write is one.
+    pub strays: u64,
+    /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
+    /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Processes that were watched because a watched one forked them.
+    #[serde(default)]
+    pub followed: u64,
+    /// End records that BPF put into the ring.
+    pub ends: u64,
+    /// Records of calls that were read from the ring.
+    pub received: u64,
+    /// End records that were read.
+    pub ends_received: u64,
+    /// Records that could not be decoded.
+    pub undecoded: u64,
+    /// Records of submitted requests that BPF put into the ring; those of `emitted` are of completions.
+    #[serde(default)]
+    pub submitted: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub submissions_received: u64,
+    /// Records of names and of closed files that BPF put into the ring.
+    #[serde(default)]
+    pub told: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub told_received: u64,
+    /// Those for which the ring had no room: the names are missing.
+    #[serde(default)]
+    pub untold: u64,
+    /// Requests that were refused since too many were in flight.
+    #[serde(default)]
+    pub crowded: u64,
+    /// Processes that were not watched any more from where they became a program that their caller may not trace.
+    #[serde(default)]
+    pub hidden: u64,
+}
+
+/// A watch begins while its process is in the call that is its gate.
+const STRAYS: u64 = 1;
+
+impl Counts {
+    /// These of BPF with what a reader has received.
+    pub fn with_received(self, reader: Counts) -> Self {
+        let Counts { received, ends_received, undecoded, submissions_received, told_received, hidden, .. } = reader;
+        Self { received, ends_received, undecoded, submissions_received, told_received, hidden, ..self }
+    }
+
+    /// How many records BPF has put into the ring.
+    pub fn in_ring(&self) -> u64 {
+        self.emitted + self.ends + self.submitted + self.told
+    }
+
+    /// How many of the processes are not gone.
+    pub fn left(&self) -> u64 {
+        (self.followed + 1).saturating_sub(self.ends)
+    }
+
+    /// What was not to be seen, and is no loss of the tracer's.
+    pub fn hidden(&self) -> Option<String> {
+        let whose = match self.hidden {
+            0 => return None,
+            1 => "1 process from where it became a program that its caller may not trace".to_owned(),
+            many => format!("{many} processes from where they became programs that their caller may not trace"),
+        };
+        Some(format!("the calls of {whose}"))
+    }
+
+    /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
+    /// to end.
+    pub fn losses(&self) -> Vec<String> {
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
+        let Counts { submitted, submissions_received, strays, told, told_received, untold, crowded, .. } = *self;
+        let mut losses = Vec::new();
+        let mut lost = |holds: bool, sentence: String| {
+            if !holds {
+                losses.push(sentence);
+            }
+        };
+        let no_room = refused.saturating_sub(crowded);
+        lost(no_room == 0, format!("{no_room} of {seen} calls found no room in the ring buffer"));
+        lost(
+            crowded == 0,
+            format!("{crowded} requests of io_uring were submitted beside 4096 in flight, which are too many"),
+        );
+        lost(untold == 0, format!("{untold} names of files found no room in the ring buffer"));
+        lost(told == told_received, format!("{told} names of files were emitted and {told_received} received"));
+        lost(
+            strays <= STRAYS,
+            format!("{} calls were seen to return that were not seen to begin", strays.saturating_sub(STRAYS)),
+        );
+        lost(
+            seen == emitted.saturating_add(refused),
+            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
+        );
+        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
+        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(
+            submitted == submissions_received,
+            format!("{submitted} requests were submitted and {submissions_received} received"),
+        );
+        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
+        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
+        losses
+    }
+}
+
+/// The calls of one scenario.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// The watch that its records carry; 0 if there is none.
+    pub watch: u64,
+    /// In the order in which they were entered.
+    pub calls: Vec<Call>,
+    /// What became of them on the way.
+    pub counts: Counts,
+    /// What could not be decoded, a sentence each (the first few).
+    pub bad_records: Vec<String>,
+}
+
+impl Trace {
+    /// What was lost, or hidden, a sentence for each place; empty if the trace is whole.
+    pub fn losses(&self) -> Vec<String> {
+        let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
+        self.counts.losses().into_iter().chain(gap).chain(self.counts.hidden()).collect()
+    }
+
+    /// The first number that no call has, if the calls are not all there.
+    fn first_gap(&self) -> Option<u64> {
+        let mut numbers: Vec<u64> = self.calls.iter().map(|call| call.order).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.iter().zip(0..).find(|&(&number, expected)| number != expected).map(|(_, expected)| expected).or_else(
+            || {
+                let count = numbers.len() as u64;
+                (count < self.counts.seen).then_some(count)
+            },
+        )
+    }
+}
+
+/// A list of byte strings, each as such and not as a list of numbers.
+mod byte_strings {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::{ByteBuf, Bytes};
+
+    pub(super) fn serialize<S: Serializer>(list: &[Vec<u8>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(list.iter().map(|bytes| Bytes::new(bytes)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        Ok(Vec::<ByteBuf>::deserialize(from)?.into_iter().map(ByteBuf::into_vec).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::record::tests::call_bytes;
+
+    fn number_of(name: &str) -> u32 {
+        Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number
+    }
+
+    fn assembled(records: &[Vec<u8>], counts: Counts) -> Trace {
+        crate::trace::decoder::assemble(records.iter().map(Vec::as_slice), counts, Some(b"/ws"))
+    }
+
+    /// A sync(2) for each of these places in the order of entering.
+    fn syncs(orders: &[u64]) -> Vec<Vec<u8>> {
+        orders.iter().map(|&order| call_bytes(order, number_of("sync"), 0, b"", 0)).collect()
+    }
+
+    /// The counts of a whole trace of so many calls.
+    fn whole(calls: u64) -> Counts {
+        Counts { seen: calls, emitted: calls, ends: 1, received: calls, ends_received: 1, ..Counts::default() }
+    }
+
+    /// What is said to be lost of a trace with these counts and calls at these places.
+    fn losses(counts: Counts, orders: &[u64]) -> Vec<String> {
+        let calls = assembled(&syncs(orders), Counts::default()).calls;
+        Trace { calls, counts, ..Trace::default() }.losses()
+    }
+
+    #[test]
+    fn a_whole_trace_lost_nothing() {
+        let rows: [(&str, Counts, &[u64]); 4] = [
+            ("three calls", whole(3), &[0, 1, 2]),
+            ("in any order", whole(3), &[2, 0, 1]),
+            ("no call at all", whole(0), &[]),
+            ("the gate's own call is a stray and no loss", Counts { strays: 1, ..whole(1) }, &[0]),
+        ];
+        for (sentence, counts, orders) in rows {
+            assert_eq!(losses(counts, orders), Vec::<String>::new(), "{sentence}");
+        }
+    }
+
+    #[test]
+    #[allow(clippy::too_many_lines)] // a table
+    fn each_loss_is_told_with_its_count_and_place() {
+        let rows: [(&str, Counts, &[u64], &[&str]); 13] = [
+            (
+                "no room for the second of three calls",
+                Counts { refused: 1, emitted: 2, received: 2, ..whole(3) },
+                &[0, 2],
+                &["1 of 3 calls found no room in the ring buffer", "the first missing call is number 1 of 3"],
+            ),
+            (
+                "BPF itself lost the first of two",
+                Counts { emitted: 1, received: 1, ..whole(2) },
+                &[1],
+                &["2 calls were seen, but 1 emitted and 0 refused", "the first missing call is number 0 of 2"],
+            ),
+            (
+                "the reader lost the last of two",
+                Counts { received: 1, ..whole(2) },
+                &[0],
+                &["2 records were emitted and 1 received", "the first missing call is number 1 of 2"],
+            ),
+            (
+                "a record came twice",
+                Counts { received: 3, ..whole(2) },
+                &[0, 1, 1],
+                &["2 records were emitted and 3 received"],
+            ),
+            (
+                "a record makes no sense",
+                Counts { undecoded: 1, ..whole(2) },
+                &[0, 1],
+                &["1 records could not be decoded"],
+            ),
+            (
+                "the process never ended",
+                Counts { ends: 0, ends_received: 0, ..whole(1) },
+                &[0],
+                &["the end of the process was not seen"],
+            ),
+            (
+                "a call returned that was not seen to begin",
+                Counts { strays: 2, ..whole(1) },
+                &[0],
+                &["1 calls were seen to return that were not seen to begin"],
+            ),
+            (
+                "no room for a name",
+                Counts { untold: 1, ..whole(1) },
+                &[0],
+                &["1 names of files found no room in the ring buffer"],
+            ),
+            (
+                "a name did not arrive",
+                Counts { told: 2, told_received: 1, ..whole(1) },
+                &[0],
+                &["2 names of files were emitted and 1 received"],
+            ),
+            (
+                "too many requests at a time",
+                Counts { refused: 1, crowded: 1, emitted: 1, received: 1, ..whole(2) },
+                &[0],
+                &[
+                    "1 requests of io_uring were submitted beside 4096 in flight, which are too many",
+                    "the first missing call is number 1 of 2",
+                ],
+            ),
+            (
+                "the end did not arrive",
+                Counts { ends_received: 0, ..whole(1) },
+                &[0],
+                &["1 end records were emitted and 0 received"],
+            ),
+            (
+                "what one process did was not to be seen",
+                Counts { hidden: 1, ..whole(1) },
+                &[0],
+                &["the calls of 1 process from where it became a program that its caller may not trace"],
+            ),
+            (
+                "nor what two did",
+                Counts { hidden: 2, ..whole(1) },
+                &[0],
+                &["the calls of 2 processes from where they became programs that their caller may not trace"],
+            ),
+        ];
+        for (sentence, counts, orders, expected) in rows {
+            assert_eq!(losses(counts, orders), expected, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_did_not_run_is_a_loss_though_nothing_is_missing() {
+        let skipped = Counts { skipped: 2, ..whole(1) };
+        assert_eq!(losses(skipped, &[0]), ["the kernel skipped a program of the tracer 2 times"]);
+    }
+
+    #[test]
+    fn nothing_counted_is_not_nothing_lost() {
+        assert_eq!(Trace::default().losses(), ["the end of the process was not seen"]);
+    }
+
+    #[test]
+    fn a_result_is_a_success_or_an_errno_and_never_both() {
+        let rows = [
+            ("zero", Outcome::Returned(0), Some(0), None),
+            ("a count", Outcome::Returned(5), Some(5), None),
+            ("the first errno", Outcome::Returned(-1), None, Some(libc::EPERM)),
+            ("the last errno", Outcome::Returned(-4095), None, Some(4095)),
+            ("an address, whose sign says nothing", Outcome::Returned(-4096), Some(-4096), None),
+            ("no result", Outcome::Unfinished, None, None),
+        ];
+        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        for (sentence, outcome, success, errno) in rows {
+            let call = call.clone().with(|deed| deed.outcome = outcome);
+            assert_eq!((call.success(), call.errno()), (success, errno), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_calls_is_shown_as_it_is() {
+        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        let rows = [
+            (u32::MAX, Abi::Native, "syscall_0xffffffff"),
+            (crate::table::syscalls::REQUESTS + 18, Abi::Native, "syscall_0x80000012"),
+            (0x4000_0001, Abi::Native, "syscall_0x40000001"),
+            (9999, Abi::Compat, "[32 bit] nr=9999"),
+        ];
+        for (number, abi, name) in rows {
+            let call = call.clone().with(|deed| (deed.number, deed.abi) = (number, abi));
+            assert_eq!((call.name().as_str(), call.syscall().is_none()), (name, true));
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_thread_ends_at_its_first_nul() {
+        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        let rows: [(&[u8; 16], &[u8]); 3] =
+            [(b"cat\0rest-of-old\0", b"cat"), (&[0; 16], b""), (b"sixteen-letters!", b"sixteen-letters!")];
+        for (comm, expected) in rows {
+            let call = call.clone().with(|deed| deed.comm = *comm);
+            assert_eq!(Call::comm(&call), expected);
+        }
+    }
+}

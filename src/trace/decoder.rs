@@ -1,0 +1,213 @@
+//! From the records of a watch to its calls, in the order in which the records come.
+//!
+//! No I/O. A call is told by one record, a request of io_uring by two. Names of files come before the first call that has them,
+//! and what close_range(2) closes before the call itself.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use crate::table::syscalls::Place;
+use crate::trace::call::{Call, Completion, Counts, Deeds, Request, Trace};
+use crate::trace::files::{self, Named};
+use crate::trace::record::{self, Ids, Name, Record};
+
+/// So many names are known at a time. A call that takes longer than it takes to tell so many has none.
+const NAMES: usize = 1 << 18;
+/// How many bad records are described, rather than only counted.
+const BAD_RECORDS_DESCRIBED: usize = 5;
+
+/// What a record has completed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decoded {
+    /// A call, or a request of io_uring with one of its completions.
+    Call(Call),
+    /// A process is gone.
+    End {
+        /// Which one.
+        pid: u32,
+        /// How many calls its watch had seen.
+        seen: u64,
+        /// Its status as wait4(2) reports it; `None` if it is hidden from here on.
+        status: Option<i32>,
+    },
+}
+
+/// What has to be known of earlier records.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    /// What names of files are relative to, where they lie inside.
+    workspace: Option<Vec<u8>>,
+    names: HashMap<u64, Rc<Name>>,
+    /// Their ids in the order in which they came.
+    told: VecDeque<u64>,
+    requests: HashMap<u64, (Call, Ids)>,
+    /// By the number of the call that closes them.
+    closed: HashMap<u64, Vec<(i32, u64)>>,
+    counts: Counts,
+    bad_records: Vec<String>,
+}
+
+impl Decoder {
+    /// Names of files are absolute, but for those in the workspace.
+    pub fn new(workspace: Option<&[u8]>) -> Self {
+        Self { workspace: workspace.map(<[u8]>::to_vec), ..Self::default() }
+    }
+
+    /// What has come so far; what BPF counts is 0.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How many records have come.
+    pub fn received(&self) -> u64 {
+        let Counts { received, ends_received, submissions_received, told_received, undecoded, .. } = self.counts;
+        received + ends_received + submissions_received + told_received + undecoded
+    }
+
+    /// Takes one more record.
+    pub fn take(&mut self, bytes: &[u8]) -> Option<Decoded> {
+        match record::decode(bytes) {
+            Ok(Record::Call(call, ids)) => Some(self.call(call, ids)),
+            Ok(Record::Request(request, ids)) => {
+                self.counts.submissions_received += 1;
+                self.requests.insert(request.order, (request, ids));
+                None
+            }
+            Ok(Record::Completion(completion, ids)) => self.completed(*completion, ids),
+            Ok(Record::Name(id, name)) => {
+                self.counts.told_received += 1;
+                self.learn(id, name);
+                None
+            }
+            Ok(Record::Closed { order, fd, name }) => {
+                self.counts.told_received += 1;
+                self.closed.entry(order).or_default().push((fd, name));
+                None
+            }
+            Ok(Record::End { pid, seen, status }) => {
+                self.counts.ends_received += 1;
+                self.counts.hidden += u64::from(status.is_none());
+                Some(Decoded::End { pid, seen, status })
+            }
+            Err(bad) => self.bad(bad.0),
+        }
+    }
+
+    fn learn(&mut self, id: u64, name: Name) {
+        self.names.insert(id, Rc::new(name));
+        self.told.push_back(id);
+        if self.told.len() > NAMES
+            && let Some(oldest) = self.told.pop_front()
+        {
+            self.names.remove(&oldest);
+        }
+    }
+
+    fn call(&mut self, mut call: Call, ids: Ids) -> Decoded {
+        self.counts.received += 1;
+        let closed = if self.closed.is_empty() { None } else { self.closed.remove(&call.order) };
+        let name = |id: u64| self.names.get(&id).map(Rc::as_ref);
+        let named = Named {
+            fds: ids.fds.map(name),
+            made: name(ids.made),
+            cwd: name(ids.cwd),
+            root: name(ids.root),
+            closed: closed.unwrap_or_default().into_iter().map(|(fd, id)| (fd, name(id))).collect(),
+        };
+        files::describe(&mut call, &named, self.workspace.as_deref());
+        Decoded::Call(call)
+    }
+
+    /// The call that a completion makes of its request, which its last one ends.
+    fn completed(&mut self, completion: Completion, ids: Ids) -> Option<Decoded> {
+        let (number, more) = (completion.request, completion.more);
+        let Some((request, of_request)) = self.requests.get(&number) else {
+            return self.bad(format!("no request is number {number}, and it is completed"));
+        };
+        let (call, ids) = joined(request, *of_request, completion, ids);
+        if !more {
+            self.requests.remove(&number);
+        }
+        Some(self.call(call, ids))
+    }
+
+    fn bad(&mut self, why: String) -> Option<Decoded> {
+        self.counts.undecoded += 1;
+        if self.bad_records.len() < BAD_RECORDS_DESCRIBED {
+            self.bad_records.push(why);
+        }
+        None
+    }
+}
+
+/// A request with one of its completions, and the ids of its names.
+fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion: Ids) -> (Call, Ids) {
+    let Completion { request: _, order, outcome, duration_ns, worker, more, ambiguous, used, made, pair } = completion;
+    let entry = request.request.map(|entry| Request { worker, more, ambiguous, ..entry });
+    let mut call = Call { order, duration_ns, ..request.clone() };
+    (call.outcome, call.request) = (outcome, entry);
+    let mut ids = of_request;
+    let Some(row) = call.syscall() else { return (call, ids) };
+    // What goes into the ring's own table has no descriptor: BPF takes its index for one.
+    let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
+    if let (Some(made), false) = (made, direct) {
+        (call.made, ids.made) = (Some(made), of_completion.made);
+    }
+    if row.makes_pair() {
+        let (fds, peek) = pair;
+        (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, peek) };
+        ids.fds = of_completion.fds;
+    }
+    // It is behind the entry's `fd`: of a splice that is where the bytes go, which is its second descriptor.
+    let place = row.fd_args().position(|at| matches!(row.places.get(at), Some(Place::Fd)) && !call.is_registered(at));
+    if let (Some(used), Some(place), false) = (used, place, row.makes_pair()) {
+        // Its close-on-exec is not known any more, where it is another file by now.
+        let before = call.fds[place];
+        let cloexec = before.is_some_and(|before| before.same_file(&used) && before.cloexec);
+        call.fds[place] = Some(crate::trace::call::Identity { cloexec, ..used });
+        ids.fds[place] = of_completion.fds[0];
+    }
+    (call, ids)
+}
+
+/// A trace that is being put together, record by record.
+#[derive(Clone, Debug, Default)]
+pub struct Assembly {
+    decoder: Decoder,
+    watch: u64,
+    calls: Vec<Call>,
+    deeds: Deeds,
+}
+
+impl Assembly {
+    /// Nothing yet. Names of files are relative to the workspace, where they lie inside.
+    pub fn new(workspace: Option<&[u8]>) -> Self {
+        Self { decoder: Decoder::new(workspace), ..Self::default() }
+    }
+
+    /// Decodes one more record. What it adds is in no order until it is finished.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.watch = record::watch_of(bytes).unwrap_or(self.watch);
+        if let Some(Decoded::Call(mut call)) = self.decoder.take(bytes) {
+            self.deeds.share(&mut call);
+            self.calls.push(call);
+        }
+    }
+
+    /// The trace of all records that were added, in the order of entering. `counted` is what BPF counted.
+    pub fn finished(self, counted: Counts) -> Trace {
+        let Self { decoder, watch, mut calls, .. } = self;
+        calls.sort_by_key(|call| call.order);
+        Trace { watch, calls, counts: counted.with_received(decoder.counts), bad_records: decoder.bad_records }
+    }
+}
+
+/// The trace that these records are.
+pub fn assemble<'r>(records: impl Iterator<Item = &'r [u8]>, counted: Counts, workspace: Option<&[u8]>) -> Trace {
+    let mut assembly = Assembly::new(workspace);
+    records.for_each(|bytes| assembly.add(bytes));
+    assembly.finished(counted)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,313 @@
+//! A call as strace would write it.
+//!
+//! No I/O: takes calls and returns lines.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use bstr::BStr;
+
+use crate::table::kind::Kind;
+use crate::table::names;
+use crate::table::syscalls::{self, Peek, Ret, Role, Syscall};
+use crate::trace::call::{Call, Outcome, Request, Text, Trace};
+
+/// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
+pub fn call(call: &Call) -> String {
+    let mut line = String::new();
+    put_call(&mut line, call);
+    line
+}
+
+/// The same at the end of `out`: nothing here makes a string for each call or argument, since millions are printed.
+fn put_call(out: &mut String, call: &Call) {
+    let row = call.syscall();
+    call.put_name(out);
+    out.push('(');
+    // How many a call without a row has is not known.
+    let shown = row.map_or(call.args.len(), |row| arguments(row, call));
+    for at in 0..shown {
+        out.push_str(if at == 0 { "" } else { ", " });
+        match row {
+            Some(row) => put_argument(out, row, call, at),
+            None => put_address(out, call.args[at]),
+        }
+    }
+    if let Some(request) = &call.request {
+        out.push_str(if shown == 0 { "" } else { ", " });
+        put_entry(out, request);
+    }
+    out.push_str(") = ");
+    put_result(out, row, call);
+    out.push_str(if call.refused { " (refused)" } else { "" });
+}
+
+/// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
+fn put_entry(out: &mut String, request: &Request) {
+    let Request { sqe, worker, more, ambiguous } = request;
+    out.push_str("{user_data=");
+    put_number(out, sqe.user_data());
+    if sqe.flags() != 0 {
+        out.push_str(", ");
+        names::SQE.put(out, sqe.flags().into());
+    }
+    out.push_str(if *worker { ", worker" } else { "" });
+    out.push_str(if *more { ", more" } else { "" });
+    out.push_str(if *ambiguous { ", ambiguous}" } else { "}" });
+}
+
+/// All calls, a line each, with the thread in front if there are several (both ids, if one call changed it) and with how long
+/// each took if asked.
+pub fn trace(trace: &Trace, with_durations: bool) -> String {
+    let threads = trace.calls.iter().any(|other| other.tid != trace.calls[0].tid);
+    let mut lines = String::new();
+    for one in &trace.calls {
+        match one.other_exit_tid() {
+            // strace shows it as a process that is superseded by another.
+            Some(exit_tid) => put(&mut lines, format_args!("[pid {:>5} → {exit_tid}] ", one.tid)),
+            None if threads => put(&mut lines, format_args!("[pid {:>5}] ", one.tid)),
+            None => {}
+        }
+        put_call(&mut lines, one);
+        if with_durations && one.outcome != Outcome::Unfinished {
+            put(&mut lines, format_args!(" <{:.6}>", Duration::from_nanos(one.duration_ns).as_secs_f64()));
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Puts a call with its thread and how long it took to the end of `out`: `[pid   101] close(3) = 0 <0.000000214>`.
+pub fn line(out: &mut String, call: &Call) {
+    let mut digits = itoa::Buffer::new();
+    let tid = digits.format(call.tid);
+    out.push_str("[pid ");
+    out.push_str(&"     "[tid.len().min(5)..]);
+    out.push_str(tid);
+    out.push_str("] ");
+    put_call(out, call);
+    if call.outcome != Outcome::Unfinished {
+        out.push_str(" <");
+        put_number(out, call.duration_ns / NS_PER_S);
+        out.push('.');
+        // All nine digits: those behind a 1.
+        out.push_str(&itoa::Buffer::new().format(NS_PER_S + call.duration_ns % NS_PER_S)[1..]);
+        out.push('>');
+    }
+}
+
+/// Nanoseconds in a second.
+const NS_PER_S: u64 = 1_000_000_000;
+
+/// A string of the traced process, in quotes; `address` is the argument.
+pub fn text(address: u64, text: &Text) -> String {
+    let mut shown = String::new();
+    put_text(&mut shown, address, text);
+    shown
+}
+
+fn put_text(out: &mut String, address: u64, text: &Text) {
+    match text {
+        Text::Unreadable(_) if address == 0 => out.push_str("NULL"),
+        Text::Unreadable(errno) => {
+            put(out, format_args!("{address:#x} (unreadable: "));
+            names::put_errno(out, *errno);
+            out.push(')');
+        }
+        Text::Read { bytes, cut } => {
+            out.push('"');
+            put_escaped(out, bytes);
+            out.push_str(if *cut { "\"..." } else { "\"" });
+        }
+    }
+}
+
+/// How many arguments are shown.
+fn arguments(row: &Syscall, call: &Call) -> usize {
+    // The register holds whatever was in it (open(2): the mode is ignored unless a file is made).
+    row.arg("mode").filter(|_| !uses_mode(row, call)).unwrap_or(row.args.len())
+}
+
+/// Whether an open call looks at its `mode`.
+pub(crate) fn uses_mode(row: &Syscall, call: &Call) -> bool {
+    let opens = matches!(row.like, "open" | "openat");
+    let flags = row.arg("flags").map_or(0, |at| call.args[at]) as i32;
+    // O_TMPFILE contains O_DIRECTORY, which makes no file.
+    !opens || flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE
+}
+
+fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
+    let raw = call.args[at];
+    match row.role_for(at, &call.args) {
+        Role::Fd => put_descriptor(out, raw, file_of(row, call, at), kind_of(row, call, at)),
+        Role::DirFd if raw as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
+        Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
+        Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
+        // Where it fails, it has filled in no path.
+        Role::Path if row.name == "getcwd" && call.success().is_none() => put_address(out, raw),
+        Role::Path | Role::Text => match call.text(at) {
+            Some(found) => {
+                put_text(out, raw, found);
+                out.push_str(if call.is_late(at) { " (read late)" } else { "" });
+            }
+            None => put_address(out, raw),
+        },
+        Role::Flags(names) | Role::Choice(names) => names.put(out, (raw as u32).into()),
+        Role::Mode => put_octal(out, (raw as u32).into()),
+        Role::Id => put_number(out, syscalls::id(raw)),
+        Role::Signed => put_number(out, call.signed(at)),
+        Role::UnsignedInt => put_number(out, raw as u32),
+        Role::Unsigned => put_number(out, raw),
+        Role::Pointer => match row.peek.filter(|&(place, _)| place == at) {
+            Some((_, peek)) => put_block(out, peek, call, raw),
+            None => put_address(out, raw),
+        },
+    }
+}
+
+/// Whether a directory descriptor stands for the file of the call, since the path that follows it is empty (openat(2),
+/// AT_EMPTY_PATH).
+fn names_itself(row: &Syscall, call: &Call, at: usize) -> bool {
+    let is_first = row.arg("path") == Some(at + 1);
+    is_first && matches!(call.text(at + 1), Some(Text::Read { bytes, .. }) if bytes.is_empty())
+}
+
+/// The file behind a descriptor argument, where that is what the call is about.
+fn file_of<'c>(row: &Syscall, call: &'c Call, at: usize) -> Option<&'c [u8]> {
+    let files = [("path", &call.files.path), ("path2", &call.files.path2)];
+    let (_, file) = files.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
+    file.as_deref()
+}
+
+/// What is behind a descriptor argument.
+fn kind_of(row: &Syscall, call: &Call, at: usize) -> Option<Kind> {
+    let place = row.fd_args().position(|arg| arg == at)?;
+    *call.files.kinds.get(place)?
+}
+
+/// What is behind a pointer where the record has it, else the pointer.
+fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
+    let how = [0, 1, 2].map(|word| call.how(word));
+    match (peek, how, call.success().and_then(|_| call.pair())) {
+        (Peek::OpenHow, [Some(flags), Some(mode), Some(resolve)], _) => {
+            out.push_str("{flags=");
+            names::OPEN.put(out, flags);
+            out.push_str(", mode=");
+            put_octal(out, mode);
+            out.push_str(", resolve=");
+            names::RESOLVE.put(out, resolve);
+            out.push('}');
+        }
+        (Peek::Pair, _, Some([first, second])) => put(out, format_args!("[{first}, {second}]")),
+        (Peek::OpenHow | Peek::Pair | Peek::HandleOut | Peek::HandleIn, ..) => put_address(out, raw),
+    }
+}
+
+fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
+    let value = match (call.outcome, call.errno()) {
+        (Outcome::Unfinished, _) => return out.push('?'),
+        (Outcome::Returned(_), Some(errno)) => {
+            out.push_str("-1 ");
+            return names::put_errno(out, errno);
+        }
+        (Outcome::Returned(value), None) => value,
+    };
+    match row.map_or(Ret::Number, |row| row.ret_for(&call.args)) {
+        Ret::Fd => put_descriptor(out, value as u64, call.files.made_path.as_deref(), call.files.made),
+        Ret::Flags(names) => {
+            put(out, format_args!("{value:#x} ("));
+            names.put(out, value as u64);
+            out.push(')');
+        }
+        Ret::Pointer => put_address(out, value as u64),
+        Ret::Bytes => match call.bytes() {
+            Some(bytes) if bytes != value as u64 => put(out, format_args!("{value} ({bytes} bytes)")),
+            Some(_) => put_number(out, value),
+            None => put(out, format_args!("{value} (bytes not known)")),
+        },
+        Ret::Number | Ret::ByCommand | Ret::Never => put_number(out, value),
+    }
+}
+
+/// A descriptor with its file, escaped but not quoted: `4<dup.txt>`; else with what is behind it: `4[pipe]`.
+fn put_descriptor(out: &mut String, raw: u64, file: Option<&[u8]>, kind: Option<Kind>) {
+    put_number(out, raw as i32);
+    match (file, kind) {
+        (Some(file), _) => {
+            out.push('<');
+            put_escaped(out, file);
+            out.push('>');
+        }
+        (None, Some(kind)) => {
+            out.push('[');
+            out.push_str(kind.name());
+            out.push(']');
+        }
+        (None, None) => {}
+    }
+}
+
+/// The bytes as they stand between the quotes of [`BStr`]'s debugging output; most are all letters that it leaves alone.
+fn put_escaped(out: &mut String, bytes: &[u8]) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    match std::str::from_utf8(bytes) {
+        Ok(plain) if bytes.iter().all(is_plain) => out.push_str(plain),
+        Ok(_) | Err(_) => {
+            let quoted = format!("{:?}", BStr::new(bytes));
+            out.push_str(&quoted[1..quoted.len() - 1]);
+        }
+    }
+}
+
+fn put_octal(out: &mut String, value: u64) {
+    if value == 0 { out.push('0') } else { put(out, format_args!("0{value:o}")) }
+}
+
+fn put_address(out: &mut String, raw: u64) {
+    if raw == 0 { out.push_str("NULL") } else { put(out, format_args!("{raw:#x}")) }
+}
+
+fn put_number(out: &mut String, number: impl itoa::Integer) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
+/// A string takes whatever is written to it.
+fn put(out: &mut String, what: fmt::Arguments<'_>) {
+    let _ = out.write_fmt(what);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::record::{self, Record, tests::call_bytes};
+
+    #[test]
+    fn a_line_has_the_thread_in_five_places_and_nine_of_a_second() {
+        let tids = [1, 99_999, 100_000, u32::MAX];
+        let durations = [0, 1, 999_999_999, NS_PER_S, 90_061_000_000_007, NS_PER_S * 4_000_000 + 123_456_789];
+        for (tid, duration_ns) in tids.into_iter().flat_map(|tid| durations.map(|duration| (tid, duration))) {
+            let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
+            let one = Call { tid, duration_ns, ..call }.with(|deed| deed.number = 3);
+            let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
+            let mut line = String::new();
+            super::line(&mut line, &one);
+            assert_eq!(line, format!("[pid {tid:>5}] {} <{seconds:.9}>", super::call(&one)));
+        }
+        let mut line = "before ".to_owned();
+        let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
+        super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished));
+        assert!(line.starts_with("before [pid     1] ") && line.ends_with(" = ?"), "{line}");
+    }
+
+    #[test]
+    fn plain_letters_are_shown_as_the_others_are() {
+        let of_one = (0..=u8::MAX).map(|byte| vec![byte]);
+        let of_several =
+            ["", "plain.txt", "a\"b'c\\d", "\u{e9}\u{2028}\u{7f}", "\0"].map(|text| text.as_bytes().to_vec());
+        for bytes in of_one.chain(of_several).chain([b"half \xc3 of a letter".to_vec()]) {
+            let mut shown = "\"".to_owned();
+            put_escaped(&mut shown, &bytes);
+            assert_eq!(shown + "\"", format!("{:?}", BStr::new(&bytes)));
+        }
+    }
+}

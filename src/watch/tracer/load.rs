@@ -1,0 +1,333 @@
+//! Loading and attaching the BPF object, and saying why it cannot be.
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use caps::{CapSet, Capability};
+use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
+use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
+use nix::errno::Errno;
+
+use super::excerpt::Given;
+use super::refusal::{Bug, Refusal, cause, refused};
+use super::{Options, WATCHES, said};
+use crate::base::error::Error;
+use crate::table::syscalls::Syscall;
+use crate::trace::record::{self, Filter, Roles, Watch};
+
+static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
+
+/// The programs, by the tracepoint that each belongs to.
+const PROGRAMS: [&str; 6] = ["ior_enter", "ior_exit", "ior_signal", "ior_exec", "ior_gone", "ior_fork"];
+
+/// What follows the requests of io_uring, with the tracepoint of each. Of each group one has to fit: which, is the kernel's to
+/// say (bpf/tracer.bpf.c has what each takes).
+const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
+    &[("ior_submit", "io_uring_submit_req"), ("ior_submit", "io_uring_submit_sqe")],
+    &[("ior_submit_refused", "io_uring_req_failed")],
+    // The second would fit the tracepoint of the first too, and misread it.
+    &[("ior_complete_words", "io_uring_complete"), ("ior_complete", "io_uring_complete")],
+    &[("ior_overflow", "io_uring_cqe_overflow")],
+];
+
+/// The maps, with their type, the sizes of key and value, and how many entries they need at least. The loader sets the size of
+/// the ring.
+const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
+    ("marked", MapType::Array, 4, 8, 1),
+    ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
+    ("watches", MapType::Array, 4, size_of::<Watch>(), WATCHES),
+    ("roles", MapType::Array, 4, size_of::<Roles>(), 2 * Syscall::NUMBERS as usize),
+    ("request_roles", MapType::Array, 4, size_of::<Roles>(), 256),
+    ("ring", MapType::RingBuf, 0, 0, 0),
+];
+
+/// So many bytes a file may have that is to be an object: the embedded one has a hundredth of it.
+const LARGEST_OBJECT: u64 = 16 << 20;
+/// So many bytes a map may take that is not the ring: the largest that the tracer has takes a hundredth of it.
+const LARGEST_MAP: u64 = 64 << 20;
+
+/// The version, and whether requests are followed: two words.
+const VERSION_SECTION: &str = ".rodata.version";
+
+/// The cheap checks, before anything is loaded: privileges and BTF.
+pub fn check_machine() -> Result<(), Error> {
+    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    let missing: Vec<&str> = [(Capability::CAP_BPF, "CAP_BPF"), (Capability::CAP_PERFMON, "CAP_PERFMON")]
+        .into_iter()
+        .filter(|&(capability, _)| !has(capability) && !has(Capability::CAP_SYS_ADMIN))
+        .map(|(_, name)| name)
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::cannot_trace(
+            format!("tracing needs {}, which this process lacks", missing.join(" and ")),
+            "run it as `sudo ./ior-it`, or once `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep ./ior-it`",
+        ));
+    }
+    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        return Err(Error::cannot_trace(
+            "the kernel has no type information in /sys/kernel/btf/vmlinux",
+            "boot a kernel that was built with CONFIG_DEBUG_INFO_BTF=y (`ls /sys/kernel/btf`), and mount /sys",
+        ));
+    }
+    Ok(())
+}
+
+/// The object, and whether its relocations were done with the excerpt.
+pub struct Loaded {
+    pub object: Object,
+    pub by_excerpt: bool,
+}
+
+/// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it is done again with all of them.
+pub fn load(options: &Options) -> Result<Loaded, Error> {
+    said::listen();
+    let (name, bytes) = match &options.bpf {
+        Some(file) => (crate::base::escape::path(file), read(file)?),
+        None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
+    };
+    // Which types another object asks for is not known.
+    let excerpt = if options.bpf.is_none() && !options.all_types { Given::make() } else { None };
+    if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
+        return Ok(Loaded { object, by_excerpt: true });
+    }
+    said::listen();
+    load_with(options, &name, &bytes, None).map(|object| Loaded { object, by_excerpt: false })
+}
+
+fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Given>) -> Result<Object, Error> {
+    let Options { ring_size, requests, .. } = options;
+    let mut builder = ObjectBuilder::default();
+    if let Some(types) = types {
+        builder.btf_custom_path(types.path()).map_err(|error| not_opened(name, &error))?;
+    }
+    let opened = builder.name("ior_it").and_then(|builder| builder.open_memory(bytes));
+    let mut open = opened.map_err(|error| not_opened(name, &error))?;
+    check(name, &open)?;
+    set_entries(&mut open, "ring", *ring_size)
+        .map_err(|error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error))?;
+    set_entries(&mut open, "marked", pids() / u64::BITS + 1)
+        .map_err(|error| refused("there cannot be a mark for each process", &error))?;
+    for mut settings in open.maps_mut().filter(|map| map.name() == VERSION_SECTION) {
+        if let Some(follows) = settings.initial_value_mut().and_then(|value| value.get_mut(4..8)) {
+            follows.copy_from_slice(&u32::from(*requests).to_ne_bytes());
+        }
+    }
+    let takes = types.and_then(|types| types.complete_takes);
+    for mut program in open.progs_mut() {
+        let program_name = program.name().to_string_lossy().into_owned();
+        if is_of_requests(&program_name) {
+            program.set_autoload(*requests && fits(&program_name, takes));
+        }
+    }
+    open.load().map_err(|error| not_loaded(name, &error))
+}
+
+/// Of the two that are for the same tracepoint, whether it is the one for what that gives (bpf/uring.h has what each takes).
+fn fits(program: &str, complete_takes: Option<u16>) -> bool {
+    match (program, complete_takes) {
+        ("ior_complete", Some(takes)) => takes < 5,
+        ("ior_complete_words", Some(takes)) => takes >= 5,
+        _ => true,
+    }
+}
+
+fn set_entries(open: &mut OpenObject, name: &str, entries: u32) -> Result<(), libbpf_rs::Error> {
+    open.maps_mut().filter(|map| map.name() == name).try_for_each(|mut map| map.set_max_entries(entries))
+}
+
+/// How many numbers processes may have here: pid_max (proc_sys_kernel(5)), or the most that a kernel takes.
+fn pids() -> u32 {
+    let most = 1 << 22;
+    let told = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|text| text.trim().parse().ok());
+    told.map_or(most, |pids: u32| pids.min(most))
+}
+
+fn is_of_requests(name: &str) -> bool {
+    REQUEST_PROGRAMS.iter().any(|group| group.iter().any(|&(program, _)| program == name))
+}
+
+/// A file's contents, if it is a regular one of a size that can be meant: another may have no end, or nobody at the other.
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    let unfit = |why: String| {
+        Error::usage(
+            format!("--bpf {}: {why}", crate::base::escape::path(file)),
+            "`make bpf` makes an object: ./tracer.bpf.o",
+        )
+    };
+    let failed = |error: std::io::Error| unfit(error.to_string());
+    // Without waiting for whoever may write to a FIFO (open(2)).
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
+    if !opened.metadata().map_err(failed)?.is_file() {
+        return Err(unfit("it is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    opened.take(LARGEST_OBJECT + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST_OBJECT {
+        return Err(unfit(format!("it has more than {} MiB, which no BPF object has", LARGEST_OBJECT >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// An object must have the programs and maps that user space uses, in the layout that it knows.
+fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
+    let mut lacks = Vec::new();
+    let mut programs = PROGRAMS.to_vec();
+    programs.extend(REQUEST_PROGRAMS.iter().flat_map(|group| group.iter().map(|&(program, _)| program)));
+    programs.dedup();
+    for program in programs {
+        if !open.progs().any(|found| found.name() == program) {
+            lacks.push(format!("the program {program}"));
+        }
+    }
+    lacks.extend(MAPS.iter().filter_map(|map| lacks_map(map, open)));
+    let version = open.maps().find(|found| found.name() == VERSION_SECTION);
+    let version = version.as_ref().and_then(|found| found.initial_value()).and_then(|value| value.first_chunk());
+    match version.map(|bytes| u32::from_ne_bytes(*bytes)) {
+        Some(record::VERSION) => {}
+        Some(other) => lacks.push(format!("record version {} (it has {other})", record::VERSION)),
+        None => lacks.push(format!("record version {}", record::VERSION)),
+    }
+    let hint = "compile it from bpf/tracer.bpf.c and bpf/record.h of this version: `make bpf`";
+    if !lacks.is_empty() {
+        return Err(Error::cannot_trace(format!("{name} lacks {}", lacks.join(", ")), hint));
+    }
+    match open.maps().find(|map| map.name() != "ring" && size(map) > LARGEST_MAP) {
+        Some(map) => {
+            let map = map.name().to_string_lossy().escape_debug().to_string();
+            let most = LARGEST_MAP >> 20;
+            Err(Error::cannot_trace(format!("{name} has the map {map} with more than {most} MiB"), hint))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is to be said of a map that is not there as user space needs it.
+fn lacks_map(
+    &(name, kind, key, value, entries): &(&str, MapType, usize, usize, usize),
+    open: &OpenObject,
+) -> Option<String> {
+    let Some(found) = open.maps().find(|found| found.name() == name) else { return Some(format!("the map {name}")) };
+    if found.map_type() != kind || (found.key_size() as usize, found.value_size() as usize) != (key, value) {
+        return Some(format!("the map {name} as a {kind:?} of {key} and {value} bytes"));
+    }
+    let has = found.max_entries() as usize;
+    (has < entries).then(|| format!("the map {name} with {entries} entries (it has {has})"))
+}
+
+/// How many bytes the keys and values of a map take at least.
+fn size(map: &OpenMap<'_>) -> u64 {
+    u64::from(map.max_entries()).saturating_mul(u64::from(map.key_size()) + u64::from(map.value_size()))
+}
+
+/// libbpf said no.
+fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
+    match cause(error) {
+        Some((words, hint)) => Error::cannot_trace(format!("{name} could not be opened: {words}"), hint),
+        None => {
+            Error::cannot_trace(format!("{name} is no BPF object: {error}"), "`make bpf` makes one: ./tracer.bpf.o")
+        }
+    }
+}
+
+/// What the verifier says of a map that was never made: libbpf asks the kernel first whether it has global data, takes the
+/// EMFILE of that question for a no, and leaves the map out.
+const NO_MAP: &str = "is not pointing to valid bpf_map";
+
+/// The kernel said no: its own last words, and what they mean. The verifier has words of its own for what is not permitted.
+fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
+    let said = said::since();
+    let by_verifier = said.contains("BEGIN PROG LOAD LOG");
+    let lacks = matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM));
+    let known =
+        if said.contains(NO_MAP) { cause(&Errno::EMFILE) } else { cause(error).filter(|_| lacks || !by_verifier) };
+    if let Some((words, hint)) = known {
+        return Error::cannot_trace(format!("{name} could not be loaded: {words}"), hint);
+    }
+    let lines: Vec<&str> = said.lines().filter(|line| !line.contains("PROG LOAD LOG")).collect();
+    let last = lines[lines.len().saturating_sub(12)..].join("\n    ");
+    let error = if by_verifier {
+        Error::cannot_trace(
+            format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:"),
+            "`uname -r` and the lines above belong into a bug report; `--bpf FILE` tries another object",
+        )
+    } else {
+        Error::cannot_trace(
+            format!("{name} could not be loaded: {error}"),
+            "`cat /sys/kernel/security/lockdown` must not say [confidentiality], and the kernel needs CONFIG_BPF_SYSCALL",
+        )
+    };
+    error.with_details(format!("    {last}"))
+}
+
+/// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
+pub fn attach_requests(object: &Object) -> Result<Vec<Link>, Error> {
+    let links: Result<Option<Vec<Link>>, Error> =
+        REQUEST_PROGRAMS.iter().map(|group| attach_one_of(object, group)).collect();
+    Ok(links?.unwrap_or_default())
+}
+
+/// The first that fits. A tracepoint is not found where the kernel has none of that name, and the program is invalid where
+/// it takes more than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
+fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>, Error> {
+    for &(name, tracepoint) in group {
+        let mut programs = object.progs_mut().filter(|program| program.as_fd().as_raw_fd() >= 0);
+        let Some(program) = programs.find(|program| program.name() == name) else { continue };
+        match program.attach_raw_tracepoint(tracepoint) {
+            Ok(link) => return Ok(Some(link)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {}
+            Err(error) => return Err(refused(&format!("the program {name} could not be attached"), &error)),
+        }
+    }
+    Ok(None)
+}
+
+/// Attaches all programs but those of [`attach_requests`].
+pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
+    let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
+    ours.map(|program| {
+        program.attach().map_err(|error| {
+            refused(&format!("the program {} could not be attached", program.name().display()), &error)
+        })
+    })
+    .collect()
+}
+
+/// A handle of a map that [`load`] has checked to be there.
+pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
+    let map = object.maps().find(|map| map.name() == name);
+    map.ok_or_else(|| refused(&format!("the map {name} is gone"), &Bug("it was there when the object was opened")))
+        .and_then(|map| {
+            MapHandle::try_from(&map).map_err(|error| refused(&format!("the map {name} could not be opened"), &error))
+        })
+}
+
+/// How often the kernel has skipped a program of this object because it was running on that CPU already: for each skip it
+/// has lost an enter, an exit or an end. Takes about 2 µs.
+pub fn skipped(object: &Object) -> Result<u64, Error> {
+    infos(object).map(|info| info.map(|(_, info)| info.recursion_misses)).sum()
+}
+
+/// The programs that are loaded, with their tags.
+pub fn tags(object: &Object) -> Result<Vec<(String, [u8; 8])>, Error> {
+    infos(object).map(|info| info.map(|(name, info)| (name.to_string_lossy().into_owned(), info.tag))).collect()
+}
+
+/// What the kernel says of each program that is loaded.
+#[allow(unsafe_code)]
+fn infos(object: &Object) -> impl Iterator<Item = Result<(&OsStr, bpf_prog_info), Error>> {
+    let loaded = object.progs().filter(|program| program.as_fd().as_raw_fd() >= 0);
+    loaded.map(|program| {
+        let mut info = bpf_prog_info::default();
+        let mut size = size_of_val(&info) as u32;
+        // SAFETY: `info` is of the size that is given, and has no pointer for the kernel to fill in what it points to.
+        let result = unsafe {
+            libbpf_sys::bpf_obj_get_info_by_fd(program.as_fd().as_raw_fd(), (&raw mut info).cast(), &raw mut size)
+        };
+        let cannot = |errno| refused("what the kernel counts of a program cannot be read", &errno);
+        Errno::result(result).map(|_| (program.name(), info)).map_err(cannot)
+    })
+}

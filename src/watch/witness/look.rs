@@ -1,0 +1,165 @@
+//! What the witness reads of a thread that stands still: its memory by process_vm_readv(2), its descriptors in /proc.
+
+use std::fs::{self, File};
+use std::io::{IoSliceMut, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileExt;
+
+use nix::sys::stat::makedev;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use rustix::fs::Statx;
+
+use super::mounts::{self, Mounts};
+use crate::trace::call::{Identity, Text};
+use crate::trace::record::PATH_CAP;
+
+/// How many bytes of a `struct file_handle` there are at most: its header and MAX_HANDLE_SZ (open_by_handle_at(2)).
+const HANDLE_CAP: usize = 8 + 128;
+
+/// A string of at most PATH_MAX bytes without its NUL; `None` if a page of it is not present (proc_pid_pagemap(5)). To read such a
+/// page brings it in: a call that finds its path there has another way through the kernel than without a witness; and where the
+/// process itself provides its pages (userfaultfd(2)), it cannot while it stands still.
+pub fn string(tid: u32, address: u64) -> Option<Text> {
+    let mut bytes = Vec::new();
+    while bytes.len() < PATH_CAP {
+        let at = address.wrapping_add(bytes.len() as u64);
+        let to_page_end = page_size() - at % page_size();
+        let part = read(tid, at, (PATH_CAP - bytes.len()).min(to_page_end as usize))?;
+        let Some(part) = part else { return Some(Text::Unreadable(libc::EFAULT)) };
+        if let Some(end) = part.iter().position(|&byte| byte == 0) {
+            bytes.extend(&part[..end]);
+            return Some(Text::Read { bytes, cut: false });
+        }
+        bytes.extend(part);
+    }
+    Some(Text::Read { bytes, cut: true })
+}
+
+/// A block of this many bytes; `Some(None)` if it cannot be read, `None` if a page of it is not present.
+pub fn block(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    while bytes.len() < size {
+        let at = address.wrapping_add(bytes.len() as u64);
+        let to_page_end = page_size() - at % page_size();
+        match read(tid, at, (size - bytes.len()).min(to_page_end as usize))? {
+            Some(part) => bytes.extend(part),
+            None => return Some(None),
+        }
+    }
+    Some(Some(bytes))
+}
+
+/// A `struct file_handle`, whose first word says how many bytes follow its header.
+pub fn handle(tid: u32, address: u64) -> Option<Option<Vec<u8>>> {
+    let Some(word) = block(tid, address, 4)? else { return Some(None) };
+    let counted = word.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)) as usize;
+    block(tid, address, counted.saturating_add(8).min(HANDLE_CAP))
+}
+
+/// Bytes that lie on one page, as [`block`].
+fn read(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
+    if !is_present(tid, address) {
+        return None;
+    }
+    let mut bytes = vec![0; size];
+    let remote = [RemoteIoVec { base: address as usize, len: size }];
+    let read = process_vm_readv(Pid::from_raw(tid as i32), &mut [IoSliceMut::new(&mut bytes)], &remote);
+    Some((read == Ok(size)).then_some(bytes))
+}
+
+/// proc_pid_pagemap(5): bit 63 of a page's entry says that it is present. Addresses of the kernel have no entry.
+fn is_present(tid: u32, address: u64) -> bool {
+    let mut entry = [0; 8];
+    let read = File::open(format!("/proc/{tid}/pagemap"))
+        .and_then(|pagemap| pagemap.read_exact_at(&mut entry, address / page_size() * 8));
+    read.is_ok() && u64::from_ne_bytes(entry) >> 63 == 1
+}
+
+fn page_size() -> u64 {
+    static SIZE: std::sync::LazyLock<u64> =
+        std::sync::LazyLock::new(|| sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |size| size as u64));
+    *SIZE
+}
+
+/// What a descriptor is.
+#[derive(Clone, Debug, Default)]
+pub struct Descriptor {
+    /// The file behind it, if it is open.
+    pub identity: Option<Identity>,
+    /// Its link in /proc/PID/fd.
+    pub link: Option<Vec<u8>>,
+    /// Device and inode as stat(2) says them, which is not what the kernel keeps on every filesystem.
+    pub file: Option<FileId>,
+}
+
+/// Device and inode of a file, by stat(2).
+pub type FileId = (u64, u64);
+
+/// The same of what statx(2) has said.
+pub fn file_id(status: &Statx) -> FileId {
+    (makedev(status.stx_dev_major.into(), status.stx_dev_minor.into()), status.stx_ino)
+}
+
+/// The file behind a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
+pub fn descriptor(mounts: &mut Mounts, tid: u32, fd: i32) -> Descriptor {
+    let path = link_path(tid, fd);
+    let link = match fs::read_link(&path) {
+        Ok(link) if fd >= 0 => Some(link.into_os_string().into_vec()),
+        // It is open, and its name is longer than a link can be.
+        Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => None,
+        _ => return Descriptor::default(),
+    };
+    let status = mounts::File::At(&path).status().ok();
+    let identity = status.as_ref().and_then(|status| identity(mounts, tid, fd, &path, status));
+    Descriptor { identity, link, file: status.as_ref().map(file_id) }
+}
+
+/// A link of /proc.
+pub fn link(path: &str) -> Option<Vec<u8>> {
+    fs::read_link(path).ok().map(|link| link.into_os_string().into_vec())
+}
+
+/// Where the link of a descriptor is.
+pub fn link_path(tid: u32, fd: i32) -> String {
+    format!("/proc/{tid}/fd/{fd}")
+}
+
+fn identity(mounts: &mut Mounts, tid: u32, fd: i32, path: &str, status: &Statx) -> Option<Identity> {
+    let mut info = [0; 512];
+    let read = File::open(format!("/proc/{tid}/fdinfo/{fd}")).and_then(|mut file| file.read(&mut info)).ok()?;
+    let info = std::str::from_utf8(&info[..read]).ok()?;
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let flags = u32::from_str_radix(field("flags:")?, 8).ok()?;
+    let mount = mounts.of(tid, mounts::File::At(path), status);
+    let device = status.stx_dev_major << 20 | status.stx_dev_minor;
+    Some(Identity {
+        magic: mount.magic,
+        device: mount.device.unwrap_or(device),
+        inode: field("ino:").and_then(|inode| inode.parse().ok()).unwrap_or(status.stx_ino),
+        mode: status.stx_mode,
+        flags: flags & !(libc::O_CLOEXEC as u32),
+        cloexec: flags & libc::O_CLOEXEC as u32 != 0,
+    })
+}
+
+/// The path by which a process's program was executed (getauxval(3), AT_EXECFN). The kernel has made "/dev/fd/3/path" of one
+/// that is below a descriptor (fs/exec.c, alloc_bprm()).
+pub fn executed(pid: u32) -> Option<Vec<u8>> {
+    const AT_EXECFN: u64 = 31;
+    let vector = fs::read(format!("/proc/{pid}/auxv")).ok()?;
+    let words: Vec<u64> =
+        vector.chunks_exact(8).filter_map(|word| Some(u64::from_ne_bytes(*word.first_chunk()?))).collect();
+    let address = words.chunks_exact(2).find(|pair| pair[0] == AT_EXECFN)?[1];
+    match string(pid, address)? {
+        Text::Read { bytes, .. } => Some(bytes),
+        Text::Unreadable(_) => None,
+    }
+}
+
+/// A number that a line of proc_pid_status(5) has behind its name.
+pub fn status(tid: u32, name: &str, radix: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    u64::from_str_radix(line.trim_start_matches(':').trim(), radix).ok()
+}
