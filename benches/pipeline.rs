@@ -12,9 +12,11 @@ use ior_it::child::scenarios;
 use ior_it::judge::expectation::Expectations;
 use ior_it::judge::matcher;
 use ior_it::judge::verdict::judge;
-use ior_it::trace::call::{Call, Counts, Trace};
+use ior_it::trace::call::Call;
+use ior_it::trace::counts::Counts;
 use ior_it::trace::decoder;
 use ior_it::trace::record::{self, Record};
+use ior_it::trace::whole::Trace;
 
 const TESTS: &str = include_str!("../tests.toml");
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");

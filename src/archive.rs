@@ -14,13 +14,14 @@ use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::place::Folder;
 use crate::judge::verdict::Observed;
-use crate::trace::call::{Call, Deeds, Trace};
+use crate::trace::call::{Call, Deeds};
+use crate::trace::whole::Trace;
 
 mod bad; // why an archive is refused
-mod decode;
 mod difference; // between what was observed and what came back
-mod encode;
 mod header;
+mod decode;
+mod encode;
 mod limits;
 
 pub use bad::{BadArchive, Place};

@@ -20,11 +20,11 @@ use crate::session::Options;
 use crate::watch::tracer;
 
 mod archives;
-mod replay;
-mod run;
 mod select;
 mod usage;
 mod verdicts;
+mod replay;
+mod run;
 
 static EMBEDDED_TESTS: &str = include_str!("../tests.toml");
 

@@ -25,15 +25,16 @@ use crate::judge::agreement;
 use crate::judge::report::{self, Disagreeing};
 use crate::judge::verdict::{self, Observed};
 use crate::session;
-use crate::trace::call::{Call, Trace};
+use crate::trace::call::Call;
 use crate::trace::testimony::Testimony;
+use crate::trace::whole::Trace;
 use crate::watch::tracer::{self, Tracer, Watching};
 use crate::watch::witness::Witness;
 
 mod departure; // the signals that end the waiting
 mod output; // the trace and the progress, as they come
-mod sink; // what becomes of the records
 mod summary; // the table by call
+mod sink; // what becomes of the records
 
 use departure::Departure;
 use output::Output;

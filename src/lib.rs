@@ -11,10 +11,10 @@
 pub mod base {
     pub mod escape; // text of others, as a terminal may have it
     pub mod error; // a sentence, a hint, an exit code
-    pub mod tell; // the standard streams
     pub mod rights; // what a binary with file capabilities may do
     pub mod descriptors; // how many this process may have open
     pub mod place; // files and folders where others can write too
+    pub mod tell; // the standard streams
     pub mod limit; // how long a child may take
 }
 
@@ -22,12 +22,15 @@ pub mod base {
 pub mod table {
     pub mod names; // flags, choices, errnos, signals by name, both ways
     pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
+    pub mod layout; // records and maps as they lie in memory
     pub mod syscalls; // the table: what each call's arguments and result mean
 }
 
 /// What was seen of calls.
 pub mod trace {
-    pub mod call; // the calls of one scenario, and what was lost
+    pub mod call; // what a call is
+    pub mod counts; // what was lost on the way
+    pub mod whole; // the calls of one scenario, and what was lost of them
     pub mod record; // bytes of the ring → a call
     pub mod files; // what a call's record and the kernel's names say of its files
     pub mod decoder; // the records of a watch → its calls
@@ -59,9 +62,9 @@ pub mod judge {
     pub mod verdict; // pass, fail, skip, inconclusive
 }
 
+pub mod timings; // how long the phases took, in percentiles
 pub mod archive; // a trace as a file, and back
 pub mod subject; // any tracer: what it says of calls, against the trace
 pub mod session; // one scenario from fork to verdict
 pub mod command; // any program, from its execve to the end of its last process
-pub mod timings; // how long the phases took, in percentiles
 pub mod cli; // the command line, and the whole run

@@ -21,9 +21,10 @@ use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::report::{self, Disagreeing};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
-use crate::trace::call::Trace;
+use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
+use crate::trace::whole::Trace;
 use crate::watch::tracer::{self, Tracer};
 use crate::watch::witness::{self, Witness};
 
@@ -84,41 +85,6 @@ pub struct Run {
     pub workspace: PathBuf,
     /// When it began.
     pub began: SystemTime,
-}
-
-/// How long each phase of a scenario took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases {
-    /// Until the zygote has forked the child.
-    pub fork: Duration,
-    /// Until the child is at the gate.
-    pub setup: Duration,
-    /// To watch it.
-    pub gate: Duration,
-    /// From the opening of the gate until it has been reaped.
-    pub act: Duration,
-    /// To drain the ring.
-    pub drain: Duration,
-    /// To decode, follow the files and compare.
-    pub matching: Duration,
-}
-
-impl Phases {
-    /// Each with its name, in order.
-    pub fn named(&self) -> [(&'static str, Duration); 6] {
-        let Phases { fork, setup, gate, act, drain, matching } = *self;
-        [("fork", fork), ("setup", setup), ("gate", gate), ("act", act), ("drain", drain), ("match", matching)]
-    }
-
-    /// From the request to fork to the verdict.
-    pub fn total(&self) -> Duration {
-        self.named().iter().map(|&(_, duration)| duration).sum()
-    }
-
-    /// From the opened gate to the verdict.
-    pub fn gate_to_verdict(&self) -> Duration {
-        self.act + self.drain + self.matching
-    }
 }
 
 /// A stopwatch that is read between phases.

@@ -4,19 +4,19 @@
 //! else ([`adapters`]). What stands between its fences ([`window`]) is compared with the trace of our own tracer ([`compare`]),
 //! under what it claims ([`claims`]).
 
-pub mod adapters; // what tracers print → lines
 pub mod claims; // of which calls a subject says what
-pub mod compare; // a reference trace against the lines of a subject
+pub mod keys; // what a line may say of a call
+pub mod said; // what is said of one call
 mod facts; // what it should say of a call
 pub mod json; // a line → what it says, and back
-pub mod judge; // the verdict
-pub mod keys; // what a line may say of a call
-pub mod process; // a subject that is a command, while it runs
-pub mod said; // what is said of one call
+pub mod compare; // a reference trace against the lines of a subject
 pub mod schema; // the same as JSON Schema
 pub mod splitter; // bytes → lines, in bounded memory
-pub mod toml; // how a subject is run, and what it claims
+pub mod adapters; // what tracers print → lines
 pub mod window; // what stands between the fences
+pub mod judge; // the verdict
+pub mod toml; // how a subject is run, and what it claims
+pub mod process; // a subject that is a command, while it runs
 
 pub use facts::Kind;
 pub use json::Line;

@@ -8,7 +8,40 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, TableStyle};
 use hdrhistogram::Histogram;
 
-use crate::session::Phases;
+/// How long each phase of a scenario took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Until the zygote has forked the child.
+    pub fork: Duration,
+    /// Until the child is at the gate.
+    pub setup: Duration,
+    /// To watch it.
+    pub gate: Duration,
+    /// From the opening of the gate until it has been reaped.
+    pub act: Duration,
+    /// To drain the ring.
+    pub drain: Duration,
+    /// To decode, follow the files and compare.
+    pub matching: Duration,
+}
+
+impl Phases {
+    /// Each with its name, in order.
+    pub fn named(&self) -> [(&'static str, Duration); 6] {
+        let Phases { fork, setup, gate, act, drain, matching } = *self;
+        [("fork", fork), ("setup", setup), ("gate", gate), ("act", act), ("drain", drain), ("match", matching)]
+    }
+
+    /// From the request to fork to the verdict.
+    pub fn total(&self) -> Duration {
+        self.named().iter().map(|&(_, duration)| duration).sum()
+    }
+
+    /// From the opened gate to the verdict.
+    pub fn gate_to_verdict(&self) -> Duration {
+        self.act + self.drain + self.matching
+    }
+}
 
 /// The percentiles that are shown, with their headings. The last is the maximum.
 const SHOWN: [(&str, f64); 4] = [("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("max", 100.0)];

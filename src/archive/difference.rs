@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use super::{Archive, Origin};
 use crate::judge::verdict::Observed;
-use crate::trace::call::Trace;
 use crate::trace::show;
+use crate::trace::whole::Trace;
 
 /// The first field in which they differ, a sentence; `None` if they are equal.
 pub fn difference(live: &Archive, read: &Archive) -> Option<String> {

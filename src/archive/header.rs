@@ -8,7 +8,9 @@ use serde_bytes::Bytes;
 use super::{Archive, FORMAT, Origin, VERSION, span_ns};
 use crate::child::ending::Ending;
 use crate::table::syscalls;
-use crate::trace::call::{Abi, Counts, Trace};
+use crate::table::syscalls::Abi;
+use crate::trace::counts::Counts;
+use crate::trace::whole::Trace;
 
 /// What is looked at first: a later version may have changed everything else.
 #[derive(Deserialize)]

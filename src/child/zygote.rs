@@ -31,12 +31,13 @@ use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
 
-mod child;
 mod program;
-mod reaper;
-mod server;
+mod process;
 mod slot;
+mod child;
+mod reaper;
 mod wire;
+mod server;
 
 pub use program::{Program, is_ignored, was_closed};
 use slot::Slots;

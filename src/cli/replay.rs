@@ -15,8 +15,8 @@ use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectations;
 use crate::judge::verdict::{Verdict, judge_with};
 use crate::subject::json::{self, Line};
-use crate::trace::call::Trace;
 use crate::trace::show;
+use crate::trace::whole::Trace;
 
 /// What `--replay` is to do, checked.
 pub struct Replay {

@@ -8,7 +8,7 @@ use crate::base::error::{Error, Exit};
 use crate::base::place;
 use crate::base::tell::Stream;
 use crate::child::zygote::was_closed;
-use crate::trace::call::Counts;
+use crate::trace::counts::Counts;
 
 /// How long nothing must have been printed before the progress is.
 const SILENCE: Duration = Duration::from_secs(1);

@@ -8,9 +8,11 @@ use super::summary::Summary;
 use crate::base::error::Error;
 use crate::subject::json;
 use crate::table::names;
-use crate::trace::call::{Call, Counts, Deeds, Trace};
+use crate::trace::call::{Call, Deeds};
+use crate::trace::counts::Counts;
 use crate::trace::decoder::{Decoded, Decoder};
 use crate::trace::show;
+use crate::trace::whole::Trace;
 use crate::watch::tracer::Records;
 
 /// What is printed of a process that is not watched any more.

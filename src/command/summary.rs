@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
 
+use crate::table::syscalls::Abi;
 use crate::timings::Samples;
-use crate::trace::call::{Abi, Call, Outcome};
+use crate::trace::call::{Call, Outcome};
 
 /// The calls so far, by their numbers; those of 32-bit calls and of requests have other meanings.
 #[derive(Debug, Default)]

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use crate::judge::matcher::align::{Step, align};
-use crate::trace::call::Trace;
 use crate::trace::testimony::Testimony;
+use crate::trace::whole::Trace;
 
+mod sights;
+mod tables;
 mod fields;
 mod names;
 mod permitted;
-mod sights;
-mod tables;
 
 use fields::Fields;
 use names::Names;
@@ -131,19 +131,11 @@ fn text(bytes: &[u8]) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::table::syscalls::Syscall;
+    use crate::trace::call::tests::call;
     use crate::trace::call::{Call, Identity, Outcome, Text};
     use crate::trace::testimony::Seen;
 
     const WORKSPACE: &[u8] = b"/ws";
-
-    /// A call of thread 1 without anything but these.
-    pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
-        let bytes = crate::trace::record::tests::call_bytes(order, number, args[0], b"", ret);
-        let Ok(crate::trace::record::Record::Call(call, _)) = crate::trace::record::decode(&bytes) else {
-            panic!("no call")
-        };
-        Call { pid: 1, tid: 1, ..call }.with(|deed| deed.args = args)
-    }
 
     fn number(name: &str) -> u32 {
         Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number

@@ -11,14 +11,14 @@ use toml::de::DeTable;
 
 use crate::table::syscalls::{Role, Syscall};
 
-pub(crate) mod call;
-mod calls;
-pub(crate) mod entries;
 pub(crate) mod errors;
+pub(crate) mod entries;
 pub(crate) mod keys;
 mod sequence;
-mod table;
 pub(crate) mod values;
+pub(crate) mod call;
+mod calls;
+mod table;
 
 pub use errors::{Errors, Problem};
 pub use sequence::Sequence;

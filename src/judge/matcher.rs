@@ -9,7 +9,8 @@ use std::fmt;
 use crate::child::ending::{Ending, How};
 use crate::judge::expectation::{Body, Expectation, Sequence};
 use crate::table::syscalls::Class;
-use crate::trace::call::{Call, Trace};
+use crate::trace::call::Call;
+use crate::trace::whole::Trace;
 
 pub(crate) mod align;
 pub(crate) mod facts;

@@ -7,12 +7,12 @@ use crate::base::escape;
 use crate::child::ending::Ending;
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher::{self, Comparison, Difference, Strand};
-use crate::trace::call::Trace;
+use crate::trace::whole::Trace;
 
-mod agreement;
-mod partial;
-mod whole;
 mod wrap;
+mod agreement;
+mod whole;
+mod partial;
 
 pub use agreement::{Disagreeing, disagreement};
 use wrap::wrapped;

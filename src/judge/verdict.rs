@@ -7,7 +7,7 @@ use crate::child::ending::{Ending, How, Phase};
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher;
 use crate::judge::report::{self, Failure};
-use crate::trace::call::Trace;
+use crate::trace::whole::Trace;
 
 /// What the embedded expectations are called in messages.
 pub const EMBEDDED: &str = "tests.toml";
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::judge::expectation::Expectations;
     use crate::table::syscalls::Syscall;
-    use crate::trace::call::Counts;
+    use crate::trace::counts::Counts;
     use crate::trace::record::tests::{call_bytes, end_bytes};
 
     /// A scenario that calls sync once, and ends well.

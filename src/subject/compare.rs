@@ -8,7 +8,7 @@ use std::fmt;
 use super::claims::{Claims, Interrupted, Order};
 use super::facts::{self, Expected, Kind};
 use super::json::Line;
-use super::said::{Said, Value};
+use super::said::Said;
 use crate::judge::matcher::align::{Step, align};
 use crate::table::syscalls::Syscall;
 use crate::trace::call::Call;
@@ -349,9 +349,4 @@ impl fmt::Display for FieldFinding {
 /// Whether any call is not shown.
 pub fn misses_calls(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| matches!(finding, Finding::Missing { .. }))
-}
-
-/// A value as findings show it, where it may not be said.
-pub(super) fn shown(role: crate::table::syscalls::Role, value: Option<&Value>) -> String {
-    value.map_or_else(|| "not said".to_owned(), |value| super::said::show(role, value))
 }

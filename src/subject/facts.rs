@@ -3,9 +3,8 @@
 //! No I/O.
 
 use super::claims::{Claims, Interrupted, Moment, Paths};
-use super::compare::shown;
 use super::keys::{Key, Of, keys};
-use super::said::{Said, Value, given, show, value};
+use super::said::{Said, Value, given, show, shown, value};
 use crate::judge::expectation::Subject;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::Call;

@@ -9,8 +9,9 @@ use bstr::ByteSlice;
 use super::keys::{Key, Of, keys};
 use crate::judge::expectation::{Field, Subject, Wanted};
 use crate::judge::matcher::facts::{self, Fact};
+use crate::table::syscalls::Abi;
 use crate::table::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
-use crate::trace::call::{Abi, Call, Text};
+use crate::trace::call::{Call, Text};
 
 /// What a line says of a call. What it does not say is not there.
 #[derive(Clone, Debug)]
@@ -226,4 +227,9 @@ pub fn show(role: Role, value: &Value) -> String {
             format!("[{}]", each.join(", "))
         }
     }
+}
+
+/// A value as findings show it, where it may not be said.
+pub(super) fn shown(role: Role, value: Option<&Value>) -> String {
+    value.map_or_else(|| "not said".to_owned(), |value| show(role, value))
 }

@@ -18,8 +18,8 @@ use crate::judge::expectation::entries::{Entry, in_order};
 use crate::judge::expectation::errors::{Errors, Problems, near_or_all};
 use crate::table::syscalls::Syscall;
 
-mod object;
 mod reader;
+mod object;
 
 pub use object::{CallBy, Field, Layout, Number, Object, Record, Records};
 

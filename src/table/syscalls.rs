@@ -10,22 +10,39 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
 use syscalls::Sysno;
 
 use crate::table::kind::Kind;
+use crate::table::layout::Roles;
 use crate::table::names::{self, Names};
-use crate::trace::call::Abi;
-use crate::trace::record::Roles;
 
 mod compat; // of 32-bit programs
-mod requests;
 mod sqe;
+mod requests;
 mod table;
 
 pub use sqe::{Place, Sqe};
 
 /// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
 pub const REQUESTS: u32 = 1 << 31;
+
+/// By which table of the kernel a call's number and arguments go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Abi {
+    /// That of the architecture.
+    #[default]
+    Native,
+    /// That of its 32-bit programs: of `int 0x80` on x86-64.
+    Compat,
+}
+
+impl Abi {
+    pub(crate) fn is_native(&self) -> bool {
+        *self == Abi::Native
+    }
+}
 
 /// Whether a call is compared when a table of `tests.toml` does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::kind::Kind;
 use crate::table::names;
-use crate::table::syscalls::{self, Peek, Place, Sqe, Syscall};
+use crate::table::syscalls::{self, Abi, Peek, Place, Sqe, Syscall};
 
 mod written; // a call as archives have it
 
@@ -102,23 +102,6 @@ impl Deeds {
             None => drop(self.known.insert(Arc::clone(&call.deed))),
         }
         self.last = Some(Arc::clone(&call.deed));
-    }
-}
-
-/// By which table of the kernel a call's number and arguments go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Abi {
-    /// That of the architecture.
-    #[default]
-    Native,
-    /// That of its 32-bit programs: of `int 0x80` on x86-64.
-    Compat,
-}
-
-impl Abi {
-    fn is_native(&self) -> bool {
-        *self == Abi::Native
     }
 }
 
@@ -434,162 +417,6 @@ fn is_error(value: i64) -> bool {
     (-4095..0).contains(&value)
 }
 
-/// How many calls and records there were on the way from the kernel to the trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Calls that BPF saw entered.
-    pub seen: u64,
-    /// Records that BPF put into the ring.
-    pub emitted: u64,
-    /// Calls for which the ring had no room.
-    pub refused: u64,
-    /// Exits without an enter: dropped. The gate's own write is one.
-    pub strays: u64,
-    /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
-    /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
-    #[serde(default)]
-    pub skipped: u64,
-    /// Processes that were watched because a watched one forked them.
-    #[serde(default)]
-    pub followed: u64,
-    /// End records that BPF put into the ring.
-    pub ends: u64,
-    /// Records of calls that were read from the ring.
-    pub received: u64,
-    /// End records that were read.
-    pub ends_received: u64,
-    /// Records that could not be decoded.
-    pub undecoded: u64,
-    /// Records of submitted requests that BPF put into the ring; those of `emitted` are of completions.
-    #[serde(default)]
-    pub submitted: u64,
-    /// Those that were read.
-    #[serde(default)]
-    pub submissions_received: u64,
-    /// Records of names and of closed files that BPF put into the ring.
-    #[serde(default)]
-    pub told: u64,
-    /// Those that were read.
-    #[serde(default)]
-    pub told_received: u64,
-    /// Those for which the ring had no room: the names are missing.
-    #[serde(default)]
-    pub untold: u64,
-    /// Requests that were refused since too many were in flight.
-    #[serde(default)]
-    pub crowded: u64,
-    /// Processes that were not watched any more from where they became a program that their caller may not trace.
-    #[serde(default)]
-    pub hidden: u64,
-}
-
-/// A watch begins while its process is in the call that is its gate.
-const STRAYS: u64 = 1;
-
-impl Counts {
-    /// These of BPF with what a reader has received.
-    pub fn with_received(self, reader: Counts) -> Self {
-        let Counts { received, ends_received, undecoded, submissions_received, told_received, hidden, .. } = reader;
-        Self { received, ends_received, undecoded, submissions_received, told_received, hidden, ..self }
-    }
-
-    /// How many records BPF has put into the ring.
-    pub fn in_ring(&self) -> u64 {
-        self.emitted + self.ends + self.submitted + self.told
-    }
-
-    /// How many of the processes are not gone.
-    pub fn left(&self) -> u64 {
-        (self.followed + 1).saturating_sub(self.ends)
-    }
-
-    /// What was not to be seen, and is no loss of the tracer's.
-    pub fn hidden(&self) -> Option<String> {
-        let whose = match self.hidden {
-            0 => return None,
-            1 => "1 process from where it became a program that its caller may not trace".to_owned(),
-            many => format!("{many} processes from where they became programs that their caller may not trace"),
-        };
-        Some(format!("the calls of {whose}"))
-    }
-
-    /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
-    /// to end.
-    pub fn losses(&self) -> Vec<String> {
-        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
-        let Counts { submitted, submissions_received, strays, told, told_received, untold, crowded, .. } = *self;
-        let mut losses = Vec::new();
-        let mut lost = |holds: bool, sentence: String| {
-            if !holds {
-                losses.push(sentence);
-            }
-        };
-        let no_room = refused.saturating_sub(crowded);
-        lost(no_room == 0, format!("{no_room} of {seen} calls found no room in the ring buffer"));
-        lost(
-            crowded == 0,
-            format!("{crowded} requests of io_uring were submitted beside 4096 in flight, which are too many"),
-        );
-        lost(untold == 0, format!("{untold} names of files found no room in the ring buffer"));
-        lost(told == told_received, format!("{told} names of files were emitted and {told_received} received"));
-        lost(
-            strays <= STRAYS,
-            format!("{} calls were seen to return that were not seen to begin", strays.saturating_sub(STRAYS)),
-        );
-        lost(
-            seen == emitted.saturating_add(refused),
-            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
-        );
-        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
-        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
-        lost(
-            submitted == submissions_received,
-            format!("{submitted} requests were submitted and {submissions_received} received"),
-        );
-        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        match (followed, ends) {
-            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
-            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
-        }
-        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
-        losses
-    }
-}
-
-/// The calls of one scenario.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trace {
-    /// The watch that its records carry; 0 if there is none.
-    pub watch: u64,
-    /// In the order in which they were entered.
-    pub calls: Vec<Call>,
-    /// What became of them on the way.
-    pub counts: Counts,
-    /// What could not be decoded, a sentence each (the first few).
-    pub bad_records: Vec<String>,
-}
-
-impl Trace {
-    /// What was lost, or hidden, a sentence for each place; empty if the trace is whole.
-    pub fn losses(&self) -> Vec<String> {
-        let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
-        self.counts.losses().into_iter().chain(gap).chain(self.counts.hidden()).collect()
-    }
-
-    /// The first number that no call has, if the calls are not all there.
-    fn first_gap(&self) -> Option<u64> {
-        let mut numbers: Vec<u64> = self.calls.iter().map(|call| call.order).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.iter().zip(0..).find(|&(&number, expected)| number != expected).map(|(_, expected)| expected).or_else(
-            || {
-                let count = numbers.len() as u64;
-                (count < self.counts.seen).then_some(count)
-            },
-        )
-    }
-}
-
 /// A list of byte strings, each as such and not as a list of numbers.
 mod byte_strings {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -605,147 +432,28 @@ mod byte_strings {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::trace::record::tests::call_bytes;
 
-    fn number_of(name: &str) -> u32 {
-        Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number
-    }
-
-    fn assembled(records: &[Vec<u8>], counts: Counts) -> Trace {
-        crate::trace::decoder::assemble(records.iter().map(Vec::as_slice), counts, Some(b"/ws"))
-    }
-
-    /// A sync(2) for each of these places in the order of entering.
-    fn syncs(orders: &[u64]) -> Vec<Vec<u8>> {
-        orders.iter().map(|&order| call_bytes(order, number_of("sync"), 0, b"", 0)).collect()
-    }
-
-    /// The counts of a whole trace of so many calls.
-    fn whole(calls: u64) -> Counts {
-        Counts { seen: calls, emitted: calls, ends: 1, received: calls, ends_received: 1, ..Counts::default() }
-    }
-
-    /// What is said to be lost of a trace with these counts and calls at these places.
-    fn losses(counts: Counts, orders: &[u64]) -> Vec<String> {
-        let calls = assembled(&syncs(orders), Counts::default()).calls;
-        Trace { calls, counts, ..Trace::default() }.losses()
-    }
-
-    #[test]
-    fn a_whole_trace_lost_nothing() {
-        let rows: [(&str, Counts, &[u64]); 4] = [
-            ("three calls", whole(3), &[0, 1, 2]),
-            ("in any order", whole(3), &[2, 0, 1]),
-            ("no call at all", whole(0), &[]),
-            ("the gate's own call is a stray and no loss", Counts { strays: 1, ..whole(1) }, &[0]),
-        ];
-        for (sentence, counts, orders) in rows {
-            assert_eq!(losses(counts, orders), Vec::<String>::new(), "{sentence}");
-        }
-    }
-
-    #[test]
-    #[allow(clippy::too_many_lines)] // a table
-    fn each_loss_is_told_with_its_count_and_place() {
-        let rows: [(&str, Counts, &[u64], &[&str]); 13] = [
-            (
-                "no room for the second of three calls",
-                Counts { refused: 1, emitted: 2, received: 2, ..whole(3) },
-                &[0, 2],
-                &["1 of 3 calls found no room in the ring buffer", "the first missing call is number 1 of 3"],
-            ),
-            (
-                "BPF itself lost the first of two",
-                Counts { emitted: 1, received: 1, ..whole(2) },
-                &[1],
-                &["2 calls were seen, but 1 emitted and 0 refused", "the first missing call is number 0 of 2"],
-            ),
-            (
-                "the reader lost the last of two",
-                Counts { received: 1, ..whole(2) },
-                &[0],
-                &["2 records were emitted and 1 received", "the first missing call is number 1 of 2"],
-            ),
-            (
-                "a record came twice",
-                Counts { received: 3, ..whole(2) },
-                &[0, 1, 1],
-                &["2 records were emitted and 3 received"],
-            ),
-            (
-                "a record makes no sense",
-                Counts { undecoded: 1, ..whole(2) },
-                &[0, 1],
-                &["1 records could not be decoded"],
-            ),
-            (
-                "the process never ended",
-                Counts { ends: 0, ends_received: 0, ..whole(1) },
-                &[0],
-                &["the end of the process was not seen"],
-            ),
-            (
-                "a call returned that was not seen to begin",
-                Counts { strays: 2, ..whole(1) },
-                &[0],
-                &["1 calls were seen to return that were not seen to begin"],
-            ),
-            (
-                "no room for a name",
-                Counts { untold: 1, ..whole(1) },
-                &[0],
-                &["1 names of files found no room in the ring buffer"],
-            ),
-            (
-                "a name did not arrive",
-                Counts { told: 2, told_received: 1, ..whole(1) },
-                &[0],
-                &["2 names of files were emitted and 1 received"],
-            ),
-            (
-                "too many requests at a time",
-                Counts { refused: 1, crowded: 1, emitted: 1, received: 1, ..whole(2) },
-                &[0],
-                &[
-                    "1 requests of io_uring were submitted beside 4096 in flight, which are too many",
-                    "the first missing call is number 1 of 2",
-                ],
-            ),
-            (
-                "the end did not arrive",
-                Counts { ends_received: 0, ..whole(1) },
-                &[0],
-                &["1 end records were emitted and 0 received"],
-            ),
-            (
-                "what one process did was not to be seen",
-                Counts { hidden: 1, ..whole(1) },
-                &[0],
-                &["the calls of 1 process from where it became a program that its caller may not trace"],
-            ),
-            (
-                "nor what two did",
-                Counts { hidden: 2, ..whole(1) },
-                &[0],
-                &["the calls of 2 processes from where they became programs that their caller may not trace"],
-            ),
-        ];
-        for (sentence, counts, orders, expected) in rows {
-            assert_eq!(losses(counts, orders), expected, "{sentence}");
-        }
-    }
-
-    #[test]
-    fn a_program_that_did_not_run_is_a_loss_though_nothing_is_missing() {
-        let skipped = Counts { skipped: 2, ..whole(1) };
-        assert_eq!(losses(skipped, &[0]), ["the kernel skipped a program of the tracer 2 times"]);
-    }
-
-    #[test]
-    fn nothing_counted_is_not_nothing_lost() {
-        assert_eq!(Trace::default().losses(), ["the end of the process was not seen"]);
+    /// A call of thread 1 of process 1 without anything but these.
+    pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
+        let nothing = || Text::Read { bytes: Vec::new(), cut: false };
+        let deed = Deed {
+            number,
+            comm: [0; 16],
+            args,
+            outcome: Outcome::Returned(ret),
+            texts: [nothing(), nothing()],
+            fds: [None, None],
+            made: None,
+            peek: None,
+            late: [false; 3],
+            abi: Abi::Native,
+            refused: false,
+            request: None,
+            files: Files::default(),
+        };
+        Call { order, pid: 1, tid: 1, exit_tid: 1, enter_ns: 0, duration_ns: 0, deed: Arc::new(deed) }
     }
 
     #[test]
@@ -758,16 +466,16 @@ mod tests {
             ("an address, whose sign says nothing", Outcome::Returned(-4096), Some(-4096), None),
             ("no result", Outcome::Unfinished, None, None),
         ];
-        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        let sync = call(0, libc::SYS_sync as u32, [0; 6], 0);
         for (sentence, outcome, success, errno) in rows {
-            let call = call.clone().with(|deed| deed.outcome = outcome);
+            let call = sync.clone().with(|deed| deed.outcome = outcome);
             assert_eq!((call.success(), call.errno()), (success, errno), "{sentence}");
         }
     }
 
     #[test]
     fn a_number_that_is_no_calls_is_shown_as_it_is() {
-        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        let sync = call(0, libc::SYS_sync as u32, [0; 6], 0);
         let rows = [
             (u32::MAX, Abi::Native, "syscall_0xffffffff"),
             (crate::table::syscalls::REQUESTS + 18, Abi::Native, "syscall_0x80000012"),
@@ -775,18 +483,18 @@ mod tests {
             (9999, Abi::Compat, "[32 bit] nr=9999"),
         ];
         for (number, abi, name) in rows {
-            let call = call.clone().with(|deed| (deed.number, deed.abi) = (number, abi));
+            let call = sync.clone().with(|deed| (deed.number, deed.abi) = (number, abi));
             assert_eq!((call.name().as_str(), call.syscall().is_none()), (name, true));
         }
     }
 
     #[test]
     fn the_name_of_a_thread_ends_at_its_first_nul() {
-        let call = assembled(&syncs(&[0]), Counts::default()).calls.remove(0);
+        let sync = call(0, libc::SYS_sync as u32, [0; 6], 0);
         let rows: [(&[u8; 16], &[u8]); 3] =
             [(b"cat\0rest-of-old\0", b"cat"), (&[0; 16], b""), (b"sixteen-letters!", b"sixteen-letters!")];
         for (comm, expected) in rows {
-            let call = call.clone().with(|deed| deed.comm = *comm);
+            let call = sync.clone().with(|deed| deed.comm = *comm);
             assert_eq!(Call::comm(&call), expected);
         }
     }

@@ -7,9 +7,11 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use crate::table::syscalls::Place;
-use crate::trace::call::{Call, Completion, Counts, Deeds, Request, Trace};
+use crate::trace::call::{Call, Completion, Deeds, Request};
+use crate::trace::counts::Counts;
 use crate::trace::files::{self, Named};
 use crate::trace::record::{self, Ids, Name, Record};
+use crate::trace::whole::Trace;
 
 /// So many names are known at a time. A call that takes longer than it takes to tell so many has none.
 const NAMES: usize = 1 << 18;

@@ -10,7 +10,8 @@ use bstr::BStr;
 use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::{self, Peek, Ret, Role, Syscall};
-use crate::trace::call::{Call, Outcome, Request, Text, Trace};
+use crate::trace::call::{Call, Outcome, Request, Text};
+use crate::trace::whole::Trace;
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {

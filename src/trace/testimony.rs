@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::table::syscalls;
-use crate::trace::call::{Abi, Call, Deeds, Outcome};
+use crate::table::syscalls::Abi;
+use crate::trace::call::{Call, Deeds, Outcome};
 
 /// All that was seen of a process, and of its descendants if they are followed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -499,17 +500,14 @@ mod tests {
     use Stop::*;
 
     fn seen(number: u32) -> Seen {
-        Seen::new(crate::judge::agreement::tests::call(0, number, [0; 6], 0))
+        Seen::new(crate::trace::call::tests::call(0, number, [0; 6], 0))
     }
 
     /// Where the stack is if nothing else is said.
     const STACK: u64 = 9000;
 
     fn with(number: u32, argument: u64) -> Seen {
-        Seen {
-            filtered: true,
-            ..Seen::new(crate::judge::agreement::tests::call(0, number, [argument, 0, 0, 0, 0, 0], 0))
-        }
+        Seen { filtered: true, ..Seen::new(crate::trace::call::tests::call(0, number, [argument, 0, 0, 0, 0, 0], 0)) }
     }
 
     fn folded(stops: &[Stop]) -> Vec<(u32, Outcome)> {

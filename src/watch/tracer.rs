@@ -19,15 +19,16 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::rights;
+use crate::table::layout::{Filter, Roles, Watch};
 use crate::table::syscalls::{REQUESTS, Syscall};
-use crate::trace::call::Counts;
-use crate::trace::record::{self, Filter, Record, Roles, Watch};
+use crate::trace::counts::Counts;
+use crate::trace::record::{self, Record};
 
 mod btf;
 mod excerpt;
-mod load;
 mod records;
 mod refusal;
+mod load;
 mod said;
 mod shared;
 

@@ -21,11 +21,11 @@ use crate::base::error::Error;
 use crate::base::rights;
 use crate::trace::testimony::Testimony;
 
-mod leads;
-mod look;
 mod mounts;
-mod tracee;
+mod look;
 mod walk;
+mod leads;
+mod tracee;
 
 use tracee::Tracees;
 

@@ -17,7 +17,8 @@ use ior_it::child::scenarios;
 use ior_it::judge::expectation::{Expectation, Expectations};
 use ior_it::judge::verdict::Verdict;
 use ior_it::session::{Options, Prepared, Run, Session};
-use ior_it::trace::call::{Counts, Trace};
+use ior_it::trace::counts::Counts;
+use ior_it::trace::whole::Trace;
 use ior_it::watch::tracer;
 use libtest_mimic::{Failed, Trial};
 

@@ -16,8 +16,8 @@ use ior_it::child::scenarios;
 use ior_it::judge::agreement::{self, Disagreement};
 use ior_it::judge::expectation::Expectations;
 use ior_it::session::{Options, Prepared, Session};
-use ior_it::trace::call::Trace;
 use ior_it::trace::testimony::{Leads, Testimony};
+use ior_it::trace::whole::Trace;
 use ior_it::watch::tracer;
 use libtest_mimic::{Completion, Failed, Trial};
 

@@ -12,11 +12,12 @@ use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
 use ior_it::child::ending::{Ending, How, Phase};
 use ior_it::judge::verdict::Observed;
 use ior_it::table::kind::Kind;
+use ior_it::table::syscalls::Abi;
 use ior_it::table::syscalls::Sqe;
-use ior_it::trace::call::{
-    Abi, Attribute, Call, Counts, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace,
-};
+use ior_it::trace::call::{Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text};
+use ior_it::trace::counts::Counts;
 use ior_it::trace::show;
+use ior_it::trace::whole::Trace;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 

@@ -12,9 +12,11 @@ use ior_it::judge::expectation::{Expectation, Expectations};
 use ior_it::judge::matcher::{self, Difference, FieldDifference};
 use ior_it::judge::report::{self, Failure};
 use ior_it::table::kind::Kind;
+use ior_it::table::syscalls::Abi;
 use ior_it::table::syscalls::{Ret, Sqe, Syscall};
-use ior_it::trace::call::{Abi, Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text, Trace};
+use ior_it::trace::call::{Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text};
 use ior_it::trace::show;
+use ior_it::trace::whole::Trace;
 use snapbox::Data;
 
 const SCENARIOS: [&str; 1] = ["dup-basic"];

@@ -4,6 +4,7 @@
 mod archive;
 mod escapes;
 mod expectations;
+mod house;
 mod replay;
 mod allocations;
 mod subjects;

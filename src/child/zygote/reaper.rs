@@ -13,7 +13,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 
 use super::child;
-use super::server::{NAME, Unprepared, children, ignore_terminal, step};
+use super::process::{NAME, Unprepared, children, ignore_terminal, step};
 
 /// The status of a zygote that has left the rest to whoever is above it.
 pub const NOT_LEFT_ALONE: i32 = 1;

@@ -1,7 +1,7 @@
 //! The zygote's own loop: forks, reaps, kills, and cleans up at the end. One thread, no allocation that matters.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -19,29 +19,17 @@ use nix::unistd::{ForkResult, Pid, chdir, fork, getpgid, setsid};
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::child;
+use super::process::{NAME, Unprepared, children, ignore_terminal, step};
 use super::reaper;
 use super::slot::Slots;
 use super::wire::{REQUEST_SIZE, Reply, Request};
 use super::{ServerLane, Work, is_readable};
 use crate::child::workspace::Workspaces;
 
-/// What the zygote is called (proc_pid_comm(5)).
-pub const NAME: &CStr = c"ior-it-zygote";
 /// What the zygote says to its parent when it is prepared; else which step failed, and why.
 pub const READY: &str = "ready";
 /// The most bytes of that.
 pub const WORDS_CAP: usize = 256;
-
-/// A step of the preparation that failed.
-pub struct Unprepared {
-    step: &'static str,
-    errno: Errno,
-}
-
-/// Names a step: the kernel does not say which call it has refused.
-pub fn step<T>(step: &'static str, result: nix::Result<T>) -> Result<T, Unprepared> {
-    result.map_err(|errno| Unprepared { step, errno })
-}
 
 struct Server<'a> {
     lanes: Vec<ServerLane>,
@@ -122,15 +110,6 @@ fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
     reaped.add(Signal::SIGCHLD);
     step("sigprocmask", reaped.thread_block())?;
     step("signalfd", SignalFd::with_flags(&reaped, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK))
-}
-
-/// Ignores what ends a job: whoever it is meant for ends it by other ways.
-pub fn ignore_terminal() -> Result<(), Unprepared> {
-    for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
-        // SAFETY: no handler is installed, only "ignore".
-        step("sigaction", unsafe { signal(ignored, SigHandler::SigIgn) })?;
-    }
-    Ok(())
 }
 
 impl Server<'_> {
@@ -293,12 +272,6 @@ fn remove(workspaces: &Workspaces) {
             _ => return,
         }
     }
-}
-
-/// The children of a process, as proc(5) lists them for its first thread; empty where the kernel has no such list.
-pub fn children(pid: Pid) -> Vec<Pid> {
-    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    list.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
 }
 
 /// Kills the descendants of a process; of more than there are descriptors for the rest become orphans. Whoever is no child of this

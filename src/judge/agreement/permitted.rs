@@ -6,8 +6,9 @@
 use super::Disagreement;
 use super::sights::{self, Asked, Sights};
 use super::tables::Tables;
-use crate::trace::call::{Call, Identity, Outcome, Trace};
+use crate::trace::call::{Call, Identity, Outcome};
 use crate::trace::testimony::{Leads, Seen, Testimony};
+use crate::trace::whole::Trace;
 
 /// Calls that were never made, and that one of the two has not seen.
 ///

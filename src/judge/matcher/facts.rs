@@ -9,8 +9,9 @@ use super::FieldDifference;
 use crate::judge::expectation::{ExpectedCall, Field, Subject, Wanted, Which};
 use crate::table::kind::Kind;
 use crate::table::names;
+use crate::table::syscalls::Abi;
 use crate::table::syscalls::{self, Ret, Role};
-use crate::trace::call::{Abi, Call, Identity, Outcome, Request, Text};
+use crate::trace::call::{Call, Identity, Outcome, Request, Text};
 use crate::trace::show;
 
 /// What the names stand for: the value, and which expected call bound it, counted from 1.

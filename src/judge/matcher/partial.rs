@@ -3,7 +3,7 @@
 use super::facts::{self, Bindings};
 use super::{Difference, FieldDifference};
 use crate::judge::expectation::{ExpectedCall, Present, Times};
-use crate::trace::call::Trace;
+use crate::trace::whole::Trace;
 
 /// What differs: `present`, then `absent`, then descriptors that are other files than was said.
 pub(super) fn compare(

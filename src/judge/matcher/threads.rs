@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::align::{Step, align};
 use super::{Named, Strand, facts};
 use crate::judge::expectation::{Sequence, Thread};
-use crate::trace::call::Trace;
+use crate::trace::whole::Trace;
 
 /// How many of its calls a thread that is not as expected is known by: each of the table is compared with each of the trace.
 const LOOKED_AT: usize = 64;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::align::{Step, align};
 use super::facts::{self, Bindings};
 use super::{Difference, Strand};
-use crate::trace::call::Trace;
+use crate::trace::whole::Trace;
 
 /// What differs, in the order of the trace. `bindings` are those of the strands before, and of this one after.
 pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut Bindings<'e>) -> Vec<Difference> {

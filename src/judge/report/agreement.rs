@@ -4,9 +4,9 @@ use super::wrap::{WIDTH, wrapped};
 use super::{MOST_LISTED, MOST_READ, entry, joined};
 use crate::child::ending::Ending;
 use crate::judge::agreement::{self, Disagreement, Field};
-use crate::trace::call::Trace;
 use crate::trace::show;
 use crate::trace::testimony::{Seen, Testimony};
+use crate::trace::whole::Trace;
 
 /// How many calls that are alike are shown before and after the first disagreement.
 const BEFORE: usize = 6;

@@ -5,8 +5,8 @@ use super::whole::field;
 use super::wrap::wrapped;
 use crate::judge::expectation::{Body, ExpectedCall, Present, Times};
 use crate::judge::matcher::Difference;
-use crate::trace::call::Trace;
 use crate::trace::show;
+use crate::trace::whole::Trace;
 
 /// The most observed calls that are shown.
 const MOST_CALLS: usize = 30;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::wrap::{WIDTH, wrapped};
 use crate::judge::expectation::Sequence;
 use crate::judge::matcher::{Difference, FieldDifference, Strand};
-use crate::trace::call::Trace;
 use crate::trace::show;
+use crate::trace::whole::Trace;
 
 /// How many rows are shown before and after the first difference.
 const BEFORE: usize = 12;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Abi, Call, Deed, Files, Identity, Outcome, Request, Text};
+use crate::table::syscalls::Abi;
+
+use super::{Call, Deed, Files, Identity, Outcome, Request, Text};
 
 /// The fields of a call and of its deed, as they are said there.
 #[derive(Serialize, Deserialize)]

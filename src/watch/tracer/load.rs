@@ -16,8 +16,8 @@ use super::excerpt::Given;
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{Options, WATCHES, said};
 use crate::base::error::Error;
+use crate::table::layout::{self, Filter, Roles, Watch};
 use crate::table::syscalls::Syscall;
-use crate::trace::record::{self, Filter, Roles, Watch};
 
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
@@ -187,9 +187,9 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     let version = open.maps().find(|found| found.name() == VERSION_SECTION);
     let version = version.as_ref().and_then(|found| found.initial_value()).and_then(|value| value.first_chunk());
     match version.map(|bytes| u32::from_ne_bytes(*bytes)) {
-        Some(record::VERSION) => {}
-        Some(other) => lacks.push(format!("record version {} (it has {other})", record::VERSION)),
-        None => lacks.push(format!("record version {}", record::VERSION)),
+        Some(layout::VERSION) => {}
+        Some(other) => lacks.push(format!("record version {} (it has {other})", layout::VERSION)),
+        None => lacks.push(format!("record version {}", layout::VERSION)),
     }
     let hint = "compile it from bpf/tracer.bpf.c and bpf/record.h of this version: `make bpf`";
     if !lacks.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use crate::trace::call::Counts;
+use crate::trace::counts::Counts;
 
 /// The records that wait: each behind its length, and what is full is packed, since those of a million calls are 160 MB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

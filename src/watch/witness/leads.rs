@@ -193,7 +193,7 @@ mod tests {
     use rustix::fs::{CWD, Mode, OFlags, openat};
 
     use super::*;
-    use crate::judge::agreement::tests::call;
+    use crate::trace::call::tests::call;
 
     /// A folder of this process, which is its own tracee here.
     struct Ground {

@@ -11,8 +11,8 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 use rustix::fs::Statx;
 
 use super::mounts::{self, Mounts};
+use crate::table::layout::PATH_CAP;
 use crate::trace::call::{Identity, Text};
-use crate::trace::record::PATH_CAP;
 
 /// How many bytes of a `struct file_handle` there are at most: its header and MAX_HANDLE_SZ (open_by_handle_at(2)).
 const HANDLE_CAP: usize = 8 + 128;

@@ -19,8 +19,9 @@ use super::look::{self, Descriptor};
 use super::mounts::Mounts;
 use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::base::error::Error;
+use crate::table::syscalls::Abi;
 use crate::table::syscalls::{Peek, Ret, Role, Syscall};
-use crate::trace::call::{Abi, Call, Deed, Outcome, Text};
+use crate::trace::call::{Call, Deed, Outcome, Text};
 use crate::trace::testimony::{Fold, Seen, Testimony};
 
 /// PTRACE_EVENT_STOP (ptrace(2)): an interrupted, a group-stopped or a new thread.

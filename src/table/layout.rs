@@ -1,0 +1,186 @@
+//! What `bpf/record.h` describes: records and maps as they lie in memory.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The layout's version; an object that carries another is refused.
+pub const VERSION: u32 = 7;
+/// The longest path in a record, in bytes without its NUL; one of this length was cut.
+pub const PATH_CAP: usize = 4096;
+
+pub(crate) const KIND_CALL: u8 = 1;
+pub(crate) const KIND_END: u8 = 2;
+pub(crate) const KIND_REQUEST: u8 = 3;
+pub(crate) const KIND_COMPLETION: u8 = 4;
+pub(crate) const KIND_NAME: u8 = 5;
+pub(crate) const KIND_CLOSED: u8 = 6;
+pub(crate) const UNFINISHED: u8 = 1 << 0;
+pub(crate) const WORKER: u8 = 1 << 1;
+pub(crate) const MORE: u8 = 1 << 2;
+pub(crate) const REFUSED: u8 = 1 << 3;
+pub(crate) const COMPAT: u8 = 1 << 4;
+pub(crate) const AMBIGUOUS: u8 = 1 << 5;
+pub(crate) const HAS_FILE: u8 = 1 << 6;
+pub(crate) const HIDDEN: u8 = 1 << 7;
+pub(crate) const NAME_DELETED: u8 = 1 << 0;
+pub(crate) const NAME_CUT: u8 = 1 << 1;
+pub(crate) const NAME_DETACHED: u8 = 1 << 2;
+pub(crate) const NAME_ALONE: u8 = 1 << 3;
+
+/// `struct ior_identity`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub(crate) struct RawIdentity {
+    pub(crate) inode: u64,
+    pub(crate) name: u64,
+    pub(crate) device: u32,
+    pub(crate) flags: u32,
+    pub(crate) mode: u16,
+    pub(crate) open: u8,
+    pub(crate) cloexec: u8,
+    pub(crate) magic: u32,
+}
+
+/// `struct ior_text`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub(crate) struct RawText {
+    pub(crate) len: u16,
+    pub(crate) err: i16,
+}
+
+/// `struct ior_record`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) watch: u64,
+    pub(crate) number: u64,
+    pub(crate) enter_ns: u64,
+    pub(crate) duration_ns: u64,
+    pub(crate) ret: i64,
+    pub(crate) args: [u64; 6],
+    pub(crate) cwd: u64,
+    pub(crate) root: u64,
+    pub(crate) pid: u32,
+    pub(crate) tid: u32,
+    pub(crate) nr: u32,
+    pub(crate) kind: u8,
+    pub(crate) state: u8,
+    pub(crate) identities: u8,
+    pub(crate) late: u8,
+    pub(crate) comm: [u8; 16],
+    pub(crate) path: [RawText; 2],
+    pub(crate) peek: RawText,
+    pub(crate) exit_tid: u32,
+}
+
+/// `enum ior_place`: which of the identities behind the header is which.
+pub(crate) const FIRST: usize = 0;
+pub(crate) const MADE: usize = 1;
+pub(crate) const SECOND: usize = 2;
+pub(crate) const PLACES: usize = 3;
+
+/// `struct ior_roles`: how BPF reads the arguments of one system call.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Roles {
+    /// Which arguments are descriptors; 1 is the first, 0 none.
+    pub fd: [u8; 2],
+    /// Which arguments are paths.
+    pub path: [u8; 2],
+    /// Which argument points to a block.
+    pub peek: u8,
+    /// Which argument is the number of the new descriptor: a file that has it is closed.
+    pub replaces: u8,
+    /// `enum ior_role_flags`.
+    pub flags: u16,
+    /// The size of the block in bytes.
+    pub peek_size: u16,
+    /// Zeroes: the elements of an array map begin at multiples of 8 bytes.
+    pub reserved: [u16; 3],
+}
+
+impl Roles {
+    /// The result is a descriptor.
+    pub const RETURNS_FD: u16 = 1 << 0;
+    /// The block is filled in by the call.
+    pub const PEEK_AT_EXIT: u16 = 1 << 1;
+    /// The block is a `struct file_handle`.
+    pub const PEEK_COUNTED: u16 = 1 << 2;
+    /// The path is filled in by the call.
+    pub const PATH_AT_EXIT: u16 = 1 << 3;
+    /// After success the address belongs to another program.
+    pub const REPLACES_MEMORY: u16 = 1 << 4;
+    /// The block is two descriptors that the call made.
+    pub const MAKES_PAIR: u16 = 1 << 5;
+    /// The call closes all descriptors from the first argument to the second.
+    pub const CLOSES_RANGE: u16 = 1 << 6;
+}
+
+/// `struct ior_filter`: what the filter map holds for a process.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Filter {
+    /// The slot of the watch.
+    pub watch: u32,
+    /// 1 when the process's last thread has exited.
+    pub gone: u32,
+    /// The id of the watch.
+    pub id: u64,
+}
+
+/// `struct ior_watch`: a watch and what became of its calls.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Watch {
+    /// The id that its records carry.
+    pub id: u64,
+    /// Calls entered.
+    pub seen: u64,
+    /// Calls whose record is in the ring.
+    pub emitted: u64,
+    /// Calls for which there was no room.
+    pub refused: u64,
+    /// End records in the ring.
+    pub ends: u64,
+    /// Exits without an enter.
+    pub strays: u64,
+    /// [`Watch::FOLLOW`].
+    pub flags: u64,
+    /// Descendants that were watched from their first call on.
+    pub followed: u64,
+    /// Records of submitted requests in the ring.
+    pub submitted: u64,
+    /// Records of names and of closed files in the ring.
+    pub told: u64,
+    /// Those for which there was no room.
+    pub untold: u64,
+    /// Requests for which there was no room beside those in flight.
+    pub crowded: u64,
+    /// The reader has found nothing for a while: the next record wakes it.
+    pub asleep: u64,
+}
+
+impl Watch {
+    /// Watch what the process forks, too.
+    pub const FOLLOW: u64 = 1 << 0;
+    /// Do not watch who becomes a program with other rights than its caller.
+    pub const HIDE: u64 = 1 << 1;
+    /// Do not read the clock: the times of its calls are 0.
+    pub const UNTIMED: u64 = 1 << 2;
+}
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    assert!(size_of::<RawIdentity>() == 32);
+    assert!(size_of::<RawText>() == 4);
+    assert!(size_of::<Header>() == 152);
+    assert!(offset_of!(Header, args) == 40);
+    assert!(offset_of!(Header, pid) == 104);
+    assert!(offset_of!(Header, comm) == 120);
+    assert!(offset_of!(Header, path) == 136);
+    assert!(offset_of!(Header, peek) == 144);
+    assert!(offset_of!(Header, exit_tid) == 148);
+    assert!(size_of::<Roles>() == 16);
+    assert!(size_of::<Filter>() == 16);
+    assert!(size_of::<Watch>() == 104);
+};

@@ -1,0 +1,125 @@
+//! How many calls and records there were on the way from the kernel to a trace, and what was lost of them.
+
+use serde::{Deserialize, Serialize};
+
+/// How many calls and records there were on the way from the kernel to the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Calls that BPF saw entered.
+    pub seen: u64,
+    /// Records that BPF put into the ring.
+    pub emitted: u64,
+    /// Calls for which the ring had no room.
+    pub refused: u64,
+    /// Exits without an enter: dropped. The gate's own write is one.
+    pub strays: u64,
+    /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
+    /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Processes that were watched because a watched one forked them.
+    #[serde(default)]
+    pub followed: u64,
+    /// End records that BPF put into the ring.
+    pub ends: u64,
+    /// Records of calls that were read from the ring.
+    pub received: u64,
+    /// End records that were read.
+    pub ends_received: u64,
+    /// Records that could not be decoded.
+    pub undecoded: u64,
+    /// Records of submitted requests that BPF put into the ring; those of `emitted` are of completions.
+    #[serde(default)]
+    pub submitted: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub submissions_received: u64,
+    /// Records of names and of closed files that BPF put into the ring.
+    #[serde(default)]
+    pub told: u64,
+    /// Those that were read.
+    #[serde(default)]
+    pub told_received: u64,
+    /// Those for which the ring had no room: the names are missing.
+    #[serde(default)]
+    pub untold: u64,
+    /// Requests that were refused since too many were in flight.
+    #[serde(default)]
+    pub crowded: u64,
+    /// Processes that were not watched any more from where they became a program that their caller may not trace.
+    #[serde(default)]
+    pub hidden: u64,
+}
+
+/// A watch begins while its process is in the call that is its gate.
+const STRAYS: u64 = 1;
+
+impl Counts {
+    /// These of BPF with what a reader has received.
+    pub fn with_received(self, reader: Counts) -> Self {
+        let Counts { received, ends_received, undecoded, submissions_received, told_received, hidden, .. } = reader;
+        Self { received, ends_received, undecoded, submissions_received, told_received, hidden, ..self }
+    }
+
+    /// How many records BPF has put into the ring.
+    pub fn in_ring(&self) -> u64 {
+        self.emitted + self.ends + self.submitted + self.told
+    }
+
+    /// How many of the processes are not gone.
+    pub fn left(&self) -> u64 {
+        (self.followed + 1).saturating_sub(self.ends)
+    }
+
+    /// What was not to be seen, and is no loss of the tracer's.
+    pub fn hidden(&self) -> Option<String> {
+        let whose = match self.hidden {
+            0 => return None,
+            1 => "1 process from where it became a program that its caller may not trace".to_owned(),
+            many => format!("{many} processes from where they became programs that their caller may not trace"),
+        };
+        Some(format!("the calls of {whose}"))
+    }
+
+    /// What was lost, a sentence for each place; empty if everything that was seen was received, and every process was seen
+    /// to end.
+    pub fn losses(&self) -> Vec<String> {
+        let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
+        let Counts { submitted, submissions_received, strays, told, told_received, untold, crowded, .. } = *self;
+        let mut losses = Vec::new();
+        let mut lost = |holds: bool, sentence: String| {
+            if !holds {
+                losses.push(sentence);
+            }
+        };
+        let no_room = refused.saturating_sub(crowded);
+        lost(no_room == 0, format!("{no_room} of {seen} calls found no room in the ring buffer"));
+        lost(
+            crowded == 0,
+            format!("{crowded} requests of io_uring were submitted beside 4096 in flight, which are too many"),
+        );
+        lost(untold == 0, format!("{untold} names of files found no room in the ring buffer"));
+        lost(told == told_received, format!("{told} names of files were emitted and {told_received} received"));
+        lost(
+            strays <= STRAYS,
+            format!("{} calls were seen to return that were not seen to begin", strays.saturating_sub(STRAYS)),
+        );
+        lost(
+            seen == emitted.saturating_add(refused),
+            format!("{seen} calls were seen, but {emitted} emitted and {refused} refused"),
+        );
+        lost(skipped == 0, format!("the kernel skipped a program of the tracer {skipped} times"));
+        lost(emitted == received, format!("{emitted} records were emitted and {received} received"));
+        lost(
+            submitted == submissions_received,
+            format!("{submitted} requests were submitted and {submissions_received} received"),
+        );
+        lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
+        match (followed, ends) {
+            (0, _) => lost(ends > 0, "the end of the process was not seen".to_owned()),
+            _ => lost(ends > followed, format!("of {} processes, {ends} were seen to end", followed + 1)),
+        }
+        lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
+        losses
+    }
+}
