@@ -332,6 +332,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_call_that_its_thread_was_killed_before_for_an_exec_is_permitted() {
+        let judged = |ret: i64, exit_tid: u32| {
+            let (mut trace, mut testimony) = both();
+            let execve = Call { tid: 2, exit_tid, ..call(1, number("execve"), [0; 6], ret) };
+            let killed = call(2, number("ppoll"), [0; 6], -i64::from(libc::ENOSYS));
+            testimony.calls.insert(1, seen(execve.clone()));
+            trace.calls.splice(1..1, [execve, killed.with(|deed| deed.refused = true)]);
+            said(&trace, &testimony)
+        };
+        assert_eq!(judged(0, 1), Vec::<String>::new(), "what thread 1 does after that is done by the other");
+        assert_eq!(judged(0, 2), ["bpf alone: ppoll"], "it is another thread's number");
+        assert_eq!(judged(-2, 1), ["bpf alone: ppoll"], "it has failed");
+    }
+
+    #[test]
     fn the_first_call_that_its_thread_was_killed_before_is_permitted() {
         let judged = |tid: u32, change: fn(&mut Seen)| {
             let (trace, mut testimony) = both();

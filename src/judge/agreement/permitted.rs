@@ -28,10 +28,16 @@ pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, t
         Disagreement::OnlyBpf { bpf } => {
             let call = &trace.calls[*bpf];
             let is_last = || trace.calls[bpf + 1..].iter().all(|later| later.tid != call.tid);
-            !(was_killed_before(call) && is_last())
+            !(was_killed_before(call) && (is_last() || is_replaced_by_exec(trace, call)))
         }
         Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
     });
+}
+
+/// Whether another thread, which was in execve(2) by then, has become the one with this number: its calls come after that.
+fn is_replaced_by_exec(trace: &Trace, call: &Call) -> bool {
+    let execs = trace.calls.iter().filter(|exec| exec.order < call.order && exec.success() == Some(0));
+    execs.filter_map(Call::other_exit_tid).any(|tid| tid == call.tid)
 }
 
 /// A call that its thread was killed before, while ptrace held it at the entrance: the kernel leaves the call out, which is an exit
