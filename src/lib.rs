@@ -43,6 +43,7 @@ pub mod child {
     pub mod ending; // how a child ended
     pub mod scenario; // what a scenario is written with
     pub mod scenarios; // the registry, a family a file
+    pub mod fence; // calls that say that a tracer traces
     pub mod workspace; // a scenario's own empty directory
     pub mod zygote; // the process that forks every child, and the gate
 }

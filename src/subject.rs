@@ -15,9 +15,13 @@ pub mod splitter; // bytes → lines, in bounded memory
 pub mod adapters; // what tracers print → lines
 pub mod window; // what stands between the fences
 pub mod judge; // the verdict
+pub mod cell; // what became of it, as data
+pub mod seam; // what is asked of a subject
+pub mod collector; // what it has shown so far
 pub mod toml; // how a subject is run, and what it claims
 pub mod process; // a subject that is a command, while it runs
 
 pub use facts::Kind;
 pub use json::Line;
 pub use said::{Said, Value};
+pub use seam::{Profile, Scope, Shown, Subject, Waited, Watching};

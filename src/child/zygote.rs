@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use nix::errno::Errno;
@@ -33,12 +33,14 @@ use crate::child::workspace::Workspaces;
 
 mod program;
 mod process;
+mod orders;
 mod slot;
 mod child;
 mod reaper;
 mod wire;
 mod server;
 
+pub use orders::{Enclosed, Order};
 pub use program::{Program, is_ignored, was_closed};
 use slot::Slots;
 use wire::{Reply, Request};
@@ -135,10 +137,22 @@ impl Zygote {
 
     /// Forks a child for the scenario with this number, in this workspace. Waits for a free lane.
     pub fn spawn(&self, scenario: usize, workspace: &Path) -> Result<Child<'_>, Error> {
+        self.spawn_enclosed(scenario, workspace, None)
+    }
+
+    /// The same, with fences around `act`. The child does not go to its gate before it has the order to go on.
+    pub fn spawn_enclosed(
+        &self,
+        scenario: usize,
+        workspace: &Path,
+        enclosed: Option<&Enclosed>,
+    ) -> Result<Child<'_>, Error> {
         self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
         let lane = self.free.1.recv().map_err(|_| self.gone())?;
         lane.drain();
-        self.slots.get(lane.number).clear();
+        let slot = self.slots.get(lane.number);
+        slot.clear();
+        enclosed.into_iter().for_each(|enclosed| slot.orders.enclose(enclosed));
         let request =
             Request::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
         let mut child = Child { zygote: self, lane: Some(lane), pid: Pid::from_raw(0), ended: true };
@@ -271,6 +285,31 @@ impl Child<'_> {
             Some(_) => self.ending().map(Some),
             None => self.time_out(limit).map(Some),
         }
+    }
+
+    /// Tells an enclosed child to do something, and waits until it has. False if it has ended before, or the limit has.
+    pub fn order(&self, order: Order, limit: Duration) -> Result<bool, Error> {
+        let orders = &self.zygote.slots.get(self.lane()?.number).orders;
+        orders.give(order);
+        self.ask(limit, |wait| orders.is_done(wait))
+    }
+
+    /// Waits until `act` of an enclosed child and the fences after it are over. False if the child has ended before, or the limit has.
+    pub fn has_acted(&self, limit: Duration) -> Result<bool, Error> {
+        let orders = &self.zygote.slots.get(self.lane()?.number).orders;
+        self.ask(limit, |wait| orders.has_acted(wait))
+    }
+
+    /// Asks again and again whether something is so, each time for a moment: the end of the child wakes nobody who asks.
+    fn ask(&self, limit: Duration, is_so: impl Fn(Duration) -> bool) -> Result<bool, Error> {
+        const MOMENT: Duration = Duration::from_millis(10);
+        let end = Instant::now() + limit;
+        while !is_so(MOMENT) {
+            if self.has_ended()? || Instant::now() > end {
+                return Ok(is_so(Duration::ZERO));
+            }
+        }
+        Ok(true)
     }
 
     /// Lets the child through the gate.

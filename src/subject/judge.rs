@@ -16,8 +16,8 @@ pub enum Verdict {
     SilentLoss,
     /// It cannot be said, and why.
     Inconclusive(String),
-    /// It has never shown a fence.
-    Blind,
+    /// It has never shown a fence: what it said last.
+    Blind(String),
     /// It could not be run here, and why.
     Skip(String),
     /// It claims no call of these.
@@ -57,16 +57,18 @@ pub struct Circumstances<'a> {
     pub open: u64,
     /// The closing fences that had to be shown.
     pub closing: std::ops::RangeInclusive<u64>,
+    /// The process is gone, and the subject has said all: its end closes the window.
+    pub is_at_end: bool,
 }
 
 /// Judges.
 pub fn judge(circumstances: &Circumstances, comparison: &Comparison) -> Verdict {
-    let Circumstances { objection, window, open, closing } = circumstances;
+    let Circumstances { objection, window, open, closing, is_at_end } = circumstances;
     if let Some(objection) = objection {
         return Verdict::Inconclusive(format!("the reference did not pass: {objection}"));
     }
     if window.seen.is_empty() {
-        return Verdict::Blind;
+        return Verdict::Blind("it has shown no fence".to_owned());
     }
     if comparison.claimed == 0 && comparison.findings.is_empty() {
         return Verdict::NotClaimed;
@@ -74,14 +76,15 @@ pub fn judge(circumstances: &Circumstances, comparison: &Comparison) -> Verdict 
     if window.lost > 0 {
         return Verdict::Inconclusive(format!("it says that it has lost {}", window.lost));
     }
-    if misses_calls(&comparison.findings) && window.is_open && window.seen.contains(closing.end()) {
+    if misses_calls(&comparison.findings) && window.is_open && (*is_at_end || window.seen.contains(closing.end())) {
         return Verdict::SilentLoss;
     }
     let lost = window.lost_fences(*open);
     if !lost.is_empty() {
         return Verdict::SilentLoss;
     }
-    if !window.is_open || closing.clone().any(|number| !window.seen.contains(&number)) {
+    let is_closed = *is_at_end || closing.clone().all(|number| window.seen.contains(&number));
+    if !window.is_open || !is_closed {
         return Verdict::Inconclusive("it has not shown the fence behind the last call".to_owned());
     }
     if comparison.findings.is_empty() { Verdict::Pass } else { Verdict::Fail }
@@ -99,7 +102,7 @@ mod tests {
 
     fn verdict(window: &Window, comparison: &Comparison, objection: Option<&str>) -> Verdict {
         let objection = objection.map(str::to_owned);
-        judge(&Circumstances { objection, window, open: 1, closing: 2..=3 }, comparison)
+        judge(&Circumstances { objection, window, open: 1, closing: 2..=3, is_at_end: false }, comparison)
     }
 
     #[test]
@@ -123,7 +126,7 @@ mod tests {
                 None,
                 unsure("it has not shown the fence behind the last call"),
             ),
-            ("no fence", window(&[], 0), &missing, None, Verdict::Blind),
+            ("no fence", window(&[], 0), &missing, None, Verdict::Blind("it has shown no fence".to_owned())),
             ("it claims none of these", window(&[1, 2, 3], 0), &nothing, None, Verdict::NotClaimed),
             (
                 "the reference is wrong",

@@ -6,27 +6,25 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use regex_lite::Regex;
 
 use super::adapters;
+use super::collector::Collector;
 use super::json::Line;
+use super::seam::{Profile, Shown, Subject, Waited, Watching};
 use super::splitter::Splitter;
-use super::toml::{Adapter, Definition, Run, Stream};
+use super::toml::{Adapter, Definition, Lifetime, Run, Stream};
 use super::window::Fences;
 use crate::base::error::Error;
 use crate::table::names;
 
-/// How many bytes of lines are kept; what comes behind them is counted as lost by us, and never as nothing.
-const MOST: usize = 256 << 20;
-/// How much of what it says on the other stream is kept: the end.
-const LAST_WORDS: usize = 4096;
 /// What is read at a time.
 const ROOM: usize = 1 << 16;
 
@@ -37,62 +35,15 @@ type Source = Option<Box<dyn Read + Send>>;
 pub struct Running {
     children: Vec<Child>,
     stop: Signal,
-    shared: Arc<Shared>,
-    name: String,
-}
-
-/// What became of waiting for fences.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// They were all shown.
-    Shown,
-    /// The limit was over before.
-    TooLong,
-    /// It has ended before: how.
-    Ended(String),
-}
-
-/// All that a subject has shown.
-#[derive(Debug)]
-pub struct Shown {
-    /// Its lines, in order.
-    pub lines: Vec<Line>,
-    /// What it said last on the other stream.
-    pub last_words: String,
-    /// How many bytes of lines were not kept.
-    pub not_kept: u64,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    lines: Vec<Line>,
-    /// The bytes that these have been printed as.
-    kept: usize,
-    not_kept: u64,
-    fences: BTreeSet<u64>,
-    last_words: Vec<u8>,
-    /// How many of its streams have ended.
-    ended: usize,
+    collector: Arc<Collector>,
 }
 
 /// The streams that are read: what it shows, and what else it says.
 const STREAMS: usize = 2;
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Running {
     /// Starts it on a process. `folder` is where the files of its TOML are.
-    pub fn start(definition: &Definition, pid: u32, folder: &Path, fences: &Fences) -> Result<Self, Error> {
+    pub fn start(definition: &Definition, pid: u32, folder: &Path, fences: Fences) -> Result<Self, Error> {
         let Run::Command { command, stream, adapter, stop, lost } = &definition.run else {
             return Err(Error::usage(format!("{} is no command", definition.name), "a BPF object is loaded here"));
         };
@@ -103,8 +54,8 @@ impl Running {
         let mut child = spawn(&words(command), Stdio::null(), Stdio::piped())?;
         let group = child.id();
         let (out, error) = (child.stdout.take(), child.stderr.take());
-        let mut running =
-            Self { children: vec![child], stop: *stop, shared: Arc::default(), name: definition.name.clone() };
+        let collector = Arc::new(Collector::new(fences, STREAMS));
+        let mut running = Self { children: vec![child], stop: *stop, collector };
         let (shown, others): (Source, Source) = match (stream, adapter) {
             (Stream::Out, Adapter::Command(adapter)) => {
                 let from = out.map_or_else(Stdio::null, Stdio::from);
@@ -118,7 +69,7 @@ impl Running {
             (Stream::Error, Adapter::BuiltIn(_)) => (error.map(boxed), out.map(boxed)),
         };
         let name = if let Adapter::BuiltIn(name) = adapter { name } else { "json" };
-        running.read(shown, Reading::new(name, lost.clone(), fences.clone()))?;
+        running.read(shown, Reading::new(name, lost.clone()))?;
         running.listen(others, lost.clone())?;
         Ok(running)
     }
@@ -135,39 +86,23 @@ impl Running {
     }
 
     fn read(&self, from: Source, mut reading: Reading) -> Result<(), Error> {
-        self.on_thread(from, move |shared, bytes| {
-            let lines = match bytes {
+        self.on_thread(from, move |collector, bytes| {
+            collector.push(match bytes {
                 Some(bytes) => reading.take(bytes),
                 None => reading.end(),
-            };
-            let mut state = shared.state();
-            for (line, size) in lines {
-                state.fences.extend(fence(&line, &reading.fences));
-                if state.kept + size > MOST {
-                    state.not_kept += size as u64;
-                } else {
-                    state.kept += size;
-                    state.lines.push(line);
-                }
-            }
+            });
         })
     }
 
-    fn listen(&self, from: Source, lost: Option<Regex>) -> Result<(), Error> {
+    fn listen(&self, from: Source, pattern: Option<Regex>) -> Result<(), Error> {
         let mut splitter = Splitter::default();
-        self.on_thread(from, move |shared, bytes| {
-            let mut counted = Vec::new();
-            splitter.push(bytes.unwrap_or(b"\n"), |line, _| counted.extend(self::lost(lost.as_ref(), line)));
-            let mut state = shared.state();
-            for one in counted {
-                match (state.lines.last_mut(), &one) {
-                    (Some(Line::Lost(before)), Line::Lost(more)) => *before += more,
-                    _ => state.lines.push(one),
+        self.on_thread(from, move |collector, bytes| {
+            splitter.push(bytes.unwrap_or(b"\n"), |line, _| {
+                if let Some(Line::Lost(count)) = lost(pattern.as_ref(), line) {
+                    collector.lost(count);
                 }
-            }
-            state.last_words.extend_from_slice(bytes.unwrap_or_default());
-            let too_much = state.last_words.len().saturating_sub(LAST_WORDS);
-            state.last_words.drain(..too_much);
+            });
+            collector.words(bytes.unwrap_or_default());
         })
     }
 
@@ -175,19 +110,17 @@ impl Running {
     fn on_thread(
         &self,
         from: Source,
-        mut take: impl FnMut(&Shared, Option<&[u8]>) + Send + 'static,
+        mut take: impl FnMut(&Collector, Option<&[u8]>) + Send + 'static,
     ) -> Result<(), Error> {
-        let shared = Arc::clone(&self.shared);
+        let collector = Arc::clone(&self.collector);
         let work = move || {
             let mut room = vec![0; ROOM];
             let mut from = from;
             while let Some(read @ 1..) = from.as_mut().and_then(|from| retried(|| from.read(&mut room))) {
-                take(&shared, Some(&room[..read]));
-                shared.changed.notify_all();
+                take(&collector, Some(&room[..read]));
             }
-            take(&shared, None);
-            shared.state().ended += 1;
-            shared.changed.notify_all();
+            take(&collector, None);
+            collector.end();
         };
         let thread = std::thread::Builder::new().name("subject".to_owned()).spawn(work);
         let failed =
@@ -195,49 +128,18 @@ impl Running {
         thread.map(drop).map_err(failed)
     }
 
-    /// Waits until it has shown all of these fences.
-    pub fn wait_for(&self, fences: &[u64], limit: Duration) -> Waited {
-        let end = Instant::now() + limit;
-        let mut state = self.shared.state();
-        loop {
-            if fences.iter().all(|number| state.fences.contains(number)) {
-                return Waited::Shown;
-            }
-            if state.ended == STREAMS {
-                return Waited::Ended(last_words(&self.name, &state.last_words));
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Waited::TooLong;
-            }
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+    /// What it has shown so far.
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
 
-    /// The fences that it has shown so far.
-    pub fn fences(&self) -> BTreeSet<u64> {
-        self.shared.state().fences.clone()
-    }
-
-    /// Asks it to end, and takes what it still has to say; who has not ended when the limit is over is killed.
+    /// Asks it to end, and takes what it still has to say. One that has not ended when the limit is over is killed.
     pub fn stop(self, limit: Duration) -> Shown {
         if let Some(child) = self.children.first() {
             let _ = kill(Pid::from_raw(child.id() as i32), self.stop);
         }
-        let end = Instant::now() + limit;
-        let mut state = self.shared.state();
-        while state.ended < STREAMS {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Shown {
-            lines: std::mem::take(&mut state.lines),
-            last_words: last_words(&self.name, &state.last_words),
-            not_kept: state.not_kept,
-        }
+        self.collector.wait_for_end(limit);
+        self.collector.take()
     }
 
     /// How it ended, if it has.
@@ -294,19 +196,10 @@ fn retried(mut read: impl FnMut() -> std::io::Result<usize>) -> Option<usize> {
     }
 }
 
-fn fence(line: &Line, fences: &Fences) -> Option<u64> {
-    if let Line::Call(said) = line { fences.number(said) } else { None }
-}
-
 /// What a pattern says to be lost in a line.
 fn lost(pattern: Option<&Regex>, line: &[u8]) -> Option<Line> {
     let line = str::from_utf8(line).ok()?;
     pattern?.captures(line)?.get(1)?.as_str().parse().ok().map(Line::Lost)
-}
-
-fn last_words(name: &str, words: &[u8]) -> String {
-    let words = String::from_utf8_lossy(words);
-    if words.trim().is_empty() { format!("{name} said nothing") } else { words.trim_end().to_owned() }
 }
 
 /// How a process ended, as words.
@@ -323,13 +216,12 @@ struct Reading {
     splitter: Splitter,
     adapter: Box<dyn adapters::Adapter>,
     lost: Option<Regex>,
-    fences: Fences,
 }
 
 impl Reading {
-    fn new(adapter: &str, lost: Option<Regex>, fences: Fences) -> Self {
+    fn new(adapter: &str, lost: Option<Regex>) -> Self {
         let adapter = adapters::by_name(adapter).unwrap_or_else(|| Box::new(adapters::JsonLines));
-        Self { splitter: Splitter::default(), adapter, lost, fences }
+        Self { splitter: Splitter::default(), adapter, lost }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Vec<(Line, usize)> {
@@ -358,4 +250,66 @@ fn one(adapter: &mut dyn adapters::Adapter, pattern: Option<&Regex>, line: &[u8]
     };
     // A line takes more as values than as text.
     lines.into_iter().map(|one| (one, 8 * line.len() + 64)).collect()
+}
+
+/// A subject that is a command.
+pub struct CommandSubject {
+    definition: Definition,
+    profile: Profile,
+    /// Where the files of its TOML are.
+    folder: PathBuf,
+    /// The one that runs for the whole run, if it is such a one.
+    running: Mutex<Option<Running>>,
+}
+
+impl CommandSubject {
+    /// The one of this definition.
+    pub fn new(definition: Definition, version: Option<String>, folder: PathBuf) -> Self {
+        let profile = definition.profile(version);
+        Self { definition, profile, folder, running: Mutex::default() }
+    }
+}
+
+impl Subject for CommandSubject {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn watch(&self, pid: u32, fences: Fences) -> Result<Box<dyn Watching + '_>, Error> {
+        let start = || Running::start(&self.definition, pid, &self.folder, fences);
+        if self.definition.lifetime == Lifetime::Scenario {
+            return Ok(Box::new(OfScenario(start()?)));
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.as_mut().is_none_or(|running| running.status().is_some()) {
+            *running = Some(start()?);
+        }
+        Ok(Box::new(OfRun(running)))
+    }
+}
+
+/// A command that was started for one scenario.
+struct OfScenario(Running);
+
+impl Watching for OfScenario {
+    fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited {
+        self.0.collector.wait_for(enough, limit)
+    }
+
+    fn stop(self: Box<Self>, limit: Duration) -> Shown {
+        self.0.stop(limit)
+    }
+}
+
+/// A command that runs on. It shows the calls of one scenario at a time.
+struct OfRun<'s>(MutexGuard<'s, Option<Running>>);
+
+impl Watching for OfRun<'_> {
+    fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited {
+        self.0.as_ref().map_or(Waited::Ended, |running| running.collector.wait_for(enough, limit))
+    }
+
+    fn stop(self: Box<Self>, _limit: Duration) -> Shown {
+        self.0.as_ref().map(|running| running.collector.take()).unwrap_or_default()
+    }
 }

@@ -11,6 +11,7 @@ use super::adapters;
 use super::claims::{Calls, Claims, Interrupted, Moment, Order, Paths};
 use super::judge::Known;
 use super::keys::keys;
+use super::seam::{Profile, Scope};
 use super::window::Kind;
 use crate::base::error::Error;
 use crate::base::escape;
@@ -92,17 +93,6 @@ pub enum Adapter {
     Command(Vec<String>),
 }
 
-/// Whose calls a subject sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Those of one process.
-    Pid,
-    /// And those of what it forks.
-    Tree,
-    /// Everybody's.
-    System,
-}
-
 /// How long one process of a subject runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
@@ -145,6 +135,12 @@ impl Definition {
             // What is not there is a problem, and told as one.
             (None, None) => Err(Errors::nothing(file, text)),
         }
+    }
+
+    /// What it is and what it claims, for whoever runs it.
+    pub fn profile(&self, version: Option<String>) -> Profile {
+        let Self { name, claims, known, fence, scope, attach, close, .. } = self.clone();
+        Profile { name, version, claims, known, fence, scope, attach, close }
     }
 
     /// The same for the bytes of a file, which may not be UTF-8.

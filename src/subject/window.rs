@@ -7,47 +7,10 @@ use std::ops::RangeInclusive;
 
 use super::json::Line;
 use super::said::{Said, Value};
-
-/// Which call a subject can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// openat(2) of a path that is not there.
-    Open,
-    /// close(2) of a number that is no descriptor.
-    Close,
-    /// newfstatat(2) of such a path.
-    Stat,
-    /// execve(2) of such a path.
-    Exec,
-}
-
-/// The fences of one run, told from those of others by a word.
-#[derive(Clone, Debug)]
-pub struct Fences {
-    /// Which.
-    pub kind: Kind,
-    /// The word.
-    pub nonce: String,
-}
-
-/// Where the paths of fences lie: there is no such folder.
-const FOLDER: &str = "/ior-it-fence";
-/// The descriptor of the first fence; no process has one as low.
-const FIRST: i64 = -7_000_001;
-/// More than there are in a run.
-const MOST: u64 = 1 << 30;
+use crate::child::fence::{FIRST, FOLDER, MOST};
+pub use crate::child::fence::{Fences, Kind};
 
 impl Fences {
-    /// The path of a fence.
-    pub fn path(&self, number: u64) -> String {
-        format!("{FOLDER}/{}/{number}", self.nonce)
-    }
-
-    /// The descriptor of a fence.
-    pub fn fd(number: u64) -> i64 {
-        FIRST - number.min(MOST) as i64
-    }
-
     /// Which fence of this kind a call is.
     pub fn number(&self, said: &Said) -> Option<u64> {
         let names: &[&str] = match self.kind {
@@ -63,13 +26,15 @@ impl Fences {
             return None;
         };
         let rest = str::from_utf8(path).ok()?.strip_prefix(FOLDER)?.strip_prefix('/')?;
-        rest.strip_prefix(self.nonce.as_str())?.strip_prefix('/')?.parse().ok()
+        let (nonce, number) = rest.split_once('/')?;
+        let is_of_run = u64::from_str_radix(nonce, 16) == Ok(self.nonce);
+        number.parse().ok().filter(|_| is_of_run)
     }
 
     /// Whether a call is a fence of any kind: none of them is the workload's.
     pub fn is_any(&self, said: &Said) -> bool {
         let kinds = [Kind::Open, Kind::Close, Kind::Stat, Kind::Exec];
-        kinds.into_iter().any(|kind| Fences { kind, nonce: self.nonce.clone() }.number(said).is_some())
+        kinds.into_iter().any(|kind| Fences { kind, ..*self }.number(said).is_some())
     }
 }
 
@@ -161,7 +126,7 @@ mod tests {
     use super::*;
 
     fn fences(kind: Kind) -> Fences {
-        Fences { kind, nonce: "n1".to_owned() }
+        Fences { kind, nonce: 0xa1 }
     }
 
     fn line(said: Said) -> Line {
@@ -184,10 +149,10 @@ mod tests {
             (Kind::Close, close(3), None),
             (Kind::Close, close(i64::from(i32::MIN)), None),
             (Kind::Open, open(&fences(Kind::Open).path(7)), Some(7)),
-            (Kind::Open, open("/ior-it-fence/n2/7"), None),
-            (Kind::Open, open("/ior-it-fence/n1/7x"), None),
-            (Kind::Stat, open("/ior-it-fence/n1/7"), None),
-            (Kind::Exec, Said::new("execve").with("path", "/ior-it-fence/n1/0"), Some(0)),
+            (Kind::Open, open("/ior-it-fence/a2/7"), None),
+            (Kind::Open, open("/ior-it-fence/a1/7x"), None),
+            (Kind::Stat, open("/ior-it-fence/a1/7"), None),
+            (Kind::Exec, Said::new("execve").with("path", "/ior-it-fence/a1/0"), Some(0)),
         ];
         for (kind, said, number) in rows {
             assert_eq!(fences(kind).number(&said), number, "{kind:?} {said:?}");
@@ -208,7 +173,7 @@ mod tests {
             line(close(Fences::fd(1))),
             line(close(3)),
             Line::Note("n".to_owned()),
-            line(open("/ior-it-fence/n1/1")),
+            line(open("/ior-it-fence/a1/1")),
             Line::garbled(b"x", "y"),
             line(close(Fences::fd(4))),
             line(close(4)),

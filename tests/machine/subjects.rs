@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use ior_it::subject::Waited;
 use ior_it::subject::claims::takes_part;
 use ior_it::subject::compare::{Compared, Finding, compare};
-use ior_it::subject::process::{Running, Waited};
+use ior_it::subject::process::Running;
 use ior_it::subject::toml::{Definition, FILES, Run, built_in};
 use ior_it::subject::window::{Fences, Kind, Window};
 use ior_it::subject::{Line, Said};
@@ -52,7 +53,7 @@ pub fn works() -> ExitCode {
             return ExitCode::FAILURE;
         };
         let kind = if kind == "Open" { Kind::Open } else { Kind::Close };
-        let fences = Fences { kind, nonce: nonce.to_owned() };
+        let fences = Fences { kind, nonce: nonce.parse().unwrap_or_default() };
         let numbers: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
         match (what, numbers.as_slice()) {
             ("fence", [number]) => fence(&fences, *number),
@@ -182,7 +183,7 @@ impl Drop for Traced {
 }
 
 fn fences(kind: Kind) -> Fences {
-    Fences { kind, nonce: format!("{}", std::process::id()) }
+    Fences { kind, nonce: u64::from(std::process::id()) }
 }
 
 /// Makes fences until one of them is shown: 1, 2, 4 … 16 ms apart, which the wait for what it shows is.
@@ -195,12 +196,12 @@ fn attach(
     let (end, mut pause) = (Instant::now() + limit, Duration::from_millis(1));
     for number in 0.. {
         traced.order(&format!("fence {:?} {} {number}", fences.kind, fences.nonce))?;
-        let waited = running.wait_for(&[number], pause);
-        if let Some(_shown) = running.fences().last() {
+        let waited = wait_for(running, &[number], pause);
+        if running.collector().wait_for(&|shown| !shown.is_empty(), Duration::ZERO) == Waited::Shown {
             return Ok(Ok(number + 1));
         }
         match waited {
-            Waited::Ended(words) => return Ok(Err(words)),
+            Waited::Ended => return Ok(Err(running.collector().take().last_words)),
             Waited::TooLong if Instant::now() > end => return Err("it runs, and has shown no fence".into()),
             Waited::Shown | Waited::TooLong => pause = (pause * 2).min(Duration::from_millis(16)),
         }
@@ -220,7 +221,7 @@ fn live(name: &str) -> Result<Completion, Failed> {
     }
     let fences = fences(definition.fence);
     let mut traced = Traced::start()?;
-    let running = Running::start(&definition, traced.pid, folder.path(), &fences)?;
+    let running = Running::start(&definition, traced.pid, folder.path(), fences)?;
     let open = match attach(&running, &mut traced, &fences, definition.attach)? {
         Ok(open) => open,
         // Its own words say why it does not run here: no kprobes, no memory to lock, no BTF.
@@ -229,14 +230,14 @@ fn live(name: &str) -> Result<Completion, Failed> {
     let closing: Vec<u64> = (open + 1..=open + cpus() as u64).collect();
     let numbers: Vec<String> = closing.iter().map(u64::to_string).collect();
     traced.order(&format!("act {:?} {} {open} {}", fences.kind, fences.nonce, numbers.join(" ")))?;
-    let mut waited = running.wait_for(&closing, Duration::from_millis(200));
+    let mut waited = wait_for(&running, &closing, Duration::from_millis(200));
     let end = Instant::now() + definition.close;
     // Later ones push out what is held back, and are none of the numbers that are waited for.
     let mut more = closing[closing.len() - 1] + 1;
     while waited == Waited::TooLong && Instant::now() < end {
         traced.order(&format!("fence {:?} {} {more}", fences.kind, fences.nonce))?;
         more += 1;
-        waited = running.wait_for(&closing, Duration::from_millis(20));
+        waited = wait_for(&running, &closing, Duration::from_millis(20));
     }
     let shown = running.stop(definition.close);
     require!(waited == Waited::Shown, "{waited:?}: {}", shown.last_words);
@@ -293,7 +294,11 @@ fn script(script: &str, more: &str) -> Result<Definition, Failed> {
 }
 
 fn started(text: &str, more: &str) -> Result<Running, Failed> {
-    Ok(Running::start(&script(text, more)?, std::process::id(), Path::new("."), &fences(Kind::Close))?)
+    Ok(Running::start(&script(text, more)?, std::process::id(), Path::new("."), fences(Kind::Close))?)
+}
+
+fn wait_for(running: &Running, fences: &[u64], limit: Duration) -> Waited {
+    running.collector().wait_for(&|shown| fences.iter().all(|number| shown.contains(number)), limit)
 }
 
 /// Longer than anything here takes.
@@ -303,7 +308,7 @@ fn not_there() -> Tested {
     let text =
         "[subject]\nname = \"x\"\ncommand = [\"/no/such/tracer\"]\nfence = \"close\"\n[claims]\nfields = [\"fd\"]\n";
     let definition = Definition::parse("x.toml", text).map_err(|errors| errors.to_string())?;
-    let started = Running::start(&definition, 1, Path::new("."), &fences(Kind::Close));
+    let started = Running::start(&definition, 1, Path::new("."), fences(Kind::Close));
     let said = started.err().map(|error| error.to_string()).unwrap_or_default();
     require!(said.starts_with("error: /no/such/tracer could not be started: No such file or directory"), "{said}");
     Ok(())
@@ -311,14 +316,15 @@ fn not_there() -> Tested {
 
 fn ends_early() -> Tested {
     let running = started("echo no kprobes here >&2; exit 3", "")?;
-    let waited = running.wait_for(&[0], LONG);
-    require!(waited == Waited::Ended("no kprobes here".to_owned()), "{waited:?}");
+    let waited = wait_for(&running, &[0], LONG);
+    let words = running.stop(LONG).last_words;
+    require!(waited == Waited::Ended && words == "no kprobes here", "{waited:?} {words}");
     Ok(())
 }
 
 fn shows_nothing() -> Tested {
     let running = started("echo what; exec tail -f /dev/null", "")?;
-    require!(running.wait_for(&[0], Duration::from_millis(20)) == Waited::TooLong, "it was not too long");
+    require!(wait_for(&running, &[0], Duration::from_millis(20)) == Waited::TooLong, "it was not too long");
     let shown = running.stop(LONG);
     require!(matches!(shown.lines.as_slice(), [Line::Garbled { .. }]), "{:?}", shown.lines);
     Ok(())
@@ -326,7 +332,7 @@ fn shows_nothing() -> Tested {
 
 fn endless_line() -> Tested {
     let running = started("head -c 3000000000 /dev/zero; echo; echo '{\"call\":\"close\",\"fd\":-7000001}'", "")?;
-    let waited = running.wait_for(&[0], LONG);
+    let waited = wait_for(&running, &[0], LONG);
     require!(waited == Waited::Shown, "{waited:?}");
     let shown = running.stop(LONG);
     let garbled = matches!(&shown.lines[0], Line::Garbled { raw, .. } if raw.len() <= 4096);
@@ -338,8 +344,9 @@ fn endless_line() -> Tested {
 
 fn flood() -> Tested {
     let running = started("yes flood | head -c 50000000 >&2; echo the last words >&2; exit 1", "")?;
-    let waited = running.wait_for(&[0], LONG);
-    let Waited::Ended(words) = waited else { return Err(format!("{waited:?}").into()) };
+    let waited = wait_for(&running, &[0], LONG);
+    let words = running.stop(LONG).last_words;
+    require!(waited == Waited::Ended, "{waited:?}");
     require!(words.ends_with("the last words") && words.len() <= 4096, "{} bytes", words.len());
     Ok(())
 }
@@ -352,7 +359,7 @@ fn ignores() -> Tested {
         file.display()
     );
     let running = started(&text, "")?;
-    require!(running.wait_for(&[0], LONG) == Waited::Shown, "it does not come");
+    require!(wait_for(&running, &[0], LONG) == Waited::Shown, "it does not come");
     let child = nix::unistd::Pid::from_raw(std::fs::read_to_string(&file)?.trim().parse()?);
     drop(running.stop(Duration::from_millis(20)));
     // Whoever was killed is gone when he is reaped, by init: this is waited for, and by nobody else.
@@ -372,7 +379,7 @@ fn own_adapter() -> Tested {
     let adapter =
         "adapter = [\"sed\", \"-u\", 's/^closed \\(.*\\)/{\"call\":\"close\",\"fd\":\\1}/']\nlost = 'lost (\\d+)'";
     let running = started("echo closed -7000001; echo lost 5 >&2; echo closed 9; exec cat /dev/null", adapter)?;
-    require!(running.wait_for(&[0], LONG) == Waited::Shown, "it does not come");
+    require!(wait_for(&running, &[0], LONG) == Waited::Shown, "it does not come");
     let shown = running.stop(LONG);
     let lost = shown.lines.iter().filter(|line| matches!(line, Line::Lost(5))).count();
     let calls = shown.lines.iter().filter(|line| matches!(line, Line::Call(said) if said.call == "close")).count();

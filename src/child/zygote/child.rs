@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Pid, setpgid};
 
+use super::orders::Enclosed;
 use super::program::Program;
 use super::slot::Slot;
 use crate::base::error::Error;
@@ -44,8 +45,15 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Progra
         // SAFETY: ends the process at once.
         unsafe { libc::_exit(0) }
     }
+    let enclosed = slot.orders.enclosed();
     slot.enter_act();
+    if let Some(Enclosed { fences, .. }) = &enclosed {
+        slot.orders.obey(fences);
+    }
     if pass_gate(gate.as_raw_fd(), fill, slot) {
+        if let Some(Enclosed { fences, open, .. }) = &enclosed {
+            fences.make(*open);
+        }
         slot.refuse(program.execute(&pointers));
     }
     // SAFETY: ends the process at once.
@@ -54,14 +62,26 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Progra
 
 /// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
 fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
+    let enclosed = slot.orders.enclosed();
     slot.enter_act();
+    if let Some(Enclosed { fences, .. }) = &enclosed {
+        slot.orders.obey(fences);
+    }
     if !pass_gate(GATE, fill, slot) {
         return;
+    }
+    if let Some(Enclosed { fences, open, .. }) = &enclosed {
+        fences.make(*open);
     }
     slot.say(&match caught(act) {
         Ok(()) => How::Finished,
         Err(how) => how,
     });
+    if let Some(Enclosed { fences, open, cpus }) = &enclosed {
+        fences.make_on_each_cpu(open + 1, *cpus);
+        slot.orders.acted();
+        slot.orders.obey(fences);
+    }
 }
 
 /// Parks here until the gate is open; false if it never will be. A stop (a witness seizes the child, SIGSTOP) ends the write

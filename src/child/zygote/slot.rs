@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
+use super::orders::Orders;
 use crate::child::ending::{How, Phase};
 
 const TEXT_CAP: usize = 1000;
@@ -26,6 +27,8 @@ pub struct Slot {
     len: AtomicU32,
     /// Why the program could not be executed; 0 if it was.
     refused: AtomicI32,
+    /// Beside the gate.
+    pub orders: Orders,
     text: [AtomicU8; TEXT_CAP],
 }
 
@@ -42,6 +45,7 @@ impl Slot {
         self.open.store(0, Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
         self.refused.store(0, Ordering::Relaxed);
+        self.orders.clear();
         self.how.store(0, Ordering::Release);
     }
 

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ior_it::subject::Scope;
 use ior_it::subject::claims::{Calls, Interrupted, Moment, Order, Paths};
-use ior_it::subject::toml::{Adapter, BUILT_IN, CallBy, Definition, FILES, Lifetime, Run, Scope, Stream, built_in};
+use ior_it::subject::toml::{Adapter, BUILT_IN, CallBy, Definition, FILES, Lifetime, Run, Stream, built_in};
 use ior_it::subject::window::Kind;
 use snapbox::{Data, assert_data_eq};
 

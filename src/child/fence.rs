@@ -1,0 +1,73 @@
+//! A fence: a harmless call that fails and that only `ior-it` makes. A tracer that shows it traces, and has shown all before it.
+#![allow(unsafe_code)]
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// Which call a fence is: one that the tracer can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// openat(2) of a path that is not there.
+    Open,
+    /// close(2) of a number that is no descriptor.
+    Close,
+    /// newfstatat(2) of such a path.
+    Stat,
+    /// execve(2) of such a path.
+    Exec,
+}
+
+/// The fences of one run, told from those of others by a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fences {
+    /// Their call.
+    pub kind: Kind,
+    /// The word, in hexadecimal digits.
+    pub nonce: u64,
+}
+
+/// The folder that the paths of fences name. It does not exist.
+pub const FOLDER: &str = "/ior-it-fence";
+/// The descriptor of fence 0. No process has a descriptor as low.
+pub const FIRST: i64 = -7_000_001;
+/// The highest number of a fence.
+pub const MOST: u64 = 1 << 30;
+
+impl Fences {
+    /// The path of a fence.
+    pub fn path(&self, number: u64) -> String {
+        format!("{FOLDER}/{:x}/{number}", self.nonce)
+    }
+
+    /// The descriptor of a fence.
+    pub fn fd(number: u64) -> i64 {
+        FIRST - number.min(MOST) as i64
+    }
+
+    /// Makes one.
+    pub fn make(&self, number: u64) {
+        let path = self.path(number) + "\0";
+        let path = path.as_ptr();
+        let nothing = [std::ptr::null::<u8>()];
+        // SAFETY: the path ends in a NUL, the lists are empty, and no call succeeds: there is no such path and no such descriptor.
+        unsafe {
+            match self.kind {
+                Kind::Open => libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDONLY),
+                Kind::Close => libc::syscall(libc::SYS_close, Self::fd(number) as i32),
+                Kind::Stat => libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path, nothing.as_ptr(), 0),
+                Kind::Exec => libc::syscall(libc::SYS_execve, path, nothing.as_ptr(), nothing.as_ptr()),
+            };
+        }
+    }
+
+    /// Makes one on each CPU, with the numbers from `first` on. Each CPU has a buffer of its own in many tracers.
+    pub fn make_on_each_cpu(&self, first: u64, cpus: u32) {
+        for cpu in 0..cpus {
+            let mut one = CpuSet::new();
+            let moved = one.set(cpu as usize).and_then(|()| sched_setaffinity(Pid::from_raw(0), &one));
+            // Where it may not run now, it did not run before.
+            let _ = moved;
+            self.make(first + u64::from(cpu));
+        }
+    }
+}

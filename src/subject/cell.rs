@@ -1,0 +1,133 @@
+//! What became of one subject in one scenario, as data: for reports, and for the conformance table.
+//!
+//! No I/O.
+
+use serde::{Deserialize, Serialize};
+
+use super::compare::{Compared, Comparison, Finding};
+use super::facts::Kind;
+use super::json::Line;
+use super::judge::{Known, Verdict};
+use crate::trace::show;
+
+/// One subject in one scenario, or beside one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The subject.
+    pub subject: String,
+    /// Its version, as it prints it.
+    pub version: Option<String>,
+    /// The scenario, or the command.
+    pub scenario: String,
+    /// `pass`, `fail`, `silent loss`, `inconclusive`, `blind`, `skip` or `not claimed`.
+    pub verdict: String,
+    /// Why nothing can be said, where the verdict is one of those.
+    pub why: Option<String>,
+    /// How many calls the subject claims of those that were made.
+    pub claimed: usize,
+    /// How many of these it shows, with all that it claims of them right.
+    pub right: usize,
+    /// How many calls it does not claim.
+    pub not_claimed: usize,
+    /// What is not right, in order.
+    pub findings: Vec<Found>,
+    /// The command that shows it again.
+    pub again: String,
+}
+
+/// One thing that is not right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// `missing`, `extra`, `twice`, `out of order`, `absent`, `wrong`, `cut` or `garbled`.
+    pub kind: String,
+    /// The call.
+    pub call: String,
+    /// The field, where the call is shown and a value is not right.
+    pub field: Option<String>,
+    /// The call as it was made, as strace(1) would write it.
+    pub expected: Option<String>,
+    /// What is not right about it, in words.
+    pub said: String,
+    /// What the subject printed.
+    pub raw: Option<String>,
+    /// Why it is so, if the fault is known.
+    pub known: Option<String>,
+}
+
+/// What the comparison found, as data. `scenario` is for faults that are known in one scenario only.
+pub fn found(scenario: &str, comparison: &Comparison, compared: &Compared, known: &[Known]) -> Vec<Found> {
+    let one = |finding: &Finding| {
+        let known =
+            known.iter().find(|known| known.explains(scenario, finding, compared)).map(|known| known.why.clone());
+        let call = finding.call(compared);
+        let (reference, line) = places(finding);
+        let expected = reference.map(|at| show::call(&compared.reference[at]));
+        let raw = line.and_then(|at| raw(&compared.lines[at]));
+        let (kind, said) = match finding {
+            Finding::Missing { .. } => ("missing", "it does not show this call"),
+            Finding::Extra { .. } => ("extra", "nobody made this call"),
+            Finding::Twice { .. } => ("twice", "it shows this call once more"),
+            Finding::OutOfOrder { .. } => ("out of order", "it shows this call in another place"),
+            Finding::Garbled { line } => ("garbled", why_garbled(&compared.lines[*line])),
+            Finding::Differs { fields, .. } => {
+                let differing = |field: &super::compare::FieldFinding| Found {
+                    kind: kind(field.kind).to_owned(),
+                    call: call.clone(),
+                    field: Some(field.field.to_owned()),
+                    expected: expected.clone(),
+                    said: field.to_string(),
+                    raw: raw.clone(),
+                    known: known.clone(),
+                };
+                return fields.iter().map(differing).collect();
+            }
+        };
+        vec![Found { kind: kind.to_owned(), call, field: None, expected, said: said.to_owned(), raw, known }]
+    };
+    comparison.findings.iter().flat_map(one).collect()
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Absent => "absent",
+        Kind::Wrong => "wrong",
+        Kind::Cut => "cut",
+    }
+}
+
+/// Where a finding has its call in the reference, and its line.
+fn places(finding: &Finding) -> (Option<usize>, Option<usize>) {
+    match *finding {
+        Finding::Missing { reference } => (Some(reference), None),
+        Finding::Extra { line } | Finding::Garbled { line } => (None, Some(line)),
+        Finding::Twice { reference, line }
+        | Finding::OutOfOrder { reference, line }
+        | Finding::Differs { reference, line, .. } => (Some(reference), Some(line)),
+    }
+}
+
+fn raw(line: &Line) -> Option<String> {
+    let bytes = match line {
+        Line::Call(said) => said.raw.as_slice(),
+        Line::Garbled { raw, .. } => raw.as_slice(),
+        Line::Lost(_) | Line::Note(_) => return None,
+    };
+    Some(String::from_utf8_lossy(bytes).into_owned()).filter(|raw| !raw.is_empty())
+}
+
+fn why_garbled(line: &Line) -> &str {
+    if let Line::Garbled { why, .. } = line { why } else { "" }
+}
+
+/// The word for a verdict, and why nothing can be said.
+pub fn word(verdict: &Verdict) -> (&'static str, Option<&str>) {
+    match verdict {
+        Verdict::Pass => ("pass", None),
+        Verdict::Fail => ("fail", None),
+        Verdict::SilentLoss => ("silent loss", None),
+        Verdict::Inconclusive(why) => ("inconclusive", Some(why)),
+        Verdict::Blind(why) => ("blind", Some(why)),
+        Verdict::Skip(why) => ("skip", Some(why)),
+        Verdict::NotClaimed => ("not claimed", None),
+    }
+}

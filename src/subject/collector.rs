@@ -1,0 +1,131 @@
+//! What a subject has shown so far, filled by the threads that read it and waited for by the one that runs the scenario.
+//!
+//! What is kept is bounded, whatever comes.
+
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::json::Line;
+use super::seam::{Shown, Waited};
+use super::window::Fences;
+
+/// How many bytes of lines are kept. What comes after them is counted as not kept.
+const MOST: usize = 256 << 20;
+/// How much is kept of what a subject says on its other stream: the end.
+const LAST_WORDS: usize = 4096;
+
+/// The lines of a subject, and the fences among them.
+#[derive(Debug)]
+pub struct Collector {
+    fences: Fences,
+    /// How many streams it reads.
+    streams: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: Vec<Line>,
+    /// The bytes that these were printed as.
+    kept: usize,
+    not_kept: u64,
+    fences: BTreeSet<u64>,
+    last_words: Vec<u8>,
+    /// How many streams have ended.
+    ended: usize,
+}
+
+impl Collector {
+    /// For so many streams, each of which says its end.
+    pub fn new(fences: Fences, streams: usize) -> Self {
+        Self { fences, streams, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes lines, each with the number of bytes that it was printed as.
+    pub fn push(&self, lines: impl IntoIterator<Item = (Line, usize)>) {
+        let mut state = self.state();
+        for (line, size) in lines {
+            let fence = if let Line::Call(said) = &line { self.fences.number(said) } else { None };
+            state.fences.extend(fence);
+            if state.kept + size > MOST {
+                state.not_kept += size as u64;
+            } else {
+                state.kept += size;
+                state.lines.push(line);
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Takes an announcement of loss. Many of them are one line.
+    pub fn lost(&self, count: u64) {
+        let mut state = self.state();
+        match state.lines.last_mut() {
+            Some(Line::Lost(before)) => *before += count,
+            _ => state.lines.push(Line::Lost(count)),
+        }
+    }
+
+    /// Takes what is no line, and keeps its end.
+    pub fn words(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        state.last_words.extend_from_slice(bytes);
+        let too_much = state.last_words.len().saturating_sub(LAST_WORDS);
+        state.last_words.drain(..too_much);
+    }
+
+    /// A stream has ended.
+    pub fn end(&self) {
+        self.state().ended += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until enough fences were shown.
+    pub fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited {
+        self.until(limit, |state| {
+            if enough(&state.fences) {
+                return Some(Waited::Shown);
+            }
+            (state.ended == self.streams).then_some(Waited::Ended)
+        })
+        .unwrap_or(Waited::TooLong)
+    }
+
+    /// Waits until every stream has ended. False if the limit was over before.
+    pub fn wait_for_end(&self, limit: Duration) -> bool {
+        self.until(limit, |state| (state.ended == self.streams).then_some(())).is_some()
+    }
+
+    fn until<T>(&self, limit: Duration, is_so: impl Fn(&State) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + limit;
+        let mut state = self.state();
+        loop {
+            if let Some(so) = is_so(&state) {
+                return Some(so);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Takes out what was shown since the last time.
+    pub fn take(&self) -> Shown {
+        let mut state = self.state();
+        state.kept = 0;
+        Shown {
+            lines: std::mem::take(&mut state.lines),
+            last_words: String::from_utf8_lossy(&state.last_words).trim().to_owned(),
+            not_kept: std::mem::take(&mut state.not_kept),
+        }
+    }
+}
