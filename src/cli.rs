@@ -23,6 +23,7 @@ mod archives;
 mod select;
 mod usage;
 mod verdicts;
+mod subjects;
 mod replay;
 mod run;
 
@@ -86,6 +87,18 @@ pub struct Cli {
     #[arg(long)]
     witness: bool,
 
+    /// Put this tracer into the slot: the name of a built-in one (--subjects), or a TOML file; may be repeated
+    #[arg(long = "subject", value_name = "NAME|FILE")]
+    subjects: Vec<String>,
+
+    /// List the built-in subjects: whether they are here, how to get them, and what they claim
+    #[arg(long = "subjects")]
+    list_subjects: bool,
+
+    /// A subject that cannot run here is an error instead of a skip
+    #[arg(long, requires = "subjects")]
+    no_skip: bool,
+
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
     #[arg(long)]
     timings: bool,
@@ -96,7 +109,7 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "command"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "command"])]
     replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it, or as JSON lines with --format json
@@ -143,7 +156,8 @@ const NOT_WITH_A_COMMAND: [&str; 17] = [
 ];
 
 /// What makes no sense with `--show`: all but `--format`.
-const NOT_WITH_SHOW: [&str; 31] = [
+const NOT_WITH_SHOW: [&str; 32] = [
+    "subjects",
     "include_ignored",
     "ignored",
     "test",
@@ -270,6 +284,7 @@ fn run_with(
     let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
     let done: Result<u8, Error> =
         refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+            _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
             (Some(file), _, _) => as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
             (None, [], []) => {
                 validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
@@ -316,6 +331,7 @@ struct Plan {
     verbose: bool,
     timings: bool,
     archive: Option<PathBuf>,
+    subjects: Vec<subjects::Slot>,
     session: Options,
 }
 
@@ -338,6 +354,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         verbose: cli.verbose,
         timings: cli.timings,
         archive: cli.archive.clone(),
+        subjects: subjects::asked_for(cli)?,
         session: Options {
             lanes,
             tracer: tracer::Options {

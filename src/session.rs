@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
@@ -21,12 +22,20 @@ use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::report::{self, Disagreeing};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
+use crate::subject::cell::Cell;
+use crate::subject::reference::reference;
+use crate::subject::verdict::{Evidence, Stretch, cell, skipped};
+use crate::subject::{Scope, Subject};
 use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::Trace;
 use crate::watch::tracer::{self, Tracer};
 use crate::watch::witness::{self, Witness};
+
+mod beside;
+
+use beside::{Beside, NUMBERS};
 
 /// How a session is to be set up.
 #[derive(Clone, Debug)]
@@ -60,6 +69,9 @@ pub struct Session {
     flags: String,
     watch: bool,
     witness: bool,
+    /// The word in the fences of this run, and the number of the next fence.
+    nonce: u64,
+    fence: AtomicU64,
 }
 
 /// Begins a session, in two steps, since between them the caller may start threads.
@@ -85,6 +97,32 @@ pub struct Run {
     pub workspace: PathBuf,
     /// When it began.
     pub began: SystemTime,
+}
+
+/// What there was to see of a scenario, by all who looked.
+struct Witnessed {
+    observed: Observed,
+    testimony: Option<Testimony>,
+    /// What a subject showed.
+    stretch: Option<Stretch>,
+    phases: Phases,
+}
+
+impl Witnessed {
+    /// Of a child that ended before its gate was opened.
+    fn nothing(ending: Ending, phases: Phases) -> Self {
+        let observed = Observed { ending, trace: Trace::default() };
+        Self { observed, testimony: None, stretch: None, phases }
+    }
+}
+
+/// One scenario, run beside a subject.
+#[derive(Clone, Debug)]
+pub struct Beheld {
+    /// What became of the subject.
+    pub cell: Cell,
+    /// What our own tracer saw, without the fences; `None` if the scenario did not run.
+    pub observed: Option<Observed>,
 }
 
 /// A stopwatch that is read between phases.
@@ -128,7 +166,9 @@ impl Prepared {
         let tracer = Tracer::load(&options.tracer)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
         let flags = flags(&options.tracer);
-        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch: options.watch, witness: options.witness })
+        let (watch, witness) = (options.watch, options.witness);
+        let (nonce, fence) = (nonce(), AtomicU64::default());
+        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch, witness, nonce, fence })
     }
 }
 
@@ -173,7 +213,11 @@ impl Session {
                 let ending = Ending { phase: Phase::Setup, how: How::Skipped(reason) };
                 (Observed { ending, trace: Trace::default() }, None, Phases::default())
             }
-            None => self.witnessed(name, workspace.path(), limit.into(), expectation.follow)?,
+            None => {
+                let Witnessed { observed, testimony, phases, stretch: _ } =
+                    self.seen_by_all(name, workspace.path(), limit.into(), expectation.follow, None)?;
+                (observed, testimony, phases)
+            }
         };
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
@@ -201,7 +245,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        self.witnessed(name, directory, limit.into(), follow).map(|(observed, _, phases)| (observed, phases))
+        self.seen_by_all(name, directory, limit.into(), follow, None).map(|seen| (seen.observed, seen.phases))
     }
 
     /// The same, with what the witness saw, if there is one.
@@ -212,6 +256,58 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
+        let seen = self.seen_by_all(name, directory, limit, follow, None)?;
+        Ok((seen.observed, seen.testimony, seen.phases))
+    }
+
+    /// Runs one scenario with a subject beside our own tracer, whose trace is the reference.
+    pub fn run_beside(
+        &self,
+        subject: &dyn Subject,
+        name: &str,
+        expectation: &Expectation,
+        file: &str,
+        limit: impl Into<Limit>,
+    ) -> Result<Beheld, Error> {
+        let workspace = self.workspaces.for_scenario(name)?;
+        let profile = subject.profile();
+        let rerun = verdict::rerun(&format!("--subject {} --exact --filter {name}{}", profile.name, self.flags), file);
+        let skipped = |why: &str| skipped(profile, name, why, &rerun);
+        if let Some(reason) = self.lacks(expectation) {
+            return Ok(Beheld { cell: skipped(&reason), observed: None });
+        }
+        let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));
+        let seen = self.seen_by_all(name, workspace.path(), limit.into(), expectation.follow, Some(&beside))?;
+        let Witnessed { observed: Observed { ending, trace }, stretch, .. } = seen;
+        let Some(stretch) = stretch else {
+            return Ok(Beheld { cell: skipped(&format!("the scenario {ending}")), observed: None });
+        };
+        let main = trace.calls.first().map_or(0, |call| call.pid);
+        let reference = reference(trace, stretch.fences, stretch.open, main);
+        let observed = Observed { ending, trace: reference.act };
+        let objection = match judge_with(expectation, file, &observed, &rerun) {
+            Verdict::Pass => None,
+            Verdict::Skip(reason) => return Ok(Beheld { cell: skipped(&reason), observed: None }),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Some(report),
+        };
+        let mut between = reference.between;
+        if profile.scope == Scope::Pid {
+            between.retain(|call| call.pid == main);
+        }
+        let directory = Some(workspace.path().as_os_str().as_bytes());
+        let evidence = Evidence { scenario: name, reference: &between, workspace: directory, objection, again: &rerun };
+        Ok(Beheld { cell: cell(profile, stretch, &evidence), observed: Some(observed) })
+    }
+
+    /// Runs one scenario, and returns what our own tracer, the witness and a subject have to say, where they are there.
+    fn seen_by_all(
+        &self,
+        name: &str,
+        directory: &Path,
+        limit: Limit,
+        follow: bool,
+        beside: Option<&Beside<'_>>,
+    ) -> Result<Witnessed, Error> {
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         let number = *self
@@ -220,10 +316,12 @@ impl Session {
             .ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))?;
         // Dropped after the child, since it ends when the child and its descendants are killed at the latest.
         let witness;
-        let mut child = self.zygote.spawn(number, directory)?;
+        let enclosed = beside.map(Beside::enclosed);
+        let mut child = self.zygote.spawn_enclosed(number, directory, enclosed.as_ref())?;
         phases.fork = lap.end();
+        let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {
-            return Ok((Observed { ending, trace: Trace::default() }, None, phases));
+            return Ok(Witnessed::nothing(ending, phases));
         }
         phases.setup = lap.end();
         if self.witness {
@@ -236,10 +334,14 @@ impl Session {
         phases.gate = lap.end();
         if child.has_ended()? {
             witness.into_iter().for_each(Witness::mistaken);
-            return Ok((Observed { ending: child.wait(limit)?, trace: Trace::default() }, None, phases));
+            return Ok(Witnessed::nothing(child.wait(limit)?, phases));
         }
         child.open_gate()?;
         witness.iter().for_each(Witness::release);
+        let is_at_end = match (beside, &attached) {
+            (Some(beside), Some(attached)) => beside.close(attached, &child, limit)?,
+            _ => false,
+        };
         let mut ending = child.wait(limit)?;
         let goes_on = follow && matches!(ending.how, How::Finished | How::Exited(_));
         let awaited = watching.as_ref().filter(|_| goes_on);
@@ -256,7 +358,8 @@ impl Session {
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
-        Ok((Observed { ending, trace }, testimony, phases))
+        let stretch = beside.zip(attached).map(|(beside, attached)| beside.stretch(attached, is_at_end));
+        Ok(Witnessed { observed: Observed { ending, trace }, testimony, stretch, phases })
     }
 
     /// Sees that tracing works on this machine: one child, one known call. Otherwise one error says so, not one for each
@@ -277,6 +380,12 @@ impl Session {
             (_, [first, ..]) => Err(canary_error(first)),
         }
     }
+}
+
+/// A word that no other run has.
+fn nonce() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
 
 /// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`; nothing for the one that is loaded without.

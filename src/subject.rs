@@ -18,8 +18,11 @@ pub mod judge; // the verdict
 pub mod cell; // what became of it, as data
 pub mod seam; // what is asked of a subject
 pub mod collector; // what it has shown so far
+pub mod reference; // our own trace without the fences
+pub mod verdict; // what was shown → a cell, a report
 pub mod toml; // how a subject is run, and what it claims
 pub mod process; // a subject that is a command, while it runs
+pub mod roster; // which there are, and whether one can run here
 
 pub use facts::Kind;
 pub use json::Line;

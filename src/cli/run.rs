@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 
 use super::archives::Archives;
 use super::verdicts::Verdicts;
-use super::{Plan, WithoutPrivilege};
+use super::{Plan, WithoutPrivilege, subjects};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::limit::Limit;
@@ -19,6 +19,7 @@ use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectation;
 use crate::judge::verdict::{Verdict, judge};
 use crate::session::{self, Prepared, Session};
+use crate::subject::Subject;
 use crate::timings::Timings;
 use crate::watch::tracer;
 
@@ -49,6 +50,8 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
+    let mut plan = plan;
+    subjects::ready(&mut plan.subjects, session.workspaces())?;
     let verdicts = Verdicts::new(plan.fail_fast);
     let run =
         Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
@@ -113,17 +116,38 @@ impl Run {
             let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
             Trial::ignorable_test(name, move || run.trial(name)).with_ignored_flag(flag)
         };
-        names.iter().map(trial).collect()
+        if self.plan.subjects.is_empty() { names.iter().map(trial).collect() } else { self.trials_of_subjects(names) }
+    }
+
+    /// A trial for each subject and scenario; the subject is its kind.
+    fn trials_of_subjects(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
+        let pairs = (0..self.plan.subjects.len()).flat_map(|at| names.iter().map(move |&name| (at, name)));
+        let trial = |(at, name): (usize, &'static str)| {
+            let run = Arc::clone(self);
+            let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
+            let kind = &self.plan.subjects[at].candidate.definition.name;
+            Trial::ignorable_test(name, move || run.trial_of(name, || run.beside(at, name)))
+                .with_kind(kind)
+                .with_ignored_flag(flag)
+        };
+        pairs.map(trial).collect()
     }
 
     /// One scenario as libtest sees it.
     fn trial(&self, name: &'static str) -> Result<Completion, Failed> {
+        self.trial_of(name, || self.repeated(name))
+    }
+
+    fn trial_of(
+        &self,
+        name: &'static str,
+        verdict: impl FnOnce() -> Result<Verdict, Error>,
+    ) -> Result<Completion, Failed> {
         if let Some(reason) = self.plan.ignored(name).filter(|_| !self.plan.asks_for_ignored) {
             return Ok(Completion::ignored_with(format!("{reason}: --ignored, or --exact and its name, runs it")));
         }
-        self.verdicts.of_trial(|| {
-            self.unless_interrupted(self.repeated(name).unwrap_or_else(|error| Verdict::Fail(error.to_string())))
-        })
+        self.verdicts
+            .of_trial(|| self.unless_interrupted(verdict().unwrap_or_else(|error| Verdict::Fail(error.to_string()))))
     }
 
     /// A result that no signal has brought about, by killing the child that it is of. Else it waits for the signal's thread, which
@@ -137,11 +161,42 @@ impl Run {
 
     /// The verdict of the first run that does not pass, or of the last.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
-        let expectation = self.plan.expectations.get(name).ok_or_else(|| {
+        let expectation = self.expectation(name)?;
+        self.rounds(|| self.once(name, expectation))
+    }
+
+    /// The same for a subject.
+    fn beside(&self, at: usize, name: &'static str) -> Result<Verdict, Error> {
+        let slot = &self.plan.subjects[at];
+        let Some(subject) = &slot.subject else {
+            return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
+        };
+        let expectation = self.expectation(name)?;
+        self.rounds(|| self.once_beside(subject.as_ref(), name, expectation))
+    }
+
+    fn once_beside(&self, subject: &dyn Subject, name: &str, expectation: &Expectation) -> Result<Verdict, Error> {
+        let one = self.session.run_beside(subject, name, expectation, &self.plan.file, self.limit(expectation))?;
+        if let (true, Some(observed)) = (self.plan.verbose, &one.observed) {
+            self.verdicts.keep_trace(name, observed);
+        }
+        Ok(subjects::verdict(&one.cell))
+    }
+
+    fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
+        self.plan.expectations.get(name).ok_or_else(|| {
             Error::scenario(format!("{name} has no table in {}", self.plan.file), "BUG: the tables were checked before")
-        })?;
+        })
+    }
+
+    fn limit(&self, expectation: &Expectation) -> Limit {
+        // Whoever gives a time means it.
+        self.plan.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
+    }
+
+    fn rounds(&self, once: impl Fn() -> Result<Verdict, Error>) -> Result<Verdict, Error> {
         for round in 1..=self.plan.repeat {
-            match self.once(name, expectation)? {
+            match once()? {
                 Verdict::Pass => {}
                 Verdict::Fail(report) => return Ok(Verdict::Fail(self.in_round(round, report))),
                 Verdict::Inconclusive(report) => return Ok(Verdict::Inconclusive(self.in_round(round, report))),
@@ -152,9 +207,7 @@ impl Run {
     }
 
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
-        // Whoever gives a time means it.
-        let limit = self.plan.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from);
-        let one = self.session.run(name, expectation, &self.plan.file, limit)?;
+        let one = self.session.run(name, expectation, &self.plan.file, self.limit(expectation))?;
         if self.plan.verbose {
             self.verdicts.keep_trace(name, &one.observed);
         }

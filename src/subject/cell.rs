@@ -57,9 +57,11 @@ pub struct Found {
 /// What the comparison found, as data. `scenario` is for faults that are known in one scenario only.
 pub fn found(scenario: &str, comparison: &Comparison, compared: &Compared, known: &[Known]) -> Vec<Found> {
     let one = |finding: &Finding| {
-        let known =
-            known.iter().find(|known| known.explains(scenario, finding, compared)).map(|known| known.why.clone());
         let call = finding.call(compared);
+        let known = |about: &str| {
+            let entry = known.iter().find(|known| known.explains(scenario, &call, about));
+            entry.map(|known| known.why.clone())
+        };
         let (reference, line) = places(finding);
         let expected = reference.map(|at| show::call(&compared.reference[at]));
         let raw = line.and_then(|at| raw(&compared.lines[at]));
@@ -77,12 +79,21 @@ pub fn found(scenario: &str, comparison: &Comparison, compared: &Compared, known
                     expected: expected.clone(),
                     said: field.to_string(),
                     raw: raw.clone(),
-                    known: known.clone(),
+                    known: known(field.field),
                 };
                 return fields.iter().map(differing).collect();
             }
         };
-        vec![Found { kind: kind.to_owned(), call, field: None, expected, said: said.to_owned(), raw, known }]
+        let known = known(finding.about()[0]);
+        vec![Found {
+            kind: kind.to_owned(),
+            call: call.clone(),
+            field: None,
+            expected,
+            said: said.to_owned(),
+            raw,
+            known,
+        }]
     };
     comparison.findings.iter().flat_map(one).collect()
 }

@@ -9,7 +9,8 @@ use crate::table::syscalls::{Class, Syscall};
 pub struct Claims {
     /// Which calls it shows.
     pub calls: Calls,
-    /// What it says of each, by the keys of lines. `args` is all arguments that are no paths and no addresses; `fd_path` and
+    /// What it says of each, by the keys of lines. `args` is all arguments that are no paths and no addresses, `open_how` what
+    /// openat2(2) is given in memory; `fd_path` and
     /// `fd_path2` are the files behind descriptors, which are `path` and `path2` of a line where the call has no such argument.
     pub fields: Vec<String>,
     /// What a path is that is an argument.

@@ -13,6 +13,8 @@ use crate::judge::matcher::align::{Step, align};
 use crate::table::syscalls::Syscall;
 use crate::trace::call::Call;
 
+mod attempts; // what is made again after a signal
+
 /// One thing that is not right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -213,6 +215,13 @@ impl Strand<'_> {
         if claims.order == Order::Time {
             self.lines.sort_by_key(|(_, said)| said.number("enter_ns"));
         }
+        let has_attempts = || self.lines.iter().any(|(_, said)| facts::is_restart(said.ret()));
+        if claims.interrupted == Interrupted::Attempts && has_attempts() {
+            attempts::fold(&self.reference, &mut self.lines, compared);
+        }
+        if !self.is_order_judged(claims) {
+            self.put_in_order(claims);
+        }
         let distance = |e: usize, o: usize| self.reference[e].1.distance(self.lines[o].1, claims);
         let steps: Vec<Step> = align(self.reference.len(), self.lines.len(), distance).collect();
         let mut places = Places::of(&self, &steps, claims);
@@ -233,6 +242,20 @@ impl Strand<'_> {
                 }
             }
         }
+    }
+
+    /// Puts each line that is right at the place of its call, so that only the others are aligned.
+    fn put_in_order(&mut self, claims: &Claims) {
+        let mut left = std::mem::take(&mut self.lines);
+        let mut ordered = Vec::with_capacity(left.len());
+        for (_, expected) in &self.reference {
+            let right = left.iter().position(|(_, said)| expected.distance(said, claims) == Some(0));
+            ordered.push(right.map(|at| left.remove(at)));
+        }
+        // The others fill the gaps in their own order.
+        let mut others = left.into_iter();
+        self.lines = ordered.into_iter().filter_map(|line| line.or_else(|| others.next())).collect();
+        self.lines.extend(others);
     }
 
     /// The order of the calls of different threads means nothing.

@@ -7,7 +7,7 @@ use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, shown, value};
 use crate::judge::expectation::Subject;
 use crate::table::syscalls::{Role, Syscall};
-use crate::trace::call::Call;
+use crate::trace::call::{Call, Text};
 use crate::trace::show::uses_mode;
 
 /// In which way a value is not right.
@@ -70,7 +70,9 @@ impl Expected {
         let keys = keys(row, &call.args);
         let claimed = keys.iter().filter_map(|key| {
             let field = field(key, call);
-            let is_said = claims.says(field) || is_argument(key) && claims.says("args");
+            let is_said = claims.says(field)
+                || is_argument(key) && claims.says("args")
+                || matches!(key.of, Of::Field(Subject::How(_))) && claims.says("open_how");
             let (value, is_resolved) = expected(key, call, claims)?;
             let workspace = workspace.filter(|_| is_resolved).map(<[u8]>::to_vec);
             is_said.then_some(Claimed { field, key: *key, value, workspace })
@@ -82,6 +84,22 @@ impl Expected {
     pub(super) fn distance(&self, said: &Said, claims: &Claims) -> Option<usize> {
         let wrong = || self.fields.iter().filter(|claimed| claimed.kind(said, claims).is_some()).count();
         claims.is_alike(&self.name, &said.call).then(wrong)
+    }
+
+    /// Whether a line has this call and its arguments, as far as they are numbers that both know.
+    pub(super) fn is_asked_alike(&self, said: &Said, claims: &Claims) -> bool {
+        let is_argument = |key: &str| said.row.is_some_and(|row| row.arg(key).is_some());
+        let differs = |claimed: &Claimed| match (said.get(claimed.key.name), &claimed.value) {
+            (Some(Value::Number(one)), Value::Number(other)) => is_argument(claimed.key.name) && one != other,
+            _ => false,
+        };
+        claims.is_alike(&self.name, &said.call) && !self.fields.iter().any(differs)
+    }
+
+    /// Whether a signal ended the call.
+    pub(super) fn is_interrupted(&self) -> bool {
+        let ret = self.fields.iter().find(|claimed| claimed.key.of == Of::Field(Subject::Ret));
+        ret.is_some_and(|ret| matches!(ret.value, Value::Errno(libc::EINTR) | Value::Unfinished))
     }
 
     /// What is said of each field that there is something to say of.
@@ -146,9 +164,9 @@ fn field(key: &Key, call: &Call) -> &'static str {
     }
 }
 
-/// Whether it is an argument that is no path and no address.
+/// Whether it is an argument in a register that is no path and no address.
 fn is_argument(key: &Key) -> bool {
-    let is_one = matches!(key.of, Of::Field(Subject::Arg(_) | Subject::How(_) | Subject::Implied));
+    let is_one = matches!(key.of, Of::Field(Subject::Arg(_)));
     is_one && !matches!(key.role, Role::Pointer)
 }
 
@@ -158,6 +176,11 @@ fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
     let gets = [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS];
     match key.name {
         "mode" => row.arg("mode").is_some() && !uses_mode(row, call),
+        // A number of a device, where the mode says that it makes one (mknod(2)).
+        "dev" => row.arg("mode").is_some_and(|at| {
+            let kind = call.args[at] as u32 & libc::S_IFMT;
+            kind != libc::S_IFCHR && kind != libc::S_IFBLK
+        }),
         "arg" => row.like == "fcntl" && gets.contains(&(call.args[1] as i32)),
         "offset_high" => true,
         _ => false,
@@ -173,11 +196,30 @@ fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
         Of::Enter | Of::Exit => None,
         _ if is_ignored => None,
         Of::Field(Subject::Tid) => Some((Value::Number(tid(call, claims).into()), false)),
+        Of::Field(Subject::File(_)) if is_unknown_text(key, call) => None,
         Of::Field(Subject::File(_)) if claims.path == Paths::Given => match given(key, call) {
             Some(value) => Some((value, false)),
-            None => Some((value(key, call)?, true)),
+            None => named(key, call),
         },
-        Of::Field(Subject::File(_) | Subject::MadeFile | Subject::Closes) => Some((value(key, call)?, true)),
+        Of::Field(Subject::File(_)) => named(key, call),
+        Of::Field(Subject::MadeFile | Subject::Closes) => Some((value(key, call)?, true)),
         Of::Field(_) | Of::Both(..) | Of::Pointer(_) => Some((value(key, call)?, false)),
+    }
+}
+
+/// The file of a call by name. A file that is open and has no name in the reference (O_TMPFILE, memfd_create(2), a mount that is in
+/// no namespace) may have one by another tracer.
+fn named(key: &Key, call: &Call) -> Option<(Value, bool)> {
+    let name = value(key, call)?;
+    let is_open = call.fds.iter().any(Option::is_some);
+    (name != Value::Nothing || !is_open).then_some((name, true))
+}
+
+/// A string that the reference does not have whole, or that the call did not fill in.
+fn is_unknown_text(key: &Key, call: &Call) -> bool {
+    let at = call.syscall().and_then(|row| row.arg(key.name));
+    match at.and_then(|at| call.text(at)) {
+        Some(Text::Read { cut, .. }) => *cut || call.name() == "getcwd" && call.success().is_none(),
+        Some(Text::Unreadable(_)) | None => false,
     }
 }

@@ -114,7 +114,7 @@ const NEEDS: [&str; 4] = ["tracefs", "debugfs", "kprobes", "btf"];
 /// What a subject may not run beside.
 const EXCLUDES: [&str; 1] = ["ptrace"];
 /// Fields of claims that are no keys of lines.
-const SHORT: [&str; 3] = ["args", "fd_path", "fd_path2"];
+const SHORT: [&str; 4] = ["args", "open_how", "fd_path", "fd_path2"];
 /// What a finding without fields is about.
 const FINDINGS: [&str; 5] = ["missing", "extra", "twice", "order", "garbled"];
 

@@ -276,7 +276,11 @@ fn is_what_was_made(definition: &Definition, window: &Window, seen: &[Call], fen
     let claims = &definition.claims;
     let compared = Compared { reference: &reference, lines, claims, workspace: None, takes_part: &takes_part };
     let comparison = compare(&compared);
-    let is_known = |finding: &&Finding| definition.known.iter().any(|known| known.explains("", finding, &compared));
+    let is_known = |finding: &&Finding| {
+        let call = finding.call(&compared);
+        let is_explained = |about: &&str| definition.known.iter().any(|known| known.explains("", &call, about));
+        finding.about().iter().all(is_explained)
+    };
     let unknown: Vec<&Finding> = comparison.findings.iter().filter(|finding| !is_known(finding)).collect();
     let about: Vec<String> = unknown.iter().map(|finding| format!("{} {finding:?}", finding.call(&compared))).collect();
     require!(unknown.is_empty(), "{} of {} are right: {about:#?}", comparison.right, comparison.claimed);

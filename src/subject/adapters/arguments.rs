@@ -140,7 +140,7 @@ pub(super) fn by_kernel_name(row: &Syscall, name: &str) -> Option<usize> {
         ("splice" | "copy_file_range", "fd_out") | ("tee", "fdout") | ("sendfile", "in_fd") => &["fd2"],
         ("epoll_ctl", "fd") => &["fd2"],
         ("pipe" | "pipe2", "fildes") => &["pipefd"],
-        (_, "fildes" | "oldfd" | "epfd" | "ufd" | "pidfd" | "mfd") => &["fd"],
+        (_, "fildes" | "oldfd" | "epfd" | "ufd" | "pidfd" | "mfd" | "fanotify_fd") => &["fd"],
         (_, "dfd" | "olddfd") => &["dirfd"],
         (_, "newdfd") => &["dirfd2", "dirfd"],
         (_, "filename" | "pathname" | "oldname" | "uname") => &["path"],

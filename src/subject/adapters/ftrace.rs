@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::ByteSlice;
 
-use super::arguments::{by_kernel_name, c_number, put_bits, put_raw_ret};
+use super::arguments::{c_number, put_bits, put_raw_ret};
 use super::{Adapter, call};
 use crate::subject::json::Line;
 use crate::subject::said::{Said, Value};
@@ -101,12 +101,12 @@ fn enter(head: &Head, raw: &[u8]) -> Option<Said> {
     let event = head.event.to_str().ok()?.strip_prefix("sys_")?.strip_suffix(')')?;
     let (name, args) = event.split_once('(')?;
     let mut said = Said::new(&by_syscall(name)).with("tid", head.tid).with("comm", head.comm);
-    for arg in args.split(", ").filter(|arg| !arg.is_empty()) {
-        let (name, value) = arg.split_once(": ")?;
+    // In the order of the call; the kernel's names of them are other ones.
+    for (at, arg) in args.split(", ").filter(|arg| !arg.is_empty()).enumerate() {
+        let (_, value) = arg.split_once(": ")?;
         // Newer kernels add the string behind the address, which is read later than the call was entered.
         let number = value.split(' ').next().unwrap_or_default();
-        let at = said.row.and_then(|row| by_kernel_name(row, name));
-        if let (Some(at), Some(bits)) = (at, c_number(number)) {
+        if let (true, Some(bits)) = (said.row.is_some_and(|row| at < row.args.len()), c_number(number)) {
             put_bits(&mut said, at, bits);
         }
     }

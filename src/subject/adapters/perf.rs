@@ -217,7 +217,10 @@ fn put_result(said: &mut Said, text: &[u8]) -> Result<(), &'static str> {
         Ret::Flags(names) => flags(names, first).map(|bits| Value::Number(bits as i64)),
         Ret::Number | Ret::Fd | Ret::Bytes | Ret::Pointer | Ret::ByCommand | Ret::Never => None,
     };
-    let value = match (first, json::errno(second)) {
+    // perf has no name for the kernel's own codes, and prints the number in an error of its own.
+    let unnamed = || text.to_str().ok()?.split_once("strerror_r(")?.1.split(',').next()?.parse().ok();
+    let errno = json::errno(second).or_else(unnamed);
+    let value = match (first, errno) {
         ("?", _) => Some(Value::Unfinished),
         ("-1", Some(errno)) => Some(Value::Errno(errno)),
         _ => c_number(first).map(|bits| Value::Number(bits as i64)).or_else(by_flags),

@@ -36,6 +36,9 @@ impl Adapter for Strace {
         if text.starts_with(b"--- ") {
             return Vec::new();
         }
+        if text.starts_with(b"[ Process PID=") {
+            return note(raw);
+        }
         if let Some(end) = text.strip_prefix(b"+++ ") {
             return self.ended(tid, end);
         }
@@ -298,6 +301,10 @@ fn with_file(text: &[u8]) -> (&[u8], Option<Value>) {
 /// `{flags=O_RDONLY, mode=0644, resolve=RESOLVE_BENEATH}`
 fn put_how(said: &mut Said, text: &[u8]) {
     let fields = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")).and_then(|text| text.to_str().ok());
+    if fields.is_some() {
+        // It is left out where it is 0.
+        said.put("mode", 0_u64.into());
+    }
     for (name, value) in fields.unwrap_or_default().split(", ").filter_map(|field| field.split_once('=')) {
         let bits = match name {
             "flags" => flags(&names::OPEN, value),

@@ -1,0 +1,92 @@
+//! `--subject` and `--subjects`: the tracers of others in the slot.
+
+use std::path::Path;
+
+use comfy_table::{Table, TableStyle};
+
+use super::Cli;
+use crate::base::error::{Error, Exit};
+use crate::base::escape;
+use crate::base::tell::Stream;
+use crate::child::workspace::Workspaces;
+use crate::judge::verdict::Verdict;
+use crate::subject::Subject;
+use crate::subject::cell::Cell;
+use crate::subject::claims::{Calls, Claims};
+use crate::subject::roster::Candidate;
+use crate::subject::toml::BUILT_IN;
+
+/// A subject of the run, or why it cannot run here.
+pub struct Slot {
+    /// What was asked for.
+    pub candidate: Candidate,
+    /// Why it cannot run here.
+    pub missing: Option<String>,
+    /// The subject; `None` until the run has begun.
+    pub subject: Option<Box<dyn Subject>>,
+}
+
+/// The subjects that the command line names, checked.
+pub fn asked_for(cli: &Cli) -> Result<Vec<Slot>, Error> {
+    let find = |name: &String| {
+        let candidate = Candidate::find(name)?;
+        let excludes_ptrace = candidate.definition.excludes.iter().any(|excluded| excluded == "ptrace");
+        if cli.witness && excludes_ptrace {
+            return Err(Error::usage(
+                format!("{} traces by ptrace(2), as the witness does", candidate.definition.name),
+                "a process has one tracer: leave --witness out",
+            ));
+        }
+        let missing = candidate.missing();
+        if let (true, Some(reason)) = (cli.no_skip, &missing) {
+            return Err(Error::cannot_trace(reason.clone(), "without --no-skip, its scenarios are skipped"));
+        }
+        Ok(Slot { candidate, missing, subject: None })
+    };
+    cli.subjects.iter().map(find).collect()
+}
+
+/// Makes the subjects ready. Their files go into the folder of the run.
+pub fn ready(slots: &mut [Slot], workspaces: &Workspaces) -> Result<(), Error> {
+    for slot in slots.iter_mut().filter(|slot| slot.missing.is_none()) {
+        let files = workspaces.root().map_or(Path::new("/nonexistent"), |root| root.path()).join("subjects");
+        slot.subject = Some(slot.candidate.subject(&files)?);
+    }
+    Ok(())
+}
+
+/// The verdict that a cell is, as the other trials have them.
+pub fn verdict(cell: &Cell) -> Verdict {
+    match cell.verdict.as_str() {
+        "pass" => Verdict::Pass,
+        "fail" | "silent loss" if !cell.findings.is_empty() && !cell.has_unknown() => Verdict::Pass,
+        "inconclusive" => Verdict::Inconclusive(cell.report()),
+        "skip" => Verdict::Skip(cell.why.clone().unwrap_or_default()),
+        "not claimed" => Verdict::Skip(format!("{} claims no call of this scenario", cell.subject)),
+        _ => Verdict::Fail(cell.report()),
+    }
+}
+
+/// Prints the subjects that are built in.
+pub fn list() -> Result<Exit, Error> {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_header(["subject", "here", "version", "what it claims"]);
+    for (name, _) in BUILT_IN {
+        let candidate = Candidate::find(name)?;
+        let missing = candidate.missing();
+        let version = if missing.is_none() { candidate.version() } else { None };
+        let here = missing.unwrap_or_else(|| "yes".to_owned());
+        let version = version.map(|version| escape::line(&version).into_owned()).unwrap_or_default();
+        table.add_row([name.to_owned(), here, version, claimed(&candidate.definition.claims)]);
+    }
+    Stream::Out.line(&table.trim_fmt());
+    Ok(Exit::Success)
+}
+
+fn claimed(claims: &Claims) -> String {
+    let calls = match &claims.calls {
+        Calls::All => "all calls".to_owned(),
+        Calls::These(names) => names.join(", "),
+    };
+    format!("{calls}: {}", claims.fields.join(", "))
+}

@@ -1,0 +1,138 @@
+//! A subject beside a child: attached by fences, and closed by them. Nothing waits for a fixed time.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::base::error::Error;
+use crate::base::limit::Limit;
+use crate::child::fence::Fences;
+use crate::child::zygote::{Child, Enclosed, Order};
+use crate::subject::verdict::Stretch;
+use crate::subject::{Scope, Subject, Waited, Watching};
+
+/// The first and the longest pause between two waiting fences.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(16)];
+/// How many fences a child makes at most before `act`, and how many numbers it has in all.
+const WAITING: u64 = 1 << 12;
+/// The numbers of one child.
+pub const NUMBERS: u64 = 2 * WAITING;
+
+/// The fences of one child, and the subject that is to show them.
+pub struct Beside<'s> {
+    subject: &'s dyn Subject,
+    fences: Fences,
+    first: u64,
+    cpus: u32,
+}
+
+/// A subject that traces, or one that does not.
+pub struct Attached<'s> {
+    watching: Box<dyn Watching + 's>,
+    /// Why it does not, if it does not.
+    blind: Option<String>,
+}
+
+impl<'s> Beside<'s> {
+    /// For the child whose fences have the numbers from `first` on.
+    pub fn new(subject: &'s dyn Subject, nonce: u64, first: u64) -> Self {
+        let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+        let cpus = online.and_then(|count| u32::try_from(count).ok()).unwrap_or(1).max(1);
+        Self { subject, fences: Fences { kind: subject.profile().fence, nonce }, first, cpus }
+    }
+
+    /// The fence before `act`.
+    pub fn open(&self) -> u64 {
+        self.first + WAITING
+    }
+
+    fn closing(&self) -> RangeInclusive<u64> {
+        self.open() + 1..=self.open() + u64::from(self.cpus)
+    }
+
+    /// What the child has to know.
+    pub fn enclosed(&self) -> Enclosed {
+        Enclosed { fences: self.fences, open: self.open(), cpus: self.cpus }
+    }
+
+    /// Starts the subject on a child before its gate, and has the child make fences until the subject shows one. Then the child
+    /// goes to its gate. `None` if the child has ended before.
+    pub fn attach(&self, child: &Child<'_>) -> Result<Option<Attached<'s>>, Error> {
+        let limit = self.subject.profile().attach;
+        let watching = self.subject.watch(child.pid(), self.fences)?;
+        let (end, mut pause) = (Instant::now() + limit, PAUSES[0]);
+        let mut waited = Waited::TooLong;
+        for number in self.first..self.open() {
+            if !child.order(Order::Fence(number), limit)? {
+                return Ok(None);
+            }
+            waited = watching.wait_for(&|shown| shown.range(self.first..).next().is_some(), pause);
+            if waited != Waited::TooLong || Instant::now() > end {
+                break;
+            }
+            pause = (2 * pause).min(PAUSES[1]);
+        }
+        let why = match waited {
+            Waited::Shown => None,
+            Waited::TooLong => Some(format!("it has shown no fence in {} s", limit.as_secs())),
+            Waited::Ended => Some("it ended before it showed a fence".to_owned()),
+        };
+        let goes_on = child.order(Order::GoOn, limit)?;
+        Ok(goes_on.then_some(Attached { watching, blind: why }))
+    }
+
+    /// Waits until the child has made its closing fences and the subject has shown them, and lets the child end. True if the child
+    /// ended before it could make them.
+    pub fn close(&self, attached: &Attached<'_>, child: &Child<'_>, limit: Limit) -> Result<bool, Error> {
+        if !child.has_acted(limit.now())? {
+            let is_at_end = child.has_ended()?;
+            if is_at_end && self.subject.profile().scope == Scope::System {
+                self.close_for(attached);
+                return Ok(false);
+            }
+            return Ok(is_at_end);
+        }
+        let patience = self.subject.profile().close;
+        self.until_shown(attached, |number| child.order(Order::Fence(number), patience).is_ok_and(|made| made));
+        child.order(Order::GoOn, patience)?;
+        Ok(false)
+    }
+
+    /// Makes the closing fences for a child that is gone. A subject that sees everybody sees them.
+    fn close_for(&self, attached: &Attached<'_>) {
+        let (fences, first, cpus) = (self.fences, *self.closing().start(), self.cpus);
+        // In a thread, since each fence moves it to another CPU.
+        let made = std::thread::spawn(move || fences.make_on_each_cpu(first, cpus)).join();
+        if made.is_ok() {
+            self.until_shown(attached, |number| {
+                fences.make(number);
+                true
+            });
+        }
+    }
+
+    /// More fences push out what a buffer still holds back.
+    fn until_shown(&self, attached: &Attached<'_>, make: impl Fn(u64) -> bool) {
+        if attached.blind.is_some() {
+            return;
+        }
+        let end = Instant::now() + self.subject.profile().close;
+        for number in self.closing().end() + 1..self.first + NUMBERS {
+            let all = |shown: &std::collections::BTreeSet<u64>| self.closing().all(|number| shown.contains(&number));
+            let waited = attached.watching.wait_for(&all, PAUSES[1]);
+            if waited != Waited::TooLong || Instant::now() > end || !make(number) {
+                return;
+            }
+        }
+    }
+
+    /// Ends the watch.
+    pub fn stretch(&self, attached: Attached<'_>, is_at_end: bool) -> Stretch {
+        let Attached { watching, blind } = attached;
+        let shown = watching.stop(self.subject.profile().close);
+        let words = shown.last_words.clone();
+        let blind = blind.map(|why| if words.is_empty() { why } else { format!("{why}: {words}") });
+        Stretch { shown, fences: self.fences, open: self.open(), closing: self.closing(), is_at_end, blind }
+    }
+}

@@ -1,0 +1,126 @@
+//! Which subjects there are, and whether one can run here.
+//!
+//! I/O: reads TOMLs, asks a subject for its version, looks for programs in PATH and for what the kernel has.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::process::CommandSubject;
+use super::seam::Subject;
+use super::toml::{Definition, FILES, Run, built_in};
+use crate::base::error::Error;
+use crate::base::{escape, rights};
+
+/// A subject that was asked for.
+pub struct Candidate {
+    /// How it is run and what it claims.
+    pub definition: Definition,
+    /// The folder of its TOML; `None` if it is built in.
+    folder: Option<PathBuf>,
+}
+
+impl Candidate {
+    /// The one of this name, or of this file: a path with a slash or that ends in `.toml`.
+    pub fn find(name: &str) -> Result<Self, Error> {
+        let path = Path::new(name);
+        let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
+        if !is_file {
+            return Ok(Self { definition: built_in(name)?, folder: None });
+        }
+        rights::refuse("--subject with a file")?;
+        let shown = escape::path(path);
+        let text = std::fs::read(path).map_err(|error| {
+            Error::usage(format!("--subject {shown}: {error}"), "`ior-it --subjects` lists those that are built in")
+        })?;
+        let parsed = Definition::parse_bytes(&shown, &text);
+        let definition = parsed.map_err(|errors| {
+            Error::usage(format!("{shown} is no subject"), "docs/subjects.md describes the format")
+                .with_details(format!("\n{errors}"))
+        })?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self { definition, folder: Some(parent.to_owned()) })
+    }
+
+    /// The subject. The files of those that are built in are put into `files`.
+    pub fn subject(&self, files: &Path) -> Result<Box<dyn Subject>, Error> {
+        let folder = match &self.folder {
+            Some(folder) => folder.clone(),
+            None => {
+                put_files(files).map_err(|error| {
+                    Error::scenario(
+                        format!("the scripts of the subjects could not be written: {error}"),
+                        "make room in TMPDIR",
+                    )
+                })?;
+                files.to_owned()
+            }
+        };
+        Ok(Box::new(CommandSubject::new(self.definition.clone(), self.version(), folder)))
+    }
+
+    /// The first line that it prints when it is asked for its version.
+    pub fn version(&self) -> Option<String> {
+        let (program, arguments) = self.definition.version.split_first()?;
+        let asked = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+        let line = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        };
+        line(&asked.stdout).or_else(|| line(&asked.stderr))
+    }
+
+    /// Why it cannot run here, if so, and how to get it.
+    pub fn missing(&self) -> Option<String> {
+        let Run::Command { command, .. } = &self.definition.run else { return None };
+        let program = command.first().map_or("", String::as_str);
+        if !is_in_path(program) {
+            return Some(format!("{program} is not installed{}", how_to_get(program)));
+        }
+        self.definition.needs.iter().find_map(|need| lacks(need)).map(str::to_owned)
+    }
+}
+
+fn put_files(folder: &Path) -> std::io::Result<()> {
+    if !folder.exists() {
+        std::fs::create_dir(folder)?;
+    }
+    FILES.iter().try_for_each(|(name, text)| std::fs::write(folder.join(name), text))
+}
+
+fn is_in_path(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).exists();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+}
+
+/// Where the built-in subjects come from, by their programs.
+const SOURCES: [(&str, &str); 7] = [
+    ("strace", "apt-get install strace"),
+    ("perf", "apt-get install linux-perf"),
+    ("lurk", "cargo install lurk-cli"),
+    ("bpftrace", "apt-get install bpftrace"),
+    ("opensnoop", "apt-get install libbpf-tools"),
+    ("opensnoop.bt", "apt-get install bpftrace"),
+    ("ior", "its sources are at github.com/snonux/ior"),
+];
+
+fn how_to_get(program: &str) -> String {
+    let known = SOURCES.iter().find(|(name, _)| *name == program);
+    known.map(|(_, how)| format!(": {how}")).unwrap_or_default()
+}
+
+/// What the kernel does not have, and what to do about it.
+fn lacks(need: &str) -> Option<&'static str> {
+    let (path, what) = match need {
+        "tracefs" => {
+            ("/sys/kernel/tracing/events", "tracefs is not mounted: mount -t tracefs nodev /sys/kernel/tracing")
+        }
+        "debugfs" => ("/sys/kernel/debug/tracing", "debugfs is not mounted: mount -t debugfs nodev /sys/kernel/debug"),
+        "kprobes" => ("/sys/kernel/tracing/kprobe_events", "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)"),
+        "btf" => ("/sys/kernel/btf/vmlinux", "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)"),
+        _ => return None,
+    };
+    (!Path::new(path).exists()).then_some(what)
+}

@@ -1,0 +1,140 @@
+//! From what a subject has shown to its cell, and to a report that a person reads.
+//!
+//! No I/O.
+
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+use super::cell::{Cell, Found, found, word};
+use super::claims::takes_part;
+use super::compare::{Compared, compare};
+use super::judge::{Circumstances, Verdict, judge};
+use super::seam::{Profile, Shown};
+use super::window::{Fences, Window};
+use crate::base::escape;
+use crate::trace::call::Call;
+
+/// What a subject has shown beside one scenario, or one command.
+pub struct Stretch {
+    /// What it showed.
+    pub shown: Shown,
+    /// Its fences.
+    pub fences: Fences,
+    /// The fence before the calls.
+    pub open: u64,
+    /// The fences after them.
+    pub closing: RangeInclusive<u64>,
+    /// Whether the process ended before it could make those.
+    pub is_at_end: bool,
+    /// Why it does not trace, if it has shown no fence.
+    pub blind: Option<String>,
+}
+
+/// What there is to judge a subject by.
+pub struct Evidence<'a> {
+    /// The scenario, or the command.
+    pub scenario: &'a str,
+    /// The calls of the reference between the fences.
+    pub reference: &'a [Call],
+    /// The folder that their paths are relative to.
+    pub workspace: Option<&'a [u8]>,
+    /// What is wrong with the reference, if something is.
+    pub objection: Option<String>,
+    /// The command that shows it again.
+    pub again: &'a str,
+}
+
+/// Judges a subject.
+pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
+    let Stretch { shown, fences, open, closing, is_at_end, blind } = stretch;
+    let mut window = Window::of(shown.lines, &fences, open, closing.clone());
+    // What was not kept is nothing that the subject has lost; neither can it be judged.
+    window.lost += u64::from(shown.not_kept > 0);
+    let (claims, lines) = (&profile.claims, window.inside.as_slice());
+    let Evidence { scenario, reference, workspace, .. } = *evidence;
+    let compared = Compared { reference, lines, claims, workspace, takes_part: &takes_part };
+    let comparison = compare(&compared);
+    let objection = evidence.objection.clone();
+    let verdict = match blind {
+        Some(why) => Verdict::Blind(why),
+        None => judge(&Circumstances { objection, window: &window, open, closing, is_at_end }, &comparison),
+    };
+    let (word, why) = word(&verdict);
+    Cell {
+        subject: profile.name.clone(),
+        version: profile.version.clone(),
+        scenario: scenario.to_owned(),
+        verdict: word.to_owned(),
+        why: why.map(str::to_owned),
+        claimed: comparison.claimed,
+        right: comparison.right,
+        not_claimed: comparison.not_claimed,
+        findings: found(scenario, &comparison, &compared, &profile.known),
+        again: evidence.again.to_owned(),
+    }
+}
+
+/// The cell of a subject that was not run, and why.
+pub fn skipped(profile: &Profile, scenario: &str, why: &str, again: &str) -> Cell {
+    Cell {
+        subject: profile.name.clone(),
+        version: profile.version.clone(),
+        scenario: scenario.to_owned(),
+        verdict: word(&Verdict::Skip(String::new())).0.to_owned(),
+        why: Some(why.to_owned()),
+        claimed: 0,
+        right: 0,
+        not_claimed: 0,
+        findings: Vec::new(),
+        again: again.to_owned(),
+    }
+}
+
+/// The most findings that a report shows.
+const SHOWN: usize = 20;
+
+impl Cell {
+    /// Whether anything is not right that is not known.
+    pub fn has_unknown(&self) -> bool {
+        self.findings.iter().any(|found| found.known.is_none())
+    }
+
+    /// What a person reads about it.
+    pub fn report(&self) -> String {
+        let Cell { subject, version, scenario, verdict, why, claimed, right, findings, again, .. } = self;
+        let version = version.as_deref().map(|version| format!(" ({})", escape::line(version))).unwrap_or_default();
+        let mut report = format!("{scenario}: {subject}{version}: {verdict}\n");
+        let mut say = |what: &str, said: &str| {
+            // Writing into a string cannot fail.
+            let _ = writeln!(report, "  {what:<12} {said}");
+        };
+        if let Some(why) = why {
+            say("why", &escape::lines(why).replace("\n", "; "));
+        }
+        say("right", &format!("{right} of {claimed} calls that it claims"));
+        for found in findings.iter().take(SHOWN) {
+            found.say(&mut say);
+        }
+        if findings.len() > SHOWN {
+            say("more", &format!("{} findings", findings.len() - SHOWN));
+        }
+        say("run again", again);
+        report
+    }
+}
+
+impl Found {
+    fn say(&self, say: &mut impl FnMut(&str, &str)) {
+        let Found { kind, call, expected, said, raw, known, .. } = self;
+        say(kind, &format!("{}: {}", escape::line(call), escape::line(said)));
+        if let Some(expected) = expected {
+            say("  made", &escape::line(expected));
+        }
+        if let Some(raw) = raw {
+            say("  it printed", &escape::line(raw));
+        }
+        if let Some(known) = known {
+            say("  known", &escape::line(known));
+        }
+    }
+}
