@@ -1,4 +1,4 @@
-//! Compiles the tracer, bpf/tracer.bpf.c, to `$OUT_DIR/tracer.bpf.o`, which src/watch/tracer.rs embeds.
+//! Compiles the tracer, bpf/tracer.bpf.c, to `$OUT_DIR/tracer.bpf.o`, which src/watch/tracer.rs embeds, and that of the example.
 //!
 //! The flags are in bpf/flags, which `make bpf` reads too. Cargo runs build scripts in the folder of the package: all paths
 //! are relative to it, so that the object does not depend on where it is built.
@@ -7,10 +7,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const SOURCE: &str = "bpf/tracer.bpf.c";
+/// The tracer, and that of the example, which is small and has flags of ours.
+const SOURCES: [&str; 2] = ["bpf/tracer.bpf.c", "examples/openat.bpf.c"];
 
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=bpf");
+    println!("cargo:rerun-if-changed=examples/openat.bpf.c");
     println!("cargo:rerun-if-changed=scripts/setup");
     println!("cargo:rerun-if-env-changed=CLANG");
     match build() {
@@ -25,9 +27,13 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     check_prerequisites()?;
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-    let object = PathBuf::from(variable("OUT_DIR")?).join("tracer.bpf.o");
-    compile(&clang, &object)?;
-    drop_dwarf(&clang, &object);
+    let folder = PathBuf::from(variable("OUT_DIR")?);
+    for source in SOURCES {
+        let name = Path::new(source).with_extension("o");
+        let object = folder.join(name.file_name().unwrap_or_default());
+        compile(&clang, source, &object)?;
+        drop_dwarf(&clang, &object);
+    }
     Ok(())
 }
 
@@ -38,13 +44,13 @@ fn check_prerequisites() -> Result<(), String> {
     if check.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&check.stderr).into_owned()) }
 }
 
-fn compile(clang: &str, object: &Path) -> Result<(), String> {
+fn compile(clang: &str, source: &str, object: &Path) -> Result<(), String> {
     let arch = format!("-D__TARGET_ARCH_{}", target_arch()?);
-    let status = Command::new(clang).args(["@bpf/flags", &arch, "-c", SOURCE, "-o"]).arg(object).status();
+    let status = Command::new(clang).args(["@bpf/flags", &arch, "-c", source, "-o"]).arg(object).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => {
-            Err(format!("error: {clang} could not compile {SOURCE}: see above\n hint: CLANG=clang-N takes another"))
+            Err(format!("error: {clang} could not compile {source}: see above\n hint: CLANG=clang-N takes another"))
         }
         Err(error) => Err(format!("error: {clang} could not be run: {error}")),
     }

@@ -17,6 +17,7 @@ use crate::child::scenarios;
 use crate::command;
 use crate::judge::expectation::{Expectation, Expectations};
 use crate::session::Options;
+use crate::subject::Subject;
 use crate::watch::tracer;
 
 mod archives;
@@ -26,6 +27,8 @@ mod verdicts;
 mod subjects;
 mod replay;
 mod run;
+
+use subjects::Own;
 
 static EMBEDDED_TESTS: &str = include_str!("../tests.toml");
 
@@ -240,11 +243,21 @@ pub enum WithoutPrivilege {
 
 /// The command `ior-it`.
 pub fn main() -> ExitCode {
-    run_with(std::env::args_os(), scenarios::all().copied().collect(), WithoutPrivilege::Refuse)
+    run_with(std::env::args_os(), scenarios::all().copied().collect(), WithoutPrivilege::Refuse, None)
 }
 
 /// The same trials as a test target of cargo: an ordinary user sees them ignored with the reason, unless `CI` is set.
 pub fn main_of_test_target() -> ExitCode {
+    test_target(None)
+}
+
+/// All scenarios on a tracer of another project, as the `main` of a test with `harness = false`. The tracer is made once the
+/// children can be forked: until then there must be no other thread. The command line is that of `ior-it`.
+pub fn conformance(make: fn() -> Result<Box<dyn Subject>, Error>) -> ExitCode {
+    test_target(Some(make))
+}
+
+fn test_target(own: Option<Own>) -> ExitCode {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
     let without = if in_ci { WithoutPrivilege::Refuse } else { WithoutPrivilege::Ignore };
     let mut args: Vec<OsString> = std::env::args_os().collect();
@@ -253,13 +266,14 @@ pub fn main_of_test_target() -> ExitCode {
     if in_ci && !args.iter().any(|arg| chooses.iter().any(|chosen| arg == chosen)) {
         args.push("--include-ignored".into());
     }
-    run_with(args.into_iter(), scenarios::all().copied().collect(), without)
+    run_with(args.into_iter(), scenarios::all().copied().collect(), without, own)
 }
 
 fn run_with(
     args: impl Iterator<Item = std::ffi::OsString>,
     scenarios: Vec<Scenario>,
     without: WithoutPrivilege,
+    own: Option<Own>,
 ) -> ExitCode {
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
@@ -286,9 +300,9 @@ fn run_with(
         refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
             _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
             (Some(file), _, _) => as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
-            (None, [], []) => {
-                validated(&cli, &scenarios).and_then(|plan| run::run(plan, scenarios, without)).map(|exit| exit as u8)
-            }
+            (None, [], []) => validated(&cli, &scenarios, own)
+                .and_then(|plan| run::run(plan, scenarios, without))
+                .map(|exit| exit as u8),
             (None, [], command) => traced(&cli).and_then(|options| command::run(command, &options)),
             (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
         });
@@ -335,7 +349,7 @@ struct Plan {
     session: Options,
 }
 
-fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
+fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<Plan, Error> {
     let threads = threads(&cli.libtest)?;
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let (file, expectations) = expectations(cli, &names)?;
@@ -354,7 +368,7 @@ fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Plan, Error> {
         verbose: cli.verbose,
         timings: cli.timings,
         archive: cli.archive.clone(),
-        subjects: subjects::asked_for(cli)?,
+        subjects: subjects::asked_for(cli, own)?,
         session: Options {
             lanes,
             tracer: tracer::Options {

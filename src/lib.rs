@@ -69,3 +69,5 @@ pub mod subject; // any tracer: what it says of calls, against the trace
 pub mod session; // one scenario from fork to verdict
 pub mod command; // any program, from its execve to the end of its last process
 pub mod cli; // the command line, and the whole run
+
+pub use cli::conformance;

@@ -125,7 +125,7 @@ impl Run {
         let trial = |(at, name): (usize, &'static str)| {
             let run = Arc::clone(self);
             let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
-            let kind = &self.plan.subjects[at].candidate.definition.name;
+            let kind = &self.plan.subjects[at].name;
             Trial::ignorable_test(name, move || run.trial_of(name, || run.beside(at, name)))
                 .with_kind(kind)
                 .with_ignored_flag(flag)

@@ -16,18 +16,30 @@ use crate::subject::claims::{Calls, Claims};
 use crate::subject::roster::Candidate;
 use crate::subject::toml::BUILT_IN;
 
+/// Makes the subject that another project puts into the slot, once the zygote is there.
+pub type Own = fn() -> Result<Box<dyn Subject>, Error>;
+
+/// Where a subject comes from.
+enum Source {
+    /// It was asked for by name or file.
+    Asked(Box<Candidate>),
+    /// Another project brings it ([`super::conformance`]).
+    Own(Own),
+}
+
 /// A subject of the run, or why it cannot run here.
 pub struct Slot {
-    /// What was asked for.
-    pub candidate: Candidate,
+    /// Its name.
+    pub name: String,
     /// Why it cannot run here.
     pub missing: Option<String>,
     /// The subject; `None` until the run has begun.
     pub subject: Option<Box<dyn Subject>>,
+    source: Source,
 }
 
-/// The subjects that the command line names, checked.
-pub fn asked_for(cli: &Cli) -> Result<Vec<Slot>, Error> {
+/// The subjects that the command line names, checked, and the one that another project brings.
+pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
     let find = |name: &String| {
         let candidate = Candidate::find(name)?;
         let excludes_ptrace = candidate.definition.excludes.iter().any(|excluded| excluded == "ptrace");
@@ -41,16 +53,24 @@ pub fn asked_for(cli: &Cli) -> Result<Vec<Slot>, Error> {
         if let (true, Some(reason)) = (cli.no_skip, &missing) {
             return Err(Error::cannot_trace(reason.clone(), "without --no-skip, its scenarios are skipped"));
         }
-        Ok(Slot { candidate, missing, subject: None })
+        let name = candidate.definition.name.clone();
+        Ok(Slot { name, missing, subject: None, source: Source::Asked(Box::new(candidate)) })
     };
-    cli.subjects.iter().map(find).collect()
+    let own =
+        own.map(|own| Ok(Slot { name: "own".to_owned(), missing: None, subject: None, source: Source::Own(own) }));
+    cli.subjects.iter().map(find).chain(own).collect()
 }
 
 /// Makes the subjects ready. Their files go into the folder of the run.
 pub fn ready(slots: &mut [Slot], workspaces: &Workspaces) -> Result<(), Error> {
     for slot in slots.iter_mut().filter(|slot| slot.missing.is_none()) {
         let files = workspaces.root().map_or(Path::new("/nonexistent"), |root| root.path()).join("subjects");
-        slot.subject = Some(slot.candidate.subject(&files)?);
+        let subject = match &slot.source {
+            Source::Asked(candidate) => candidate.subject(&files)?,
+            Source::Own(own) => own()?,
+        };
+        slot.name.clone_from(&subject.profile().name);
+        slot.subject = Some(subject);
     }
     Ok(())
 }
