@@ -10,27 +10,7 @@ use ior_it::trace::whole::Trace;
 pub const SCENARIOS: [&str; 1] = ["dup-basic"];
 
 /// A trace of calls whose every field a row below makes wrong, and its expectation.
-pub const EXPECTED: &str = r#"
-[dup-basic]
-about = "every field there is"
-calls = [
-  { call = "openat", path = "d", flags = "O_RDONLY|O_DIRECTORY", ret = "$d" },
-  { call = "openat", dirfd = "$d", path = "d/a.txt", flags = "O_RDWR|O_CREAT", mode = 0o644, ret = "$a" },
-  { call = "dup", fd = "$a", path = "d/a.txt", ret = "$b" },
-  { call = "write", fd = "$b", path = "d/a.txt", count = 5, ret = 5, bytes = 5 },
-  { call = "lseek", fd = "$a", path = "d/a.txt", offset = -1, whence = "SEEK_END", ret = 4 },
-  { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_GETFL", ret = "O_RDWR|O_APPEND" },
-  { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_SETFL", arg = "O_APPEND", ret = 0 },
-  { call = "fcntl", fd = "$a", path = "d/a.txt", cmd = "F_DUPFD_CLOEXEC", arg = 10, ret = 10, cloexec = true },
-  { call = "openat2", path = "h.txt", flags = "O_RDWR", mode = 0o600, resolve = "RESOLVE_BENEATH", ret = "$h" },
-  { call = "linkat", dirfd = "$d", path = "d/a.txt", path2 = "b.txt", flags = "AT_SYMLINK_FOLLOW", ret = 0 },
-  { call = "pipe2", flags = "O_CLOEXEC", makes = ["$r", "$w"], ret = 0, cloexec = true },
-  { call = "splice", fd = "$r", fd2 = "$a", path2 = "d/a.txt", len = 7, ret = "EAGAIN" },
-  { call = "close_range", first = 4, last = 5, ret = 0, closes = ["d/a.txt", "d/a.txt"] },
-  { call = "fsync", fd = 10, path = "d/a.txt", comm = "worker", pid = "$p", tid = "$t", ret = 0 },
-  { call = "read", fd = 10, path = "d/a.txt", count = 9, pid = "$p", tid = "$t", ret = "unfinished" },
-]
-"#;
+pub const EXPECTED: &str = include_str!("whole.toml");
 
 pub fn call(name: &str, args: &[i64], ret: i64) -> Call {
     let mut raw = [0; 6];
@@ -156,27 +136,7 @@ pub fn trace(calls: Vec<Call>) -> Trace {
 }
 
 /// Two threads that open and close, each by itself, and one that does it once.
-pub const THREADS: &str = r#"
-[dup-basic]
-about = "threads, each in its own order"
-threads.leader = [
-  { call = "openat", path = "l", flags = "O_RDWR", ret = "$l" },
-  { call = "close", fd = "$l", path = "l", ret = 0 },
-]
-threads.first = [
-  { times = 3, of = [
-    { call = "openat", path = "a", flags = "O_RDWR", tid = "$one", ret = "$a" },
-    { call = "close", fd = "$a", path = "a", tid = "$one", ret = 0 },
-  ] },
-]
-threads.second = [
-  { call = "fsync", fd = "$l", path = "l", ret = 0 },
-  { times = 3, of = [
-    { call = "openat", path = "b", flags = "O_RDWR", ret = "$a" },
-    { call = "close", fd = "$a", path = "b", ret = 0 },
-  ] },
-]
-"#;
+pub const THREADS: &str = include_str!("threads.toml");
 
 /// The leader (100) opens 3, its threads (101 and 102) take turns.
 pub fn threads() -> Vec<Call> {

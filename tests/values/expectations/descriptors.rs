@@ -5,21 +5,8 @@ use super::check::{Row, differences};
 use ior_it::table::kind::Kind;
 use ior_it::trace::call::{Attribute, Call, Disagreement, Identity};
 
-/// What is said of the descriptors of calls that make some, and of those that are given some.
-const DESCRIPTORS: &str = r#"
-[dup-basic]
-about = "every field of a descriptor"
-calls = [
-  { call = "pipe2", ret = 0, makes = ["$r", "$w"], kind = "pipe", status = ["O_RDONLY", "O_WRONLY|O_NONBLOCK"] },
-  { call = "eventfd2", ret = "$e", kind = "eventfd", status = "O_RDWR", cloexec = true },
-  { call = "write", fd = "$e", ret = 8, bytes = 8, kind = "eventfd", status = "O_RDWR|O_NONBLOCK", cloexec = false },
-  { call = "tee", fd = "$r", fd2 = "$w", ret = 1, kind = "pipe", kind2 = "pipe", status2 = "O_WRONLY", cloexec2 = true },
-  { call = "poll", ret = 1, bytes = "none" },
-  { call = "recvmsg", fd = "$e", flags = "MSG_TRUNC", ret = 7, bytes = "none" },
-  { call = "execve", path = "x", ret = 0, tid = "$t", exit_tid = "$p" },
-  { call = "fsync", fd = "$r", ret = "EBADF" },
-]
-"#;
+/// What is said about descriptors: of those that calls make, and of those that they are given.
+const DESCRIPTORS: &str = include_str!("descriptors.toml");
 
 pub fn of_descriptors() -> Vec<Call> {
     let identity = |flags: i32, cloexec| {

@@ -4,19 +4,7 @@ use super::calls::{call, observed, parse};
 use super::check::{Row, differences};
 use ior_it::trace::call::{Attribute, Disagreement, Outcome};
 
-pub const PART: &str = r#"
-[dup-basic]
-about = "a part of a trace"
-present = [
-  { call = "write", path_contains = "a.t" },
-  { call = "fcntl", path = "d/a.txt", min_count = 3 },
-  { call = "read", comm = "worker", count = 1 },
-]
-absent = [
-  { call = "openat", path_contains = "secret" },
-  { call = "dup", ret = "EMFILE" },
-]
-"#;
+pub const PART: &str = include_str!("part.toml");
 
 #[test]
 fn a_part_of_a_trace_is_counted() {
