@@ -8,7 +8,7 @@ mod usage;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
-use crate::support;
+use crate::support::{self, Named, Tested};
 use libtest_mimic::{Arguments, Failed, Trial};
 use runs::{
     a_run_writes_nothing_unless_it_is_asked_to, an_ignored_scenario_runs_when_it_is_asked_for,
@@ -23,8 +23,6 @@ use usage::{
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ior-it");
 pub const TESTS: &str = include_str!("../../tests.toml");
-pub type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
     let anyone: [Named; 8] = [

@@ -11,16 +11,13 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 
-use crate::support;
+use crate::support::{self, Named, text, traced};
 use ends::{daemon, interrupt, interrupt_left, killed, losses, many_calls, no_follow, threads};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::unistd::Pid;
 use prints::{archived, json_lines, kept, output_full, output_to_file, pipeline, printed, spawned, summary};
 use starts::{exit_codes, heritage, not_executed, reader_goes_first, streams, without_privileges};
 use witness::{disagreement, without_its_rights, witness_lets_go, witnessed, witnessed_loss};
-
-pub type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 /// Tells this very program to be the command that is traced.
 pub const WORK: &str = "IOR_IT_TEST_WORK";
@@ -95,27 +92,9 @@ fn call_often(times: u32) {
     }
 }
 
-pub fn ior_it(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-    command.args(args).stdin(Stdio::null());
-    command
-}
-
-/// A command under `ior-it` with these options.
-pub fn traced(options: &[&str], command: &[&str]) -> Command {
-    ior_it(&[options, &["--"], command].concat())
-}
-
 /// This program as the command, at this work.
-pub fn working(options: &[&str], work: &str, args: &[&str]) -> Result<Command, Failed> {
-    let program = std::env::current_exe()?;
-    let mut command = traced(options, &[&[program.to_str().ok_or("its path is no text")?], args].concat());
-    command.env(WORK, work);
-    Ok(command)
-}
-
-pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn working(options: &[&str], work: &str, args: &[&str]) -> Result<Command, Failed> {
+    support::working(options, (WORK, work), args)
 }
 
 /// Runs it to its end; returns the output and what is on the standard error output.

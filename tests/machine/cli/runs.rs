@@ -4,7 +4,8 @@ use std::fs::write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{TESTS, Tested, Transcript, expect_error, expect_success, ior_it, names_in, stderr, stdout, unprivileged};
+use super::{TESTS, Transcript, expect_error, expect_success, ior_it, names_in, stderr, stdout, unprivileged};
+use crate::support::Tested;
 use ior_it::child::scenarios;
 use snapbox::{assert_data_eq, file, str};
 

@@ -5,7 +5,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{TESTS, Tested, Transcript, expect_error, expect_success, ior_it, stderr, unprivileged};
+use super::{TESTS, Transcript, expect_error, expect_success, ior_it, stderr, unprivileged};
+use crate::support::Tested;
 use ior_it::child::scenarios;
 use snapbox::{assert_data_eq, file, str};
 

@@ -3,7 +3,8 @@
 use std::io::{BufReader, Read, Write};
 use std::process::Stdio;
 
-use super::{Tested, file, in_group, line_of, pid, ran, text, traced, whole, working};
+use super::{file, in_group, line_of, pid, ran, whole, working};
+use crate::support::{Tested, text, traced};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 

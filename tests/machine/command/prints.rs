@@ -2,7 +2,8 @@
 
 use std::fs::read_to_string;
 
-use super::{Tested, file, ior_it, ran, text, traced, whole, working};
+use super::{file, ran, whole, working};
+use crate::support::{Tested, ior_it, text, traced};
 use ior_it::subject::json::{self, Line};
 
 pub fn printed() -> Tested {

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Tested, file, ran, text, traced, whole};
-use crate::support;
+use super::{file, ran, whole};
+use crate::support::{self, Tested, text, traced};
 use libtest_mimic::Failed;
 
 pub fn without_privileges() -> Tested {

@@ -5,8 +5,8 @@ use std::fs::read_to_string;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 
-use super::{AGREED, Tested, in_group, line_of, pid, ran, text, traced};
-use crate::support;
+use super::{AGREED, in_group, line_of, pid, ran};
+use crate::support::{self, Tested, text, traced};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
