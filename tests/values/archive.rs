@@ -4,7 +4,7 @@
 
 pub mod strategy;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use ior_it::archive::{self, Archive, BadArchive, decode, encode};
@@ -80,13 +80,9 @@ fn frame(bytes: &[u8], checksum: bool, size: bool) -> Vec<u8> {
     frame.finish().unwrap()
 }
 
-fn recorded(scenario: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(format!("{scenario}.ior.zst"))
-}
-
 /// A real one, as if it were of this architecture.
 fn real() -> (Archive, Vec<u8>) {
-    let mut bytes = unpacked(&std::fs::read(recorded("dup-basic")).unwrap());
+    let mut bytes = unpacked(&std::fs::read(crate::recorded("dup-basic")).unwrap());
     replace(&mut bytes, &string("x86_64"), &string(std::env::consts::ARCH));
     let archive = decode(&packed(&bytes)).unwrap();
     let bytes = encode(&archive).unwrap();

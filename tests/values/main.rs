@@ -8,3 +8,10 @@ mod house;
 mod replay;
 mod allocations;
 mod subjects;
+
+use std::path::{Path, PathBuf};
+
+/// The archive of a real run of this scenario.
+fn recorded(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(format!("{scenario}.ior.zst"))
+}

@@ -28,7 +28,7 @@ fn recorded() -> PathBuf {
 fn recorded_here() -> bool {
     let here = std::env::consts::ARCH == RECORDED_ON;
     if !here {
-        let error = archive::check(&recorded().join("dup-basic.ior.zst")).unwrap_err();
+        let error = archive::check(&crate::recorded("dup-basic")).unwrap_err();
         assert!(error.sentence.contains("it was recorded on x86_64"), "{error}");
     }
     here
@@ -45,7 +45,7 @@ fn everyday() -> Vec<&'static str> {
 }
 
 fn read(scenario: &str) -> Archive {
-    archive::load(&recorded().join(format!("{scenario}.ior.zst"))).unwrap_or_else(|error| panic!("{error}"))
+    archive::load(&crate::recorded(scenario)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
