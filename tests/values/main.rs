@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 mod archive;
+mod documents;
 mod escapes;
 mod expectations;
 mod house;
