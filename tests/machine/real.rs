@@ -225,11 +225,11 @@ fn page(mut rows: Vec<Row>) -> String {
     let kernel = shell("uname -r | cut -d- -f1").unwrap_or_default();
     let mut page = format!(
         "# Programs that nobody here wrote\n\n\
-         Each ran as `ior-it --witness -- sh -c …` on Linux {kernel}. Compared are all calls, one by one, with what ptrace saw of\n\
-         them at the same time ([witness.md](witness.md)). `make real` writes this page; tests/machine/real.rs has the commands.\n\n\
+         Each program ran as `ior-it --witness -- sh -c …` on Linux {kernel}. Each call was compared with what ptrace saw at the same\n\
+         time ([witness.md](witness.md)). `make real` writes this page, and `tests/machine/real.rs` has the commands.\n\n\
          | program | version | what it did | watched | calls compared | differences | lost |\n|---|---|---|---|---|---|---|\n"
     );
     rows.iter().for_each(|row| page.extend([&row.line, "\n"]));
-    page + "\nfio's own count of the reads and writes that it has issued, those to verify among them, is that of the calls on its\n\
-            data file.\n"
+    page + "\nfio counts the reads and writes that it issues, including those that verify. Its count equals the calls on its data\n\
+            file.\n"
 }
