@@ -8,7 +8,7 @@ mod usage;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
-use crate::support::{self, Named, Tested};
+use crate::support::{self, Named, Tested, text};
 use libtest_mimic::{Arguments, Failed, Trial};
 use runs::{
     a_run_writes_nothing_unless_it_is_asked_to, an_ignored_scenario_runs_when_it_is_asked_for,
@@ -21,7 +21,6 @@ use usage::{
     nothing_selected_is_told_before_anything_else, the_list_needs_no_privilege,
 };
 
-const BINARY: &str = env!("CARGO_BIN_EXE_ior-it");
 pub const TESTS: &str = include_str!("../../tests.toml");
 
 pub fn main() -> ExitCode {
@@ -51,18 +50,12 @@ pub fn main() -> ExitCode {
 
 /// The command without a terminal, as wide as the snapshots.
 pub fn ior_it(args: &[&str]) -> Command {
-    plain(Command::new(BINARY), args)
+    plain(Command::new(env!("CARGO_BIN_EXE_ior-it")), args)
 }
 
-/// The same without privileges, also where the tests run as root: capabilities that are in no bounding set do not come
-/// back with execve (capabilities(7)). It stays root for files, since others may not be able to reach the binary.
+/// The same without privileges.
 pub fn unprivileged(args: &[&str]) -> Command {
-    if !nix::unistd::geteuid().is_root() {
-        return ior_it(args);
-    }
-    let mut setpriv = Command::new("setpriv");
-    setpriv.args(["--bounding-set=-all", BINARY]);
-    plain(setpriv, args)
+    plain(support::unprivileged(), args)
 }
 
 fn plain(mut command: Command, args: &[&str]) -> Command {
@@ -71,11 +64,11 @@ fn plain(mut command: Command, args: &[&str]) -> Command {
 }
 
 pub fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    text(&output.stdout)
 }
 
 pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    text(&output.stderr)
 }
 
 /// An error: this code, nothing on the standard output; returns what is on the other.

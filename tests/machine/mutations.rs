@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
-use crate::support;
+use crate::support::{self, says, text};
 use ior_it::watch::tracer::{self, Tracer};
 use libtest_mimic::{Completion, Failed, Trial};
 
@@ -111,7 +111,7 @@ impl Bench {
         let object = support::compile(self.folder.path(), "skipped", &source)?;
         let args = ["--exact", "--filter", "dup-basic", "--filter", "close-basic"];
         let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).args(args).output()?;
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let text = says(&output);
         require!(output.status.code() == Some(5), "exit {:?}:\n{text}", output.status);
         // Each of the two closes at least a descriptor of its own; every other count is as it should be.
         require!(text.matches("the kernel skipped a program of the tracer").count() == 2, "{text}");
@@ -136,7 +136,7 @@ impl Bench {
 fn tells_the_status(object: &Path) -> Result<bool, Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
     command.arg("--bpf").arg(object).args(["--", "sh", "-c", "(exit 7); sh -c 'kill -9 $$'; exit 8"]);
-    let trace = String::from_utf8_lossy(&command.output()?.stderr).into_owned();
+    let trace = text(&command.output()?.stderr);
     let told = ["exited with 7 +++", "killed by SIGKILL +++", "exited with 8 +++"];
     Ok(told.iter().all(|status| trace.contains(status)))
 }
@@ -166,6 +166,5 @@ fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
 /// The exit code and all output of the whole suite with this tracer. A timeout of a second: a broken tracer must not hang it.
 fn suite(object: &Path) -> Result<(Option<i32>, String), Failed> {
     let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).arg("-q").output()?;
-    let text = [output.stdout, output.stderr].concat();
-    Ok((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
+    Ok((output.status.code(), says(&output)))
 }

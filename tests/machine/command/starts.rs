@@ -10,11 +10,8 @@ use crate::support::{self, Tested, text, traced};
 use libtest_mimic::Failed;
 
 pub fn without_privileges() -> Tested {
-    let mut command = if nix::unistd::geteuid().is_root() { Command::new("setpriv") } else { Command::new("env") };
-    if nix::unistd::geteuid().is_root() {
-        command.arg("--bounding-set=-all");
-    }
-    command.args([env!("CARGO_BIN_EXE_ior-it"), "--", "true"]);
+    let mut command = support::unprivileged();
+    command.args(["--", "true"]);
     let (_, stderr) = ran(command, 3)?;
     require!(stderr.contains("tracing needs CAP_BPF") && stderr.contains("hint: "), "{stderr}");
     Ok(())

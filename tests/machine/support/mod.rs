@@ -19,6 +19,18 @@ pub fn ior_it(args: &[&str]) -> Command {
     command
 }
 
+/// `ior-it` without privileges, also where the tests run as root: capabilities that are in no bounding set do not come back with
+/// execve (capabilities(7)). It stays root for files, since others may not be able to reach the binary.
+pub fn unprivileged() -> Command {
+    let binary = env!("CARGO_BIN_EXE_ior-it");
+    if !nix::unistd::geteuid().is_root() {
+        return Command::new(binary);
+    }
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args(["--bounding-set=-all", binary]);
+    setpriv
+}
+
 /// A command under `ior-it` with these options.
 pub fn traced(options: &[&str], command: &[&str]) -> Command {
     ior_it(&[options, &["--"], command].concat())
