@@ -47,3 +47,34 @@ fn what_a_document_names_is_there() {
     assert!(named > 50, "only {named} names were found");
     assert!(missing.is_empty(), "not there:\n{}", missing.join("\n"));
 }
+
+/// The floors of src/lib.rs and their modules, as docs/design.md draws them: `table names kind …`. What has a file of its own
+/// beside the floors stands alone.
+fn floors(lib: &str) -> Vec<String> {
+    let mut floors: Vec<String> = Vec::new();
+    for line in lib.lines() {
+        let declared = line.trim().strip_prefix("pub mod ").and_then(|rest| rest.split([';', ' ']).next());
+        match (declared, line.starts_with(' '), floors.last_mut()) {
+            (Some(module), true, Some(floor)) => *floor += &format!(" {module}"),
+            (Some(module), _, _) => floors.push(module.to_owned()),
+            (None, _, _) => {}
+        }
+    }
+    floors
+}
+
+#[test]
+fn the_house_in_the_design_is_that_of_the_code() {
+    let floors = floors(&fs::read_to_string(root().join("src/lib.rs")).unwrap());
+    assert!(floors.len() > 8, "the floors were not found: {floors:?}");
+    let design = fs::read_to_string(root().join("docs/design.md")).unwrap();
+    let (_, house) = design.split_once("\n## The house\n").unwrap();
+    let drawn = house.lines().filter(|line| line.starts_with("    ")).take(floors.len());
+    for (line, floor) in drawn.zip(&floors) {
+        let drawn = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            drawn.starts_with(&format!("{floor} ")),
+            "docs/design.md draws `{drawn}`, and src/lib.rs has `{floor}`"
+        );
+    }
+}
