@@ -1,7 +1,6 @@
 //! `--replay` and `--show`: archives judged and shown without privileges, as anybody would call them.
 //!
 //! The archives in `tests/recorded` are of real runs of all scenarios; CONTRIBUTING.md says how they are made.
-// The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
