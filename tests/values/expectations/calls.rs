@@ -131,6 +131,11 @@ pub fn parse(text: &str) -> Expectation {
     parsed.unwrap_or_else(|errors| panic!("{errors}")).get("dup-basic").unwrap().clone()
 }
 
+/// A table of these calls alone.
+pub fn of(calls: &str) -> Expectation {
+    parse(&format!("[dup-basic]\nabout = \"x\"\ncalls = [{calls}]"))
+}
+
 pub fn trace(calls: Vec<Call>) -> Trace {
     Trace { calls, ..Trace::default() }
 }

@@ -1,6 +1,6 @@
 //! `threads` and repetitions.
 
-use super::calls::{BUF, CWD, THREADS, by, call, making, on, parse, threads, told};
+use super::calls::{BUF, CWD, THREADS, by, call, making, of, on, parse, threads, told};
 use super::check::{Row, differences};
 use ior_it::trace::call::Outcome;
 
@@ -68,8 +68,7 @@ calls = [
 
 #[test]
 fn very_many_repeated_calls_are_compared_one_by_one() {
-    let table = "[dup-basic]\nabout = \"x\"\ncalls = [{ times = 100_000, of = [{ call = \"fsync\", fd = 3, path = \"a\", ret = 0 }] }]";
-    let expectation = parse(table);
+    let expectation = of(r#"{ times = 100_000, of = [{ call = "fsync", fd = 3, path = "a", ret = 0 }] }"#);
     let mut calls = vec![on(call("fsync", &[3], 0), "a"); 100_000];
     assert_eq!(differences(&expectation, calls.clone()), Vec::<String>::new());
     calls[1_000].args[0] = 4;

@@ -1,6 +1,6 @@
 //! `calls`: a whole trace, of which each row breaks something.
 
-use super::calls::{BUF, CWD, EXPECTED, call, how, making, making_pair, observed, pair, parse};
+use super::calls::{BUF, CWD, EXPECTED, call, how, making, making_pair, observed, of, pair, parse};
 use super::check::{check, differences};
 use ior_it::child::ending::{Ending, How, Phase};
 use ior_it::judge::matcher;
@@ -254,9 +254,7 @@ fn bindings_are_made_by_success_and_hold_afterwards() {
             &["swapped 3 is 4", "wrong 4 is 3: fd: $b = 5 (bound by call 3) | 9"],
         ),
     ]);
-    let again = parse(
-        "[dup-basic]\nabout = \"x\"\ncalls = [\n{ call = \"dup\", fd = 0, ret = \"$a\" },\n{ call = \"dup\", fd = 0, ret = \"$a\" },\n]",
-    );
+    let again = of(r#"{ call = "dup", fd = 0, ret = "$a" }, { call = "dup", fd = 0, ret = "$a" }"#);
     let dup = |ret| making(call("dup", &[0], ret), false);
     assert_eq!(differences(&again, vec![dup(3), dup(3)]), Vec::<String>::new(), "the same result twice");
     assert_eq!(differences(&again, vec![dup(3), dup(4)]), ["wrong 2: ret: $a = 3 (bound by call 1) | 4"]);
