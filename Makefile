@@ -40,7 +40,7 @@ install: setup ## installs an optimised ior-it as PREFIX/bin/ior-it: make instal
 	install -D -m 0755 $(TARGET)/release/ior-it $(DESTDIR)$(PREFIX)/bin/ior-it
 
 test: setup programs lint ## formatting, lints, docs and all tests, the live scenarios as root
-	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test $(QUICK) --no-fail-fast --lib --tests | scripts/tally
+	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test $(QUICK) --no-fail-fast | scripts/tally
 
 real: setup programs ## traces programs from Debian under a witness, as root, and writes docs/real-programs.md
 	REAL=all CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --test machine real

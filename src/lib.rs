@@ -2,6 +2,26 @@
 //!
 //! The modules stand in order: none takes from one that stands below it. [`trace`] and [`judge`] take values and return values: no
 //! I/O, no privileges. [`session`] is where one function runs one scenario from fork to verdict: read that one first.
+//!
+//! ```no_run
+//! use ior_it::{base::limit::Limit, child::scenarios, judge::expectation::Expectations, judge::verdict::Verdict};
+//! use ior_it::session::{Options, Prepared};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // As root, and before the process has a second thread: this forks the zygote.
+//! let session = Prepared::new(scenarios::all().copied(), Options::default())?.load()?;
+//!
+//! let text = std::fs::read_to_string("tests.toml")?;
+//! let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+//! let expectations = Expectations::parse("tests.toml", &text, &names)?;
+//! let expectation = expectations.get("dup-basic").ok_or("dup-basic has no table")?;
+//!
+//! let limit = Limit::growing(std::time::Duration::from_secs(5));
+//! let run = session.run("dup-basic", expectation, "tests.toml", limit)?;
+//! assert_eq!(run.verdict, Verdict::Pass);
+//! # Ok(())
+//! # }
+//! ```
 
 #![warn(missing_docs)]
 // Everything goes through `tell`.

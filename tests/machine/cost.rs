@@ -10,9 +10,7 @@ use libbpf_rs::ObjectBuilder;
 use libbpf_rs::libbpf_sys::bpf_insn;
 use libtest_mimic::{Failed, Trial};
 
-use crate::support;
-
-type Tested = Result<(), Failed>;
+use crate::support::{self, Tested};
 
 pub fn main() -> ExitCode {
     type Test = fn() -> Tested;

@@ -6,13 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support;
+use crate::support::{self, Named, Tested};
 use libtest_mimic::{Arguments, Failed};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 /// So long something is waited for that must come: a bound for what hangs, and no measure.
 const LONG: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
-use crate::support;
+use crate::support::{self, Named, Tested, says};
 use ior_it::base::limit::Limit;
 use ior_it::base::place::{self, Folder};
 use ior_it::child::ending::How;
@@ -17,9 +17,6 @@ use ior_it::session::{Options, Prepared, Session};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
     let tests: [Named; 7] = [
@@ -96,10 +93,6 @@ fn write_to(path: &Path, option: &str, args: &[&str]) -> Result<Output, Failed> 
         command.arg(option).arg(path)
     };
     Ok(command.args(args).stdin(Stdio::null()).output()?)
-}
-
-fn says(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
 fn refused(path: &Path, why: &str) -> Tested {

@@ -6,15 +6,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support;
+use crate::support::{self, Named, Tested};
 use libtest_mimic::{Arguments, Failed};
 use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 /// Tells this very program to be the command that is traced.
 pub const WORK: &str = "IOR_IT_TEST_LEFT";
@@ -78,23 +75,9 @@ fn leave_a_stopped_orphan() {
     let _ = until_it_is_gone.read(&mut [0]);
 }
 
-fn traced(options: &[&str], command: &[&str]) -> Command {
-    let mut traced = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-    traced.args(options).arg("--").args(command).stdin(Stdio::null());
-    traced.stdout(Stdio::piped()).stderr(Stdio::piped());
-    traced
-}
-
-/// This program as the command, at this work.
-fn working(options: &[&str], work: &str) -> Result<Command, Failed> {
-    let program = std::env::current_exe()?;
-    let mut command = traced(options, &[program.to_str().ok_or("its path is no text")?]);
-    command.env(WORK, work);
-    Ok(command)
-}
-
+/// With its streams to be read.
 fn spawned(mut command: Command) -> Result<(Child, BufReader<ChildStdout>), Failed> {
-    let mut child = command.spawn()?;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let stdout = BufReader::new(child.stdout.take().ok_or("no stdout")?);
     Ok((child, stdout))
 }
@@ -132,7 +115,7 @@ fn vfork_parent() -> Tested {
     let folder = tempfile::tempdir()?;
     let trace = folder.path().join("trace");
     let options = ["--witness", "--summary", "--output", &trace.display().to_string()];
-    let (mut child, mut stdout) = ready(working(&options, "vfork")?)?;
+    let (mut child, mut stdout) = ready(support::working(&options, (WORK, "vfork"), &[])?)?;
     let mut left = String::new();
     stdout.read_line(&mut left)?;
     let left = Pid::from_raw(left.trim().parse()?);
@@ -155,8 +138,11 @@ fn vfork_parent() -> Tested {
 }
 
 fn orphaned_group(options: &[&str]) -> Tested {
-    let (mut child, _stdout) =
-        spawned(working(&[options, &["--summary", "--output", "/dev/null"]].concat(), "orphans")?)?;
+    let (mut child, _stdout) = spawned(support::working(
+        &[options, &["--summary", "--output", "/dev/null"]].concat(),
+        (WORK, "orphans"),
+        &[],
+    )?)?;
     let status = ended(&mut child)?;
     require!(status.code() == Some(0), "{status}");
     Ok(())
@@ -166,7 +152,7 @@ fn killed_reaper() -> Tested {
     for options in [&[][..], &["--witness"]] {
         let script = "setsid sleep 1000 & (sleep 1000 &); echo ready; while :; do sleep 1000; done";
         let options = [options, &["--summary", "--output", "/dev/null"]].concat();
-        let (mut child, mut stdout) = ready(traced(&options, &["sh", "-c", script]))?;
+        let (mut child, mut stdout) = ready(support::traced(&options, &["sh", "-c", script]))?;
         kill(child_of(Pid::from_raw(child.id() as i32), "ior-it-reaper")?, Signal::SIGKILL)?;
         let status = ended(&mut child)?;
         require!(status.code() == Some(5), "{options:?}: {status}");

@@ -5,16 +5,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::support;
+use crate::support::{self, Named, Tested};
 use libtest_mimic::{Arguments, Failed};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ior-it");
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
     let live: [Named; 10] = [

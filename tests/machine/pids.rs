@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use crate::support;
+use crate::support::{self, Named, Tested};
 use ior_it::child::scenario::{Scenario, act};
 use ior_it::child::zygote::Zygote;
 use ior_it::watch::tracer::{self, Tracer};
@@ -17,9 +17,6 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid, read};
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 /// Tells this very program to be a [`Servant`], or to make so many processes.
 pub const WORK: &str = "IOR_IT_TEST_PIDS";

@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote, under BPF and the witness at once: what the two have seen is the same, and nothing is lost.
+//! Programs that we did not write, under BPF and the witness at once: both see the same, and nothing is lost.
 //!
 //! The quick ones run with all tests; `REAL=all` (`make real`) runs all and writes docs/real-programs.md.
 
@@ -224,12 +224,12 @@ fn page(mut rows: Vec<Row>) -> String {
     rows.sort_by_key(|row| row.at);
     let kernel = shell("uname -r | cut -d- -f1").unwrap_or_default();
     let mut page = format!(
-        "# Programs that nobody here wrote\n\n\
-         Each ran as `ior-it --witness -- sh -c …` on Linux {kernel}. Compared are all calls, one by one, with what ptrace saw of\n\
-         them at the same time ([witness.md](witness.md)). `make real` writes this page; tests/machine/real.rs has the commands.\n\n\
+        "# Programs that we did not write\n\n\
+         Each program ran as `ior-it --witness -- sh -c …` on Linux {kernel}. Each call was compared with what ptrace saw at the same\n\
+         time ([witness.md](witness.md)). `make real` writes this page, and `tests/machine/real.rs` has the commands.\n\n\
          | program | version | what it did | watched | calls compared | differences | lost |\n|---|---|---|---|---|---|---|\n"
     );
     rows.iter().for_each(|row| page.extend([&row.line, "\n"]));
-    page + "\nfio's own count of the reads and writes that it has issued, those to verify among them, is that of the calls on its\n\
-            data file.\n"
+    page + "\nfio counts the reads and writes that it issues, including those that verify. Its count equals the calls on its data\n\
+            file.\n"
 }

@@ -6,16 +6,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use crate::support;
+use crate::support::{self, Named, Tested};
 use caps::{CapSet, Capability};
 use libtest_mimic::{Arguments, Failed};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
     let live: [Named; 9] = [

@@ -8,12 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 
-use crate::support;
+use crate::support::{self, Named, Tested, says};
 use libtest_mimic::{Arguments, Failed};
 use nix::errno::Errno;
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
 
 pub fn main() -> ExitCode {
     let live: [Named; 6] = [
@@ -73,10 +70,6 @@ fn set_capabilities(file: &Path) -> Tested {
     // SAFETY: two strings, and bytes of the length that is given.
     let set = unsafe { libc::setxattr(file.as_ptr(), name.as_ptr(), bytes.as_ptr().cast(), bytes.len(), 0) };
     Errno::result(set).map(drop).map_err(|errno| format!("setcap: {errno}").into())
-}
-
-fn says(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
 fn traces() -> Tested {

@@ -16,10 +16,7 @@ use ior_it::subject::{Line, Said};
 use ior_it::trace::call::Call;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::support;
-
-type Tested = Result<(), Failed>;
-type Named = (&'static str, fn() -> Tested);
+use crate::support::{self, Named, Tested};
 
 /// Tells this very program to be the process that is traced.
 pub const WORK: &str = "IOR_IT_TEST_SUBJECT";

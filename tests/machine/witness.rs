@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Output};
+use std::process::{Command, ExitCode};
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support;
+use crate::support::{self, ior_it, says};
 use ior_it::base::error::Exit;
 use ior_it::base::limit::Limit;
 use ior_it::child::scenario::{Scenario, Setup, act, call};
@@ -186,20 +186,10 @@ pub fn main() -> ExitCode {
     })
 }
 
-fn ior_it(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
-    command.args(arguments);
-    command
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
-}
-
 fn every_scenario_is_seen_alike() -> Result<(), Failed> {
     for threads in ["1", "2", "8"] {
         let output = ior_it(&["--witness", "-q", "--test-threads", threads]).output()?;
-        require!(output.status.success(), "with {threads} threads:\n{}", text(&output));
+        require!(output.status.success(), "with {threads} threads:\n{}", says(&output));
     }
     Ok(())
 }
@@ -218,9 +208,9 @@ fn is_caught(lie: &Lie) -> Result<(), Failed> {
         command.args(flags).arg("--bpf").arg(&object).arg("--tests").arg(&tests).output()
     };
     let alone = run(&[])?;
-    require!(alone.status.success(), "it does not pass without the witness:\n{}", text(&alone));
+    require!(alone.status.success(), "it does not pass without the witness:\n{}", says(&alone));
     let witnessed = run(&["--witness"])?;
-    let report = text(&witnessed);
+    let report = says(&witnessed);
     require!(witnessed.status.code() == Some(Exit::Failed as i32), "exit {:?}:\n{report}", witnessed.status);
     // Reports break lines.
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -252,7 +242,7 @@ fn without_permission_the_cause_is_named() -> Result<(), Failed> {
     // SAFETY: what runs between fork and exec makes two system calls.
     unsafe { command.pre_exec(refuse_ptrace) };
     let output = command.output()?;
-    let said = text(&output);
+    let said = says(&output);
     require!(output.status.code() == Some(Exit::CannotTrace as i32), "exit {:?}:\n{said}", output.status);
     require!(said.contains("error: the witness could not seize process"), "{said}");
     require!(said.contains("by a seccomp filter") && said.contains("hint: with docker"), "{said}");
@@ -301,8 +291,8 @@ fn a_scenario_out_of_time_is_killed() -> Result<(), Failed> {
     for scenario in ["foreign-noise", "fork-follow", "restart-signal", "thread-exec"] {
         let output = ior_it(&["--witness", "--exact", "--filter", scenario, "--timeout", "0.001"]).output()?;
         let code = output.status.code();
-        require!(matches!(code, Some(0 | 101 | 5)), "{scenario}: exit {:?}:\n{}", code, text(&output));
-        require!(!text(&output).contains(SAID), "{scenario}:\n{}", text(&output));
+        require!(matches!(code, Some(0 | 101 | 5)), "{scenario}: exit {:?}:\n{}", code, says(&output));
+        require!(!says(&output).contains(SAID), "{scenario}:\n{}", says(&output));
     }
     Ok(())
 }

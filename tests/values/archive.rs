@@ -1,248 +1,16 @@
 //! Archives: what goes in comes out, and what is damaged is refused or equal. No privileges.
 //!
 //! The archives in `tests/recorded` are of real runs; CONTRIBUTING.md says how they are made.
-// The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
 
-use std::path::{Path, PathBuf};
+pub mod strategy;
+
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
 
-use ior_it::archive::{self, Archive, BadArchive, Origin, decode, encode};
-use ior_it::child::ending::{Ending, How, Phase};
-use ior_it::judge::verdict::Observed;
-use ior_it::table::kind::Kind;
-use ior_it::table::syscalls::Abi;
-use ior_it::table::syscalls::Sqe;
-use ior_it::trace::call::{Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text};
-use ior_it::trace::counts::Counts;
+use ior_it::archive::{self, Archive, BadArchive, decode, encode};
 use ior_it::trace::show;
-use ior_it::trace::whole::Trace;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
-
-pub mod strategy {
-    //! Any archive.
-
-    use super::*;
-
-    fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(any::<u8>(), 0..40)
-    }
-
-    fn text() -> impl Strategy<Value = Text> {
-        prop_oneof![
-            (bytes(), any::<bool>()).prop_map(|(bytes, cut)| Text::Read { bytes, cut }),
-            any::<i32>().prop_map(Text::Unreadable),
-        ]
-    }
-
-    fn identity() -> impl Strategy<Value = Option<Identity>> {
-        let fields = any::<(u32, u64, u32, u16, u32, bool)>();
-        proptest::option::of(fields.prop_map(|(device, inode, magic, mode, flags, cloexec)| Identity {
-            device,
-            inode,
-            magic,
-            mode,
-            flags,
-            cloexec,
-        }))
-    }
-
-    fn kind() -> impl Strategy<Value = Kind> {
-        prop_oneof![Just(Kind::File), Just(Kind::IoUring), Just(Kind::Anonymous)]
-    }
-
-    fn disagreement() -> impl Strategy<Value = Disagreement> {
-        let attribute = || {
-            prop_oneof![
-                kind().prop_map(Attribute::Kind),
-                any::<u32>().prop_map(Attribute::Status),
-                any::<bool>().prop_map(Attribute::Cloexec),
-            ]
-        };
-        (any::<i32>(), attribute(), attribute()).prop_map(|(fd, call, kernel)| Disagreement { fd, call, kernel })
-    }
-
-    fn files() -> impl Strategy<Value = Files> {
-        let path = || proptest::option::of(bytes());
-        let closes = proptest::collection::vec(bytes(), 0..3);
-        let kind = || proptest::option::of(kind());
-        let said = ([kind(), kind()], kind(), proptest::collection::vec(disagreement(), 0..3));
-        (path(), path(), path(), closes, said).prop_map(|(path, path2, made_path, closes, said)| {
-            let (kinds, made, disagreements) = said;
-            Files { path, path2, closes, made_path, kinds, made, disagreements }
-        })
-    }
-
-    /// Numbers that mean something more often than not.
-    fn word() -> impl Strategy<Value = u64> {
-        prop_oneof![any::<u64>(), 0..8_u64, Just(libc::AT_FDCWD as u64)]
-    }
-
-    fn request() -> impl Strategy<Value = Request> {
-        let entry = any::<[u64; 6]>().prop_map(Sqe);
-        (entry, any::<[bool; 3]>()).prop_map(|(sqe, [worker, more, ambiguous])| Request {
-            sqe,
-            worker,
-            more,
-            ambiguous,
-        })
-    }
-
-    pub fn call() -> impl Strategy<Value = Call> {
-        let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
-        let number = prop_oneof![any::<u32>(), 0..460_u32];
-        let words = (number, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
-        let how = (any::<[bool; 3]>(), prop_oneof![Just(Abi::Native), Just(Abi::Compat)], any::<bool>());
-        let rest = (outcome, [text(), text()], [identity(), identity(), identity()], how);
-        let blocks = (proptest::option::of(bytes()), proptest::option::of(request()));
-        (words, rest, blocks, files()).prop_map(|(words, rest, (peek, request), files)| {
-            let (number, [order, enter_ns, duration_ns], [pid, tid, exit_tid], comm, args) = words;
-            let (outcome, texts, [fd, fd2, made], (late, abi, refused)) = rest;
-            let fds = [fd, fd2];
-            let head = (number, order, pid, tid, comm, args, outcome);
-            let (number, order, pid, tid, comm, args, outcome) = head;
-            Call {
-                order,
-                pid,
-                tid,
-                exit_tid,
-                enter_ns,
-                duration_ns,
-                deed: Arc::new(Deed {
-                    number,
-                    comm,
-                    args,
-                    outcome,
-                    texts,
-                    fds,
-                    made,
-                    peek,
-                    late,
-                    abi,
-                    refused,
-                    request,
-                    files,
-                }),
-            }
-        })
-    }
-
-    fn ending() -> impl Strategy<Value = Ending> {
-        let how = prop_oneof![
-            Just(How::Finished),
-            any::<String>().prop_map(How::Failed),
-            any::<String>().prop_map(How::Skipped),
-            any::<String>().prop_map(How::Panicked),
-            any::<i32>().prop_map(How::Signal),
-            any::<String>().prop_map(How::PremiseNotMet),
-            any::<i32>().prop_map(How::Exited),
-            any::<Duration>().prop_map(How::TimedOut),
-        ];
-        (prop_oneof![Just(Phase::Setup), Just(Phase::Act)], how).prop_map(|(phase, how)| Ending { phase, how })
-    }
-
-    fn trace() -> impl Strategy<Value = Trace> {
-        let calls = proptest::collection::vec(call(), 0..8);
-        let lines = proptest::collection::vec(any::<String>(), 0..3);
-        (calls, any::<[u64; 17]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
-            let [
-                seen,
-                emitted,
-                refused,
-                strays,
-                skipped,
-                followed,
-                ends,
-                received,
-                ends_received,
-                undecoded,
-                more @ ..,
-            ] = counts;
-            let [submitted, submissions_received, told, told_received, untold, crowded, hidden] = more;
-            let counts = Counts {
-                seen,
-                emitted,
-                refused,
-                strays,
-                skipped,
-                followed,
-                ends,
-                received,
-                ends_received,
-                undecoded,
-                submitted,
-                submissions_received,
-                told,
-                told_received,
-                untold,
-                crowded,
-                hidden,
-            };
-            Trace { watch, calls, counts, bad_records }
-        })
-    }
-
-    fn origin() -> impl Strategy<Value = Origin> {
-        let scenario = prop_oneof![any::<String>(), Just("dup-basic".to_owned())];
-        (scenario, any::<[String; 2]>(), bytes(), any::<u64>()).prop_map(
-            |(scenario, [ior_it, kernel], workspace, began_ns)| Origin {
-                scenario,
-                ior_it,
-                kernel,
-                architecture: std::env::consts::ARCH.to_owned(),
-                workspace,
-                began_ns,
-            },
-        )
-    }
-
-    pub fn archive() -> impl Strategy<Value = Archive> {
-        (origin(), ending(), trace())
-            .prop_map(|(origin, ending, trace)| Archive { origin, observed: Observed { ending, trace } })
-    }
-
-    /// Something that happens to bytes.
-    #[derive(Clone, Debug)]
-    pub enum Damage {
-        Cut(prop::sample::Index),
-        Flip(prop::sample::Index, u8),
-        Splice(prop::sample::Index, prop::sample::Index, Vec<u8>),
-        Move(prop::sample::Index, prop::sample::Index),
-    }
-
-    pub fn damage() -> impl Strategy<Value = Damage> {
-        let index = any::<prop::sample::Index>;
-        prop_oneof![
-            index().prop_map(Damage::Cut),
-            (index(), 0..8_u8).prop_map(|(at, bit)| Damage::Flip(at, bit)),
-            (index(), index(), bytes()).prop_map(|(from, to, bytes)| Damage::Splice(from, to, bytes)),
-            (index(), index()).prop_map(|(from, to)| Damage::Move(from, to)),
-        ]
-    }
-
-    impl Damage {
-        pub fn apply(&self, bytes: &mut Vec<u8>) {
-            let range = |from: &prop::sample::Index, to: &prop::sample::Index| {
-                let (one, other) = (from.index(bytes.len()), to.index(bytes.len()));
-                one.min(other)..one.max(other)
-            };
-            match self {
-                Damage::Cut(at) => bytes.truncate(at.index(bytes.len())),
-                Damage::Flip(at, bit) => {
-                    let at = at.index(bytes.len());
-                    bytes[at] ^= 1 << bit;
-                }
-                Damage::Splice(from, to, new) => drop(bytes.splice(range(from, to), new.iter().copied())),
-                Damage::Move(from, to) => {
-                    let piece: Vec<u8> = bytes.drain(range(from, to)).collect();
-                    bytes.extend(piece);
-                }
-            }
-        }
-    }
-}
 
 /// The same cases each time, and nothing written when one fails.
 fn cases(cases: u32) -> Config {
@@ -312,13 +80,9 @@ fn frame(bytes: &[u8], checksum: bool, size: bool) -> Vec<u8> {
     frame.finish().unwrap()
 }
 
-fn recorded(scenario: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(format!("{scenario}.ior.zst"))
-}
-
 /// A real one, as if it were of this architecture.
 fn real() -> (Archive, Vec<u8>) {
-    let mut bytes = unpacked(&std::fs::read(recorded("dup-basic")).unwrap());
+    let mut bytes = unpacked(&std::fs::read(crate::recorded("dup-basic")).unwrap());
     replace(&mut bytes, &string("x86_64"), &string(std::env::consts::ARCH));
     let archive = decode(&packed(&bytes)).unwrap();
     let bytes = encode(&archive).unwrap();

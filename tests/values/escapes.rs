@@ -170,8 +170,7 @@ fn packed(values: &[Value]) -> Vec<u8> {
 }
 
 fn recorded(scenario: &str) -> Archive {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
-    archive::load(&folder.join(format!("{scenario}.ior.zst"))).unwrap()
+    archive::load(&crate::recorded(scenario)).unwrap()
 }
 
 /// Values in which one leaf is another, for each leaf at a place that is not known yet, with that place.
@@ -248,7 +247,7 @@ fn whatever_is_in_a_name_is_shown_as_text() {
     let inside = folder.path().join(&name);
     std::fs::create_dir(&inside).unwrap();
     for copy in ["a.ior.zst", "b.ior.zst"] {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/dup-basic.ior.zst");
+        let from = crate::recorded("dup-basic");
         std::fs::copy(from, inside.join(copy)).unwrap();
     }
     std::fs::write(inside.join("bad.toml"), "[dup-basic]\nabout = 1\n").unwrap();
@@ -303,7 +302,7 @@ fn whatever_stands_in_a_tests_toml_is_shown_as_text() {
     let escaped: String = TEXT.chars().map(|one| format!("\\U{:08x}", one as u32)).collect();
     let raw = "\u{9b}31m\u{202e}\u{2066}\u{200b}";
     let written = [escaped.as_str(), raw];
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/dup-basic.ior.zst");
+    let recorded = crate::recorded("dup-basic");
     let mut rows = Vec::new();
     for text in written {
         rows.push(format!("[\"{text}\"]\n{tests}"));

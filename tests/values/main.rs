@@ -2,9 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 mod archive;
+mod documents;
 mod escapes;
 mod expectations;
 mod house;
 mod replay;
 mod allocations;
 mod subjects;
+
+use std::path::{Path, PathBuf};
+
+/// The archive of a real run of this scenario.
+fn recorded(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(format!("{scenario}.ior.zst"))
+}

@@ -1,7 +1,6 @@
 //! `--replay` and `--show`: archives judged and shown without privileges, as anybody would call them.
 //!
 //! The archives in `tests/recorded` are of real runs of all scenarios; CONTRIBUTING.md says how they are made.
-// The helpers of tests unwrap as tests do, and a table of rows is as long as its rows.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ fn recorded() -> PathBuf {
 fn recorded_here() -> bool {
     let here = std::env::consts::ARCH == RECORDED_ON;
     if !here {
-        let error = archive::check(&recorded().join("dup-basic.ior.zst")).unwrap_err();
+        let error = archive::check(&crate::recorded("dup-basic")).unwrap_err();
         assert!(error.sentence.contains("it was recorded on x86_64"), "{error}");
     }
     here
@@ -45,7 +44,7 @@ fn everyday() -> Vec<&'static str> {
 }
 
 fn read(scenario: &str) -> Archive {
-    archive::load(&recorded().join(format!("{scenario}.ior.zst"))).unwrap_or_else(|error| panic!("{error}"))
+    archive::load(&crate::recorded(scenario)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

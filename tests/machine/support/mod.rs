@@ -4,9 +4,54 @@ pub mod fuse;
 pub mod programs;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+pub type Tested = Result<(), Failed>;
+/// A test of a group, by the name that it is run by.
+pub type Named = (&'static str, fn() -> Tested);
+
+/// `ior-it` with these arguments and nothing to read.
+pub fn ior_it(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// `ior-it` without privileges, also where the tests run as root: capabilities that are in no bounding set do not come back with
+/// execve (capabilities(7)). It stays root for files, since others may not be able to reach the binary.
+pub fn unprivileged() -> Command {
+    let binary = env!("CARGO_BIN_EXE_ior-it");
+    if !nix::unistd::geteuid().is_root() {
+        return Command::new(binary);
+    }
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args(["--bounding-set=-all", binary]);
+    setpriv
+}
+
+/// A command under `ior-it` with these options.
+pub fn traced(options: &[&str], command: &[&str]) -> Command {
+    ior_it(&[options, &["--"], command].concat())
+}
+
+/// This program as the command, told by a variable which work to do.
+pub fn working(options: &[&str], (variable, work): (&str, &str), args: &[&str]) -> Result<Command, Failed> {
+    let program = std::env::current_exe()?;
+    let mut command = traced(options, &[&[program.to_str().ok_or("its path is no text")?], args].concat());
+    command.env(variable, work);
+    Ok(command)
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Both of its streams.
+pub fn says(output: &Output) -> String {
+    text(&[output.stdout.as_slice(), &output.stderr].concat())
+}
 
 /// Runs trials one after the other in the main thread. Without privileges they are ignored with the reason; in CI, where
 /// everything has to run, they fail.

@@ -1,0 +1,149 @@
+//! What runs, and where what it writes goes.
+
+use std::fs::write;
+use std::path::Path;
+use std::process::Command;
+
+use super::{TESTS, Transcript, expect_error, expect_success, ior_it, names_in, stderr, stdout, unprivileged};
+use crate::support::Tested;
+use ior_it::child::scenarios;
+use snapbox::{assert_data_eq, file, str};
+
+pub fn what_was_asked_for_runs() -> Tested {
+    let says =
+        expect_success(ior_it(&["--filter", "dup-basic", "--filter", "dup2-same-fd", "--exact", "--test-threads=1"]))?;
+    let (says, _) = says.split_once(" measured; ").ok_or(says.clone())?;
+    assert_data_eq!(
+        says,
+        str![[r#"
+
+running 2 tests
+test dup-basic    ... ok
+test dup2-same-fd ... ok
+
+test result: ok. 2 passed; 0 failed; 0 ignored; 0
+"#]]
+    );
+    Ok(())
+}
+
+pub fn an_ignored_scenario_runs_when_it_is_asked_for() -> Tested {
+    // In a time that a million calls cannot keep: that it fails shows that it ran.
+    let rows: [(&str, &[&str], i32); 5] = [
+        ("not by a part of its name", &["burst"], 4),
+        ("nor among others", &["--filter", "burst", "--filter", "dup-basic"], 0),
+        ("by its whole name", &["burst", "--exact"], 101),
+        ("by libtest's flag", &["burst", "--ignored"], 101),
+        ("by the other one", &["burst", "--include-ignored"], 101),
+    ];
+    for (sentence, args, code) in rows {
+        let limit: &[&str] = if code == 101 { &["--timeout", "0.05"] } else { &[] };
+        let output = ior_it(&[args, limit, &["--ring-size", "32MiB"]].concat()).output()?;
+        let says = stdout(&output);
+        require!(output.status.code() == Some(code), "{sentence}: {}: {says}", output.status);
+        require!(says.contains("1 ignored") == (code != 101), "{sentence}: {says}");
+    }
+    let alone = expect_success(ior_it(&["--ignored", "--exact", "dup-basic", "--list"]))?;
+    require!(alone.is_empty(), "dup-basic is not ignored: {alone}");
+    Ok(())
+}
+
+pub fn an_unfit_bpf_object_is_refused_with_the_reason() -> Tested {
+    let folder = tempfile::tempdir()?;
+    write(folder.path().join("text.o"), "int main(void) {}\n")?;
+    write(folder.path().join("empty.o"), "")?;
+    compile("char in_it[] __attribute__((section(\"license\"), used)) = \"GPL\";", &folder.path().join("lacks.o"))?;
+    let mut transcript = Transcript::default();
+    for (name, code) in [("missing.o", 2), (".", 2), ("text.o", 3), ("empty.o", 3), ("lacks.o", 3)] {
+        let args = ["--exact", "dup-basic", "--bpf", name];
+        let mut command = ior_it(&args);
+        command.current_dir(&folder).env("TMPDIR", folder.path());
+        transcript.error(command, &args, code)?;
+    }
+    assert_data_eq!(transcript.0, file!["../../golden/cli/bpf.txt"]);
+    let left = std::fs::read_dir(&folder)?.count();
+    require!(left == 3, "{left} files are there, and there were three");
+    Ok(())
+}
+
+/// A BPF object of this C text.
+fn compile(text: &str, object: &Path) -> Tested {
+    let source = object.with_extension("c");
+    write(&source, text)?;
+    let clang = std::env::var_os("CLANG").unwrap_or_else(|| "clang".into());
+    let status =
+        Command::new(clang).args(["-target", "bpf", "-g", "-O2", "-c"]).arg(&source).arg("-o").arg(object).status()?;
+    require!(status.success(), "clang: {status}");
+    Ok(std::fs::remove_file(source)?)
+}
+
+pub fn without_a_workspace_the_scenario_fails() -> Tested {
+    for (sentence, folder) in
+        [("is not there", "/nonexistent"), ("is no folder", "/etc/passwd"), ("takes no folder", "/proc")]
+    {
+        let output = ior_it(&["--exact", "dup-basic"]).env("TMPDIR", folder).output()?;
+        let says = stdout(&output);
+        require!(output.status.code() == Some(101), "{folder} {sentence}: {}: {says}", output.status);
+        require!(says.contains("test dup-basic ... FAILED"), "{folder} {sentence}: {says}");
+        require!(
+            says.contains(&format!("error: no workspace could be made in {folder}: ")),
+            "{folder} {sentence}: {says}"
+        );
+        require!(says.contains("let TMPDIR name a folder that can be written to"), "{folder} {sentence}: {says}");
+    }
+    Ok(())
+}
+
+pub fn archives_are_written_and_judged_alike() -> Tested {
+    let temp = tempfile::tempdir()?;
+    let folder = temp.path().join("new/archives");
+    let path = folder.to_string_lossy().into_owned();
+    let wrong = temp.path().join("wrong.toml");
+    write(&wrong, TESTS.replace("\"dup.txt\", ret = \"$b\"", "\"duq.txt\", ret = \"$b\""))?;
+    let wrong = wrong.to_string_lossy().into_owned();
+    let rows: [(&str, &[&str], i32); 3] = [
+        ("a new folder", &["--test-threads", "8"], 0),
+        ("the last of several runs stays", &["--repeat", "3", "--exact", "dup-basic"], 0),
+        ("what fails is kept too", &["--tests", &wrong, "--exact", "dup-basic"], 101),
+    ];
+    for (sentence, args, code) in rows {
+        let output = ior_it(&[&["--archive", &path], args].concat()).output()?;
+        let says = stdout(&output);
+        require!(output.status.code() == Some(code), "{sentence}: {}: {says}{}", output.status, stderr(&output));
+        require!(!says.contains("archive check"), "{sentence}: {says}");
+    }
+    // The one that is ignored leaves none.
+    let recorded = scenarios::all().filter(|scenario| scenario.name != "burst");
+    let mut expected: Vec<String> = recorded.map(|scenario| format!("{}.ior.zst", scenario.name)).collect();
+    expected.sort();
+    require!(names_in(&folder)? == expected, "{:?}", names_in(&folder)?);
+    expect_success(unprivileged(&["--replay", &path]))?;
+    let replayed = unprivileged(&["--replay", &path, "dup-basic"]).output()?;
+    require!(replayed.status.code() == Some(2), "a filter after --replay is a path: {}", replayed.status);
+    let replayed = unprivileged(&["dup-basic", "--replay", &path, "--tests", &wrong]).output()?;
+    require!(replayed.status.code() == Some(101), "{}: {}", replayed.status, stdout(&replayed));
+    Ok(())
+}
+
+pub fn a_run_writes_nothing_unless_it_is_asked_to() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let temp = tempfile::tempdir()?;
+    let mut command = ior_it(&["--filter", "dup", "-v"]);
+    command.current_dir(&folder).env("TMPDIR", temp.path()).env("HOME", folder.path());
+    expect_success(command)?;
+    require!(names_in(folder.path())?.is_empty(), "{:?}", names_in(folder.path())?);
+    Ok(())
+}
+
+pub fn where_no_archive_can_be_written_nothing_runs() -> Tested {
+    let folder = tempfile::tempdir()?;
+    write(folder.path().join("file"), "")?;
+    for (name, reason) in [("file", "Not a directory"), ("file/below", "Not a directory"), ("/proc/1", "")] {
+        let mut command = ior_it(&["--archive", name, "--exact", "dup-basic"]);
+        command.current_dir(&folder);
+        let says = expect_error(command, 2)?;
+        require!(says.starts_with(&format!("error: no archive could be written in {name}: {reason}")), "{says}");
+        require!(says.contains("let --archive name a folder that can be written to"), "{says}");
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What needs no privileges: help, lists, and what is refused before anything runs.
+
+use std::fs::write;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{TESTS, Transcript, expect_error, expect_success, ior_it, stderr, unprivileged};
+use crate::support::Tested;
+use ior_it::child::scenarios;
+use snapbox::{assert_data_eq, file, str};
+
+pub fn help_and_version_are_asked_for() -> Tested {
+    assert_data_eq!(expect_success(unprivileged(&["--help"]))?, file!["../../golden/cli/help.txt"]);
+    for version in ["--version", "-V"] {
+        require!(expect_success(unprivileged(&[version]))? == "ior-it 0.1.0\n", "{version}");
+    }
+    let mut renamed = ior_it(&["--help"]);
+    renamed.arg0("target/debug/deps/live-0123456789abcdef");
+    require!(expect_success(renamed)?.contains("Usage: ior-it ["), "its name is not that of the file");
+    Ok(())
+}
+
+pub fn bad_usage_says_what_is_accepted() -> Tested {
+    let rows: [&[&str]; 30] = [
+        &["--bogus"],
+        &["--filtr", "dup"],
+        &["one", "two"],
+        &["--filter"],
+        &["--repeat", "0"],
+        &["--repeat", "many"],
+        &["--timeout", "0"],
+        &["--timeout", "nan"],
+        &["--timeout", "3601"],
+        &["--ring-size", "5000"],
+        &["--ring-size", "2048"],
+        &["--ring-size", "8GB"],
+        &["--test-threads", "0"],
+        &["--test-threads", "100000"],
+        &["--test-threads", "many"],
+        &["--format", "nope"],
+        &["--archive"],
+        &["--replay"],
+        &["--replay", ".", "--bpf", "tracer.bpf.o"],
+        &["--replay", ".", "--repeat", "2"],
+        &["--replay", ".", "--keep"],
+        &["--show", "dup-basic.ior.zst", "--list"],
+        &["--summary"],
+        &["--no-follow", "--output", "trace.txt"],
+        &["--"],
+        &["--summary", "--"],
+        &["dup", "--", "true"],
+        &["--repeat", "2", "--", "true"],
+        &["--timeout", "1", "--list", "--", "true"],
+        &["--replay", ".", "--", "true"],
+    ];
+    let mut transcript = Transcript::default();
+    for args in rows {
+        transcript.error(unprivileged(args), args, 2)?;
+    }
+    assert_data_eq!(transcript.0, file!["../../golden/cli/usage.txt"]);
+    Ok(())
+}
+
+pub fn the_list_needs_no_privilege() -> Tested {
+    let expected: String = scenarios::all().map(|scenario| format!("{}: test\n", scenario.name)).collect();
+    require!(expected.lines().count() >= 60, "the registry has {} scenarios", expected.lines().count());
+    // As `cargo test`, nextest and editors ask for it.
+    let rows: [(&str, &[&str], &str); 5] = [
+        ("all scenarios", &["--list"], &expected),
+        ("as nextest asks", &["--list", "--format", "terse"], &expected),
+        ("those that are ignored", &["--list", "--format", "terse", "--ignored"], "burst: test\n"),
+        ("one of them", &["--list", "--exact", "dup-basic"], "dup-basic: test\n"),
+        ("none is no error in a list", &["--list", "--filter", "nope"], ""),
+    ];
+    for (sentence, args, expected) in rows {
+        let list = expect_success(unprivileged(args))?;
+        require!(list == expected, "{sentence}: {args:?}:\n{list}");
+    }
+    Ok(())
+}
+
+pub fn filters_select_from_the_list() -> Tested {
+    let rows: [(&str, &[&str], usize); 6] = [
+        ("the two families that duplicate", &["--filter", "dup"], 9),
+        ("in one word", &["--filter=dup"], 9),
+        ("libtest's own filter", &["dup"], 9),
+        ("any of two", &["--filter", "dup2", "--filter", "dup3"], 4),
+        ("without those", &["--filter", "dup", "--skip", "fcntl"], 6),
+        ("the whole name", &["--filter", "dup2-same-fd", "--exact"], 1),
+    ];
+    for (sentence, args, count) in rows {
+        let list = expect_success(unprivileged(&[&["--list"], args].concat()))?;
+        require!(list.lines().count() == count, "{sentence}: {args:?}: not {count}:\n{list}");
+        require!(list.lines().all(|line| line.contains("dup") && line.ends_with(": test")), "{sentence}:\n{list}");
+    }
+    Ok(())
+}
+
+pub fn a_bad_tests_toml_is_named_with_its_line() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let on_top = |text: &str| [text, TESTS].concat().into_bytes();
+    let rows = [
+        ("latin1.toml", b"# in another encoding:\n# caf\xe9\n".to_vec()),
+        ("syntax.toml", on_top("[dup-basic\n")),
+        ("unknown.toml", on_top("\n[dup-basik]\nabout = \"near\"\ncalls = [{ call = \"dub\" }]\n")),
+        (
+            "values.toml",
+            on_top("[dup-basik]\nabout = \"wrong\"\ncalls = [{ call = \"dup\", fd = \"$a\", ret = \"EBADFF\" }]\n"),
+        ),
+    ];
+    let mut transcript = Transcript::default();
+    for (name, bytes) in rows {
+        write(folder.path().join(name), bytes)?;
+        transcript.error(with_tests(folder.path(), name), &["--tests", name], 2)?;
+    }
+    for name in ["missing.toml", "."] {
+        transcript.error(with_tests(folder.path(), name), &["--tests", name], 2)?;
+    }
+    assert_data_eq!(transcript.0, file!["../../golden/cli/tests-toml.txt"]);
+
+    // Not in the golden file, which would change with each new scenario.
+    write(folder.path().join("empty.toml"), "")?;
+    let says = expect_error(with_tests(folder.path(), "empty.toml"), 2)?;
+    let count = format!("{} scenarios have no table", scenarios::all().count());
+    require!(says.contains(&count) && says.contains("--> empty.toml:1:1") && says.contains("dup-basic"), "{says}");
+    Ok(())
+}
+
+fn with_tests(folder: &Path, name: &str) -> Command {
+    let mut command = unprivileged(&["--tests", name]);
+    command.current_dir(folder);
+    command
+}
+
+pub fn nothing_selected_is_told_before_anything_else() -> Tested {
+    let rows: [(&[&str], &str, &str); 5] = [
+        (&["--filter", "dup-basik"], "selected by dup-basik\n", "near names are dup-basic, "),
+        (&["dup2-same-df"], "selected by dup2-same-df\n", "near names are dup2-same-fd, "),
+        (&["--exact", "dup-basi"], "selected by dup-basi\n", "near names are dup-basic, "),
+        (&["--filter", "zzz", "yyy"], "selected by yyy, zzz\n", " hint: `ior-it --list` names them all\n"),
+        (&["--skip", ""], "selected by --skip\n", " hint: `ior-it --list` names them all\n"),
+    ];
+    for (args, sentence, hint) in rows {
+        let says = expect_error(unprivileged(args), 4)?;
+        require!(
+            says.starts_with(&format!("error: no scenario is {sentence}")) && says.contains(hint),
+            "{args:?}: {says}"
+        );
+    }
+    Ok(())
+}
+
+pub fn a_missing_privilege_is_named() -> Tested {
+    for args in [&[][..], &["--exact", "dup-basic", "--format", "json"]] {
+        assert_data_eq!(
+            expect_error(unprivileged(args), 3)?,
+            str![[r#"
+error: tracing needs CAP_BPF and CAP_PERFMON, which this process lacks
+ hint: run it as `sudo ./ior-it`, or once `sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep ./ior-it`
+
+"#]]
+        );
+    }
+    Ok(())
+}
+
+pub fn a_closed_pipe_ends_it_quietly() -> Tested {
+    for args in [["--list"], ["--help"]] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let output = unprivileged(&args).stdout(writer).stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+        require!(output.status.signal() == Some(libc::SIGPIPE), "{args:?}: {}", output.status);
+        require!(output.stderr.is_empty(), "{args:?}: {}", stderr(&output));
+    }
+    Ok(())
+}
