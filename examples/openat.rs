@@ -1,6 +1,8 @@
 //! A tracer of another project in the slot: its own BPF object, and one call in `main`. `cargo run --example openat -- --filter open`
 //! as root runs the scenarios on it.
 
+#![allow(clippy::expect_used)] // an example ends where something is not as it must be
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
