@@ -8,9 +8,10 @@ use libtest_mimic::{Completion, Failed, Trial};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::WithoutPrivilege;
 use super::archives::Archives;
+use super::plan::Plan;
 use super::verdicts::Verdicts;
-use super::{Plan, WithoutPrivilege};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::limit::Limit;
