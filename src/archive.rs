@@ -123,13 +123,28 @@ pub fn save(folder: &Folder, archive: &Archive) -> Result<(), Error> {
 }
 
 /// Reads what [`save`] has written.
-pub fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
+fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
     let file = folder.read(name_of(archive).as_ref()).map_err(unreadable);
     file.and_then(source).and_then(collect).map_err(|bad| bad.in_file(&saved_as(folder, archive)))
 }
 
+/// The same, read back and compared: what came back is as good as what went in.
+pub fn save_checked(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
+    save(folder, archive)?;
+    let read = saved(folder, archive)?;
+    difference(archive, &read).map_or(Ok(read), |difference| Err(check_failed(folder, archive, &difference)))
+}
+
+/// What came back is not what went in, or is not judged alike: a fault of our own.
+pub fn check_failed(folder: &Folder, archive: &Archive, what: &str) -> Error {
+    Error::scenario(
+        format!("archive check: {}: {what}", escape::path(&saved_as(folder, archive))),
+        "this is a fault in src/archive or src/trace/call.rs; without --archive nothing is written",
+    )
+}
+
 /// What the file is called that [`save`] writes.
-pub fn saved_as(folder: &Folder, archive: &Archive) -> PathBuf {
+fn saved_as(folder: &Folder, archive: &Archive) -> PathBuf {
     folder.path().join(name_of(archive))
 }
 

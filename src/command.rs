@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 use crate::archive::{self, Archive, Origin};
 use crate::base::descriptors;
 use crate::base::error::{Error, Exit};
-use crate::base::place::Folder;
 use crate::base::tell::Stream;
 use crate::child::ending::How;
 use crate::child::zygote::{Program, Zygote};
@@ -90,6 +89,17 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     let departure = Departure::start(watching.killer()?, &zygote).map_err(|errno| not_prepared(errno.into()))?;
     let mut run = Run::new(child, watching, witness, departure, sink, options.follow);
     run.until_it_is_over(&tracer)?;
+    let (observed, exit) = concluded(&mut run, &program, command)?;
+    let Some(folder) = &archives else { return Ok(exit) };
+    let origin = Origin::here(&program.name(), &working_directory(), began);
+    let Err(error) = archive::save_checked(folder, &Archive { origin, observed }) else { return Ok(exit) };
+    Stream::Error.line(&error.to_string());
+    // What the command itself says of its end, or the witness, is not hidden by a full disk.
+    Ok(if exit == 0 { Exit::Inconclusive as u8 } else { exit })
+}
+
+/// Takes what is left, and prints the end of it: what was observed, and how to exit.
+fn concluded(run: &mut Run, program: &Program, command: &[OsString]) -> Result<(Observed, u8), Error> {
     let testimony = run.testimony();
     let ending = run.finish()?;
     let orphaned = run.orphaned.then_some("the end of the program, since who reaps it was gone");
@@ -105,15 +115,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
         Some(signal) => 128 + signal as u8,
         None => exit_code(&observed.ending.how, agreed?, lost),
     };
-    if let Some(folder) = &archives {
-        let origin = Origin::here(&program.name(), &working_directory(), began);
-        // What the command itself says of its end, or the witness, is not hidden by a full disk.
-        if let Err(error) = archived(folder, Archive { origin, observed }) {
-            Stream::Error.line(&error.to_string());
-            return Ok(if exit == 0 { Exit::Inconclusive as u8 } else { exit });
-        }
-    }
-    Ok(exit)
+    Ok((observed, exit))
 }
 
 /// A tracer that is known to see this process.
@@ -143,18 +145,6 @@ fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
         (How::Signal(signal), ..) => 128 + *signal as u8,
         (How::Finished | How::Failed(_) | How::Skipped(_) | How::PremiseNotMet(_) | How::Panicked(_), ..) => 0,
         (How::TimedOut(_), ..) => Exit::Failed as u8,
-    }
-}
-
-/// Writes the archive of it, reads it back and compares.
-fn archived(folder: &Folder, archive: Archive) -> Result<(), Error> {
-    archive::save(folder, &archive)?;
-    match archive::difference(&archive, &archive::saved(folder, &archive)?) {
-        None => Ok(()),
-        Some(difference) => Err(Error::scenario(
-            format!("archive check: {}: {difference}", crate::base::escape::path(&archive::saved_as(folder, &archive))),
-            "this is a fault in src/archive; without --archive nothing is written",
-        )),
     }
 }
 

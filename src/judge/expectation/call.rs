@@ -154,30 +154,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 
     fn wanted(&mut self, key: Key, entry: Entry) -> Option<Wanted> {
-        let takes_name = match key.subject {
-            Subject::Ret | Subject::Pid | Subject::Tid | Subject::ExitTid => true,
-            Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
-            Subject::UserData
-            | Subject::SqeFlags
-            | Subject::Worker
-            | Subject::More
-            | Subject::Ambiguous
-            | Subject::Abi
-            | Subject::Refused
-            | Subject::MadeFile
-            | Subject::File(_)
-            | Subject::Text(_)
-            | Subject::Implied
-            | Subject::How(_)
-            | Subject::Bytes
-            | Subject::Kind(_)
-            | Subject::Status(_)
-            | Subject::Cloexec(_)
-            | Subject::Closes
-            | Subject::Comm
-            | Subject::Made(_) => false,
-        };
-        if let Some(name) = values::name(entry.1).filter(|_| takes_name) {
+        if let Some(name) = values::name(entry.1).filter(|_| takes_name(key)) {
             return self.name(name, entry.1, !matches!(key.subject, Subject::Arg(_)));
         }
         match key.subject {
@@ -283,6 +260,11 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
 
     /// What a key that is left out stands for in a whole trace; `None` if it is not compared.
     fn left_out(&mut self, key: Key, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
+        if let Some(hint) = self.hint_if_required(key) {
+            let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
+            self.problems.push(item.span(), message, hint);
+            return None;
+        }
         let wanted = match (key.subject, key.role) {
             (Subject::File(_), _) => Wanted::Nothing,
             (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
@@ -295,23 +277,11 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             (Subject::ExitTid, _) => Wanted::Nothing,
             (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
             (Subject::Arg(_), Role::Flags(_)) | (Subject::How(0 | 2), _) => Wanted::Number(0),
-            (Subject::Arg(_), Role::Fd) => {
-                return self.required(key, item, "write \"$a\" as an earlier call bound it, or a number");
-            }
-            (Subject::Arg(_), Role::Choice(names)) => {
-                let first = names.all().next().unwrap_or_default();
-                return self.required(key, item, &format!("write one {}, as in \"{first}\"", names.what));
-            }
-            (Subject::Implied, Role::Flags(names)) => {
-                let flags = self.row.implied_flags.map_or(0, |(_, flags)| flags);
-                return self.required(key, item, &format!("write \"{}\", which it stands for", names.show(flags)));
-            }
-            (Subject::Ret, _) if matches!(self.row.ret, Ret::Never) => return None,
-            (Subject::Ret, _) => return self.required(key, item, values::RET_HINT),
             (
                 Subject::Arg(_)
                 | Subject::Implied
                 | Subject::How(_)
+                | Subject::Ret
                 | Subject::Bytes
                 | Subject::Kind(_)
                 | Subject::Status(_)
@@ -347,10 +317,21 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
             .collect()
     }
 
-    fn required(&mut self, key: Key, item: &Spanned<DeValue>, hint: &str) -> Option<Field> {
-        let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
-        self.problems.push(item.span(), message, hint);
-        None
+    /// What to write for a key that has to be there; `None` if it may be left out.
+    fn hint_if_required(&self, key: Key) -> Option<String> {
+        match (key.subject, key.role) {
+            (Subject::Arg(_), Role::Fd) => Some("write \"$a\" as an earlier call bound it, or a number".to_owned()),
+            (Subject::Arg(_), Role::Choice(names)) => {
+                let first = names.all().next().unwrap_or_default();
+                Some(format!("write one {}, as in \"{first}\"", names.what))
+            }
+            (Subject::Implied, Role::Flags(names)) => {
+                let flags = self.row.implied_flags.map_or(0, |(_, flags)| flags);
+                Some(format!("write \"{}\", which it stands for", names.show(flags)))
+            }
+            (Subject::Ret, _) => (!matches!(self.row.ret, Ret::Never)).then(|| values::RET_HINT.to_owned()),
+            _ => None,
+        }
     }
 
     /// What is said of a descriptor beside a failure to make it would never be looked at.
@@ -367,6 +348,33 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 self.problems.push(key.span(), "this call returns no descriptor", hint);
             }
         }
+    }
+}
+
+/// Whether the value of a key may be a `$x`.
+fn takes_name(key: Key) -> bool {
+    match key.subject {
+        Subject::Ret | Subject::Pid | Subject::Tid | Subject::ExitTid => true,
+        Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
+        Subject::UserData
+        | Subject::SqeFlags
+        | Subject::Worker
+        | Subject::More
+        | Subject::Ambiguous
+        | Subject::Abi
+        | Subject::Refused
+        | Subject::MadeFile
+        | Subject::File(_)
+        | Subject::Text(_)
+        | Subject::Implied
+        | Subject::How(_)
+        | Subject::Bytes
+        | Subject::Kind(_)
+        | Subject::Status(_)
+        | Subject::Cloexec(_)
+        | Subject::Closes
+        | Subject::Comm
+        | Subject::Made(_) => false,
     }
 }
 

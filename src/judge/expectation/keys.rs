@@ -39,16 +39,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         keys.push(key("file", Subject::MadeFile, Role::Text));
     }
     keys.extend(descriptor_keys(row, ret));
-    if row.is_request() {
-        keys.push(key("sqe_flags", Subject::SqeFlags, Role::Flags(&names::SQE)));
-        keys.push(key("user_data", Subject::UserData, Role::Unsigned));
-        keys.push(key("worker", Subject::Worker, Role::Unsigned));
-        keys.push(key("more", Subject::More, Role::Unsigned));
-        keys.push(key("ambiguous", Subject::Ambiguous, Role::Unsigned));
-    } else {
-        keys.push(key("abi", Subject::Abi, Role::Text));
-        keys.push(key("refused", Subject::Refused, Role::Unsigned));
-    }
+    keys.extend(if row.is_request() { REQUEST_KEYS } else { SYSTEM_CALL_KEYS });
     keys.push(key("closes", Subject::Closes, Role::Text));
     keys.push(key("comm", Subject::Comm, Role::Text));
     // An argument of the name goes first: `pid` of kill is whom it signals.
@@ -60,6 +51,19 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     keys.push(key("exit_tid", Subject::ExitTid, Role::Unsigned));
     keys
 }
+
+/// The keys of requests of io_uring alone.
+const REQUEST_KEYS: &[Key] = &[
+    key("sqe_flags", Subject::SqeFlags, Role::Flags(&names::SQE)),
+    key("user_data", Subject::UserData, Role::Unsigned),
+    key("worker", Subject::Worker, Role::Unsigned),
+    key("more", Subject::More, Role::Unsigned),
+    key("ambiguous", Subject::Ambiguous, Role::Unsigned),
+];
+
+/// The keys of system calls alone.
+const SYSTEM_CALL_KEYS: &[Key] =
+    &[key("abi", Subject::Abi, Role::Text), key("refused", Subject::Refused, Role::Unsigned)];
 
 /// What can be said of the descriptors that the call makes; where it makes none, of those that it is given.
 fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<Key> {

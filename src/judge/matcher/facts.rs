@@ -208,11 +208,7 @@ pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
             Some(value) => Fact::Number(value as i64),
             None => Fact::Unknown("unreadable".into()),
         },
-        Subject::Ret => match (call.outcome, call.errno()) {
-            (Outcome::Unfinished, _) => Fact::Unfinished,
-            (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
-            (Outcome::Returned(value), None) => Fact::Number(value),
-        },
+        Subject::Ret => result_fact(call),
         Subject::Bytes => call.bytes().map_or(Fact::Unknown("none".into()), |bytes| Fact::Number(bytes as i64)),
         Subject::Kind(which) => of_descriptor(which, call, kind, |kind| Fact::Text(kind.as_bytes()))?,
         Subject::Status(which) => of_descriptor(which, call, status, Fact::Number)?,
@@ -241,6 +237,14 @@ pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
             None => Fact::Unknown("unreadable".into()),
         },
     })
+}
+
+fn result_fact<'c>(call: &Call) -> Fact<'c> {
+    match (call.outcome, call.errno()) {
+        (Outcome::Unfinished, _) => Fact::Unfinished,
+        (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
+        (Outcome::Returned(value), None) => Fact::Number(value),
+    }
 }
 
 /// The string of a path argument, with its address.
