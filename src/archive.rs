@@ -24,7 +24,7 @@ mod decode;
 mod encode;
 mod limits;
 
-pub use bad::{BadArchive, Place};
+pub use bad::{BadArchive, Position};
 pub use difference::difference;
 pub use encode::encode;
 

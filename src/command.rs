@@ -31,13 +31,13 @@ mod running; // from the opened gate to the last record
 
 use departure::Departure;
 use output::Output;
-use running::Run;
+use running::TracedProgram;
 use sink::Sink;
 use witnessed::agrees;
 
 /// How a program is to be traced.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct CommandOptions {
     /// Whether the processes that it forks are watched too.
     pub follow: bool,
     /// Whether only the table is printed.
@@ -63,7 +63,7 @@ const GATE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a program (its name or path, and its arguments) and traces it. Returns the exit code: the program's own, 128 and the
 /// number of the signal that killed it, that something was lost, or that the witness has seen something else. Must be called while there is no other thread.
-pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
+pub fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, Error> {
     tracer::check_machine()?;
     keep_memory();
     let program = Arc::new(Program::find(command)?);
@@ -87,7 +87,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
     }
     let sink = Sink::new(options, output);
     let departure = Departure::start(watching.killer()?, &zygote).map_err(|errno| not_prepared(errno.into()))?;
-    let mut run = Run::new(child, watching, witness, departure, sink, options.follow);
+    let mut run = TracedProgram::new(child, watching, witness, departure, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let (observed, exit) = concluded(&mut run, &program, command)?;
     let Some(folder) = &archives else { return Ok(exit) };
@@ -99,7 +99,7 @@ pub fn run(command: &[OsString], options: &Options) -> Result<u8, Error> {
 }
 
 /// Takes what is left, and prints the end of it: what was observed, and how to exit.
-fn concluded(run: &mut Run, program: &Program, command: &[OsString]) -> Result<(Observed, u8), Error> {
+fn concluded(run: &mut TracedProgram, program: &Program, command: &[OsString]) -> Result<(Observed, u8), Error> {
     let testimony = run.testimony();
     let ending = run.finish()?;
     let orphaned = run.orphaned.then_some("the end of the program, since who reaps it was gone");
@@ -119,7 +119,7 @@ fn concluded(run: &mut Run, program: &Program, command: &[OsString]) -> Result<(
 }
 
 /// A tracer that is known to see this process.
-fn load(options: &Options) -> Result<Tracer, Error> {
+fn load(options: &CommandOptions) -> Result<Tracer, Error> {
     let ring_size = options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM);
     let options = tracer::Options { bpf: options.bpf.clone(), ring_size, ..tracer::Options::default() };
     let tracer = Tracer::for_program(&options)?;

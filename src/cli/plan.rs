@@ -78,14 +78,14 @@ fn asks_for_ignored(cli: &Cli) -> bool {
 }
 
 /// How a command is to be traced.
-pub fn traced(cli: &Cli) -> Result<command::Options, Error> {
+pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
     let to_lines =
         cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     let is_json = as_json(cli)? || to_lines;
     if is_json && cli.summary {
         return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
     }
-    Ok(command::Options {
+    Ok(command::CommandOptions {
         follow: !cli.no_follow,
         summary: cli.summary,
         quiet: cli.libtest.quiet,

@@ -28,7 +28,7 @@ const REAPED: u64 = 1;
 const SIGNAL: u64 = 2;
 
 /// A program that runs, or has run.
-pub struct Run<'t> {
+pub struct TracedProgram<'t> {
     pub child: Child<'t>,
     pub watching: Watching<'t>,
     pub departure: Departure,
@@ -52,7 +52,7 @@ pub struct Run<'t> {
     asleep: bool,
 }
 
-impl<'t> Run<'t> {
+impl<'t> TracedProgram<'t> {
     pub fn new(
         child: Child<'t>,
         watching: Watching<'t>,

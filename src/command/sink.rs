@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Options;
+use super::CommandOptions;
 use super::output::Output;
 use super::summary::Summary;
 use crate::base::error::Error;
@@ -36,7 +36,7 @@ pub struct Sink {
 
 impl Sink {
     /// Nothing has come yet.
-    pub fn new(options: &Options, output: Output) -> Self {
+    pub fn new(options: &CommandOptions, output: Output) -> Self {
         Self {
             decoder: Decoder::new(None),
             summary: Summary::default(),

@@ -15,13 +15,13 @@ mod names;
 mod permitted;
 
 use fields::Fields;
-use names::Names;
+use names::ComparedNames;
 use sights::Sights;
 use tables::Tables;
 
 /// One way in which the two do not agree. Calls are counted by their place in [`Trace::calls`] and in [`Testimony::calls`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Disagreement {
+pub enum Discrepancy {
     /// BPF alone saw this call.
     OnlyBpf {
         /// Which.
@@ -46,26 +46,26 @@ pub enum Disagreement {
         /// Which one by the witness.
         ptrace: usize,
         /// In what; at least one.
-        fields: Vec<Field>,
+        fields: Vec<Mismatch>,
     },
 }
 
 /// A part of a call that both saw, and not alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct Mismatch {
     /// What it is, in words.
     pub what: String,
-    /// As BPF saw it, or [`Field::by`].
+    /// As BPF saw it, or [`Mismatch::source`].
     pub bpf: String,
     /// As the witness saw it.
     pub ptrace: String,
     /// Whose word the first is: that of BPF, but for what BPF does not say.
-    pub by: &'static str,
+    pub source: &'static str,
 }
 
-impl Field {
+impl Mismatch {
     fn new(what: String, bpf: String, ptrace: String) -> Self {
-        Self { what, bpf, ptrace, by: "BPF" }
+        Self { what, bpf, ptrace, source: "BPF" }
     }
 }
 
@@ -86,12 +86,12 @@ pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread>
 
 /// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
 /// if there are any.
-pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Disagreement> {
+pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Discrepancy> {
     let (sights, tables) = (Sights::new(testimony), Tables::new(testimony));
-    let with_names = |mut pair: Disagreement| {
-        if let Disagreement::Unlike { bpf, ptrace, fields } = &mut pair {
+    let with_names = |mut pair: Discrepancy| {
+        if let Discrepancy::Unlike { bpf, ptrace, fields } = &mut pair {
             let (call, seen) = (&trace.calls[*bpf], &testimony.calls[*ptrace]);
-            fields.extend(Names { call, seen, sights: &sights, tables: &tables, workspace }.fields());
+            fields.extend(ComparedNames { call, seen, sights: &sights, tables: &tables, workspace }.fields());
             (!fields.is_empty()).then_some(pair)
         } else {
             Some(pair)
@@ -99,9 +99,9 @@ pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -
     };
     let threads = threads(trace, testimony).into_values();
     let aligned = threads.flat_map(|thread| one_thread(&thread, trace, testimony, &tables));
-    let mut disagreements: Vec<_> = aligned.filter_map(with_names).collect();
-    permitted::take_out_calls_never_made(&mut disagreements, trace, testimony);
-    disagreements
+    let mut discrepancies: Vec<_> = aligned.filter_map(with_names).collect();
+    permitted::take_out_calls_never_made(&mut discrepancies, trace, testimony);
+    discrepancies
 }
 
 /// The calls of one thread beside each other; those that are alike are `Unlike` in nothing.
@@ -110,17 +110,17 @@ fn one_thread(
     trace: &Trace,
     testimony: &Testimony,
     tables: &Tables<'_>,
-) -> Vec<Disagreement> {
+) -> Vec<Discrepancy> {
     let unlike = |b: usize, p: usize| Fields::of(&trace.calls[bpf[b]], &testimony.calls[ptrace[p]], tables);
     let same_call = |b: usize, p: usize| trace.calls[bpf[b]].number == testimony.calls[ptrace[p]].call.number;
     let distance = |b, p| same_call(b, p).then(|| unlike(b, p).len());
-    let disagreement = |step| match step {
-        Step::Missing(b) => Disagreement::OnlyBpf { bpf: bpf[b] },
-        Step::Extra(p) => Disagreement::OnlyPtrace { ptrace: ptrace[p] },
-        Step::MoreExtra(p, count) => Disagreement::MoreByPtrace { ptrace: ptrace[p], count },
-        Step::Pair(b, p) => Disagreement::Unlike { bpf: bpf[b], ptrace: ptrace[p], fields: unlike(b, p) },
+    let discrepancy = |step| match step {
+        Step::Missing(b) => Discrepancy::OnlyBpf { bpf: bpf[b] },
+        Step::Extra(p) => Discrepancy::OnlyPtrace { ptrace: ptrace[p] },
+        Step::MoreExtra(p, count) => Discrepancy::MoreByPtrace { ptrace: ptrace[p], count },
+        Step::Pair(b, p) => Discrepancy::Unlike { bpf: bpf[b], ptrace: ptrace[p], fields: unlike(b, p) },
     };
-    align(bpf.len(), ptrace.len(), distance).map(disagreement).collect()
+    align(bpf.len(), ptrace.len(), distance).map(discrepancy).collect()
 }
 
 fn text(bytes: &[u8]) -> String {

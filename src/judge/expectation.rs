@@ -64,7 +64,7 @@ pub enum Body {
     /// These calls, all of them, in this order, and no others.
     Whole(Sequence),
     /// The same of each thread: its calls are in its own order, and in no order with those of the others.
-    Threads(Vec<Thread>),
+    Threads(Vec<ExpectedThread>),
     /// Some calls are there, others are not; the rest is not looked at.
     Partial {
         /// What has to be there.
@@ -76,7 +76,7 @@ pub enum Body {
 
 /// The calls of one thread.
 #[derive(Clone, Debug)]
-pub struct Thread {
+pub struct ExpectedThread {
     /// Its name in the file, which says nothing of the thread.
     pub name: String,
     /// Its calls.
@@ -137,7 +137,7 @@ pub struct Field {
     /// Its key in the file.
     pub key: &'static str,
     /// What of the call it is.
-    pub subject: Subject,
+    pub aspect: Aspect,
     /// How its value is compared and shown.
     pub role: Role,
     /// What it has to be.
@@ -148,7 +148,7 @@ pub struct Field {
 
 /// What of a call a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum Aspect {
     /// The file that the call is about (0), or the second one (1).
     File(usize),
     /// How the string of a path argument was found: `whole`, `cut`, `unreadable`, `null` or `late`.

@@ -156,7 +156,7 @@ mod tests {
     }
 
     /// The kind of verdict, and what its text has to hold.
-    fn is(verdict: &Verdict, kind: &str, holds: &str) -> bool {
+    fn is_verdict(verdict: &Verdict, kind: &str, holds: &str) -> bool {
         match verdict {
             Verdict::Pass => kind == "pass",
             Verdict::Fail(text) => kind == "fail" && text.contains(holds),
@@ -178,7 +178,7 @@ mod tests {
             ("all calls, and then it exits by itself", act(How::Exited(7), trace(1)), "fail", "exited with status 7"),
         ];
         for (sentence, verdict, kind, holds) in rows {
-            assert!(is(&verdict, kind, holds), "{sentence}: {verdict:?}");
+            assert!(is_verdict(&verdict, kind, holds), "{sentence}: {verdict:?}");
         }
     }
 
@@ -193,10 +193,10 @@ mod tests {
         ];
         for (sentence, how, trace) in rows {
             let verdict = judged(Phase::Act, how, trace);
-            assert!(is(&verdict, "inconclusive", no_room), "{sentence}: {verdict:?}");
+            assert!(is_verdict(&verdict, "inconclusive", no_room), "{sentence}: {verdict:?}");
         }
         let nothing = judged(Phase::Act, How::Finished, Trace::default());
-        assert!(is(&nothing, "inconclusive", "the end of the process was not seen"), "{nothing:?}");
+        assert!(is_verdict(&nothing, "inconclusive", "the end of the process was not seen"), "{nothing:?}");
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             ("time was up", setup(How::TimedOut(std::time::Duration::from_secs(5))), "fail", "timed out"),
         ];
         for (sentence, verdict, kind, holds) in rows {
-            assert!(is(&verdict, kind, holds), "{sentence}: {verdict:?}");
+            assert!(is_verdict(&verdict, kind, holds), "{sentence}: {verdict:?}");
         }
     }
 

@@ -42,11 +42,11 @@ pub(crate) fn both() -> (Trace, Testimony) {
 
 /// What differs, a word or two each.
 pub(super) fn said(trace: &Trace, testimony: &Testimony) -> Vec<String> {
-    let say = |disagreement: Disagreement| match disagreement {
-        Disagreement::OnlyBpf { bpf } => format!("bpf alone: {}", trace.calls[bpf].name()),
-        Disagreement::OnlyPtrace { ptrace } => format!("ptrace alone: {}", testimony.calls[ptrace].call.name()),
-        Disagreement::MoreByPtrace { count, .. } => format!("ptrace alone: {count} more"),
-        Disagreement::Unlike { bpf, fields, .. } => {
+    let say = |discrepancy: Discrepancy| match discrepancy {
+        Discrepancy::OnlyBpf { bpf } => format!("bpf alone: {}", trace.calls[bpf].name()),
+        Discrepancy::OnlyPtrace { ptrace } => format!("ptrace alone: {}", testimony.calls[ptrace].call.name()),
+        Discrepancy::MoreByPtrace { count, .. } => format!("ptrace alone: {count} more"),
+        Discrepancy::Unlike { bpf, fields, .. } => {
             let fields: Vec<_> =
                 fields.iter().map(|field| format!("{}: {} | {}", field.what, field.bpf, field.ptrace)).collect();
             format!("{}: {}", trace.calls[bpf].name(), fields.join("; "))
@@ -56,7 +56,7 @@ pub(super) fn said(trace: &Trace, testimony: &Testimony) -> Vec<String> {
 }
 
 #[test]
-fn what_both_saw_alike_is_no_disagreement() {
+fn what_both_saw_alike_is_no_discrepancy() {
     let (trace, testimony) = both();
     assert_eq!(said(&trace, &testimony), Vec::<String>::new());
 }
