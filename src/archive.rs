@@ -1,6 +1,6 @@
 //! An archive: what was observed of a scenario, as the file `<scenario>.ior.zst`, and back.
 //!
-//! [`encode`] and [`decode`] take values and return values; [`save`], [`load`] and [`check`] are the only ones that touch
+//! [`encode()`] and [`decode()`] take values and return values; [`save`], [`load`] and [`check`] are the only ones that touch
 //! files. Whatever bytes come in, memory stays bounded and nothing panics: what is no archive is refused with the reason.
 //! docs/archive.md describes the format.
 
@@ -29,9 +29,9 @@ pub use difference::difference;
 pub use encode::encode;
 
 /// The name of the format.
-pub const FORMAT: &str = "ior";
+pub(crate) const FORMAT: &str = "ior";
 /// Its version. Fields can be added without a new one: who reads ignores what it does not know.
-pub const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1;
 /// What the names of archives end with.
 pub const SUFFIX: &str = ".ior.zst";
 
@@ -129,14 +129,14 @@ fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
 }
 
 /// The same, read back and compared: what came back is as good as what went in.
-pub fn save_checked(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
+pub(crate) fn save_checked(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
     save(folder, archive)?;
     let read = saved(folder, archive)?;
     difference(archive, &read).map_or(Ok(read), |difference| Err(check_failed(folder, archive, &difference)))
 }
 
 /// What came back is not what went in, or is not judged alike: a fault of our own.
-pub fn check_failed(folder: &Folder, archive: &Archive, what: &str) -> Error {
+pub(crate) fn check_failed(folder: &Folder, archive: &Archive, what: &str) -> Error {
     Error::scenario(
         format!("archive check: {}: {what}", escape::path(&saved_as(folder, archive))),
         "this is a fault in src/archive or src/trace/call.rs; without --archive nothing is written",

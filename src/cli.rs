@@ -25,7 +25,7 @@ use flags::Cli;
 
 /// What is to be done when live scenarios cannot run here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WithoutPrivilege {
+pub(crate) enum WithoutPrivilege {
     /// An error: exit 3.
     Refuse,
     /// The scenarios are listed as ignored, with the reason.

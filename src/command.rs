@@ -1,6 +1,6 @@
 //! Any program as a scenario: from the gate through execve to the end of its last watched process.
 //!
-//! [`run`] is the one function that does it. One thread sleeps until the ring fills up, a process ends, a signal comes or it
+//! `run` is the one function that does it. One thread sleeps until the ring fills up, a process ends, a signal comes or it
 //! is time to print, and takes what there is: memory does not grow with the number of calls, unless an archive or a witness is
 //! wanted. The program itself is not held up, except by a witness; what the ring has no room for is counted as lost.
 
@@ -37,7 +37,7 @@ use witnessed::agrees;
 
 /// How a program is to be traced.
 #[derive(Clone, Debug, Default)]
-pub struct CommandOptions {
+pub(crate) struct CommandOptions {
     /// Whether the processes that it forks are watched too.
     pub follow: bool,
     /// Whether only the table is printed.
@@ -63,7 +63,7 @@ const GATE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a program (its name or path, and its arguments) and traces it. Returns the exit code: the program's own, 128 and the
 /// number of the signal that killed it, that something was lost, or that the witness has seen something else. Must be called while there is no other thread.
-pub fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, Error> {
+pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, Error> {
     tracer::check_machine()?;
     keep_memory();
     let program = Arc::new(Program::find(command)?);

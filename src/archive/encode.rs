@@ -10,7 +10,7 @@ use super::{Archive, BadArchive, Position, limits};
 /// zstd's own default: at the highest level an archive is 5 % smaller and takes 30 times as long.
 const LEVEL: i32 = 3;
 
-/// The bytes of an archive. Refuses what [`super::decode`] would refuse to read.
+/// The bytes of an archive. Refuses what [`super::decode()`] would refuse to read.
 pub fn encode(archive: &Archive) -> Result<Vec<u8>, BadArchive> {
     // First only counted: the frame says at its beginning how much is in it, and so nothing is held twice.
     let mut unpacked = 0;

@@ -70,10 +70,10 @@ impl Mismatch {
 }
 
 /// The calls of one thread, by their places: seen by BPF, seen by the witness.
-pub type OneThread = (Vec<usize>, Vec<usize>);
+pub(crate) type OneThread = (Vec<usize>, Vec<usize>);
 
 /// The calls of each thread in the order in which it entered them; across threads ptrace has no order that BPF could be held to.
-pub fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread> {
+pub(crate) fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread> {
     let mut threads: BTreeMap<u32, OneThread> = BTreeMap::new();
     for (place, call) in trace.calls.iter().enumerate().filter(|(_, call)| permitted::stops_its_thread(call)) {
         threads.entry(call.tid).or_default().0.push(place);

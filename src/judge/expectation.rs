@@ -27,7 +27,7 @@ use entries::in_order;
 use errors::{Problems, near};
 
 /// How long a scenario may take when its table does not say.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All tables of a `tests.toml`.
 #[derive(Clone, Debug)]
@@ -306,7 +306,7 @@ impl Expectation {
 
     /// Whether it names a request of io_uring or one of its system calls. A scenario of which it does not can make no request:
     /// to have a ring is a call.
-    pub fn is_about_io_uring(&self) -> bool {
+    pub(crate) fn is_about_io_uring(&self) -> bool {
         self.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
     }
 }

@@ -10,7 +10,7 @@ use crate::judge::report::{self, Failure};
 use crate::trace::whole::Trace;
 
 /// What the embedded expectations are called in messages.
-pub const EMBEDDED: &str = "tests.toml";
+pub(crate) const EMBEDDED: &str = "tests.toml";
 
 /// What is said of a scenario in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verd
 }
 
 /// The command that runs a scenario again with these flags.
-pub fn rerun(flags: &str, file: &str) -> String {
+pub(crate) fn rerun(flags: &str, file: &str) -> String {
     let tests = if file == EMBEDDED { String::new() } else { format!(" --tests {file}") };
     format!("sudo ./ior-it {flags}{tests}")
 }
@@ -48,7 +48,7 @@ pub fn rerun(flags: &str, file: &str) -> String {
 impl Verdict {
     /// The verdict when the witness objects to the trace: a failure of its own. What lost something proves nothing anyway, and
     /// what did not run has nothing to be objected to.
-    pub fn with_objection(self, objection: Option<String>) -> Self {
+    pub(crate) fn with_objection(self, objection: Option<String>) -> Self {
         match (self, objection) {
             (Self::Pass, Some(objection)) => Self::Fail(objection),
             (Self::Fail(report), Some(objection)) => Self::Fail(format!("{report}\n{objection}")),
@@ -58,7 +58,7 @@ impl Verdict {
 }
 
 /// The same, with the command that a report says runs it again.
-pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
+pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
     let Observed { ending, trace } = observed;
     if let How::Skipped(reason) = &ending.how {
         return Verdict::Skip(reason.clone());
@@ -89,7 +89,7 @@ pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, re
 
 /// How many scenarios got which verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Passed.
     pub passed: usize,
     /// Failed.

@@ -49,7 +49,7 @@ impl Sequence {
     }
 
     /// The names that stand for nothing any more behind this place: it is the last of a repetition's round.
-    pub fn names_until(&self, place: usize) -> &[String] {
+    pub(crate) fn names_until(&self, place: usize) -> &[String] {
         let stretch = self.stretch(place);
         if (place - stretch.start + 1).is_multiple_of(stretch.calls.len()) { &stretch.names } else { &[] }
     }
