@@ -1,6 +1,6 @@
 //! An archive: what was observed of a scenario, as the file `<scenario>.ior.zst`, and back.
 //!
-//! [`encode`] and [`decode`] take values and return values; [`save`], [`load`] and [`check`] are the only ones that touch
+//! [`encode()`] and [`decode()`] take values and return values; [`save`], [`load`] and [`check`] are the only ones that touch
 //! files. Whatever bytes come in, memory stays bounded and nothing panics: what is no archive is refused with the reason.
 //! docs/archive.md describes the format.
 
@@ -24,14 +24,14 @@ mod decode;
 mod encode;
 mod limits;
 
-pub use bad::{BadArchive, Place};
+pub use bad::{BadArchive, Position};
 pub use difference::difference;
 pub use encode::encode;
 
 /// The name of the format.
-pub const FORMAT: &str = "ior";
+pub(crate) const FORMAT: &str = "ior";
 /// Its version. Fields can be added without a new one: who reads ignores what it does not know.
-pub const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1;
 /// What the names of archives end with.
 pub const SUFFIX: &str = ".ior.zst";
 
@@ -123,13 +123,28 @@ pub fn save(folder: &Folder, archive: &Archive) -> Result<(), Error> {
 }
 
 /// Reads what [`save`] has written.
-pub fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
+fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
     let file = folder.read(name_of(archive).as_ref()).map_err(unreadable);
     file.and_then(source).and_then(collect).map_err(|bad| bad.in_file(&saved_as(folder, archive)))
 }
 
+/// The same, read back and compared: what came back is as good as what went in.
+pub(crate) fn save_checked(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
+    save(folder, archive)?;
+    let read = saved(folder, archive)?;
+    difference(archive, &read).map_or(Ok(read), |difference| Err(check_failed(folder, archive, &difference)))
+}
+
+/// What came back is not what went in, or is not judged alike: a fault of our own.
+pub(crate) fn check_failed(folder: &Folder, archive: &Archive, what: &str) -> Error {
+    Error::scenario(
+        format!("archive check: {}: {what}", escape::path(&saved_as(folder, archive))),
+        "this is a fault in src/archive or src/trace/call.rs; without --archive nothing is written",
+    )
+}
+
 /// What the file is called that [`save`] writes.
-pub fn saved_as(folder: &Folder, archive: &Archive) -> PathBuf {
+fn saved_as(folder: &Folder, archive: &Archive) -> PathBuf {
     folder.path().join(name_of(archive))
 }
 

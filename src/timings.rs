@@ -48,7 +48,7 @@ const SHOWN: [(&str, f64); 4] = [("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("
 
 /// The samples of a run.
 #[derive(Debug, Default)]
-pub struct Timings {
+pub(crate) struct Timings {
     phases: BTreeMap<(usize, &'static str), Samples>,
     scenarios: BTreeMap<String, Samples>,
 }

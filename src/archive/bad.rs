@@ -31,7 +31,7 @@ pub enum BadArchive {
     /// It was recorded on another architecture.
     Architecture(String),
     /// A value makes no sense: where, and why.
-    Contents(Place, String),
+    Contents(Position, String),
     /// There are bytes after the last call.
     MoreThan(u64),
     /// There are bytes after the frame.
@@ -40,7 +40,7 @@ pub enum BadArchive {
 
 /// Where in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// In its header.
     Header,
     /// Where the number of calls stands.
@@ -49,12 +49,12 @@ pub enum Place {
     Call(u64, u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Header => write!(f, "its header"),
-            Place::Count => write!(f, "its number of calls"),
-            Place::Call(at, all) => write!(f, "its call {at} of {all}"),
+            Position::Header => write!(f, "its header"),
+            Position::Count => write!(f, "its number of calls"),
+            Position::Call(at, all) => write!(f, "its call {at} of {all}"),
         }
     }
 }

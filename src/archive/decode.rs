@@ -6,8 +6,8 @@ use rmp_serde::decode::Error;
 use serde::de::DeserializeOwned;
 use zstd::zstd_safe::get_frame_content_size;
 
-use super::header::{Header, Opening};
-use super::{BadArchive, FORMAT, Place, VERSION, limits};
+use super::header::{Opening, ReadHeader};
+use super::{BadArchive, FORMAT, Position, VERSION, limits};
 use crate::trace::call::Call;
 
 /// The first bytes of each zstd frame, and its longest header (RFC 8878, 3.1.1).
@@ -17,13 +17,13 @@ const LONGEST_HEADER: usize = 18;
 const HAS_CHECKSUM: u8 = 1 << 2;
 
 /// Reads an archive to its end. Each call goes to `each`; that the whole is undamaged is known when this returns.
-pub fn read(source: impl BufRead, mut each: impl FnMut(Call)) -> Result<Header, BadArchive> {
+pub fn read(source: impl BufRead, mut each: impl FnMut(Call)) -> Result<ReadHeader, BadArchive> {
     let mut values = Values::over(source)?;
     let header = values.header()?;
-    let count: u64 = values.next(Place::Count)?;
+    let count: u64 = values.next(Position::Count)?;
     let mut held = 0;
     for at in 1..=count {
-        let call: Call = values.next(Place::Call(at, count))?;
+        let call: Call = values.next(Position::Call(at, count))?;
         held += limits::held(&call);
         if held > limits::HELD {
             return Err(BadArchive::TooLarge("the trace in memory", limits::HELD));
@@ -52,9 +52,9 @@ impl<R: BufRead> Values<R> {
     }
 
     /// The header: of what format, version and architecture it is before anything else of it.
-    fn header(&mut self) -> Result<Header, BadArchive> {
+    fn header(&mut self) -> Result<ReadHeader, BadArchive> {
         let begin = self.at;
-        let opening: Opening = self.next(Place::Header).map_err(|bad| match bad {
+        let opening: Opening = self.next(Position::Header).map_err(|bad| match bad {
             BadArchive::Contents(..) => BadArchive::NotIor,
             other => other,
         })?;
@@ -66,12 +66,12 @@ impl<R: BufRead> Values<R> {
             }
             Opening { .. } => {
                 self.at = begin;
-                self.next(Place::Header)
+                self.next(Position::Header)
             }
         }
     }
 
-    fn next<T: DeserializeOwned>(&mut self, place: Place) -> Result<T, BadArchive> {
+    fn next<T: DeserializeOwned>(&mut self, place: Position) -> Result<T, BadArchive> {
         if self.window.len() - self.at < limits::VALUE && !self.frame.over {
             self.window.drain(..self.at);
             self.at = 0;

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::header::Written;
-use super::{Archive, BadArchive, Place, limits};
+use super::header::WrittenHeader;
+use super::{Archive, BadArchive, Position, limits};
 
 /// zstd's own default: at the highest level an archive is 5 % smaller and takes 30 times as long.
 const LEVEL: i32 = 3;
 
-/// The bytes of an archive. Refuses what [`super::decode`] would refuse to read.
+/// The bytes of an archive. Refuses what [`super::decode()`] would refuse to read.
 pub fn encode(archive: &Archive) -> Result<Vec<u8>, BadArchive> {
     // First only counted: the frame says at its beginning how much is in it, and so nothing is held twice.
     let mut unpacked = 0;
@@ -44,15 +44,15 @@ fn values(archive: &Archive, mut put: impl FnMut(&[u8]) -> io::Result<()>) -> Re
     let count = calls.len() as u64;
     let mut buffer = Vec::new();
     let mut put = |buffer: &[u8]| put(buffer).map_err(unwritable);
-    put(value(&mut buffer, Place::Header, &Written::of(archive))?)?;
-    put(value(&mut buffer, Place::Count, &count)?)?;
+    put(value(&mut buffer, Position::Header, &WrittenHeader::of(archive))?)?;
+    put(value(&mut buffer, Position::Count, &count)?)?;
     for (at, call) in (1..).zip(calls) {
-        put(value(&mut buffer, Place::Call(at, count), call)?)?;
+        put(value(&mut buffer, Position::Call(at, count), call)?)?;
     }
     Ok(())
 }
 
-fn value<'b>(buffer: &'b mut Vec<u8>, place: Place, value: &impl Serialize) -> Result<&'b [u8], BadArchive> {
+fn value<'b>(buffer: &'b mut Vec<u8>, place: Position, value: &impl Serialize) -> Result<&'b [u8], BadArchive> {
     buffer.clear();
     rmp_serde::encode::write_named(buffer, value).map_err(|error| BadArchive::Contents(place, error.to_string()))?;
     match buffer.len() {

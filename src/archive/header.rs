@@ -23,7 +23,7 @@ pub struct Opening {
 
 /// The header as it is written.
 #[derive(Serialize)]
-pub struct Written<'a> {
+pub struct WrittenHeader<'a> {
     format: &'static str,
     version: u64,
     ior_it: &'a str,
@@ -43,7 +43,7 @@ pub struct Written<'a> {
     names: BTreeMap<u32, String>,
 }
 
-impl<'a> Written<'a> {
+impl<'a> WrittenHeader<'a> {
     pub fn of(archive: &'a Archive) -> Self {
         let Origin { scenario, ior_it, kernel, architecture, workspace, began_ns } = &archive.origin;
         let Trace { watch, calls, counts, bad_records } = &archive.observed.trace;
@@ -72,7 +72,7 @@ impl<'a> Written<'a> {
 
 /// The header as it is read. A field that comes to be added later gets `#[serde(default)]`: older archives lack it.
 #[derive(Deserialize)]
-pub struct Header {
+pub struct ReadHeader {
     ior_it: String,
     kernel: String,
     architecture: String,
@@ -86,7 +86,7 @@ pub struct Header {
     bad_records: Vec<String>,
 }
 
-impl Header {
+impl ReadHeader {
     /// The trace is still without its calls.
     pub fn into_parts(self) -> (Origin, Ending, Trace) {
         let Self { ior_it, kernel, architecture, scenario, watch, workspace, began_ns, ending, counts, bad_records } =

@@ -40,22 +40,15 @@ impl Archives {
     }
 
     fn check(&self, archive: &Archive, verdict: &Verdict, judge: impl Fn(&Observed) -> Verdict) -> Result<(), Error> {
-        {
+        let read = {
             let _writing = self.writing.read().unwrap_or_else(PoisonError::into_inner);
-            archive::save(&self.folder, archive)?;
-        }
-        let read = archive::saved(&self.folder, archive)?;
-        let failed = |what: String| {
-            let path = archive::saved_as(&self.folder, archive);
-            Error::scenario(
-                format!("archive check: {}: {what}", crate::base::escape::path(&path)),
-                "this is a fault in src/archive or src/trace/call.rs; without --archive nothing is written",
-            )
+            archive::save_checked(&self.folder, archive)?
         };
-        if let Some(difference) = archive::difference(archive, &read) {
-            return Err(failed(difference));
-        }
         let again = judge(&read.observed);
-        if again == *verdict { Ok(()) } else { Err(failed(format!("the verdict was {verdict:?}, and is {again:?}"))) }
+        if again == *verdict {
+            return Ok(());
+        }
+        let what = format!("the verdict was {verdict:?}, and is {again:?}");
+        Err(archive::check_failed(&self.folder, archive, &what))
     }
 }

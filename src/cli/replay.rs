@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 
+use super::flags::Cli;
+use super::plan::{expectations, threads};
+use super::select;
 use super::verdicts::Verdicts;
-use super::{Cli, expectations, select, threads};
 use crate::archive::{self, SUFFIX};
 use crate::base::error::{Error, Exit};
 use crate::base::tell::{self, Stream};

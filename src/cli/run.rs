@@ -8,9 +8,11 @@ use libtest_mimic::{Completion, Failed, Trial};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::WithoutPrivilege;
 use super::archives::Archives;
+use super::plan::Plan;
+use super::subjects;
 use super::verdicts::Verdicts;
-use super::{Plan, WithoutPrivilege, subjects};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::limit::Limit;
@@ -24,7 +26,7 @@ use crate::timings::Timings;
 use crate::watch::tracer;
 
 /// What the trials share.
-struct Run {
+struct LiveRun {
     session: Session,
     plan: Plan,
     verdicts: Verdicts,
@@ -54,7 +56,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let verdicts = Verdicts::new(plan.fail_fast);
     let run =
-        Arc::new(Run { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
+        Arc::new(LiveRun { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
     tell::run_trials(&run.plan.libtest, run.trials(&names))?;
@@ -78,7 +80,7 @@ fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Er
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// On such a signal the zygote kills the children and removes the workspaces; then the process ends.
-fn end_on_signals(run: &Arc<Run>) -> Result<(), Error> {
+fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
         Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
     };
@@ -108,7 +110,7 @@ impl Plan {
     }
 }
 
-impl Run {
+impl LiveRun {
     fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use comfy_table::{Table, TableStyle};
 
-use super::Cli;
+use super::flags::Cli;
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::tell::Stream;

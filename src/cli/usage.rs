@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::Cli;
+use super::flags::Cli;
 use crate::base::error::Exit;
 use crate::base::escape;
 use crate::base::tell::Stream;

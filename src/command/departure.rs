@@ -39,11 +39,11 @@ fn heard() -> SigSet {
 
 /// The thread that hears signals. Dropped when all is done, which ends it.
 pub struct Departure {
-    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct Mailbox {
     /// Signals have come.
     wake: EventFd,
     /// All is done.
@@ -60,42 +60,42 @@ impl Departure {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let heard = SignalFd::with_flags(&heard(), SfdFlags::SFD_CLOEXEC)?;
         let (wake, done) = (EventFd::from_flags(flags)?, EventFd::from_flags(flags)?);
-        let shared = Arc::new(Shared { wake, done, signals: Mutex::default(), killed: AtomicI32::new(0) });
-        let of_thread = Arc::clone(&shared);
+        let mailbox = Arc::new(Mailbox { wake, done, signals: Mutex::default(), killed: AtomicI32::new(0) });
+        let of_thread = Arc::clone(&mailbox);
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || of_thread.hear(&heard, &killer, reaper))
             .map_err(|_| nix::errno::Errno::EAGAIN)?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { mailbox, thread: Some(thread) })
     }
 
     /// Readable when signals have come.
     pub fn wake(&self) -> BorrowedFd<'_> {
-        self.shared.wake.as_fd()
+        self.mailbox.wake.as_fd()
     }
 
     /// The signals that have come since the last time.
     pub fn signals(&self) -> Vec<i32> {
-        let _ = self.shared.wake.read();
-        std::mem::take(&mut *self.shared.signals.lock().unwrap_or_else(PoisonError::into_inner))
+        let _ = self.mailbox.wake.read();
+        std::mem::take(&mut *self.mailbox.signals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The signal for which what is watched was killed.
     pub fn killed(&self) -> Option<i32> {
-        Some(self.shared.killed.load(Ordering::SeqCst)).filter(|&signal| signal != 0)
+        Some(self.mailbox.killed.load(Ordering::SeqCst)).filter(|&signal| signal != 0)
     }
 }
 
 impl Drop for Departure {
     fn drop(&mut self) {
-        let _ = self.shared.done.write(1);
+        let _ = self.mailbox.done.write(1);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-impl Shared {
+impl Mailbox {
     /// Until all is done.
     fn hear(&self, heard: &SignalFd, killer: &Killer, reaper: Pid) {
         let mut from_terminal = 0;

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use super::Options;
+use super::CommandOptions;
 use crate::base::error::{Error, Exit};
 use crate::base::place;
 use crate::base::tell::Stream;
@@ -37,7 +37,7 @@ struct Progress {
 
 impl Output {
     /// Opens the file that is wanted, or the standard error output.
-    pub fn open(options: &Options) -> Result<Self, Error> {
+    pub fn open(options: &CommandOptions) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
             None if was_closed(libc::STDERR_FILENO) => {
                 return Err(Error::usage(

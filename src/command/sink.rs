@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use super::Options;
+use super::CommandOptions;
 use super::output::Output;
 use super::summary::Summary;
 use crate::base::error::Error;
 use crate::subject::json;
 use crate::table::names;
-use crate::trace::call::{Call, Deeds};
+use crate::trace::call::Call;
 use crate::trace::counts::Counts;
-use crate::trace::decoder::{Decoded, Decoder};
+use crate::trace::decoder::{Assembly, Decoded};
 use crate::trace::show;
 use crate::trace::whole::Trace;
 use crate::watch::tracer::Records;
@@ -23,11 +23,11 @@ const LATELY_GONE: usize = 4096;
 
 /// Where the records go.
 pub struct Sink {
-    decoder: Decoder,
+    assembly: Assembly,
     summary: Summary,
     prints: bool,
     json: bool,
-    kept: Option<(Vec<Call>, Deeds)>,
+    keeps: bool,
     gone: VecDeque<u32>,
     output: Output,
     /// The room for a line: the same for all.
@@ -36,13 +36,13 @@ pub struct Sink {
 
 impl Sink {
     /// Nothing has come yet.
-    pub fn new(options: &Options, output: Output) -> Self {
+    pub fn new(options: &CommandOptions, output: Output) -> Self {
         Self {
-            decoder: Decoder::new(None),
+            assembly: Assembly::new(None),
             summary: Summary::default(),
             prints: !options.summary,
             json: options.json,
-            kept: (options.archive.is_some() || options.witness).then(Default::default),
+            keeps: options.archive.is_some() || options.witness,
             gone: VecDeque::new(),
             output,
             line: String::new(),
@@ -51,7 +51,7 @@ impl Sink {
 
     /// How many records have come.
     pub fn received(&self) -> u64 {
-        self.decoder.received()
+        self.assembly.decoder().received()
     }
 
     /// Takes records as they came out of the ring. What came at about the same time is printed in the order in which it was
@@ -59,7 +59,7 @@ impl Sink {
     pub fn take(&mut self, records: &Records) {
         let mut decoded: Vec<(u64, Decoded)> = Vec::new();
         records.for_each(|bytes| {
-            let Some(one) = self.decoder.take(bytes) else { return };
+            let Some(one) = self.assembly.decode(bytes) else { return };
             let order = match &one {
                 Decoded::Call(call) => {
                     self.summary.add(call);
@@ -75,13 +75,12 @@ impl Sink {
         decoded.sort_by_key(|(order, _)| *order);
         for (_, one) in decoded {
             match one {
-                Decoded::Call(mut call) => {
+                Decoded::Call(call) => {
                     if self.prints {
                         self.print(&call);
                     }
-                    if let Some((kept, deeds)) = &mut self.kept {
-                        deeds.share(&mut call);
-                        kept.push(call);
+                    if self.keeps {
+                        self.assembly.keep(call);
                     }
                 }
                 Decoded::End { pid, status, .. } if self.prints => {
@@ -125,7 +124,7 @@ impl Sink {
     /// Prints the table and the losses, with what is lost `besides`; true if there are any. With `stopped`, what processes that go on
     /// have not finished is no loss.
     pub fn finish(&mut self, counted: Counts, stopped: bool, besides: Option<&str>) -> bool {
-        let counts = counted.with_received(self.decoder.counts());
+        let counts = counted.with_received(self.assembly.decoder().counts());
         let received = counts.received;
         let mut losses = if stopped { so_far(counts) } else { counts }.losses();
         losses.extend(besides.map(str::to_owned));
@@ -165,9 +164,7 @@ impl Sink {
 
     /// The whole trace, if the calls were to be kept.
     pub fn trace(&mut self, counted: Counts) -> Trace {
-        let (mut calls, _) = self.kept.take().unwrap_or_default();
-        calls.sort_by_key(|call| call.order);
-        Trace { calls, counts: counted.with_received(self.decoder.counts()), ..Trace::default() }
+        std::mem::take(&mut self.assembly).finished(counted)
     }
 }
 

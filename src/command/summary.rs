@@ -15,10 +15,10 @@ use crate::trace::call::{Call, Outcome};
 
 /// The calls so far, by their numbers; those of 32-bit calls and of requests have other meanings.
 #[derive(Debug, Default)]
-pub struct Summary(BTreeMap<(u32, Abi, bool), Row>);
+pub struct Summary(BTreeMap<(u32, Abi, bool), Totals>);
 
 #[derive(Debug, Default)]
-struct Row {
+struct Totals {
     name: String,
     calls: u64,
     errors: u64,
@@ -34,7 +34,7 @@ impl Summary {
     /// Adds a call.
     pub fn add(&mut self, call: &Call) {
         let row = self.0.entry((call.number, call.abi, call.request.is_some()));
-        let row = row.or_insert_with(|| Row { name: call.name(), ..Row::default() });
+        let row = row.or_insert_with(|| Totals { name: call.name(), ..Totals::default() });
         row.calls += 1;
         row.errors += u64::from(call.errno().is_some());
         row.bytes += call.bytes().unwrap_or(0);
@@ -46,7 +46,7 @@ impl Summary {
 
     /// A row for each call, the one first that took longest in sum, and one for all.
     pub fn table(&self) -> String {
-        let mut rows: Vec<&Row> = self.0.values().collect();
+        let mut rows: Vec<&Totals> = self.0.values().collect();
         rows.sort_by(|row, than| (Reverse(row.total_ns), &row.name).cmp(&(Reverse(than.total_ns), &than.name)));
         let mut table = Table::new();
         table.load_style(TableStyle::new()).set_header(HEADINGS);
@@ -59,7 +59,7 @@ impl Summary {
                 [vec![row.name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat(),
             );
         }
-        let sum = self.0.values().fold(Row::default(), |sum, row| Row {
+        let sum = self.0.values().fold(Totals::default(), |sum, row| Totals {
             calls: sum.calls + row.calls,
             errors: sum.errors + row.errors,
             bytes: sum.bytes + row.bytes,
@@ -74,7 +74,7 @@ impl Summary {
     }
 }
 
-impl Row {
+impl Totals {
     fn counts(&self) -> Vec<String> {
         [self.calls, self.errors, self.bytes].map(|count| count.to_string()).to_vec()
     }

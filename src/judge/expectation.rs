@@ -27,7 +27,7 @@ use entries::in_order;
 use errors::{Problems, near};
 
 /// How long a scenario may take when its table does not say.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All tables of a `tests.toml`.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ pub enum Body {
     /// These calls, all of them, in this order, and no others.
     Whole(Sequence),
     /// The same of each thread: its calls are in its own order, and in no order with those of the others.
-    Threads(Vec<Thread>),
+    Threads(Vec<ExpectedThread>),
     /// Some calls are there, others are not; the rest is not looked at.
     Partial {
         /// What has to be there.
@@ -76,7 +76,7 @@ pub enum Body {
 
 /// The calls of one thread.
 #[derive(Clone, Debug)]
-pub struct Thread {
+pub struct ExpectedThread {
     /// Its name in the file, which says nothing of the thread.
     pub name: String,
     /// Its calls.
@@ -137,7 +137,7 @@ pub struct Field {
     /// Its key in the file.
     pub key: &'static str,
     /// What of the call it is.
-    pub subject: Subject,
+    pub aspect: Aspect,
     /// How its value is compared and shown.
     pub role: Role,
     /// What it has to be.
@@ -148,7 +148,7 @@ pub struct Field {
 
 /// What of a call a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum Aspect {
     /// The file that the call is about (0), or the second one (1).
     File(usize),
     /// How the string of a path argument was found: `whole`, `cut`, `unreadable`, `null` or `late`.
@@ -306,7 +306,7 @@ impl Expectation {
 
     /// Whether it names a request of io_uring or one of its system calls. A scenario of which it does not can make no request:
     /// to have a ring is a call.
-    pub fn is_about_io_uring(&self) -> bool {
+    pub(crate) fn is_about_io_uring(&self) -> bool {
         self.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
     }
 }

@@ -47,7 +47,7 @@ impl Comparison<'_> {
 #[derive(Clone, Debug)]
 pub struct Strand<'e> {
     /// The thread, where the table has several.
-    pub thread: Option<Named<'e>>,
+    pub thread: Option<ThreadLabel<'e>>,
     /// What is expected.
     pub expected: Cow<'e, Sequence>,
     /// By how much a [`Difference`] counts the expected calls further than [`Strand::expected`] does.
@@ -58,20 +58,20 @@ pub struct Strand<'e> {
 
 /// A thread of the table, of the trace, or of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Named<'e> {
+pub struct ThreadLabel<'e> {
     /// Its name in the table; `None` if the table has none like it.
     pub name: Option<&'e str>,
     /// Its number in the trace; `None` if there is none like it.
     pub tid: Option<u32>,
 }
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for ThreadLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Named { name: Some(name), tid: Some(tid) } => write!(f, "thread {name} ({tid})"),
-            Named { name: Some(name), tid: None } => write!(f, "thread {name}"),
-            Named { name: None, tid: Some(tid) } => write!(f, "another thread ({tid})"),
-            Named { name: None, tid: None } => f.write_str("another thread"),
+            ThreadLabel { name: Some(name), tid: Some(tid) } => write!(f, "thread {name} ({tid})"),
+            ThreadLabel { name: Some(name), tid: None } => write!(f, "thread {name}"),
+            ThreadLabel { name: None, tid: Some(tid) } => write!(f, "another thread ({tid})"),
+            ThreadLabel { name: None, tid: None } => f.write_str("another thread"),
         }
     }
 }

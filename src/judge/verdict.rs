@@ -10,7 +10,7 @@ use crate::judge::report::{self, Failure};
 use crate::trace::whole::Trace;
 
 /// What the embedded expectations are called in messages.
-pub const EMBEDDED: &str = "tests.toml";
+pub(crate) const EMBEDDED: &str = "tests.toml";
 
 /// What is said of a scenario in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verd
 }
 
 /// The command that runs a scenario again with these flags.
-pub fn rerun(flags: &str, file: &str) -> String {
+pub(crate) fn rerun(flags: &str, file: &str) -> String {
     let tests = if file == EMBEDDED { String::new() } else { format!(" --tests {file}") };
     format!("sudo ./ior-it {flags}{tests}")
 }
@@ -48,7 +48,7 @@ pub fn rerun(flags: &str, file: &str) -> String {
 impl Verdict {
     /// The verdict when the witness objects to the trace: a failure of its own. What lost something proves nothing anyway, and
     /// what did not run has nothing to be objected to.
-    pub fn with_objection(self, objection: Option<String>) -> Self {
+    pub(crate) fn with_objection(self, objection: Option<String>) -> Self {
         match (self, objection) {
             (Self::Pass, Some(objection)) => Self::Fail(objection),
             (Self::Fail(report), Some(objection)) => Self::Fail(format!("{report}\n{objection}")),
@@ -58,7 +58,7 @@ impl Verdict {
 }
 
 /// The same, with the command that a report says runs it again.
-pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
+pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
     let Observed { ending, trace } = observed;
     if let How::Skipped(reason) = &ending.how {
         return Verdict::Skip(reason.clone());
@@ -89,7 +89,7 @@ pub fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, re
 
 /// How many scenarios got which verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Passed.
     pub passed: usize,
     /// Failed.
@@ -156,7 +156,7 @@ mod tests {
     }
 
     /// The kind of verdict, and what its text has to hold.
-    fn is(verdict: &Verdict, kind: &str, holds: &str) -> bool {
+    fn is_verdict(verdict: &Verdict, kind: &str, holds: &str) -> bool {
         match verdict {
             Verdict::Pass => kind == "pass",
             Verdict::Fail(text) => kind == "fail" && text.contains(holds),
@@ -178,7 +178,7 @@ mod tests {
             ("all calls, and then it exits by itself", act(How::Exited(7), trace(1)), "fail", "exited with status 7"),
         ];
         for (sentence, verdict, kind, holds) in rows {
-            assert!(is(&verdict, kind, holds), "{sentence}: {verdict:?}");
+            assert!(is_verdict(&verdict, kind, holds), "{sentence}: {verdict:?}");
         }
     }
 
@@ -193,10 +193,10 @@ mod tests {
         ];
         for (sentence, how, trace) in rows {
             let verdict = judged(Phase::Act, how, trace);
-            assert!(is(&verdict, "inconclusive", no_room), "{sentence}: {verdict:?}");
+            assert!(is_verdict(&verdict, "inconclusive", no_room), "{sentence}: {verdict:?}");
         }
         let nothing = judged(Phase::Act, How::Finished, Trace::default());
-        assert!(is(&nothing, "inconclusive", "the end of the process was not seen"), "{nothing:?}");
+        assert!(is_verdict(&nothing, "inconclusive", "the end of the process was not seen"), "{nothing:?}");
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             ("time was up", setup(How::TimedOut(std::time::Duration::from_secs(5))), "fail", "timed out"),
         ];
         for (sentence, verdict, kind, holds) in rows {
-            assert!(is(&verdict, kind, holds), "{sentence}: {verdict:?}");
+            assert!(is_verdict(&verdict, kind, holds), "{sentence}: {verdict:?}");
         }
     }
 

@@ -5,7 +5,7 @@
 use super::claims::{Claims, Interrupted, Moment, Paths};
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, shown, value};
-use crate::judge::expectation::Subject;
+use crate::judge::expectation::Aspect as Subject;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::show::uses_mode;

@@ -15,7 +15,7 @@ use syscalls::Sysno;
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value};
 use crate::base::escape;
-use crate::judge::expectation::Subject;
+use crate::judge::expectation::Aspect as Subject;
 use crate::judge::expectation::call::{ABIS, TEXT_STATES};
 use crate::judge::expectation::errors::near;
 use crate::table::kind::Kind;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::judge::expectation::{self, Subject};
+use crate::judge::expectation::{self, Aspect as Subject};
 use crate::table::syscalls::{Ret, Role, Syscall};
 
 /// A key that a line may have.
@@ -84,16 +84,16 @@ fn of_any_call() -> Vec<Key> {
 fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut own: Vec<(usize, Key)> = Vec::new();
     for known in expectation::keys::keys(row, args) {
-        let (of, at) = match known.subject {
+        let (of, at) = match known.aspect {
             Subject::Pid | Subject::Tid | Subject::Comm => continue,
             subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
         };
-        let name = second(known.name, known.subject);
+        let name = second(known.name, known.aspect);
         match own.iter_mut().find(|(_, other)| other.name == name) {
             // The two descriptors of a pair, and their flags.
             Some((_, Key { of, .. })) => {
                 if let Of::Field(first) = *of {
-                    *of = Of::Both(first, known.subject);
+                    *of = Of::Both(first, known.aspect);
                 }
             }
             None => own.push((at, key(name, known.role, of))),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::keys::{Key, Of, keys};
-use crate::judge::expectation::Subject;
+use crate::judge::expectation::Aspect as Subject;
 use crate::judge::expectation::call::{ABIS, TEXT_STATES};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Role, Syscall};

@@ -189,11 +189,26 @@ impl Assembly {
 
     /// Decodes one more record. What it adds is in no order until it is finished.
     pub fn add(&mut self, bytes: &[u8]) {
-        self.watch = record::watch_of(bytes).unwrap_or(self.watch);
-        if let Some(Decoded::Call(mut call)) = self.decoder.take(bytes) {
-            self.deeds.share(&mut call);
-            self.calls.push(call);
+        if let Some(Decoded::Call(call)) = self.decode(bytes) {
+            self.keep(call);
         }
+    }
+
+    /// Decodes one more record, and leaves it to the caller to [`keep`](Assembly::keep) its call.
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Option<Decoded> {
+        self.watch = record::watch_of(bytes).unwrap_or(self.watch);
+        self.decoder.take(bytes)
+    }
+
+    /// Adds a call.
+    pub(crate) fn keep(&mut self, mut call: Call) {
+        self.deeds.share(&mut call);
+        self.calls.push(call);
+    }
+
+    /// The decoder, for its counts.
+    pub(crate) fn decoder(&self) -> &Decoder {
+        &self.decoder
     }
 
     /// The trace of all records that were added, in the order of entering. `counted` is what BPF counted.

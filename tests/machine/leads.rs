@@ -13,7 +13,7 @@ use ior_it::base::limit::Limit;
 use ior_it::child::ending::How;
 use ior_it::child::scenario::{Scenario, Setup, act, call, ensure, returns};
 use ior_it::child::scenarios;
-use ior_it::judge::agreement::{self, Disagreement};
+use ior_it::judge::agreement::{self, Discrepancy};
 use ior_it::judge::expectation::Expectations;
 use ior_it::session::{Options, Prepared, Session};
 use ior_it::trace::testimony::{Leads, Testimony};
@@ -94,7 +94,7 @@ fn run(session: &Session, name: &'static str, follow: bool) -> Result<Result<Fou
     Ok(Ok((observed.trace, testimony.ok_or("there is no witness")?, folder)))
 }
 
-fn differences(found: &Found) -> Vec<Disagreement> {
+fn differences(found: &Found) -> Vec<Discrepancy> {
     let (trace, testimony, workspace) = found;
     agreement::compare(trace, testimony, Some(workspace))
 }
@@ -134,7 +134,7 @@ fn a_wrong_name_is_noticed_without_any_link(lying: Lying) -> Result<(), Failed> 
         (names.links, names.bases, names.made_link) = Default::default();
     }
     let said = differences(&(trace, testimony, workspace));
-    let [Disagreement::Unlike { fields, .. }] = said.as_slice() else { return Err(format!("{said:?}").into()) };
+    let [Discrepancy::Unlike { fields, .. }] = said.as_slice() else { return Err(format!("{said:?}").into()) };
     let said = fields.iter().map(|field| format!("{}: {}", field.what, field.bpf)).collect::<Vec<_>>();
     require!(said == ["name of what the path leads to: \".\""], "{said:?}");
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::sights::Asked;
 use super::tables::Tables;
-use super::{Field, permitted};
+use super::{Mismatch, permitted};
 use crate::table::syscalls::{Ret, Syscall};
 use crate::trace::call::{Call, Identity, Outcome, Text};
 use crate::trace::show;
@@ -13,12 +13,12 @@ pub(super) struct Fields<'a> {
     bpf: &'a Call,
     seen: &'a Seen,
     tables: &'a Tables<'a>,
-    found: Vec<Field>,
+    found: Vec<Mismatch>,
 }
 
 impl<'a> Fields<'a> {
     /// All that differs.
-    pub(super) fn of(bpf: &'a Call, seen: &'a Seen, tables: &'a Tables<'a>) -> Vec<Field> {
+    pub(super) fn of(bpf: &'a Call, seen: &'a Seen, tables: &'a Tables<'a>) -> Vec<Mismatch> {
         let mut fields = Self { bpf, seen, tables, found: Vec::new() };
         fields.registers();
         let Some(row) = bpf.syscall() else { return fields.found };
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
     }
 
     fn differ<T>(&mut self, what: impl FnOnce() -> String, [bpf, ptrace]: [&T; 2], shown: impl Fn(&T) -> String) {
-        self.found.push(Field::new(what(), shown(bpf), shown(ptrace)));
+        self.found.push(Mismatch::new(what(), shown(bpf), shown(ptrace)));
     }
 
     /// Who called, with what, and what came of it.

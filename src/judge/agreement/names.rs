@@ -2,13 +2,13 @@
 
 use super::sights::{self, Asked, Sights};
 use super::tables::Tables;
-use super::{Field, permitted, text};
+use super::{Mismatch, permitted, text};
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::testimony::{Leads, Seen};
 
 /// A call as both saw it, and what is needed to compare their names.
-pub(super) struct Names<'a> {
+pub(super) struct ComparedNames<'a> {
     pub call: &'a Call,
     pub seen: &'a Seen,
     pub sights: &'a Sights<'a>,
@@ -17,9 +17,9 @@ pub(super) struct Names<'a> {
     pub workspace: Option<&'a [u8]>,
 }
 
-impl Names<'_> {
+impl ComparedNames<'_> {
     /// The names that differ. Those of BPF and of a link in /proc are both the kernel's own, of two ways to ask it.
-    pub(super) fn fields(&self) -> Vec<Field> {
+    pub(super) fn fields(&self) -> Vec<Mismatch> {
         let Some(row) = self.call.syscall().filter(|_| !permitted::is_disturbed(self.seen)) else { return Vec::new() };
         let mut fields = self.descriptors(row);
         fields.extend(self.paths(row));
@@ -29,7 +29,7 @@ impl Names<'_> {
     }
 
     /// The descriptors that the call was given.
-    fn descriptors(&self, row: &Syscall) -> Vec<Field> {
+    fn descriptors(&self, row: &Syscall) -> Vec<Mismatch> {
         let (mut fields, as_it_is) = (Vec::new(), |link: &[u8]| Some(link.to_vec()));
         for (place, at) in row.fd_args().enumerate().filter(|&(place, _)| self.call.fds[place].is_some()) {
             let what = format!("name of argument {}", at + 1);
@@ -45,7 +45,7 @@ impl Names<'_> {
     }
 
     /// The strings, behind the directories at which they begin.
-    fn paths(&self, row: &Syscall) -> Vec<Field> {
+    fn paths(&self, row: &Syscall) -> Vec<Mismatch> {
         let mut fields = Vec::new();
         for (key, name) in [("path", &self.call.files.path), ("path2", &self.call.files.path2)] {
             // What getcwd(2) says begins nowhere else than at the root of its process.
@@ -66,11 +66,11 @@ impl Names<'_> {
         name: Option<&[u8]>,
         asked: Asked,
         follows: impl Fn(&[u8]) -> Option<Vec<u8>>,
-    ) -> Option<Field> {
+    ) -> Option<Mismatch> {
         let (name, other) = (name?, sights::link(self.seen, asked).and_then(&follows)?);
-        let is_right = |link: &[u8]| follows(link).is_some_and(|other| is_of(name, &other, self.workspace));
-        let is_alike = is_of(name, &other, self.workspace) || self.may_differ(asked, is_right);
-        (!is_alike).then(|| Field::new(what, text(name), text(&other)))
+        let is_right = |link: &[u8]| follows(link).is_some_and(|other| is_same_name(name, &other, self.workspace));
+        let is_alike = is_same_name(name, &other, self.workspace) || self.may_differ(asked, is_right);
+        (!is_alike).then(|| Mismatch::new(what, text(name), text(&other)))
     }
 
     /// Whether others may have changed the name, or what has it, between the two looks.
@@ -80,32 +80,32 @@ impl Names<'_> {
     }
 
     /// What the call has made.
-    fn result(&self) -> Option<Field> {
+    fn result(&self) -> Option<Mismatch> {
         let link = self.seen.names.made_link.as_deref().filter(|_| !permitted::has_moved_since(self.seen));
         self.unlike("name of the result", link?)
     }
 
     /// Where the path leads.
-    fn way(&self) -> Option<Field> {
+    fn way(&self) -> Option<Mismatch> {
         let names = &self.seen.names;
         match &names.leads {
             Leads::Unknown | Leads::Unsettled => None,
             Leads::Here(name) => self.unlike("name of what the path leads to", name),
-            Leads::Elsewhere { name, is_same } => Some(Field {
+            Leads::Elsewhere { name, is_same } => Some(Mismatch {
                 what: if *is_same { "name of what the path leads to" } else { "what the path leads to" }.to_owned(),
                 bpf: text(names.made_link.as_deref().unwrap_or_default()),
                 ptrace: text(name),
-                by: "the link in /proc",
+                source: "the link in /proc",
             }),
         }
     }
 
     /// The difference between the name of what the call has made, if it has one by BPF, and another.
-    fn unlike(&self, what: &str, other: &[u8]) -> Option<Field> {
+    fn unlike(&self, what: &str, other: &[u8]) -> Option<Mismatch> {
         let name = self.call.files.made_path.as_deref()?;
-        let is_right = |link: &[u8]| is_of(name, link, self.workspace);
+        let is_right = |link: &[u8]| is_same_name(name, link, self.workspace);
         let unlike = !is_right(other) && !self.may_differ(Asked::Made, is_right);
-        unlike.then(|| Field::new(what.to_owned(), text(name), text(other)))
+        unlike.then(|| Mismatch::new(what.to_owned(), text(name), text(other)))
     }
 
     /// The name that the descriptor that this argument is has by BPF, if the call is about that file.
@@ -134,7 +134,7 @@ fn spelled(base: &[u8], path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether a name of BPF is this one.
-fn is_of(name: &[u8], other: &[u8], workspace: Option<&[u8]>) -> bool {
+fn is_same_name(name: &[u8], other: &[u8], workspace: Option<&[u8]>) -> bool {
     match (name, workspace) {
         ([b'/', ..], _) => other == name,
         (b".", Some(workspace)) => other == workspace,

@@ -3,7 +3,7 @@
 //! What ptrace changes otherwise is no difference, since both see it: a stop makes a blocking call be made again, and both
 //! fold it into one.
 
-use super::Disagreement;
+use super::Discrepancy;
 use super::sights::{self, Asked, Sights};
 use super::tables::Tables;
 use crate::trace::call::{Call, Identity, Outcome};
@@ -14,23 +14,23 @@ use crate::trace::whole::Trace;
 ///
 /// A thread that was killed before a call is not there any more when the witness comes to look: see [`was_killed_before`]. If it was
 /// the first call of its thread, BPF takes its exit for that of a call from before the watch.
-pub(super) fn take_out_calls_never_made(disagreements: &mut Vec<Disagreement>, trace: &Trace, testimony: &Testimony) {
+pub(super) fn take_out_calls_never_made(discrepancies: &mut Vec<Discrepancy>, trace: &Trace, testimony: &Testimony) {
     let without = |calls: &[Seen], tid: u32| calls.iter().all(|seen| seen.call.tid != tid);
     let is_first = |place: usize| without(&testimony.calls[..place], testimony.calls[place].call.tid);
     let is_last = |place: usize| without(&testimony.calls[place + 1..], testimony.calls[place].call.tid);
-    disagreements.retain(|disagreement| match disagreement {
-        Disagreement::OnlyPtrace { ptrace } => {
+    discrepancies.retain(|discrepancy| match discrepancy {
+        Discrepancy::OnlyPtrace { ptrace } => {
             let seen = &testimony.calls[*ptrace];
             let is_killed_at_first = || is_first(*ptrace) && may_have_been_killed_before(seen);
             let is_unfinished = seen.call.outcome == Outcome::Unfinished && is_last(*ptrace);
             !(is_unfinished && is_killed_at_first())
         }
-        Disagreement::OnlyBpf { bpf } => {
+        Discrepancy::OnlyBpf { bpf } => {
             let call = &trace.calls[*bpf];
             let is_last = || trace.calls[bpf + 1..].iter().all(|later| later.tid != call.tid);
             !(was_killed_before(call) && (is_last() || is_replaced_by_exec(trace, call)))
         }
-        Disagreement::MoreByPtrace { .. } | Disagreement::Unlike { .. } => true,
+        Discrepancy::MoreByPtrace { .. } | Discrepancy::Unlike { .. } => true,
     });
 }
 

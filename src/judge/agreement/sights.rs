@@ -23,13 +23,13 @@ enum Holder {
 
 /// The calls at which a link was seen first and last.
 #[derive(Clone, Copy, Debug)]
-struct Seens {
+struct Span {
     first: u64,
     last: u64,
 }
 
 /// Of each holder of a process.
-type Links<'t> = HashMap<(u32, Holder), HashMap<&'t [u8], Seens>>;
+type Links<'t> = HashMap<(u32, Holder), HashMap<&'t [u8], Span>>;
 
 /// All links of a testimony, put in order when somebody asks.
 pub(super) struct Sights<'t> {
@@ -79,7 +79,7 @@ impl<'t> Sights<'t> {
                 for asked in ALL {
                     if let (Some(holder), Some(link)) = (holder(seen, asked), link(seen, asked)) {
                         let of_holder = links.entry((seen.call.pid, holder)).or_default();
-                        of_holder.entry(link).or_insert(Seens { first: order, last: order }).last = order;
+                        of_holder.entry(link).or_insert(Span { first: order, last: order }).last = order;
                     }
                 }
             }

@@ -7,15 +7,15 @@ use toml::de::DeValue;
 
 use super::entries::{Entry, find};
 use super::errors::{Problems, near, near_or_all};
-use super::keys::{Key, accepted, keys};
+use super::keys::{CallKey, accepted, keys};
 use super::values;
-use super::{ExpectedCall, Field, Part, Subject, Wanted, Which};
+use super::{Aspect, ExpectedCall, Field, Part, Wanted, Which};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
 
 /// The `$x` that the calls so far have bound.
 #[derive(Clone, Default)]
-pub(super) struct Names {
+pub(super) struct BoundNames {
     bound: BTreeSet<String>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn part((key, value): &Entry, text: &str) -> Part {
     Part { key: key.get_ref().to_string(), text: format!("{} = {value}", key.get_ref()) }
 }
 
-impl Names {
+impl BoundNames {
     /// Goes back to what was bound before a repetition; returns what the repetition has bound.
     pub(super) fn forget_all_but(&mut self, before: &Self) -> Vec<String> {
         let new = self.bound.difference(&before.bound).cloned().collect();
@@ -61,21 +61,21 @@ impl Names {
 }
 
 /// Reads the keys of one call.
-pub(super) struct Reader<'a, 't, 'p> {
+pub(super) struct CallReader<'a, 't, 'p> {
     row: &'static Syscall,
-    keys: Vec<Key>,
+    keys: Vec<CallKey>,
     entries: &'a [Entry<'a, 't>],
     /// `None` where calls have no order, and so nothing is bound before.
-    names: Option<&'a Names>,
+    names: Option<&'a BoundNames>,
     problems: &'a mut Problems<'p>,
 }
 
-impl<'a, 't, 'p> Reader<'a, 't, 'p> {
+impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
     /// For a call of this row with these entries.
     pub(super) fn new(
         row: &'static Syscall,
         entries: &'a [Entry<'a, 't>],
-        names: Option<&'a Names>,
+        names: Option<&'a BoundNames>,
         problems: &'a mut Problems<'p>,
     ) -> Self {
         let keys = keys(row, &command(row, entries));
@@ -98,7 +98,7 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 
     /// A call of a part: only what is written is compared.
-    pub(super) fn some(mut self, item: &Spanned<DeValue>) -> ExpectedCall {
+    pub(super) fn partial(mut self, item: &Spanned<DeValue>) -> ExpectedCall {
         let mut fields = Vec::new();
         for key in self.keys.clone() {
             fields.extend(find(self.entries, key.name).and_then(|entry| self.field(key, entry)));
@@ -109,8 +109,8 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 self.problems.push(entry.1.span(), "`path_contains` is empty", "every path contains that");
             }
             let wanted = Wanted::Contains(text.to_owned());
-            let (subject, role) = (Subject::File(0), Role::Text);
-            fields.push(Field { key: "path_contains", subject, role, wanted, written: true });
+            let (aspect, role) = (Aspect::File(0), Role::Text);
+            fields.push(Field { key: "path_contains", aspect, role, wanted, written: true });
         }
         self.unknown_keys(&["path_contains"]);
         self.finish(item, fields)
@@ -144,65 +144,42 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 
     /// The value of a key.
-    fn field(&mut self, key: Key, entry: Entry) -> Option<Field> {
-        let wanted = match key.subject {
-            Subject::Made(at) => self.made(entry, at)?,
-            Subject::Status(Which::Fd(at)) if self.row.makes_pair() => self.status_of_pair(entry, at, key.role)?,
+    fn field(&mut self, key: CallKey, entry: Entry) -> Option<Field> {
+        let wanted = match key.aspect {
+            Aspect::Made(at) => self.made(entry, at)?,
+            Aspect::Status(Which::Fd(at)) if self.row.makes_pair() => self.status_of_pair(entry, at, key.role)?,
             _ => self.wanted(key, entry)?,
         };
-        Some(Field { key: key.name, subject: key.subject, role: key.role, wanted, written: true })
+        Some(Field { key: key.name, aspect: key.aspect, role: key.role, wanted, written: true })
     }
 
-    fn wanted(&mut self, key: Key, entry: Entry) -> Option<Wanted> {
-        let takes_name = match key.subject {
-            Subject::Ret | Subject::Pid | Subject::Tid | Subject::ExitTid => true,
-            Subject::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
-            Subject::UserData
-            | Subject::SqeFlags
-            | Subject::Worker
-            | Subject::More
-            | Subject::Ambiguous
-            | Subject::Abi
-            | Subject::Refused
-            | Subject::MadeFile
-            | Subject::File(_)
-            | Subject::Text(_)
-            | Subject::Implied
-            | Subject::How(_)
-            | Subject::Bytes
-            | Subject::Kind(_)
-            | Subject::Status(_)
-            | Subject::Cloexec(_)
-            | Subject::Closes
-            | Subject::Comm
-            | Subject::Made(_) => false,
-        };
-        if let Some(name) = values::name(entry.1).filter(|_| takes_name) {
-            return self.name(name, entry.1, !matches!(key.subject, Subject::Arg(_)));
+    fn wanted(&mut self, key: CallKey, entry: Entry) -> Option<Wanted> {
+        if let Some(name) = values::name(entry.1).filter(|_| takes_name(key)) {
+            return self.name(name, entry.1, !matches!(key.aspect, Aspect::Arg(_)));
         }
-        match key.subject {
-            Subject::Ret => values::ret(entry, key.role, self.problems),
-            Subject::Bytes => self.bytes(entry),
-            Subject::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
-            Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
+        match key.aspect {
+            Aspect::Ret => values::ret(entry, key.role, self.problems),
+            Aspect::Bytes => self.bytes(entry),
+            Aspect::Kind(_) => values::one_of(entry, &Kind::names(), self.problems),
+            Aspect::Cloexec(_) | Aspect::Worker | Aspect::More | Aspect::Ambiguous | Aspect::Refused => {
                 values::yes_or_no(entry, self.problems).map(Wanted::Is)
             }
-            Subject::Closes => values::strings(entry, self.problems).map(Wanted::Files),
-            Subject::Comm => self.comm(entry),
-            Subject::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
-            Subject::Abi => values::one_of(entry, &ABIS, self.problems),
-            Subject::File(_)
-            | Subject::MadeFile
-            | Subject::Arg(_)
-            | Subject::Implied
-            | Subject::How(_)
-            | Subject::Status(_)
-            | Subject::UserData
-            | Subject::SqeFlags
-            | Subject::Pid
-            | Subject::Tid
-            | Subject::ExitTid
-            | Subject::Made(_) => values::by_role(entry, key.role, self.problems),
+            Aspect::Closes => values::strings(entry, self.problems).map(Wanted::Files),
+            Aspect::Comm => self.comm(entry),
+            Aspect::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
+            Aspect::Abi => values::one_of(entry, &ABIS, self.problems),
+            Aspect::File(_)
+            | Aspect::MadeFile
+            | Aspect::Arg(_)
+            | Aspect::Implied
+            | Aspect::How(_)
+            | Aspect::Status(_)
+            | Aspect::UserData
+            | Aspect::SqeFlags
+            | Aspect::Pid
+            | Aspect::Tid
+            | Aspect::ExitTid
+            | Aspect::Made(_) => values::by_role(entry, key.role, self.problems),
         }
     }
 
@@ -282,82 +259,85 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
     }
 
     /// What a key that is left out stands for in a whole trace; `None` if it is not compared.
-    fn left_out(&mut self, key: Key, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
-        let wanted = match (key.subject, key.role) {
-            (Subject::File(_), _) => Wanted::Nothing,
-            (Subject::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
-            (Subject::Closes, _) => Wanted::Files(Vec::new()),
-            (Subject::Cloexec(Which::Made | Which::Pair) | Subject::More, _) => Wanted::Is(false),
-            (Subject::Ambiguous | Subject::Refused, _) => Wanted::Is(false),
-            (Subject::Abi, _) => Wanted::Text(ABIS[0].into()),
-            (Subject::MadeFile, _) => self.made_file(fields),
-            (Subject::SqeFlags, _) => Wanted::Number(0),
-            (Subject::ExitTid, _) => Wanted::Nothing,
-            (Subject::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
-            (Subject::Arg(_), Role::Flags(_)) | (Subject::How(0 | 2), _) => Wanted::Number(0),
-            (Subject::Arg(_), Role::Fd) => {
-                return self.required(key, item, "write \"$a\" as an earlier call bound it, or a number");
-            }
-            (Subject::Arg(_), Role::Choice(names)) => {
-                let first = names.all().next().unwrap_or_default();
-                return self.required(key, item, &format!("write one {}, as in \"{first}\"", names.what));
-            }
-            (Subject::Implied, Role::Flags(names)) => {
-                let flags = self.row.implied_flags.map_or(0, |(_, flags)| flags);
-                return self.required(key, item, &format!("write \"{}\", which it stands for", names.show(flags)));
-            }
-            (Subject::Ret, _) if matches!(self.row.ret, Ret::Never) => return None,
-            (Subject::Ret, _) => return self.required(key, item, values::RET_HINT),
+    fn left_out(&mut self, key: CallKey, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
+        if let Some(hint) = self.hint_if_required(key) {
+            let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
+            self.problems.push(item.span(), message, hint);
+            return None;
+        }
+        let wanted = match (key.aspect, key.role) {
+            (Aspect::File(_), _) => Wanted::Nothing,
+            (Aspect::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
+            (Aspect::Closes, _) => Wanted::Files(Vec::new()),
+            (Aspect::Cloexec(Which::Made | Which::Pair) | Aspect::More, _) => Wanted::Is(false),
+            (Aspect::Ambiguous | Aspect::Refused, _) => Wanted::Is(false),
+            (Aspect::Abi, _) => Wanted::Text(ABIS[0].into()),
+            (Aspect::MadeFile, _) => self.made_file(fields),
+            (Aspect::SqeFlags, _) => Wanted::Number(0),
+            (Aspect::ExitTid, _) => Wanted::Nothing,
+            (Aspect::Arg(_), Role::DirFd) => Wanted::Number(libc::AT_FDCWD.into()),
+            (Aspect::Arg(_), Role::Flags(_)) | (Aspect::How(0 | 2), _) => Wanted::Number(0),
             (
-                Subject::Arg(_)
-                | Subject::Implied
-                | Subject::How(_)
-                | Subject::Bytes
-                | Subject::Kind(_)
-                | Subject::Status(_)
-                | Subject::Cloexec(Which::Fd(_))
-                | Subject::UserData
-                | Subject::Worker
-                | Subject::Comm
-                | Subject::Pid
-                | Subject::Tid
-                | Subject::Made(_),
+                Aspect::Arg(_)
+                | Aspect::Implied
+                | Aspect::How(_)
+                | Aspect::Ret
+                | Aspect::Bytes
+                | Aspect::Kind(_)
+                | Aspect::Status(_)
+                | Aspect::Cloexec(Which::Fd(_))
+                | Aspect::UserData
+                | Aspect::Worker
+                | Aspect::Comm
+                | Aspect::Pid
+                | Aspect::Tid
+                | Aspect::Made(_),
                 _,
             ) => return None,
         };
-        Some(Field { key: key.name, subject: key.subject, role: key.role, wanted, written: false })
+        Some(Field { key: key.name, aspect: key.aspect, role: key.role, wanted, written: false })
     }
 
     /// The file that a call opens or duplicates is called as its path says, if that leads through no `..` and no symbolic link.
     fn made_file(&self, fields: &[Field]) -> Wanted {
         let flags = find(self.entries, "flags").and_then(|(_, value)| value.get_ref().as_str());
         let unnamed = flags.is_some_and(|flags| flags.split('|').any(|flag| flag == "O_TMPFILE"));
-        let path = fields.iter().find(|field| field.subject == Subject::File(0));
+        let path = fields.iter().find(|field| field.aspect == Aspect::File(0));
         let path = path.filter(|_| self.row.returns_its_file() && !unnamed);
         path.map_or(Wanted::Nothing, |path| path.wanted.clone())
     }
 
     /// The files that the call has no key for: a name there would be made up.
     fn no_file(&self) -> Vec<Field> {
-        let has = |subject| self.keys.iter().any(|key| key.subject == subject);
-        [("path", Subject::File(0)), ("path2", Subject::File(1))]
+        let has = |aspect| self.keys.iter().any(|key| key.aspect == aspect);
+        [("path", Aspect::File(0)), ("path2", Aspect::File(1))]
             .into_iter()
-            .filter(|&(_, subject)| !has(subject))
-            .map(|(key, subject)| Field { key, subject, role: Role::Text, wanted: Wanted::Nothing, written: false })
+            .filter(|&(_, aspect)| !has(aspect))
+            .map(|(key, aspect)| Field { key, aspect, role: Role::Text, wanted: Wanted::Nothing, written: false })
             .collect()
     }
 
-    fn required(&mut self, key: Key, item: &Spanned<DeValue>, hint: &str) -> Option<Field> {
-        let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
-        self.problems.push(item.span(), message, hint);
-        None
+    /// What to write for a key that has to be there; `None` if it may be left out.
+    fn hint_if_required(&self, key: CallKey) -> Option<String> {
+        match (key.aspect, key.role) {
+            (Aspect::Arg(_), Role::Fd) => Some("write \"$a\" as an earlier call bound it, or a number".to_owned()),
+            (Aspect::Arg(_), Role::Choice(names)) => {
+                let first = names.all().next().unwrap_or_default();
+                Some(format!("write one {}, as in \"{first}\"", names.what))
+            }
+            (Aspect::Implied, Role::Flags(names)) => {
+                let flags = self.row.implied_flags.map_or(0, |(_, flags)| flags);
+                Some(format!("write \"{}\", which it stands for", names.show(flags)))
+            }
+            (Aspect::Ret, _) => (!matches!(self.row.ret, Ret::Never)).then(|| values::RET_HINT.to_owned()),
+            _ => None,
+        }
     }
 
     /// What is said of a descriptor beside a failure to make it would never be looked at.
     fn descriptor_of_nothing(&mut self, fields: &[Field]) {
         let fails = fields.iter().any(|field| matches!(field.wanted, Wanted::Errno(_) | Wanted::Unfinished));
-        if !fails
-            || !(self.row.makes_pair() || self.keys.iter().any(|key| key.subject == Subject::Cloexec(Which::Made)))
+        if !fails || !(self.row.makes_pair() || self.keys.iter().any(|key| key.aspect == Aspect::Cloexec(Which::Made)))
         {
             return;
         }
@@ -367,6 +347,33 @@ impl<'a, 't, 'p> Reader<'a, 't, 'p> {
                 self.problems.push(key.span(), "this call returns no descriptor", hint);
             }
         }
+    }
+}
+
+/// Whether the value of a key may be a `$x`.
+fn takes_name(key: CallKey) -> bool {
+    match key.aspect {
+        Aspect::Ret | Aspect::Pid | Aspect::Tid | Aspect::ExitTid => true,
+        Aspect::Arg(_) => !matches!(key.role, Role::Flags(_) | Role::Choice(_)),
+        Aspect::UserData
+        | Aspect::SqeFlags
+        | Aspect::Worker
+        | Aspect::More
+        | Aspect::Ambiguous
+        | Aspect::Abi
+        | Aspect::Refused
+        | Aspect::MadeFile
+        | Aspect::File(_)
+        | Aspect::Text(_)
+        | Aspect::Implied
+        | Aspect::How(_)
+        | Aspect::Bytes
+        | Aspect::Kind(_)
+        | Aspect::Status(_)
+        | Aspect::Cloexec(_)
+        | Aspect::Closes
+        | Aspect::Comm
+        | Aspect::Made(_) => false,
     }
 }
 

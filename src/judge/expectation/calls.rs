@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::call::{Names, Reader, part};
+use super::call::{BoundNames, CallReader, part};
 use super::entries::{Entry, find, in_order, items, kind};
 use super::errors::{Problems, near};
 use super::values;
@@ -16,7 +16,7 @@ const MOST_CALLS: usize = 10_000_000;
 /// The calls of `calls`, or of a thread.
 pub(super) fn whole(
     items: &[&Spanned<DeValue>],
-    names: &mut Names,
+    names: &mut BoundNames,
     problems: &mut Problems,
     lacks: &mut Option<String>,
 ) -> Sequence {
@@ -25,7 +25,7 @@ pub(super) fn whole(
     for item in items {
         let Some(entries) = table_of(item, problems) else { continue };
         if !is_repetition(&entries) {
-            single.extend(one(item, &entries, names, problems, lacks));
+            single.extend(single_call(item, &entries, names, problems, lacks));
             continue;
         }
         sequence.push(1, std::mem::take(&mut single), Vec::new());
@@ -39,20 +39,20 @@ pub(super) fn whole(
 }
 
 /// One call of `calls`; `None` if it is wrong, or none that this architecture has.
-fn one(
+fn single_call(
     item: &Spanned<DeValue>,
     entries: &[Entry],
-    names: &mut Names,
+    names: &mut BoundNames,
     problems: &mut Problems,
     lacks: &mut Option<String>,
 ) -> Option<ExpectedCall> {
     let call = match row_of(item, entries, problems) {
-        Named::Row(row) => Some(Reader::new(row, entries, Some(&*names), problems).whole(item)),
-        Named::Lacking(name) => {
+        CallName::Row(row) => Some(CallReader::new(row, entries, Some(&*names), problems).whole(item)),
+        CallName::Lacking(name) => {
             lacks.get_or_insert(name);
             None
         }
-        Named::Wrong => None,
+        CallName::Wrong => None,
     };
     names.bind(entries);
     call
@@ -67,7 +67,7 @@ const REPETITION: &str = "write { times = 250, of = [ { call = \"...\", ... }, .
 /// The calls of a repetition, each once.
 fn repeated(
     entries: &[Entry],
-    names: &mut Names,
+    names: &mut BoundNames,
     problems: &mut Problems,
     lacks: &mut Option<String>,
 ) -> Vec<ExpectedCall> {
@@ -87,7 +87,7 @@ fn repeated(
             problems.push(item.span(), "a repetition within a repetition", hint);
             continue;
         }
-        calls.extend(one(item, &entries, names, problems, lacks));
+        calls.extend(single_call(item, &entries, names, problems, lacks));
     }
     calls
 }
@@ -118,17 +118,17 @@ fn repetitions(
 pub(super) fn present(item: &Spanned<DeValue>, problems: &mut Problems, lacks: &mut Option<String>) -> Option<Present> {
     let entries = table_of(item, problems)?;
     let row = match row_of(item, &entries, problems) {
-        Named::Row(row) => row,
-        Named::Lacking(name) => {
+        CallName::Row(row) => row,
+        CallName::Lacking(name) => {
             lacks.get_or_insert(name);
             return None;
         }
-        Named::Wrong => return None,
+        CallName::Wrong => return None,
     };
     let times = times(&entries, problems);
     let counts: Vec<_> = entries.iter().copied().filter(|(key, _)| is_count(key.get_ref())).collect();
     let fields: Vec<_> = entries.into_iter().filter(|(key, _)| !is_count(key.get_ref())).collect();
-    let mut call = Reader::new(row, &fields, None, problems).some(item);
+    let mut call = CallReader::new(row, &fields, None, problems).partial(item);
     if fields.len() < 2 && find(&counts, "count").is_none() {
         vague(item, row, problems);
     }
@@ -139,7 +139,7 @@ pub(super) fn present(item: &Spanned<DeValue>, problems: &mut Problems, lacks: &
 /// An entry of `absent`. One whose call this architecture lacks holds.
 pub(super) fn absent(item: &Spanned<DeValue>, problems: &mut Problems) -> Option<ExpectedCall> {
     let entries = table_of(item, problems)?;
-    let Named::Row(row) = row_of(item, &entries, problems) else { return None };
+    let CallName::Row(row) = row_of(item, &entries, problems) else { return None };
     for (key, _) in entries.iter().filter(|(key, _)| is_count(key.get_ref())) {
         problems.push(
             key.span(),
@@ -151,7 +151,7 @@ pub(super) fn absent(item: &Spanned<DeValue>, problems: &mut Problems) -> Option
         vague(item, row, problems);
     }
     let fields: Vec<_> = entries.into_iter().filter(|(key, _)| !is_count(key.get_ref())).collect();
-    Some(Reader::new(row, &fields, None, problems).some(item))
+    Some(CallReader::new(row, &fields, None, problems).partial(item))
 }
 
 fn is_count(key: &str) -> bool {
@@ -194,24 +194,24 @@ fn table_of<'a, 't>(item: &'a Spanned<DeValue<'t>>, problems: &mut Problems) -> 
     }
 }
 
-enum Named {
+enum CallName {
     Row(&'static Syscall),
     Lacking(String),
     Wrong,
 }
 
 /// Which call a table is about.
-fn row_of(item: &Spanned<DeValue>, entries: &[Entry], problems: &mut Problems) -> Named {
+fn row_of(item: &Spanned<DeValue>, entries: &[Entry], problems: &mut Problems) -> CallName {
     let Some(entry) = find(entries, "call") else {
         problems.push(item.span(), "`call` is missing", "write which call, as in call = \"openat\"");
-        return Named::Wrong;
+        return CallName::Wrong;
     };
-    let Some(name) = values::string(entry, problems) else { return Named::Wrong };
+    let Some(name) = values::string(entry, problems) else { return CallName::Wrong };
     if let Some(row) = Syscall::by_name(name) {
-        return Named::Row(row);
+        return CallName::Row(row);
     }
     if Syscall::is_known(name) {
-        return Named::Lacking(name.to_owned());
+        return CallName::Lacking(name.to_owned());
     }
     let (message, hint) = if name.parse::<syscalls::Sysno>().is_ok() {
         (format!("what `{name}` means is not known"), format!("src/table/syscalls/table.rs needs a row for {name}"))
@@ -221,5 +221,5 @@ fn row_of(item: &Spanned<DeValue>, entries: &[Entry], problems: &mut Problems) -
         (format!("no call is named `{name}`"), hint.unwrap_or_else(|| all.to_owned()))
     };
     problems.push(entry.1.span(), message, hint);
-    Named::Wrong
+    CallName::Wrong
 }

@@ -40,7 +40,7 @@ impl Errors {
     }
 
     /// All of it with the lines in question, as rustc shows errors, and a count at the end.
-    pub fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
         let mut all: Vec<String> =
             self.problems.iter().map(|problem| renderer.render(&[self.group(problem)])).collect();

@@ -1,27 +1,27 @@
 //! The keys that a call has: those of its arguments, and those that follow from what it is.
 
-use super::{Subject, Which};
+use super::{Aspect, Which};
 use crate::table::names;
 use crate::table::syscalls::{Peek, Ret, Role, Syscall};
 
 /// A key that a call has.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
+pub(crate) struct CallKey {
     /// As it is written.
     pub name: &'static str,
     /// What of the call it is.
-    pub subject: Subject,
+    pub aspect: Aspect,
     /// What values it takes.
     pub role: Role,
 }
 
 /// The keys of a call with these arguments (fcntl's depend on its command), in the order in which they are compared.
-pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
+pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let mut keys = argument_keys(row, args);
     keys.extend(file_keys(row));
     for at in row.path_args() {
         let second = usize::from(row.args[at].name == "path2");
-        keys.push(key(["path_is", "path2_is"][second], Subject::Text(second), Role::Text));
+        keys.push(key(["path_is", "path2_is"][second], Aspect::Text(second), Role::Text));
     }
     keys.extend(flag_keys(row));
     let ret = row.ret_for(args);
@@ -31,43 +31,47 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         Ret::Number | Ret::Fd | Ret::Bytes | Ret::ByCommand | Ret::Never => Role::Signed,
     };
     if row.makes_pair() {
-        keys.extend([0, 1].map(|at| key("makes", Subject::Made(at), Role::FdNumber)));
+        keys.extend([0, 1].map(|at| key("makes", Aspect::Made(at), Role::FdNumber)));
     }
-    keys.push(key("ret", Subject::Ret, ret_role));
-    keys.push(key("bytes", Subject::Bytes, Role::Unsigned));
+    keys.push(key("ret", Aspect::Ret, ret_role));
+    keys.push(key("bytes", Aspect::Bytes, Role::Unsigned));
     if matches!(ret, Ret::Fd) {
-        keys.push(key("file", Subject::MadeFile, Role::Text));
+        keys.push(key("file", Aspect::MadeFile, Role::Text));
     }
     keys.extend(descriptor_keys(row, ret));
-    if row.is_request() {
-        keys.push(key("sqe_flags", Subject::SqeFlags, Role::Flags(&names::SQE)));
-        keys.push(key("user_data", Subject::UserData, Role::Unsigned));
-        keys.push(key("worker", Subject::Worker, Role::Unsigned));
-        keys.push(key("more", Subject::More, Role::Unsigned));
-        keys.push(key("ambiguous", Subject::Ambiguous, Role::Unsigned));
-    } else {
-        keys.push(key("abi", Subject::Abi, Role::Text));
-        keys.push(key("refused", Subject::Refused, Role::Unsigned));
-    }
-    keys.push(key("closes", Subject::Closes, Role::Text));
-    keys.push(key("comm", Subject::Comm, Role::Text));
+    keys.extend(if row.is_request() { REQUEST_KEYS } else { SYSTEM_CALL_KEYS });
+    keys.push(key("closes", Aspect::Closes, Role::Text));
+    keys.push(key("comm", Aspect::Comm, Role::Text));
     // An argument of the name goes first: `pid` of kill is whom it signals.
-    for (name, subject) in [("pid", Subject::Pid), ("tid", Subject::Tid)] {
+    for (name, aspect) in [("pid", Aspect::Pid), ("tid", Aspect::Tid)] {
         if row.arg(name).is_none() {
-            keys.push(key(name, subject, Role::Unsigned));
+            keys.push(key(name, aspect, Role::Unsigned));
         }
     }
-    keys.push(key("exit_tid", Subject::ExitTid, Role::Unsigned));
+    keys.push(key("exit_tid", Aspect::ExitTid, Role::Unsigned));
     keys
 }
 
+/// The keys of requests of io_uring alone.
+const REQUEST_KEYS: &[CallKey] = &[
+    key("sqe_flags", Aspect::SqeFlags, Role::Flags(&names::SQE)),
+    key("user_data", Aspect::UserData, Role::Unsigned),
+    key("worker", Aspect::Worker, Role::Unsigned),
+    key("more", Aspect::More, Role::Unsigned),
+    key("ambiguous", Aspect::Ambiguous, Role::Unsigned),
+];
+
+/// The keys of system calls alone.
+const SYSTEM_CALL_KEYS: &[CallKey] =
+    &[key("abi", Aspect::Abi, Role::Text), key("refused", Aspect::Refused, Role::Unsigned)];
+
 /// What can be said of the descriptors that the call makes; where it makes none, of those that it is given.
-fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<Key> {
+fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<CallKey> {
     let status = Role::Flags(&names::STATUS);
     let said = |[kind, status_key, cloexec]: [&'static str; 3], which, statuses: &[Which]| {
-        let mut keys = vec![key(kind, Subject::Kind(which), Role::Text)];
-        keys.extend(statuses.iter().map(|&which| key(status_key, Subject::Status(which), status)));
-        keys.push(key(cloexec, Subject::Cloexec(which), Role::Unsigned));
+        let mut keys = vec![key(kind, Aspect::Kind(which), Role::Text)];
+        keys.extend(statuses.iter().map(|&which| key(status_key, Aspect::Status(which), status)));
+        keys.push(key(cloexec, Aspect::Cloexec(which), Role::Unsigned));
         keys
     };
     let names = [["kind", "status", "cloexec"], ["kind2", "status2", "cloexec2"]];
@@ -84,19 +88,19 @@ fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<Key> {
 }
 
 /// What the keys of a call may be in an error's hint.
-pub(crate) fn accepted(keys: &[Key]) -> Vec<&'static str> {
+pub(crate) fn accepted(keys: &[CallKey]) -> Vec<&'static str> {
     let mut names: Vec<_> = std::iter::once("call").chain(keys.iter().map(|key| key.name)).collect();
     names.dedup();
     names
 }
 
-const fn key(name: &'static str, subject: Subject, role: Role) -> Key {
-    Key { name, subject, role }
+const fn key(name: &'static str, aspect: Aspect, role: Role) -> CallKey {
+    CallKey { name, aspect, role }
 }
 
-fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
-    let subject = |at: usize, role: Role| match role {
-        Role::Path | Role::Text => Some(Subject::File(usize::from(row.args[at].name == "path2"))),
+fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
+    let aspect = |at: usize, role: Role| match role {
+        Role::Path | Role::Text => Some(Aspect::File(usize::from(row.args[at].name == "path2"))),
         Role::Pointer => None,
         Role::Fd
         | Role::DirFd
@@ -108,35 +112,35 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         | Role::Signed
         | Role::Int
         | Role::Unsigned
-        | Role::UnsignedInt => Some(Subject::Arg(at)),
+        | Role::UnsignedInt => Some(Aspect::Arg(at)),
     };
     let roles = (0..row.args.len()).map(|at| (at, row.role_for(at, args)));
-    roles.filter_map(|(at, role)| Some(key(row.args[at].name, subject(at, role)?, role))).collect()
+    roles.filter_map(|(at, role)| Some(key(row.args[at].name, aspect(at, role)?, role))).collect()
 }
 
 /// The files of a call that names none itself: those behind its descriptors, or behind the one that it returns.
-fn file_keys(row: &'static Syscall) -> Vec<Key> {
+fn file_keys(row: &'static Syscall) -> Vec<CallKey> {
     let returns_one = matches!(row.ret, Ret::Fd) && row.arg("path").is_none();
     let mut keys = Vec::new();
     if returns_one || row.descriptor_for("path").is_some() {
-        keys.push(key("path", Subject::File(0), Role::Text));
+        keys.push(key("path", Aspect::File(0), Role::Text));
     }
     if row.descriptor_for("path2").is_some() {
-        keys.push(key("path2", Subject::File(1), Role::Text));
+        keys.push(key("path2", Aspect::File(1), Role::Text));
     }
     keys
 }
 
 /// Flags that are no argument.
-fn flag_keys(row: &'static Syscall) -> Vec<Key> {
+fn flag_keys(row: &'static Syscall) -> Vec<CallKey> {
     if let Some((names, _)) = row.implied_flags {
-        return vec![key("flags", Subject::Implied, Role::Flags(names))];
+        return vec![key("flags", Aspect::Implied, Role::Flags(names))];
     }
     match row.peek {
         Some((_, Peek::OpenHow)) => vec![
-            key("flags", Subject::How(0), Role::Flags(&names::OPEN)),
-            key("mode", Subject::How(1), Role::Mode),
-            key("resolve", Subject::How(2), Role::Flags(&names::RESOLVE)),
+            key("flags", Aspect::How(0), Role::Flags(&names::OPEN)),
+            key("mode", Aspect::How(1), Role::Mode),
+            key("resolve", Aspect::How(2), Role::Flags(&names::RESOLVE)),
         ],
         Some((_, Peek::Pair | Peek::HandleOut | Peek::HandleIn)) | None => Vec::new(),
     }

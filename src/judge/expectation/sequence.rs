@@ -5,12 +5,12 @@ use super::ExpectedCall;
 /// The calls of a whole trace, or of one thread of it. A *place* is where a call stands among them all, from 0.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
-    runs: Vec<Run>,
+    stretches: Vec<Stretch>,
 }
 
 /// Calls that follow each other, so many times over.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(super) struct Stretch {
     /// The place of the first.
     start: usize,
     /// How many times.
@@ -23,7 +23,7 @@ pub(super) struct Run {
 impl Sequence {
     /// How many calls there are, each as often as it is repeated.
     pub fn len(&self) -> usize {
-        self.runs.last().map_or(0, Run::end)
+        self.stretches.last().map_or(0, Stretch::end)
     }
 
     /// Whether there is none.
@@ -33,40 +33,40 @@ impl Sequence {
 
     /// The calls as they are written, each once.
     pub fn written(&self) -> impl Iterator<Item = &ExpectedCall> {
-        self.runs.iter().flat_map(|run| &run.calls)
+        self.stretches.iter().flat_map(|stretch| &stretch.calls)
     }
 
     /// The call at a place, which must be less than [`Sequence::len`].
     pub fn at(&self, place: usize) -> &ExpectedCall {
-        let run = self.run(place);
-        &run.calls[(place - run.start) % run.calls.len()]
+        let stretch = self.stretch(place);
+        &stretch.calls[(place - stretch.start) % stretch.calls.len()]
     }
 
     /// Which time it is of how many, from 1, where the call at this place is repeated.
     pub fn time(&self, place: usize) -> Option<(usize, usize)> {
-        let run = self.run(place);
-        (run.times > 1).then(|| ((place - run.start) / run.calls.len() + 1, run.times))
+        let stretch = self.stretch(place);
+        (stretch.times > 1).then(|| ((place - stretch.start) / stretch.calls.len() + 1, stretch.times))
     }
 
     /// The names that stand for nothing any more behind this place: it is the last of a repetition's round.
-    pub fn names_until(&self, place: usize) -> &[String] {
-        let run = self.run(place);
-        if (place - run.start + 1).is_multiple_of(run.calls.len()) { &run.names } else { &[] }
+    pub(crate) fn names_until(&self, place: usize) -> &[String] {
+        let stretch = self.stretch(place);
+        if (place - stretch.start + 1).is_multiple_of(stretch.calls.len()) { &stretch.names } else { &[] }
     }
 
     /// Adds calls that follow each other so many times, at least once. `names` are those that they bind anew each time.
     pub(super) fn push(&mut self, times: usize, calls: Vec<ExpectedCall>, names: Vec<String>) {
         if !calls.is_empty() {
-            self.runs.push(Run { start: self.len(), times, calls, names });
+            self.stretches.push(Stretch { start: self.len(), times, calls, names });
         }
     }
 
-    fn run(&self, place: usize) -> &Run {
-        &self.runs[self.runs.partition_point(|run| run.end() <= place)]
+    fn stretch(&self, place: usize) -> &Stretch {
+        &self.stretches[self.stretches.partition_point(|stretch| stretch.end() <= place)]
     }
 }
 
-impl Run {
+impl Stretch {
     fn end(&self) -> usize {
         self.start + self.times * self.calls.len()
     }

@@ -7,12 +7,12 @@ use nix::sys::signal::Signal;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::call::Names;
+use super::call::BoundNames;
 use super::calls;
 use super::entries::{Entry, find, in_order, items, kind};
 use super::errors::{Problems, near, near_or_all};
 use super::values;
-use super::{Body, DEFAULT_TIMEOUT, Expectation, Thread};
+use super::{Body, DEFAULT_TIMEOUT, Expectation, ExpectedThread};
 
 const KEYS: [&str; 9] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "ignored"];
 /// An hour: more is a slip of the unit.
@@ -111,7 +111,7 @@ fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, la
         let hint = format!("`{}` is the whole trace: drop it, or what stands beside it", whole.get_ref());
         problems.push(key.span(), format!("`{}` stands beside `{}`", key.get_ref(), whole.get_ref()), hint);
     }
-    let mut names = Names::default();
+    let mut names = BoundNames::default();
     if calls.is_some() {
         return Body::Whole(calls::whole(&items(calls, problems), &mut names, problems, lacks));
     }
@@ -130,7 +130,12 @@ fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, la
 }
 
 /// The threads in the order of the file: each knows the names that those before it have bound.
-fn threads(entry: Entry, names: &mut Names, problems: &mut Problems, lacks: &mut Option<String>) -> Vec<Thread> {
+fn threads(
+    entry: Entry,
+    names: &mut BoundNames,
+    problems: &mut Problems,
+    lacks: &mut Option<String>,
+) -> Vec<ExpectedThread> {
     const HINT: &str = "write a line for each thread, as in threads.first = [ { call = \"...\", ... }, ... ]";
     let DeValue::Table(table) = entry.1.get_ref() else {
         let message = format!("`threads` is {}, not a table", kind(entry.1.get_ref()));
@@ -146,7 +151,7 @@ fn threads(entry: Entry, names: &mut Names, problems: &mut Problems, lacks: &mut
             let hint = "leave it out: a thread without calls to compare is not looked at";
             problems.push(entry.1.span(), format!("the thread `{}` makes no call", entry.0.get_ref()), hint);
         }
-        Thread { name: entry.0.get_ref().to_string(), calls: calls::whole(&items, names, problems, lacks) }
+        ExpectedThread { name: entry.0.get_ref().to_string(), calls: calls::whole(&items, names, problems, lacks) }
     };
     in_order(table).into_iter().map(&mut one).collect()
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bstr::{BStr, ByteSlice};
 
 use super::FieldDifference;
-use crate::judge::expectation::{ExpectedCall, Field, Subject, Wanted, Which};
+use crate::judge::expectation::{Aspect, ExpectedCall, Field, Wanted, Which};
 use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::Abi;
@@ -43,7 +43,7 @@ impl Bindings<'_> {
 }
 
 /// Whether it is a call of this name.
-pub(super) fn is_of(expected: &ExpectedCall, call: &Call) -> bool {
+pub(super) fn is_same_call(expected: &ExpectedCall, call: &Call) -> bool {
     call.syscall().is_some_and(|row| row.number == expected.syscall.number)
 }
 
@@ -51,11 +51,11 @@ pub(super) fn is_of(expected: &ExpectedCall, call: &Call) -> bool {
 /// call.
 pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
     let fields = || expected.fields.iter().filter(|field| !meets(field, call, None)).count();
-    is_of(expected, call).then(|| fields() + usize::from(contradiction(call).is_some()))
+    is_same_call(expected, call).then(|| fields() + usize::from(contradiction(call).is_some()))
 }
 
 /// Whether a call has everything that an entry without names asks for.
-pub(super) fn is(expected: &ExpectedCall, call: &Call) -> bool {
+pub(super) fn satisfies(expected: &ExpectedCall, call: &Call) -> bool {
     expected.fields.iter().all(|field| meets(field, call, None))
 }
 
@@ -140,7 +140,7 @@ fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
         // Nothing is known of a path that could not be read, unless the descriptors tell.
         Wanted::Nothing => match fact {
             Fact::File(file) => file.is_none(),
-            Fact::Unknown(_) => file(field.subject, call).is_none(),
+            Fact::Unknown(_) => file(field.aspect, call).is_none(),
             Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
         },
         Wanted::Text(wanted) => {
@@ -162,33 +162,33 @@ fn of_process<'w>(wanted: &'w [u8], call: &Call) -> Cow<'w, [u8]> {
     }
 }
 
-fn file(subject: Subject, call: &Call) -> Option<&[u8]> {
-    match subject {
-        Subject::File(0) => call.files.path.as_deref(),
-        Subject::File(_) => call.files.path2.as_deref(),
-        Subject::Text(_)
-        | Subject::Arg(_)
-        | Subject::Implied
-        | Subject::How(_)
-        | Subject::Ret
-        | Subject::Bytes
-        | Subject::Kind(_)
-        | Subject::Status(_)
-        | Subject::Cloexec(_)
-        | Subject::Closes
-        | Subject::Comm
-        | Subject::Pid
-        | Subject::Tid
-        | Subject::ExitTid
-        | Subject::UserData
-        | Subject::SqeFlags
-        | Subject::Worker
-        | Subject::More
-        | Subject::Ambiguous
-        | Subject::Abi
-        | Subject::Refused
-        | Subject::MadeFile
-        | Subject::Made(_) => None,
+fn file(aspect: Aspect, call: &Call) -> Option<&[u8]> {
+    match aspect {
+        Aspect::File(0) => call.files.path.as_deref(),
+        Aspect::File(_) => call.files.path2.as_deref(),
+        Aspect::Text(_)
+        | Aspect::Arg(_)
+        | Aspect::Implied
+        | Aspect::How(_)
+        | Aspect::Ret
+        | Aspect::Bytes
+        | Aspect::Kind(_)
+        | Aspect::Status(_)
+        | Aspect::Cloexec(_)
+        | Aspect::Closes
+        | Aspect::Comm
+        | Aspect::Pid
+        | Aspect::Tid
+        | Aspect::ExitTid
+        | Aspect::UserData
+        | Aspect::SqeFlags
+        | Aspect::Worker
+        | Aspect::More
+        | Aspect::Ambiguous
+        | Aspect::Abi
+        | Aspect::Refused
+        | Aspect::MadeFile
+        | Aspect::Made(_) => None,
     }
 }
 
@@ -199,48 +199,52 @@ fn of_request<'c>(call: &Call, fact: impl FnOnce(&Request) -> Fact<'c>) -> Fact<
 
 /// `None` where there is nothing to compare: what is said of a descriptor that the call did not make.
 pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
-    Some(match field.subject {
-        Subject::File(at) => file_fact(at, call),
-        Subject::Text(at) => Fact::Text(text_state(at, call)),
-        Subject::Arg(at) => Fact::Number(argument(call, at, field.role)),
-        Subject::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
-        Subject::How(word) => match call.how(word) {
+    Some(match field.aspect {
+        Aspect::File(at) => file_fact(at, call),
+        Aspect::Text(at) => Fact::Text(text_state(at, call)),
+        Aspect::Arg(at) => Fact::Number(argument(call, at, field.role)),
+        Aspect::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
+        Aspect::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),
             None => Fact::Unknown("unreadable".into()),
         },
-        Subject::Ret => match (call.outcome, call.errno()) {
-            (Outcome::Unfinished, _) => Fact::Unfinished,
-            (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
-            (Outcome::Returned(value), None) => Fact::Number(value),
-        },
-        Subject::Bytes => call.bytes().map_or(Fact::Unknown("none".into()), |bytes| Fact::Number(bytes as i64)),
-        Subject::Kind(which) => of_descriptor(which, call, kind, |kind| Fact::Text(kind.as_bytes()))?,
-        Subject::Status(which) => of_descriptor(which, call, status, Fact::Number)?,
-        Subject::Cloexec(which) => of_descriptor(which, call, cloexec, Fact::Is)?,
-        Subject::Closes => Fact::Files(&call.files.closes),
-        Subject::Comm => Fact::Text(call.comm()),
-        Subject::Pid => Fact::Number(call.pid.into()),
-        Subject::Tid => Fact::Number(call.tid.into()),
-        Subject::ExitTid => call.other_exit_tid().map_or(Fact::Unknown("none".into()), |tid| Fact::Number(tid.into())),
-        Subject::UserData => of_request(call, |request| Fact::Number(request.sqe.user_data() as i64)),
-        Subject::SqeFlags => of_request(call, |request| Fact::Number(request.sqe.flags().into())),
-        Subject::Worker => of_request(call, |request| Fact::Is(request.worker)),
-        Subject::More => of_request(call, |request| Fact::Is(request.more)),
-        Subject::Ambiguous => of_request(call, |request| Fact::Is(request.ambiguous)),
-        Subject::Refused => Fact::Is(call.refused),
-        Subject::Abi => Fact::Text(match call.abi {
+        Aspect::Ret => result_fact(call),
+        Aspect::Bytes => call.bytes().map_or(Fact::Unknown("none".into()), |bytes| Fact::Number(bytes as i64)),
+        Aspect::Kind(which) => of_descriptor(which, call, kind, |kind| Fact::Text(kind.as_bytes()))?,
+        Aspect::Status(which) => of_descriptor(which, call, status, Fact::Number)?,
+        Aspect::Cloexec(which) => of_descriptor(which, call, cloexec, Fact::Is)?,
+        Aspect::Closes => Fact::Files(&call.files.closes),
+        Aspect::Comm => Fact::Text(call.comm()),
+        Aspect::Pid => Fact::Number(call.pid.into()),
+        Aspect::Tid => Fact::Number(call.tid.into()),
+        Aspect::ExitTid => call.other_exit_tid().map_or(Fact::Unknown("none".into()), |tid| Fact::Number(tid.into())),
+        Aspect::UserData => of_request(call, |request| Fact::Number(request.sqe.user_data() as i64)),
+        Aspect::SqeFlags => of_request(call, |request| Fact::Number(request.sqe.flags().into())),
+        Aspect::Worker => of_request(call, |request| Fact::Is(request.worker)),
+        Aspect::More => of_request(call, |request| Fact::Is(request.more)),
+        Aspect::Ambiguous => of_request(call, |request| Fact::Is(request.ambiguous)),
+        Aspect::Refused => Fact::Is(call.refused),
+        Aspect::Abi => Fact::Text(match call.abi {
             Abi::Native => b"native",
             Abi::Compat => b"32 bit",
         }),
-        Subject::MadeFile => {
+        Aspect::MadeFile => {
             call.success()?;
             Fact::File(call.files.made_path.as_deref())
         }
-        Subject::Made(at) => match call.pair() {
+        Aspect::Made(at) => match call.pair() {
             Some(pair) => Fact::Number(pair[at].into()),
             None => Fact::Unknown("unreadable".into()),
         },
     })
+}
+
+fn result_fact<'c>(call: &Call) -> Fact<'c> {
+    match (call.outcome, call.errno()) {
+        (Outcome::Unfinished, _) => Fact::Unfinished,
+        (Outcome::Returned(_), Some(errno)) => Fact::Errno(errno),
+        (Outcome::Returned(value), None) => Fact::Number(value),
+    }
 }
 
 /// The string of a path argument, with its address.
@@ -267,7 +271,7 @@ fn text_state(at: usize, call: &Call) -> &'static [u8] {
 fn of_descriptor<'c, T: PartialEq>(
     which: Which,
     call: &'c Call,
-    said: fn(&'c Call, Place) -> Option<T>,
+    said: fn(&'c Call, DescriptorPlace) -> Option<T>,
     fact: fn(T) -> Fact<'c>,
 ) -> Option<Fact<'c>> {
     let row = call.syscall()?;
@@ -277,9 +281,9 @@ fn of_descriptor<'c, T: PartialEq>(
         return None;
     }
     let places = match which {
-        Which::Made => [Place::Made; 2],
-        Which::Fd(at) => [Place::Fd(at); 2],
-        Which::Pair => [0, 1].map(Place::Fd),
+        Which::Made => [DescriptorPlace::Made; 2],
+        Which::Fd(at) => [DescriptorPlace::Fd(at); 2],
+        Which::Pair => [0, 1].map(DescriptorPlace::Fd),
     };
     Some(match places.map(|place| said(call, place)) {
         [Some(first), Some(second)] if first == second => fact(first),
@@ -290,43 +294,43 @@ fn of_descriptor<'c, T: PartialEq>(
 
 /// One descriptor of a call.
 #[derive(Clone, Copy)]
-enum Place {
+enum DescriptorPlace {
     Made,
     Fd(usize),
 }
 
-fn identity(call: &Call, place: Place) -> Option<&Identity> {
+fn identity(call: &Call, place: DescriptorPlace) -> Option<&Identity> {
     match place {
-        Place::Made => call.made.as_ref(),
-        Place::Fd(at) => call.fds[at].as_ref(),
+        DescriptorPlace::Made => call.made.as_ref(),
+        DescriptorPlace::Fd(at) => call.fds[at].as_ref(),
     }
 }
 
-fn kind(call: &Call, place: Place) -> Option<&'static str> {
+fn kind(call: &Call, place: DescriptorPlace) -> Option<&'static str> {
     let kind = match place {
-        Place::Made => call.files.made,
-        Place::Fd(at) => call.files.kinds[at],
+        DescriptorPlace::Made => call.files.made,
+        DescriptorPlace::Fd(at) => call.files.kinds[at],
     };
     kind.map(Kind::name)
 }
 
-fn status(call: &Call, place: Place) -> Option<i64> {
+fn status(call: &Call, place: DescriptorPlace) -> Option<i64> {
     identity(call, place).map(|identity| identity.status().into())
 }
 
-fn cloexec(call: &Call, place: Place) -> Option<bool> {
+fn cloexec(call: &Call, place: DescriptorPlace) -> Option<bool> {
     identity(call, place).map(|identity| identity.cloexec)
 }
 
 fn file_fact(at: usize, call: &Call) -> Fact<'_> {
     match text_of(at, call) {
         // No path, which the call took for its directory descriptor's own file (utimensat(2)).
-        Some((0, Text::Unreadable(_))) if file(Subject::File(at), call).is_some() => {
-            Fact::File(file(Subject::File(at), call))
+        Some((0, Text::Unreadable(_))) if file(Aspect::File(at), call).is_some() => {
+            Fact::File(file(Aspect::File(at), call))
         }
         Some((address, text @ Text::Unreadable(_))) => Fact::Unknown(show::text(address, text).into()),
         Some((address, text @ Text::Read { cut: true, .. })) => Fact::Unknown(show::text(address, text).into()),
-        Some((_, Text::Read { cut: false, .. })) | None => Fact::File(file(Subject::File(at), call)),
+        Some((_, Text::Read { cut: false, .. })) | None => Fact::File(file(Aspect::File(at), call)),
     }
 }
 

@@ -38,18 +38,18 @@ pub(super) fn compare(
 
 /// The calls that an entry is about, by their place in the trace.
 fn found<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-    of_name(entry, trace, compared).filter(|&at| facts::is(entry, &trace.calls[at]))
+    of_name(entry, trace, compared).filter(|&at| facts::satisfies(entry, &trace.calls[at]))
 }
 
 fn of_name<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
-    compared.iter().copied().filter(|&at| facts::is_of(entry, &trace.calls[at]))
+    compared.iter().copied().filter(|&at| facts::is_same_call(entry, &trace.calls[at]))
 }
 
 /// The call of the entry's name that differs in the fewest fields, though in one at least.
 fn nearest(entry: &ExpectedCall, trace: &Trace, compared: &[usize]) -> Option<(usize, Vec<FieldDifference>)> {
     let (_, at) = of_name(entry, trace, compared)
         .filter_map(|at| Some((facts::distance(entry, &trace.calls[at])?, at)))
-        .filter(|&(distance, at)| distance > 0 && !facts::is(entry, &trace.calls[at]))
+        .filter(|&(distance, at)| distance > 0 && !facts::satisfies(entry, &trace.calls[at]))
         .min()?;
     Some((at, facts::field_differences(entry, 0, &trace.calls[at], &mut Bindings::default())))
 }

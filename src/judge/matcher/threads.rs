@@ -5,15 +5,15 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::align::{Step, align};
-use super::{Named, Strand, facts};
-use crate::judge::expectation::{Sequence, Thread};
+use super::{Strand, ThreadLabel, facts};
+use crate::judge::expectation::{ExpectedThread, Sequence};
 use crate::trace::whole::Trace;
 
 /// How many of its calls a thread that is not as expected is known by: each of the table is compared with each of the trace.
 const LOOKED_AT: usize = 64;
 
 /// The threads of the table in its order, each with its calls, and then the others.
-pub(super) fn strands<'e>(threads: &'e [Thread], trace: &Trace, compared: &[usize]) -> Vec<Strand<'e>> {
+pub(super) fn strands<'e>(threads: &'e [ExpectedThread], trace: &Trace, compared: &[usize]) -> Vec<Strand<'e>> {
     let mut observed = by_thread(trace, compared);
     let pairs = pairs(threads, trace, &observed);
     let mut first = 0;
@@ -23,12 +23,12 @@ pub(super) fn strands<'e>(threads: &'e [Thread], trace: &Trace, compared: &[usiz
             let (tid, calls) = &mut observed[there];
             (Some(*tid), std::mem::take(calls))
         });
-        let named = Named { name: Some(&thread.name), tid };
+        let named = ThreadLabel { name: Some(&thread.name), tid };
         strands.push(Strand { thread: Some(named), expected: Cow::Borrowed(&thread.calls), first, observed: calls });
         first += thread.calls.len();
     }
     let others = observed.into_iter().filter(|(_, calls)| !calls.is_empty()).map(|(tid, calls)| Strand {
-        thread: Some(Named { name: None, tid: Some(tid) }),
+        thread: Some(ThreadLabel { name: None, tid: Some(tid) }),
         expected: Cow::Owned(Sequence::default()),
         first,
         observed: calls,
@@ -53,7 +53,7 @@ fn by_thread(trace: &Trace, compared: &[usize]) -> Vec<(u32, Vec<usize>)> {
 }
 
 /// Which of the observed threads each expected one is: the most alike are paired first, and of equals the first.
-fn pairs(threads: &[Thread], trace: &Trace, observed: &[(u32, Vec<usize>)]) -> HashMap<usize, usize> {
+fn pairs(threads: &[ExpectedThread], trace: &Trace, observed: &[(u32, Vec<usize>)]) -> HashMap<usize, usize> {
     let mut all = Vec::new();
     for (at, thread) in threads.iter().enumerate() {
         let likeness = observed.iter().map(|(_, calls)| likeness(&thread.calls, trace, calls));

@@ -3,7 +3,7 @@
 use super::wrap::{WIDTH, wrapped};
 use super::{MOST_LISTED, MOST_READ, entry, joined};
 use crate::child::ending::Ending;
-use crate::judge::agreement::{self, Disagreement, Field};
+use crate::judge::agreement::{self, Discrepancy, Mismatch};
 use crate::trace::show;
 use crate::trace::testimony::{Seen, Testimony};
 use crate::trace::whole::Trace;
@@ -28,7 +28,7 @@ pub struct Disagreeing<'a> {
     /// What the witness saw.
     pub testimony: &'a Testimony,
     /// Where they differ; at least one.
-    pub disagreements: &'a [Disagreement],
+    pub disagreements: &'a [Discrepancy],
     /// The command that runs it again.
     pub rerun: &'a str,
 }
@@ -51,8 +51,8 @@ pub fn disagreement(it: &Disagreeing) -> String {
 fn side_by_side(it: &Disagreeing) -> Vec<String> {
     let Some(first) = it.disagreements.first() else { return Vec::new() };
     let tid = match *first {
-        Disagreement::OnlyBpf { bpf } | Disagreement::Unlike { bpf, .. } => it.trace.calls[bpf].tid,
-        Disagreement::OnlyPtrace { ptrace } | Disagreement::MoreByPtrace { ptrace, .. } => {
+        Discrepancy::OnlyBpf { bpf } | Discrepancy::Unlike { bpf, .. } => it.trace.calls[bpf].tid,
+        Discrepancy::OnlyPtrace { ptrace } | Discrepancy::MoreByPtrace { ptrace, .. } => {
             it.testimony.calls[ptrace].call.tid
         }
     };
@@ -82,24 +82,24 @@ fn side_by_side(it: &Disagreeing) -> Vec<String> {
 }
 
 /// A call by BPF, the one by the witness, and how they differ.
-type Row<'d> = (Option<usize>, Option<usize>, Option<&'d Disagreement>);
+type SideBySide<'d> = (Option<usize>, Option<usize>, Option<&'d Discrepancy>);
 
 /// The calls of one thread, with those that are the same call beside each other.
-fn rows<'d>(bpf: &[usize], ptrace: &[usize], disagreements: &'d [Disagreement]) -> Vec<Row<'d>> {
+fn rows<'d>(bpf: &[usize], ptrace: &[usize], disagreements: &'d [Discrepancy]) -> Vec<SideBySide<'d>> {
     let mut rows = Vec::new();
     let (mut left, mut right) = (bpf.iter().copied().peekable(), ptrace.iter().copied().peekable());
     loop {
         let (b, p) = (left.peek().copied(), right.peek().copied());
         let found = disagreements.iter().find(|disagreement| match disagreement {
-            Disagreement::OnlyBpf { bpf } => Some(*bpf) == b,
-            Disagreement::OnlyPtrace { ptrace } | Disagreement::MoreByPtrace { ptrace, .. } => Some(*ptrace) == p,
-            Disagreement::Unlike { bpf, ptrace, .. } => (Some(*bpf), Some(*ptrace)) == (b, p),
+            Discrepancy::OnlyBpf { bpf } => Some(*bpf) == b,
+            Discrepancy::OnlyPtrace { ptrace } | Discrepancy::MoreByPtrace { ptrace, .. } => Some(*ptrace) == p,
+            Discrepancy::Unlike { bpf, ptrace, .. } => (Some(*bpf), Some(*ptrace)) == (b, p),
         });
         let (b, p) = match (found, b, p) {
             (_, None, None) => return rows,
-            (Some(Disagreement::OnlyBpf { .. }), _, _) => (left.next(), None),
-            (Some(Disagreement::OnlyPtrace { .. } | Disagreement::MoreByPtrace { .. }), _, _) => (None, right.next()),
-            (Some(Disagreement::Unlike { .. }) | None, _, _) => (left.next(), right.next()),
+            (Some(Discrepancy::OnlyBpf { .. }), _, _) => (left.next(), None),
+            (Some(Discrepancy::OnlyPtrace { .. } | Discrepancy::MoreByPtrace { .. }), _, _) => (None, right.next()),
+            (Some(Discrepancy::Unlike { .. }) | None, _, _) => (left.next(), right.next()),
         };
         rows.push((b, p, found));
     }
@@ -149,18 +149,19 @@ fn others(it: &Disagreeing) -> Vec<String> {
     lines
 }
 
-fn sentences(disagreement: &Disagreement, it: &Disagreeing) -> Vec<String> {
+fn sentences(disagreement: &Discrepancy, it: &Disagreeing) -> Vec<String> {
     let by_ptrace = |at: usize| show::call(&it.testimony.calls[at].call);
     match disagreement {
-        Disagreement::OnlyBpf { bpf } => vec![format!("seen by BPF alone: {}", show::call(&it.trace.calls[*bpf]))],
-        Disagreement::OnlyPtrace { ptrace } => vec![format!("seen by ptrace alone: {}", by_ptrace(*ptrace))],
-        Disagreement::MoreByPtrace { ptrace, count } => {
+        Discrepancy::OnlyBpf { bpf } => vec![format!("seen by BPF alone: {}", show::call(&it.trace.calls[*bpf]))],
+        Discrepancy::OnlyPtrace { ptrace } => vec![format!("seen by ptrace alone: {}", by_ptrace(*ptrace))],
+        Discrepancy::MoreByPtrace { ptrace, count } => {
             vec![format!("seen by ptrace alone: {count} calls from {} on", by_ptrace(*ptrace))]
         }
-        Disagreement::Unlike { bpf, fields, .. } => {
+        Discrepancy::Unlike { bpf, fields, .. } => {
             let name = it.trace.calls[*bpf].name();
-            let say =
-                |Field { what, bpf, ptrace, by }: &Field| format!("{name}, {what}: {bpf} by {by}, {ptrace} by ptrace");
+            let say = |Mismatch { what, bpf, ptrace, source }: &Mismatch| {
+                format!("{name}, {what}: {bpf} by {source}, {ptrace} by ptrace")
+            };
             fields.iter().map(say).collect()
         }
     }

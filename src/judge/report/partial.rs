@@ -22,7 +22,7 @@ pub(super) fn list(
     let Body::Partial { present, absent } = body else { return Vec::new() };
     let mut lines = vec![String::new()];
     let listed = differences.iter().take(MOST_LISTED);
-    lines.extend(listed.flat_map(|difference| one(difference, present, absent, file, trace)));
+    lines.extend(listed.flat_map(|difference| lines_of(difference, present, absent, file, trace)));
     if differences.len() > MOST_LISTED {
         lines.push(format!("  and {} more differences", differences.len() - MOST_LISTED));
     }
@@ -37,7 +37,7 @@ pub(super) fn list(
     lines
 }
 
-fn one(
+fn lines_of(
     difference: &Difference,
     present: &[Present],
     absent: &[ExpectedCall],

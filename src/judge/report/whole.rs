@@ -15,7 +15,7 @@ const AFTER: usize = 24;
 const INDENT: usize = 10;
 
 /// One row of the diff; expected calls are meant by their place in the strand, observed ones by their place in the trace.
-enum Row<'d> {
+enum DiffRow<'d> {
     Same { observed: usize },
     Wrong { expected: usize, observed: usize, fields: &'d [FieldDifference] },
     Missing { expected: usize, elsewhere: Option<usize> },
@@ -26,7 +26,7 @@ enum Row<'d> {
 /// The diff around the first difference, which is marked to the field.
 pub(super) fn diff(strand: &Strand, trace: &Trace, differences: &[Difference]) -> Vec<String> {
     let rows = rows(strand, differences);
-    let first = rows.iter().position(|row| !matches!(row, Row::Same { .. })).unwrap_or_default();
+    let first = rows.iter().position(|row| !matches!(row, DiffRow::Same { .. })).unwrap_or_default();
     let shown = first.saturating_sub(BEFORE)..rows.len().min(first + 1 + AFTER);
     let places = strand.observed.iter().enumerate().map(|(place, &at)| (at, place + 1)).collect();
     let painter = Painter { calls: &strand.expected, trace, places };
@@ -79,29 +79,29 @@ pub(super) fn field(difference: &FieldDifference) -> String {
 }
 
 /// Puts the calls that are equal between the differences.
-fn rows<'d>(strand: &Strand, differences: &'d [Difference]) -> Vec<Row<'d>> {
-    let mut odd_expected: HashMap<usize, Row> = HashMap::new();
-    let mut odd_observed: HashMap<usize, Row> = HashMap::new();
+fn rows<'d>(strand: &Strand, differences: &'d [Difference]) -> Vec<DiffRow<'d>> {
+    let mut odd_expected: HashMap<usize, DiffRow> = HashMap::new();
+    let mut odd_observed: HashMap<usize, DiffRow> = HashMap::new();
     for difference in differences {
         match *difference {
             Difference::Missing { expected } => {
                 let expected = expected - strand.first;
-                odd_expected.insert(expected, Row::Missing { expected, elsewhere: None });
+                odd_expected.insert(expected, DiffRow::Missing { expected, elsewhere: None });
             }
             Difference::Extra { observed } => {
-                odd_observed.insert(observed, Row::Extra { observed, elsewhere: None });
+                odd_observed.insert(observed, DiffRow::Extra { observed, elsewhere: None });
             }
             Difference::Swapped { expected, observed } => {
                 let expected = expected - strand.first;
-                odd_expected.insert(expected, Row::Missing { expected, elsewhere: Some(observed) });
-                odd_observed.insert(observed, Row::Extra { observed, elsewhere: Some(expected) });
+                odd_expected.insert(expected, DiffRow::Missing { expected, elsewhere: Some(observed) });
+                odd_observed.insert(observed, DiffRow::Extra { observed, elsewhere: Some(expected) });
             }
             Difference::Wrong { expected, observed, ref fields } => {
                 let expected = expected - strand.first;
-                odd_expected.insert(expected, Row::Wrong { expected, observed, fields });
+                odd_expected.insert(expected, DiffRow::Wrong { expected, observed, fields });
             }
             Difference::MoreExtra { observed, count } => {
-                odd_observed.insert(observed, Row::More { count });
+                odd_observed.insert(observed, DiffRow::More { count });
             }
             Difference::Count { .. } | Difference::Unwanted { .. } | Difference::Contradicted { .. } => {}
         }
@@ -112,23 +112,23 @@ fn rows<'d>(strand: &Strand, differences: &'d [Difference]) -> Vec<Row<'d>> {
 fn merged<'d>(
     expected: usize,
     compared: &[usize],
-    mut odd_expected: HashMap<usize, Row<'d>>,
-    mut odd_observed: HashMap<usize, Row<'d>>,
-) -> Vec<Row<'d>> {
+    mut odd_expected: HashMap<usize, DiffRow<'d>>,
+    mut odd_observed: HashMap<usize, DiffRow<'d>>,
+) -> Vec<DiffRow<'d>> {
     let mut rows = Vec::new();
     let (mut next_expected, mut next_observed) = (0, 0);
     while next_expected < expected || next_observed < compared.len() {
         let extra = compared.get(next_observed).and_then(|at| odd_observed.remove(at));
         let odd = if extra.is_some() { None } else { odd_expected.remove(&next_expected) };
         let (row, left, right) = match (extra, odd, compared.get(next_observed)) {
-            (Some(Row::More { count }), _, _) => (Row::More { count }, 0, count),
+            (Some(DiffRow::More { count }), _, _) => (DiffRow::More { count }, 0, count),
             (Some(row), _, _) => (row, 0, 1),
-            (None, Some(row @ Row::Missing { .. }), _) => (row, 1, 0),
+            (None, Some(row @ DiffRow::Missing { .. }), _) => (row, 1, 0),
             (None, Some(row), _) => (row, 1, 1),
-            (None, None, Some(&observed)) if next_expected < expected => (Row::Same { observed }, 1, 1),
+            (None, None, Some(&observed)) if next_expected < expected => (DiffRow::Same { observed }, 1, 1),
             // Differences that are not of this trace: what is left is shown as it is.
-            (None, None, Some(&observed)) => (Row::Extra { observed, elsewhere: None }, 0, 1),
-            (None, None, None) => (Row::Missing { expected: next_expected, elsewhere: None }, 1, 0),
+            (None, None, Some(&observed)) => (DiffRow::Extra { observed, elsewhere: None }, 0, 1),
+            (None, None, None) => (DiffRow::Missing { expected: next_expected, elsewhere: None }, 1, 0),
         };
         rows.push(row);
         next_expected += left;
@@ -145,15 +145,15 @@ struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    fn row(&self, row: &Row, is_first: bool) -> Vec<String> {
+    fn row(&self, row: &DiffRow, is_first: bool) -> Vec<String> {
         match *row {
-            Row::Same { observed } => self.observed(' ', observed),
-            Row::Wrong { expected, observed, fields } => {
+            DiffRow::Same { observed } => self.observed(' ', observed),
+            DiffRow::Wrong { expected, observed, fields } => {
                 let mut lines = self.expected(expected, if is_first { fields } else { &[] });
                 lines.extend(self.observed('+', observed));
                 lines
             }
-            Row::Missing { expected, elsewhere } => {
+            DiffRow::Missing { expected, elsewhere } => {
                 let mut lines = self.expected(expected, &[]);
                 let why = match elsewhere {
                     None => "missing".to_owned(),
@@ -162,7 +162,7 @@ impl Painter<'_> {
                 lines.extend(is_first.then(|| marked(&why)));
                 lines
             }
-            Row::Extra { observed, elsewhere } => {
+            DiffRow::Extra { observed, elsewhere } => {
                 let mut lines = self.observed('+', observed);
                 let why = match elsewhere {
                     None => "extra: nothing is expected here".to_owned(),
@@ -171,7 +171,7 @@ impl Painter<'_> {
                 lines.extend(is_first.then(|| marked(&why)));
                 lines
             }
-            Row::More { count } => vec![format!("  + {:6}and {count} more extra calls", "")],
+            DiffRow::More { count } => vec![format!("  + {:6}and {count} more extra calls", "")],
         }
     }
 

@@ -1,6 +1,6 @@
 //! A printed argument → a value, by what the table of calls says that it is.
 
-use crate::judge::expectation::Subject;
+use crate::judge::expectation::Aspect as Subject;
 use crate::subject::json::names_value;
 use crate::subject::keys::{Of, of_argument};
 use crate::subject::said::{Said, Value};

@@ -1,0 +1,206 @@
+//! What can be written on the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use libtest_mimic::Arguments;
+use nix::unistd::{SysconfVar, sysconf};
+
+/// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ior-it",
+    version,
+    about,
+    disable_version_flag = false,
+    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
+    help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
+    after_help = EXIT_CODES
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub libtest: Arguments,
+
+    /// Run only scenarios whose name contains F; may be repeated, and any of them will do
+    #[arg(long = "filter", value_name = "F")]
+    pub filters: Vec<String>,
+
+    /// Compare with the expectations in FILE instead of the embedded tests.toml
+    #[arg(long, value_name = "FILE")]
+    pub tests: Option<PathBuf>,
+
+    /// Load the BPF object FILE instead of the embedded one (`make bpf` compiles ./tracer.bpf.o)
+    #[arg(long, value_name = "FILE")]
+    pub bpf: Option<PathBuf>,
+
+    /// Make the ring buffer this large: bytes, or a number with KiB or MiB; a power of two, at least a page [default: 8MiB, 32MiB for a command]
+    #[arg(long, value_name = "SIZE", value_parser = ring_size)]
+    pub ring_size: Option<u32>,
+
+    /// Kill a scenario after this many seconds [default: what its table says, else 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Run each scenario N times, until one run does not pass
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+
+    /// Run no further scenario after the first that fails or is inconclusive
+    #[arg(long)]
+    pub fail_fast: bool,
+
+    /// Leave the workspaces behind, and say where
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Print the trace of each scenario as strace would write it
+    #[arg(short, long, conflicts_with = "command")]
+    pub verbose: bool,
+
+    /// See each scenario, or the command, through ptrace as well, at the same time: what BPF and this witness see must be the same
+    #[arg(long)]
+    pub witness: bool,
+
+    /// Put this tracer into the slot: the name of a built-in one (--subjects), or a TOML file; may be repeated
+    #[arg(long = "subject", value_name = "NAME|FILE")]
+    pub subjects: Vec<String>,
+
+    /// List the built-in subjects: whether they are here, how to get them, and what they claim
+    #[arg(long = "subjects")]
+    pub list_subjects: bool,
+
+    /// A subject that cannot run here is an error instead of a skip
+    #[arg(long, requires = "subjects")]
+    pub no_skip: bool,
+
+    /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
+    #[arg(long)]
+    pub timings: bool,
+
+    /// Write what was observed of each scenario to DIR/SCENARIO.ior.zst, read it back and compare
+    #[arg(long, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
+
+    /// Judge archives, and folders of them, in place of running anything: needs no privileges
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "command"])]
+    pub replay: Vec<PathBuf>,
+
+    /// Print the trace in an archive as strace would write it, or as JSON lines with --format json
+    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
+    pub show: Option<PathBuf>,
+
+    /// With a command: print the table by call alone, and not the trace
+    #[arg(long, requires = "command")]
+    pub summary: bool,
+
+    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines
+    #[arg(long, value_name = "FILE", requires = "command")]
+    pub output: Option<PathBuf>,
+
+    /// With a command: do not watch the processes that it forks
+    #[arg(long, requires = "command")]
+    pub no_follow: bool,
+
+    /// Trace this program instead of running scenarios; all that follows it is its own
+    #[arg(last = true, value_name = "COMMAND", num_args = 1..)]
+    #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
+    pub command: Vec<OsString>,
+}
+
+/// What makes no sense with a command.
+const NOT_WITH_A_COMMAND: [&str; 17] = [
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "list",
+    "exact",
+    "test_threads",
+    "logfile",
+    "skip",
+    "filter",
+    "filters",
+    "tests",
+    "timeout",
+    "repeat",
+    "fail_fast",
+    "keep",
+    "timings",
+];
+
+/// What makes no sense with `--show`: all but `--format`.
+const NOT_WITH_SHOW: [&str; 32] = [
+    "subjects",
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "list",
+    "nocapture",
+    "show_output",
+    "unstable_flags",
+    "exact",
+    "quiet",
+    "test_threads",
+    "logfile",
+    "skip",
+    "color",
+    "filter",
+    "filters",
+    "tests",
+    "bpf",
+    "ring_size",
+    "timeout",
+    "repeat",
+    "fail_fast",
+    "keep",
+    "verbose",
+    "witness",
+    "timings",
+    "archive",
+    "replay",
+    "summary",
+    "output",
+    "command",
+];
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every selected scenario passed or was skipped with a reason, and at least one ran
+  2    bad usage, or an error in tests.toml or in an archive
+  3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
+  4    no scenario ran: nothing matched, or everything was skipped
+  5    nothing failed, but a scenario was inconclusive, or not all output could be written
+  101  a scenario failed
+  130  interrupted
+
+With -- COMMAND the exit code is the command's own, or 128 and the number of the signal that killed it, but
+  2    bad usage
+  3    this machine cannot trace
+  5    something was lost
+  101  the witness saw something else
+  126  the command cannot be executed
+  127  the command was not found";
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
+}
+
+/// More is a slip of the unit.
+const LARGEST_RING: u32 = 1 << 30;
+
+fn ring_size(text: &str) -> Result<u32, String> {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |page| page as u32);
+    let wrong =
+        || format!("a power of two from {page} (a page) to 1024MiB, in bytes, KiB or MiB, such as {page} or 8MiB");
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let found = units.into_iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?.trim_end(), bytes)));
+    let (number, unit) = found.unwrap_or((text, 1));
+    let size = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
+    if size.is_power_of_two() && (page..=LARGEST_RING).contains(&size) { Ok(size) } else { Err(wrong()) }
+}
