@@ -17,6 +17,7 @@ use crate::child::scenarios;
 use crate::command;
 use crate::judge::expectation::{Expectation, Expectations};
 use crate::session::Options;
+use crate::table::syscalls;
 use crate::watch::tracer;
 
 mod archives;
@@ -250,7 +251,7 @@ fn run_with(
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
     large_files_are_errors();
-    if let Err(error) = rights::check_owner() {
+    if let Err(error) = rights::check_owner().and_then(|()| syscalls::check()) {
         Stream::Error.line(&error.to_string());
         return error.exit.into();
     }

@@ -6,7 +6,7 @@ use super::claims::{Claims, Interrupted, Moment, Paths};
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, shown, value};
 use crate::judge::expectation::Subject;
-use crate::table::syscalls::{Role, Syscall};
+use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::Call;
 use crate::trace::show::uses_mode;
 
@@ -158,7 +158,7 @@ fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
     let gets = [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS];
     match key.name {
         "mode" => row.arg("mode").is_some() && !uses_mode(row, call),
-        "arg" => row.like == "fcntl" && gets.contains(&(call.args[1] as i32)),
+        "arg" => row.effect == Effect::ControlDescriptor && gets.contains(&(call.args[1] as i32)),
         "offset_high" => true,
         _ => false,
     }

@@ -8,20 +8,24 @@
 //! requests of io_uring are rows as well, in `syscalls/requests.rs`, under numbers of their own ([`REQUESTS`]).
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use syscalls::Sysno;
 
+use crate::base::error::Error;
 use crate::table::kind::Kind;
 use crate::table::layout::Roles;
 use crate::table::names::{self, Names};
 
+mod effect; // what a call does to descriptors and names
 mod compat; // of 32-bit programs
 mod sqe;
 mod requests;
 mod table;
 
+pub use effect::Effect;
 pub use sqe::{Place, Sqe};
 
 /// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
@@ -141,8 +145,8 @@ pub struct Makes {
 pub struct Syscall {
     /// The name, as in the man page.
     pub name: &'static str,
-    /// The system call that does the same to descriptors and names: itself, of a request mostly another.
-    pub like: &'static str,
+    /// What it does to descriptors and names.
+    pub effect: Effect,
     /// The number on this architecture, or [`REQUESTS`] and the opcode.
     pub number: u32,
     /// Whether it is I/O.
@@ -229,16 +233,13 @@ impl Syscall {
         if !matches!(self.ret_for(args), Ret::Bytes) {
             return Some(0);
         }
-        let flags = match self.name {
-            "recvfrom" => args[3] as i32,
-            "recvmsg" => args[2] as i32,
-            _ => return Some(result),
-        };
-        match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0) {
-            (true, _) => Some(0),
-            (false, true) if self.name == "recvmsg" => Some(result).filter(|&result| result == 0),
-            (false, true) => Some(result.min(args[2])),
-            (false, false) => Some(result),
+        let receives = matches!(self.effect, Effect::Receive | Effect::ReceiveMessages);
+        let Some(flags) = self.arg("flags").filter(|_| receives).map(|at| args[at] as i32) else { return Some(result) };
+        match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0, self.arg("len")) {
+            (true, ..) => Some(0),
+            (false, true, None) => Some(result).filter(|&result| result == 0),
+            (false, true, Some(len)) => Some(result.min(args[len])),
+            (false, false, _) => Some(result),
         }
     }
 
@@ -282,7 +283,7 @@ impl Syscall {
 
     /// The argument that is the number of the new descriptor, where the call closes a file that has it (dup(2)).
     pub fn replaces(&self) -> Option<usize> {
-        matches!(self.name, "dup2" | "dup3").then_some(1)
+        (self.effect == Effect::DuplicateOnto).then_some(1)
     }
 
     /// The descriptor whose file stands for a path that the call does not have: the first for `path`, the second for
@@ -296,12 +297,12 @@ impl Syscall {
     /// it duplicates. Not so of accept(2) and pidfd_getfd(2), nor of memfd_create(2), whose name is no path.
     pub fn returns_its_file(&self) -> bool {
         let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
-        self.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+        self.effect.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
     }
 
-    /// Whether the descriptor that the call returns is of the open file that its first one is of (dup(2), fcntl(2)).
-    pub fn duplicates(&self) -> bool {
-        matches!(self.like, "dup" | "dup2" | "dup3" | "fcntl")
+    /// What is behind the descriptor that the call makes, where the call alone says it.
+    pub fn kind_made(&self) -> Option<Kind> {
+        self.makes.map(|makes| makes.kind)
     }
 
     /// Whether the call makes two descriptors.
@@ -334,15 +335,21 @@ impl Syscall {
             roles.peek_size = size;
             roles.flags |= flags;
         }
-        match self.name {
-            "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
-            "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
-            "close_range" => roles.flags |= Roles::CLOSES_RANGE,
-            _ => {}
+        for (effect, flag) in EFFECTS_IN_BPF {
+            if self.effect == effect {
+                roles.flags |= flag;
+            }
         }
         roles
     }
 }
+
+/// What BPF does differently for a call with one of these effects.
+const EFFECTS_IN_BPF: [(Effect, u16); 3] = [
+    (Effect::TellDirectory, Roles::PATH_AT_EXIT),
+    (Effect::Execute, Roles::REPLACES_MEMORY),
+    (Effect::CloseRange, Roles::CLOSES_RANGE),
+];
 
 /// More than there are: IOR_SYSCALLS and IOR_OPCODES in bpf/record.h.
 const SYSCALLS: usize = 1024;
@@ -354,6 +361,22 @@ struct Table {
     by_number: Vec<Option<u16>>,
     by_opcode: Vec<Option<u16>>,
     by_name: HashMap<&'static str, usize>,
+}
+
+/// Every name in the tables must be that of a call of some architecture: one that is misspelt would silently be left out.
+pub fn check() -> Result<(), Error> {
+    let rows = table::rows();
+    check_names(rows.iter().map(|row| row.name).chain(table::WITHOUT_ROW.map(|(name, _)| name)))
+}
+
+fn check_names<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), Error> {
+    let is_unknown = |name: &&str| Sysno::from_str(name).is_err() && !compat::is_known(name);
+    let Some(unknown) = names.find(is_unknown) else { return Ok(()) };
+    let sentence = format!("BUG: the table has the call `{unknown}`, which the crate `syscalls` does not know");
+    Err(Error::cannot_trace(
+        sentence,
+        "correct its name in src/table/syscalls/table.rs, or update the crate `syscalls`",
+    ))
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
@@ -403,12 +426,14 @@ pub fn put_compat_name(out: &mut String, number: u32) {
     };
 }
 
-/// The kernel's name of a number, if it has one.
-pub fn kernels_name(number: u32, abi: Abi) -> Option<&'static str> {
-    match abi {
+/// What a call does that has no row.
+pub(crate) fn effect_without_row(number: u32, abi: Abi) -> Effect {
+    let name = match abi {
         Abi::Native => Sysno::new(number as usize).map(|number| number.name()),
         Abi::Compat => compat::name(number),
-    }
+    };
+    let known = table::WITHOUT_ROW.into_iter().find(|&(known, _)| Some(known) == name);
+    known.map_or(Effect::Other, |(_, effect)| effect)
 }
 
 /// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
@@ -422,6 +447,7 @@ pub fn id(raw: u64) -> i64 {
 /// A row before it is known whether this architecture has the call.
 struct Row {
     name: &'static str,
+    effect: Effect,
     class: Class,
     args: &'static [Arg],
     ret: Ret,
@@ -433,9 +459,9 @@ struct Row {
 impl Row {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
-        let Row { name, class, args, ret, implied_flags, peek, makes } = self;
+        let Row { name, effect, class, args, ret, implied_flags, peek, makes } = self;
         let number = number.id() as u32;
-        Some(Syscall { name, like: name, number, class, args, places: &[], ret, implied_flags, peek, makes })
+        Some(Syscall { name, effect, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }
 }
 
@@ -453,6 +479,26 @@ mod tests {
         let unknown: Vec<_> =
             table::rows().iter().map(|row| row.name).filter(|name| Syscall::by_name(name).is_none()).collect();
         assert_eq!(unknown, Vec::<&str>::new(), "x86_64 has them all");
+    }
+
+    #[test]
+    fn a_name_that_is_no_calls_is_an_error() {
+        assert_eq!(check(), Ok(()));
+        assert_eq!(check_names(["read", "umount", "creat"].into_iter()), Ok(()), "some are of other architectures");
+        let error = check_names(["read", "raed"].into_iter()).unwrap_err();
+        assert!(error.sentence.contains("`raed`") && error.hint.contains("table.rs"), "{error}");
+    }
+
+    #[test]
+    fn a_call_without_a_row_may_have_an_effect() {
+        assert_eq!(effect_without_row(Sysno::mount.id() as u32, Abi::Native), Effect::ChangeNames);
+        assert_eq!(effect_without_row(Sysno::reboot.id() as u32, Abi::Native), Effect::Other);
+        let umount = effect_without_row(22, Abi::Compat);
+        assert!(umount == Effect::ChangeNames || cfg!(not(target_arch = "x86_64")), "22 is umount on x86 alone");
+        let rows = table::rows();
+        let twice =
+            table::WITHOUT_ROW.map(|(name, _)| name).into_iter().find(|name| rows.iter().any(|row| row.name == *name));
+        assert_eq!(twice, None, "a call with a row has its effect there");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::kind::Kind;
 use crate::table::names;
-use crate::table::syscalls::{self, Abi, Peek, Place, Sqe, Syscall};
+use crate::table::syscalls::{self, Abi, Effect, Peek, Place, Sqe, Syscall};
 
 mod written; // a call as archives have it
 
@@ -282,6 +282,14 @@ impl Call {
         }
     }
 
+    /// What the call does to descriptors and names.
+    pub fn effect(&self) -> Effect {
+        match self.syscall() {
+            Some(row) => row.effect,
+            None => syscalls::effect_without_row(self.number, self.abi),
+        }
+    }
+
     /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
     /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field), or into
     /// the rings that are registered with the thread.
@@ -289,7 +297,7 @@ impl Call {
         let Some(row) = self.syscall() else { return false };
         let Some(Request { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
         match row.places.get(at) {
-            Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
+            Some(Place::Fd) if row.effect == Effect::Close => sqe.at(Place::Index) != 0,
             Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
             // SPLICE_F_FD_IN_FIXED
             Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
@@ -299,11 +307,8 @@ impl Call {
 
     /// IORING_ENTER_REGISTERED_RING (io_uring_enter(2)) and IORING_REGISTER_USE_REGISTERED_RING (io_uring_register(2)).
     fn uses_registered_ring(&self, row: &Syscall) -> bool {
-        match row.name {
-            "io_uring_enter" => self.args[3] & 1 << 4 != 0,
-            "io_uring_register" => self.args[1] & 1 << 31 != 0,
-            _ => false,
-        }
+        row.effect == Effect::SubmitRequests && self.args[3] & 1 << 4 != 0
+            || row.effect == Effect::RegisterResources && self.args[1] & 1 << 31 != 0
     }
 
     /// The name of the call.
@@ -378,18 +383,22 @@ impl Call {
         Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
     }
 
+    /// The flags of a call that opens a path: in its block (openat2(2)) or an argument. `None` if it has none (creat(2)), or they
+    /// could not be read.
+    pub(crate) fn open_flags(&self) -> Option<u64> {
+        let row = self.syscall().filter(|row| row.effect == Effect::Open)?;
+        match row.peek {
+            Some(_) => self.how(0),
+            None => row.arg("flags").map(|at| self.args[at]),
+        }
+    }
+
     /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
     /// O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
-        let flags = match self.syscall().map_or("", |row| row.like) {
-            "open" => Some(self.args[1]),
-            "openat" => Some(self.args[2]),
-            "openat2" => self.how(0),
-            _ => None,
-        };
         // O_TMPFILE contains O_DIRECTORY, which opens a file that has a name.
         let unnamed = libc::O_TMPFILE as u64;
-        flags.is_some_and(|flags| flags & unnamed == unnamed)
+        self.open_flags().is_some_and(|flags| flags & unnamed == unnamed)
     }
 
     /// The bytes that the call moved: 0 if it failed; `None` where its result counts none, or does not say how many.

@@ -7,7 +7,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::table::syscalls;
 use crate::table::syscalls::Abi;
 use crate::trace::call::{Call, Deeds, Outcome};
 
@@ -140,36 +139,11 @@ struct Changes {
     inside: HashSet<u32>,
 }
 
-/// Their names. io_uring_enter(2) may do anything.
-const CHANGING: [&str; 21] = [
-    "rename",
-    "renameat",
-    "renameat2",
-    "link",
-    "linkat",
-    "symlink",
-    "symlinkat",
-    "unlink",
-    "unlinkat",
-    "rmdir",
-    "mount",
-    "move_mount",
-    "umount",
-    "umount2",
-    "pivot_root",
-    "chroot",
-    "chdir",
-    "fchdir",
-    "unshare",
-    "setns",
-    "io_uring_enter",
-];
-
 impl Changes {
     /// A thread enters this call: whether another one is in a change.
     fn enter(&mut self, tid: u32, call: &Call) -> bool {
         let others = !self.inside.is_empty();
-        if syscalls::kernels_name(call.number, call.abi).is_some_and(|name| CHANGING.contains(&name)) {
+        if call.effect().changes_names() {
             self.begun += 1;
             self.inside.insert(tid);
         }
@@ -720,7 +694,9 @@ mod tests {
     fn a_call_is_disturbed_by_whoever_changes_names_meanwhile() {
         let rows = [(0, 0, false), (0, 1, true), (0, 2, true), (1, 1, true), (1, 2, true), (2, 2, false)];
         for (enters, exits, expected) in rows {
-            assert_eq!(disturbed(RENAME, enters, exits), expected, "entered at {enters}, left at {exits}");
+            for number in [RENAME, libc::SYS_mount as u32] {
+                assert_eq!(disturbed(number, enters, exits), expected, "entered at {enters}, left at {exits}");
+            }
             assert!(!disturbed(CLOSE, enters, exits), "close changes no name");
         }
     }
