@@ -12,6 +12,7 @@ use crate::child::scenario::Scenario;
 use crate::child::scenarios;
 use crate::command;
 use crate::subject::Subject;
+use crate::table::syscalls;
 
 mod flags; // what can be written on it
 mod usage; // help, and bad usage
@@ -72,7 +73,7 @@ fn run_with(
     // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
     default_sigpipe();
     large_files_are_errors();
-    if let Err(error) = rights::check_owner() {
+    if let Err(error) = rights::check_owner().and_then(|()| syscalls::check()) {
         Stream::Error.line(&error.to_string());
         return error.exit.into();
     }

@@ -6,7 +6,7 @@ use super::claims::{Claims, Interrupted, Moment, Paths};
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, shown, value};
 use crate::judge::expectation::Aspect as Subject;
-use crate::table::syscalls::{Role, Syscall};
+use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::show::uses_mode;
 
@@ -181,7 +181,7 @@ fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
             let kind = call.args[at] as u32 & libc::S_IFMT;
             kind != libc::S_IFCHR && kind != libc::S_IFBLK
         }),
-        "arg" => row.like == "fcntl" && gets.contains(&(call.args[1] as i32)),
+        "arg" => row.effect == Effect::ControlDescriptor && gets.contains(&(call.args[1] as i32)),
         "offset_high" => true,
         _ => false,
     }
@@ -219,7 +219,9 @@ fn named(key: &Key, call: &Call) -> Option<(Value, bool)> {
 fn is_unknown_text(key: &Key, call: &Call) -> bool {
     let at = call.syscall().and_then(|row| row.arg(key.name));
     match at.and_then(|at| call.text(at)) {
-        Some(Text::Read { cut, .. }) => *cut || call.name() == "getcwd" && call.success().is_none(),
+        Some(Text::Read { cut, .. }) => {
+            *cut || call.syscall().is_some_and(|row| row.effect == Effect::TellDirectory) && call.success().is_none()
+        }
         Some(Text::Unreadable(_)) | None => false,
     }
 }

@@ -26,12 +26,14 @@ mod memory;
 mod process;
 mod socket;
 mod transfer;
+mod uring;
 
 pub use event::*;
 pub use memory::*;
 pub use process::*;
 pub use socket::*;
 pub use transfer::*;
+pub use uring::*;
 
 /// Flags of open(2), and the file status flags of fcntl(2).
 pub static OPEN: Names = Names {
@@ -234,54 +236,6 @@ pub static STATX_MASK: Names = Names {
     ],
 };
 
-/// Flags of io_uring_enter(2) (include/uapi/linux/io_uring.h).
-pub static URING_ENTER: Names = Names {
-    what: "flag of io_uring_enter",
-    mask: 0,
-    values: &[
-        ("IORING_ENTER_GETEVENTS", 1),
-        ("IORING_ENTER_SQ_WAKEUP", 2),
-        ("IORING_ENTER_SQ_WAIT", 4),
-        ("IORING_ENTER_EXT_ARG", 8),
-        ("IORING_ENTER_REGISTERED_RING", 16),
-    ],
-};
-
-/// Opcodes of io_uring_register(2) (include/uapi/linux/io_uring.h).
-pub static URING_REGISTER: Names = Names {
-    what: "opcode of io_uring_register",
-    mask: u32::MAX as u64,
-    values: &[
-        ("IORING_REGISTER_BUFFERS", 0),
-        ("IORING_UNREGISTER_BUFFERS", 1),
-        ("IORING_REGISTER_FILES", 2),
-        ("IORING_UNREGISTER_FILES", 3),
-        ("IORING_REGISTER_EVENTFD", 4),
-        ("IORING_UNREGISTER_EVENTFD", 5),
-        ("IORING_REGISTER_FILES_UPDATE", 6),
-        ("IORING_REGISTER_PROBE", 8),
-    ],
-};
-
-/// Flags of the entries of io_uring's submission queue (include/uapi/linux/io_uring.h).
-pub static SQE: Names = Names {
-    what: "flag of an entry of the submission queue",
-    mask: 0,
-    values: &[
-        ("IOSQE_FIXED_FILE", 1),
-        ("IOSQE_IO_DRAIN", 2),
-        ("IOSQE_IO_LINK", 4),
-        ("IOSQE_IO_HARDLINK", 8),
-        ("IOSQE_ASYNC", 16),
-        ("IOSQE_BUFFER_SELECT", 32),
-        ("IOSQE_CQE_SKIP_SUCCESS", 64),
-    ],
-};
-
-/// Flags of IORING_OP_FSYNC.
-pub static URING_FSYNC: Names =
-    Names { what: "flag of IORING_OP_FSYNC", mask: 0, values: &[("IORING_FSYNC_DATASYNC", 1)] };
-
 /// Modes of fallocate(2).
 pub static FALLOCATE: Names = Names {
     what: "mode of fallocate",
@@ -401,59 +355,4 @@ pub fn signal_name(number: i32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_are_shown_and_read_back() {
-        let rows: &[(&Names, u64, &str)] = &[
-            (&OPEN, 0, "O_RDONLY"),
-            (&OPEN, (libc::O_WRONLY | libc::O_CREAT) as u64, "O_WRONLY|O_CREAT"),
-            (&OPEN, libc::O_SYNC as u64, "O_RDONLY|O_SYNC"),
-            (&OPEN, libc::O_DSYNC as u64, "O_RDONLY|O_DSYNC"),
-            (&OPEN, (libc::O_TMPFILE | libc::O_RDWR) as u64, "O_RDWR|O_TMPFILE"),
-            (&OPEN, libc::O_DIRECTORY as u64, "O_RDONLY|O_DIRECTORY"),
-            (&OPEN, 0x8000_0002, "O_RDWR|0x80000000"),
-            (&AT, 0x1000, "AT_EMPTY_PATH"),
-            (&ACCESS, 6, "R_OK|W_OK"),
-            (&ACCESS, 0, "F_OK"),
-            (&FCNTL, 1030, "F_DUPFD_CLOEXEC"),
-            (&FCNTL, 77, "0x4d"),
-            (&STATX_MASK, 0x7ff, "STATX_BASIC_STATS"),
-            (&PROT, 0, "PROT_NONE"),
-            (&PROT, 3, "PROT_READ|PROT_WRITE"),
-            (&MAP, 0x21, "MAP_SHARED|MAP_ANONYMOUS"),
-            (&MAP, 0x2, "MAP_PRIVATE"),
-            (&MAP, 0x3, "MAP_SHARED_VALIDATE"),
-            (&PIPE, libc::O_CLOEXEC as u64, "O_CLOEXEC"),
-            (&RESERVED, 1, "0x1"),
-            (&IOCTL, 0x541b, "FIONREAD"),
-            (&SOCKET, (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) as u64, "SOCK_DGRAM|SOCK_CLOEXEC"),
-            (&INOTIFY_MASK, 0x18, "IN_CLOSE"),
-            (&INOTIFY_MASK, 0x108, "IN_CLOSE_WRITE|IN_CREATE"),
-            (&FANOTIFY, 1, "FAN_CLASS_NOTIF|FAN_CLOEXEC"),
-            (&FANOTIFY_MASK, 0x4000_0028, "FAN_CLOSE_WRITE|FAN_OPEN|FAN_ONDIR"),
-        ];
-        for (names, value, text) in rows {
-            assert_eq!(names.show(*value), *text, "{value:#o}");
-            if !text.contains("0x") {
-                assert_eq!(names.parse(text), Ok(*value), "{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_is_returned() {
-        assert_eq!(OPEN.parse("O_RDWR|O_CREATE"), Err("O_CREATE"));
-        assert_eq!(OPEN.parse(""), Ok(0));
-        assert_eq!(AT.show(0), "0", "without a name");
-    }
-
-    #[test]
-    fn errnos_have_names_both_ways() {
-        assert_eq!(errno("ENOENT"), Some(Errno::ENOENT));
-        assert_eq!(errno("ENOPE"), None);
-        assert_eq!(errno_name(9), "EBADF");
-        assert_eq!(errno_name(512), "ERESTARTSYS");
-    }
-}
+mod tests;

@@ -8,20 +8,26 @@
 //! requests of io_uring are rows as well, in `syscalls/requests.rs`, under numbers of their own ([`REQUESTS`]).
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use syscalls::Sysno;
 
+use crate::base::error::Error;
 use crate::table::kind::Kind;
 use crate::table::layout::Roles;
 use crate::table::names::{self, Names};
 
+mod meaning; // what an argument and a result may be
+mod effect; // what a call does to descriptors and names
 mod compat; // of 32-bit programs
 mod sqe;
 mod requests;
 mod table;
 
+pub use effect::Effect;
+pub use meaning::{Arg, Makes, Peek, Ret, Role};
 pub use sqe::{Place, Sqe};
 
 /// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
@@ -53,96 +59,13 @@ pub enum Class {
     Other,
 }
 
-/// What an argument is.
-#[derive(Clone, Copy, Debug)]
-pub enum Role {
-    /// A descriptor that the call uses; the kernel's identity of the file behind it is recorded.
-    Fd,
-    /// A directory descriptor that a path is relative to, or `AT_FDCWD`.
-    DirFd,
-    /// A descriptor number that need not be open (`newfd` of dup2, the ends of close_range).
-    FdNumber,
-    /// A path, resolved against its directory descriptor or the working directory.
-    Path,
-    /// A string that is no path (the target of a symbolic link, the name of an extended attribute).
-    Text,
-    /// A set of flags.
-    Flags(&'static Names),
-    /// One value of a set of names (`whence`, `cmd`).
-    Choice(&'static Names),
-    /// Permission bits, in mknod with the file's type; shown in octal.
-    Mode,
-    /// A user or a group: 32 bits, shown as -1 where all are set (chown(2): it stays as it is).
-    Id,
-    /// A signed number (offsets, lengths).
-    Signed,
-    /// An `int`: of the register the kernel looks at 32 bits (timeouts, levels, process ids).
-    Int,
-    /// An unsigned number (sizes, counts).
-    Unsigned,
-    /// An `unsigned int`, a `socklen_t`: of the register the kernel looks at 32 bits.
-    UnsignedInt,
-    /// An address in the traced process: shown, never compared.
-    Pointer,
-}
-
-/// What the result is when it is not an error.
-#[derive(Clone, Copy, Debug)]
-pub enum Ret {
-    /// 0 or another plain number.
-    Number,
-    /// A new descriptor.
-    Fd,
-    /// Bytes moved; [`Syscall::bytes`] knows where they are fewer.
-    Bytes,
-    /// A set of flags.
-    Flags(&'static Names),
-    /// An address.
-    Pointer,
-    /// fcntl: by its `cmd`.
-    ByCommand,
-    /// The call does not return.
-    Never,
-}
-
-/// A block that the tracer copies out of the traced process's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peek {
-    /// `struct open_how`: flags, mode and resolve, three 64-bit words.
-    OpenHow,
-    /// Two `int`s, the descriptors made (pipe, socketpair); the files behind them are recorded as well.
-    Pair,
-    /// `struct file_handle`, filled in by the call.
-    HandleOut,
-    /// `struct file_handle`, given to the call.
-    HandleIn,
-}
-
-/// One argument: its key in `tests.toml` and what it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Arg {
-    /// The key in `tests.toml`.
-    pub name: &'static str,
-    /// What it is.
-    pub role: Role,
-}
-
-/// What a descriptor is that a call makes, where the call alone says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Makes {
-    /// What is behind it.
-    pub kind: Kind,
-    /// Its access mode (`O_RDWR`). The ends of a pipe are for one way each, whatever stands here.
-    pub access: i32,
-}
-
 /// One row of the tables.
 #[derive(Clone, Debug)]
 pub struct Syscall {
     /// The name, as in the man page.
     pub name: &'static str,
-    /// The system call that does the same to descriptors and names: itself, of a request mostly another.
-    pub like: &'static str,
+    /// What it does to descriptors and names.
+    pub effect: Effect,
     /// The number on this architecture, or [`REQUESTS`] and the opcode.
     pub number: u32,
     /// Whether it is I/O.
@@ -229,16 +152,13 @@ impl Syscall {
         if !matches!(self.ret_for(args), Ret::Bytes) {
             return Some(0);
         }
-        let flags = match self.name {
-            "recvfrom" => args[3] as i32,
-            "recvmsg" => args[2] as i32,
-            _ => return Some(result),
-        };
-        match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0) {
-            (true, _) => Some(0),
-            (false, true) if self.name == "recvmsg" => Some(result).filter(|&result| result == 0),
-            (false, true) => Some(result.min(args[2])),
-            (false, false) => Some(result),
+        let receives = matches!(self.effect, Effect::Receive | Effect::ReceiveMessages);
+        let Some(flags) = self.arg("flags").filter(|_| receives).map(|at| args[at] as i32) else { return Some(result) };
+        match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0, self.arg("len")) {
+            (true, ..) => Some(0),
+            (false, true, None) => Some(result).filter(|&result| result == 0),
+            (false, true, Some(len)) => Some(result.min(args[len])),
+            (false, false, _) => Some(result),
         }
     }
 
@@ -282,7 +202,7 @@ impl Syscall {
 
     /// The argument that is the number of the new descriptor, where the call closes a file that has it (dup(2)).
     pub fn replaces(&self) -> Option<usize> {
-        matches!(self.name, "dup2" | "dup3").then_some(1)
+        (self.effect == Effect::DuplicateOnto).then_some(1)
     }
 
     /// The descriptor whose file stands for a path that the call does not have: the first for `path`, the second for
@@ -296,12 +216,12 @@ impl Syscall {
     /// it duplicates. Not so of accept(2) and pidfd_getfd(2), nor of memfd_create(2), whose name is no path.
     pub fn returns_its_file(&self) -> bool {
         let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
-        self.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+        self.effect.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
     }
 
-    /// Whether the descriptor that the call returns is of the open file that its first one is of (dup(2), fcntl(2)).
-    pub fn duplicates(&self) -> bool {
-        matches!(self.like, "dup" | "dup2" | "dup3" | "fcntl")
+    /// What is behind the descriptor that the call makes, where the call alone says it.
+    pub fn kind_made(&self) -> Option<Kind> {
+        self.makes.map(|makes| makes.kind)
     }
 
     /// Whether the call makes two descriptors.
@@ -334,15 +254,21 @@ impl Syscall {
             roles.peek_size = size;
             roles.flags |= flags;
         }
-        match self.name {
-            "getcwd" => roles.flags |= Roles::PATH_AT_EXIT,
-            "execve" | "execveat" => roles.flags |= Roles::REPLACES_MEMORY,
-            "close_range" => roles.flags |= Roles::CLOSES_RANGE,
-            _ => {}
+        for (effect, flag) in EFFECTS_IN_BPF {
+            if self.effect == effect {
+                roles.flags |= flag;
+            }
         }
         roles
     }
 }
+
+/// What BPF does differently for a call with one of these effects.
+const EFFECTS_IN_BPF: [(Effect, u16); 3] = [
+    (Effect::TellDirectory, Roles::PATH_AT_EXIT),
+    (Effect::Execute, Roles::REPLACES_MEMORY),
+    (Effect::CloseRange, Roles::CLOSES_RANGE),
+];
 
 /// More than there are: IOR_SYSCALLS and IOR_OPCODES in bpf/record.h.
 const SYSCALLS: usize = 1024;
@@ -354,6 +280,22 @@ struct Table {
     by_number: Vec<Option<u16>>,
     by_opcode: Vec<Option<u16>>,
     by_name: HashMap<&'static str, usize>,
+}
+
+/// Every name in the tables must be that of a call of some architecture: one that is misspelt would silently be left out.
+pub fn check() -> Result<(), Error> {
+    let rows = table::rows();
+    check_names(rows.iter().map(|row| row.name).chain(table::WITHOUT_ROW.map(|(name, _)| name)))
+}
+
+fn check_names<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), Error> {
+    let is_unknown = |name: &&str| Sysno::from_str(name).is_err() && !compat::is_known(name);
+    let Some(unknown) = names.find(is_unknown) else { return Ok(()) };
+    let sentence = format!("BUG: the table has the call `{unknown}`, which the crate `syscalls` does not know");
+    Err(Error::cannot_trace(
+        sentence,
+        "correct its name in src/table/syscalls/table.rs, or update the crate `syscalls`",
+    ))
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
@@ -403,12 +345,14 @@ pub fn put_compat_name(out: &mut String, number: u32) {
     };
 }
 
-/// The kernel's name of a number, if it has one.
-pub fn kernels_name(number: u32, abi: Abi) -> Option<&'static str> {
-    match abi {
+/// What a call does that has no row.
+pub(crate) fn effect_without_row(number: u32, abi: Abi) -> Effect {
+    let name = match abi {
         Abi::Native => Sysno::new(number as usize).map(|number| number.name()),
         Abi::Compat => compat::name(number),
-    }
+    };
+    let known = table::WITHOUT_ROW.into_iter().find(|&(known, _)| Some(known) == name);
+    known.map_or(Effect::Other, |(_, effect)| effect)
 }
 
 /// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
@@ -422,6 +366,7 @@ pub fn id(raw: u64) -> i64 {
 /// A row before it is known whether this architecture has the call.
 struct Row {
     name: &'static str,
+    effect: Effect,
     class: Class,
     args: &'static [Arg],
     ret: Ret,
@@ -433,246 +378,11 @@ struct Row {
 impl Row {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
-        let Row { name, class, args, ret, implied_flags, peek, makes } = self;
+        let Row { name, effect, class, args, ret, implied_flags, peek, makes } = self;
         let number = number.id() as u32;
-        Some(Syscall { name, like: name, number, class, args, places: &[], ret, implied_flags, peek, makes })
+        Some(Syscall { name, effect, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use zerocopy::IntoBytes;
-
-    use super::*;
-
-    #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn every_row_is_a_system_call() {
-        let unknown: Vec<_> =
-            table::rows().iter().map(|row| row.name).filter(|name| Syscall::by_name(name).is_none()).collect();
-        assert_eq!(unknown, Vec::<&str>::new(), "x86_64 has them all");
-    }
-
-    #[test]
-    fn names_and_numbers_are_unique_and_lead_back_to_their_row() {
-        let names: HashSet<_> = table::rows().iter().map(|row| row.name).collect();
-        assert_eq!(names.len(), table::rows().len());
-        let requests: HashSet<_> = requests::rows().iter().map(|row| row.name).collect();
-        assert_eq!(requests.len(), requests::rows().len());
-        for row in Syscall::all() {
-            assert_eq!(Syscall::by_number(row.number).map(|found| found.name), Some(row.name));
-            assert_eq!(Syscall::by_name(row.name).map(|found| found.number), Some(row.number));
-            assert_eq!(name_of(row.number), row.name);
-        }
-    }
-
-    #[test]
-    fn a_row_asks_for_no_more_than_a_record_holds() {
-        for row in Syscall::all() {
-            let Syscall { name, args, peek, number, .. } = row;
-            assert!(args.len() <= 6, "{name}: a system call has six arguments");
-            assert!(row.path_args().count() <= 2, "{name}: a record holds two paths");
-            assert!(row.fd_args().count() <= 2, "{name}: a record holds two identities");
-            assert!(!row.makes_pair() || row.fd_args().count() == 0, "{name}: they are those of the pair");
-            assert!((*number as usize) < SYSCALLS || row.is_request(), "{name}: the map `roles` ends at IOR_SYSCALLS");
-            assert_eq!(row.places.len(), if row.is_request() { args.len() } else { 0 }, "{name}");
-            if let Some((at, _)) = peek {
-                assert!(matches!(args[*at].role, Role::Pointer), "{name}: a block is behind a pointer");
-            }
-        }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn a_32_bit_call_has_the_row_of_its_name_where_its_arguments_are_the_same() {
-        let rows = [
-            (3, "read", Some("read")),
-            (5, "open", Some("open")),
-            (6, "close", Some("close")),
-            (183, "getcwd", Some("getcwd")),
-            (221, "fcntl64", Some("fcntl")),
-            (295, "openat", Some("openat")),
-            (180, "pread64", None),
-            (90, "mmap", None),
-            (9999, "nr=9999", None),
-            (u32::MAX, "nr=-1", None),
-        ];
-        for (number, name, row) in rows {
-            let found = Syscall::by_compat_number(number).map(|row| row.name);
-            let mut shown = String::new();
-            put_compat_name(&mut shown, number);
-            assert_eq!((shown.as_str(), found), (name, row), "{number}");
-        }
-    }
-
-    #[test]
-    fn the_first_of_a_kind_has_the_plain_name_and_the_second_a_2() {
-        let named = |row: &Syscall, wanted: fn(Role) -> bool| {
-            row.args_where(wanted).map(|at| row.args[at].name).collect::<Vec<_>>()
-        };
-        for row in Syscall::all() {
-            let path = named(row, |role| matches!(role, Role::Path | Role::Text));
-            // A descriptor stands for the path where the only string is an attribute's name (fsetxattr(2)).
-            let first = usize::from(row.descriptor_for("path").is_some() && !path.is_empty());
-            assert_eq!(path, ["path", "path2"][first..][..path.len()], "{}", row.name);
-            let fd = named(row, |role| matches!(role, Role::Fd));
-            assert_eq!(fd, ["fd", "fd2"][..fd.len()], "{}", row.name);
-            let dirfd = named(row, |role| matches!(role, Role::DirFd));
-            assert_eq!(dirfd, ["dirfd", "dirfd2"][..dirfd.len()], "{}", row.name);
-            let unique: HashSet<_> = row.args.iter().map(|arg| arg.name).collect();
-            assert_eq!(unique.len(), row.args.len(), "{}: keys of tests.toml are unique", row.name);
-        }
-    }
-
-    #[test]
-    fn a_directory_descriptor_stands_right_before_its_path() {
-        for row in Syscall::all().iter().filter(|row| row.name != "open_by_handle_at") {
-            for at in row.args_where(|role| matches!(role, Role::DirFd)) {
-                assert!(matches!(row.args[at + 1].role, Role::Path), "{}: src/trace/files.rs looks there", row.name);
-            }
-        }
-    }
-
-    #[test]
-    fn bpf_is_told_the_roles_with_arguments_counted_from_1() {
-        let roles = |fd, path, peek, peek_size, flags| Roles { fd, path, peek, flags, peek_size, ..Roles::default() };
-        let at_exit = Roles::PEEK_AT_EXIT;
-        let pair = at_exit | Roles::MAKES_PAIR;
-        let rows = [
-            ("sync", "it has no arguments", roles([0, 0], [0, 0], 0, 0, 0)),
-            ("read", "a descriptor", roles([1, 0], [0, 0], 0, 0, 0)),
-            (
-                "dup3",
-                "what has the new number is closed",
-                Roles { replaces: 2, ..roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD) },
-            ),
-            ("close_range", "all of them", roles([0, 0], [0, 0], 0, 0, Roles::CLOSES_RANGE)),
-            ("fcntl", "F_DUPFD returns one", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
-            ("sendfile", "two descriptors", roles([1, 2], [0, 0], 0, 0, 0)),
-            ("copy_file_range", "two that are apart", roles([1, 3], [0, 0], 0, 0, 0)),
-            ("mmap", "the fifth", roles([5, 0], [0, 0], 0, 0, 0)),
-            ("openat", "a path below a directory", roles([1, 0], [2, 0], 0, 0, Roles::RETURNS_FD)),
-            ("renameat2", "two of each", roles([1, 3], [2, 4], 0, 0, 0)),
-            ("symlinkat", "a text is read like a path", roles([2, 0], [1, 3], 0, 0, 0)),
-            ("openat2", "struct open_how", roles([1, 0], [2, 0], 3, 24, Roles::RETURNS_FD)),
-            ("pipe2", "two ints that the kernel fills in", roles([0, 0], [0, 0], 1, 8, pair)),
-            ("socketpair", "the fourth", roles([0, 0], [0, 0], 4, 8, pair)),
-            ("accept4", "one that listens, and a new one", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
-            ("epoll_ctl", "the second is the third argument", roles([1, 3], [0, 0], 0, 0, 0)),
-            ("inotify_add_watch", "a path that is not below the descriptor", roles([1, 0], [2, 0], 0, 0, 0)),
-            ("fanotify_mark", "a directory besides", roles([1, 4], [5, 0], 0, 0, 0)),
-            ("memfd_create", "a text, and a descriptor", roles([0, 0], [1, 0], 0, 0, Roles::RETURNS_FD)),
-            ("pidfd_getfd", "a number of another process", roles([1, 0], [0, 0], 0, 0, Roles::RETURNS_FD)),
-            ("name_to_handle_at", "its size is in it", roles([1, 0], [2, 0], 3, 0, Roles::PEEK_COUNTED | at_exit)),
-            ("open_by_handle_at", "given", roles([1, 0], [0, 0], 2, 0, Roles::PEEK_COUNTED | Roles::RETURNS_FD)),
-            ("getcwd", "the kernel fills it in", roles([0, 0], [1, 0], 0, 0, Roles::PATH_AT_EXIT)),
-            ("execve", "the path is gone at the exit", roles([0, 0], [1, 0], 0, 0, Roles::REPLACES_MEMORY)),
-        ];
-        for (name, sentence, expected) in rows {
-            let roles = Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).roles();
-            assert_eq!(roles.as_bytes(), expected.as_bytes(), "{name}, {sentence}: {roles:?}");
-        }
-    }
-
-    #[test]
-    fn what_fcntl_means_depends_on_its_command() {
-        let fcntl = Syscall::by_name("fcntl").unwrap();
-        let rows = [
-            ("a descriptor", libc::F_DUPFD, "Fd", "Signed"),
-            ("one that closes on exec", libc::F_DUPFD_CLOEXEC, "Fd", "Signed"),
-            ("open flags as the result", libc::F_GETFL, "Flags OPEN", "Signed"),
-            ("open flags as the argument", libc::F_SETFL, "Number", "Flags OPEN"),
-            ("descriptor flags as the result", libc::F_GETFD, "Flags FD", "Signed"),
-            ("descriptor flags as the argument", libc::F_SETFD, "Number", "Flags FD"),
-            ("seals as the result", libc::F_GET_SEALS, "Flags SEALS", "Signed"),
-            ("seals as the argument", libc::F_ADD_SEALS, "Number", "Flags SEALS"),
-            ("a struct flock", libc::F_SETLK, "Number", "Pointer"),
-            ("of an open file description too", libc::F_OFD_SETLK, "Number", "Pointer"),
-            ("a number", libc::F_SETPIPE_SZ, "Number", "Signed"),
-        ];
-        let set = |names: &Names| match names.what {
-            "flag of open" => "Flags OPEN",
-            "descriptor flag" => "Flags FD",
-            "seal" => "Flags SEALS",
-            what => panic!("{what}"),
-        };
-        for (sentence, command, ret, third) in rows {
-            let args = [3, command as u64, 0, 0, 0, 0];
-            let said = match fcntl.ret_for(&args) {
-                Ret::Fd => "Fd",
-                Ret::Flags(names) => set(names),
-                Ret::Number => "Number",
-                other => panic!("{sentence}: {other:?}"),
-            };
-            let role = match fcntl.role_for(2, &args) {
-                Role::Signed => "Signed",
-                Role::Pointer => "Pointer",
-                Role::Flags(names) => set(names),
-                other => panic!("{sentence}: {other:?}"),
-            };
-            assert_eq!((said, role), (ret, third), "{sentence}");
-        }
-    }
-
-    #[test]
-    fn a_size_of_0_asks_how_many_bytes_there_are_and_moves_none() {
-        let ret = |name, args| Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).ret_for(&args);
-        assert!(matches!(ret("getxattr", [0, 0, 0, 16, 0, 0]), Ret::Bytes));
-        assert!(matches!(ret("getxattr", [0, 0, 0, 0, 16, 0]), Ret::Number));
-        assert!(matches!(ret("flistxattr", [0, 0, 0, 16, 0, 0]), Ret::Number));
-        assert!(matches!(ret("read", [0; 6]), Ret::Bytes), "its `count` is no `size`");
-    }
-
-    #[test]
-    fn the_command_means_nothing_to_another_call() {
-        let args = [3, libc::F_SETFL as u64, 0, 0, 0, 0];
-        let lseek = Syscall::by_name("lseek").unwrap();
-        assert!(matches!(lseek.ret_for(&args), Ret::Number));
-        assert!(matches!(lseek.role_for(2, &args), Role::Choice(_)));
-    }
-
-    #[test]
-    fn a_call_without_a_row_still_has_a_name() {
-        assert_eq!(name_of(Sysno::reboot.id() as u32), "reboot");
-        assert_eq!(name_of(9999), "syscall_9999");
-        assert!(Syscall::by_name("reboot").is_none() && !Syscall::is_known("reboot"));
-        assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
-    }
-
-    #[test]
-    fn bytes_are_what_the_man_page_counts_in_bytes() {
-        let (peek, trunc) = (libc::MSG_PEEK as u64, libc::MSG_TRUNC as u64);
-        let rows = [
-            ("written", "write", [3, 0, 9, 0, 0, 0], 5, Some(5)),
-            ("placed in the buffer", "readlink", [0, 0, 64, 0, 0, 0], 11, Some(11)),
-            ("of a directory", "getdents64", [3, 0, 4096, 0, 0, 0], 72, Some(72)),
-            ("random ones", "getrandom", [0, 16, 0, 0, 0, 0], 16, Some(16)),
-            ("duplicated", "tee", [3, 4, 9, 0, 0, 0], 9, Some(9)),
-            ("a failure moves none", "read", [3, 0, 9, 0, 0, 0], 0, Some(0)),
-            ("a value", "getxattr", [0, 0, 0, 64, 0, 0], 9, Some(9)),
-            ("its size", "getxattr", [0, 0, 0, 0, 0, 0], 9, Some(0)),
-            ("received", "recvfrom", [3, 0, 4, 0, 0, 0], 4, Some(4)),
-            ("peeked at", "recvfrom", [3, 0, 4, peek, 0, 0], 4, Some(0)),
-            ("stored of a longer packet", "recvfrom", [3, 0, 4, trunc, 0, 0], 12, Some(4)),
-            ("a packet that fits", "recvfrom", [3, 0, 16, trunc, 0, 0], 12, Some(12)),
-            ("peeked at and cut", "recvfrom", [3, 0, 4, peek | trunc, 0, 0], 12, Some(0)),
-            ("a message", "recvmsg", [3, 0, 0, 0, 0, 0], 4, Some(4)),
-            ("a cut one, whose buffers are not known", "recvmsg", [3, 0, trunc, 0, 0, 0], 12, None),
-            ("one that failed", "recvmsg", [3, 0, trunc, 0, 0, 0], 0, Some(0)),
-            ("MSG_PEEK means nothing to a send", "sendto", [3, 0, 4, peek, 0, 0], 4, Some(4)),
-            ("messages", "sendmmsg", [3, 0, 2, 0, 0, 0], 2, None),
-            ("messages received", "recvmmsg", [3, 0, 2, 0, 0, 0], 2, None),
-            ("requests", "io_submit", [3, 2, 0, 0, 0, 0], 2, None),
-            ("completions", "io_uring_enter", [3, 1, 1, 0, 0, 0], 1, None),
-            ("descriptors that are ready", "epoll_wait", [3, 0, 4, 0, 0, 0], 1, None),
-            ("an offset", "lseek", [3, 5, 0, 0, 0, 0], 5, None),
-            ("a descriptor", "dup", [3, 0, 0, 0, 0, 0], 4, None),
-        ];
-        for (sentence, name, args, result, bytes) in rows {
-            let Some(row) = Syscall::by_name(name) else { continue };
-            assert_eq!(row.bytes(&args, result), bytes, "{name}, {sentence}");
-        }
-    }
-}
+mod tests;

@@ -3,17 +3,17 @@
 //! No I/O. Filled by [`crate::trace::decoder`].
 
 use std::collections::HashSet;
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::kind::Kind;
-use crate::table::names;
-use crate::table::syscalls::{self, Abi, Peek, Place, Sqe, Syscall};
+use crate::table::syscalls::{self, Abi, Effect, Peek, Place, Sqe, Syscall};
 
+mod file; // the files of a call
 mod written; // a call as archives have it
+
+pub use file::{Attribute, Disagreement, Files, Identity};
 
 use written::Written;
 
@@ -170,103 +170,6 @@ pub enum Text {
     Unreadable(i32),
 }
 
-/// The file behind a descriptor, as the kernel's tables had it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Identity {
-    /// `s_dev`: major << 20 | minor.
-    pub device: u32,
-    /// The inode number.
-    pub inode: u64,
-    /// What kind of filesystem it is on (`s_magic`, as in statfs(2)); 0 in archives that do not have it.
-    #[serde(default)]
-    pub magic: u32,
-    /// Type and permissions (inode(7)). Since Linux 6.16 an anonymous inode has the type of a regular file.
-    pub mode: u16,
-    /// Access mode and file status flags (fcntl(2), F_GETFL).
-    pub flags: u32,
-    /// Whether close-on-exec is set on the descriptor.
-    pub cloexec: bool,
-}
-
-impl Identity {
-    /// Whether both are descriptors of the same file.
-    pub fn same_file(&self, other: &Identity) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
-
-    /// What the kernel says of the kind.
-    pub fn kind(&self) -> Kind {
-        Kind::of_inode(self.magic, self.mode)
-    }
-
-    /// Access mode and status flags, without what only an open acts on (open(2), "file creation flags") and what the kernel
-    /// keeps for itself.
-    pub fn status(&self) -> u32 {
-        self.flags & names::STATUS_FLAGS
-    }
-}
-
-/// The files of a call, by name. Paths are absolute, or relative to the workspace where they lie inside.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Files {
-    /// The file that the call is about: of its path, else of its descriptor.
-    #[serde(with = "serde_bytes")]
-    pub path: Option<Vec<u8>>,
-    /// The second one.
-    #[serde(with = "serde_bytes")]
-    pub path2: Option<Vec<u8>>,
-    /// The files whose descriptors the call closed besides its own (close_range, dup2 over an open one), in the order of the
-    /// numbers.
-    #[serde(with = "byte_strings")]
-    pub closes: Vec<Vec<u8>>,
-    /// The file behind the descriptor that the call returned.
-    #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
-    pub made_path: Option<Vec<u8>>,
-    /// What is behind [`Deed::fds`], where they are open.
-    #[serde(default)]
-    pub kinds: [Option<Kind>; 2],
-    /// What is behind [`Deed::made`].
-    #[serde(default)]
-    pub made: Option<Kind>,
-    /// What the call says of a descriptor that it made, and the kernel says differently.
-    #[serde(default)]
-    pub disagreements: Vec<Disagreement>,
-}
-
-/// A descriptor of which the call that made it and the kernel do not say the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Disagreement {
-    /// Its number.
-    pub fd: i32,
-    /// What follows from the call.
-    #[serde(alias = "followed")]
-    pub call: Attribute,
-    /// What the kernel says.
-    pub kernel: Attribute,
-}
-
-/// Something that is said of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Attribute {
-    /// What is behind it.
-    Kind(Kind),
-    /// Access mode and status flags ([`Identity::status`]).
-    Status(u32),
-    /// Whether close-on-exec is set.
-    Cloexec(bool),
-}
-
-impl fmt::Display for Attribute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Attribute::Kind(kind) => write!(f, "kind {}", kind.name()),
-            Attribute::Status(flags) => write!(f, "status {}", names::STATUS.show((*flags).into())),
-            Attribute::Cloexec(set) => write!(f, "cloexec {set}"),
-        }
-    }
-}
-
 impl Call {
     /// The same with another deed.
     pub fn with(mut self, change: impl FnOnce(&mut Deed)) -> Self {
@@ -282,6 +185,14 @@ impl Call {
         }
     }
 
+    /// What the call does to descriptors and names.
+    pub fn effect(&self) -> Effect {
+        match self.syscall() {
+            Some(row) => row.effect,
+            None => syscalls::effect_without_row(self.number, self.abi),
+        }
+    }
+
     /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
     /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field), or into
     /// the rings that are registered with the thread.
@@ -289,7 +200,7 @@ impl Call {
         let Some(row) = self.syscall() else { return false };
         let Some(Request { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
         match row.places.get(at) {
-            Some(Place::Fd) if row.like == "close" => sqe.at(Place::Index) != 0,
+            Some(Place::Fd) if row.effect == Effect::Close => sqe.at(Place::Index) != 0,
             Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
             // SPLICE_F_FD_IN_FIXED
             Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
@@ -299,11 +210,8 @@ impl Call {
 
     /// IORING_ENTER_REGISTERED_RING (io_uring_enter(2)) and IORING_REGISTER_USE_REGISTERED_RING (io_uring_register(2)).
     fn uses_registered_ring(&self, row: &Syscall) -> bool {
-        match row.name {
-            "io_uring_enter" => self.args[3] & 1 << 4 != 0,
-            "io_uring_register" => self.args[1] & 1 << 31 != 0,
-            _ => false,
-        }
+        row.effect == Effect::SubmitRequests && self.args[3] & 1 << 4 != 0
+            || row.effect == Effect::RegisterResources && self.args[1] & 1 << 31 != 0
     }
 
     /// The name of the call.
@@ -378,18 +286,22 @@ impl Call {
         Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
     }
 
+    /// The flags of a call that opens a path: in its block (openat2(2)) or an argument. `None` if it has none (creat(2)), or they
+    /// could not be read.
+    pub(crate) fn open_flags(&self) -> Option<u64> {
+        let row = self.syscall().filter(|row| row.effect == Effect::Open)?;
+        match row.peek {
+            Some(_) => self.how(0),
+            None => row.arg("flags").map(|at| self.args[at]),
+        }
+    }
+
     /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
     /// O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
-        let flags = match self.syscall().map_or("", |row| row.like) {
-            "open" => Some(self.args[1]),
-            "openat" => Some(self.args[2]),
-            "openat2" => self.how(0),
-            _ => None,
-        };
         // O_TMPFILE contains O_DIRECTORY, which opens a file that has a name.
         let unnamed = libc::O_TMPFILE as u64;
-        flags.is_some_and(|flags| flags & unnamed == unnamed)
+        self.open_flags().is_some_and(|flags| flags & unnamed == unnamed)
     }
 
     /// The bytes that the call moved: 0 if it failed; `None` where its result counts none, or does not say how many.
@@ -417,85 +329,5 @@ fn is_error(value: i64) -> bool {
     (-4095..0).contains(&value)
 }
 
-/// A list of byte strings, each as such and not as a list of numbers.
-mod byte_strings {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use serde_bytes::{ByteBuf, Bytes};
-
-    pub(super) fn serialize<S: Serializer>(list: &[Vec<u8>], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(list.iter().map(|bytes| Bytes::new(bytes)))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
-        Ok(Vec::<ByteBuf>::deserialize(from)?.into_iter().map(ByteBuf::into_vec).collect())
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// A call of thread 1 of process 1 without anything but these.
-    pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
-        let nothing = || Text::Read { bytes: Vec::new(), cut: false };
-        let deed = Deed {
-            number,
-            comm: [0; 16],
-            args,
-            outcome: Outcome::Returned(ret),
-            texts: [nothing(), nothing()],
-            fds: [None, None],
-            made: None,
-            peek: None,
-            late: [false; 3],
-            abi: Abi::Native,
-            refused: false,
-            request: None,
-            files: Files::default(),
-        };
-        Call { order, pid: 1, tid: 1, exit_tid: 1, enter_ns: 0, duration_ns: 0, deed: Arc::new(deed) }
-    }
-
-    #[test]
-    fn a_result_is_a_success_or_an_errno_and_never_both() {
-        let rows = [
-            ("zero", Outcome::Returned(0), Some(0), None),
-            ("a count", Outcome::Returned(5), Some(5), None),
-            ("the first errno", Outcome::Returned(-1), None, Some(libc::EPERM)),
-            ("the last errno", Outcome::Returned(-4095), None, Some(4095)),
-            ("an address, whose sign says nothing", Outcome::Returned(-4096), Some(-4096), None),
-            ("no result", Outcome::Unfinished, None, None),
-        ];
-        let sync = call(0, libc::SYS_sync as u32, [0; 6], 0);
-        for (sentence, outcome, success, errno) in rows {
-            let call = sync.clone().with(|deed| deed.outcome = outcome);
-            assert_eq!((call.success(), call.errno()), (success, errno), "{sentence}");
-        }
-    }
-
-    #[test]
-    fn a_number_that_is_no_calls_is_shown_as_it_is() {
-        let sync = call(0, libc::SYS_sync as u32, [0; 6], 0);
-        let rows = [
-            (u32::MAX, Abi::Native, "syscall_0xffffffff"),
-            (crate::table::syscalls::REQUESTS + 18, Abi::Native, "syscall_0x80000012"),
-            (0x4000_0001, Abi::Native, "syscall_0x40000001"),
-            (9999, Abi::Compat, "[32 bit] nr=9999"),
-        ];
-        for (number, abi, name) in rows {
-            let call = sync.clone().with(|deed| (deed.number, deed.abi) = (number, abi));
-            assert_eq!((call.name().as_str(), call.syscall().is_none()), (name, true));
-        }
-    }
-
-    #[test]
-    fn the_name_of_a_thread_ends_at_its_first_nul() {
-        let sync = call(0, libc::SYS_sync as u32, [0; 6], 0);
-        let rows: [(&[u8; 16], &[u8]); 3] =
-            [(b"cat\0rest-of-old\0", b"cat"), (&[0; 16], b""), (b"sixteen-letters!", b"sixteen-letters!")];
-        for (comm, expected) in rows {
-            let call = sync.clone().with(|deed| deed.comm = *comm);
-            assert_eq!(Call::comm(&call), expected);
-        }
-    }
-}
+pub(crate) mod tests;

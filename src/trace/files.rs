@@ -5,7 +5,7 @@
 //! directory that it begins at; symbolic links and `..` in it are not resolved.
 
 use crate::table::kind::Kind;
-use crate::table::syscalls::{Peek, Ret, Role, Syscall};
+use crate::table::syscalls::{Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Attribute, Call, Disagreement, Files, Identity, Text};
 use crate::trace::record::Name;
 
@@ -86,7 +86,7 @@ impl About<'_> {
             return self.shown(self.named.made, call.made.as_ref()?);
         }
         // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
-        if row.like == "mmap" && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 {
+        if row.effect == Effect::Map && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 {
             return None;
         }
         let at = row.descriptor_for(key).filter(|&at| !call.is_registered(at))?;
@@ -109,13 +109,12 @@ impl About<'_> {
             Text::Unreadable(_) | Text::Read { cut: true, .. } => return None,
             Text::Read { bytes, .. } => bytes,
         };
-        match (row.args[at].role, row.like) {
-            (Role::Text, _) => return Some(text.clone()),
-            // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
-            (_, "getcwd") => {
-                return call.success().filter(|_| text.starts_with(b"/")).map(|_| self.inside(&normal(text)));
-            }
-            _ => {}
+        if matches!(row.args[at].role, Role::Text) {
+            return Some(text.clone());
+        }
+        // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
+        if row.effect == Effect::TellDirectory {
+            return call.success().filter(|_| text.starts_with(b"/")).map(|_| self.inside(&normal(text)));
         }
         if text.is_empty() && dirfd.is_some() {
             return self.behind(dirfd?);
@@ -170,15 +169,13 @@ impl About<'_> {
         if call.success().is_none() {
             return Vec::new();
         }
-        match row.like {
-            "close_range" if call.args[2] as u32 & libc::CLOSE_RANGE_CLOEXEC == 0 => {
-                named.closed.iter().map(|&(fd, name)| shown(fd, name)).collect()
-            }
-            "dup2" | "dup3" if call.fds[1].is_some() && call.args[0] as i32 != call.args[1] as i32 => {
-                vec![shown(call.args[1] as i32, named.fds[1])]
-            }
-            _ => Vec::new(),
+        let closes_range = row.effect == Effect::CloseRange && call.args[2] as u32 & libc::CLOSE_RANGE_CLOEXEC == 0;
+        if closes_range {
+            return named.closed.iter().map(|&(fd, name)| shown(fd, name)).collect();
         }
+        let replaced = row.replaces().map(|at| call.args[at] as i32);
+        let replaced = replaced.filter(|&fd| call.fds[1].is_some() && call.args[0] as i32 != fd);
+        replaced.map(|fd| shown(fd, named.fds[1])).into_iter().collect()
     }
 
     /// Where the kernel says something else of what the call made than the call itself.
@@ -192,8 +189,8 @@ impl About<'_> {
                 .collect();
         }
         // signalfd(2) with a descriptor makes none, and dup2(2) of one to itself neither.
-        let none_made =
-            matches!(row.like, "dup2" | "signalfd" | "signalfd4") && call.args[0] as i64 as i32 == result as i32;
+        let may_make_none = row.effect == Effect::DuplicateOnto || row.kind_made() == Some(Kind::Signalfd);
+        let none_made = may_make_none && call.args[0] as i32 == result as i32;
         match row.ret_for(&call.args) {
             Ret::Fd if !none_made => broken(call, row, 0, result as i32, call.made.as_ref(), named.made),
             _ => Vec::new(),

@@ -9,7 +9,7 @@ use bstr::BStr;
 
 use crate::table::kind::Kind;
 use crate::table::names;
-use crate::table::syscalls::{self, Peek, Ret, Role, Syscall};
+use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Outcome, Request, Text};
 use crate::trace::whole::Trace;
 
@@ -131,10 +131,9 @@ fn arguments(row: &Syscall, call: &Call) -> usize {
 
 /// Whether an open call looks at its `mode`.
 pub(crate) fn uses_mode(row: &Syscall, call: &Call) -> bool {
-    let opens = matches!(row.like, "open" | "openat");
-    let flags = row.arg("flags").map_or(0, |at| call.args[at]) as i32;
+    let flags = row.arg("flags").filter(|_| row.effect == Effect::Open).map(|at| call.args[at] as i32);
     // O_TMPFILE contains O_DIRECTORY, which makes no file.
-    !opens || flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE
+    flags.is_none_or(|flags| flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE)
 }
 
 fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
@@ -145,7 +144,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
         Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // Where it fails, it has filled in no path.
-        Role::Path if row.name == "getcwd" && call.success().is_none() => put_address(out, raw),
+        Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),
         Role::Path | Role::Text => match call.text(at) {
             Some(found) => {
                 put_text(out, raw, found);

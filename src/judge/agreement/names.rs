@@ -3,7 +3,7 @@
 use super::sights::{self, Asked, Sights};
 use super::tables::Tables;
 use super::{Mismatch, permitted, text};
-use crate::table::syscalls::{Role, Syscall};
+use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::testimony::{Leads, Seen};
 
@@ -49,7 +49,9 @@ impl ComparedNames<'_> {
         let mut fields = Vec::new();
         for (key, name) in [("path", &self.call.files.path), ("path2", &self.call.files.path2)] {
             // What getcwd(2) says begins nowhere else than at the root of its process.
-            let at = row.arg(key).filter(|&at| matches!(row.args[at].role, Role::Path) && row.like != "getcwd");
+            let at = row
+                .arg(key)
+                .filter(|&at| matches!(row.args[at].role, Role::Path) && row.effect != Effect::TellDirectory);
             let asked = at.and_then(|at| Some((at, sights::begins(row, self.seen, at)?)));
             let Some((at, asked)) = asked else { continue };
             let Some(Text::Read { bytes, .. }) = self.seen.call.text(at) else { continue };

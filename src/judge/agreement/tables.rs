@@ -4,8 +4,9 @@
 //! another file there: then both are right.
 
 use std::cell::OnceCell;
+use std::ops::RangeInclusive;
 
-use crate::table::syscalls::{Ret, Syscall};
+use crate::table::syscalls::{Effect, Ret, Syscall};
 use crate::trace::call::Call;
 use crate::trace::testimony::{Seen, Testimony};
 
@@ -42,7 +43,7 @@ impl<'t> Tables<'t> {
     fn processes_share(&self) -> bool {
         let shares = |call: &Call| {
             let flags = call.args[0] as i32;
-            call.name() == "clone" && flags & libc::CLONE_FILES != 0 && flags & libc::CLONE_THREAD == 0
+            call.effect() == Effect::Clone && flags & libc::CLONE_FILES != 0 && flags & libc::CLONE_THREAD == 0
         };
         *self.processes_share.get_or_init(|| self.testimony.calls.iter().any(|seen| shares(&seen.call)))
     }
@@ -59,25 +60,46 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// Calls by which descriptors come and go that are neither arguments nor the result.
-const OTHERS: [&str; 6] = ["close", "close_range", "fcntl", "recvmsg", "recvmmsg", "io_uring_enter"];
+/// The descriptors that a call changes besides those that it makes and replaces. What a message brings, and what requests do, may
+/// be any.
+fn changed(call: &Call, row: &Syscall) -> Option<RangeInclusive<u32>> {
+    let fd = call.args[0] as u32;
+    match row.effect {
+        Effect::Close | Effect::ControlDescriptor => Some(fd..=fd),
+        Effect::CloseRange => Some(fd..=call.args[1] as u32),
+        Effect::ReceiveMessages | Effect::SubmitRequests => Some(0..=u32::MAX),
+        Effect::Other
+        | Effect::Open
+        | Effect::OpenHandle
+        | Effect::Duplicate
+        | Effect::DuplicateOnto
+        | Effect::CopyDescriptor
+        | Effect::Receive
+        | Effect::RegisterResources
+        | Effect::Map
+        | Effect::ChangeNames
+        | Effect::ChangeNamespace
+        | Effect::ChangeDirectory
+        | Effect::ChangeRoot
+        | Effect::TellDirectory
+        | Effect::Execute
+        | Effect::Clone
+        | Effect::ControlProcess
+        | Effect::ControlFilter => None,
+    }
+}
 
 fn changes_some(call: &Call, row: &Syscall) -> bool {
     let makes = matches!(row.ret_for(&call.args), Ret::Fd) || row.makes_pair() || row.replaces().is_some();
-    makes || OTHERS.contains(&row.name)
+    makes || changed(call, row).is_some()
 }
 
-/// Whether a call closes, makes, replaces or marks this descriptor. What a message brings, and what a call does that has no
-/// row, may be any.
+/// Whether a call closes, makes, replaces or marks this descriptor. A call without a row may change any.
 fn changes(call: &Call, fd: i32) -> bool {
     let Some(row) = call.syscall() else { return true };
     let is_made = matches!(row.ret_for(&call.args), Ret::Fd) && call.success() == Some(i64::from(fd));
     let is_replaced = row.replaces().is_some_and(|at| call.args[at] as i32 == fd);
     let is_of_pair = row.makes_pair() && call.pair().is_none_or(|pair| pair.contains(&fd));
-    let by_name = match row.name {
-        "close" | "fcntl" => call.args[0] as i32 == fd,
-        "close_range" => (call.args[0] as u32..=call.args[1] as u32).contains(&(fd as u32)),
-        name => OTHERS.contains(&name),
-    };
-    is_made || is_replaced || is_of_pair || by_name
+    let is_changed = changed(call, row).is_some_and(|range| range.contains(&(fd as u32)));
+    is_made || is_replaced || is_of_pair || is_changed
 }

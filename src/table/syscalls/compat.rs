@@ -3,6 +3,8 @@
 //! No I/O. A call that has the arguments of a native one has its row. Others have a name alone: those that take 64-bit numbers
 //! in two registers, and those that point to a struct of another layout.
 
+use std::str::FromStr;
+
 use super::Syscall;
 
 #[cfg(target_arch = "aarch64")]
@@ -54,6 +56,11 @@ const ALIASES: [(&str, &str); 10] = [
 /// The name of a number.
 pub(super) fn name(number: u32) -> Option<&'static str> {
     Number::new(number as usize).map(|number| number.name())
+}
+
+/// Whether some architecture has a 32-bit call of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    syscalls::arm::Sysno::from_str(name).is_ok() || syscalls::x86::Sysno::from_str(name).is_ok()
 }
 
 /// The row that says what the arguments of a number mean.

@@ -8,7 +8,7 @@ use io_uring::opcode as op;
 use super::Class::{Io, Other};
 use super::Role::{Choice, DirFd, Fd, Flags, Int, Mode, Path, Pointer, Signed, Text, Unsigned};
 use super::sqe::Place;
-use super::{Arg, Class, Peek, REQUESTS, Ret, Syscall};
+use super::{Arg, Class, Effect, Peek, REQUESTS, Ret, Syscall};
 use crate::table::names;
 
 /// The arguments, each with its place in the entry of the queue.
@@ -22,7 +22,8 @@ type Arguments = (&'static [Arg], &'static [Place]);
 
 fn row(name: &'static str, opcode: u8, class: Class, ret: Ret, (args, places): Arguments) -> Syscall {
     let number = REQUESTS + u32::from(opcode);
-    Syscall { name, like: name, number, class, args, places, ret, implied_flags: None, peek: None, makes: None }
+    let effect = Effect::Other;
+    Syscall { name, effect, number, class, args, places, ret, implied_flags: None, peek: None, makes: None }
 }
 
 fn io(name: &'static str, opcode: u8, arguments: Arguments) -> Syscall {
@@ -41,9 +42,9 @@ fn other(name: &'static str, opcode: u8, arguments: Arguments) -> Syscall {
     row(name, opcode, Other, Ret::Number, arguments)
 }
 
-/// Does to descriptors and names what this system call does, with its arguments in the same order.
-fn like(call: &'static str, row: Syscall) -> Syscall {
-    Syscall { like: call, ..row }
+/// What it does to descriptors and names.
+fn does(effect: Effect, row: Syscall) -> Syscall {
+    Syscall { effect, ..row }
 }
 
 fn peeking(at: usize, peek: Peek, row: Syscall) -> Syscall {
@@ -58,8 +59,8 @@ pub(super) fn rows() -> Vec<Syscall> {
 #[allow(clippy::too_many_lines)] // a table
 fn names_and_descriptors() -> Vec<Syscall> {
     vec![
-        like(
-            "openat",
+        does(
+            Effect::Open,
             makes_fd(
                 "IORING_OP_OPENAT",
                 op::OpenAt::CODE,
@@ -67,8 +68,8 @@ fn names_and_descriptors() -> Vec<Syscall> {
                      Index file_index: Unsigned],
             ),
         ),
-        like(
-            "openat2",
+        does(
+            Effect::Open,
             peeking(
                 2,
                 Peek::OpenHow,
@@ -80,7 +81,7 @@ fn names_and_descriptors() -> Vec<Syscall> {
                 ),
             ),
         ),
-        like("close", io("IORING_OP_CLOSE", op::Close::CODE, sqe![Fd fd: Fd, Index file_index: Unsigned])),
+        does(Effect::Close, io("IORING_OP_CLOSE", op::Close::CODE, sqe![Fd fd: Fd, Index file_index: Unsigned])),
         makes_fd("IORING_OP_FIXED_FD_INSTALL", op::FixedFdInstall::CODE, sqe![Fd fd: Fd, OpFlags flags: Unsigned]),
         io(
             "IORING_OP_FILES_UPDATE",
@@ -96,8 +97,8 @@ fn names_and_descriptors() -> Vec<Syscall> {
                 sqe![Addr pipefd: Pointer, OpFlags flags: Flags(&names::PIPE), Index file_index: Unsigned],
             ),
         ),
-        like(
-            "renameat2",
+        does(
+            Effect::ChangeNames,
             io(
                 "IORING_OP_RENAMEAT",
                 op::RenameAt::CODE,
@@ -105,8 +106,8 @@ fn names_and_descriptors() -> Vec<Syscall> {
                      OpFlags flags: Flags(&names::RENAME)],
             ),
         ),
-        like(
-            "linkat",
+        does(
+            Effect::ChangeNames,
             io(
                 "IORING_OP_LINKAT",
                 op::LinkAt::CODE,
@@ -114,22 +115,19 @@ fn names_and_descriptors() -> Vec<Syscall> {
                      OpFlags flags: Flags(&names::AT)],
             ),
         ),
-        like(
-            "symlinkat",
+        does(
+            Effect::ChangeNames,
             io("IORING_OP_SYMLINKAT", op::SymlinkAt::CODE, sqe![Addr path: Text, Fd dirfd: DirFd, Off path2: Path]),
         ),
-        like(
-            "unlinkat",
+        does(
+            Effect::ChangeNames,
             io(
                 "IORING_OP_UNLINKAT",
                 op::UnlinkAt::CODE,
                 sqe![Fd dirfd: DirFd, Addr path: Path, OpFlags flags: Flags(&names::UNLINK)],
             ),
         ),
-        like(
-            "mkdirat",
-            io("IORING_OP_MKDIRAT", op::MkDirAt::CODE, sqe![Fd dirfd: DirFd, Addr path: Path, Len mode: Mode]),
-        ),
+        io("IORING_OP_MKDIRAT", op::MkDirAt::CODE, sqe![Fd dirfd: DirFd, Addr path: Path, Len mode: Mode]),
         io(
             "IORING_OP_STATX",
             op::Statx::CODE,

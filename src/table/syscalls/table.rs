@@ -4,7 +4,7 @@ use super::Class::{Io, Other};
 use super::Role::{
     Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned, UnsignedInt,
 };
-use super::{Arg, Class, Makes, Peek, Ret, Row};
+use super::{Arg, Class, Effect, Makes, Peek, Ret, Row};
 use crate::table::kind::Kind;
 use crate::table::names;
 
@@ -13,7 +13,7 @@ macro_rules! args {
 }
 
 const fn row(name: &'static str, class: Class, args: &'static [Arg], ret: Ret) -> Row {
-    Row { name, class, args, ret, implied_flags: None, peek: None, makes: None }
+    Row { name, effect: Effect::Other, class, args, ret, implied_flags: None, peek: None, makes: None }
 }
 
 const fn io(name: &'static str, args: &'static [Arg]) -> Row {
@@ -38,9 +38,25 @@ const fn other(name: &'static str, args: &'static [Arg]) -> Row {
     row(name, Other, args, Ret::Number)
 }
 
+/// What it does to descriptors and names.
+const fn does(effect: Effect, row: Row) -> Row {
+    Row { effect, ..row }
+}
+
 const fn peeking(at: usize, peek: Peek, row: Row) -> Row {
     Row { peek: Some((at, peek)), ..row }
 }
+
+/// Calls without a row, whose arguments are numbers for that, and what they do all the same.
+pub(super) const WITHOUT_ROW: [(&str, Effect); 6] = [
+    ("mount", Effect::ChangeNames),
+    ("move_mount", Effect::ChangeNames),
+    // Of 32-bit programs.
+    ("umount", Effect::ChangeNames),
+    ("umount2", Effect::ChangeNames),
+    ("pivot_root", Effect::ChangeNames),
+    ("seccomp", Effect::ControlFilter),
+];
 
 /// All rows. A call that is missing here is still traced: its class is [`Class::Other`] and its arguments are numbers.
 #[allow(clippy::too_many_lines)] // a table
@@ -48,10 +64,20 @@ pub(super) fn rows() -> Vec<Row> {
     let creat_flags = (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC) as u64;
     vec![
         // Opening and closing.
-        makes_fd("open", args![path: Path, flags: Flags(&names::OPEN), mode: Mode]),
-        makes_fd("openat", args![dirfd: DirFd, path: Path, flags: Flags(&names::OPEN), mode: Mode]),
-        peeking(2, Peek::OpenHow, makes_fd("openat2", args![dirfd: DirFd, path: Path, how: Pointer, size: Unsigned])),
-        Row { implied_flags: Some((&names::OPEN, creat_flags)), ..makes_fd("creat", args![path: Path, mode: Mode]) },
+        does(Effect::Open, makes_fd("open", args![path: Path, flags: Flags(&names::OPEN), mode: Mode])),
+        does(Effect::Open, makes_fd("openat", args![dirfd: DirFd, path: Path, flags: Flags(&names::OPEN), mode: Mode])),
+        does(
+            Effect::Open,
+            peeking(
+                2,
+                Peek::OpenHow,
+                makes_fd("openat2", args![dirfd: DirFd, path: Path, how: Pointer, size: Unsigned]),
+            ),
+        ),
+        Row {
+            implied_flags: Some((&names::OPEN, creat_flags)),
+            ..does(Effect::Open, makes_fd("creat", args![path: Path, mode: Mode]))
+        },
         peeking(
             2,
             Peek::HandleOut,
@@ -60,17 +86,26 @@ pub(super) fn rows() -> Vec<Row> {
                 args![dirfd: DirFd, path: Path, handle: Pointer, mount_id: Pointer, flags: Flags(&names::AT)],
             ),
         ),
-        peeking(
-            1,
-            Peek::HandleIn,
-            makes_fd("open_by_handle_at", args![dirfd: DirFd, handle: Pointer, flags: Flags(&names::OPEN)]),
+        does(
+            Effect::OpenHandle,
+            peeking(
+                1,
+                Peek::HandleIn,
+                makes_fd("open_by_handle_at", args![dirfd: DirFd, handle: Pointer, flags: Flags(&names::OPEN)]),
+            ),
         ),
-        io("close", args![fd: Fd]),
-        io("close_range", args![first: FdNumber, last: FdNumber, flags: Flags(&names::CLOSE_RANGE)]),
-        makes_fd("dup", args![fd: Fd]),
-        makes_fd("dup2", args![fd: Fd, newfd: FdNumber]),
-        makes_fd("dup3", args![fd: Fd, newfd: FdNumber, flags: Flags(&names::OPEN)]),
-        row("fcntl", Io, args![fd: Fd, cmd: Choice(&names::FCNTL), arg: Signed], Ret::ByCommand),
+        does(Effect::Close, io("close", args![fd: Fd])),
+        does(
+            Effect::CloseRange,
+            io("close_range", args![first: FdNumber, last: FdNumber, flags: Flags(&names::CLOSE_RANGE)]),
+        ),
+        does(Effect::Duplicate, makes_fd("dup", args![fd: Fd])),
+        does(Effect::DuplicateOnto, makes_fd("dup2", args![fd: Fd, newfd: FdNumber])),
+        does(Effect::DuplicateOnto, makes_fd("dup3", args![fd: Fd, newfd: FdNumber, flags: Flags(&names::OPEN)])),
+        does(
+            Effect::ControlDescriptor,
+            row("fcntl", Io, args![fd: Fd, cmd: Choice(&names::FCNTL), arg: Signed], Ret::ByCommand),
+        ),
         io("flock", args![fd: Fd, op: Flags(&names::FLOCK)]),
         io("ioctl", args![fd: Fd, op: Choice(&names::IOCTL), arg: Pointer]),
         // Reading and writing.
@@ -118,25 +153,31 @@ pub(super) fn rows() -> Vec<Row> {
             args![ctx_id: Pointer, min_nr: Signed, nr: Signed, events: Pointer, timeout: Pointer, usig: Pointer],
         ),
         // Names: rename, link, unlink, directories.
-        io("rename", args![path: Path, path2: Path]),
-        io("renameat", args![dirfd: DirFd, path: Path, dirfd2: DirFd, path2: Path]),
-        io("renameat2", args![dirfd: DirFd, path: Path, dirfd2: DirFd, path2: Path, flags: Flags(&names::RENAME)]),
-        io("link", args![path: Path, path2: Path]),
-        io("linkat", args![dirfd: DirFd, path: Path, dirfd2: DirFd, path2: Path, flags: Flags(&names::AT)]),
-        io("symlink", args![path: Text, path2: Path]),
-        io("symlinkat", args![path: Text, dirfd: DirFd, path2: Path]),
+        does(Effect::ChangeNames, io("rename", args![path: Path, path2: Path])),
+        does(Effect::ChangeNames, io("renameat", args![dirfd: DirFd, path: Path, dirfd2: DirFd, path2: Path])),
+        does(
+            Effect::ChangeNames,
+            io("renameat2", args![dirfd: DirFd, path: Path, dirfd2: DirFd, path2: Path, flags: Flags(&names::RENAME)]),
+        ),
+        does(Effect::ChangeNames, io("link", args![path: Path, path2: Path])),
+        does(
+            Effect::ChangeNames,
+            io("linkat", args![dirfd: DirFd, path: Path, dirfd2: DirFd, path2: Path, flags: Flags(&names::AT)]),
+        ),
+        does(Effect::ChangeNames, io("symlink", args![path: Text, path2: Path])),
+        does(Effect::ChangeNames, io("symlinkat", args![path: Text, dirfd: DirFd, path2: Path])),
         moves_bytes("readlink", args![path: Path, buf: Pointer, bufsiz: Unsigned]),
         moves_bytes("readlinkat", args![dirfd: DirFd, path: Path, buf: Pointer, bufsiz: Unsigned]),
-        io("unlink", args![path: Path]),
-        io("unlinkat", args![dirfd: DirFd, path: Path, flags: Flags(&names::UNLINK)]),
-        io("rmdir", args![path: Path]),
+        does(Effect::ChangeNames, io("unlink", args![path: Path])),
+        does(Effect::ChangeNames, io("unlinkat", args![dirfd: DirFd, path: Path, flags: Flags(&names::UNLINK)])),
+        does(Effect::ChangeNames, io("rmdir", args![path: Path])),
         io("mkdir", args![path: Path, mode: Mode]),
         io("mkdirat", args![dirfd: DirFd, path: Path, mode: Mode]),
         io("mknod", args![path: Path, mode: Mode, dev: UnsignedInt]),
         io("mknodat", args![dirfd: DirFd, path: Path, mode: Mode, dev: UnsignedInt]),
-        io("chdir", args![path: Path]),
-        io("fchdir", args![fd: Fd]),
-        moves_bytes("getcwd", args![path: Path, size: Unsigned]),
+        does(Effect::ChangeDirectory, io("chdir", args![path: Path])),
+        does(Effect::ChangeDirectory, io("fchdir", args![fd: Fd])),
+        does(Effect::TellDirectory, moves_bytes("getcwd", args![path: Path, size: Unsigned])),
         // What is said of a file.
         io("stat", args![path: Path, statbuf: Pointer]),
         io("fstat", args![fd: Fd, statbuf: Pointer]),
@@ -196,20 +237,26 @@ pub(super) fn rows() -> Vec<Row> {
         io("fallocate", args![fd: Fd, mode: Flags(&names::FALLOCATE), offset: Signed, len: Signed]),
         // io_uring.
         of_kind(Kind::IoUring, makes_fd("io_uring_setup", args![entries: UnsignedInt, params: Pointer])),
-        io(
-            "io_uring_enter",
-            args![
-                fd: Fd,
-                to_submit: UnsignedInt,
-                min_complete: UnsignedInt,
-                flags: Flags(&names::URING_ENTER),
-                sig: Pointer,
-                sz: Unsigned,
-            ],
+        does(
+            Effect::SubmitRequests,
+            io(
+                "io_uring_enter",
+                args![
+                    fd: Fd,
+                    to_submit: UnsignedInt,
+                    min_complete: UnsignedInt,
+                    flags: Flags(&names::URING_ENTER),
+                    sig: Pointer,
+                    sz: Unsigned,
+                ],
+            ),
         ),
-        io(
-            "io_uring_register",
-            args![fd: Fd, opcode: Choice(&names::URING_REGISTER), arg: Pointer, nr_args: UnsignedInt],
+        does(
+            Effect::RegisterResources,
+            io(
+                "io_uring_register",
+                args![fd: Fd, opcode: Choice(&names::URING_REGISTER), arg: Pointer, nr_args: UnsignedInt],
+            ),
         ),
         // Descriptors that are no files.
         of_kind(Kind::Pipe, peeking(0, Peek::Pair, io("pipe", args![pipefd: Pointer]))),
@@ -230,7 +277,10 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         of_kind(Kind::Pidfd, makes_fd("pidfd_open", args![pid: Int, flags: Flags(&names::PIDFD)])),
         of_kind(Kind::Userfaultfd, makes_fd("userfaultfd", args![flags: Flags(&names::USERFAULTFD)])),
-        makes_fd("pidfd_getfd", args![fd: Fd, targetfd: FdNumber, flags: Flags(&names::RESERVED)]),
+        does(
+            Effect::CopyDescriptor,
+            makes_fd("pidfd_getfd", args![fd: Fd, targetfd: FdNumber, flags: Flags(&names::RESERVED)]),
+        ),
         // Waiting for descriptors: results are counts of them.
         io("poll", args![fds: Pointer, nfds: UnsignedInt, timeout: Int]),
         io("ppoll", args![fds: Pointer, nfds: UnsignedInt, tmo_p: Pointer, sigmask: Pointer, sigsetsize: Unsigned]),
@@ -331,55 +381,73 @@ pub(super) fn rows() -> Vec<Row> {
                 addrlen: UnsignedInt,
             ],
         ),
-        moves_bytes(
-            "recvfrom",
-            args![
-                fd: Fd,
-                buf: Pointer,
-                len: Unsigned,
-                flags: Flags(&names::MESSAGE),
-                src_addr: Pointer,
-                addrlen: Pointer,
-            ],
+        does(
+            Effect::Receive,
+            moves_bytes(
+                "recvfrom",
+                args![
+                    fd: Fd,
+                    buf: Pointer,
+                    len: Unsigned,
+                    flags: Flags(&names::MESSAGE),
+                    src_addr: Pointer,
+                    addrlen: Pointer,
+                ],
+            ),
         ),
         moves_bytes("sendmsg", args![fd: Fd, msg: Pointer, flags: Flags(&names::MESSAGE)]),
-        moves_bytes("recvmsg", args![fd: Fd, msg: Pointer, flags: Flags(&names::MESSAGE)]),
+        does(
+            Effect::ReceiveMessages,
+            moves_bytes("recvmsg", args![fd: Fd, msg: Pointer, flags: Flags(&names::MESSAGE)]),
+        ),
         // Their results are counts of messages.
         io("sendmmsg", args![fd: Fd, msgvec: Pointer, vlen: UnsignedInt, flags: Flags(&names::MESSAGE)]),
-        io(
-            "recvmmsg",
-            args![fd: Fd, msgvec: Pointer, vlen: UnsignedInt, flags: Flags(&names::MESSAGE), timeout: Pointer],
+        does(
+            Effect::ReceiveMessages,
+            io(
+                "recvmmsg",
+                args![fd: Fd, msgvec: Pointer, vlen: UnsignedInt, flags: Flags(&names::MESSAGE), timeout: Pointer],
+            ),
         ),
         // No I/O, known by name so that a table may ask for them.
-        row(
-            "mmap",
-            Other,
-            args![
-                addr: Pointer,
-                length: Unsigned,
-                prot: Flags(&names::PROT),
-                flags: Flags(&names::MAP),
-                fd: Fd,
-                offset: Signed,
-            ],
-            Ret::Pointer,
+        does(
+            Effect::Map,
+            row(
+                "mmap",
+                Other,
+                args![
+                    addr: Pointer,
+                    length: Unsigned,
+                    prot: Flags(&names::PROT),
+                    flags: Flags(&names::MAP),
+                    fd: Fd,
+                    offset: Signed,
+                ],
+                Ret::Pointer,
+            ),
         ),
         other("munmap", args![addr: Pointer, length: Unsigned]),
         other("msync", args![addr: Pointer, length: Unsigned, flags: Flags(&names::MSYNC)]),
         other("kill", args![pid: Int, sig: UnsignedInt]),
         other("tgkill", args![tgid: Int, tid: Int, sig: UnsignedInt]),
-        other("execve", args![path: Path, argv: Pointer, envp: Pointer]),
-        other("execveat", args![dirfd: DirFd, path: Path, argv: Pointer, envp: Pointer, flags: Flags(&names::AT)]),
-        other(
-            "clone",
-            args![
-                flags: Flags(&names::CLONE),
-                stack: Pointer,
-                parent_tid: Pointer,
-                // On x86-64; on arm64 these two are the other way round.
-                child_tid: Pointer,
-                tls: Pointer,
-            ],
+        does(Effect::Execute, other("execve", args![path: Path, argv: Pointer, envp: Pointer])),
+        does(
+            Effect::Execute,
+            other("execveat", args![dirfd: DirFd, path: Path, argv: Pointer, envp: Pointer, flags: Flags(&names::AT)]),
+        ),
+        does(
+            Effect::Clone,
+            other(
+                "clone",
+                args![
+                    flags: Flags(&names::CLONE),
+                    stack: Pointer,
+                    parent_tid: Pointer,
+                    // On x86-64; on arm64 these two are the other way round.
+                    child_tid: Pointer,
+                    tls: Pointer,
+                ],
+            ),
         ),
         other("clone3", args![cl_args: Pointer, size: Unsigned]),
         other("fork", args![]),
@@ -396,7 +464,7 @@ pub(super) fn rows() -> Vec<Row> {
             ],
         ),
         other("restart_syscall", args![]),
-        other("prctl", args![op: Choice(&names::PRCTL)]),
+        does(Effect::ControlProcess, other("prctl", args![op: Choice(&names::PRCTL)])),
         // What every program does besides, so that its trace can be read.
         row("brk", Other, args![addr: Pointer], Ret::Pointer),
         other("mprotect", args![addr: Pointer, length: Unsigned, prot: Flags(&names::PROT)]),
@@ -460,12 +528,12 @@ pub(super) fn rows() -> Vec<Row> {
         other("sched_yield", args![]),
         other("sched_getaffinity", args![pid: Int, cpusetsize: UnsignedInt, mask: Pointer]),
         other("sched_setaffinity", args![pid: Int, cpusetsize: UnsignedInt, mask: Pointer]),
-        other("unshare", args![flags: Flags(&names::UNSHARE)]),
-        other("setns", args![fd: Fd, nstype: Flags(&names::UNSHARE)]),
+        does(Effect::ChangeNamespace, other("unshare", args![flags: Flags(&names::UNSHARE)])),
+        does(Effect::ChangeNamespace, other("setns", args![fd: Fd, nstype: Flags(&names::UNSHARE)])),
         other("uname", args![buf: Pointer]),
         other("sysinfo", args![info: Pointer]),
         other("umask", args![mask: Mode]),
-        other("chroot", args![path: Path]),
+        does(Effect::ChangeRoot, other("chroot", args![path: Path])),
         other("getpid", args![]),
         other("getppid", args![]),
         other("gettid", args![]),

@@ -7,7 +7,7 @@ use libc::{O_CLOEXEC, O_DIRECT, O_DSYNC, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O
 
 use crate::table::kind::Kind;
 use crate::table::names::STATUS_FLAGS;
-use crate::table::syscalls::{Makes, Peek, Syscall};
+use crate::table::syscalls::{Effect, Makes, Peek, Syscall};
 use crate::trace::call::Call;
 
 /// What is said of a descriptor; `None` is not said.
@@ -32,20 +32,37 @@ impl Promise {
                 let status = flags.map(|flags| (access | status_flags(row, flags, end)) as u32);
                 Self { kind: Some(kind), status, cloexec }
             }
-            None if opens(row) => Self { kind: None, status: flags.map(opened), cloexec },
-            None if row.like == "fcntl" => {
-                Self { cloexec: Some(call.args[1] as i32 == libc::F_DUPFD_CLOEXEC), ..Self::default() }
-            }
-            None if row.duplicates() => Self { cloexec, ..Self::default() },
-            // pidfd_getfd(2): "the close-on-exec flag (FD_CLOEXEC) is set".
-            None if row.like == "pidfd_getfd" => Self { cloexec: Some(true), ..Self::default() },
-            None => Self::default(),
+            None => Self::by_effect(call, row.effect, flags, cloexec),
         }
     }
-}
 
-fn opens(row: &Syscall) -> bool {
-    matches!(row.like, "open" | "openat" | "openat2" | "creat" | "open_by_handle_at")
+    fn by_effect(call: &Call, effect: Effect, flags: Option<i32>, cloexec: Option<bool>) -> Self {
+        let cloexec = match effect {
+            Effect::Open | Effect::OpenHandle => return Self { kind: None, status: flags.map(opened), cloexec },
+            Effect::Duplicate | Effect::DuplicateOnto => cloexec,
+            Effect::ControlDescriptor => Some(call.args[1] as i32 == libc::F_DUPFD_CLOEXEC),
+            // pidfd_getfd(2): "the close-on-exec flag (FD_CLOEXEC) is set".
+            Effect::CopyDescriptor => Some(true),
+            Effect::Other
+            | Effect::Close
+            | Effect::CloseRange
+            | Effect::Receive
+            | Effect::ReceiveMessages
+            | Effect::SubmitRequests
+            | Effect::RegisterResources
+            | Effect::Map
+            | Effect::ChangeNames
+            | Effect::ChangeNamespace
+            | Effect::ChangeDirectory
+            | Effect::ChangeRoot
+            | Effect::TellDirectory
+            | Effect::Execute
+            | Effect::Clone
+            | Effect::ControlProcess
+            | Effect::ControlFilter => None,
+        };
+        Self { cloexec, ..Self::default() }
+    }
 }
 
 /// The flags that the call was given, 0 where it takes none; `None` if they could not be read.
@@ -60,23 +77,24 @@ fn flags(call: &Call, row: &Syscall) -> Option<i32> {
 
 /// The names of the flags differ from call to call, and their values with them.
 fn closes_on_exec(row: &Syscall, flags: i32) -> bool {
-    match row.like {
+    let set = match row.kind_made() {
         // pidfd_open(2), io_uring_setup(2): always set.
-        "pidfd_open" | "io_uring_setup" => true,
-        "memfd_create" => flags & libc::MFD_CLOEXEC as i32 != 0,
-        "fanotify_init" => flags & libc::FAN_CLOEXEC as i32 != 0,
-        _ => flags & O_CLOEXEC != 0,
-    }
+        Some(Kind::Pidfd | Kind::IoUring) => return true,
+        Some(Kind::Memfd) => libc::MFD_CLOEXEC as i32,
+        Some(Kind::Fanotify) => libc::FAN_CLOEXEC as i32,
+        Some(_) | None => O_CLOEXEC,
+    };
+    flags & set != 0
 }
 
 fn status_flags(row: &Syscall, flags: i32, end: usize) -> i32 {
-    match row.like {
-        "memfd_create" | "io_uring_setup" => 0,
-        "fanotify_init" if flags & libc::FAN_NONBLOCK as i32 != 0 => O_NONBLOCK,
-        "fanotify_init" => 0,
-        // A pipe of packets (pipe(2), O_DIRECT) is one for who writes (fs/pipe.c, create_pipe_files).
-        "pipe2" if end == 1 => flags & (O_NONBLOCK | O_DIRECT),
-        _ => flags & O_NONBLOCK,
+    match row.kind_made() {
+        Some(Kind::Memfd | Kind::IoUring) => 0,
+        Some(Kind::Fanotify) if flags & libc::FAN_NONBLOCK as i32 != 0 => O_NONBLOCK,
+        Some(Kind::Fanotify) => 0,
+        // Only the end that is written to is marked as a pipe of packets (pipe(2), O_DIRECT; fs/pipe.c, create_pipe_files).
+        Some(Kind::Pipe) if end == 1 => flags & (O_NONBLOCK | O_DIRECT),
+        Some(_) | None => flags & O_NONBLOCK,
     }
 }
 

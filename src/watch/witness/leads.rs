@@ -11,7 +11,7 @@ use nix::time::{ClockId, clock_gettime};
 use super::look::{self, FileId};
 use super::mounts::{File, Mounts};
 use super::walk::{Lost, Spot, Time, Walk, Walker, at_once};
-use crate::table::syscalls::Syscall;
+use crate::table::syscalls::{Effect, Peek, Syscall};
 use crate::trace::call::Text;
 use crate::trace::testimony::{Leads, Seen};
 
@@ -38,10 +38,12 @@ pub struct Reached {
 impl Reached {
     /// What a call has replaced the working directory or the root by.
     pub fn by(row: &Syscall, tid: u32) -> Option<Self> {
-        let path = match row.like {
-            "chdir" | "fchdir" => format!("/proc/{tid}/cwd"),
-            "chroot" => format!("/proc/{tid}/root"),
-            _ => return None,
+        let path = if row.effect == Effect::ChangeDirectory {
+            format!("/proc/{tid}/cwd")
+        } else if row.effect == Effect::ChangeRoot {
+            format!("/proc/{tid}/root")
+        } else {
+            return None;
         };
         let file = File::At(&path).status().ok().map(|status| look::file_id(&status));
         Some(Self { file, link: look::link(&path) })
@@ -50,17 +52,17 @@ impl Reached {
 
 /// Whether a call with a path changes where the next one begins.
 pub fn changes_base(row: &Syscall) -> bool {
-    matches!(row.like, "chdir" | "chroot")
+    matches!(row.effect, Effect::ChangeDirectory | Effect::ChangeRoot) && row.arg("path").is_some()
 }
 
 impl Start {
     /// Of a call that goes where a path leads, and stays there.
     pub fn of(row: &Syscall, tid: u32, alone: bool) -> Option<Self> {
-        let held = match row.like {
-            "open" | "openat" | "openat2" | "creat" => None,
-            _ if changes_base(row) => Some([cwd(tid).ok()?, root(tid).ok()?].map(Rc::new)),
-            _ => return None,
-        };
+        let changes_base = changes_base(row);
+        if !changes_base && row.effect != Effect::Open {
+            return None;
+        }
+        let held = if changes_base { Some([cwd(tid).ok()?, root(tid).ok()?].map(Rc::new)) } else { None };
         let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).ok()?;
         Some(Self { began: (now.tv_sec(), now.tv_nsec() as u32), alone, held })
     }
@@ -128,13 +130,11 @@ impl<'c> Path<'c> {
         if call.opens_unnamed() {
             return None;
         }
-        let flags = match row.like {
-            "openat2" => call.how(0)?,
-            _ => row.arg("flags").map_or(0, |flags| call.args[flags]),
-        } as i32;
+        let by_block = matches!(row.peek, Some((_, Peek::OpenHow)));
+        let flags = if by_block { call.how(0)? } else { call.open_flags().unwrap_or(0) } as i32;
         // open(2), O_EXCL: "if pathname is a symbolic link, then open() fails regardless of where the symbolic link points".
         let alone = libc::O_CREAT | libc::O_EXCL;
-        let resolve = if row.like == "openat2" { call.how(2)? } else { 0 };
+        let resolve = if by_block { call.how(2)? } else { 0 };
         let dirfd = row.arg("dirfd").map(|at| call.args[at] as i32).filter(|&fd| fd != libc::AT_FDCWD);
         Some(Self {
             seen,

@@ -20,7 +20,7 @@ use super::mounts::Mounts;
 use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::base::error::Error;
 use crate::table::syscalls::Abi;
-use crate::table::syscalls::{Peek, Ret, Role, Syscall};
+use crate::table::syscalls::{Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Deed, Outcome, Text};
 use crate::trace::testimony::{Fold, Seen, Testimony};
 
@@ -315,7 +315,7 @@ impl Tracees {
             let Descriptor { identity, link, .. } = look::descriptor(&mut self.mounts, tid, args[at] as i32);
             (seen.call.fds[place], seen.names_mut().links[place]) = (identity, link);
         }
-        if row.name != "getcwd" {
+        if row.effect != Effect::TellDirectory {
             for (place, at) in row.path_args().enumerate() {
                 // Until the exit a string that lies on a page that is not there counts as unreadable.
                 let text = look::string(tid, args[at]);
@@ -348,7 +348,7 @@ fn look_at_bases(tid: u32, row: &Syscall, seen: &mut Seen) {
     if leads::changes_base(row) && seen.call.success().is_some() {
         return;
     }
-    let is_path = |at: usize| matches!(row.args[at].role, Role::Path) && row.name != "getcwd";
+    let is_path = |at: usize| matches!(row.args[at].role, Role::Path) && row.effect != Effect::TellDirectory;
     for (place, at) in row.path_args().enumerate().filter(|&(_, at)| is_path(at)) {
         if seen.names.bases[place].is_some() {
             continue;
@@ -367,18 +367,18 @@ fn look_at_exit(mounts: &mut Mounts, tid: u32, seen: &mut Seen) -> Option<Reache
     let (row, success) = (seen.call.syscall()?, seen.call.success());
     let reached = success.and_then(|result| look_at_result(mounts, tid, row, result, seen));
     // execve(2): after success the addresses belong to another program, which is told by what path it was executed.
-    if matches!(row.name, "execve" | "execveat") && success.is_some() {
+    if row.effect == Effect::Execute && success.is_some() {
         let call = &mut seen.call;
         if let (Text::Unreadable(_), Some(executed)) = (&call.texts[0], look::executed(tid)) {
             let below = format!("/dev/fd/{}", call.args[0] as i32);
-            let rest = executed.strip_prefix(below.as_bytes()).filter(|_| row.name == "execveat");
+            let rest = executed.strip_prefix(below.as_bytes()).filter(|_| row.arg("dirfd").is_some());
             let rest = rest.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest).to_vec());
             call.texts[0] = Text::Read { bytes: rest.unwrap_or(executed), cut: false };
         }
         look_at_bases(tid, row, seen);
         return None;
     }
-    if row.name == "getcwd" && success.is_some() {
+    if row.effect == Effect::TellDirectory && success.is_some() {
         seen.call.texts[0] = Text::Unreadable(libc::EFAULT);
     }
     read_unread(tid, seen);
@@ -467,13 +467,9 @@ fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
 
 /// seccomp(2), prctl(2): from now on a filter may answer the thread's calls, or the strict mode kill it for one.
 fn sets_filter(call: &Call) -> bool {
-    // Of 32-bit programs only prctl is known, by its row's name.
-    let sets = match i64::from(call.number) {
-        _ if call.abi == Abi::Compat => matches!(call.name().as_str(), "[32 bit] seccomp" | "[32 bit] prctl"),
-        libc::SYS_seccomp => call.args[0] <= u64::from(libc::SECCOMP_SET_MODE_FILTER),
-        libc::SYS_prctl => call.args[0] as i32 == libc::PR_SET_SECCOMP,
-        _ => false,
-    };
+    let effect = call.effect();
+    let sets = effect == Effect::ControlFilter && call.args[0] as u32 <= libc::SECCOMP_SET_MODE_FILTER
+        || effect == Effect::ControlProcess && call.args[0] as i32 == libc::PR_SET_SECCOMP;
     sets && call.success().is_some()
 }
 

@@ -1,0 +1,121 @@
+//! The files of a call: their identities by the kernel's tables, and their names.
+//!
+//! No I/O.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::kind::Kind;
+use crate::table::names;
+
+/// The file behind a descriptor, as the kernel's tables had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// `s_dev`: major << 20 | minor.
+    pub device: u32,
+    /// The inode number.
+    pub inode: u64,
+    /// What kind of filesystem it is on (`s_magic`, as in statfs(2)); 0 in archives that do not have it.
+    #[serde(default)]
+    pub magic: u32,
+    /// Type and permissions (inode(7)). Since Linux 6.16 an anonymous inode has the type of a regular file.
+    pub mode: u16,
+    /// Access mode and file status flags (fcntl(2), F_GETFL).
+    pub flags: u32,
+    /// Whether close-on-exec is set on the descriptor.
+    pub cloexec: bool,
+}
+
+impl Identity {
+    /// Whether both are descriptors of the same file.
+    pub fn same_file(&self, other: &Identity) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    /// What the kernel says of the kind.
+    pub fn kind(&self) -> Kind {
+        Kind::of_inode(self.magic, self.mode)
+    }
+
+    /// Access mode and status flags, without what only an open acts on (open(2), "file creation flags") and what the kernel
+    /// keeps for itself.
+    pub fn status(&self) -> u32 {
+        self.flags & names::STATUS_FLAGS
+    }
+}
+
+/// The files of a call, by name. Paths are absolute, or relative to the workspace where they lie inside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Files {
+    /// The file that the call is about: of its path, else of its descriptor.
+    #[serde(with = "serde_bytes")]
+    pub path: Option<Vec<u8>>,
+    /// The second one.
+    #[serde(with = "serde_bytes")]
+    pub path2: Option<Vec<u8>>,
+    /// The files whose descriptors the call closed besides its own (close_range, dup2 over an open one), in the order of the
+    /// numbers.
+    #[serde(with = "byte_strings")]
+    pub closes: Vec<Vec<u8>>,
+    /// The file behind the descriptor that the call returned.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
+    pub made_path: Option<Vec<u8>>,
+    /// What is behind [`Deed::fds`], where they are open.
+    #[serde(default)]
+    pub kinds: [Option<Kind>; 2],
+    /// What is behind [`Deed::made`].
+    #[serde(default)]
+    pub made: Option<Kind>,
+    /// What the call says of a descriptor that it made, and the kernel says differently.
+    #[serde(default)]
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// A descriptor of which the call that made it and the kernel do not say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// Its number.
+    pub fd: i32,
+    /// What follows from the call.
+    #[serde(alias = "followed")]
+    pub call: Attribute,
+    /// What the kernel says.
+    pub kernel: Attribute,
+}
+
+/// Something that is said of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// What is behind it.
+    Kind(Kind),
+    /// Access mode and status flags ([`Identity::status`]).
+    Status(u32),
+    /// Whether close-on-exec is set.
+    Cloexec(bool),
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attribute::Kind(kind) => write!(f, "kind {}", kind.name()),
+            Attribute::Status(flags) => write!(f, "status {}", names::STATUS.show((*flags).into())),
+            Attribute::Cloexec(set) => write!(f, "cloexec {set}"),
+        }
+    }
+}
+
+/// A list of byte strings, each as such and not as a list of numbers.
+mod byte_strings {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::{ByteBuf, Bytes};
+
+    pub(super) fn serialize<S: Serializer>(list: &[Vec<u8>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(list.iter().map(|bytes| Bytes::new(bytes)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        Ok(Vec::<ByteBuf>::deserialize(from)?.into_iter().map(ByteBuf::into_vec).collect())
+    }
+}

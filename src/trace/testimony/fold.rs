@@ -1,0 +1,274 @@
+//! The stops of each thread, folded into calls.
+//!
+//! No I/O.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::changes::Changes;
+use super::restarts::*;
+use super::{Names, Seen, Testimony};
+use crate::trace::call::{Call, Deeds, Outcome};
+
+/// Folds stops into a [`Testimony`].
+#[derive(Debug, Default)]
+pub struct Fold {
+    testimony: Testimony,
+    threads: HashMap<u32, Thread>,
+    deeds: Deeds,
+    names: HashSet<Arc<Names>>,
+    changes: Changes,
+}
+
+#[derive(Debug, Default)]
+struct Thread {
+    pid: u32,
+    state: State,
+    /// The place of the call that it has made last.
+    last: Option<usize>,
+    /// The handlers that run.
+    handlers: Vec<Handler>,
+    /// The call that it has just left with what was in the register of the result before, as one leaves that seccomp(2) has
+    /// trapped or killed the thread for.
+    as_before: Option<usize>,
+    /// How many changes had begun when it entered the call.
+    since: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    /// Outside of any call.
+    #[default]
+    Outside,
+    /// In the call of this place.
+    Inside(usize),
+    /// Left with a restart code.
+    Interrupted(Interrupted),
+}
+
+impl State {
+    /// The call that has no result yet.
+    fn call(self) -> Option<usize> {
+        match self {
+            Self::Outside => None,
+            Self::Inside(call) | Self::Interrupted(Interrupted { call, .. }) => Some(call),
+        }
+    }
+}
+
+impl Fold {
+    /// A thread that was there when the witness came.
+    pub fn found(&mut self, tid: u32, pid: u32) {
+        self.testimony.threads.insert(tid);
+        self.threads.insert(tid, Thread { pid, ..Thread::default() });
+    }
+
+    /// A thread, or the first one of a followed process, that was born since.
+    pub fn born(&mut self, tid: u32, pid: u32) {
+        self.found(tid, pid);
+    }
+
+    /// The process of a thread, if it is known.
+    pub fn pid(&self, tid: u32) -> Option<u32> {
+        self.threads.get(&tid).map(|thread| thread.pid)
+    }
+
+    /// Whether a process has threads here.
+    pub fn has_process(&self, pid: u32) -> bool {
+        self.threads.values().any(|thread| thread.pid == pid)
+    }
+
+    /// The threads of a process.
+    pub fn threads_of(&self, pid: u32) -> Vec<u32> {
+        self.threads.iter().filter(|(_, thread)| thread.pid == pid).map(|(&tid, _)| tid).collect()
+    }
+
+    /// Whether a thread is the only one of its process.
+    pub fn is_alone(&self, tid: u32) -> bool {
+        let pid = self.pid(tid);
+        self.threads.iter().all(|(&other, thread)| other == tid || Some(thread.pid) != pid)
+    }
+
+    /// All threads.
+    pub fn threads(&self) -> Vec<u32> {
+        self.threads.keys().copied().collect()
+    }
+
+    /// A process goes on unseen.
+    pub fn let_go(&mut self, pid: u32) {
+        self.testimony.left.insert(pid);
+    }
+
+    /// A process is killed, since it cannot be let go.
+    pub fn killed(&mut self, pid: u32) {
+        self.testimony.left.insert(pid);
+        self.testimony.killed.insert(pid);
+    }
+
+    /// Whether the thread enters the call again that was interrupted, by itself or by restart_syscall(2): no new call. Before it
+    /// has, it runs no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers"). But
+    /// its handler may have put another number or other arguments into the registers.
+    pub fn resumes(&mut self, tid: u32, entered: &Call) -> bool {
+        let Some(thread) = self.threads.get_mut(&tid) else { return false };
+        let State::Interrupted(Interrupted { call, since, .. }) = thread.state else { return false };
+        let seen = &mut self.testimony.calls[call];
+        let before = &seen.call;
+        let same_number = entered.number == before.number || is_restart(entered);
+        if !same_number || (entered.abi, entered.args) != (before.abi, before.args) {
+            thread.state = State::Outside;
+            return false;
+        }
+        thread.state = State::Inside(call);
+        seen.disturbed |= self.changes.begun != since;
+        seen.disturbed |= self.changes.enter(tid, &seen.call);
+        thread.since = self.changes.begun;
+        true
+    }
+
+    /// The thread enters a new call. Returns its place.
+    pub fn enter(&mut self, tid: u32, mut seen: Seen) -> Option<u64> {
+        let thread = self.threads.get_mut(&tid)?;
+        let place = self.testimony.calls.len();
+        (seen.call.order, seen.call.pid, seen.call.tid) = (place as u64, thread.pid, tid);
+        seen.call.outcome = Outcome::Unfinished;
+        seen.disturbed = self.changes.enter(tid, &seen.call);
+        thread.since = self.changes.begun;
+        thread.state = State::Inside(place);
+        thread.as_before = None;
+        let before = thread.last.replace(place);
+        if let Some(before) = before {
+            // A handler may have interrupted it. If it goes on after that, its own end will say so.
+            let before = &mut self.testimony.calls[before];
+            before.until = before.until.min(place as u64);
+        }
+        self.testimony.calls.push(seen);
+        self.share(before);
+        Some(place as u64)
+    }
+
+    /// By now it is known what this call was: it shares that with those that were alike.
+    fn share(&mut self, call: Option<usize>) {
+        let Some(place) = call else { return };
+        let seen = &mut self.testimony.calls[place];
+        self.deeds.share(&mut seen.call);
+        match self.names.get(&seen.names) {
+            Some(known) => seen.names = Arc::clone(known),
+            None => drop(self.names.insert(Arc::clone(&seen.names))),
+        }
+    }
+
+    /// The thread leaves a call with this value in the register of the result; `ip` is where it would go on, with this stack.
+    /// Returns the call that has its result by that.
+    pub fn exit(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
+        let entered = self.testimony.calls.len() as u64;
+        let thread = self.threads.get_mut(&tid)?;
+        let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
+        let Seen { call, disturbed, .. } = &mut self.testimony.calls[place];
+        *disturbed |= self.changes.begun != thread.since;
+        self.changes.inside.remove(&tid);
+        if is_return_from_handler(call) {
+            return self.handler_returns(tid, value, ip, stack);
+        }
+        if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
+            thread.state = State::Interrupted(Interrupted { call: place, behind: ip, since: thread.since });
+            return None;
+        }
+        call.outcome = Outcome::Returned(value);
+        let seen = &mut self.testimony.calls[place];
+        seen.until = entered;
+        thread.as_before = (seen.filtered && value as u32 == rolled_back(&seen.call)).then_some(place);
+        Some(seen)
+    }
+
+    /// seccomp(2) has trapped the call that the thread has just left: it has no result.
+    pub fn trapped(&mut self, tid: u32) {
+        if let Some(place) = self.threads.get_mut(&tid).and_then(|thread| thread.as_before.take()) {
+            self.testimony.calls[place].call.outcome = Outcome::Unfinished;
+        }
+    }
+
+    /// A signal is about to be delivered to a handler, where the stack is here.
+    pub fn handler(&mut self, tid: u32, stack: u64) {
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        let interrupted = match std::mem::take(&mut thread.state) {
+            State::Interrupted(interrupted) => Some(interrupted),
+            State::Outside | State::Inside(_) => None,
+        };
+        if let Some(Interrupted { call, .. }) = interrupted {
+            self.testimony.calls[call].unsettled = true;
+        }
+        thread.handlers.push(Handler { interrupted, stack });
+    }
+
+    /// rt_sigreturn has put back what a handler interrupted: behind the instruction of the call, which has failed then, or at the
+    /// instruction, to make it again. It is the last handler that had the stack where it is now; those after it have been left by
+    /// siglongjmp(3). If it has put another result there, or goes on elsewhere, what the call has come to is not known.
+    fn handler_returns(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
+        let entered = self.testimony.calls.len() as u64;
+        let thread = self.threads.get_mut(&tid)?;
+        let last = thread.handlers.iter().rposition(|handler| handler.stack == stack);
+        let returning = thread.handlers.drain(last.unwrap_or(thread.handlers.len().checked_sub(1)?)..).next()?;
+        let interrupted = returning.interrupted?;
+        let seen = &mut self.testimony.calls[interrupted.call];
+        if ip == interrupted.behind {
+            let failed = -i64::from(libc::EINTR);
+            if value != failed {
+                return None;
+            }
+            seen.unsettled = false;
+            seen.call.outcome = Outcome::Returned(failed);
+            seen.until = entered;
+            return Some(seen);
+        }
+        if ip.wrapping_add(INSTRUCTION) == interrupted.behind {
+            seen.unsettled = false;
+            thread.state = State::Interrupted(interrupted);
+        }
+        None
+    }
+
+    /// The process has become another program: the thread that was `former` goes on as `tid`, its process's id, and no other
+    /// thread of it is left (execve(2)).
+    pub fn exec(&mut self, former: u32, tid: u32) {
+        let Some(mut thread) = self.threads.remove(&former) else { return };
+        for other in self.threads_of(thread.pid) {
+            self.gone(other);
+        }
+        thread.handlers.clear();
+        self.threads.insert(tid, thread);
+    }
+
+    /// The thread is about to end, with this value in the register of the result. Returns the call that it ends in.
+    pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
+        let thread = self.threads.get_mut(&tid)?;
+        if let Some(place) = thread.as_before.take() {
+            let seen = &mut self.testimony.calls[place];
+            (seen.call.outcome, seen.at_death) = (Outcome::Unfinished, seen.call.success());
+        }
+        let seen = &mut self.testimony.calls[thread.state.call()?];
+        seen.at_death = Some(value);
+        Some(seen)
+    }
+
+    /// The thread is no more; the call that it was in stays without a result.
+    pub fn gone(&mut self, tid: u32) {
+        let entered = self.testimony.calls.len() as u64;
+        let Some(thread) = self.threads.remove(&tid) else { return };
+        self.changes.inside.remove(&tid);
+        // One that was interrupted may have been made again.
+        if let Some(place) = thread.state.call() {
+            let seen = &mut self.testimony.calls[place];
+            seen.vanished = seen.at_death.is_none();
+            seen.until = entered;
+        }
+        self.share(thread.last);
+    }
+
+    /// All that was seen.
+    pub fn testimony(self) -> Testimony {
+        self.testimony
+    }
+}
+
+#[cfg(test)]
+mod tests;
