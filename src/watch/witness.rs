@@ -25,6 +25,8 @@ mod mounts;
 mod look;
 mod walk;
 mod leads;
+mod view;
+mod stop;
 mod tracee;
 
 use tracee::Tracees;
@@ -84,7 +86,7 @@ impl Witness {
     /// Lets everything that is witnessed go on without it, and kills who cannot be stopped for that in time: the kernel would do
     /// so at the end of this process. All that was seen until then, and who goes on.
     pub fn let_go(self, limit: Duration) -> Result<Testimony, Error> {
-        tracee::prepare_to_leave()?;
+        stop::prepare_to_leave()?;
         let begin = Instant::now();
         self.wish.leave.store(true, Ordering::Relaxed);
         // A signal that comes just before its waitpid(2) does not end that: there is no pwaitpid as there is ppoll(2).

@@ -4,28 +4,26 @@
 #![allow(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::leads::{self, Reached, Start};
-use super::look::{self, Descriptor};
+use super::leads::{self, Start};
+use super::look;
 use super::mounts::Mounts;
+use super::stop::{Stop, resume, wait, wait_once};
+use super::view;
 use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::base::error::Error;
 use crate::table::syscalls::Abi;
-use crate::table::syscalls::{Peek, Ret, Role, Syscall};
-use crate::trace::call::{Call, Deed, Outcome, Text};
+use crate::trace::call::Call;
 use crate::trace::testimony::{Fold, Seen, Testimony};
 
-/// PTRACE_EVENT_STOP (ptrace(2)): an interrupted, a group-stopped or a new thread.
-const EVENT_STOP: i32 = 128;
 /// A thread that the kernel has made for itself in this process (`PF_IO_WORKER`, `PF_USER_WORKER`): it makes no calls.
 const KERNELS_OWN: u64 = 0x10 | 0x4000;
 
@@ -47,39 +45,6 @@ pub struct Tracees {
     /// What is to become of them.
     wish: Arc<Wish>,
 }
-
-/// What a thread stopped for (ptrace(2), "Stopped states").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// It is no more.
-    Gone,
-    /// At the entrance or the exit of a call.
-    Call,
-    /// It is to get this signal.
-    Signal(i32),
-    /// With its process, by this signal.
-    Group,
-    /// A PTRACE_EVENT.
-    Event(i32),
-}
-
-impl Stop {
-    fn of(status: i32) -> Self {
-        if !libc::WIFSTOPPED(status) {
-            return Self::Gone;
-        }
-        let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
-        match (event, signal) {
-            (0, CALL) => Self::Call,
-            (0, signal) => Self::Signal(signal),
-            (EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => Self::Group,
-            (event, _) => Self::Event(event),
-        }
-    }
-}
-
-/// PTRACE_O_TRACESYSGOOD marks the stop of a call so that it is told from a SIGTRAP.
-const CALL: i32 = libc::SIGTRAP | 0x80;
 
 impl Tracees {
     /// Seizes all threads of a process and stops them.
@@ -222,7 +187,7 @@ impl Tracees {
             }
             Stop::Event(libc::PTRACE_EVENT_EXIT) => {
                 if let Some(seen) = result_register(tid).and_then(|value| self.fold.dies(tid, value)) {
-                    read_unread(tid, seen);
+                    view::read_unread(tid, seen);
                 }
             }
             Stop::Signal(signal) => self.signal(tid, signal),
@@ -273,9 +238,10 @@ impl Tracees {
                 // Of a 32-bit call the kernel takes 32 bits, and ptrace shows all that is in the registers.
                 let args =
                     if abi == Abi::Compat { entry.args.map(|arg| arg & u64::from(u32::MAX)) } else { entry.args };
-                let call = blank(entry.nr as u32, abi, args);
+                let call = view::blank(entry.nr as u32, abi, args);
                 if !self.fold.resumes(tid, &call) {
-                    let seen = self.entered(tid, call);
+                    let filtered = self.filtered.contains(&tid);
+                    let seen = Seen { filtered, ..view::entered(&mut self.mounts, tid, call) };
                     let start = seen.call.syscall().and_then(|row| Start::of(row, tid, self.fold.is_alone(tid)));
                     if let (Some(place), Some(start)) = (self.fold.enter(tid, seen), start) {
                         self.starts.insert(place, start);
@@ -287,7 +253,7 @@ impl Tracees {
                 let exit = unsafe { info.u.exit };
                 if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer, info.stack_pointer) {
                     let start = self.starts.remove(&seen.call.order);
-                    let reached = look_at_exit(&mut self.mounts, tid, seen);
+                    let reached = view::look_at_exit(&mut self.mounts, tid, seen);
                     if let (Some(start), Some(reached)) = (start, reached) {
                         seen.names_mut().leads = leads::leads(&mut self.mounts, seen, &start, &reached);
                     }
@@ -302,33 +268,6 @@ impl Tracees {
         }
     }
 
-    /// What there is to see of a call before it is made.
-    fn entered(&mut self, tid: u32, call: Call) -> Seen {
-        let filtered = self.filtered.contains(&tid);
-        let (row, args) = (call.syscall(), call.args);
-        let mut seen = Seen { filtered, ..Seen::new(call) };
-        let Some(row) = row else { return seen };
-        for (place, at) in row.fd_args().chain(row.replaces()).enumerate() {
-            if seen.call.is_registered(at) {
-                continue;
-            }
-            let Descriptor { identity, link, .. } = look::descriptor(&mut self.mounts, tid, args[at] as i32);
-            (seen.call.fds[place], seen.names_mut().links[place]) = (identity, link);
-        }
-        if row.name != "getcwd" {
-            for (place, at) in row.path_args().enumerate() {
-                // Until the exit a string that lies on a page that is not there counts as unreadable.
-                let text = look::string(tid, args[at]);
-                seen.call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
-            }
-        }
-        look_at_bases(tid, row, &mut seen);
-        if let Some((at, peek @ (Peek::OpenHow | Peek::HandleIn))) = row.peek {
-            seen.call.peek = block(tid, peek, args[at]).flatten();
-        }
-        seen
-    }
-
     fn note_filter(&mut self, tid: u32) {
         // SECCOMP_MODE_STRICT is 1, SECCOMP_MODE_FILTER 2.
         if look::status(tid, "Seccomp", 10).is_some_and(|mode| mode > 0) {
@@ -340,129 +279,6 @@ impl Tracees {
 /// The process of a thread.
 fn process_of(tid: u32) -> u32 {
     look::status(tid, "Tgid", 10).map_or(tid, |pid| pid as u32)
-}
-
-/// Where the paths of a call begin that are known and do not begin at a descriptor. Those that could not be read before begin
-/// where they would have, as long as the call itself has not changed that.
-fn look_at_bases(tid: u32, row: &Syscall, seen: &mut Seen) {
-    if leads::changes_base(row) && seen.call.success().is_some() {
-        return;
-    }
-    let is_path = |at: usize| matches!(row.args[at].role, Role::Path) && row.name != "getcwd";
-    for (place, at) in row.path_args().enumerate().filter(|&(_, at)| is_path(at)) {
-        if seen.names.bases[place].is_some() {
-            continue;
-        }
-        let base = match &seen.call.texts[place] {
-            Text::Read { bytes, .. } if bytes.starts_with(b"/") => "root",
-            Text::Read { bytes, .. } if !bytes.is_empty() && row.dirfd_of(at, &seen.call.args).is_none() => "cwd",
-            Text::Read { .. } | Text::Unreadable(_) => continue,
-        };
-        seen.names_mut().bases[place] = look::link(&format!("/proc/{tid}/{base}"));
-    }
-}
-
-/// What a call has brought about, and what could not be read before. Returns the file that the kernel has come to, if it has.
-fn look_at_exit(mounts: &mut Mounts, tid: u32, seen: &mut Seen) -> Option<Reached> {
-    let (row, success) = (seen.call.syscall()?, seen.call.success());
-    let reached = success.and_then(|result| look_at_result(mounts, tid, row, result, seen));
-    // execve(2): after success the addresses belong to another program, which is told by what path it was executed.
-    if matches!(row.name, "execve" | "execveat") && success.is_some() {
-        let call = &mut seen.call;
-        if let (Text::Unreadable(_), Some(executed)) = (&call.texts[0], look::executed(tid)) {
-            let below = format!("/dev/fd/{}", call.args[0] as i32);
-            let rest = executed.strip_prefix(below.as_bytes()).filter(|_| row.name == "execveat");
-            let rest = rest.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest).to_vec());
-            call.texts[0] = Text::Read { bytes: rest.unwrap_or(executed), cut: false };
-        }
-        look_at_bases(tid, row, seen);
-        return None;
-    }
-    if row.name == "getcwd" && success.is_some() {
-        seen.call.texts[0] = Text::Unreadable(libc::EFAULT);
-    }
-    read_unread(tid, seen);
-    look_at_bases(tid, row, seen);
-    look_at_block(mounts, tid, row, seen);
-    reached
-}
-
-/// The descriptor that a call has made, or the directory that it has changed to.
-fn look_at_result(mounts: &mut Mounts, tid: u32, row: &Syscall, result: i64, seen: &mut Seen) -> Option<Reached> {
-    let reached = match row.ret_for(&seen.call.args) {
-        Ret::Fd => {
-            let Descriptor { identity, link, file } = look::descriptor(mounts, tid, result as i32);
-            seen.call.made = identity;
-            Reached { file, link }
-        }
-        _ => Reached::by(row, tid)?,
-    };
-    seen.names_mut().made_link.clone_from(&reached.link);
-    Some(reached)
-}
-
-/// The block of a call, and the pair that may be in it.
-fn look_at_block(mounts: &mut Mounts, tid: u32, row: &Syscall, seen: &mut Seen) {
-    let Some((at, peek)) = row.peek else { return };
-    let success = seen.call.success().is_some();
-    let filled_in = matches!(peek, Peek::Pair | Peek::HandleOut) && success;
-    if filled_in || seen.call.peek.is_none() {
-        let block = block(tid, peek, seen.call.args[at]);
-        seen.untouched[2] = block.is_none();
-        seen.call.peek = block.flatten();
-    }
-    let pair = seen.call.pair().filter(|_| peek == Peek::Pair && success);
-    for (place, fd) in pair.into_iter().flatten().enumerate() {
-        let Descriptor { identity, link, .. } = look::descriptor(mounts, tid, fd);
-        (seen.call.fds[place], seen.names_mut().links[place]) = (identity, link);
-    }
-}
-
-/// The strings that could not be read before: by now the call has looked at them.
-fn read_unread(tid: u32, seen: &mut Seen) {
-    let call = &mut seen.call;
-    for (place, at) in call.syscall().into_iter().flat_map(|row| row.path_args()).enumerate() {
-        if matches!(call.texts[place], Text::Unreadable(_)) {
-            let text = look::string(tid, call.args[at]);
-            seen.untouched[place] = text.is_none();
-            call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
-        }
-    }
-}
-
-fn block(tid: u32, peek: Peek, address: u64) -> Option<Option<Vec<u8>>> {
-    match peek {
-        Peek::OpenHow => look::block(tid, address, 24),
-        Peek::Pair => look::block(tid, address, 8),
-        Peek::HandleIn | Peek::HandleOut => look::handle(tid, address),
-    }
-}
-
-fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
-    let nothing = || Text::Read { bytes: Vec::new(), cut: false };
-    Call {
-        order: 0,
-        pid: 0,
-        tid: 0,
-        exit_tid: 0,
-        enter_ns: 0,
-        duration_ns: 0,
-        deed: Arc::new(Deed {
-            number,
-            comm: [0; 16],
-            args,
-            outcome: Outcome::Unfinished,
-            texts: [nothing(), nothing()],
-            fds: [None, None],
-            made: None,
-            peek: Some(Vec::new()),
-            late: [false; 3],
-            abi,
-            refused: false,
-            request: None,
-            files: Default::default(),
-        }),
-    }
 }
 
 /// seccomp(2), prctl(2): from now on a filter may answer the thread's calls, or the strict mode kill it for one.
@@ -518,38 +334,4 @@ fn check_rights(tid: u32) -> Result<(), Error> {
     let group = libc::S_ISGID | libc::S_IXGRP;
     let sets_group = program.mode() & group == group && program.gid() != process.gid();
     if sets_user || sets_group { Err(loses_rights(tid)) } else { Ok(()) }
-}
-
-/// Waits for a stop or the end of this tracee, or of any (-1), of this very thread (`__WNOTHREAD`): other witnesses wait for
-/// theirs. `None` if there is none left.
-fn wait(tid: i32) -> Option<(u32, i32)> {
-    loop {
-        match wait_once(tid) {
-            Err(Errno::EINTR) => {}
-            stop => return stop.ok(),
-        }
-    }
-}
-
-fn wait_once(tid: i32) -> nix::Result<(u32, i32)> {
-    let mut status = 0;
-    // SAFETY: `status` is an int to be written to.
-    let waited = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
-    Errno::result(waited).map(|tid| (tid as u32, status))
-}
-
-/// From here on SIGUSR1 ends a waitpid(2) of this process (EINTR) and does nothing else.
-pub fn prepare_to_leave() -> Result<(), Error> {
-    extern "C" fn nothing(_: i32) {}
-    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler does nothing.
-    let set = unsafe { sigaction(Signal::SIGUSR1, &action) };
-    set.map(drop).map_err(|errno| Error::scenario(format!("no signal handler: {errno}"), "BUG: SIGUSR1 can be handled"))
-}
-
-/// Lets a thread go on, with a signal if that is not 0 (any number: nix knows no real-time signals). One that has been killed
-/// meanwhile goes its way by itself.
-fn resume(request: libc::c_uint, tid: u32, signal: i32) {
-    // SAFETY: the address is not looked at; the signal is a number.
-    unsafe { libc::ptrace(request, tid as libc::pid_t, ptr::null_mut::<libc::c_void>(), signal as libc::c_long) };
 }
