@@ -82,12 +82,14 @@ struct label {
 
 #define MIX(label, word) (((label) ^ (__u64)(word)) * 0x9e3779b97f4a7c15ULL)
 /* What is to be known of a name as one word. The factors keep apart what would cancel out in a sum. */
-#define NAME_WORD(dentry, hash_len, seq)                                                                               \
-	((dentry) + (hash_len) * 0xd6e8feb86659fd93ULL + (__u64)(seq) * 0xa0761d6478bd642fULL)
+static __always_inline __u64 name_word(__u64 dentry, __u64 hash_len, __u64 seq)
+{
+	return dentry + hash_len * 0xd6e8feb86659fd93ULL + seq * 0xa0761d6478bd642fULL;
+}
 
 static __always_inline __u64 label_with(bool cast, __u64 sum, struct dentry *dentry)
 {
-	return MIX(sum, NAME_WORD(number_of(dentry), READ(cast, dentry, d_name.hash_len),
+	return MIX(sum, name_word(number_of(dentry), READ(cast, dentry, d_name.hash_len),
 				  READ(cast, dentry, d_seq.seqcount.sequence)));
 }
 

@@ -33,11 +33,12 @@ enum ior_kind {
 	 * its mount namespace, each with a NUL behind it; its state is enum ior_name_state.
 	 */
 	IOR_NAME = 5,
-	IOR_CLOSED = 6, /* a file that the call of this number closes besides its own: args[0] is the descriptor, the first place the file */
+	/* A file that the call with this number closes besides its own: args[0] is the descriptor, the first place the file. */
+	IOR_CLOSED = 6,
 };
 
 enum ior_state {
-	IOR_UNFINISHED = 1 << 0, /* the call never returned: it ended with its thread, or its exit was not that of a call */
+	IOR_UNFINISHED = 1 << 0, /* the call has no result: its thread ended in it, or its exit was no call's */
 	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
 	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
 	IOR_REFUSED = 1 << 3,	 /* the call was answered before it was made: by seccomp, or by who traces the process */
@@ -70,7 +71,7 @@ struct ior_identity {
 	__u16 mode;   /* i_mode: type and permissions */
 	__u8 open;    /* 1 if the descriptor was open; everything else is 0 if not */
 	__u8 cloexec; /* 1 if close-on-exec is set on the descriptor */
-	__u32 magic;  /* s_magic: what kind of filesystem it is on; type bits alone do not tell an anonymous inode from a file */
+	__u32 magic;  /* s_magic of its filesystem: type bits alone do not tell an anonymous inode from a file */
 };
 
 /* A string or block read from the memory of the traced process. */
@@ -107,9 +108,9 @@ struct ior_record {
 
 /* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */
 enum ior_place {
-	IOR_FIRST = 0,	/* behind the first descriptor argument, before the call did its work; or behind the first of a pair made */
-	IOR_MADE = 1,	/* behind the returned descriptor */
-	IOR_SECOND = 2, /* as the first; or behind the number that dup2 takes for the new descriptor, which it closes */
+	IOR_FIRST = 0,	/* of the first descriptor argument, before the call did its work; or the first of a pair made */
+	IOR_MADE = 1,	/* of the returned descriptor */
+	IOR_SECOND = 2, /* as the first; or of the number that dup2 takes for the new descriptor, which it closes */
 	IOR_PLACES = 3,
 };
 
@@ -146,7 +147,8 @@ struct ior_roles {
 
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
-	IOR_HIDE = 1 << 1,   /* do not watch who becomes a program that its caller may not trace: with other rights, or not readable */
+	/* A process is watched no more when it becomes a program that its caller may not trace (is_secret()). */
+	IOR_HIDE = 1 << 1,
 	IOR_UNTIMED = 1 << 2, /* nobody asks when a call was made and how long it took: both are 0 */
 };
 
@@ -157,7 +159,10 @@ struct ior_filter {
 	__u64 id;    /* of the watch */
 };
 
-/* One watch: its identity and what became of its calls, of which requests are some. seen = emitted + refused once its processes are gone. */
+/*
+ * One watch: its identity, and what became of its calls, requests among them. Once its processes are gone, seen is emitted plus
+ * refused.
+ */
 struct ior_watch {
 	__u64 id;
 	__u64 seen;

@@ -52,7 +52,10 @@ static __always_inline __u64 size_before_path(const struct ior_record *record)
 	return sizeof(*record) + (FROM_MAP(record->identities) & 3) * sizeof(struct ior_identity);
 }
 
-/* Of a record with more than the first path. The lengths have 64 bits: Linux 6.1 forgets the bounds of less when it runs out of registers. */
+/*
+ * Sends a record with more than the first path. The lengths have 64 bits: when Linux 6.1 runs out of registers, it forgets the
+ * bounds of anything shorter.
+ */
 __noinline int send_parts(struct pending *call)
 {
 	__u64 first, second, peek;

@@ -46,7 +46,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * IOR_SYSCALLS); /* behind those of the calls stand those of 32-bit calls, whose table is another */
+	__uint(max_entries, 2 * IOR_SYSCALLS); /* the second half is for 32-bit calls, whose numbers are others */
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ior_roles);

@@ -114,8 +114,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "what_a_file_is_called_is_no_part_of_its_label",
-        "	((dentry) + (hash_len) * 0xd6e8feb86659fd93ULL + (__u64)(seq) * 0xa0761d6478bd642fULL)",
-        "	(dentry)",
+        "	return dentry + hash_len * 0xd6e8feb86659fd93ULL + seq * 0xa0761d6478bd642fULL;",
+        "	return dentry;",
     ),
     ("names_end_at_their_mount", "		if (mount == below) {", "		if (mount) {"),
     ("removed_files_keep_their_name", "	out->state = is_deleted(dentry) ? IOR_NAME_DELETED : 0;", "	out->state = 0;"),
