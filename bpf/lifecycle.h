@@ -23,7 +23,8 @@ static __noinline int tell_end(struct ior_watch *watch, int status, __u32 state)
 	end.state = state;
 	bpf_get_current_comm(end.comm, sizeof(end.comm));
 	__sync_fetch_and_add(&watch->ends, 1);
-	if (bpf_ringbuf_output(&ring, &end, sizeof(end), watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&ring, &end, sizeof(end),
+			       watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&watch->ends, -1);
 	return 0;
 }

@@ -16,7 +16,8 @@ static __always_inline __u64 argument(const struct ior_record *record, __u8 role
 	return one_before[role & 7];
 }
 
-_Static_assert(__builtin_offsetof(struct ior_record, args) == __builtin_offsetof(struct ior_record, ret) + sizeof(__u64),
+_Static_assert(__builtin_offsetof(struct ior_record, args) ==
+		       __builtin_offsetof(struct ior_record, ret) + sizeof(__u64),
 	       "the arguments stand behind the result");
 
 extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
@@ -33,7 +34,7 @@ extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
  * alone, since a branch for each field takes time to be verified and to be taken out.
  */
 #define AT(cast, type, address)                                                                                        \
-	((struct type *)((cast) ? bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(struct type)) :      \
+	((struct type *)((cast) ? bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(struct type)) :     \
 				  (void *)(address)))
 #define READ(cast, pointer, field)                                                                                     \
 	({                                                                                                             \

@@ -211,7 +211,8 @@ __noinline __u64 base_of(struct ior_watch *watch, __u32 absolute)
  * A path as the call finds it, and where it begins: at the working directory or at the root, or, where it could not be read yet, at
  * either.
  */
-__noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, __u32 at, struct path_room *room, __u64 address)
+__noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, __u32 at, struct path_room *room,
+			    __u64 address)
 {
 	struct ior_text *text;
 	bool unread, absolute;

@@ -41,11 +41,11 @@ enum ior_state {
 	IOR_UNFINISHED = 1 << 0, /* the call has no result: its thread ended in it, or its exit was no call's */
 	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
 	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
-	IOR_REFUSED = 1 << 3,	 /* the call was answered before it was made: by seccomp, or by who traces the process */
-	IOR_COMPAT = 1 << 4,	 /* a 32-bit call: number and arguments are those of that table */
-	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may be of another request of its ring that has the same user_data */
-	IOR_HAS_FILE = 1 << 6,	 /* the first place of the completion is the file that the request used */
-	IOR_HIDDEN = 1 << 7,	 /* the process is not gone, but has become a program that its caller may not trace */
+	IOR_REFUSED = 1 << 3,	/* the call was answered before it was made: by seccomp, or by who traces the process */
+	IOR_COMPAT = 1 << 4,	/* a 32-bit call: number and arguments are those of that table */
+	IOR_AMBIGUOUS = 1 << 5, /* the completion may be of another request of its ring that has the same user_data */
+	IOR_HAS_FILE = 1 << 6,	/* the first place of the completion is the file that the request used */
+	IOR_HIDDEN = 1 << 7,	/* the process is not gone, but has become a program that its caller may not trace */
 };
 
 /* What was read when the call ended, and may have been overwritten by then. */
@@ -56,10 +56,10 @@ enum ior_late {
 };
 
 enum ior_name_state {
-	IOR_NAME_DELETED = 1 << 0,    /* the file has no name any more: it was removed under this one */
-	IOR_NAME_CUT = 1 << 1,	      /* there is more above */
-	IOR_NAME_DETACHED = 1 << 2,   /* its mount is in no namespace any more (umount2(2), MNT_DETACH), or never was */
-	IOR_NAME_ALONE = 1 << 3,      /* no path, but what the kernel calls something without one: [eventfd] */
+	IOR_NAME_DELETED = 1 << 0,  /* the file has no name any more: it was removed under this one */
+	IOR_NAME_CUT = 1 << 1,	    /* there is more above */
+	IOR_NAME_DETACHED = 1 << 2, /* its mount is in no namespace any more (umount2(2), MNT_DETACH), or never was */
+	IOR_NAME_ALONE = 1 << 3,    /* no path, but what the kernel calls something without one: [eventfd] */
 };
 
 /* The file behind a descriptor, as the kernel's own tables have it. */
@@ -93,8 +93,8 @@ struct ior_record {
 	__u64 args[6];
 	__u64 cwd;  /* the name of the working directory, where a path may begin there; 0 if it is not known */
 	__u64 root; /* the name of the root, where an absolute path may begin */
-	__u32 pid; /* tgid in kernel terms */
-	__u32 tid; /* pid in kernel terms, when the call was entered */
+	__u32 pid;  /* tgid in kernel terms */
+	__u32 tid;  /* pid in kernel terms, when the call was entered */
 	__u32 nr;
 	__u8 kind;	 /* enum ior_kind */
 	__u8 state;	 /* enum ior_state */
@@ -108,8 +108,8 @@ struct ior_record {
 
 /* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */
 enum ior_place {
-	IOR_FIRST = 0,	/* of the first descriptor argument, before the call did its work; or the first of a pair made */
-	IOR_MADE = 1,	/* of the returned descriptor */
+	IOR_FIRST = 0, /* of the first descriptor argument, before the call did its work; or the first of a pair made */
+	IOR_MADE = 1,  /* of the returned descriptor */
 	IOR_SECOND = 2, /* as the first; or of the number that dup2 takes for the new descriptor, which it closes */
 	IOR_PLACES = 3,
 };
@@ -127,11 +127,11 @@ enum ior_sqe_place {
 /* How the arguments of one system call are to be read; argument numbers count from 1, and 0 means none. */
 enum ior_role_flags {
 	IOR_RETURNS_FD = 1 << 0,
-	IOR_PEEK_AT_EXIT = 1 << 1, /* the kernel fills the block in: read it once the call has succeeded */
-	IOR_PEEK_COUNTED = 1 << 2, /* struct file_handle: its first word counts the bytes after its header of 8 */
-	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
+	IOR_PEEK_AT_EXIT = 1 << 1,    /* the kernel fills the block in: read it once the call has succeeded */
+	IOR_PEEK_COUNTED = 1 << 2,    /* struct file_handle: its first word counts the bytes after its header of 8 */
+	IOR_PATH_AT_EXIT = 1 << 3,    /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
-	IOR_MAKES_PAIR = 1 << 5, /* the block is two descriptors that the call made; it has no descriptor arguments */
+	IOR_MAKES_PAIR = 1 << 5,   /* the block is two descriptors that the call made; it has no descriptor arguments */
 	IOR_CLOSES_RANGE = 1 << 6, /* close_range */
 };
 
@@ -166,12 +166,12 @@ struct ior_filter {
 struct ior_watch {
 	__u64 id;
 	__u64 seen;
-	__u64 emitted; /* records of calls in the ring */
-	__u64 refused; /* calls for which there was no room */
-	__u64 ends;    /* end records in the ring */
-	__u64 strays;  /* exits without an enter */
-	__u64 flags;    /* enum ior_watch_flags */
-	__u64 followed; /* descendants that were watched from their first call on */
+	__u64 emitted;	 /* records of calls in the ring */
+	__u64 refused;	 /* calls for which there was no room */
+	__u64 ends;	 /* end records in the ring */
+	__u64 strays;	 /* exits without an enter */
+	__u64 flags;	 /* enum ior_watch_flags */
+	__u64 followed;	 /* descendants that were watched from their first call on */
 	__u64 submitted; /* IOR_REQUEST records in the ring: those of `emitted` are the IOR_COMPLETION ones */
 	__u64 told;	 /* IOR_NAME and IOR_CLOSED records in the ring */
 	__u64 untold;	 /* those for which there was no room */

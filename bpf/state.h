@@ -82,7 +82,7 @@ struct pending {
 	__u32 slot;   /* of the watch that the call belongs to, if it is still the one with the record's id */
 	__u32 wakeup; /* what the record says to who waits for the ring: flags of bpf_ringbuf_output() */
 	__u64 instruction, stack; /* from where the call was made */
-	__u64 first; /* the struct file of the first place */
+	__u64 first;		  /* the struct file of the first place */
 	struct ior_record record;
 	struct ior_identity file[IOR_PLACES];
 	struct path_room path;

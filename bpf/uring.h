@@ -48,7 +48,8 @@ static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx 
  * What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. Not inlined, so that
  * it is on the stack no longer than this takes.
  */
-static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, __u32 head, const struct io_uring_sqe *sqe)
+static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, __u32 head,
+			    const struct io_uring_sqe *sqe)
 {
 	const struct ior_record *record = &call->record;
 	struct request request = {
