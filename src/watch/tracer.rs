@@ -20,7 +20,7 @@ mod refusal;
 mod shared;
 mod btf;
 mod excerpt;
-mod said;
+mod libbpf_log;
 mod load;
 mod records;
 mod ring;
@@ -32,7 +32,7 @@ use load::Loaded;
 pub use load::check_machine;
 pub use records::Records;
 pub use refusal::refused;
-use ring::{BacklogReader, Ring};
+use ring::{BacklogReader, RecordRing};
 use shared::SharedArray;
 pub use watching::Watching;
 
@@ -76,7 +76,7 @@ pub struct Tracer {
     /// A bit for each number of a process: whether the filter may have it.
     marked: SharedArray<u64>,
     watches: SharedArray<Watch>,
-    ring: Arc<Ring>,
+    ring: Arc<RecordRing>,
     next_id: AtomicU64,
     /// The slots whose last watch ended before its processes did.
     left_alive: Mutex<HashSet<usize>>,
@@ -118,7 +118,7 @@ impl Tracer {
         }
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
         let ring_map = map("ring")?;
-        let ring = Arc::new(Ring::over(&ring_map)?);
+        let ring = Arc::new(RecordRing::over(&ring_map)?);
         let mut tracer = Self {
             filter: map("filter")?,
             marked: SharedArray::map(&map("marked")?)?,

@@ -44,7 +44,7 @@ pub struct Excerpt {
 /// `struct btf_header`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Header {
+struct BtfHeader {
     magic: u16,
     version: u8,
     flags: u8,
@@ -60,7 +60,7 @@ const MAGIC: u16 = 0xeb9f;
 /// `struct btf_type`: what all records begin with.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Type {
+struct BtfType {
     name: u32,
     info: u32,
     /// The size of the type, or the type that it refers to.
@@ -70,7 +70,7 @@ struct Type {
 /// `struct btf_member`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Member {
+struct BtfMember {
     name: u32,
     type_id: u32,
     offset: u32,
@@ -79,7 +79,7 @@ struct Member {
 /// `struct btf_array`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Array {
+struct BtfArray {
     type_id: u32,
     index_type: u32,
     count: u32,
@@ -108,7 +108,7 @@ mod kind {
     pub const ENUM64: u32 = 19;
 }
 
-impl Type {
+impl BtfType {
     /// What stands for a type that nobody asks for.
     const ANYTHING: Self = Self { name: 0, info: kind::PTR << 24, size_or_type: 0 };
 
@@ -135,7 +135,7 @@ impl Type {
 }
 
 /// The kernel's type information, as far as it was looked at.
-struct Kernel<'k> {
+struct KernelTypes<'k> {
     types: &'k [u8],
     strings: &'k [u8],
     /// Where the record of each type begins, by its id; void has none.
@@ -147,14 +147,14 @@ struct Kernel<'k> {
 
 /// The excerpt for these names; nothing if anything in it is not as this module knows it.
 pub fn excerpt(kernel: &[u8], names: &[&str]) -> Option<Excerpt> {
-    let kernel = Kernel::read(kernel, names)?;
+    let kernel = KernelTypes::read(kernel, names)?;
     let needed = kernel.closure()?;
     Some(Excerpt { bytes: kernel.written(&needed)?, complete_takes: kernel.complete_takes() })
 }
 
-impl<'k> Kernel<'k> {
+impl<'k> KernelTypes<'k> {
     fn read(bytes: &'k [u8], names: &[&str]) -> Option<Self> {
-        let (header, _) = Header::read_from_prefix(bytes).ok()?;
+        let (header, _) = BtfHeader::read_from_prefix(bytes).ok()?;
         if header.magic != MAGIC || header.version != 1 {
             return None;
         }
@@ -176,7 +176,7 @@ impl<'k> Kernel<'k> {
         names.iter().filter_map(|name| name.bytes().next()).for_each(|byte| begins[usize::from(byte)] = true);
         let mut start = 0;
         while start < self.types.len() {
-            let (record, _) = Type::read_from_prefix(self.types.get(start..)?).ok()?;
+            let (record, _) = BtfType::read_from_prefix(self.types.get(start..)?).ok()?;
             let id = self.starts.len() as u32;
             self.starts.push(start as u32);
             match record.kind() {
@@ -191,7 +191,7 @@ impl<'k> Kernel<'k> {
                 }
                 _ => {}
             }
-            start += size_of::<Type>() + record.rest()?;
+            start += size_of::<BtfType>() + record.rest()?;
         }
         (start == self.types.len()).then_some(())
     }
@@ -201,9 +201,9 @@ impl<'k> Kernel<'k> {
     }
 
     /// A record, and what follows it.
-    fn record(&self, id: u32) -> Option<(Type, &'k [u8])> {
+    fn record(&self, id: u32) -> Option<(BtfType, &'k [u8])> {
         let start = *self.starts.get(id as usize).filter(|_| id != 0)? as usize;
-        let (record, rest) = Type::read_from_prefix(self.types.get(start..)?).ok()?;
+        let (record, rest) = BtfType::read_from_prefix(self.types.get(start..)?).ok()?;
         Some((record, rest.get(..record.rest()?)?))
     }
 
@@ -218,11 +218,11 @@ impl<'k> Kernel<'k> {
             let (record, rest) = self.record(id)?;
             match record.kind() {
                 kind::STRUCT | kind::UNION => {
-                    let members = rest.chunks_exact(size_of::<Member>());
-                    left.extend(members.filter_map(|member| Some(Member::read_from_bytes(member).ok()?.type_id)));
+                    let members = rest.chunks_exact(size_of::<BtfMember>());
+                    left.extend(members.filter_map(|member| Some(BtfMember::read_from_bytes(member).ok()?.type_id)));
                 }
                 kind::ARRAY => {
-                    let array = Array::read_from_bytes(rest).ok()?;
+                    let array = BtfArray::read_from_bytes(rest).ok()?;
                     left.extend([array.type_id, array.index_type]);
                 }
                 kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
@@ -246,19 +246,19 @@ impl<'k> Kernel<'k> {
     }
 
     fn written(&self, needed: &[bool]) -> Option<Vec<u8>> {
-        let mut written = Written { types: Vec::new(), strings: vec![0], kernel: self };
+        let mut written = ExcerptWriter { types: Vec::new(), strings: vec![0], kernel: self };
         for (id, &needed) in (0..).zip(needed).skip(1) {
             match self.record(id)? {
                 (record, rest) if needed && record.kind() != kind::PTR => written.copy(record, rest)?,
-                _ => written.types.extend_from_slice(Type::ANYTHING.as_bytes()),
+                _ => written.types.extend_from_slice(BtfType::ANYTHING.as_bytes()),
             }
         }
-        let Written { types, strings, .. } = written;
-        let header = Header {
+        let ExcerptWriter { types, strings, .. } = written;
+        let header = BtfHeader {
             magic: MAGIC,
             version: 1,
             flags: 0,
-            hdr_len: size_of::<Header>() as u32,
+            hdr_len: size_of::<BtfHeader>() as u32,
             type_off: 0,
             type_len: types.len().try_into().ok()?,
             str_off: types.len().try_into().ok()?,
@@ -277,16 +277,16 @@ fn is_asked_for(name: &[u8], names: &[&str]) -> bool {
     names.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with(b"___"))
 }
 
-struct Written<'k> {
+struct ExcerptWriter<'k> {
     types: Vec<u8>,
     strings: Vec<u8>,
-    kernel: &'k Kernel<'k>,
+    kernel: &'k KernelTypes<'k>,
 }
 
-impl Written<'_> {
+impl ExcerptWriter<'_> {
     /// The same record, but for where its names are.
-    fn copy(&mut self, record: Type, rest: &[u8]) -> Option<()> {
-        let renamed = Type { name: self.string(record.name)?, ..record };
+    fn copy(&mut self, record: BtfType, rest: &[u8]) -> Option<()> {
+        let renamed = BtfType { name: self.string(record.name)?, ..record };
         self.types.extend_from_slice(renamed.as_bytes());
         // In these, what follows are entries of so many bytes, which begin with a name.
         let entry = match record.kind() {

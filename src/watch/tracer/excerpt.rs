@@ -15,13 +15,13 @@ use super::btf::{self, Excerpt};
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
 /// The excerpt, in memory.
-pub struct Given {
+pub struct ExcerptFile {
     file: File,
     /// How many arguments the tracepoint io_uring_complete has.
     pub complete_takes: Option<u16>,
 }
 
-impl Given {
+impl ExcerptFile {
     /// Nothing where anything is not as it should be: then libbpf looks through the kernel's own.
     pub fn make() -> Option<Self> {
         let Excerpt { bytes, complete_takes } = of_kernel()?;

@@ -12,9 +12,9 @@ use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
 use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
 use nix::errno::Errno;
 
-use super::excerpt::Given;
+use super::excerpt::ExcerptFile;
 use super::refusal::{Bug, Refusal, cause, refused};
-use super::{Options, WATCHES, said};
+use super::{Options, WATCHES, libbpf_log};
 use crate::base::error::Error;
 use crate::table::layout::{self, Filter, Roles, Watch};
 use crate::table::syscalls::Syscall;
@@ -84,21 +84,21 @@ pub struct Loaded {
 
 /// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it is done again with all of them.
 pub fn load(options: &Options) -> Result<Loaded, Error> {
-    said::listen();
+    libbpf_log::listen();
     let (name, bytes) = match &options.bpf {
         Some(file) => (crate::base::escape::path(file), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
     // Which types another object asks for is not known.
-    let excerpt = if options.bpf.is_none() && !options.all_types { Given::make() } else { None };
+    let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
     if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
         return Ok(Loaded { object, by_excerpt: true });
     }
-    said::listen();
+    libbpf_log::listen();
     load_with(options, &name, &bytes, None).map(|object| Loaded { object, by_excerpt: false })
 }
 
-fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Given>) -> Result<Object, Error> {
+fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
     let Options { ring_size, requests, .. } = options;
     let mut builder = ObjectBuilder::default();
     if let Some(types) = types {
@@ -239,7 +239,7 @@ const NO_MAP: &str = "is not pointing to valid bpf_map";
 
 /// The kernel said no: its own last words, and what they mean. The verifier has words of its own for what is not permitted.
 fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
-    let said = said::since();
+    let said = libbpf_log::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");
     let lacks = matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM));
     let known =

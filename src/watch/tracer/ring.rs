@@ -15,7 +15,7 @@ use crate::base::error::Error;
 use crate::trace::record;
 
 /// The reading end of the ring, and what was read and not yet fetched.
-pub(super) struct Ring {
+pub(super) struct RecordRing {
     buffer: Mutex<RingBuffer<'static>>,
     /// By the id of the watch: few, and looked for with each record.
     pub(super) inboxes: Arc<Mutex<BTreeMap<u64, Inbox>>>,
@@ -24,7 +24,7 @@ pub(super) struct Ring {
     pub(super) unclaimed: Arc<AtomicU64>,
 }
 
-impl Ring {
+impl RecordRing {
     pub(super) fn over(map: &MapHandle) -> Result<Self, Error> {
         let inboxes = Arc::new(Mutex::new(BTreeMap::<u64, Inbox>::new()));
         let inbox_of = Arc::clone(&inboxes);
@@ -67,7 +67,7 @@ pub(super) struct BacklogReader {
 }
 
 impl BacklogReader {
-    pub(super) fn start(ring: &Arc<Ring>) -> Result<Self, Error> {
+    pub(super) fn start(ring: &Arc<RecordRing>) -> Result<Self, Error> {
         let cannot = |error| refused("the reader of the ring buffer could not be started", &error);
         let (stopped, stop) = std::io::pipe().map_err(cannot)?;
         let ring = Arc::clone(ring);

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use nix::time::{ClockId, clock_gettime};
 
 use super::look::{self, FileId};
-use super::mounts::{File, Mounts};
+use super::mounts::{FileRef, Mounts};
 use super::walk::{Lost, Spot, Time, Walk, Walker, at_once};
 use crate::table::syscalls::Syscall;
 use crate::trace::call::Text;
@@ -17,7 +17,7 @@ use crate::trace::testimony::{Leads, Seen};
 
 /// What has to be known of a call before it is made.
 #[derive(Debug)]
-pub struct Start {
+pub struct BeforeCall {
     /// By the clock that dates files (CLOCK_REALTIME_COARSE).
     began: Time,
     /// Whether its process has no other thread, which could change the string, or what a descriptor is.
@@ -43,7 +43,7 @@ impl Reached {
             "chroot" => format!("/proc/{tid}/root"),
             _ => return None,
         };
-        let file = File::At(&path).status().ok().map(|status| look::file_id(&status));
+        let file = FileRef::At(&path).status().ok().map(|status| look::file_id(&status));
         Some(Self { file, link: look::link(&path) })
     }
 }
@@ -53,7 +53,7 @@ pub fn changes_base(row: &Syscall) -> bool {
     matches!(row.like, "chdir" | "chroot")
 }
 
-impl Start {
+impl BeforeCall {
     /// Of a call that goes where a path leads, and stays there.
     pub fn of(row: &Syscall, tid: u32, alone: bool) -> Option<Self> {
         let held = match row.like {
@@ -75,9 +75,9 @@ fn root(tid: u32) -> Result<Spot, Lost> {
 }
 
 /// Where the path of a call that has succeeded leads to.
-pub fn leads(mounts: &mut Mounts, seen: &Seen, start: &Start, reached: &Reached) -> Leads {
+pub fn leads(mounts: &mut Mounts, seen: &Seen, start: &BeforeCall, reached: &Reached) -> Leads {
     let (Some(file), Some(link)) = (reached.file, &reached.link) else { return Leads::Unknown };
-    let Some(path) = Path::of(seen, start) else { return Leads::Unknown };
+    let Some(path) = CallPath::of(seen, start) else { return Leads::Unknown };
     let is_there = |spot: &Spot| spot.id() == file && spot.name == *link;
     let Ok(base) = path.base() else { return Leads::Unknown };
     if !path.in_root
@@ -107,9 +107,9 @@ pub fn leads(mounts: &mut Mounts, seen: &Seen, start: &Start, reached: &Reached)
 }
 
 /// The path of a call, and where it begins.
-struct Path<'c> {
+struct CallPath<'c> {
     seen: &'c Seen,
-    start: &'c Start,
+    start: &'c BeforeCall,
     at: usize,
     text: &'c [u8],
     dirfd: Option<i32>,
@@ -118,8 +118,8 @@ struct Path<'c> {
     in_root: bool,
 }
 
-impl<'c> Path<'c> {
-    fn of(seen: &'c Seen, start: &'c Start) -> Option<Self> {
+impl<'c> CallPath<'c> {
+    fn of(seen: &'c Seen, start: &'c BeforeCall) -> Option<Self> {
         let call = &seen.call;
         let row = call.syscall()?;
         let at = row.arg("path")?;

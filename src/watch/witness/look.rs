@@ -110,7 +110,7 @@ pub fn descriptor(mounts: &mut Mounts, tid: u32, fd: i32) -> Descriptor {
         Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => None,
         _ => return Descriptor::default(),
     };
-    let status = mounts::File::At(&path).status().ok();
+    let status = mounts::FileRef::At(&path).status().ok();
     let identity = status.as_ref().and_then(|status| identity(mounts, tid, fd, &path, status));
     Descriptor { identity, link, file: status.as_ref().map(file_id) }
 }
@@ -131,7 +131,7 @@ fn identity(mounts: &mut Mounts, tid: u32, fd: i32, path: &str, status: &Statx) 
     let info = std::str::from_utf8(&info[..read]).ok()?;
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let flags = u32::from_str_radix(field("flags:")?, 8).ok()?;
-    let mount = mounts.of(tid, mounts::File::At(path), status);
+    let mount = mounts.of(tid, mounts::FileRef::At(path), status);
     let device = status.stx_dev_major << 20 | status.stx_dev_minor;
     Some(Identity {
         magic: mount.magic,

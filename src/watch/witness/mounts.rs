@@ -49,14 +49,14 @@ impl Mount {
 
 /// A file that is named by an open descriptor of the witness, or by a path in /proc.
 #[derive(Clone, Copy)]
-pub enum File<'f> {
+pub enum FileRef<'f> {
     /// By a descriptor.
     Open(BorrowedFd<'f>),
     /// By a link in /proc.
     At(&'f str),
 }
 
-impl File<'_> {
+impl FileRef<'_> {
     /// What the kernel has at hand of it (AT_STATX_DONT_SYNC).
     pub fn status(self) -> Result<Statx> {
         self.statx(StatxFlags::BASIC_STATS | StatxFlags::MNT_ID | UNIQUE)
@@ -86,7 +86,7 @@ pub struct Mounts(HashMap<u64, Mount>);
 
 impl Mounts {
     /// The mount that a file of this tracee is on; `status` is the file's.
-    pub fn of(&mut self, tid: u32, file: File<'_>, status: &Statx) -> Mount {
+    pub fn of(&mut self, tid: u32, file: FileRef<'_>, status: &Statx) -> Mount {
         let is_unique = status.stx_mask & UNIQUE.bits() != 0;
         if let Some(known) = self.0.get(&status.stx_mnt_id).filter(|_| is_unique) {
             return *known;
@@ -99,7 +99,7 @@ impl Mounts {
     }
 
     /// Whether something is mounted on the root of this tracee; `file` is the root.
-    pub fn is_root_covered(tid: u32, file: File<'_>) -> bool {
+    pub fn is_root_covered(tid: u32, file: FileRef<'_>) -> bool {
         let Ok(status) = file.statx(StatxFlags::MNT_ID) else { return true };
         table(tid).lines().any(|line| is_on_root_of(line, status.stx_mnt_id))
     }
@@ -116,7 +116,7 @@ fn is_on_root_of(line: &str, below: u64) -> bool {
 }
 
 /// What is mounted nowhere (a pipe, a socket) is in no table.
-fn look_up(tid: u32, file: File<'_>, status: &Statx, is_unique: bool) -> Mount {
+fn look_up(tid: u32, file: FileRef<'_>, status: &Statx, is_unique: bool) -> Mount {
     let number = match is_unique {
         true => file.statx(StatxFlags::MNT_ID).map(|status| status.stx_mnt_id).ok(),
         false => Some(status.stx_mnt_id),
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn proc_is_known_and_remembered() {
-        let file = File::At("/proc/self/status");
+        let file = FileRef::At("/proc/self/status");
         let status = file.status().unwrap();
         let mut mounts = Mounts::default();
         let pid = std::process::id();

@@ -12,7 +12,7 @@ use crate::base::error::Error;
 const EVENT_STOP: i32 = 128;
 /// What a thread stopped for (ptrace(2), "Stopped states").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum PtraceStop {
     /// It is no more.
     Gone,
     /// At the entrance or the exit of a call.
@@ -25,7 +25,7 @@ pub enum Stop {
     Event(i32),
 }
 
-impl Stop {
+impl PtraceStop {
     /// What the status of waitpid(2) says.
     pub fn of(status: i32) -> Self {
         if !libc::WIFSTOPPED(status) {

@@ -13,10 +13,10 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::leads::{self, Start};
+use super::leads::{self, BeforeCall};
 use super::look;
 use super::mounts::Mounts;
-use super::stop::{Stop, resume, wait, wait_once};
+use super::stop::{PtraceStop, resume, wait, wait_once};
 use super::view;
 use super::{Wish, cannot_seize, hides, loses_rights};
 use crate::base::error::Error;
@@ -40,7 +40,7 @@ pub struct Tracees {
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
     /// By the places of the calls whose paths are followed.
-    starts: HashMap<u64, Start>,
+    starts: HashMap<u64, BeforeCall>,
     mounts: Mounts,
     /// What is to become of them.
     wish: Arc<Wish>,
@@ -89,14 +89,14 @@ impl Tracees {
         self.fold.found(tid, pid);
         self.note_filter(tid);
         while let Some((_, status)) = wait(tid as i32) {
-            match Stop::of(status) {
-                Stop::Gone => {
+            match PtraceStop::of(status) {
+                PtraceStop::Gone => {
                     self.fold.gone(tid);
                     break;
                 }
-                Stop::Event(_) | Stop::Group => break,
-                Stop::Signal(signal) => resume(libc::PTRACE_CONT, tid, signal),
-                Stop::Call => resume(libc::PTRACE_CONT, tid, 0),
+                PtraceStop::Event(_) | PtraceStop::Group => break,
+                PtraceStop::Signal(signal) => resume(libc::PTRACE_CONT, tid, signal),
+                PtraceStop::Call => resume(libc::PTRACE_CONT, tid, 0),
             }
         }
         Ok(())
@@ -108,7 +108,7 @@ impl Tracees {
             resume(libc::PTRACE_SYSCALL, tid, 0);
         }
         while let Some((tid, status)) = self.next_stop() {
-            self.stopped(tid, Stop::of(status))?;
+            self.stopped(tid, PtraceStop::of(status))?;
         }
         self.let_go();
         Ok(self.fold.testimony())
@@ -140,13 +140,13 @@ impl Tracees {
                 }
                 Err(_) => return,
             };
-            let signal = match Stop::of(status) {
-                Stop::Gone => {
+            let signal = match PtraceStop::of(status) {
+                PtraceStop::Gone => {
                     self.fold.gone(tid);
                     continue;
                 }
-                Stop::Signal(signal) => signal,
-                Stop::Call | Stop::Group | Stop::Event(_) => 0,
+                PtraceStop::Signal(signal) => signal,
+                PtraceStop::Call | PtraceStop::Group | PtraceStop::Event(_) => 0,
             };
             let pid = self.fold.pid(tid).unwrap_or_else(|| process_of(tid));
             self.fold.let_go(pid);
@@ -165,46 +165,46 @@ impl Tracees {
         }
     }
 
-    fn stopped(&mut self, tid: u32, stop: Stop) -> Result<(), Error> {
+    fn stopped(&mut self, tid: u32, stop: PtraceStop) -> Result<(), Error> {
         if self.fold.pid(tid).is_none() && !self.admit(tid, stop) {
             return Ok(());
         }
         match stop {
-            Stop::Gone => {
+            PtraceStop::Gone => {
                 self.fold.gone(tid);
                 return Ok(());
             }
-            Stop::Call => self.call(tid),
-            Stop::Group => {
+            PtraceStop::Call => self.call(tid),
+            PtraceStop::Group => {
                 resume(libc::PTRACE_LISTEN, tid, 0);
                 return Ok(());
             }
-            Stop::Event(libc::PTRACE_EVENT_EXEC) => {
+            PtraceStop::Event(libc::PTRACE_EVENT_EXEC) => {
                 let former = ptrace::getevent(Pid::from_raw(tid as i32)).map_or(tid, |former| former as u32);
                 self.fold.exec(former, tid);
                 self.note_filter(tid);
                 check_rights(tid)?;
             }
-            Stop::Event(libc::PTRACE_EVENT_EXIT) => {
+            PtraceStop::Event(libc::PTRACE_EVENT_EXIT) => {
                 if let Some(seen) = result_register(tid).and_then(|value| self.fold.dies(tid, value)) {
                     view::read_unread(tid, seen);
                 }
             }
-            Stop::Signal(signal) => self.signal(tid, signal),
-            Stop::Event(_) => {}
+            PtraceStop::Signal(signal) => self.signal(tid, signal),
+            PtraceStop::Event(_) => {}
         }
-        let signal = if let Stop::Signal(signal) = stop { signal } else { 0 };
+        let signal = if let PtraceStop::Signal(signal) = stop { signal } else { 0 };
         resume(libc::PTRACE_SYSCALL, tid, signal);
         Ok(())
     }
 
     /// A thread that is new here: false if it is none of ours. clone(2) can make a process, too, which is only ours if it is
     /// followed.
-    fn admit(&mut self, tid: u32, stop: Stop) -> bool {
+    fn admit(&mut self, tid: u32, stop: PtraceStop) -> bool {
         let pid = process_of(tid);
         let ours = self.follow || self.fold.has_process(pid);
         match stop {
-            Stop::Gone => {}
+            PtraceStop::Gone => {}
             _ if ours => self.note_filter(tid),
             _ => drop(ptrace::detach(Pid::from_raw(tid as i32), None)),
         }
@@ -242,7 +242,7 @@ impl Tracees {
                 if !self.fold.resumes(tid, &call) {
                     let filtered = self.filtered.contains(&tid);
                     let seen = Seen { filtered, ..view::entered(&mut self.mounts, tid, call) };
-                    let start = seen.call.syscall().and_then(|row| Start::of(row, tid, self.fold.is_alone(tid)));
+                    let start = seen.call.syscall().and_then(|row| BeforeCall::of(row, tid, self.fold.is_alone(tid)));
                     if let (Some(place), Some(start)) = (self.fold.enter(tid, seen), start) {
                         self.starts.insert(place, start);
                     }

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Statx, openat2, readlinkat};
 use rustix::io::Errno;
 
 use super::look::{self, FileId, file_id};
-use super::mounts::{File, Mounts};
+use super::mounts::{FileRef, Mounts};
 
 /// As many symbolic links as the kernel follows (MAXSYMLINKS).
 const MOST_LINKS: u32 = 40;
@@ -77,7 +77,7 @@ impl Spot {
     }
 
     fn new(file: OwnedFd, name: Vec<u8>) -> Result<Self, Lost> {
-        let status = File::Open(file.as_fd()).status().map_err(lost)?;
+        let status = FileRef::Open(file.as_fd()).status().map_err(lost)?;
         Ok(Self { file, status, name })
     }
 
@@ -168,8 +168,8 @@ impl<'w> Walk<'w> {
                 return Err(Lost::Nowhere);
             }
             match self.target(&here, &next, &part)? {
-                Target::Spot(spot) => here = spot,
-                Target::Path(path) => {
+                LinkTarget::Spot(spot) => here = spot,
+                LinkTarget::Path(path) => {
                     if path.starts_with(b"/") {
                         here = Rc::clone(&self.root);
                     }
@@ -195,7 +195,7 @@ impl<'w> Walk<'w> {
 
     /// Notes when a directory that is looked at was changed.
     fn pass(&mut self, spot: &Spot) {
-        let mount = self.mounts.of(self.of.tid, File::Open(spot.file.as_fd()), &spot.status);
+        let mount = self.mounts.of(self.of.tid, FileRef::Open(spot.file.as_fd()), &spot.status);
         let changed = (spot.status.stx_ctime.tv_sec, spot.status.stx_ctime.tv_nsec);
         // An inode that has room for seconds alone.
         let changed = if changed.1 == 0 { (changed.0 + 2, 0) } else { changed };
@@ -213,7 +213,7 @@ impl<'w> Walk<'w> {
     }
 
     fn is_process(&mut self, spot: &Spot) -> bool {
-        self.mounts.of(self.of.tid, File::Open(spot.file.as_fd()), &spot.status).is_process()
+        self.mounts.of(self.of.tid, FileRef::Open(spot.file.as_fd()), &spot.status).is_process()
     }
 
     fn down(&mut self, folder: &Spot, part: &[u8]) -> Result<Rc<Spot>, Lost> {
@@ -226,7 +226,7 @@ impl<'w> Walk<'w> {
     /// step_into()): no descriptor leads there.
     fn up(&mut self, folder: &Rc<Spot>) -> Result<Rc<Spot>, Lost> {
         let (tid, root) = (self.of.tid, &self.root);
-        let is_covered = || Mounts::is_root_covered(tid, File::Open(root.file.as_fd()));
+        let is_covered = || Mounts::is_root_covered(tid, FileRef::Open(root.file.as_fd()));
         if *self.is_root_covered.get_or_insert_with(is_covered) {
             return Err(Lost::Unknown);
         }
@@ -241,8 +241,8 @@ impl<'w> Walk<'w> {
 
     /// What a symbolic link says. Those of proc(5) are for whoever follows them: `self` is the tracee, and what stands for a file
     /// is that file ("magic links" in symlink(7)), to which the kernel alone leads.
-    fn target(&mut self, folder: &Spot, link: &Spot, part: &[u8]) -> Result<Target, Lost> {
-        let mount = self.mounts.of(self.of.tid, File::Open(folder.file.as_fd()), &folder.status);
+    fn target(&mut self, folder: &Spot, link: &Spot, part: &[u8]) -> Result<LinkTarget, Lost> {
+        let mount = self.mounts.of(self.of.tid, FileRef::Open(folder.file.as_fd()), &folder.status);
         let Walker { pid, tid } = self.of;
         match part {
             _ if self.is_process(link) => Err(Lost::Unknown),
@@ -251,17 +251,17 @@ impl<'w> Walk<'w> {
                 let own = readlinkat(&folder.file, "self", Vec::new()).map_err(lost)?;
                 let is_own = own.into_bytes() == std::process::id().to_string().into_bytes();
                 let path = if part == b"self" { format!("{pid}") } else { format!("{pid}/task/{tid}") };
-                is_own.then(|| Target::Path(path.into_bytes())).ok_or(Lost::Unknown)
+                is_own.then(|| LinkTarget::Path(path.into_bytes())).ok_or(Lost::Unknown)
             }
             b"cwd" | b"root" if mount.is_proc() && self.before_call.is_some() && is_of(folder, tid) => {
                 let before = self.before_call.as_ref().map(|[cwd, root]| if part == b"cwd" { cwd } else { root });
-                before.map(|spot| Target::Spot(Rc::clone(spot))).ok_or(Lost::Unknown)
+                before.map(|spot| LinkTarget::Spot(Rc::clone(spot))).ok_or(Lost::Unknown)
             }
             _ if mount.is_proc() && folder.status.stx_ino != PROC_ROOT => {
                 let file = open(&folder.file, part, OFlags::empty(), ResolveFlags::empty()).map_err(lost)?;
-                Spot::called(file).map(|spot| Target::Spot(Rc::new(spot)))
+                Spot::called(file).map(|spot| LinkTarget::Spot(Rc::new(spot)))
             }
-            _ => readlinkat(&link.file, "", Vec::new()).map(|path| Target::Path(path.into_bytes())).map_err(lost),
+            _ => readlinkat(&link.file, "", Vec::new()).map(|path| LinkTarget::Path(path.into_bytes())).map_err(lost),
         }
     }
 }
@@ -272,7 +272,7 @@ fn is_of(folder: &Spot, tid: u32) -> bool {
 }
 
 /// What a symbolic link leads to.
-enum Target {
+enum LinkTarget {
     Path(Vec<u8>),
     Spot(Rc<Spot>),
 }

@@ -41,12 +41,12 @@ fn sample() -> Vec<u8> {
 fn what_is_asked_for_keeps_its_id_and_what_is_inside() {
     let excerpt = excerpt(&sample(), &["file"]).unwrap();
     assert_eq!(excerpt.complete_takes, Some(3));
-    let small = Kernel::read(&excerpt.bytes, &["file"]).unwrap();
+    let small = KernelTypes::read(&excerpt.bytes, &["file"]).unwrap();
     assert_eq!((small.starts.len() - 1, small.found.as_slice()), (5, [3, 5].as_slice()));
     let kinds: Vec<u32> = (1..=5).map(|id| small.record(id).unwrap().0.kind()).collect();
     assert_eq!(kinds, [kind::PTR, kind::PTR, kind::STRUCT, kind::INT, kind::STRUCT]);
     let (file, members) = small.record(3).unwrap();
-    let names = members.chunks(12).map(|member| Member::read_from_bytes(member).unwrap());
+    let names = members.chunks(12).map(|member| BtfMember::read_from_bytes(member).unwrap());
     let names: Vec<&[u8]> = names.map(|member| small.name(member.name).unwrap()).collect();
     assert_eq!((small.name(file.name).unwrap(), names), (&b"file"[..], vec![&b"f_flags"[..], b"f_inode"]));
     assert_eq!(small.name(small.record(4).unwrap().0.name), Some(&b"unsigned int"[..]));

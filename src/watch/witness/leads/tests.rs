@@ -43,7 +43,7 @@ impl Ground {
         let path = self.folder.path().join(name);
         let file = openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let at = look::link_path(std::process::id(), file.as_raw_fd());
-        let status = File::At(&at).status().unwrap();
+        let status = FileRef::At(&at).status().unwrap();
         Reached { file: Some(look::file_id(&status)), link: look::link(&at) }
     }
 
@@ -61,7 +61,7 @@ impl Ground {
 }
 
 /// At a moment from which on no change has the date of what was changed before.
-fn start() -> Start {
+fn start() -> BeforeCall {
     let now = || clock_gettime(ClockId::CLOCK_REALTIME_COARSE).unwrap();
     let before = now();
     let mut after = before;
@@ -69,7 +69,7 @@ fn start() -> Start {
         std::thread::yield_now();
         after = now();
     }
-    Start { began: (after.tv_sec(), after.tv_nsec() as u32), alone: true, held: None }
+    BeforeCall { began: (after.tv_sec(), after.tv_nsec() as u32), alone: true, held: None }
 }
 
 fn leading(ground: &Ground, path: &str, flags: i32, reached: &str) -> Leads {
@@ -116,7 +116,7 @@ fn self_is_the_tracee() {
     let ground = ground();
     let (path, pid) = (CString::new("/proc/self/status").unwrap(), std::process::id());
     let reached = Reached {
-        file: File::At(&format!("/proc/{pid}/status")).status().ok().map(|status| look::file_id(&status)),
+        file: FileRef::At(&format!("/proc/{pid}/status")).status().ok().map(|status| look::file_id(&status)),
         link: Some(format!("/proc/{pid}/status").into_bytes()),
     };
     let led = leads(&mut Mounts::default(), &ground.seen(&path, 0), &start(), &reached);
@@ -139,12 +139,12 @@ fn a_path_that_leads_to_another_file_is_told_if_nothing_has_changed() {
 fn a_path_that_may_have_led_elsewhere_is_not_told() {
     let ground = ground();
     let path = CString::new("sub/../b").unwrap();
-    let judged = |seen: &Seen, start: &Start| leads(&mut Mounts::default(), seen, start, &ground.reached("a"));
+    let judged = |seen: &Seen, start: &BeforeCall| leads(&mut Mounts::default(), seen, start, &ground.reached("a"));
     let undisturbed = ground.seen(&path, 0);
     assert!(matches!(judged(&undisturbed, &start()), Leads::Elsewhere { .. }));
     let disturbed = Seen { disturbed: true, ..undisturbed.clone() };
     assert_eq!(judged(&disturbed, &start()), Leads::Unsettled, "another tracee was changing names");
-    let of_many = Start { alone: false, ..start() };
+    let of_many = BeforeCall { alone: false, ..start() };
     assert_eq!(judged(&undisturbed, &of_many), Leads::Unsettled, "another thread may have changed the string");
     let mut other = undisturbed.clone();
     other.call.texts[0] = Text::Read { bytes: b"b".to_vec(), cut: false };
