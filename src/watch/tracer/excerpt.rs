@@ -2,13 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::num::NonZeroUsize;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
+use memmap2::Mmap;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::btf::{self, Excerpt};
 
@@ -37,24 +36,11 @@ impl ExcerptFile {
     }
 }
 
-/// Since Linux 6.16 the file can be mapped, which saves to copy its five megabytes.
+/// Since Linux 6.16 the file can be mapped, which saves a copy of its five megabytes.
 fn of_kernel() -> Option<Excerpt> {
-    let mut file = File::open(KERNEL).ok()?;
-    let size = NonZeroUsize::new(fs::metadata(KERNEL).ok()?.len() as usize)?;
-    // SAFETY: a new mapping of a file that does not change.
-    match unsafe { mmap(None, size, ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE, &file, 0) } {
-        Ok(memory) => {
-            // SAFETY: mapped with this size, and not unmapped before the last use.
-            let excerpt =
-                btf::excerpt(unsafe { std::slice::from_raw_parts(memory.cast().as_ptr(), size.get()) }, &btf::NAMES);
-            // SAFETY: mapped above, and nothing refers to it.
-            let _ = unsafe { munmap(memory, size.get()) };
-            excerpt
-        }
-        Err(_) => {
-            let mut bytes = Vec::with_capacity(size.get());
-            file.read_to_end(&mut bytes).ok()?;
-            btf::excerpt(&bytes, &btf::NAMES)
-        }
+    // SAFETY: the file does not change while the kernel runs.
+    match unsafe { Mmap::map(&File::open(KERNEL).ok()?) } {
+        Ok(mapped) => btf::excerpt(&mapped, &btf::NAMES),
+        Err(_) => btf::excerpt(&fs::read(KERNEL).ok()?, &btf::NAMES),
     }
 }
