@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The record of a call is begun: at its enter, or at the exit of a call that was answered before it was made.
+ * Begins the record of a call: at its enter, or at its exit if something answered it before the kernel made it.
  */
 #ifndef IOR_CALLS_H
 #define IOR_CALLS_H
 
 #include "restart.h"
 
-/* A thread's first call of a watch, or a call of nobody's: the watch, and where the call is to be kept. */
+/* The watch of a thread's first call, and the room for the call; NULL if the process is not watched. */
 static __always_inline struct ior_watch *first_call(struct task_struct *task, struct pending **call)
 {
 	struct ior_filter *entry = watched(task->tgid);
@@ -15,20 +15,20 @@ static __always_inline struct ior_watch *first_call(struct task_struct *task, st
 	if (!entry)
 		return NULL;
 	*call = bpf_task_storage_get(&pending_calls, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	/* Memory takes a while: the watch may have ended meanwhile, and its slot be that of another one. */
+	/* The allocation takes a while: the watch may have ended meanwhile, and another watch may have its slot. */
 	entry = watched(task->tgid);
 	if (!entry)
 		return NULL;
 	if (*call) {
 		(*call)->slot = entry->watch;
-		/* What an earlier watch has left behind. */
+		/* An earlier watch may have left these. */
 		(*call)->active = NO_CALL;
 		(*call)->aside = 0;
 	}
 	return watch_of(entry);
 }
 
-/* Begins the record of a call: what stands before `path` is all set, here or when the call ends. */
+/* Begins the record of a call. All fields before `path` are set, here or when the call ends. */
 static __always_inline struct ior_roles *begin(struct ior_watch *watch, struct pending *call, struct task_struct *task,
 					       const struct pt_regs *regs, __u32 nr, __u32 state)
 {
@@ -55,7 +55,7 @@ static __always_inline struct ior_roles *begin(struct ior_watch *watch, struct p
 	return roles_of(record);
 }
 
-/* An exit without an enter: the call began before the watch. */
+/* Counts an exit without an enter: the call began before the watch. */
 static __always_inline int stray(__u32 tgid)
 {
 	struct ior_filter *entry = watched(tgid);
@@ -67,8 +67,8 @@ static __always_inline int stray(__u32 tgid)
 }
 
 /*
- * SECCOMP_RET_TRAP leaves in the register of the result what was there before the call (on x86 its number): the program gets SIGSYS
- * and no result. What is below 0 there could be an errno.
+ * Whether seccomp(2) has trapped the call (SECCOMP_RET_TRAP): the program gets SIGSYS and no result. The result's register then has
+ * its value from before the call (on x86 the number). A negative value may also be an errno, so a pending SIGSYS must confirm it.
  */
 static __always_inline bool is_trapped(struct task_struct *task, const struct pt_regs *regs, long ret)
 {
@@ -82,7 +82,7 @@ static __always_inline bool is_killed_by_seccomp(struct task_struct *task)
 	return bpf_core_field_exists(task->seccomp.mode) && task->seccomp.mode == SECCOMP_MODE_DEAD;
 }
 
-/* Begins the record of a call that is never made. */
+/* Begins the record of a call that the kernel does not make. */
 static __always_inline void begin_refused(struct ior_watch *watch, struct pending *call, struct task_struct *task,
 					  const struct pt_regs *regs)
 {
@@ -94,9 +94,9 @@ static __always_inline void begin_refused(struct ior_watch *watch, struct pendin
 }
 
 /*
- * An exit without an enter, of a thread whose calls are seen: seccomp(2) has answered, or whoever traces it. The kernel asks
- * them first, and the tracepoint after that (kernel/entry/common.c, syscall_trace_enter()). They are asked again when a call is made
- * again; and while somebody is asked who takes his time (SECCOMP_RET_USER_NOTIF), signals interrupt that as they do a call.
+ * Handles an exit without an enter, of a thread whose calls are seen: seccomp(2) or a ptrace tracer has answered the call. The
+ * kernel asks them before it runs the tracepoint (kernel/entry/common.c, syscall_trace_enter()). It asks them again when a call is
+ * made again. Signals interrupt the wait for an answer (SECCOMP_RET_USER_NOTIF) as they interrupt a call.
  */
 static __noinline int refuse(struct ior_watch *watch, struct pending *call, struct pt_regs *regs, long ret)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Threads and processes begin, become another program and end.
+ * The lives of threads and processes: how they begin, execute a program and end.
  */
 #ifndef IOR_LIFECYCLE_H
 #define IOR_LIFECYCLE_H
 
 #include "calls.h"
 
-/* Nothing more comes of this process. Not inlined, so that the record is on the stack no longer than this takes. */
+/* Sends the end of a process. It is not inlined, so that the record leaves the stack at once. */
 static __noinline int tell_end(struct ior_watch *watch, int status, __u32 state)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -29,7 +29,7 @@ static __noinline int tell_end(struct ior_watch *watch, int status, __u32 state)
 	return 0;
 }
 
-/* The process has become a program that its caller may not trace: it is watched no more. */
+/* Ends the watch on a process that has become a program which its caller may not trace. */
 static __noinline int hide(struct ior_watch *watch, struct pending *call)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -45,8 +45,8 @@ static __noinline int hide(struct ior_watch *watch, struct pending *call)
 }
 
 /*
- * What ptrace(2) refuses to whoever is not privileged: a program with other rights than its caller (AT_SECURE), and one that
- * may be executed and not read.
+ * Whether ptrace(2) refuses a program to an unprivileged tracer: it runs with other rights than its caller (AT_SECURE), or may be
+ * executed but not read.
  */
 static __always_inline bool is_secret(struct linux_binprm *bprm)
 {
@@ -54,7 +54,7 @@ static __always_inline bool is_secret(struct linux_binprm *bprm)
 	       FIELD(linux_binprm, bprm, interp_flags) & BINPRM_FLAGS_ENFORCE_NONDUMP;
 }
 
-/* Where the path begins that a program of another directory was given by: fs/exec.c makes "/dev/fd/3/path" of it. */
+/* Where the caller's path begins in a name that execveat(2) has made: fs/exec.c makes "/dev/fd/3/path" out of 3 and "path". */
 static __always_inline __u32 begin_of_path(const char *filename)
 {
 	char first[24] = {};
@@ -70,7 +70,9 @@ static __always_inline __u32 begin_of_path(const char *filename)
 	return 0;
 }
 
-/* seccomp(2) has killed this thread alone, or in its strict mode, for a call that it has neither entered nor left. */
+/*
+ * Sends the call for which seccomp(2) has killed this thread alone, or in strict mode: the call has neither an enter nor an exit.
+ */
 static __noinline int tell_killer(struct ior_watch *watch, struct pending *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -81,7 +83,7 @@ static __noinline int tell_killer(struct ior_watch *watch, struct pending *call)
 	return finish_unreturned(watch, call);
 }
 
-/* What is known of a thread before its first call: its first exit is that of the call by which it was made. */
+/* Notes that a thread is new: its first exit belongs to the call that made it. */
 static __always_inline void born(struct task_struct *child, __u32 slot, __u64 id)
 {
 	struct pending *call = bpf_task_storage_get(&pending_calls, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

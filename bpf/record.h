@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What BPF and user space share: the layout of records and maps. Fixed sizes, no pointers. src/trace/record.rs and src/watch/tracer.rs
- * mirror these structs and assert their sizes and offsets at compile time; whoever changes one changes IOR_VERSION.
+ * The layout of records and maps, which BPF and user space share: fixed sizes, no pointers. src/table/layout.rs mirrors these structs
+ * and asserts their sizes and offsets at compile time. A change here changes IOR_VERSION.
  */
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
 #define IOR_VERSION 7
 
-/* As many bytes the kernel reads of a path, with the NUL: a string without a NUL among them is longer than that and was cut. */
+/* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
-/* So much room a path has. */
+/* The room for a path. */
 #define IOR_PATH_CAP 4097
-/* struct file_handle of the largest size: 8 bytes of header and MAX_HANDLE_SZ. */
+/* The largest struct file_handle: 8 bytes of header and MAX_HANDLE_SZ. */
 #define IOR_PEEK_CAP 136
 #define IOR_WATCHES 1024
 #define IOR_SYSCALLS 1024
@@ -23,14 +23,14 @@ enum ior_kind {
 	IOR_CALL = 1, /* one system call */
 	IOR_END = 2,  /* a watched process is gone */
 	/*
-	 * A request of io_uring leaves two records, since its completion comes in another context, where what was read of it
-	 * cannot be read again. The second has the result, and what is known only now: the identities behind what was made.
+	 * A request of io_uring leaves two records, because its completion comes in another context, where the arguments cannot be
+	 * read again. The second record has the result, and the identities of what the request has made.
 	 */
 	IOR_REQUEST = 3,    /* submitted: nr is its opcode, args are the first 48 bytes of its struct io_uring_sqe */
 	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request, and the next two the pair it made */
 	/*
-	 * What a name is. It comes before the first record that has its id. Its path are the names from the file up to the root of
-	 * its mount namespace, each with a NUL behind it; its state is enum ior_name_state.
+	 * The text of a name, before the first record that has its id. Its path has the parts from the file up to the root of the
+	 * mount namespace, each with a NUL; its state is enum ior_name_state.
 	 */
 	IOR_NAME = 5,
 	/* A file that the call with this number closes besides its own: args[0] is the descriptor, the first place the file. */
@@ -41,14 +41,14 @@ enum ior_state {
 	IOR_UNFINISHED = 1 << 0, /* the call has no result: its thread ended in it, or its exit was no call's */
 	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
 	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
-	IOR_REFUSED = 1 << 3,	/* the call was answered before it was made: by seccomp, or by who traces the process */
-	IOR_COMPAT = 1 << 4,	/* a 32-bit call: number and arguments are those of that table */
-	IOR_AMBIGUOUS = 1 << 5, /* the completion may be of another request of its ring that has the same user_data */
-	IOR_HAS_FILE = 1 << 6,	/* the first place of the completion is the file that the request used */
-	IOR_HIDDEN = 1 << 7,	/* the process is not gone, but has become a program that its caller may not trace */
+	IOR_REFUSED = 1 << 3,	 /* the kernel did not make the call: seccomp or a ptrace tracer has answered it */
+	IOR_COMPAT = 1 << 4,	 /* a 32-bit call: number and arguments are those of that table */
+	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may belong to another request of the ring with the same user_data */
+	IOR_HAS_FILE = 1 << 6,	 /* the first place of the completion is the file that the request used */
+	IOR_HIDDEN = 1 << 7,	 /* the process lives, but has become a program that its caller may not trace */
 };
 
-/* What was read when the call ended, and may have been overwritten by then. */
+/* What was read only when the call ended: it may have been overwritten by then. */
 enum ior_late {
 	IOR_LATE_PATH = 1 << 0,
 	IOR_LATE_PATH2 = 1 << 1,
@@ -56,13 +56,13 @@ enum ior_late {
 };
 
 enum ior_name_state {
-	IOR_NAME_DELETED = 1 << 0,  /* the file has no name any more: it was removed under this one */
+	IOR_NAME_DELETED = 1 << 0,  /* the file was removed: this was its name */
 	IOR_NAME_CUT = 1 << 1,	    /* there is more above */
-	IOR_NAME_DETACHED = 1 << 2, /* its mount is in no namespace any more (umount2(2), MNT_DETACH), or never was */
-	IOR_NAME_ALONE = 1 << 3,    /* no path, but what the kernel calls something without one: [eventfd] */
+	IOR_NAME_DETACHED = 1 << 2, /* its mount is in no namespace (umount2(2), MNT_DETACH) */
+	IOR_NAME_ALONE = 1 << 3,    /* no path, but the kernel's word for a file without one: [eventfd] */
 };
 
-/* The file behind a descriptor, as the kernel's own tables have it. */
+/* The file of a descriptor, as the kernel's own tables have it. */
 struct ior_identity {
 	__u64 inode;
 	__u64 name;   /* the id of its name, 0 if that is not known */
@@ -74,7 +74,7 @@ struct ior_identity {
 	__u32 magic;  /* s_magic of its filesystem: type bits alone do not tell an anonymous inode from a file */
 };
 
-/* A string or block read from the memory of the traced process. */
+/* A string or block from the memory of the traced process. */
 struct ior_text {
 	__u16 len; /* bytes that follow in the record, without the NUL */
 	__s16 err; /* 0, or the negative errno of the read that failed */
@@ -106,7 +106,7 @@ struct ior_record {
 	__u32 exit_tid; /* when it ended: execve by a thread that is not the leader goes on under the leader's */
 };
 
-/* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */
+/* The places of identities. The most frequent come first, because a record ends after the last that it has. */
 enum ior_place {
 	IOR_FIRST = 0, /* of the first descriptor argument, before the call did its work; or the first of a pair made */
 	IOR_MADE = 1,  /* of the returned descriptor */
@@ -114,7 +114,7 @@ enum ior_place {
 	IOR_PLACES = 3,
 };
 
-/* Where a request has what would be the arguments of a system call, as struct ior_roles counts them: from 1. */
+/* The places of a request's arguments, as struct ior_roles counts them: from 1. */
 enum ior_sqe_place {
 	IOR_SQE_FD = 1,
 	IOR_SQE_OFF = 2,
@@ -124,7 +124,7 @@ enum ior_sqe_place {
 	IOR_SQE_ADDR3 = 6,
 };
 
-/* How the arguments of one system call are to be read; argument numbers count from 1, and 0 means none. */
+/* How to read the arguments of a system call. Argument numbers count from 1, and 0 means none. */
 enum ior_role_flags {
 	IOR_RETURNS_FD = 1 << 0,
 	IOR_PEEK_AT_EXIT = 1 << 1,    /* the kernel fills the block in: read it once the call has succeeded */
@@ -149,7 +149,7 @@ enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
 	/* A process is watched no more when it becomes a program that its caller may not trace (is_secret()). */
 	IOR_HIDE = 1 << 1,
-	IOR_UNTIMED = 1 << 2, /* nobody asks when a call was made and how long it took: both are 0 */
+	IOR_UNTIMED = 1 << 2, /* times are not wanted: both are 0 */
 };
 
 /* What the filter map holds for a process. */

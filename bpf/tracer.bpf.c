@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * The tracer: enter and exit of every system call of the watched processes, joined into one record each, and the requests
- * that they make of io_uring without a call: a record when one is submitted, and one when it is completed.
+ * The tracer's programs. Each system call of a watched process leaves one record, joined from its enter and its exit. Each io_uring
+ * request leaves two: one at its submission and one at its completion (uring.h).
  *
- * What an argument means is not known here: struct ior_roles, filled in from the tables in src/table/syscalls/, says which
- * arguments are descriptors, paths and blocks. A new system call is a row there and no branch here.
+ * BPF does not know what an argument means. struct ior_roles says which arguments are descriptors, paths and blocks. User space
+ * fills it in from the tables in src/table/syscalls/. A new system call is a row there and no branch here.
  */
 #include "lifecycle.h"
 #include "uring.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The thread's own state is asked before the filter: what has made calls of a living watch makes more of them. */
+/* The thread's own state comes before the filter: a thread that has made calls of a watch mostly makes more of them. */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 {
@@ -72,8 +72,8 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 	if (call->active == NO_CALL || call->active == INTERRUPTED)
 		return refuse(watch, call, regs, ret);
 	/*
-	 * rt_sigreturn leaves with the registers of the interrupted code, which the kernel marks as no call's (-1): that is no
-	 * result of its own. Another number is no such mark: what restart_syscall goes on with leaves under its number.
+	 * rt_sigreturn has no result: it leaves with the registers of the interrupted code, which the kernel marks with the number
+	 * -1. Other numbers may differ from the enter's, too: a call that restart_syscall continues leaves under its own number.
 	 */
 	if (SYSCALL_NUMBER(regs) == -1 && call->record.nr != (__u32)-1) {
 		finish_unreturned(watch, call);
@@ -94,8 +94,8 @@ int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
 }
 
 /*
- * A handler is about to run. It makes an interrupted call fail with EINTR, or lets it be restarted (signal(7),
- * "Interruption of system calls and library functions by signal handlers").
+ * A handler is about to run. An interrupted call fails with EINTR, or is made again after the handler (signal(7), "Interruption of
+ * system calls and library functions by signal handlers").
  */
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigaction *action)
@@ -119,8 +119,8 @@ int BPF_PROG(ior_signal, int sig, struct kernel_siginfo *info, struct k_sigactio
 }
 
 /*
- * The path of a program that is executed is the one that the kernel took, whatever is at its address now. The handlers of the
- * program before are no more.
+ * A program is executed. Its path is the kernel's own copy, because the memory of the old program is gone. So are the old program's
+ * signal handlers, and with them the calls that they interrupted.
  */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
@@ -146,7 +146,7 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	return 0;
 }
 
-/* A call that its thread did not live to return from (exit itself, or killed inside) goes out here, without a result. */
+/* A thread ends. A call that it has not returned from (exit itself, or one it was killed in) is sent without a result. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ior_gone, struct task_struct *task)
 {
@@ -162,7 +162,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	if (!watch)
 		return 0;
 	call = bpf_task_storage_get(&pending_calls, bpf_get_current_task_btf(), NULL, 0);
-	/* What an earlier watch has left behind is not this one's. */
+	/* A call that an earlier watch has left does not count. */
 	if (call && watch_of_call(call) != watch)
 		call = NULL;
 	if (call && (call->active == IN_CALL || call->active == INTERRUPTED))
@@ -173,7 +173,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 		give_up(watch, call, 0);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
-	/* Of two threads that exit at the same time, both may find that none is alive. */
+	/* When two threads exit at the same time, both may see that no thread is alive. */
 	if (__sync_lock_test_and_set(&entry->gone, 1))
 		return 0;
 	if (ior_requests && in_flight)
@@ -182,7 +182,7 @@ int BPF_PROG(ior_gone, struct task_struct *task)
 	return 0;
 }
 
-/* A new process of a watch that follows is watched before it can make its first call. */
+/* A fork: where the watch follows, the new process is watched before it can make its first call. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -203,7 +203,7 @@ int BPF_PROG(ior_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	born(child, followed.watch, followed.id);
 	mark(child_tgid);
-	/* If it finds no room it is missed: its end will not be seen, and that is a loss. */
+	/* If the filter has no room, the process is missed. Its end is not seen, which counts as a loss. */
 	bpf_map_update_elem(&filter, &child_tgid, &followed, 0);
 	__sync_fetch_and_add(&watch->followed, 1);
 	return 0;
