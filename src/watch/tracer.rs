@@ -1,7 +1,7 @@
-//! The BPF object: loaded once, attached once; watches on processes, and the ring that their records come through.
+//! The BPF object, loaded and attached once. A [`Watching`] guard keeps one process in its filter map.
 //!
-//! A [`Watching`] is a process in the filter map: it ends when the guard is dropped. Whoever waits for the end of a process
-//! drains the ring by itself ([`Watching::collect`]); the thread that sleeps on the ring is only for backlogs.
+//! The records of all watches come through one ring. The thread that waits for the end of a process drains the ring itself
+//! ([`Watching::collect`]); a second thread sleeps on the ring and only clears a backlog.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -38,27 +38,26 @@ pub use watching::Watching;
 
 /// How many processes can be watched at a time.
 pub const WATCHES: usize = 1024;
-/// The size of the ring in bytes when nobody says: 20 ms of calls as fast as they go.
+/// The default size of the ring in bytes: it holds the calls of 20 ms at full speed.
 pub const RING_SIZE: u32 = 8 << 20;
 
-/// The bytes of the ring for a program of any length, whose records are read by the one thread that also prints them: room for
-/// some 200,000 calls while it is held up. A power of 2 (BPF_MAP_TYPE_RINGBUF).
+/// The size of the ring in bytes for a program, whose records one thread both reads and prints. It holds some 200,000 calls while
+/// that thread is held up. A power of 2 (BPF_MAP_TYPE_RINGBUF).
 pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
 
-/// What is to be loaded, and how.
+/// What to load, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
     /// The size of the ring in bytes: a power of two and a multiple of the page size.
     pub ring_size: u32,
-    /// Whether the requests of io_uring are recorded too. Their programs are a quarter of the time that loading takes, and who
-    /// has no ring can make no request.
+    /// Whether io_uring requests are recorded too. Their programs take a quarter of the loading time; a child without a ring of
+    /// io_uring can make no request.
     pub requests: bool,
-    /// Whether it is recorded when a call was made and how long it took. Two looks at the clock are a quarter of what a call of a
-    /// watched process costs.
+    /// Whether the time and the duration of calls are recorded. Reading the clock twice is a quarter of a watched call's cost.
     pub times: bool,
-    /// Whether libbpf looks through all types of the kernel, in place of an excerpt: to compare what comes of it.
+    /// Whether libbpf searches all types of the kernel and not an excerpt. Tests compare the results.
     pub all_types: bool,
     /// Whether the programs are attached.
     pub attach: bool,
@@ -73,14 +72,14 @@ impl Default for Options {
 /// The loaded object. Dropping it detaches the programs and frees the maps.
 pub struct Tracer {
     filter: MapHandle,
-    /// A bit for each number of a process: whether the filter may have it.
+    /// A bit for each process number: whether the filter may have it.
     marked: SharedArray<u64>,
     watches: SharedArray<Watch>,
     ring: Arc<RecordRing>,
     next_id: AtomicU64,
     /// The slots whose last watch ended before its processes did.
     left_alive: Mutex<HashSet<usize>>,
-    /// None where whoever takes the records sleeps on the ring by itself.
+    /// None if the thread that takes the records sleeps on the ring itself.
     _backlog: Option<BacklogReader>,
     ring_map: MapHandle,
     links: Vec<Link>,
@@ -91,15 +90,15 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// Loads the object, and attaches it if so wanted.
+    /// Loads the object, and attaches it if the options say so.
     pub fn load(options: &Options) -> Result<Self, Error> {
         let mut tracer = Self::for_program(options)?;
         tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
         Ok(tracer)
     }
 
-    /// The same for one program of any length: nobody reads the ring but who calls [`Watching::take_some`], so that what is not
-    /// read stays in the kernel, where its room is bounded.
+    /// The same for one program of any length. Only [`Watching::take_some`] reads the ring: records that wait stay in the kernel,
+    /// where their room is bounded.
     pub fn for_program(options: &Options) -> Result<Self, Error> {
         let Loaded { object, by_excerpt } = load::load(options)?;
         let map = |name| load::map_handle(&object, name);
@@ -140,27 +139,27 @@ impl Tracer {
         Ok(tracer)
     }
 
-    /// Whether the requests of io_uring are recorded: whether that was wanted, and this kernel has tracepoints for them.
+    /// Whether io_uring requests are recorded: the options ask for it, and this kernel has the tracepoints.
     pub fn follows_requests(&self) -> bool {
         self.follows_requests
     }
 
-    /// Whether the relocations were done with an excerpt of the kernel's types.
+    /// Whether libbpf has used an excerpt of the kernel's types.
     pub fn used_excerpt(&self) -> bool {
         self.by_excerpt
     }
 
-    /// The programs that are loaded, and the tag of each: a hash of its instructions, after the relocations (`fdinfo` of proc(5)).
+    /// The loaded programs, each with its tag: a hash of its instructions after the relocations (`fdinfo` in proc(5)).
     pub fn programs(&self) -> Result<Vec<(String, [u8; 8])>, Error> {
         load::tags(&self.object)
     }
 
-    /// Whether the calls of a process are looked at, for the filter may have it.
+    /// Whether a process is marked: BPF looks at its calls, because the filter may have it.
     pub fn marks(&self, pid: u32) -> bool {
         self.marked.has_bit(pid)
     }
 
-    /// Attaches the programs, if they are not attached: from now on each system call of this machine runs them.
+    /// Attaches the programs if they are not attached. From then on every system call on this machine runs them.
     pub fn attach(&mut self) -> Result<(), Error> {
         if self.links.is_empty() {
             self.links = load::attach(&self.object)?;
@@ -173,19 +172,19 @@ impl Tracer {
         Ok(())
     }
 
-    /// Detaches the programs; what they have recorded stays. The object stays loaded.
+    /// Detaches the programs. The object stays loaded, and the records stay.
     pub fn detach(&mut self) {
         self.links.clear();
     }
 
-    /// The ring as a descriptor to wait for: BPF wakes who waits when a quarter of 8 MiB is full, and at the end of a process
-    /// of a watch that follows. Wait for edges (EPOLLET): its level says that there is a record, which there always is.
+    /// The ring as a descriptor to wait for. BPF wakes the reader when a quarter of the ring is full, and when a process of a
+    /// watch that follows ends. Wait for edges (EPOLLET): by level, the ring is nearly always readable.
     pub fn ring(&self) -> BorrowedFd<'_> {
         self.ring_map.as_fd()
     }
 
-    /// Sees that this process can be watched by the number that it has for itself: in a container with pids of its own it
-    /// cannot. Takes the last slot for a moment.
+    /// Checks that the kernel knows this process by its own pid, which it does not in a container with a pid namespace. The check
+    /// takes the last slot for a moment.
     pub fn check_own_pid(&self) -> Result<(), Error> {
         let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
         let parent = nix::unistd::getppid();
@@ -212,7 +211,7 @@ impl Tracer {
         })
     }
 
-    /// How many records have come that belong to no watch: there should be none.
+    /// How many records have come that belong to no watch. There should be none.
     pub fn unclaimed(&self) -> u64 {
         self.ring.drain();
         self.ring.unclaimed.load(Ordering::Relaxed)

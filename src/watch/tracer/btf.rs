@@ -1,14 +1,14 @@
-//! What the tracer's relocations ask of the kernel's type information, found in one pass.
+//! An excerpt of the kernel's type information (BTF) that is enough for the tracer's relocations.
 //!
-//! libbpf looks through all types of the kernel, some 150,000, for each type that the tracer names. Here they are found at once, and
-//! what libbpf is given to look through (`btf_custom_path`) has them under the very ids that they have in the kernel, with all that is
-//! inside of them, and a pointer in place of each other type. So its relocations are the same.
+//! libbpf searches all 150,000 types of the kernel once for each type that the tracer names. This module finds them all in one pass
+//! and writes an excerpt, which libbpf searches in their place (`btf_custom_path`). The excerpt keeps the kernel's type ids, so the
+//! relocations are the same: it has the types that were found, the types of their fields, and a pointer in place of any other.
 //!
 //! No I/O. The format is Documentation/bpf/btf.rst of the kernel.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The types of bpf/kernel.h that the tracer asks for by their name.
+/// The types of bpf/kernel.h that relocations look up by name.
 pub const NAMES: [&str; 20] = [
     "dentry",
     "fdtable",
@@ -35,7 +35,7 @@ pub const NAMES: [&str; 20] = [
 /// The part of the kernel's type information that relocations need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
-    /// In the kernel's own format.
+    /// The excerpt in the kernel's own format.
     pub bytes: Vec<u8>,
     /// How many arguments the tracepoint io_uring_complete has, where the kernel says so.
     pub complete_takes: Option<u16>,
@@ -57,7 +57,7 @@ struct BtfHeader {
 
 const MAGIC: u16 = 0xeb9f;
 
-/// `struct btf_type`: what all records begin with.
+/// `struct btf_type`: the head of each record.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 struct BtfType {
@@ -85,7 +85,7 @@ struct BtfArray {
     count: u32,
 }
 
-/// The kinds that are treated here, and the last one that there is (include/uapi/linux/btf.h).
+/// The kinds of types (include/uapi/linux/btf.h).
 mod kind {
     pub const INT: u32 = 1;
     pub const PTR: u32 = 2;
@@ -109,7 +109,7 @@ mod kind {
 }
 
 impl BtfType {
-    /// What stands for a type that nobody asks for.
+    /// What replaces a type that is not needed: a pointer to void.
     const ANYTHING: Self = Self { name: 0, info: kind::PTR << 24, size_or_type: 0 };
 
     fn kind(self) -> u32 {
@@ -120,7 +120,7 @@ impl BtfType {
         self.info as usize & 0xffff
     }
 
-    /// How many bytes follow; nothing if the kind is not known.
+    /// How many bytes follow the head; `None` if the kind is unknown.
     fn rest(self) -> Option<usize> {
         Some(match self.kind() {
             kind::INT | kind::VAR | kind::DECL_TAG => 4,
@@ -134,18 +134,18 @@ impl BtfType {
     }
 }
 
-/// The kernel's type information, as far as it was looked at.
+/// The kernel's type information, and what a first pass has found in it.
 struct KernelTypes<'k> {
     types: &'k [u8],
     strings: &'k [u8],
-    /// Where the record of each type begins, by its id; void has none.
+    /// Where the record of each type begins, by type id. Id 0 is void and has no record.
     starts: Vec<u32>,
-    /// The ids of the types with a name that is asked for.
+    /// The ids of the types that were asked for by name.
     found: Vec<u32>,
     complete: Option<u32>,
 }
 
-/// The excerpt for these names; nothing if anything in it is not as this module knows it.
+/// The excerpt for these names; `None` if the type information has anything that this module does not know.
 pub fn excerpt(kernel: &[u8], names: &[&str]) -> Option<Excerpt> {
     let kernel = KernelTypes::read(kernel, names)?;
     let needed = kernel.closure()?;
@@ -200,14 +200,15 @@ impl<'k> KernelTypes<'k> {
         self.strings.get(offset as usize..)?.split(|&byte| byte == 0).next()
     }
 
-    /// A record, and what follows it.
+    /// The head of a record, and the bytes that follow it.
     fn record(&self, id: u32) -> Option<(BtfType, &'k [u8])> {
         let start = *self.starts.get(id as usize).filter(|_| id != 0)? as usize;
         let (record, rest) = BtfType::read_from_prefix(self.types.get(start..)?).ok()?;
         Some((record, rest.get(..record.rest()?)?))
     }
 
-    /// Which types are inside of those that were found, by their id, up to the last of them. What a pointer points to is not.
+    /// Which type ids the excerpt needs, up to the last of them: the types that were found, and those of their fields. It does not
+    /// follow pointers.
     fn closure(&self) -> Option<Vec<bool>> {
         let mut needed = vec![false; self.starts.len()];
         let mut left = self.found.clone();
@@ -237,7 +238,7 @@ impl<'k> KernelTypes<'k> {
         Some(needed)
     }
 
-    /// How many arguments the tracepoint has: its type is that of a function that has one more before them (`void *__data`).
+    /// How many arguments the tracepoint has. Its type is a function with one more argument in front (`void *__data`).
     fn complete_takes(&self) -> Option<u16> {
         let (typedef, _) = self.record(self.complete?)?;
         let (pointer, _) = self.record(typedef.size_or_type).filter(|(pointer, _)| pointer.kind() == kind::PTR)?;
@@ -268,10 +269,10 @@ impl<'k> KernelTypes<'k> {
     }
 }
 
-/// The typedef of the tracepoint.
+/// The name of the tracepoint's typedef.
 const COMPLETE: &[u8] = b"btf_trace_io_uring_complete\0";
 
-/// A name of the kernel's own may have a flavor, which libbpf does not look at (`file___old`).
+/// Whether a name is one of those. libbpf ignores a flavor at its end (`file___old`), and so does this.
 fn is_asked_for(name: &[u8], names: &[&str]) -> bool {
     let rest = |asked: &&str| name.strip_prefix(asked.as_bytes());
     names.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with(b"___"))
@@ -284,11 +285,11 @@ struct ExcerptWriter<'k> {
 }
 
 impl ExcerptWriter<'_> {
-    /// The same record, but for where its names are.
+    /// Writes a record, with its names at their places in the excerpt.
     fn copy(&mut self, record: BtfType, rest: &[u8]) -> Option<()> {
         let renamed = BtfType { name: self.string(record.name)?, ..record };
         self.types.extend_from_slice(renamed.as_bytes());
-        // In these, what follows are entries of so many bytes, which begin with a name.
+        // The kinds whose head is followed by entries of this size; each entry begins with a name.
         let entry = match record.kind() {
             kind::STRUCT | kind::UNION | kind::ENUM64 => 12,
             kind::ENUM => 8,

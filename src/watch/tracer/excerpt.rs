@@ -13,7 +13,7 @@ use super::btf::{self, Excerpt};
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 
-/// The excerpt, in memory.
+/// The excerpt, in a file that lives in memory.
 pub struct ExcerptFile {
     file: File,
     /// How many arguments the tracepoint io_uring_complete has.
@@ -21,7 +21,7 @@ pub struct ExcerptFile {
 }
 
 impl ExcerptFile {
-    /// Nothing where anything is not as it should be: then libbpf looks through the kernel's own.
+    /// `None` if anything fails: then libbpf searches the kernel's own types.
     pub fn make() -> Option<Self> {
         let Excerpt { bytes, complete_takes } = of_kernel()?;
         let mut file = File::from(memfd_create(c"ior-it.btf", MFdFlags::MFD_CLOEXEC).ok()?);
@@ -30,7 +30,7 @@ impl ExcerptFile {
         given.path().exists().then_some(given)
     }
 
-    /// Where it is while this lives (proc_pid_fd(5)).
+    /// The path of the file, as long as this value lives (proc_pid_fd(5)).
     pub fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }

@@ -1,4 +1,4 @@
-//! The end of all processes of a watch, by signal.
+//! Kills all processes of a watch.
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -6,7 +6,7 @@ use zerocopy::FromBytes;
 
 use crate::table::layout::Filter;
 
-/// Kills whoever belongs to a watch, from any thread, also when nobody else answers.
+/// A handle to kill the processes of a watch from any thread, even if the thread of the watch hangs.
 #[derive(Debug)]
 pub struct Killer {
     pub(super) filter: MapHandle,
@@ -14,8 +14,8 @@ pub struct Killer {
 }
 
 impl Killer {
-    /// SIGKILL for all processes of the watch that are not gone, until there are no new ones. Each is named by a descriptor, and
-    /// looked up again after that: its number may have been given to somebody else before.
+    /// Sends SIGKILL to all living processes of the watch, until no new ones come. A pid may be given to another process at any
+    /// time. So each process is held by a descriptor, and looked up in the map again before the signal.
     pub fn kill_all(&self) {
         let is_ours = |pid: &[u8]| {
             let entry = self.filter.lookup(pid, MapFlags::ANY).ok().flatten();
@@ -32,7 +32,7 @@ impl Killer {
     }
 }
 
-/// Whether there was such a process, and it was still meant.
+/// Kills the process with this pid if it is still meant. Whether it did.
 fn kill_if(pid: &[u8], is_meant: &impl Fn(&[u8]) -> bool) -> bool {
     let number = pid.first_chunk().and_then(|bytes| Pid::from_raw(i32::from_ne_bytes(*bytes)));
     let Some(process) = number.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return false };

@@ -1,4 +1,4 @@
-//! The ring: its records go into an inbox for each watch, by whoever waits for them, or by a thread that sleeps on it.
+//! The ring. Any thread may drain it: records go into the inboxes of their watches. One thread sleeps on it for backlogs.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
@@ -14,12 +14,12 @@ use super::refusal::refused;
 use crate::base::error::Error;
 use crate::trace::record;
 
-/// The reading end of the ring, and what was read and not yet fetched.
+/// The reading end of the ring, and the records that were read and not taken yet.
 pub(super) struct RecordRing {
     buffer: Mutex<RingBuffer<'static>>,
-    /// By the id of the watch: few, and looked for with each record.
+    /// The inboxes by the id of their watch.
     pub(super) inboxes: Arc<Mutex<BTreeMap<u64, Inbox>>>,
-    /// Told whenever records have been moved into inboxes.
+    /// Notified when records have come into inboxes.
     pub(super) arrived: Condvar,
     pub(super) unclaimed: Arc<AtomicU64>,
 }
@@ -44,25 +44,25 @@ impl RecordRing {
         Ok(Self { buffer: Mutex::new(buffer), inboxes, arrived: Condvar::new(), unclaimed })
     }
 
-    /// Moves what is in the ring into the inboxes; how many records that were.
+    /// Moves all records from the ring into the inboxes. Returns their number.
     pub(super) fn drain(&self) -> usize {
         self.drain_some(i32::MAX as usize)
     }
 
-    /// The same, but no more than so many.
+    /// The same for at most this many records.
     pub(super) fn drain_some(&self, most: usize) -> usize {
         let drained = usize::try_from(lock(&self.buffer).consume_raw_n(most)).unwrap_or_default();
-        // With the lock, so that whoever has looked and is about to wait is waiting.
+        // Under the lock: a thread that has found nothing is waiting by now, and not just about to wait.
         let _inboxes = lock(&self.inboxes);
         self.arrived.notify_all();
         drained
     }
 }
 
-/// A thread that sleeps until BPF says that the ring fills up.
+/// A thread that sleeps until BPF wakes it because the ring fills up.
 pub(super) struct BacklogReader {
     thread: Option<JoinHandle<()>>,
-    /// Dropped to tell the thread that it is time to stop.
+    /// The thread stops when this is dropped.
     stop: Option<std::io::PipeWriter>,
 }
 
@@ -94,21 +94,21 @@ impl Drop for BacklogReader {
     }
 }
 
-/// Puts this thread before all ordinary ones, where that is permitted (CAP_SYS_NICE): beside processes that keep all CPUs
-/// busy it would else run once the ring is full. It sleeps but for the time that it drains the ring (sched(7), SCHED_FIFO).
+/// Gives this thread priority over ordinary ones, if that is permitted (CAP_SYS_NICE; sched(7), SCHED_FIFO). Otherwise it would run
+/// too late on busy CPUs: when the ring is full. It runs only while it drains the ring.
 #[allow(unsafe_code)]
 fn go_first() {
     let lowest = libc::sched_param { sched_priority: 1 };
-    // SAFETY: of this thread, and a struct that lives through the call. Without the permission nothing changes.
+    // SAFETY: it changes this thread alone, and the struct lives through the call. Without permission nothing changes.
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) };
 }
 
-/// A lock that survives a panic of its holder: what it guards is whole between any two statements here.
+/// Locks, even if a holder has panicked: between any two statements here, the guarded value is whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// True when the ring has data, false when it is time to stop.
+/// Waits: true if the ring has records, false if it is time to stop.
 #[allow(unsafe_code)]
 fn wait_for(ring: RawFd, stopped: BorrowedFd<'_>) -> bool {
     // SAFETY: the ring's epoll descriptor lives as long as the ring, which the caller holds.

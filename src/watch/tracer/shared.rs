@@ -1,4 +1,4 @@
-//! A BPF array map that is mapped into this process: read and written without system calls.
+//! A BPF array map that is mapped into this process, to be read and written without system calls.
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
@@ -44,7 +44,7 @@ impl<T: Copy> SharedArray<T> {
     /// Replaces a word of an element, while BPF programs change others.
     pub fn set_word(&self, index: usize, offset: usize, value: u64) {
         assert!(offset + 8 <= size_of::<T>() && offset.is_multiple_of(8), "BUG: no word is at {offset}");
-        // SAFETY: aligned, inside the element, and a plain integer, which BPF programs read and write as a whole.
+        // SAFETY: aligned and inside the element. BPF programs read and write this integer as a whole.
         unsafe { AtomicU64::from_ptr(self.at(index).byte_add(offset).cast()) }.store(value, Ordering::SeqCst);
     }
 
@@ -56,16 +56,16 @@ impl<T: Copy> SharedArray<T> {
 }
 
 impl SharedArray<u64> {
-    /// Sets the bit with this number, while BPF programs set and clear others; nothing if the array ends before it.
+    /// Sets the bit with this number, while BPF programs change others. Bits beyond the end are ignored.
     pub fn add_bit(&self, number: u32) {
         let index = (number / u64::BITS) as usize;
         if index < self.len {
-            // SAFETY: aligned, inside the mapping, and changed by atomic operations alone.
+            // SAFETY: aligned and inside the mapping. All changes are atomic.
             unsafe { AtomicU64::from_ptr(self.at(index)) }.fetch_or(1 << (number % u64::BITS), Ordering::SeqCst);
         }
     }
 
-    /// Whether that bit is set; that of a number beyond the end is.
+    /// Whether the bit is set. Bits beyond the end count as set.
     pub fn has_bit(&self, number: u32) -> bool {
         let index = (number / u64::BITS) as usize;
         index >= self.len || self.get(index) >> (number % u64::BITS) & 1 == 1

@@ -1,8 +1,8 @@
-//! Where the path of a call leads to, by the witness's own walk, beside the file that the kernel has come to.
+//! Where the path of a call leads: the witness walks it and compares the end with the file that the kernel has reached.
 //!
-//! The walk is made when the call has returned, and others may have changed names since. So where it ends at that file, under the
-//! name of the kernel's link, two ways agree. Where it does not, nothing is said unless it is certain that nobody has changed
-//! anything on the way: by the times of the directories, and by what other tracees were doing.
+//! The walk begins when the call has returned, and names may have changed since. If it ends at the kernel's file, with the name of
+//! the kernel's link, both agree. If not, that says something only when nothing on the way can have changed. The times of the
+//! directories and the calls of other tracees show that.
 
 use std::rc::Rc;
 
@@ -15,28 +15,28 @@ use crate::table::syscalls::Syscall;
 use crate::trace::call::Text;
 use crate::trace::testimony::{Leads, Seen};
 
-/// What has to be known of a call before it is made.
+/// What has to be noted before a call is made.
 #[derive(Debug)]
 pub struct BeforeCall {
-    /// By the clock that dates files (CLOCK_REALTIME_COARSE).
+    /// When the call began, by the clock that dates files (CLOCK_REALTIME_COARSE).
     began: Time,
-    /// Whether its process has no other thread, which could change the string, or what a descriptor is.
+    /// Whether its process has no other thread. Another one could change the string or replace a descriptor.
     alone: bool,
-    /// The working directory and the root, of a call that replaces one of them.
+    /// The working directory and the root, if the call replaces one of them.
     held: Option<[Rc<Spot>; 2]>,
 }
 
-/// What the kernel has come to.
+/// The file that the kernel has reached.
 #[derive(Clone, Debug, Default)]
 pub struct Reached {
     /// The file.
     pub file: Option<FileId>,
-    /// Its link.
+    /// Its link in /proc.
     pub link: Option<Vec<u8>>,
 }
 
 impl Reached {
-    /// What a call has replaced the working directory or the root by.
+    /// The new working directory or root, if the call sets one.
     pub fn by(row: &Syscall, tid: u32) -> Option<Self> {
         let path = match row.like {
             "chdir" | "fchdir" => format!("/proc/{tid}/cwd"),
@@ -48,13 +48,13 @@ impl Reached {
     }
 }
 
-/// Whether a call with a path changes where the next one begins.
+/// Whether a call with a path changes where later paths begin.
 pub fn changes_base(row: &Syscall) -> bool {
     matches!(row.like, "chdir" | "chroot")
 }
 
 impl BeforeCall {
-    /// Of a call that goes where a path leads, and stays there.
+    /// For a call that opens a file, or changes the working directory or the root.
     pub fn of(row: &Syscall, tid: u32, alone: bool) -> Option<Self> {
         let held = match row.like {
             "open" | "openat" | "openat2" | "creat" => None,
@@ -67,14 +67,14 @@ impl BeforeCall {
 }
 
 fn cwd(tid: u32) -> Result<Spot, Lost> {
-    Spot::behind(&format!("/proc/{tid}/cwd"))
+    Spot::of_link(&format!("/proc/{tid}/cwd"))
 }
 
 fn root(tid: u32) -> Result<Spot, Lost> {
-    Spot::behind(&format!("/proc/{tid}/root"))
+    Spot::of_link(&format!("/proc/{tid}/root"))
 }
 
-/// Where the path of a call that has succeeded leads to.
+/// Where the path of a successful call leads.
 pub fn leads(mounts: &mut Mounts, seen: &Seen, start: &BeforeCall, reached: &Reached) -> Leads {
     let (Some(file), Some(link)) = (reached.file, &reached.link) else { return Leads::Unknown };
     let Some(path) = CallPath::of(seen, start) else { return Leads::Unknown };
@@ -92,7 +92,7 @@ pub fn leads(mounts: &mut Mounts, seen: &Seen, start: &BeforeCall, reached: &Rea
     let mut walk = Walk::new(mounts, of, root, path.ends_at_link, start.began).changed_from(start.held.clone());
     let spot = match walk.to(Rc::clone(&base), path.text) {
         Ok(spot) if is_there(&spot) => return Leads::Here(spot.name.clone()),
-        // Some filesystems do not tell names by their case.
+        // Some filesystems ignore the case of names.
         Ok(spot) if spot.id() == file && is_same_but_for_case(&spot.name, link) => return Leads::Unknown,
         Ok(spot) => spot,
         Err(Lost::Nowhere) => return Leads::Unsettled,
@@ -147,7 +147,7 @@ impl<'c> CallPath<'c> {
         })
     }
 
-    /// The directory that the path begins at: of RESOLVE_IN_ROOT also an absolute one's.
+    /// The directory where the path begins. With RESOLVE_IN_ROOT, an absolute path begins there, too.
     fn base(&self) -> Result<Rc<Spot>, Lost> {
         match (self.dirfd, &self.start.held) {
             _ if self.text.starts_with(b"/") && !self.in_root => self.root(),
@@ -157,9 +157,9 @@ impl<'c> CallPath<'c> {
         }
     }
 
-    /// The descriptor's directory, if it is still the one that it was.
+    /// The directory of a descriptor, if it is still the same as at the enter.
     fn below(&self, fd: i32) -> Result<Rc<Spot>, Lost> {
-        let spot = Spot::behind(&look::link_path(self.seen.call.tid, fd))?;
+        let spot = Spot::of_link(&look::link_path(self.seen.call.tid, fd))?;
         (Some(&spot.name) == self.seen.names.links[0].as_ref()).then(|| Rc::new(spot)).ok_or(Lost::Unknown)
     }
 
@@ -170,7 +170,7 @@ impl<'c> CallPath<'c> {
         }
     }
 
-    /// Whether the string is what it was.
+    /// Whether the string has not changed since the enter.
     fn is_unchanged(&self) -> bool {
         let text = look::string(self.seen.call.tid, self.seen.call.args[self.at]);
         matches!(text, Some(Text::Read { bytes, cut: false }) if bytes == self.text)

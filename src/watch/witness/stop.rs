@@ -1,4 +1,4 @@
-//! The stops of tracees: waiting for one, what it is, and what lets a thread go on.
+//! The stops of tracees: how to wait for one, what it means, and how to resume the thread.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -10,23 +10,26 @@ use crate::base::error::Error;
 
 /// PTRACE_EVENT_STOP (ptrace(2)): an interrupted, a group-stopped or a new thread.
 const EVENT_STOP: i32 = 128;
-/// What a thread stopped for (ptrace(2), "Stopped states").
+/// PTRACE_O_TRACESYSGOOD marks the stop at a call, to tell it from a SIGTRAP.
+const CALL: i32 = libc::SIGTRAP | 0x80;
+
+/// Why a thread has stopped (ptrace(2), "Stopped states").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PtraceStop {
-    /// It is no more.
+    /// It has ended.
     Gone,
     /// At the entrance or the exit of a call.
     Call,
-    /// It is to get this signal.
+    /// This signal is about to be delivered.
     Signal(i32),
-    /// With its process, by this signal.
+    /// A stop signal has stopped the whole process.
     Group,
-    /// A PTRACE_EVENT.
+    /// This PTRACE_EVENT.
     Event(i32),
 }
 
 impl PtraceStop {
-    /// What the status of waitpid(2) says.
+    /// The stop that a status of waitpid(2) reports.
     pub fn of(status: i32) -> Self {
         if !libc::WIFSTOPPED(status) {
             return Self::Gone;
@@ -41,11 +44,8 @@ impl PtraceStop {
     }
 }
 
-/// PTRACE_O_TRACESYSGOOD marks the stop of a call so that it is told from a SIGTRAP.
-const CALL: i32 = libc::SIGTRAP | 0x80;
-
-/// Waits for a stop or the end of this tracee, or of any (-1), of this very thread (`__WNOTHREAD`): other witnesses wait for
-/// theirs. `None` if there is none left.
+/// Waits until this tracee stops or ends, or any (-1). Only tracees of this thread count (`__WNOTHREAD`): other witnesses wait for
+/// theirs. `None` if no tracee is left.
 pub fn wait(tid: i32) -> Option<(u32, i32)> {
     loop {
         match wait_once(tid) {
@@ -55,15 +55,15 @@ pub fn wait(tid: i32) -> Option<(u32, i32)> {
     }
 }
 
-/// The same, but for signals that end it (EINTR), and for the error.
+/// The same once: a signal may end it (EINTR).
 pub fn wait_once(tid: i32) -> nix::Result<(u32, i32)> {
     let mut status = 0;
-    // SAFETY: `status` is an int to be written to.
+    // SAFETY: `status` is an int that the call may write to.
     let waited = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
     Errno::result(waited).map(|tid| (tid as u32, status))
 }
 
-/// From here on SIGUSR1 ends a waitpid(2) of this process (EINTR) and does nothing else.
+/// From now on SIGUSR1 interrupts a waitpid(2) of this process (EINTR) and does nothing else.
 pub fn prepare_to_leave() -> Result<(), Error> {
     extern "C" fn nothing(_: i32) {}
     let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
@@ -72,9 +72,9 @@ pub fn prepare_to_leave() -> Result<(), Error> {
     set.map(drop).map_err(|errno| Error::scenario(format!("no signal handler: {errno}"), "BUG: SIGUSR1 can be handled"))
 }
 
-/// Lets a thread go on, with a signal if that is not 0 (any number: nix knows no real-time signals). One that has been killed
-/// meanwhile goes its way by itself.
+/// Resumes a thread, with a signal if that is not 0. The signal is a number because nix knows no real-time signals. It is no error
+/// if the thread was killed meanwhile.
 pub fn resume(request: libc::c_uint, tid: u32, signal: i32) {
-    // SAFETY: the address is not looked at; the signal is a number.
+    // SAFETY: ptrace ignores the address, and the signal is a number.
     unsafe { libc::ptrace(request, tid as libc::pid_t, ptr::null_mut::<libc::c_void>(), signal as libc::c_long) };
 }

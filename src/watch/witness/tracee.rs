@@ -1,6 +1,6 @@
-//! The stops of the threads that one witness has seized: each is read, told to the [`Fold`], and let go on.
+//! The tracees of one witness. At each stop of a thread, the witness reads what happened, tells the [`Fold`], and resumes the thread.
 //!
-//! Every function here runs in the thread that has seized them: ptrace(2) serves no other.
+//! All functions run in the thread that has seized the tracees: ptrace(2) serves no other.
 #![allow(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
@@ -24,25 +24,25 @@ use crate::table::syscalls::Abi;
 use crate::trace::call::Call;
 use crate::trace::testimony::{Fold, Seen, Testimony};
 
-/// A thread that the kernel has made for itself in this process (`PF_IO_WORKER`, `PF_USER_WORKER`): it makes no calls.
+/// Flags of a thread that the kernel has made for itself in a process (`PF_IO_WORKER`, `PF_USER_WORKER`). It makes no calls.
 const KERNELS_OWN: u64 = 0x10 | 0x4000;
 
-/// How the kernel calls this architecture where it says by which table a call goes (include/uapi/linux/audit.h).
+/// The kernel's number for the native table of system calls (AUDIT_ARCH_*, include/uapi/linux/audit.h).
 #[cfg(target_arch = "x86_64")]
 const NATIVE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const NATIVE: u32 = 0xc000_00b7;
 
-/// What one witness has seized.
+/// All that one witness has seized.
 pub struct Tracees {
     follow: bool,
     fold: Fold,
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
-    /// By the places of the calls whose paths are followed.
+    /// The calls in progress whose paths are followed, by the order of the calls.
     starts: HashMap<u64, BeforeCall>,
     mounts: Mounts,
-    /// What is to become of them.
+    /// What the witness shall do with its tracees.
     wish: Arc<Wish>,
 }
 
@@ -57,7 +57,7 @@ impl Tracees {
             mounts: Mounts::default(),
             wish,
         };
-        // A thread that is not seized yet may make another.
+        // A thread that is not seized yet may make new ones.
         while let Some(tid) = tracees.unseized(pid) {
             tracees.seize_thread(tid, pid)?;
         }
@@ -82,7 +82,7 @@ impl Tracees {
         let thread = Pid::from_raw(tid as i32);
         match ptrace::seize(thread, options).and_then(|()| ptrace::interrupt(thread)) {
             Ok(()) => {}
-            // It has ended since it was listed.
+            // It has ended meanwhile.
             Err(Errno::ESRCH) if tid != pid => return Ok(()),
             Err(errno) => return Err(cannot_seize(tid, errno)),
         }
@@ -102,7 +102,7 @@ impl Tracees {
         Ok(())
     }
 
-    /// Lets what was seized go on, and looks on until all of it is gone, or is to be let go.
+    /// Resumes the tracees and observes them, until all are gone or the witness shall leave.
     pub fn witness(mut self, seized: u32) -> Result<Testimony, Error> {
         for tid in self.fold.threads_of(seized) {
             resume(libc::PTRACE_SYSCALL, tid, 0);
@@ -114,7 +114,7 @@ impl Tracees {
         Ok(self.fold.testimony())
     }
 
-    /// `None` if there is nobody left to stop, or nobody is to.
+    /// The next stop; `None` if no tracee is left or the witness shall leave.
     fn next_stop(&self) -> Option<(u32, i32)> {
         while !self.wish.leave.load(Ordering::Relaxed) {
             match wait_once(-1) {
@@ -125,8 +125,8 @@ impl Tracees {
         None
     }
 
-    /// Stops each thread once more and detaches from it, as ptrace(2) wants it; one that is born meanwhile begins with a stop. One
-    /// that waits for its vfork child does not stop.
+    /// Stops each thread once more and detaches from it then, as ptrace(2) requires. A thread that is born meanwhile begins with a
+    /// stop. A thread that waits for its vfork child does not stop.
     fn let_go(&mut self) {
         for tid in self.fold.threads() {
             let _ = ptrace::interrupt(Pid::from_raw(tid as i32));
@@ -155,8 +155,8 @@ impl Tracees {
         }
     }
 
-    /// Kills who is still there, by the pid of the process: nobody but this thread reaps its leader, so that it is nobody else's. A
-    /// thread's own number is not: it is free when another of its threads calls execve(2).
+    /// Kills the processes that are left. It uses the pid of the process and not a tid. No process can get that pid, because only
+    /// this thread reaps the leader. A tid becomes free when another thread of the process calls execve(2).
     fn kill_if_wished(&mut self) {
         for tid in self.fold.threads().into_iter().filter(|_| self.wish.kill.load(Ordering::Relaxed)) {
             let Some(pid) = self.fold.pid(tid) else { continue };
@@ -198,8 +198,8 @@ impl Tracees {
         Ok(())
     }
 
-    /// A thread that is new here: false if it is none of ours. clone(2) can make a process, too, which is only ours if it is
-    /// followed.
+    /// Admits a new thread; false if it is not to be witnessed. clone(2) can also make a process, which is witnessed only with
+    /// `follow`.
     fn admit(&mut self, tid: u32, stop: PtraceStop) -> bool {
         let pid = process_of(tid);
         let ours = self.follow || self.fold.has_process(pid);
@@ -214,7 +214,7 @@ impl Tracees {
         ours
     }
 
-    /// What a signal that is about to be delivered says of the calls before it.
+    /// Notes what a signal means for the calls before it.
     fn signal(&mut self, tid: u32, signal: i32) {
         let thread = Pid::from_raw(tid as i32);
         // SYS_SECCOMP (sigaction(2)).
@@ -228,14 +228,14 @@ impl Tracees {
     }
 
     fn call(&mut self, tid: u32) {
-        // It may be killed while it stands here: its end comes next, then.
+        // The thread may be killed in its stop. Then its end comes next.
         let Ok(info) = ptrace::syscall_info(Pid::from_raw(tid as i32)) else { return };
         match info.op {
             libc::PTRACE_SYSCALL_INFO_ENTRY => {
-                // SAFETY: `op` says which one it is (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
+                // SAFETY: `op` says which member is set (PTRACE_GET_SYSCALL_INFO in ptrace(2)).
                 let entry = unsafe { info.u.entry };
                 let abi = if info.arch == NATIVE { Abi::Native } else { Abi::Compat };
-                // Of a 32-bit call the kernel takes 32 bits, and ptrace shows all that is in the registers.
+                // The kernel takes 32 bits for a 32-bit call, but ptrace shows the whole registers.
                 let args =
                     if abi == Abi::Compat { entry.args.map(|arg| arg & u64::from(u32::MAX)) } else { entry.args };
                 let call = view::blank(entry.nr as u32, abi, args);
@@ -258,7 +258,7 @@ impl Tracees {
                         seen.names_mut().leads = leads::leads(&mut self.mounts, seen, &start, &reached);
                     }
                     if sets_filter(&seen.call) {
-                        // With SECCOMP_FILTER_FLAG_TSYNC, which is not looked for, the other threads have it as well.
+                        // With SECCOMP_FILTER_FLAG_TSYNC the other threads get the filter, too. To be simple, count all.
                         let pid = seen.call.pid;
                         self.filtered.extend(self.fold.threads_of(pid));
                     }
@@ -281,9 +281,9 @@ fn process_of(tid: u32) -> u32 {
     look::status(tid, "Tgid", 10).map_or(tid, |pid| pid as u32)
 }
 
-/// seccomp(2), prctl(2): from now on a filter may answer the thread's calls, or the strict mode kill it for one.
+/// Whether a call has set a seccomp filter or the strict mode: from now on seccomp(2) may answer the thread's calls or kill it.
 fn sets_filter(call: &Call) -> bool {
-    // Of 32-bit programs only prctl is known, by its row's name.
+    // The numbers of 32-bit calls are others: these go by name.
     let sets = match i64::from(call.number) {
         _ if call.abi == Abi::Compat => matches!(call.name().as_str(), "[32 bit] seccomp" | "[32 bit] prctl"),
         libc::SYS_seccomp => call.args[0] <= u64::from(libc::SECCOMP_SET_MODE_FILTER),
@@ -298,7 +298,7 @@ fn is_caught(tid: u32, signal: i32) -> bool {
     look::status(tid, "SigCgt", 16).is_some_and(|caught| caught >> (signal - 1) & 1 == 1)
 }
 
-/// Where the result of a call is (syscall(2), "Architecture calling conventions").
+/// The register that holds the result of a call (syscall(2), "Architecture calling conventions").
 fn result_register(tid: u32) -> Option<i64> {
     let registers = ptrace::getregs(Pid::from_raw(tid as i32)).ok()?;
     #[cfg(target_arch = "x86_64")]
@@ -307,16 +307,17 @@ fn result_register(tid: u32) -> Option<i64> {
     return Some(registers.regs[0] as i64);
 }
 
-/// proc_pid_stat(5): the ninth field is the kernel's flags of the thread; the name in parentheses is the second.
+/// Whether the kernel has made this thread for itself. The ninth field of proc_pid_stat(5) has the flags; the second is the name
+/// in parentheses.
 fn is_kernels_own(tid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
     let flags = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(6)?.parse::<u64>().ok());
     flags.is_some_and(|flags| flags & KERNELS_OWN != 0)
 }
 
-/// execve(2): a traced program does not get the rights of its set-user-ID or set-group-ID bit, unless its tracer has
-/// CAP_SYS_PTRACE. It has them anyway if they are those of its caller; and if the caller may give them away (CAP_SETUID), it
-/// gets them, but the witness may not read its memory or /proc any more.
+/// Checks that a program has the same rights as without a witness. Unless its tracer has CAP_SYS_PTRACE, a traced program does not
+/// get the rights of its set-user-ID or set-group-ID bit (execve(2)). That is no loss if the caller has the same rights. A caller
+/// with CAP_SETUID can pass them on, but then the witness may not read the program's memory or /proc.
 fn check_rights(tid: u32) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_PTRACE).unwrap_or(false) {
@@ -326,11 +327,11 @@ fn check_rights(tid: u32) -> Result<(), Error> {
     let (program, process) = match (std::fs::metadata(program), std::fs::metadata(process)) {
         (Ok(program), Ok(process)) => (program, process),
         (Err(error), _) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(hides(tid)),
-        // It has been killed meanwhile.
+        // The process was killed meanwhile.
         _ => return Ok(()),
     };
     let sets_user = program.mode() & libc::S_ISUID != 0 && program.uid() != process.uid();
-    // Without the bit for the group to execute it, the other marks a file for mandatory locking (inode(7)).
+    // Without S_IXGRP, S_ISGID means mandatory locking (inode(7)).
     let group = libc::S_ISGID | libc::S_IXGRP;
     let sets_group = program.mode() & group == group && program.gid() != process.gid();
     if sets_user || sets_group { Err(loses_rights(tid)) } else { Ok(()) }

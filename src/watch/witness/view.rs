@@ -1,4 +1,4 @@
-//! What there is to see of a call while its thread stands still, before the call is made and after it.
+//! Reads what a call is and has done, while its thread is stopped at the enter or at the exit.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::table::syscalls::{Abi, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Deed, Outcome, Text};
 use crate::trace::testimony::Seen;
 
-/// What there is to see of a call before it is made.
+/// What can be seen of a call at its enter.
 pub fn entered(mounts: &mut Mounts, tid: u32, call: Call) -> Seen {
     let (row, args) = (call.syscall(), call.args);
     let mut seen = Seen::new(call);
@@ -23,7 +23,7 @@ pub fn entered(mounts: &mut Mounts, tid: u32, call: Call) -> Seen {
     }
     if row.name != "getcwd" {
         for (place, at) in row.path_args().enumerate() {
-            // Until the exit a string that lies on a page that is not there counts as unreadable.
+            // A string on a page that is not present counts as unreadable. It is read again at the exit.
             let text = look::string(tid, args[at]);
             seen.call.texts[place] = text.unwrap_or(Text::Unreadable(libc::EFAULT));
         }
@@ -35,8 +35,8 @@ pub fn entered(mounts: &mut Mounts, tid: u32, call: Call) -> Seen {
     seen
 }
 
-/// Where the paths of a call begin that are known and do not begin at a descriptor. Those that could not be read before begin
-/// where they would have, as long as the call itself has not changed that.
+/// Notes where paths begin: at the root or at the working directory, unless they begin at a descriptor. For paths that are read only
+/// at the exit, that is still true unless the call itself has changed it.
 fn look_at_bases(tid: u32, row: &Syscall, seen: &mut Seen) {
     if leads::changes_base(row) && seen.call.success().is_some() {
         return;
@@ -55,11 +55,11 @@ fn look_at_bases(tid: u32, row: &Syscall, seen: &mut Seen) {
     }
 }
 
-/// What a call has brought about, and what could not be read before. Returns the file that the kernel has come to, if it has.
+/// Reads what a call has done, and what could not be read at the enter. Returns the file that the kernel has reached, if any.
 pub fn look_at_exit(mounts: &mut Mounts, tid: u32, seen: &mut Seen) -> Option<Reached> {
     let (row, success) = (seen.call.syscall()?, seen.call.success());
     let reached = success.and_then(|result| look_at_result(mounts, tid, row, result, seen));
-    // execve(2): after success the addresses belong to another program, which is told by what path it was executed.
+    // After a successful execve(2) the addresses belong to the new program. The kernel tells it by which path it was executed.
     if matches!(row.name, "execve" | "execveat") && success.is_some() {
         let call = &mut seen.call;
         if let (Text::Unreadable(_), Some(executed)) = (&call.texts[0], look::executed(tid)) {
@@ -80,7 +80,7 @@ pub fn look_at_exit(mounts: &mut Mounts, tid: u32, seen: &mut Seen) -> Option<Re
     reached
 }
 
-/// The descriptor that a call has made, or the directory that it has changed to.
+/// Notes the descriptor that a call has made, or the directory that it has changed to.
 fn look_at_result(mounts: &mut Mounts, tid: u32, row: &Syscall, result: i64, seen: &mut Seen) -> Option<Reached> {
     let reached = match row.ret_for(&seen.call.args) {
         Ret::Fd => {
@@ -94,7 +94,7 @@ fn look_at_result(mounts: &mut Mounts, tid: u32, row: &Syscall, result: i64, see
     Some(reached)
 }
 
-/// The block of a call, and the pair that may be in it.
+/// Reads the block of a call, and identifies the pair of descriptors that may be in it.
 fn look_at_block(mounts: &mut Mounts, tid: u32, row: &Syscall, seen: &mut Seen) {
     let Some((at, peek)) = row.peek else { return };
     let success = seen.call.success().is_some();
@@ -111,7 +111,7 @@ fn look_at_block(mounts: &mut Mounts, tid: u32, row: &Syscall, seen: &mut Seen) 
     }
 }
 
-/// The strings that could not be read before: by now the call has looked at them.
+/// Reads the strings that could not be read at the enter: by now the call itself has read them.
 pub fn read_unread(tid: u32, seen: &mut Seen) {
     let call = &mut seen.call;
     for (place, at) in call.syscall().into_iter().flat_map(|row| row.path_args()).enumerate() {
@@ -123,6 +123,7 @@ pub fn read_unread(tid: u32, seen: &mut Seen) {
     }
 }
 
+/// The block of this kind at an address, as [`look::block`].
 fn block(tid: u32, peek: Peek, address: u64) -> Option<Option<Vec<u8>>> {
     match peek {
         Peek::OpenHow => look::block(tid, address, 24),
@@ -131,6 +132,7 @@ fn block(tid: u32, peek: Peek, address: u64) -> Option<Option<Vec<u8>>> {
     }
 }
 
+/// A call at its enter, of which nothing is known but these.
 pub fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
     let nothing = || Text::Read { bytes: Vec::new(), cut: false };
     Call {

@@ -176,7 +176,7 @@ fn a_directory_below_which_others_were_moved_proves_no_name() {
 #[test]
 fn nothing_leads_out_of_a_root() {
     let ground = ground();
-    let root = Rc::new(Spot::behind(&look::link_path(std::process::id(), ground.dirfd.as_raw_fd())).unwrap());
+    let root = Rc::new(Spot::of_link(&look::link_path(std::process::id(), ground.dirfd.as_raw_fd())).unwrap());
     let of = Walker { pid: std::process::id(), tid: std::process::id() };
     let walked = |path: &str| {
         let mut mounts = Mounts::default();
@@ -193,7 +193,7 @@ fn nothing_leads_out_of_a_root() {
 #[test]
 fn what_a_call_has_changed_leads_to_where_it_was() {
     let (ground, tid) = (ground(), nix::unistd::gettid().as_raw() as u32);
-    let behind = |link: &str| Rc::new(Spot::behind(link).unwrap());
+    let behind = |link: &str| Rc::new(Spot::of_link(link).unwrap());
     let before = [behind(&look::link_path(std::process::id(), ground.dirfd.as_raw_fd())), behind("/proc")];
     let walked = |path: &str, before: Option<[Rc<Spot>; 2]>| {
         let (mut mounts, of) = (Mounts::default(), Walker { pid: std::process::id(), tid });
