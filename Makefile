@@ -52,6 +52,7 @@ lint: setup ## formatting, lints, docs and dependencies
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { \
 		printf '%s\n' 'error: rustfmt or clippy is missing' ' hint: rustup component add rustfmt clippy' >&2; exit 1; }
 	$(CARGO) fmt --check
+	@scripts/format-c
 	$(CARGO) clippy $(QUICK) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(QUICK) --no-deps
 	@$(subst cargo,,$(CARGO)) scripts/deny

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The name of a file, as the kernel has it: from the dentry up to the root of its mount namespace, through the mounts
- * (fs/d_path.c). It is told once, under an id. Whether it still holds is seen each time, by going the same way again.
+ * The name of a file, as the kernel has it: from the dentry up to the root of the mount namespace, through the mounts
+ * (fs/d_path.c). It is sent once, with an id. Each use climbs the same way again, to see whether the name still holds.
  */
 #ifndef IOR_NAMES_H
 #define IOR_NAMES_H
@@ -16,24 +16,25 @@ static __always_inline __u64 argument(const struct ior_record *record, __u8 role
 	return one_before[role & 7];
 }
 
-_Static_assert(__builtin_offsetof(struct ior_record, args) == __builtin_offsetof(struct ior_record, ret) + sizeof(__u64),
-	       "the arguments stand behind the result");
+_Static_assert(__builtin_offsetof(struct ior_record, args) ==
+		       __builtin_offsetof(struct ior_record, ret) + sizeof(__u64),
+	       "the arguments follow the result");
 
 extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
 
 /*
- * Whether an address can be made a pointer that the verifier lets be read directly: a load for each field where
- * bpf_probe_read_kernel() would be a call (40 ns less for a descriptor). Before Linux 6.2 there is no such cast, and the
- * verifier never sees the branch that uses it.
+ * Whether the kernel can turn an address into a pointer that BPF may read through. Then a field costs a load and not a call to
+ * bpf_probe_read_kernel(), which saves 40 ns for a descriptor. Before Linux 6.2 there is no such cast, and the verifier never sees
+ * the branch that uses it.
  */
 #define CAN_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
 
 /*
- * An address as a pointer to a struct, and a field behind such a pointer. `cast` is a constant: what is inlined with it has one way
- * alone, since a branch for each field takes time to be verified and to be taken out.
+ * AT() makes an address a pointer to a struct, and READ() reads a field through it. `cast` is a constant, so that inlined code has
+ * one branch alone: a branch for each field would cost the verifier time.
  */
 #define AT(cast, type, address)                                                                                        \
-	((struct type *)((cast) ? bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(struct type)) :      \
+	((struct type *)((cast) ? bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(struct type)) :     \
 				  (void *)(address)))
 #define READ(cast, pointer, field)                                                                                     \
 	({                                                                                                             \
@@ -44,13 +45,13 @@ extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
 			bpf_probe_read_kernel(&read_, sizeof(read_), &(pointer)->field);                               \
 		read_;                                                                                                 \
 	})
-/* A single one. */
+/* One field at an address. */
 #define FIELD(type, address, field)                                                                                    \
 	(CAN_CAST ? READ(true, AT(true, type, address), field) : READ(false, AT(false, type, address), field))
-/* A word at any address. Any struct that begins with one would do for the cast: registers are one that is at hand. */
+/* A word at any address. The cast needs a struct that begins with a word: struct pt_regs is one. */
 #define WORD(cast, address) READ(cast, AT(cast, pt_regs, address), FIRST_REGISTER)
 
-/* A pointer's address as a number to reckon with: the verifier takes for one what was negated. */
+/* A pointer as a number. The verifier forbids arithmetic with pointers, and takes a negated value for a number. */
 static __always_inline __u64 number_of(const void *pointer)
 {
 	__u64 number = (__u64)pointer;
@@ -64,15 +65,15 @@ static __always_inline __u64 mount_of(__u64 vfsmount)
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* The root of a filesystem is in no hash, and still there (d_unlinked() in include/linux/dcache.h). */
+/* As d_unlinked() in include/linux/dcache.h. The root of a filesystem is in no hash and is not deleted. */
 static __always_inline bool is_deleted(__u64 dentry)
 {
 	return !FIELD(dentry, dentry, d_hash.pprev) && number_of(FIELD(dentry, dentry, d_parent)) != dentry;
 }
 
 /*
- * A number for the way to the root: each dentry, what it is called, and how often that has changed (d_seq counts). While it is
- * the same, so is the name.
+ * A sum over the way to the root: each dentry, its name, and how often that has changed (d_seq counts). While the sum is the same,
+ * so is the name.
  */
 struct label {
 	__u64 dentry;
@@ -81,19 +82,21 @@ struct label {
 };
 
 #define MIX(label, word) (((label) ^ (__u64)(word)) * 0x9e3779b97f4a7c15ULL)
-/* What is to be known of a name as one word. The factors keep apart what would cancel out in a sum. */
-#define NAME_WORD(dentry, hash_len, seq)                                                                               \
-	((dentry) + (hash_len) * 0xd6e8feb86659fd93ULL + (__u64)(seq) * 0xa0761d6478bd642fULL)
+/* A dentry and its name as one word. Without the factors, changes could cancel out in the sum. */
+static __always_inline __u64 name_word(__u64 dentry, __u64 hash_len, __u64 seq)
+{
+	return dentry + hash_len * 0xd6e8feb86659fd93ULL + seq * 0xa0761d6478bd642fULL;
+}
 
 static __always_inline __u64 label_with(bool cast, __u64 sum, struct dentry *dentry)
 {
-	return MIX(sum, NAME_WORD(number_of(dentry), READ(cast, dentry, d_name.hash_len),
+	return MIX(sum, name_word(number_of(dentry), READ(cast, dentry, d_name.hash_len),
 				  READ(cast, dentry, d_seq.seqcount.sequence)));
 }
 
 #define STRIDE 2
 
-/* Goes up so many steps at most, through mounts too; true if that was all the way. `cast` is a constant. */
+/* Climbs STRIDE steps at most, through mounts too. True if it has come to the top. `cast` is a constant. */
 static __always_inline bool climb_by(bool cast, struct label *label)
 {
 	struct dentry *dentry = AT(cast, dentry, label->dentry), *up;
@@ -122,7 +125,7 @@ static __always_inline bool climb_by(bool cast, struct label *label)
 	return done;
 }
 
-/* Nobody's path has more parts: PATH_MAX bytes, and the mounts on the way. */
+/* No path has more parts than this: PATH_MAX bytes, and the mounts on the way. */
 #define LONGEST_WAY 4200
 
 static long climb(__u32 index, struct label *label)
@@ -133,8 +136,8 @@ static long climb(__u32 index, struct label *label)
 }
 
 /*
- * The rest of a label from here on; 0 if the way is too long. A global function, as others here: the verifier walks through it once
- * for a program, whatever is known where it is called.
+ * The label when the rest of the way is added to `sum`; 0 if the way is too long. This is a global function, as others here are:
+ * the verifier checks it once for a program, and not for each caller.
  */
 __noinline __u64 rest_of_label(__u64 dentry, __u64 mount, __u64 sum)
 {
@@ -143,12 +146,12 @@ __noinline __u64 rest_of_label(__u64 dentry, __u64 mount, __u64 sum)
 	return bpf_loop(LONGEST_WAY / STRIDE, climb, &label, 0) < LONGEST_WAY / STRIDE ? label.sum | 1 : 0;
 }
 
-/* Most names have no more parts that are on the same mount. */
+/* Most names have no more parts on the same mount. */
 #define SHORT_WAY 8
 
 /*
- * The same for what most names are: the way up to the root of a mount that nothing is above, or only the kernel's first one
- * (rootfs). Without a call, as it is done for each call of a watched process. `cast` is a constant.
+ * The label of most names: up to the root of a mount that has no mount above it, or only the kernel's first one (rootfs). It is
+ * inlined, because each call of a watched process runs it. `cast` is a constant.
  */
 static __always_inline __u64 label_by(bool cast, __u64 from, __u64 within)
 {
@@ -183,7 +186,7 @@ static __always_inline __u64 label_of(__u64 dentry, __u64 mount)
 	return CAN_CAST ? label_by(true, dentry, mount) : label_by(false, dentry, mount);
 }
 
-/* Writes down one part, and goes on to the next one above it; true if it was the last. `cast` is a constant. */
+/* Writes down one part and goes up to the next. True if it was the last. `cast` is a constant. */
 static __always_inline bool spell_by(bool cast, struct spelled *out)
 {
 	struct dentry *dentry = AT(cast, dentry, out->dentry), *up;
@@ -208,7 +211,7 @@ static __always_inline bool spell_by(bool cast, struct spelled *out)
 	size = READ(cast, dentry, d_name.hash_len) >> 32;
 	if (size > 255)
 		size = 255;
-	/* Read here and not before: Linux 6.1 forgets the bounds when it runs out of registers. */
+	/* It is read only here: when Linux 6.1 runs out of registers, it forgets the bounds. */
 	length = FROM_MAP(out->length);
 	if (length > SPELL_MASK)
 		return true;
@@ -237,7 +240,7 @@ static long spell_one(__u32 index, void *none)
 	return spell_by(false, out);
 }
 
-/* Tells a name, whose way has this label. Its id, or 0 if it cannot be known: it has changed meanwhile, or there is no room. */
+/* Sends a name whose way has this label. Returns its id, or 0 if the name has changed meanwhile or the ring has no room. */
 __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, __u64 label)
 {
 	__u32 only = 0;
@@ -270,7 +273,7 @@ __noinline __u64 tell_name(struct ior_watch *watch, __u64 dentry, __u64 mount, _
 	return out->record.number;
 }
 
-/* The id of the name of a struct path whose way has this label. It is told before, if it is not known to whoever reads. */
+/* The id of the name of a struct path whose way has this label. The name is sent first, unless this CPU has sent it already. */
 static __always_inline __u64 name_with(struct ior_watch *watch, __u64 dentry, __u64 mount, __u64 label)
 {
 	__u32 at = (dentry >> 6 ^ mount >> 8) & (KNOWN_NAMES - 1);
@@ -299,7 +302,7 @@ static __always_inline __u64 name_of(struct ior_watch *watch, __u64 dentry, __u6
 	return name_with(watch, dentry, mount, label_of(dentry, mount));
 }
 
-/* The same where it is no matter of nanoseconds. */
+/* The same where nanoseconds do not matter: nothing is inlined. */
 static __always_inline __u64 name_of_base(struct ior_watch *watch, __u64 dentry, __u64 vfsmount)
 {
 	__u64 mount = mount_of(vfsmount);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What is read of a call: the files behind its descriptors, its paths and where they begin, its block.
+ * Reads what a call's arguments lead to: the files of its descriptors, its paths and where they begin, its block.
  */
 #ifndef IOR_READ_H
 #define IOR_READ_H
 
 #include "names.h"
 
-/* `to` is all zero before. `cast` is a constant. */
+/* Fills in the identity of a file. `to` is all zero before. `cast` is a constant. */
 static __always_inline void identify_by(bool cast, struct ior_identity *to, struct ior_watch *watch, __u64 at)
 {
 	struct file *file = AT(cast, file, at);
@@ -31,13 +31,13 @@ static __always_inline void identify_file(struct ior_identity *to, struct ior_wa
 		identify_by(false, to, watch, file);
 }
 
-/* The open file behind a descriptor, and whether it is closed on exec; 0 if there is none. `cast` is a constant. */
+/* The open file of a descriptor, or 0, and whether exec closes it. `cast` is a constant. */
 static __always_inline __u64 file_by(bool cast, __u64 files, __s64 fd, __u8 *cloexec)
 {
 	struct fdtable *table;
 	__u64 file;
 
-	/* None of a thread that is on its way out. */
+	/* A thread that is exiting has no files. */
 	if (!files || fd < 0)
 		return 0;
 	table = READ(cast, AT(cast, files_struct, files), fdt);
@@ -60,9 +60,8 @@ static __always_inline __u64 files_of(struct task_struct *task)
 }
 
 /*
- * What is behind a descriptor of a files_struct, which is read without its locks: the thread that is in the call is this one. `to`
- * is all zero before, and stays so if the descriptor is not open. Returns the file. Where it is the one at the first place of
- * `call`, which may be NULL, that has been looked at already.
+ * Fills in the identity of a descriptor's file, and returns the file. `to` is all zero before, and stays so if the descriptor is
+ * not open. The files_struct is read without its locks, since it is this thread's own.
  */
 static __always_inline __u64 identify_now(struct ior_identity *to, struct ior_watch *watch, __u64 files, __s64 fd)
 {
@@ -76,7 +75,7 @@ static __always_inline __u64 identify_now(struct ior_identity *to, struct ior_wa
 	return file;
 }
 
-/* The next two where it is no matter of nanoseconds. */
+/* The next two are for where nanoseconds do not matter: they are not inlined. */
 __noinline int identify_any(struct ior_identity *to, struct ior_watch *watch, __u64 file)
 {
 	if (to && watch)
@@ -84,6 +83,7 @@ __noinline int identify_any(struct ior_identity *to, struct ior_watch *watch, __
 	return 0;
 }
 
+/* As identify_now(). If the file is the one at IOR_FIRST of `call`, its identity is copied from there; `call` may be NULL. */
 __noinline __u64 identify(struct ior_identity *to, struct ior_watch *watch, __u64 files, __s64 fd, struct pending *call)
 {
 	__u8 cloexec = 0;
@@ -102,7 +102,7 @@ __noinline __u64 identify(struct ior_identity *to, struct ior_watch *watch, __u6
 	return file;
 }
 
-/* No byte is read that the kernel does not read: what lies behind the first PATH_MAX of them may not be there. */
+/* Reads no byte that the kernel does not read: memory after the first PATH_MAX bytes may not be there. */
 __noinline int read_path(struct ior_text *text, struct path_room *to, __u64 address)
 {
 	long n;
@@ -112,7 +112,7 @@ __noinline int read_path(struct ior_text *text, struct path_room *to, __u64 addr
 	n = bpf_probe_read_user_str(to->path, IOR_PATH_MAX, (void *)address);
 	text->len = n > 0 ? n - 1 : 0;
 	text->err = n < 0 ? n : 0;
-	/* The last one was a NUL, or has become one. */
+	/* The helper ends each string with a NUL: look whether the process has one there. */
 	if (n == IOR_PATH_MAX &&
 	    !bpf_probe_read_user(&to->path[IOR_PATH_MAX - 1], 1, (void *)(address + IOR_PATH_MAX - 1)) &&
 	    to->path[IOR_PATH_MAX - 1])
@@ -126,7 +126,7 @@ static long is_writable(struct task_struct *task, struct vm_area_struct *area, b
 	return 0;
 }
 
-/* Whether what is at an address now need not be what was there before: the process itself may write there. */
+/* Whether memory may have changed since the enter: the process itself can write there. */
 __noinline int may_have_changed(__u64 address)
 {
 	bool writable = true;
@@ -135,7 +135,7 @@ __noinline int may_have_changed(__u64 address)
 	return writable;
 }
 
-/* The same when the call has ended. What the process cannot write to is as it was. */
+/* Reads a path when the call has ended. It is marked as late, unless the process cannot write there. */
 static __always_inline void read_path_late(struct ior_record *record, int at, struct path_room *to, __u64 address)
 {
 	read_path(&record->path[at], to, address);
@@ -168,7 +168,7 @@ static __always_inline void peek_at(struct pending *call, const struct ior_roles
 	read_peek(call, argument(&call->record, role->peek), role->peek_size, role->flags);
 }
 
-/* The two descriptors that pipe or socketpair made: the block has been read. */
+/* The two descriptors that pipe or socketpair has made. The block has been read before. */
 static __always_inline void identify_pair(struct pending *call, struct ior_watch *watch, __u64 files)
 {
 	const __s32 *pair = (const __s32 *)call->peek;
@@ -208,10 +208,11 @@ __noinline __u64 base_of(struct ior_watch *watch, __u32 absolute)
 }
 
 /*
- * A path as the call finds it, and where it begins: at the working directory or at the root, or, where it could not be read yet, at
- * either.
+ * Reads a path before the call uses it, and where it begins: at the working directory or at the root. Both are noted while the path
+ * cannot be read.
  */
-__noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, __u32 at, struct path_room *room, __u64 address)
+__noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, __u32 at, struct path_room *room,
+			    __u64 address)
 {
 	struct ior_text *text;
 	bool unread, absolute;
@@ -241,7 +242,7 @@ struct closed {
 	struct ior_identity file;
 };
 
-/* The record is made where a path would be, since the call has none: the stack has no room for it. */
+/* The stack has no room for the record. It is made in the room of the path, because close_range has no path. */
 static long tell_closed(__u32 index, struct closing *closing)
 {
 	struct pending *call = closing->call;
@@ -264,7 +265,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	return 0;
 }
 
-/* Tells what close_range is about to close. That it then fails, or was asked for something else, who reads knows. */
+/* Sends the files that close_range is about to close. User space knows whether the call then failed or only set a flag. */
 __noinline int tell_range(struct ior_watch *watch, struct pending *call)
 {
 	struct closing closing = { .watch = watch, .call = call, .files = files_of(bpf_get_current_task_btf()) };
@@ -317,8 +318,8 @@ static __always_inline void read_at_enter(struct pending *call, struct ior_watch
 }
 
 /*
- * A page that the process has not touched yet cannot be read at enter, where faults are not allowed. By now the call has
- * read the string itself, so that its page is there (bpftrace issue 2005, bcc issue 1307).
+ * Reads again what could not be read at the enter. BPF cannot read a page that the process has not touched yet, because it may not
+ * fault. At the exit the call itself has read the string, so its page is there (bpftrace issue 2005, bcc issue 1307).
  */
 static __always_inline void read_at_exit(struct pending *call, struct ior_watch *watch, struct task_struct *task,
 					 const struct ior_roles *role)
@@ -351,7 +352,7 @@ static __always_inline void read_at_exit(struct pending *call, struct ior_watch 
 	}
 }
 
-/* The path of a call that its thread does not live to return from, if it could not be read before. */
+/* Reads the path of a call that does not return, if it could not be read before. */
 static __always_inline void read_when_unreturned(struct pending *call)
 {
 	struct ior_roles *role = roles_of(&call->record);

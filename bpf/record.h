@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What BPF and user space share: the layout of records and maps. Fixed sizes, no pointers. src/trace/record.rs and src/watch/tracer.rs
- * mirror these structs and assert their sizes and offsets at compile time; whoever changes one changes IOR_VERSION.
+ * The layout of records and maps, which BPF and user space share: fixed sizes, no pointers. src/table/layout.rs mirrors these structs
+ * and asserts their sizes and offsets at compile time. A change here changes IOR_VERSION.
  */
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
 #define IOR_VERSION 7
 
-/* As many bytes the kernel reads of a path, with the NUL: a string without a NUL among them is longer than that and was cut. */
+/* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
-/* So much room a path has. */
+/* The room for a path. */
 #define IOR_PATH_CAP 4097
-/* struct file_handle of the largest size: 8 bytes of header and MAX_HANDLE_SZ. */
+/* The largest struct file_handle: 8 bytes of header and MAX_HANDLE_SZ. */
 #define IOR_PEEK_CAP 136
 #define IOR_WATCHES 1024
 #define IOR_SYSCALLS 1024
@@ -23,31 +23,32 @@ enum ior_kind {
 	IOR_CALL = 1, /* one system call */
 	IOR_END = 2,  /* a watched process is gone */
 	/*
-	 * A request of io_uring leaves two records, since its completion comes in another context, where what was read of it
-	 * cannot be read again. The second has the result, and what is known only now: the identities behind what was made.
+	 * A request of io_uring leaves two records, because its completion comes in another context, where the arguments cannot be
+	 * read again. The second record has the result, and the identities of what the request has made.
 	 */
 	IOR_REQUEST = 3,    /* submitted: nr is its opcode, args are the first 48 bytes of its struct io_uring_sqe */
 	IOR_COMPLETION = 4, /* completed: args[0] is the number of its request, and the next two the pair it made */
 	/*
-	 * What a name is. It comes before the first record that has its id. Its path are the names from the file up to the root of
-	 * its mount namespace, each with a NUL behind it; its state is enum ior_name_state.
+	 * The text of a name, before the first record that has its id. Its path has the parts from the file up to the root of the
+	 * mount namespace, each with a NUL; its state is enum ior_name_state.
 	 */
 	IOR_NAME = 5,
-	IOR_CLOSED = 6, /* a file that the call of this number closes besides its own: args[0] is the descriptor, the first place the file */
+	/* A file that the call with this number closes besides its own: args[0] is the descriptor, the first place the file. */
+	IOR_CLOSED = 6,
 };
 
 enum ior_state {
-	IOR_UNFINISHED = 1 << 0, /* the call never returned: it ended with its thread, or its exit was not that of a call */
+	IOR_UNFINISHED = 1 << 0, /* the call has no result: its thread ended in it, or its exit was no call's */
 	IOR_WORKER = 1 << 1,	 /* the request was completed by another thread than the one that submitted it */
 	IOR_MORE = 1 << 2,	 /* the completion is not the last of its request: it has a number of its own */
-	IOR_REFUSED = 1 << 3,	 /* the call was answered before it was made: by seccomp, or by who traces the process */
+	IOR_REFUSED = 1 << 3,	 /* the kernel did not make the call: seccomp or a ptrace tracer has answered it */
 	IOR_COMPAT = 1 << 4,	 /* a 32-bit call: number and arguments are those of that table */
-	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may be of another request of its ring that has the same user_data */
+	IOR_AMBIGUOUS = 1 << 5,	 /* the completion may belong to another request of the ring with the same user_data */
 	IOR_HAS_FILE = 1 << 6,	 /* the first place of the completion is the file that the request used */
-	IOR_HIDDEN = 1 << 7,	 /* the process is not gone, but has become a program that its caller may not trace */
+	IOR_HIDDEN = 1 << 7,	 /* the process lives, but has become a program that its caller may not trace */
 };
 
-/* What was read when the call ended, and may have been overwritten by then. */
+/* What was read only when the call ended: it may have been overwritten by then. */
 enum ior_late {
 	IOR_LATE_PATH = 1 << 0,
 	IOR_LATE_PATH2 = 1 << 1,
@@ -55,13 +56,13 @@ enum ior_late {
 };
 
 enum ior_name_state {
-	IOR_NAME_DELETED = 1 << 0,    /* the file has no name any more: it was removed under this one */
-	IOR_NAME_CUT = 1 << 1,	      /* there is more above */
-	IOR_NAME_DETACHED = 1 << 2,   /* its mount is in no namespace any more (umount2(2), MNT_DETACH), or never was */
-	IOR_NAME_ALONE = 1 << 3,      /* no path, but what the kernel calls something without one: [eventfd] */
+	IOR_NAME_DELETED = 1 << 0,  /* the file was removed: this was its name */
+	IOR_NAME_CUT = 1 << 1,	    /* there is more above */
+	IOR_NAME_DETACHED = 1 << 2, /* its mount is in no namespace (umount2(2), MNT_DETACH) */
+	IOR_NAME_ALONE = 1 << 3,    /* no path, but the kernel's word for a file without one: [eventfd] */
 };
 
-/* The file behind a descriptor, as the kernel's own tables have it. */
+/* The file of a descriptor, as the kernel's own tables have it. */
 struct ior_identity {
 	__u64 inode;
 	__u64 name;   /* the id of its name, 0 if that is not known */
@@ -70,10 +71,10 @@ struct ior_identity {
 	__u16 mode;   /* i_mode: type and permissions */
 	__u8 open;    /* 1 if the descriptor was open; everything else is 0 if not */
 	__u8 cloexec; /* 1 if close-on-exec is set on the descriptor */
-	__u32 magic;  /* s_magic: what kind of filesystem it is on; type bits alone do not tell an anonymous inode from a file */
+	__u32 magic;  /* s_magic of its filesystem: type bits alone do not tell an anonymous inode from a file */
 };
 
-/* A string or block read from the memory of the traced process. */
+/* A string or block from the memory of the traced process. */
 struct ior_text {
 	__u16 len; /* bytes that follow in the record, without the NUL */
 	__s16 err; /* 0, or the negative errno of the read that failed */
@@ -92,8 +93,8 @@ struct ior_record {
 	__u64 args[6];
 	__u64 cwd;  /* the name of the working directory, where a path may begin there; 0 if it is not known */
 	__u64 root; /* the name of the root, where an absolute path may begin */
-	__u32 pid; /* tgid in kernel terms */
-	__u32 tid; /* pid in kernel terms, when the call was entered */
+	__u32 pid;  /* tgid in kernel terms */
+	__u32 tid;  /* pid in kernel terms, when the call was entered */
 	__u32 nr;
 	__u8 kind;	 /* enum ior_kind */
 	__u8 state;	 /* enum ior_state */
@@ -105,15 +106,15 @@ struct ior_record {
 	__u32 exit_tid; /* when it ended: execve by a thread that is not the leader goes on under the leader's */
 };
 
-/* The places of identities. What is most often there comes first, so that a record can end where nothing more is. */
+/* The places of identities. The most frequent come first, because a record ends after the last that it has. */
 enum ior_place {
-	IOR_FIRST = 0,	/* behind the first descriptor argument, before the call did its work; or behind the first of a pair made */
-	IOR_MADE = 1,	/* behind the returned descriptor */
-	IOR_SECOND = 2, /* as the first; or behind the number that dup2 takes for the new descriptor, which it closes */
+	IOR_FIRST = 0, /* of the first descriptor argument, before the call did its work; or the first of a pair made */
+	IOR_MADE = 1,  /* of the returned descriptor */
+	IOR_SECOND = 2, /* as the first; or of the number that dup2 takes for the new descriptor, which it closes */
 	IOR_PLACES = 3,
 };
 
-/* Where a request has what would be the arguments of a system call, as struct ior_roles counts them: from 1. */
+/* The places of a request's arguments, as struct ior_roles counts them: from 1. */
 enum ior_sqe_place {
 	IOR_SQE_FD = 1,
 	IOR_SQE_OFF = 2,
@@ -123,14 +124,14 @@ enum ior_sqe_place {
 	IOR_SQE_ADDR3 = 6,
 };
 
-/* How the arguments of one system call are to be read; argument numbers count from 1, and 0 means none. */
+/* How to read the arguments of a system call. Argument numbers count from 1, and 0 means none. */
 enum ior_role_flags {
 	IOR_RETURNS_FD = 1 << 0,
-	IOR_PEEK_AT_EXIT = 1 << 1, /* the kernel fills the block in: read it once the call has succeeded */
-	IOR_PEEK_COUNTED = 1 << 2, /* struct file_handle: its first word counts the bytes after its header of 8 */
-	IOR_PATH_AT_EXIT = 1 << 3, /* the kernel fills the path in (getcwd) */
+	IOR_PEEK_AT_EXIT = 1 << 1,    /* the kernel fills the block in: read it once the call has succeeded */
+	IOR_PEEK_COUNTED = 1 << 2,    /* struct file_handle: its first word counts the bytes after its header of 8 */
+	IOR_PATH_AT_EXIT = 1 << 3,    /* the kernel fills the path in (getcwd) */
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
-	IOR_MAKES_PAIR = 1 << 5, /* the block is two descriptors that the call made; it has no descriptor arguments */
+	IOR_MAKES_PAIR = 1 << 5,   /* the block is two descriptors that the call made; it has no descriptor arguments */
 	IOR_CLOSES_RANGE = 1 << 6, /* close_range */
 };
 
@@ -146,8 +147,9 @@ struct ior_roles {
 
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
-	IOR_HIDE = 1 << 1,   /* do not watch who becomes a program that its caller may not trace: with other rights, or not readable */
-	IOR_UNTIMED = 1 << 2, /* nobody asks when a call was made and how long it took: both are 0 */
+	/* A process is watched no more when it becomes a program that its caller may not trace (is_secret()). */
+	IOR_HIDE = 1 << 1,
+	IOR_UNTIMED = 1 << 2, /* times are not wanted: both are 0 */
 };
 
 /* What the filter map holds for a process. */
@@ -157,16 +159,19 @@ struct ior_filter {
 	__u64 id;    /* of the watch */
 };
 
-/* One watch: its identity and what became of its calls, of which requests are some. seen = emitted + refused once its processes are gone. */
+/*
+ * One watch: its identity, and what became of its calls, requests among them. Once its processes are gone, seen is emitted plus
+ * refused.
+ */
 struct ior_watch {
 	__u64 id;
 	__u64 seen;
-	__u64 emitted; /* records of calls in the ring */
-	__u64 refused; /* calls for which there was no room */
-	__u64 ends;    /* end records in the ring */
-	__u64 strays;  /* exits without an enter */
-	__u64 flags;    /* enum ior_watch_flags */
-	__u64 followed; /* descendants that were watched from their first call on */
+	__u64 emitted;	 /* records of calls in the ring */
+	__u64 refused;	 /* calls for which there was no room */
+	__u64 ends;	 /* end records in the ring */
+	__u64 strays;	 /* exits without an enter */
+	__u64 flags;	 /* enum ior_watch_flags */
+	__u64 followed;	 /* descendants that were watched from their first call on */
 	__u64 submitted; /* IOR_REQUEST records in the ring: those of `emitted` are the IOR_COMPLETION ones */
 	__u64 told;	 /* IOR_NAME and IOR_CLOSED records in the ring */
 	__u64 untold;	 /* those for which there was no room */

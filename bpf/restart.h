@@ -2,10 +2,10 @@
 /*
  * Calls that a signal interrupts (signal(7), "Interruption of system calls and library functions by signal handlers").
  *
- * Such a call leaves with a restart code, which no program sees. If no handler runs, the kernel makes it again at once. The
- * first handler that runs decides: it makes the call fail with EINTR, or lets it be made again when it returns. Until then the
- * call is put aside, since handlers make calls of their own, and are interrupted in them. It is made again by the same
- * instruction, after rt_sigreturn(2) has put the stack back. If the program leaves its handlers by siglongjmp(3), it never is.
+ * Such a call leaves with a restart code, which no program sees. If no handler runs, the kernel makes the call again at once. The
+ * first handler that runs decides: the call fails with EINTR, or is made again when the handler returns. Until then the call is put
+ * aside, because handlers make calls too, and signals interrupt those as well. The same instruction makes the call again, after
+ * rt_sigreturn(2) has put the stack back. If the program leaves its handlers by siglongjmp(3), the call is never made again.
  */
 #ifndef IOR_RESTART_H
 #define IOR_RESTART_H
@@ -17,7 +17,7 @@ static __always_inline bool asks_for_restart(long ret)
 	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
 }
 
-/* Copies a call from where it was put aside. */
+/* Copies a call that was put aside. */
 static __noinline int copy_call(struct pending *to, struct pending *from)
 {
 	if (!to || !from)
@@ -30,7 +30,7 @@ static __always_inline void put_aside(struct ior_watch *watch, struct pending *c
 {
 	struct aside key = { .task = (__u64)task, .before = call->aside };
 
-	/* Its second path is where that of the next call will be. */
+	/* The next call will use the room of its second path. */
 	if (call->record.path[1].len) {
 		call->record.path[1].len = 0;
 		call->record.path[1].err = -14; /* EFAULT */
@@ -42,13 +42,13 @@ static __always_inline void put_aside(struct ior_watch *watch, struct pending *c
 	call->active = NO_CALL;
 }
 
-/* The calls of a thread that are aside, looked through from the last one. */
+/* A search through the calls that a thread has put aside, from the last one on. */
 struct search_aside {
 	struct ior_watch *watch;
 	__u64 task;
 	__u64 instruction, stack;
-	__u32 count; /* how many there are */
-	__u32 found; /* the one from there, and 1; or 0 */
+	__u32 count; /* how many calls are aside */
+	__u32 found; /* the call that was found, counted from 1; or 0 */
 };
 
 static long is_from_there(__u32 index, struct search_aside *search)
@@ -73,7 +73,7 @@ static long give_up_one(__u32 index, struct search_aside *search)
 	return 0;
 }
 
-/* The calls aside, but for the first `keep`, will never be made again: they go out without a result. */
+/* Gives up the calls aside after the first `keep`: they are never made again, and are sent without a result. */
 static __noinline int give_up(struct ior_watch *watch, struct pending *call, __u32 keep)
 {
 	struct search_aside search = {};
@@ -88,7 +88,7 @@ static __noinline int give_up(struct ior_watch *watch, struct pending *call, __u
 	return 0;
 }
 
-/* Which of the calls aside was made by this instruction with this stack, counted from 1; 0 if none was. */
+/* Which call aside was made by this instruction with this stack: counted from 1, 0 if there is none. */
 static __noinline __u32 find_aside(struct pending *call, __u64 instruction, __u64 stack)
 {
 	struct search_aside search = {};
@@ -104,8 +104,8 @@ static __noinline __u32 find_aside(struct pending *call, __u64 instruction, __u6
 }
 
 /*
- * rt_sigreturn has put back the registers of what a handler had interrupted: a call that is to be made again, if it stands
- * right before the instruction of one that is aside.
+ * rt_sigreturn has put back the registers of the code that a handler interrupted. If they lead to the instruction of a call aside,
+ * that call is about to be made again.
  */
 static __noinline int come_back(struct ior_watch *watch, struct pending *call, __u64 instruction, __u64 stack)
 {
@@ -131,8 +131,8 @@ static __noinline int come_back(struct ior_watch *watch, struct pending *call, _
 }
 
 /*
- * Whether the thread stands again where the interrupted call was made, with the same registers: the kernel makes that call again,
- * or goes on with it by restart_syscall(2). A handler or a tracer may have put other registers there: that is another call.
+ * Whether the kernel makes the interrupted call again, or continues it by restart_syscall(2): the thread is at the same instruction
+ * with the same registers. If a handler or a tracer has changed the registers, it is another call.
  */
 static __noinline bool is_made_again(struct pending *call, const struct pt_regs *regs)
 {
@@ -152,11 +152,11 @@ static __noinline bool is_made_again(struct pending *call, const struct pt_regs 
 			return false;
 	if (nr == call->record.nr)
 		return true;
-	/* Its number in the 32-bit tables is 0. */
+	/* restart_syscall has number 0 in the 32-bit tables. */
 	return call->record.ret == -ERESTART_RESTARTBLOCK && (IS_COMPAT(task) ? nr == 0 : IS_RESTART_SYSCALL(nr));
 }
 
-/* True if this enter is no new call: the interrupted one is made again, and nothing of the program has run in between. */
+/* True if this enter is no new call: the interrupted call is made again, and the program has not run in between. */
 static __always_inline bool resume(struct ior_watch *watch, struct pending *call, const struct pt_regs *regs)
 {
 	if (call->active == INTERRUPTED && is_made_again(call, regs)) {
@@ -164,7 +164,7 @@ static __always_inline bool resume(struct ior_watch *watch, struct pending *call
 		call->record.state &= ~IOR_REFUSED;
 		return true;
 	}
-	/* The program is where it made a call that is aside, and has not come there by returning from its handlers. */
+	/* The program makes a call at the place of one that is aside, and has not returned there from its handlers. */
 	if (call->aside) {
 		__u32 found = find_aside(call, INSTRUCTION(regs), STACK(regs));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * From a call to its record in the ring.
+ * Sends the record of a call to the ring.
  */
 #ifndef IOR_SEND_H
 #define IOR_SEND_H
@@ -13,8 +13,8 @@ static __always_inline bool a_quarter_is_full(void)
 }
 
 /*
- * A reader that sleeps is woken only when a quarter of the ring is full, and asked for only now and then: waking it for
- * each record costs ten times the record. Whoever waits for the end of a process drains the ring by itself.
+ * Whether a record wakes the reader. To wake it for each record would cost ten times the record. So it is woken when a quarter of
+ * the ring is full, which is looked at only now and then. A thread that waits for the end of a process drains the ring by itself.
  */
 static __always_inline __u64 wakeup(struct ior_watch *watch, __u64 number, bool awaited)
 {
@@ -27,14 +27,14 @@ static __always_inline __u64 wakeup(struct ior_watch *watch, __u64 number, bool 
 	return BPF_RB_NO_WAKEUP;
 }
 
-/* A record that should have woken the reader has found no room: the next one wakes it. */
+/* If the record that was to wake the reader has found no room, the next one wakes it. */
 static __always_inline void not_woken(struct ior_watch *watch, __u64 flags)
 {
 	if (flags == BPF_RB_FORCE_WAKEUP)
 		watch->asleep = 1;
 }
 
-/* How many of the places a record needs. A record with a path or a block has them all, since those stand behind them. */
+/* How many identities a record needs. A record with a path or a block has all of them, because paths follow identities. */
 static __always_inline __u32 places(const struct pending *call)
 {
 	const struct ior_record *record = &call->record;
@@ -46,13 +46,16 @@ static __always_inline __u32 places(const struct pending *call)
 	return call->file[IOR_FIRST].open;
 }
 
-/* How much of a record stands before its path. */
+/* The bytes of a record before its path. */
 static __always_inline __u64 size_before_path(const struct ior_record *record)
 {
 	return sizeof(*record) + (FROM_MAP(record->identities) & 3) * sizeof(struct ior_identity);
 }
 
-/* Of a record with more than the first path. The lengths have 64 bits: Linux 6.1 forgets the bounds of less when it runs out of registers. */
+/*
+ * Sends a record with more than the first path. The lengths have 64 bits: when Linux 6.1 runs out of registers, it forgets the
+ * bounds of anything shorter.
+ */
 __noinline int send_parts(struct pending *call)
 {
 	__u64 first, second, peek;
@@ -83,7 +86,7 @@ __noinline int send_parts(struct pending *call)
 	return 0;
 }
 
-/* Sends the call to the ring as one record of exactly the size it needs, and counts it. 0, or -1 if there was no room. */
+/* Sends the call as one record of exactly the size that it needs, and counts it. 0, or -1 if there was no room. */
 static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct pending *call)
 {
 	struct ior_record *record = &call->record;
@@ -92,7 +95,7 @@ static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct
 
 	record->identities = places(call);
 	call->wakeup = wakeup(watch, record->number, record->state & IOR_UNFINISHED && watch->flags & IOR_FOLLOW);
-	/* Counted before the record can be seen, so that whoever has read it finds it counted. */
+	/* It is counted first, so that a reader never has a record that is not counted. */
 	__sync_fetch_and_add(counter, 1);
 	first = FROM_MAP(record->path[0].len);
 	if (record->path[1].len || record->peek.len)
@@ -108,7 +111,7 @@ static __always_inline long send(struct ior_watch *watch, __u64 *counter, struct
 	return -1;
 }
 
-/* As two words, without bpf_get_current_comm(): this runs for every call. */
+/* It copies two words and calls no helper, because it runs for every call. */
 static __always_inline void copy_comm(struct ior_record *record, struct task_struct *task)
 {
 	((__u64 *)record->comm)[0] = *(__u64 *)&task->comm[0];
@@ -125,7 +128,7 @@ static __always_inline void finish_now(struct ior_watch *watch, struct pending *
 		__sync_fetch_and_add(&watch->refused, 1);
 }
 
-/* The same where it is no matter of nanoseconds. */
+/* The same where nanoseconds do not matter: it is not inlined. */
 __noinline int finish(struct ior_watch *watch, struct pending *call)
 {
 	if (watch && call)
@@ -143,7 +146,7 @@ __noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
 	return finish(watch, call);
 }
 
-/* As wait4(2) will report it, signals too (kernel/exit.c, wait_task_zombie()). */
+/* The status of a process as wait4(2) reports it, signals too (kernel/exit.c, wait_task_zombie()). */
 static __always_inline int wait_status(struct task_struct *task)
 {
 	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)

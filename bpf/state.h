@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The maps, what is in them, and whose watch a process or a call belongs to.
+ * The maps, the values in them, and the watch that a process or a call belongs to.
  */
 #ifndef IOR_STATE_H
 #define IOR_STATE_H
@@ -11,10 +11,10 @@
 #include <bpf/bpf_tracing.h>
 #include "record.h"
 
-/* Read by the loader before anything else: an object of another layout is refused. */
+/* The loader reads this first, and refuses an object with another layout. */
 const volatile __u32 ior_version SEC(".rodata.version") = IOR_VERSION;
 
-/* Whether requests of io_uring are followed, the loader says: if not, the verifier never sees what is done with them. */
+/* The loader says whether to follow io_uring requests. If not, the verifier never sees the code for them. */
 const volatile __u32 ior_requests SEC(".rodata.version") = 1;
 
 struct {
@@ -25,8 +25,8 @@ struct {
 } filter SEC(".maps");
 
 /*
- * A bit for each number that a process may have (pid_max, proc_sys_kernel(5); the loader sets the size): only who has his set can be
- * in the filter map. That is all that a call of anybody else costs.
+ * A bit for each process number (pid_max, proc_sys_kernel(5); the loader sets the size). Only a process whose bit is set can be in
+ * the filter map. For all other processes, a call costs only this look.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -46,13 +46,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * IOR_SYSCALLS); /* behind those of the calls stand those of 32-bit calls, whose table is another */
+	__uint(max_entries, 2 * IOR_SYSCALLS); /* the second half is for 32-bit calls, whose numbers are others */
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ior_roles);
 } roles SEC(".maps");
 
-/* The same for the requests of io_uring, by their opcode. */
+/* The same for io_uring requests, by opcode. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, IOR_OPCODES);
@@ -71,18 +71,18 @@ struct path_room {
 };
 
 /*
- * The call that a thread is in. It belongs to the task and not to a tid, since execve by a thread that is not the leader
- * changes the tid half-way. Two maps of one path each: the allocators behind task storage end at 8 KiB.
+ * The call that a thread is in. It is kept with the task and not by tid, because execve by a thread that is not the leader changes
+ * the tid half-way. Each of two maps has room for one path, because task storage allocates at most 8 KiB.
  *
- * Record, identities and first path stand one behind the other, so that most calls go to the ring in one copy.
+ * The record, the identities and the first path follow each other in memory, so that one copy sends most calls to the ring.
  */
 struct pending {
-	__u32 active; /* enum progress */
-	__u32 aside;  /* how many of the thread's calls interrupted_calls has */
-	__u32 slot;   /* of the watch that the call belongs to, if it is still the one with the record's id */
-	__u32 wakeup; /* what the record says to who waits for the ring: flags of bpf_ringbuf_output() */
-	__u64 instruction, stack; /* from where the call was made */
-	__u64 first; /* the struct file of the first place */
+	__u32 active;		  /* enum progress */
+	__u32 aside;		  /* how many of the thread's calls are in interrupted_calls */
+	__u32 slot;		  /* of the call's watch, if the watch there still has the record's id */
+	__u32 wakeup;		  /* whether the record wakes the reader: flags of bpf_ringbuf_output() */
+	__u64 instruction, stack; /* where the call was made */
+	__u64 first;		  /* the struct file at IOR_FIRST */
 	struct ior_record record;
 	struct ior_identity file[IOR_PLACES];
 	struct path_room path;
@@ -97,9 +97,9 @@ _Static_assert(__builtin_offsetof(struct pending, path) == __builtin_offsetof(st
 enum progress {
 	NO_CALL = 0,
 	IN_CALL = 1,
-	INTERRUPTED = 2, /* left with a restart code: it will be entered again, or a handler makes it fail with EINTR */
-	BORN = 3,	 /* the thread has made no call yet: it leaves the one by which it was made */
-	KILLED = 4,	 /* by seccomp(2), for its last call, which has been told */
+	INTERRUPTED = 2, /* left with a restart code: it is entered again, or a handler makes it fail with EINTR */
+	BORN = 3,	 /* the thread is new: it is leaving the call that made it */
+	KILLED = 4,	 /* seccomp(2) has killed the thread for its last call, whose record was sent */
 };
 
 struct {
@@ -116,7 +116,7 @@ struct {
 	__type(value, struct path_room);
 } second_paths SEC(".maps");
 
-/* A call that waits to be made again while a signal handler runs: of this task, which had so many of them before. */
+/* The key of a call that waits while a signal handler runs: its task, and how many calls of the task waited before it. */
 struct aside {
 	__u64 task;
 	__u64 before;
@@ -130,7 +130,7 @@ struct {
 	__type(value, struct pending);
 } interrupted_calls SEC(".maps");
 
-/* A request of io_uring that was submitted and is not completed. */
+/* An io_uring request that was submitted and is not completed. */
 struct request {
 	__u64 watch;
 	__u64 number;
@@ -142,11 +142,11 @@ struct request {
 	__u32 pid;
 	__u32 tid;
 	__u32 opcode;
-	__u32 head; /* of the ring's queue when it was submitted: it tells an entry from the one before */
+	__u32 head; /* of the ring's queue at the submission: it tells an entry from the one before */
 	__u32 reserved;
 };
 
-/* By the address of their struct io_kiocb. More than these at a time are refused. */
+/* By the address of the struct io_kiocb. Requests that find no room here are refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -154,10 +154,10 @@ struct {
 	__type(value, struct request);
 } requests SEC(".maps");
 
-/* How many there are: nobody else's rings pay for a search. */
+/* How many requests there are. While it is 0, the completions of other processes cost no search. */
 static __u64 in_flight;
 
-/* Where the records of requests are made: the thread that submits is inside io_uring_enter, whose record is being made too. */
+/* Room for the record of a request: the thread's own room holds the record of io_uring_enter meanwhile. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -165,7 +165,7 @@ struct {
 	__type(value, struct pending);
 } scratch SEC(".maps");
 
-/* Names that have been told, by the place in the table that the file's address leads to. Each CPU knows those that it told. */
+/* Names that were sent, by a hash of the file's address. Each CPU knows the names that it has sent. */
 #define KNOWN_NAMES 512
 
 struct known_name {
@@ -183,13 +183,13 @@ struct {
 	__type(value, struct known_name);
 } known_names SEC(".maps");
 
-/* The id of the name that was told last. */
+/* The id of the name that was sent last. */
 static __u64 last_name;
 
 #define SPELL_MASK 4095
 /*
- * A name that is being written down, from its end. A part of it has at most NAME_MAX bytes, and begins within the first 4096. It is
- * all in the map, of whose contents the verifier assumes nothing.
+ * A name that is being written down, from its end. A part has at most NAME_MAX bytes and begins within the first 4096 bytes. All
+ * of it is in the map, because the verifier assumes nothing about the contents of a map.
  */
 struct spelled {
 	__u64 dentry;
@@ -209,8 +209,8 @@ struct {
 } spelling SEC(".maps");
 
 /*
- * What has been written to a map, as the map has it: the verifier knows nothing of it, and goes on one way where the values that
- * were written have come by several.
+ * Reads a value back from a map. The verifier knows nothing about such a value: where several branches have written it, the
+ * verifier goes on with one state and not with one for each branch.
  */
 #define FROM_MAP(place) (*(volatile typeof(place) *)&(place))
 
@@ -221,7 +221,7 @@ static __always_inline __u64 *marks_of(__u32 tgid)
 	return bpf_map_lookup_elem(&marked, &at);
 }
 
-/* pid_max may have been raised since the object was loaded: of a number beyond it nothing is known. */
+/* A number beyond the array counts as marked: pid_max may have been raised since the object was loaded. */
 static __always_inline bool is_marked(__u32 tgid)
 {
 	__u64 *marks = marks_of(tgid);
@@ -242,7 +242,7 @@ static __always_inline struct ior_watch *watch_at(__u32 slot)
 	return bpf_map_lookup_elem(&watches, &slot);
 }
 
-/* NULL if the entry is of a watch that has ended: its slot may be another one's by now. */
+/* The watch of an entry, or NULL if it has ended: another watch may have its slot by now. */
 static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 {
 	struct ior_watch *watch = watch_at(entry->watch);
@@ -250,7 +250,7 @@ static __always_inline struct ior_watch *watch_of(struct ior_filter *entry)
 	return watch && watch->id == entry->id ? watch : NULL;
 }
 
-/* What the filter has of a process that is not gone: whoever gets its pid after that is somebody else. */
+/* The filter's entry for a process that is alive. After its end, another process may get its pid. */
 static __always_inline struct ior_filter *watched(__u32 tgid)
 {
 	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
@@ -259,8 +259,9 @@ static __always_inline struct ior_filter *watched(__u32 tgid)
 }
 
 /*
- * By a process itself, which has found that it is not watched: it is alive, so that nobody else has its number. Who puts it into the
- * filter map meanwhile sets the bit after that: either that bit comes later, or the process is found here.
+ * Takes a process's mark away. The process itself does this when it finds that it is not watched: it is alive, so no other process
+ * has its number. User space enters a process into the filter map first and marks it then. If that happens meanwhile, either the
+ * mark comes after this, or the look here finds the entry.
  */
 static __always_inline void unmark(__u32 tgid)
 {
@@ -281,13 +282,13 @@ static __always_inline struct ior_roles *roles_of(const struct ior_record *recor
 	return bpf_map_lookup_elem(&roles, &at);
 }
 
-/* To read the clock takes as long as to find out which file a descriptor is. */
+/* Reading the clock takes as long as identifying the file of a descriptor. */
 static __always_inline __u64 now(const struct ior_watch *watch)
 {
 	return watch->flags & IOR_UNTIMED ? 0 : bpf_ktime_get_ns();
 }
 
-/* The watch that a thread's last call belonged to, if there still is one. */
+/* The watch that a thread's last call belonged to, or NULL if it has ended. */
 static __always_inline struct ior_watch *watch_of_call(const struct pending *call)
 {
 	struct ior_watch *watch = watch_at(call->slot);
@@ -295,7 +296,7 @@ static __always_inline struct ior_watch *watch_of_call(const struct pending *cal
 	return watch && watch->id == call->record.watch ? watch : NULL;
 }
 
-/* Counts first: whoever has read a record finds it counted. 0, or -1 if there was no room. */
+/* Sends a record: 0, or -1 if there was no room. It is counted first, so that a reader never has a record that is not counted. */
 static __always_inline long tell(__u64 *counter, const void *record, __u64 size, __u64 flags)
 {
 	__sync_fetch_and_add(counter, 1);

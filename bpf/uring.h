@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The requests of io_uring: what a process asks of the kernel without a system call for each.
+ * Requests of io_uring: work that a process gives to the kernel without a system call for each.
  *
- * Whose a request is, is known when it is submitted: by a thread in io_uring_enter, or by the kernel's own thread of the
- * process (IORING_SETUP_SQPOLL). Who completes it may be anybody. These are no BTF programs: one of those could not be
- * loaded where its tracepoint has another name, while of these the kernel says when they are attached whether they fit.
+ * A request belongs to the process that submits it. The submitter is a thread in io_uring_enter, or a thread that the kernel has in
+ * the process (IORING_SETUP_SQPOLL). Any thread may complete a request.
+ *
+ * The programs are raw tracepoints and not BTF programs. A BTF program cannot be loaded on a kernel whose tracepoint has another
+ * name. For a raw tracepoint, the kernel says at the attachment whether it fits.
  */
 #ifndef IOR_URING_H
 #define IOR_URING_H
 
 #include "send.h"
 
-/* As send(), of a request that is submitted. */
+/* Sends the record of a submission. */
 __noinline int send_request(struct ior_watch *watch, struct pending *call)
 {
 	if (!watch || !call)
@@ -29,7 +31,7 @@ static __always_inline struct pending *empty_scratch(void)
 	return call;
 }
 
-/* The entry of the queue that is being submitted: the last that was taken (io_uring/io_uring.c, io_get_sqe()). */
+/* The queue's entry that is being submitted: the last one taken (io_uring/io_uring.c, io_get_sqe()). */
 static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx *ring)
 {
 	__u32 flags = BPF_CORE_READ(ring, flags), mask = BPF_CORE_READ(ring, sq_entries) - 1;
@@ -45,10 +47,11 @@ static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx 
 }
 
 /*
- * What is to be known of a request later than now. Its completion, whenever and wherever, is that of this watch. Not inlined, so that
- * it is on the stack no longer than this takes.
+ * Notes what the completion of a request will need, in whatever thread it comes. It is not inlined, so that the request leaves the
+ * stack at once.
  */
-static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, __u32 head, const struct io_uring_sqe *sqe)
+static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, __u32 head,
+			    const struct io_uring_sqe *sqe)
 {
 	const struct ior_record *record = &call->record;
 	struct request request = {
@@ -71,7 +74,7 @@ static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, _
 	return 0;
 }
 
-/* As read_at_enter(), at whose place the entry has been looked at already: there are no pages that were never touched. */
+/* As read_at_enter(), for a request. No later read is needed: the kernel has prepared the request, so the pages are present. */
 static __always_inline void read_arguments(struct pending *call, struct ior_watch *watch, struct task_struct *task,
 					   const struct ior_roles *role)
 {
@@ -114,7 +117,7 @@ static __always_inline void read_request(struct pending *call, struct ior_watch 
 	__builtin_memcpy(record->args, sqe, sizeof(record->args));
 }
 
-/* A thread of the process shares its descriptors and its memory; a kworker does not. */
+/* Identifies what a request has made. Only a thread of the process can: it shares descriptors and memory, a kworker does not. */
 static __always_inline void read_completion(struct pending *to, struct ior_watch *watch, struct task_struct *task,
 					    __u64 addr)
 {
@@ -136,8 +139,8 @@ static __always_inline void read_completion(struct pending *to, struct ior_watch
 }
 
 /*
- * Sends the record of a completion, and ends the request unless more are to come. Whoever deletes it sends its record. Not by
- * send(): this has no paths, and would take the verifier as long as all else, in each of the programs that it is in.
+ * Sends the record of a completion, and ends the request unless more completions follow. The thread that deletes the request is the
+ * one that sends the record. send() is not used: a completion has no paths, and the verifier would check send() in each program.
  */
 static __noinline int complete(struct request *request, __u64 key, __s64 res, __u32 state)
 {
@@ -166,7 +169,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 		if (watch)
 			read_completion(out, watch, task, request->addr);
 	}
-	/* What was behind its descriptor when it was issued: a linked request waits for others, which may have changed that. */
+	/* The file that the descriptor was at the issue. A linked request waits for others, which may have changed it. */
 	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
 	if (file && !(out->record.state & IOR_HAS_FILE) && !out->file[IOR_FIRST].open) {
 		identify_any(&out->file[IOR_FIRST], watch, file);
@@ -192,7 +195,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	return 0;
 }
 
-/* A request that its process did not live to see completed. Also forgets those of watches that are no more. */
+/* Ends a request whose process has ended before its completion. It also forgets requests of watches that have ended. */
 static long end_request(void *map, __u64 *key, struct request *request, __u32 *tgid)
 {
 	struct ior_watch *watch = watch_at(request->slot);
@@ -220,10 +223,10 @@ static __always_inline int submit(__u64 key, __u64 from)
 	ring = BPF_CORE_READ((struct io_kiocb *)key, ctx);
 	head = BPF_CORE_READ(ring, cached_sq_head);
 	before = bpf_map_lookup_elem(&requests, &key);
-	/* Older kernels submit a linked entry, and may refuse it after that: it is one request. */
+	/* Older kernels submit a linked entry and may refuse it then: that is one request. */
 	if (before && from && before->ring == (__u64)ring && before->head == head)
 		return 0;
-	/* The kernel uses its memory again: it was done with the request that was there, and posted no completion of it. */
+	/* The kernel uses the memory again: the request that was there has ended without a completion. */
 	if (before)
 		complete(before, key, 0, IOR_UNFINISHED);
 	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ? (const void *)from : last_entry(ring));
@@ -257,7 +260,7 @@ int ior_submit(struct bpf_raw_tracepoint_args *ctx)
 	return submit(ctx->args[0], 0);
 }
 
-/* io_uring_req_failed(sqe, req, error): an entry that is refused is never submitted, and completed all the same. */
+/* io_uring_req_failed(sqe, req, error): a refused entry is never submitted, but it is completed. */
 SEC("raw_tp")
 int ior_submit_refused(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -265,24 +268,24 @@ int ior_submit_refused(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * Nothing, of which the verifier does not know that: Linux 6.1 takes a callback for one that is called once, and would take out what
- * is done when it has found two.
+ * A zero that the verifier does not know. Linux 6.1 assumes that a callback runs once, and would remove the code for a second
+ * match.
  */
 static __u32 none;
 
-/* As complete(), whatever is known where it is called. */
+/* As complete(), but the verifier checks it once and not for each caller. */
 __noinline int complete_any(struct request *request, __u64 key, __s64 res, __u32 state)
 {
 	return complete(request, key, res, state);
 }
 
-/* A completion that comes without its request: what is known of it, and the requests that it may be of. */
+/* A search for the request of a completion that comes without one. */
 struct search {
 	__u64 ring;
 	__u64 user_data;
-	__u64 key;    /* of the one that was submitted first */
+	__u64 key;    /* of the match that was submitted first */
 	__u64 number; /* and its number */
-	__u32 found;  /* how many; of more than 2 it is 2 */
+	__u32 found;  /* how many match: 2 stands for more, too */
 };
 
 static long is_of_completion(void *map, __u64 *key, struct request *request, struct search *search)
@@ -297,14 +300,14 @@ static long is_of_completion(void *map, __u64 *key, struct request *request, str
 	return 0;
 }
 
-/* Beside the flags of a completion: it found its queue full. The kernel has no such flag. */
+/* Added to the flags of a completion that has found its queue full. The kernel does not use this bit. */
 #define OVERFLOWN (1U << 31)
 
 /*
- * A request that completes more than once, and one whose completion found the queue full, is told by its ring and user_data
- * alone; several that have the same are not told apart. What else comes without a request is none's completion: a message of
- * another ring (IORING_OP_MSG_RING), whose user_data anybody may choose. That a zero-copy send is done with its memory is no
- * completion either.
+ * Two kinds of completions come without their request: one of several for the same request, and one that found its queue full. The
+ * ring and user_data lead to the request; if several match, the completion is ambiguous. Any other one without a request completes
+ * nothing: it is a message of another ring (IORING_OP_MSG_RING), which may have any user_data. The notification that a zero-copy
+ * send is done with its memory is no completion either.
  */
 static __always_inline int completed(__u64 ring, __u64 key, __u64 user_data, __s32 res, __u32 flags)
 {
@@ -319,7 +322,7 @@ static __always_inline int completed(__u64 ring, __u64 key, __u64 user_data, __s
 	if (search.found > 1)
 		state |= IOR_AMBIGUOUS;
 	request = bpf_map_lookup_elem(&requests, &search.key);
-	/* A stranger's request may have the memory of one that was never completed. */
+	/* Another process's request may use the memory of one that was never completed. */
 	if (request && request->ring == ring && request->user_data == user_data)
 		complete_any(request, search.key, res, state);
 	return 0;
@@ -335,14 +338,14 @@ int ior_complete(struct bpf_raw_tracepoint_args *ctx)
 	return completed(ctx->args[0], ctx->args[1], cqe.user_data, cqe.res, cqe.flags);
 }
 
-/* On older kernels: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). It does not fit the other. */
+/* On older kernels: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). A newer kernel refuses to attach it. */
 SEC("raw_tp")
 int ior_complete_words(struct bpf_raw_tracepoint_args *ctx)
 {
 	return completed(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3], ctx->args[4]);
 }
 
-/* io_uring_cqe_overflow(ring, user_data, res, flags, ocqe): the completion waits until there is room in its queue. */
+/* io_uring_cqe_overflow(ring, user_data, res, flags, ocqe): the completion waits for room in its queue. */
 SEC("raw_tp")
 int ior_overflow(struct bpf_raw_tracepoint_args *ctx)
 {

@@ -6,7 +6,7 @@ use libbpf_rs::{Link, Object, ObjectBuilder};
 
 use super::Failure;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/support/floor.bpf.c");
+const SOURCE: &str = "benches/support/floor.bpf.c";
 
 /// The empty programs, loaded.
 pub struct Floor {
@@ -19,8 +19,9 @@ impl Floor {
         let folder = tempfile::tempdir()?;
         let compiled = folder.path().join("floor.bpf.o");
         let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-        let arguments = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-c", SOURCE, "-o"];
-        let status = Command::new(&clang).args(arguments).arg(&compiled).status()?;
+        let mut command = Command::new(&clang);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["@bpf/flags", "-c", SOURCE, "-o"]).arg(&compiled);
+        let status = command.status()?;
         if !status.success() {
             return Err(format!("{clang} could not compile {SOURCE}").into());
         }

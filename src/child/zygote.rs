@@ -43,7 +43,7 @@ mod server;
 pub use orders::{Enclosed, Order};
 pub use program::{Program, is_ignored, was_closed};
 use slot::Slots;
-use wire::{Reply, Request};
+use wire::{FromZygote, ToZygote};
 
 /// The zygote, from the side of `ior-it`.
 #[derive(Debug)]
@@ -154,20 +154,20 @@ impl Zygote {
         slot.clear();
         enclosed.into_iter().for_each(|enclosed| slot.orders.enclose(enclosed));
         let request =
-            Request::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
+            ToZygote::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
         let mut child = Child { zygote: self, lane: Some(lane), pid: Pid::from_raw(0), ended: true };
         child.say(&request)?;
         match child.hear()? {
-            Reply::Spawned { pid } => {
+            FromZygote::Spawned { pid } => {
                 child.pid = Pid::from_raw(pid);
                 child.ended = false;
                 Ok(child)
             }
-            Reply::NotSpawned { errno } => Err(Error::scenario(
+            FromZygote::NotSpawned { errno } => Err(Error::scenario(
                 format!("no child could be forked: {}", Errno::from_raw(errno)),
                 "`ulimit -u` says how many processes are allowed",
             )),
-            Reply::Exited { .. } | Reply::Signaled { .. } => Err(self.gone()),
+            FromZygote::Exited { .. } | FromZygote::Signaled { .. } => Err(self.gone()),
         }
     }
 
@@ -341,7 +341,7 @@ impl Child<'_> {
 
     /// Sends it a signal, unless it is gone. By way of the zygote, where its pid cannot be somebody else's yet.
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
-        self.say(&Request::Signal { signal })
+        self.say(&ToZygote::Signal { signal })
     }
 
     /// What becomes readable when it has ended: [`Child::wait`] does not wait any more then.
@@ -352,7 +352,7 @@ impl Child<'_> {
     fn time_out(&mut self, limit: Limit) -> Result<Ending, Error> {
         let limit = limit.now();
         let phase = self.phase()?;
-        self.say(&Request::Kill)?;
+        self.say(&ToZygote::Kill)?;
         self.ending()?;
         Ok(Ending { phase, how: How::TimedOut(limit) })
     }
@@ -366,12 +366,12 @@ impl Child<'_> {
         self.ended = true;
         let phase = self.phase()?;
         let how = match reply {
-            Reply::Exited { status } => {
+            FromZygote::Exited { status } => {
                 let said = self.zygote.slots.get(self.lane()?.number).how();
                 if status == 0 { said.unwrap_or(How::Exited(0)) } else { How::Exited(status) }
             }
-            Reply::Signaled { signal } => How::Signal(signal),
-            Reply::Spawned { .. } | Reply::NotSpawned { .. } => return Err(self.zygote.gone()),
+            FromZygote::Signaled { signal } => How::Signal(signal),
+            FromZygote::Spawned { .. } | FromZygote::NotSpawned { .. } => return Err(self.zygote.gone()),
         };
         Ok(Ending { phase, how })
     }
@@ -380,26 +380,26 @@ impl Child<'_> {
         self.lane.as_ref().ok_or_else(|| self.zygote.gone())
     }
 
-    fn say(&self, request: &Request) -> Result<(), Error> {
+    fn say(&self, request: &ToZygote) -> Result<(), Error> {
         send(self.lane()?.socket.as_raw_fd(), &request.encode(), MsgFlags::MSG_NOSIGNAL)
             .map(drop)
             .map_err(|_| self.zygote.gone())
     }
 
-    fn hear(&self) -> Result<Reply, Error> {
+    fn hear(&self) -> Result<FromZygote, Error> {
         let socket = &self.lane()?.socket;
         let mut bytes = [0; wire::REPLY_SIZE];
         let length = receive(socket, &mut bytes);
-        Reply::decode(&bytes[..length]).ok_or_else(|| self.zygote.gone())
+        FromZygote::decode(&bytes[..length]).ok_or_else(|| self.zygote.gone())
     }
 }
 
 impl Drop for Child<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            let _ = self.say(&Request::Kill).and_then(|()| self.ending());
+            let _ = self.say(&ToZygote::Kill).and_then(|()| self.ending());
         }
-        let _ = self.say(&Request::Done);
+        let _ = self.say(&ToZygote::Done);
         if let Some(lane) = self.lane.take() {
             let _ = self.zygote.free.0.send(lane);
         }

@@ -1,9 +1,9 @@
-//! The independent witness: a process seen through ptrace(2) at the same time as through BPF.
+//! The independent witness: ptrace(2) observes a process while BPF observes it.
 //!
-//! A [`Witness`] is a thread of its own, since ptrace serves only the thread that has seized. It stops the process at its
-//! gate, is released when the process is watched, blocks in waitpid(2) for the stops of its tracees, and ends with the last
-//! of them. If it ends before, they are killed (PTRACE_O_EXITKILL): nothing outlives it. All that it knows of BPF is
-//! the table of system calls, which says which arguments are paths and descriptors.
+//! A [`Witness`] is a thread, because ptrace serves only the thread that has seized a tracee. It stops the process at its gate, and
+//! lets it go on when the process is watched. Then it blocks in waitpid(2) for stops, until its last tracee has ended. If the thread
+//! ends earlier, the kernel kills the tracees (PTRACE_O_EXITKILL). With BPF it shares only the table of system calls, which says
+//! which arguments are paths and descriptors.
 
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::Arc;
@@ -25,30 +25,32 @@ mod mounts;
 mod look;
 mod walk;
 mod leads;
+mod view;
+mod stop;
 mod tracee;
 
 use tracee::Tracees;
 
-/// A process that is witnessed. Dropping it waits until its tracees are gone, or kills them if it was not released.
+/// A witness and its tracees. Dropping it waits until they are gone, or kills them if they were not released.
 #[derive(Debug)]
 pub struct Witness {
     release: Option<Sender<()>>,
-    /// What it is to do with its tracees.
+    /// What the thread shall do with its tracees.
     wish: Arc<Wish>,
     thread: Option<JoinHandle<Result<Testimony, Error>>>,
 }
 
-/// What a witness is to do with its tracees, other than look on.
+/// What a witness shall do with its tracees, other than observe them.
 #[derive(Debug, Default)]
 struct Wish {
-    /// To let them go.
+    /// Detach from them.
     leave: AtomicBool,
-    /// To kill who is still there.
+    /// Kill those that are left.
     kill: AtomicBool,
 }
 
 impl Witness {
-    /// Seizes a process and stops it, wherever it is; with `follow`, whatever it forks is witnessed as well.
+    /// Seizes a process and stops it, wherever it is. With `follow`, the processes that it forks become tracees, too.
     pub fn stop(pid: u32, follow: bool) -> Result<Self, Error> {
         let (release, released) = mpsc::channel();
         let (say, stopped) = mpsc::channel();
@@ -57,7 +59,7 @@ impl Witness {
         let run = move || {
             let tracees =
                 Tracees::seize(pid, follow, wished).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
-            // Whoever started this thread waits for it.
+            // The thread that has started this one waits for it.
             let _ = say.send(Ok(()));
             match released.recv() {
                 Ok(()) => tracees.witness(pid),
@@ -75,19 +77,19 @@ impl Witness {
         Ok(witness)
     }
 
-    /// Lets the process go on, and looks on.
+    /// Lets the process go on, and observes it.
     pub fn release(&self) {
         // If the thread is gone, `testimony` says why.
         let _ = self.release.as_ref().map(|release| release.send(()));
     }
 
-    /// Lets everything that is witnessed go on without it, and kills who cannot be stopped for that in time: the kernel would do
-    /// so at the end of this process. All that was seen until then, and who goes on.
+    /// Detaches from all tracees, so that they go on. It kills those that do not stop in time, as the kernel would at the end of
+    /// this process. Returns all that was seen until then, and which processes go on.
     pub fn let_go(self, limit: Duration) -> Result<Testimony, Error> {
-        tracee::prepare_to_leave()?;
+        stop::prepare_to_leave()?;
         let begin = Instant::now();
         self.wish.leave.store(true, Ordering::Relaxed);
-        // A signal that comes just before its waitpid(2) does not end that: there is no pwaitpid as there is ppoll(2).
+        // A signal may come just before the thread's waitpid(2) and not end it, so it is sent again: there is no pwaitpid(2).
         while let Some(thread) = self.thread.as_ref().filter(|thread| !thread.is_finished()) {
             self.wish.kill.store(begin.elapsed() > limit, Ordering::Relaxed);
             let _ = pthread_kill(thread.as_pthread_t(), Signal::SIGUSR1);
@@ -96,14 +98,14 @@ impl Witness {
         self.testimony()
     }
 
-    /// Lets go whoever has been stopped: the process that was meant had ended, and its pid may have been given to somebody else.
+    /// Detaches from a process that was seized by mistake: the one that was meant had ended, and another may have its pid.
     pub fn mistaken(self) {
         self.release();
-        // Nothing was seen, and nobody is left to be told.
+        // Nothing was seen, and the scenario is over.
         let _ = self.let_go(Duration::MAX);
     }
 
-    /// All that was seen. Waits until everything that is witnessed is gone.
+    /// All that was seen. Waits until all tracees are gone.
     pub fn testimony(mut self) -> Result<Testimony, Error> {
         self.release = None;
         self.thread.take().map_or_else(|| Err(panicked()), |thread| thread.join().unwrap_or_else(|_| Err(panicked())))
@@ -119,7 +121,7 @@ impl Drop for Witness {
     }
 }
 
-/// What a witness of scenarios needs, before the first of them: some are processes that only CAP_SYS_PTRACE may look at.
+/// Checks that this machine can witness scenarios: some of their processes can only be traced with CAP_SYS_PTRACE.
 pub fn check_machine() -> Result<(), Error> {
     if has_capability() {
         return Ok(());
@@ -138,7 +140,7 @@ fn panicked() -> Error {
     Error::scenario("the witness panicked", "BUG: this is a fault in src/watch/witness")
 }
 
-/// Why a process could not be seized (ptrace(2), "Ptrace access mode checking").
+/// The error if a process cannot be seized (ptrace(2), "Ptrace access mode checking").
 fn cannot_seize(tid: u32, errno: Errno) -> Error {
     let tracer = look::status(tid, "TracerPid", 10).unwrap_or(0);
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
@@ -163,7 +165,7 @@ fn cannot_seize(tid: u32, errno: Errno) -> Error {
     Error::cannot_trace(format!("the witness could not seize process {tid}: {why}"), hint)
 }
 
-/// A program with a set-user-ID or set-group-ID bit, which would run without its rights.
+/// The error for a set-user-ID or set-group-ID program: under a witness it would run without its rights.
 fn loses_rights(tid: u32) -> Error {
     let program = std::fs::read_link(format!("/proc/{tid}/exe")).unwrap_or_default();
     Error::cannot_trace(
@@ -175,7 +177,7 @@ fn loses_rights(tid: u32) -> Error {
     )
 }
 
-/// A program that the witness may not look at: it has other rights than its caller, or may be executed and not read.
+/// The error for a program that the witness may not read: it has other rights than its caller, or only execute permission.
 fn hides(tid: u32) -> Error {
     Error::cannot_trace(
         format!("the program that process {tid} has become may not be looked at: it runs with other rights"),

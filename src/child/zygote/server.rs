@@ -22,7 +22,7 @@ use super::child;
 use super::process::{NAME, Unprepared, children, ignore_terminal, step};
 use super::reaper;
 use super::slot::Slots;
-use super::wire::{REQUEST_SIZE, Reply, Request};
+use super::wire::{FromZygote, REQUEST_SIZE, ToZygote};
 use super::{ServerLane, Work, is_readable};
 use crate::child::workspace::Workspaces;
 
@@ -157,8 +157,8 @@ impl Server<'_> {
         let exited = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         loop {
             let (pid, reply) = match waitid(Id::All, exited) {
-                Ok(WaitStatus::Exited(pid, status)) => (pid, Reply::Exited { status }),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Reply::Signaled { signal: signal as i32 }),
+                Ok(WaitStatus::Exited(pid, status)) => (pid, FromZygote::Exited { status }),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, FromZygote::Signaled { signal: signal as i32 }),
                 Err(Errno::EINTR) => continue,
                 _ => return,
             };
@@ -172,18 +172,18 @@ impl Server<'_> {
         }
     }
 
-    fn reply(&self, lane: usize, reply: Reply) {
+    fn reply(&self, lane: usize, reply: FromZygote) {
         let _ = send(self.lanes[lane].socket.as_raw_fd(), &reply.encode(), MsgFlags::MSG_NOSIGNAL);
     }
 
     fn answer(&mut self, lane: usize) {
         let mut bytes = [0; REQUEST_SIZE];
         let length = recv(self.lanes[lane].socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
-        match Request::decode(&bytes[..length]) {
-            Some(Request::Spawn { scenario, workspace }) => self.spawn(lane, scenario as usize, &workspace),
-            Some(Request::Kill) => self.kill(lane),
-            Some(Request::Signal { signal }) => self.signal(lane, signal),
-            Some(Request::Done) => self.done(lane),
+        match ToZygote::decode(&bytes[..length]) {
+            Some(ToZygote::Spawn { scenario, workspace }) => self.spawn(lane, scenario as usize, &workspace),
+            Some(ToZygote::Kill) => self.kill(lane),
+            Some(ToZygote::Signal { signal }) => self.signal(lane, signal),
+            Some(ToZygote::Done) => self.done(lane),
             None => {}
         }
     }
@@ -204,9 +204,9 @@ impl Server<'_> {
             }
             Ok(ForkResult::Parent { child }) => {
                 self.children[lane] = Some(LaneChild { pid: child, reaped: false });
-                self.reply(lane, Reply::Spawned { pid: child.as_raw() });
+                self.reply(lane, FromZygote::Spawned { pid: child.as_raw() });
             }
-            Err(errno) => self.reply(lane, Reply::NotSpawned { errno: errno as i32 }),
+            Err(errno) => self.reply(lane, FromZygote::NotSpawned { errno: errno as i32 }),
         }
     }
 

@@ -7,7 +7,7 @@ pub const REQUEST_SIZE: usize = 5 + libc::PATH_MAX as usize;
 
 /// Said to the zygote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum ToZygote {
     /// Fork a child for this scenario in this directory.
     Spawn { scenario: u32, workspace: Vec<u8> },
     /// Kill the child and its descendants.
@@ -20,7 +20,7 @@ pub enum Request {
 
 /// Said by the zygote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum FromZygote {
     /// The child runs.
     Spawned { pid: i32 },
     /// fork failed.
@@ -31,13 +31,13 @@ pub enum Reply {
     Signaled { signal: i32 },
 }
 
-impl Request {
+impl ToZygote {
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Request::Spawn { scenario, workspace } => [&[0], &scenario.to_ne_bytes()[..], workspace].concat(),
-            Request::Kill => vec![1],
-            Request::Done => vec![2],
-            Request::Signal { signal } => [&[3], &signal.to_ne_bytes()[..]].concat(),
+            ToZygote::Spawn { scenario, workspace } => [&[0], &scenario.to_ne_bytes()[..], workspace].concat(),
+            ToZygote::Kill => vec![1],
+            ToZygote::Done => vec![2],
+            ToZygote::Signal { signal } => [&[3], &signal.to_ne_bytes()[..]].concat(),
         }
     }
 
@@ -45,23 +45,23 @@ impl Request {
         match bytes.split_first()? {
             (0, rest) => {
                 let (scenario, workspace) = rest.split_first_chunk()?;
-                Some(Request::Spawn { scenario: u32::from_ne_bytes(*scenario), workspace: workspace.to_vec() })
+                Some(ToZygote::Spawn { scenario: u32::from_ne_bytes(*scenario), workspace: workspace.to_vec() })
             }
-            (1, []) => Some(Request::Kill),
-            (2, []) => Some(Request::Done),
-            (3, rest) => rest.try_into().ok().map(|signal| Request::Signal { signal: i32::from_ne_bytes(signal) }),
+            (1, []) => Some(ToZygote::Kill),
+            (2, []) => Some(ToZygote::Done),
+            (3, rest) => rest.try_into().ok().map(|signal| ToZygote::Signal { signal: i32::from_ne_bytes(signal) }),
             _ => None,
         }
     }
 }
 
-impl Reply {
+impl FromZygote {
     pub fn encode(self) -> [u8; REPLY_SIZE] {
         let (tag, value) = match self {
-            Reply::Spawned { pid } => (0, pid),
-            Reply::NotSpawned { errno } => (1, errno),
-            Reply::Exited { status } => (2, status),
-            Reply::Signaled { signal } => (3, signal),
+            FromZygote::Spawned { pid } => (0, pid),
+            FromZygote::NotSpawned { errno } => (1, errno),
+            FromZygote::Exited { status } => (2, status),
+            FromZygote::Signaled { signal } => (3, signal),
         };
         let [a, b, c, d] = value.to_ne_bytes();
         [tag, a, b, c, d]
@@ -71,10 +71,10 @@ impl Reply {
         let (tag, value) = bytes.split_first()?;
         let value = i32::from_ne_bytes(value.try_into().ok()?);
         match tag {
-            0 => Some(Reply::Spawned { pid: value }),
-            1 => Some(Reply::NotSpawned { errno: value }),
-            2 => Some(Reply::Exited { status: value }),
-            3 => Some(Reply::Signaled { signal: value }),
+            0 => Some(FromZygote::Spawned { pid: value }),
+            1 => Some(FromZygote::NotSpawned { errno: value }),
+            2 => Some(FromZygote::Exited { status: value }),
+            3 => Some(FromZygote::Signaled { signal: value }),
             _ => None,
         }
     }
@@ -87,24 +87,24 @@ mod tests {
     #[test]
     fn messages_survive_the_way() {
         let requests = [
-            Request::Spawn { scenario: 7, workspace: b"/tmp/x".to_vec() },
-            Request::Kill,
-            Request::Done,
-            Request::Signal { signal: -15 },
+            ToZygote::Spawn { scenario: 7, workspace: b"/tmp/x".to_vec() },
+            ToZygote::Kill,
+            ToZygote::Done,
+            ToZygote::Signal { signal: -15 },
         ];
         for request in requests {
-            assert_eq!(Request::decode(&request.encode()), Some(request));
+            assert_eq!(ToZygote::decode(&request.encode()), Some(request));
         }
         let replies = [
-            Reply::Spawned { pid: 7 },
-            Reply::NotSpawned { errno: 11 },
-            Reply::Exited { status: -1 },
-            Reply::Signaled { signal: 9 },
+            FromZygote::Spawned { pid: 7 },
+            FromZygote::NotSpawned { errno: 11 },
+            FromZygote::Exited { status: -1 },
+            FromZygote::Signaled { signal: 9 },
         ];
         for reply in replies {
-            assert_eq!(Reply::decode(&reply.encode()), Some(reply));
+            assert_eq!(FromZygote::decode(&reply.encode()), Some(reply));
         }
-        assert_eq!(Reply::decode(&[]), None);
-        assert_eq!(Request::decode(&[9]), None);
+        assert_eq!(FromZygote::decode(&[]), None);
+        assert_eq!(ToZygote::decode(&[9]), None);
     }
 }

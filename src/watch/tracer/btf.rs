@@ -1,14 +1,14 @@
-//! What the tracer's relocations ask of the kernel's type information, found in one pass.
+//! An excerpt of the kernel's type information (BTF) that is enough for the tracer's relocations.
 //!
-//! libbpf looks through all types of the kernel, some 150,000, for each type that the tracer names. Here they are found at once, and
-//! what libbpf is given to look through (`btf_custom_path`) has them under the very ids that they have in the kernel, with all that is
-//! inside of them, and a pointer in place of each other type. So its relocations are the same.
+//! libbpf searches all 150,000 types of the kernel once for each type that the tracer names. This module finds them all in one pass
+//! and writes an excerpt, which libbpf searches in their place (`btf_custom_path`). The excerpt keeps the kernel's type ids, so the
+//! relocations are the same: it has the types that were found, the types of their fields, and a pointer in place of any other.
 //!
 //! No I/O. The format is Documentation/bpf/btf.rst of the kernel.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The types of bpf/kernel.h that the tracer asks for by their name.
+/// The types of bpf/kernel.h that relocations look up by name.
 pub const NAMES: [&str; 20] = [
     "dentry",
     "fdtable",
@@ -35,7 +35,7 @@ pub const NAMES: [&str; 20] = [
 /// The part of the kernel's type information that relocations need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
-    /// In the kernel's own format.
+    /// The excerpt in the kernel's own format.
     pub bytes: Vec<u8>,
     /// How many arguments the tracepoint io_uring_complete has, where the kernel says so.
     pub complete_takes: Option<u16>,
@@ -44,7 +44,7 @@ pub struct Excerpt {
 /// `struct btf_header`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Header {
+struct BtfHeader {
     magic: u16,
     version: u8,
     flags: u8,
@@ -57,10 +57,10 @@ struct Header {
 
 const MAGIC: u16 = 0xeb9f;
 
-/// `struct btf_type`: what all records begin with.
+/// `struct btf_type`: the head of each record.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Type {
+struct BtfType {
     name: u32,
     info: u32,
     /// The size of the type, or the type that it refers to.
@@ -70,7 +70,7 @@ struct Type {
 /// `struct btf_member`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Member {
+struct BtfMember {
     name: u32,
     type_id: u32,
     offset: u32,
@@ -79,13 +79,13 @@ struct Member {
 /// `struct btf_array`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-struct Array {
+struct BtfArray {
     type_id: u32,
     index_type: u32,
     count: u32,
 }
 
-/// The kinds that are treated here, and the last one that there is (include/uapi/linux/btf.h).
+/// The kinds of types (include/uapi/linux/btf.h).
 mod kind {
     pub const INT: u32 = 1;
     pub const PTR: u32 = 2;
@@ -108,8 +108,8 @@ mod kind {
     pub const ENUM64: u32 = 19;
 }
 
-impl Type {
-    /// What stands for a type that nobody asks for.
+impl BtfType {
+    /// What replaces a type that is not needed: a pointer to void.
     const ANYTHING: Self = Self { name: 0, info: kind::PTR << 24, size_or_type: 0 };
 
     fn kind(self) -> u32 {
@@ -120,7 +120,7 @@ impl Type {
         self.info as usize & 0xffff
     }
 
-    /// How many bytes follow; nothing if the kind is not known.
+    /// How many bytes follow the head; `None` if the kind is unknown.
     fn rest(self) -> Option<usize> {
         Some(match self.kind() {
             kind::INT | kind::VAR | kind::DECL_TAG => 4,
@@ -134,27 +134,27 @@ impl Type {
     }
 }
 
-/// The kernel's type information, as far as it was looked at.
-struct Kernel<'k> {
+/// The kernel's type information, and what a first pass has found in it.
+struct KernelTypes<'k> {
     types: &'k [u8],
     strings: &'k [u8],
-    /// Where the record of each type begins, by its id; void has none.
+    /// Where the record of each type begins, by type id. Id 0 is void and has no record.
     starts: Vec<u32>,
-    /// The ids of the types with a name that is asked for.
+    /// The ids of the types that were asked for by name.
     found: Vec<u32>,
     complete: Option<u32>,
 }
 
-/// The excerpt for these names; nothing if anything in it is not as this module knows it.
+/// The excerpt for these names; `None` if the type information has anything that this module does not know.
 pub fn excerpt(kernel: &[u8], names: &[&str]) -> Option<Excerpt> {
-    let kernel = Kernel::read(kernel, names)?;
+    let kernel = KernelTypes::read(kernel, names)?;
     let needed = kernel.closure()?;
     Some(Excerpt { bytes: kernel.written(&needed)?, complete_takes: kernel.complete_takes() })
 }
 
-impl<'k> Kernel<'k> {
+impl<'k> KernelTypes<'k> {
     fn read(bytes: &'k [u8], names: &[&str]) -> Option<Self> {
-        let (header, _) = Header::read_from_prefix(bytes).ok()?;
+        let (header, _) = BtfHeader::read_from_prefix(bytes).ok()?;
         if header.magic != MAGIC || header.version != 1 {
             return None;
         }
@@ -176,7 +176,7 @@ impl<'k> Kernel<'k> {
         names.iter().filter_map(|name| name.bytes().next()).for_each(|byte| begins[usize::from(byte)] = true);
         let mut start = 0;
         while start < self.types.len() {
-            let (record, _) = Type::read_from_prefix(self.types.get(start..)?).ok()?;
+            let (record, _) = BtfType::read_from_prefix(self.types.get(start..)?).ok()?;
             let id = self.starts.len() as u32;
             self.starts.push(start as u32);
             match record.kind() {
@@ -191,7 +191,7 @@ impl<'k> Kernel<'k> {
                 }
                 _ => {}
             }
-            start += size_of::<Type>() + record.rest()?;
+            start += size_of::<BtfType>() + record.rest()?;
         }
         (start == self.types.len()).then_some(())
     }
@@ -200,14 +200,15 @@ impl<'k> Kernel<'k> {
         self.strings.get(offset as usize..)?.split(|&byte| byte == 0).next()
     }
 
-    /// A record, and what follows it.
-    fn record(&self, id: u32) -> Option<(Type, &'k [u8])> {
+    /// The head of a record, and the bytes that follow it.
+    fn record(&self, id: u32) -> Option<(BtfType, &'k [u8])> {
         let start = *self.starts.get(id as usize).filter(|_| id != 0)? as usize;
-        let (record, rest) = Type::read_from_prefix(self.types.get(start..)?).ok()?;
+        let (record, rest) = BtfType::read_from_prefix(self.types.get(start..)?).ok()?;
         Some((record, rest.get(..record.rest()?)?))
     }
 
-    /// Which types are inside of those that were found, by their id, up to the last of them. What a pointer points to is not.
+    /// Which type ids the excerpt needs, up to the last of them: the types that were found, and those of their fields. It does not
+    /// follow pointers.
     fn closure(&self) -> Option<Vec<bool>> {
         let mut needed = vec![false; self.starts.len()];
         let mut left = self.found.clone();
@@ -218,11 +219,11 @@ impl<'k> Kernel<'k> {
             let (record, rest) = self.record(id)?;
             match record.kind() {
                 kind::STRUCT | kind::UNION => {
-                    let members = rest.chunks_exact(size_of::<Member>());
-                    left.extend(members.filter_map(|member| Some(Member::read_from_bytes(member).ok()?.type_id)));
+                    let members = rest.chunks_exact(size_of::<BtfMember>());
+                    left.extend(members.filter_map(|member| Some(BtfMember::read_from_bytes(member).ok()?.type_id)));
                 }
                 kind::ARRAY => {
-                    let array = Array::read_from_bytes(rest).ok()?;
+                    let array = BtfArray::read_from_bytes(rest).ok()?;
                     left.extend([array.type_id, array.index_type]);
                 }
                 kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
@@ -237,7 +238,7 @@ impl<'k> Kernel<'k> {
         Some(needed)
     }
 
-    /// How many arguments the tracepoint has: its type is that of a function that has one more before them (`void *__data`).
+    /// How many arguments the tracepoint has. Its type is a function with one more argument in front (`void *__data`).
     fn complete_takes(&self) -> Option<u16> {
         let (typedef, _) = self.record(self.complete?)?;
         let (pointer, _) = self.record(typedef.size_or_type).filter(|(pointer, _)| pointer.kind() == kind::PTR)?;
@@ -246,19 +247,19 @@ impl<'k> Kernel<'k> {
     }
 
     fn written(&self, needed: &[bool]) -> Option<Vec<u8>> {
-        let mut written = Written { types: Vec::new(), strings: vec![0], kernel: self };
+        let mut written = ExcerptWriter { types: Vec::new(), strings: vec![0], kernel: self };
         for (id, &needed) in (0..).zip(needed).skip(1) {
             match self.record(id)? {
                 (record, rest) if needed && record.kind() != kind::PTR => written.copy(record, rest)?,
-                _ => written.types.extend_from_slice(Type::ANYTHING.as_bytes()),
+                _ => written.types.extend_from_slice(BtfType::ANYTHING.as_bytes()),
             }
         }
-        let Written { types, strings, .. } = written;
-        let header = Header {
+        let ExcerptWriter { types, strings, .. } = written;
+        let header = BtfHeader {
             magic: MAGIC,
             version: 1,
             flags: 0,
-            hdr_len: size_of::<Header>() as u32,
+            hdr_len: size_of::<BtfHeader>() as u32,
             type_off: 0,
             type_len: types.len().try_into().ok()?,
             str_off: types.len().try_into().ok()?,
@@ -268,27 +269,27 @@ impl<'k> Kernel<'k> {
     }
 }
 
-/// The typedef of the tracepoint.
+/// The name of the tracepoint's typedef.
 const COMPLETE: &[u8] = b"btf_trace_io_uring_complete\0";
 
-/// A name of the kernel's own may have a flavor, which libbpf does not look at (`file___old`).
+/// Whether a name is one of those. libbpf ignores a flavor at its end (`file___old`), and so does this.
 fn is_asked_for(name: &[u8], names: &[&str]) -> bool {
     let rest = |asked: &&str| name.strip_prefix(asked.as_bytes());
     names.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with(b"___"))
 }
 
-struct Written<'k> {
+struct ExcerptWriter<'k> {
     types: Vec<u8>,
     strings: Vec<u8>,
-    kernel: &'k Kernel<'k>,
+    kernel: &'k KernelTypes<'k>,
 }
 
-impl Written<'_> {
-    /// The same record, but for where its names are.
-    fn copy(&mut self, record: Type, rest: &[u8]) -> Option<()> {
-        let renamed = Type { name: self.string(record.name)?, ..record };
+impl ExcerptWriter<'_> {
+    /// Writes a record, with its names at their places in the excerpt.
+    fn copy(&mut self, record: BtfType, rest: &[u8]) -> Option<()> {
+        let renamed = BtfType { name: self.string(record.name)?, ..record };
         self.types.extend_from_slice(renamed.as_bytes());
-        // In these, what follows are entries of so many bytes, which begin with a name.
+        // The kinds whose head is followed by entries of this size; each entry begins with a name.
         let entry = match record.kind() {
             kind::STRUCT | kind::UNION | kind::ENUM64 => 12,
             kind::ENUM => 8,
@@ -318,90 +319,4 @@ impl Written<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Type information as a kernel would have it: records, as words, and the names that they lead to.
-    fn kernel(records: &[&[u32]]) -> Vec<u8> {
-        let types: Vec<u8> =
-            records.iter().flat_map(|record| record.iter().flat_map(|word| word.to_ne_bytes())).collect();
-        let strings = b"\0file\0f_flags\0f_inode\0inode\0unsigned int\0file___old\0btf_trace_io_uring_complete\0";
-        let [type_len, str_len] = [types.len(), strings.len()].map(|length| length as u32);
-        let places = [24, 0, type_len, type_len, str_len].map(u32::to_ne_bytes).concat();
-        [MAGIC.to_ne_bytes().as_slice(), &[1, 0], &places, &types, strings].concat()
-    }
-
-    const FILE: u32 = 1;
-    const F_FLAGS: u32 = 6;
-    const F_INODE: u32 = 14;
-    const INODE: u32 = 22;
-    const UNSIGNED: u32 = 28;
-    const FLAVORED: u32 = 41;
-    const COMPLETE_NAME: u32 = 52;
-
-    fn info(kind: u32, count: u32) -> u32 {
-        kind << 24 | count
-    }
-
-    /// 1: struct inode, which nobody asks for; 2: a pointer to it; 3: struct file; 4: unsigned int; 5: a struct with a flavor;
-    /// 6: the arguments of a tracepoint; 7 and 8: its typedef. 9: nothing of interest.
-    fn sample() -> Vec<u8> {
-        kernel(&[
-            &[INODE, info(kind::STRUCT, 1), 4, F_FLAGS, 4, 0],
-            &[0, info(kind::PTR, 0), 1],
-            &[FILE, info(kind::STRUCT, 2), 16, F_FLAGS, 4, 0, F_INODE, 2, 64],
-            &[UNSIGNED, info(kind::INT, 0), 4, 32],
-            &[FLAVORED, info(kind::STRUCT, 0), 0],
-            &[0, info(kind::FUNC_PROTO, 4), 0, 0, 2, 0, 2, 0, 2, 0, 2],
-            &[0, info(kind::PTR, 0), 6],
-            &[COMPLETE_NAME, info(kind::TYPEDEF, 0), 7],
-            &[INODE, info(kind::FWD, 0), 0],
-        ])
-    }
-
-    #[test]
-    fn what_is_asked_for_keeps_its_id_and_what_is_inside() {
-        let excerpt = excerpt(&sample(), &["file"]).unwrap();
-        assert_eq!(excerpt.complete_takes, Some(3));
-        let small = Kernel::read(&excerpt.bytes, &["file"]).unwrap();
-        assert_eq!((small.starts.len() - 1, small.found.as_slice()), (5, [3, 5].as_slice()));
-        let kinds: Vec<u32> = (1..=5).map(|id| small.record(id).unwrap().0.kind()).collect();
-        assert_eq!(kinds, [kind::PTR, kind::PTR, kind::STRUCT, kind::INT, kind::STRUCT]);
-        let (file, members) = small.record(3).unwrap();
-        let names = members.chunks(12).map(|member| Member::read_from_bytes(member).unwrap());
-        let names: Vec<&[u8]> = names.map(|member| small.name(member.name).unwrap()).collect();
-        assert_eq!((small.name(file.name).unwrap(), names), (&b"file"[..], vec![&b"f_flags"[..], b"f_inode"]));
-        assert_eq!(small.name(small.record(4).unwrap().0.name), Some(&b"unsigned int"[..]));
-    }
-
-    #[test]
-    fn nothing_is_asked_of_what_is_not_as_it_is_known() {
-        let whole = sample();
-        for end in 0..whole.len() {
-            assert_eq!(excerpt(&whole[..end], &["file"]), None, "the first {end} bytes");
-        }
-        for (at, sentence) in [(0, "the magic number"), (2, "the version"), (24 + 4 + 3, "the kind of the first type")]
-        {
-            let mut damaged = whole.clone();
-            damaged[at] = 0x7f;
-            assert_eq!(excerpt(&damaged, &["file"]), None, "{sentence}");
-        }
-        // A struct in itself, and a member of a type that there is not.
-        let strange = kernel(&[&[FILE, info(kind::STRUCT, 1), 8, F_INODE, 1, 0]]);
-        assert!(excerpt(&strange, &["file"]).is_some());
-        let beyond = kernel(&[&[FILE, info(kind::STRUCT, 1), 8, F_INODE, 7, 0]]);
-        assert_eq!(excerpt(&beyond, &["file"]), None);
-    }
-
-    #[test]
-    fn no_damage_is_a_panic() {
-        let whole = sample();
-        for at in 0..whole.len() {
-            for bit in 0..8 {
-                let mut damaged = whole.clone();
-                damaged[at] ^= 1 << bit;
-                let _ = excerpt(&damaged, &["file"]);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Loading and attaching the BPF object, and saying why it cannot be.
+//! Loads and attaches the BPF object, and explains why it could not be.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -12,30 +12,29 @@ use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
 use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
 use nix::errno::Errno;
 
-use super::excerpt::Given;
+use super::excerpt::ExcerptFile;
 use super::refusal::{Bug, Refusal, cause, refused};
-use super::{Options, WATCHES, said};
+use super::{Options, WATCHES, libbpf_log};
 use crate::base::error::Error;
 use crate::table::layout::{self, Filter, Roles, Watch};
 use crate::table::syscalls::Syscall;
 
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
-/// The programs, by the tracepoint that each belongs to.
+/// The programs for system calls, signals and processes.
 const PROGRAMS: [&str; 6] = ["ior_enter", "ior_exit", "ior_signal", "ior_exec", "ior_gone", "ior_fork"];
 
-/// What follows the requests of io_uring, with the tracepoint of each. Of each group one has to fit: which, is the kernel's to
-/// say (bpf/tracer.bpf.c has what each takes).
+/// The programs for io_uring requests, each with its tracepoint. One program of each group has to fit: the kernel says which
+/// (bpf/uring.h has the arguments of each).
 const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
     &[("ior_submit", "io_uring_submit_req"), ("ior_submit", "io_uring_submit_sqe")],
     &[("ior_submit_refused", "io_uring_req_failed")],
-    // The second would fit the tracepoint of the first too, and misread it.
+    // The second program would fit the first one's tracepoint, too, and misread its arguments.
     &[("ior_complete_words", "io_uring_complete"), ("ior_complete", "io_uring_complete")],
     &[("ior_overflow", "io_uring_cqe_overflow")],
 ];
 
-/// The maps, with their type, the sizes of key and value, and how many entries they need at least. The loader sets the size of
-/// the ring.
+/// The maps: name, type, sizes of key and value, and the least number of entries. The loader sets the size of the ring.
 const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
     ("marked", MapType::Array, 4, 8, 1),
     ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
@@ -45,15 +44,15 @@ const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
     ("ring", MapType::RingBuf, 0, 0, 0),
 ];
 
-/// So many bytes a file may have that is to be an object: the embedded one has a hundredth of it.
+/// The largest file that may be an object, in bytes. The embedded object has a hundredth of that.
 const LARGEST_OBJECT: u64 = 16 << 20;
-/// So many bytes a map may take that is not the ring: the largest that the tracer has takes a hundredth of it.
+/// The largest size of a map other than the ring, in bytes. The tracer's own maps take at most a hundredth of that.
 const LARGEST_MAP: u64 = 64 << 20;
 
-/// The version, and whether requests are followed: two words.
+/// The section with two words: the version, and whether requests are followed.
 const VERSION_SECTION: &str = ".rodata.version";
 
-/// The cheap checks, before anything is loaded: privileges and BTF.
+/// The cheap checks before anything is loaded: privileges, and the kernel's type information.
 pub fn check_machine() -> Result<(), Error> {
     let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
     let missing: Vec<&str> = [(Capability::CAP_BPF, "CAP_BPF"), (Capability::CAP_PERFMON, "CAP_PERFMON")]
@@ -76,29 +75,29 @@ pub fn check_machine() -> Result<(), Error> {
     Ok(())
 }
 
-/// The object, and whether its relocations were done with the excerpt.
+/// The object, and whether libbpf has used the excerpt of the kernel's types.
 pub struct Loaded {
     pub object: Object,
     pub by_excerpt: bool,
 }
 
-/// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it is done again with all of them.
+/// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it tries again with all types.
 pub fn load(options: &Options) -> Result<Loaded, Error> {
-    said::listen();
+    libbpf_log::listen();
     let (name, bytes) = match &options.bpf {
         Some(file) => (crate::base::escape::path(file), read(file)?),
         None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
     };
-    // Which types another object asks for is not known.
-    let excerpt = if options.bpf.is_none() && !options.all_types { Given::make() } else { None };
+    // The excerpt is for the embedded object: another one may need other types.
+    let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
     if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
         return Ok(Loaded { object, by_excerpt: true });
     }
-    said::listen();
+    libbpf_log::listen();
     load_with(options, &name, &bytes, None).map(|object| Loaded { object, by_excerpt: false })
 }
 
-fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Given>) -> Result<Object, Error> {
+fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
     let Options { ring_size, requests, .. } = options;
     let mut builder = ObjectBuilder::default();
     if let Some(types) = types {
@@ -126,7 +125,7 @@ fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Given>)
     open.load().map_err(|error| not_loaded(name, &error))
 }
 
-/// Of the two that are for the same tracepoint, whether it is the one for what that gives (bpf/uring.h has what each takes).
+/// Whether a program fits the number of arguments of the tracepoint io_uring_complete, for which there are two programs.
 fn fits(program: &str, complete_takes: Option<u16>) -> bool {
     match (program, complete_takes) {
         ("ior_complete", Some(takes)) => takes < 5,
@@ -139,7 +138,7 @@ fn set_entries(open: &mut OpenObject, name: &str, entries: u32) -> Result<(), li
     open.maps_mut().filter(|map| map.name() == name).try_for_each(|mut map| map.set_max_entries(entries))
 }
 
-/// How many numbers processes may have here: pid_max (proc_sys_kernel(5)), or the most that a kernel takes.
+/// The largest pid plus one: pid_max (proc_sys_kernel(5)), or the most that a kernel allows.
 fn pids() -> u32 {
     let most = 1 << 22;
     let told = std::fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|text| text.trim().parse().ok());
@@ -150,7 +149,7 @@ fn is_of_requests(name: &str) -> bool {
     REQUEST_PROGRAMS.iter().any(|group| group.iter().any(|&(program, _)| program == name))
 }
 
-/// A file's contents, if it is a regular one of a size that can be meant: another may have no end, or nobody at the other.
+/// The contents of a file. Only a regular file of sensible size is read: others may have no end, or block.
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let unfit = |why: String| {
         Error::usage(
@@ -159,7 +158,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
         )
     };
     let failed = |error: std::io::Error| unfit(error.to_string());
-    // Without waiting for whoever may write to a FIFO (open(2)).
+    // O_NONBLOCK: opening a FIFO would wait for a writer (open(2)).
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
     if !opened.metadata().map_err(failed)?.is_file() {
         return Err(unfit("it is no regular file".to_owned()));
@@ -172,7 +171,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// An object must have the programs and maps that user space uses, in the layout that it knows.
+/// Checks that an object has the programs and maps that user space uses, in the same layout.
 fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     let mut lacks = Vec::new();
     let mut programs = PROGRAMS.to_vec();
@@ -205,7 +204,7 @@ fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     }
 }
 
-/// What is to be said of a map that is not there as user space needs it.
+/// What the object lacks if it does not have this map as user space needs it.
 fn lacks_map(
     &(name, kind, key, value, entries): &(&str, MapType, usize, usize, usize),
     open: &OpenObject,
@@ -218,12 +217,12 @@ fn lacks_map(
     (has < entries).then(|| format!("the map {name} with {entries} entries (it has {has})"))
 }
 
-/// How many bytes the keys and values of a map take at least.
+/// The least size of a map in bytes: its keys and values.
 fn size(map: &OpenMap<'_>) -> u64 {
     u64::from(map.max_entries()).saturating_mul(u64::from(map.key_size()) + u64::from(map.value_size()))
 }
 
-/// libbpf said no.
+/// The error if libbpf cannot open an object.
 fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
     match cause(error) {
         Some((words, hint)) => Error::cannot_trace(format!("{name} could not be opened: {words}"), hint),
@@ -233,13 +232,13 @@ fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
     }
 }
 
-/// What the verifier says of a map that was never made: libbpf asks the kernel first whether it has global data, takes the
-/// EMFILE of that question for a no, and leaves the map out.
+/// The verifier's words for a map that does not exist. libbpf asks the kernel whether it supports global data, takes EMFILE for a
+/// no, and leaves the map out.
 const NO_MAP: &str = "is not pointing to valid bpf_map";
 
-/// The kernel said no: its own last words, and what they mean. The verifier has words of its own for what is not permitted.
+/// The error if the kernel refuses the object: its last messages, and what they mean. EPERM may also come from the verifier.
 fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
-    let said = said::since();
+    let said = libbpf_log::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");
     let lacks = matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM));
     let known =
@@ -263,15 +262,15 @@ fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     error.with_details(format!("    {last}"))
 }
 
-/// Attaches what follows the requests of io_uring; nothing if this kernel lacks one of the tracepoints.
+/// Attaches the programs for io_uring requests; none of them if this kernel lacks a tracepoint.
 pub fn attach_requests(object: &Object) -> Result<Vec<Link>, Error> {
     let links: Result<Option<Vec<Link>>, Error> =
         REQUEST_PROGRAMS.iter().map(|group| attach_one_of(object, group)).collect();
     Ok(links?.unwrap_or_default())
 }
 
-/// The first that fits. A tracepoint is not found where the kernel has none of that name, and the program is invalid where
-/// it takes more than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
+/// Attaches the first program that fits. The kernel answers ENOENT if it has no such tracepoint, and EINVAL if the program takes
+/// more arguments than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
 fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>, Error> {
     for &(name, tracepoint) in group {
         let mut programs = object.progs_mut().filter(|program| program.as_fd().as_raw_fd() >= 0);
@@ -285,7 +284,7 @@ fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>
     Ok(None)
 }
 
-/// Attaches all programs but those of [`attach_requests`].
+/// Attaches all other programs.
 pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
     let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
     ours.map(|program| {
@@ -296,7 +295,7 @@ pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
     .collect()
 }
 
-/// A handle of a map that [`load`] has checked to be there.
+/// A handle to a map, which [`load`] has checked.
 pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
     let map = object.maps().find(|map| map.name() == name);
     map.ok_or_else(|| refused(&format!("the map {name} is gone"), &Bug("it was there when the object was opened")))
@@ -305,25 +304,25 @@ pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
         })
 }
 
-/// How often the kernel has skipped a program of this object because it was running on that CPU already: for each skip it
-/// has lost an enter, an exit or an end. Takes about 2 µs.
+/// How often the kernel has skipped a program of this object because it was already running on that CPU. Each skip loses an
+/// enter, an exit or an end. The question takes about 2 µs.
 pub fn skipped(object: &Object) -> Result<u64, Error> {
     infos(object).map(|info| info.map(|(_, info)| info.recursion_misses)).sum()
 }
 
-/// The programs that are loaded, with their tags.
+/// The loaded programs, each with its tag.
 pub fn tags(object: &Object) -> Result<Vec<(String, [u8; 8])>, Error> {
     infos(object).map(|info| info.map(|(name, info)| (name.to_string_lossy().into_owned(), info.tag))).collect()
 }
 
-/// What the kernel says of each program that is loaded.
+/// What the kernel reports about each loaded program.
 #[allow(unsafe_code)]
 fn infos(object: &Object) -> impl Iterator<Item = Result<(&OsStr, bpf_prog_info), Error>> {
     let loaded = object.progs().filter(|program| program.as_fd().as_raw_fd() >= 0);
     loaded.map(|program| {
         let mut info = bpf_prog_info::default();
         let mut size = size_of_val(&info) as u32;
-        // SAFETY: `info` is of the size that is given, and has no pointer for the kernel to fill in what it points to.
+        // SAFETY: `info` has the size that is given, and no pointer that the kernel would follow.
         let result = unsafe {
             libbpf_sys::bpf_obj_get_info_by_fd(program.as_fd().as_raw_fd(), (&raw mut info).cast(), &raw mut size)
         };

@@ -1,10 +1,10 @@
-//! The records of one watch, from the ring to who decodes them.
+//! The records of one watch, as they wait to be decoded.
 //!
 //! No I/O.
 
 use crate::trace::counts::Counts;
 
-/// The records that wait: each behind its length, and what is full is packed, since those of a million calls are 160 MB.
+/// The records that wait, each after its length. Full chunks are compressed: the records of a million calls take 160 MB.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inbox {
     packed: Vec<Vec<u8>>,
@@ -13,17 +13,16 @@ pub(super) struct Inbox {
     count: usize,
 }
 
-/// What is packed at a time: so many bytes, and the rest of the last record. Who takes a few thousand records at a time has none
-/// packed.
+/// A chunk is compressed when it has this many bytes. A reader that takes a few thousand records at a time never gets so far.
 const CHUNK: usize = 2 << 20;
 /// The fastest of zstd's ordinary levels: it keeps up with a ring that fills as fast as calls go.
 const LEVEL: i32 = 1;
 
-/// What the kernel recorded of one watch.
+/// What the kernel has recorded for one watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
     pub(super) inbox: Inbox,
-    /// What BPF counted. The reader's own counts are still 0.
+    /// BPF's counts. The reader's own counts are still 0.
     pub counts: Counts,
 }
 
@@ -44,7 +43,7 @@ impl Records {
         let mut chunk = Vec::new();
         for packed in packed {
             chunk.clear();
-            // What cannot be unpacked is missing, and is told as such.
+            // Records that cannot be decompressed are missing, and count as lost.
             let _ = zstd::stream::copy_decode(packed.as_slice(), &mut chunk);
             each(&chunk, &mut take);
         }
@@ -75,7 +74,7 @@ impl Inbox {
         }
     }
 
-    /// If there is no memory to pack, all stays as it is.
+    /// Compresses the open chunk. Without memory for that, it stays as it is.
     fn pack(&mut self) {
         if let Ok(packed) = zstd::bulk::compress(&self.open, LEVEL) {
             self.packed.push(packed);

@@ -1,15 +1,15 @@
-//! Why a step was refused, as far as its errno tells, and what to do about it. No I/O, but for a look at this process's limits.
+//! Turns the errno of a refused step into a cause and a hint. No I/O, except that it reads this process's limits.
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::base::error::Error;
 
-/// What came back instead of a result.
+/// An error of the system or of a library.
 pub trait Refusal {
     /// The errno, if there is one.
     fn errno(&self) -> Option<Errno>;
-    /// In its own words.
+    /// Its own words.
     fn words(&self) -> String;
 }
 
@@ -34,7 +34,7 @@ impl Refusal for std::io::Error {
 }
 
 impl Refusal for libbpf_rs::Error {
-    /// It has a number, and tells it only in its text: `failed to load: Cannot allocate memory (os error 12)`.
+    /// libbpf-rs shows the number only in its text: `failed to load: Cannot allocate memory (os error 12)`.
     fn errno(&self) -> Option<Errno> {
         let words = self.words();
         let (_, number) = words.rsplit_once("(os error ")?;
@@ -46,7 +46,7 @@ impl Refusal for libbpf_rs::Error {
     }
 }
 
-/// A fault of our own.
+/// A broken invariant of our own.
 pub struct Bug(pub &'static str);
 
 impl Refusal for Bug {
@@ -59,7 +59,7 @@ impl Refusal for Bug {
     }
 }
 
-/// What was missing, and a hint, where the errno says so whatever the step was.
+/// The cause and a hint, if the errno means the same in every step.
 pub fn cause(refusal: &dyn Refusal) -> Option<(String, &'static str)> {
     let cause = match refusal.errno()? {
         Errno::EMFILE => {
@@ -88,7 +88,7 @@ pub fn cause(refusal: &dyn Refusal) -> Option<(String, &'static str)> {
     Some(cause)
 }
 
-/// A step after loading that the kernel refused.
+/// The error for a step that the kernel has refused.
 pub fn refused(step: &str, refusal: &dyn Refusal) -> Error {
     let (words, hint) = cause(refusal).unwrap_or_else(|| (refusal.words(), "`dmesg` may say more"));
     Error::cannot_trace(format!("{step}: {words}"), hint)

@@ -1,49 +1,38 @@
-//! A BPF array map that is mapped into this process: read and written without system calls.
+//! A BPF array map that is mapped into this process, to be read and written without system calls.
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
-use std::ptr::NonNull;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use libbpf_rs::{MapCore, MapHandle};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use memmap2::{MmapOptions, MmapRaw};
 
 use super::refusal::refused;
 use crate::base::error::Error;
 
-/// An array of `T`, shared with BPF programs that may change it at any time.
+/// An array of `T`, shared with BPF programs that may change it at any time. User space writes an element only while nothing else
+/// uses its slot, and reads it when the BPF programs that wrote it have run.
 #[derive(Debug)]
 pub struct SharedArray<T> {
-    memory: NonNull<T>,
-    bytes: NonZeroUsize,
+    memory: MmapRaw,
     len: usize,
     _of: PhantomData<T>,
 }
-
-// SAFETY: all access is by volatile copies of whole elements; an element is written by user space only while nothing else uses
-// its slot, and read when the BPF programs that wrote it have run.
-unsafe impl<T: Send> Send for SharedArray<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for SharedArray<T> {}
 
 impl<T: Copy> SharedArray<T> {
     /// Maps an array map of values of type `T` that was created with `BPF_F_MMAPABLE`.
     pub fn map(map: &MapHandle) -> Result<Self, Error> {
         let len = map.max_entries() as usize;
-        let page = 4096;
-        let bytes = NonZeroUsize::new((len * size_of::<T>()).next_multiple_of(page)).unwrap_or(NonZeroUsize::MIN);
-        let rights = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: a new mapping of a map whose value size was checked to be that of `T` when the object was loaded.
-        let memory = unsafe { mmap(None, bytes, rights, MapFlags::MAP_SHARED, map, 0) }
-            .map_err(|errno| refused("a map of the BPF object could not be mapped", &errno))?;
-        Ok(Self { memory: memory.cast(), bytes, len, _of: PhantomData })
+        let memory = MmapOptions::new().len(len * size_of::<T>()).map_raw(map.as_fd().as_raw_fd());
+        let memory = memory.map_err(|error| refused("a map of the BPF object could not be mapped", &error))?;
+        Ok(Self { memory, len, _of: PhantomData })
     }
 
     fn at(&self, index: usize) -> *mut T {
         assert!(index < self.len, "BUG: index {index} is outside a map of {}", self.len);
-        // SAFETY: inside the mapping, as asserted.
-        unsafe { self.memory.add(index).as_ptr() }
+        // SAFETY: inside the mapping, as asserted; the loader has checked that the map's values have the size of `T`.
+        unsafe { self.memory.as_mut_ptr().cast::<T>().add(index) }
     }
 
     /// Replaces an element.
@@ -55,7 +44,7 @@ impl<T: Copy> SharedArray<T> {
     /// Replaces a word of an element, while BPF programs change others.
     pub fn set_word(&self, index: usize, offset: usize, value: u64) {
         assert!(offset + 8 <= size_of::<T>() && offset.is_multiple_of(8), "BUG: no word is at {offset}");
-        // SAFETY: aligned, inside the element, and a plain integer, which BPF programs read and write as a whole.
+        // SAFETY: aligned and inside the element. BPF programs read and write this integer as a whole.
         unsafe { AtomicU64::from_ptr(self.at(index).byte_add(offset).cast()) }.store(value, Ordering::SeqCst);
     }
 
@@ -67,25 +56,18 @@ impl<T: Copy> SharedArray<T> {
 }
 
 impl SharedArray<u64> {
-    /// Sets the bit with this number, while BPF programs set and clear others; nothing if the array ends before it.
+    /// Sets the bit with this number, while BPF programs change others. Bits beyond the end are ignored.
     pub fn add_bit(&self, number: u32) {
         let index = (number / u64::BITS) as usize;
         if index < self.len {
-            // SAFETY: aligned, inside the mapping, and changed by atomic operations alone.
+            // SAFETY: aligned and inside the mapping. All changes are atomic.
             unsafe { AtomicU64::from_ptr(self.at(index)) }.fetch_or(1 << (number % u64::BITS), Ordering::SeqCst);
         }
     }
 
-    /// Whether that bit is set; that of a number beyond the end is.
+    /// Whether the bit is set. Bits beyond the end count as set.
     pub fn has_bit(&self, number: u32) -> bool {
         let index = (number / u64::BITS) as usize;
         index >= self.len || self.get(index) >> (number % u64::BITS) & 1 == 1
-    }
-}
-
-impl<T> Drop for SharedArray<T> {
-    fn drop(&mut self) {
-        // SAFETY: mapped by `map`, and no reference into it is ever given out.
-        let _ = unsafe { munmap(self.memory.cast(), self.bytes.get()) };
     }
 }

@@ -1,4 +1,4 @@
-//! What the witness reads of a thread that stands still: its memory by process_vm_readv(2), its descriptors in /proc.
+//! What the witness reads of a stopped thread: memory by process_vm_readv(2), descriptors in /proc.
 
 use std::fs::{self, File};
 use std::io::{IoSliceMut, Read};
@@ -14,12 +14,13 @@ use super::mounts::{self, Mounts};
 use crate::table::layout::PATH_CAP;
 use crate::trace::call::{Identity, Text};
 
-/// How many bytes of a `struct file_handle` there are at most: its header and MAX_HANDLE_SZ (open_by_handle_at(2)).
+/// The most bytes of a `struct file_handle`: its header and MAX_HANDLE_SZ (open_by_handle_at(2)).
 const HANDLE_CAP: usize = 8 + 128;
 
-/// A string of at most PATH_MAX bytes without its NUL; `None` if a page of it is not present (proc_pid_pagemap(5)). To read such a
-/// page brings it in: a call that finds its path there has another way through the kernel than without a witness; and where the
-/// process itself provides its pages (userfaultfd(2)), it cannot while it stands still.
+/// A string of at most PATH_MAX bytes without its NUL; `None` if a page of it is not present (proc_pid_pagemap(5)).
+///
+/// Reading such a page would bring it in, and the call would then take another way through the kernel than without a witness. If the
+/// process provides its pages itself (userfaultfd(2)), the read would hang, because the process is stopped.
 pub fn string(tid: u32, address: u64) -> Option<Text> {
     let mut bytes = Vec::new();
     while bytes.len() < PATH_CAP {
@@ -36,7 +37,7 @@ pub fn string(tid: u32, address: u64) -> Option<Text> {
     Some(Text::Read { bytes, cut: true })
 }
 
-/// A block of this many bytes; `Some(None)` if it cannot be read, `None` if a page of it is not present.
+/// A block with this many bytes; `Some(None)` if it cannot be read, `None` if a page of it is not present.
 pub fn block(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     while bytes.len() < size {
@@ -57,7 +58,7 @@ pub fn handle(tid: u32, address: u64) -> Option<Option<Vec<u8>>> {
     block(tid, address, counted.saturating_add(8).min(HANDLE_CAP))
 }
 
-/// Bytes that lie on one page, as [`block`].
+/// Reads bytes on one page, as [`block`].
 fn read(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
     if !is_present(tid, address) {
         return None;
@@ -82,45 +83,45 @@ fn page_size() -> u64 {
     *SIZE
 }
 
-/// What a descriptor is.
+/// What /proc says about a descriptor.
 #[derive(Clone, Debug, Default)]
 pub struct Descriptor {
-    /// The file behind it, if it is open.
+    /// Its file, if it is open.
     pub identity: Option<Identity>,
     /// Its link in /proc/PID/fd.
     pub link: Option<Vec<u8>>,
-    /// Device and inode as stat(2) says them, which is not what the kernel keeps on every filesystem.
+    /// Device and inode by stat(2). On some filesystems the kernel itself keeps others.
     pub file: Option<FileId>,
 }
 
 /// Device and inode of a file, by stat(2).
 pub type FileId = (u64, u64);
 
-/// The same of what statx(2) has said.
+/// The same from a result of statx(2).
 pub fn file_id(status: &Statx) -> FileId {
     (makedev(status.stx_dev_major.into(), status.stx_dev_minor.into()), status.stx_ino)
 }
 
-/// The file behind a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
+/// The file of a descriptor, and its link in /proc/PID/fd; nothing if it is not open.
 pub fn descriptor(mounts: &mut Mounts, tid: u32, fd: i32) -> Descriptor {
     let path = link_path(tid, fd);
     let link = match fs::read_link(&path) {
         Ok(link) if fd >= 0 => Some(link.into_os_string().into_vec()),
-        // It is open, and its name is longer than a link can be.
+        // It is open, but its name is too long for a link.
         Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => None,
         _ => return Descriptor::default(),
     };
-    let status = mounts::File::At(&path).status().ok();
+    let status = mounts::FileRef::At(&path).status().ok();
     let identity = status.as_ref().and_then(|status| identity(mounts, tid, fd, &path, status));
     Descriptor { identity, link, file: status.as_ref().map(file_id) }
 }
 
-/// A link of /proc.
+/// Where a link in /proc points to.
 pub fn link(path: &str) -> Option<Vec<u8>> {
     fs::read_link(path).ok().map(|link| link.into_os_string().into_vec())
 }
 
-/// Where the link of a descriptor is.
+/// The path of a descriptor's link in /proc.
 pub fn link_path(tid: u32, fd: i32) -> String {
     format!("/proc/{tid}/fd/{fd}")
 }
@@ -131,7 +132,7 @@ fn identity(mounts: &mut Mounts, tid: u32, fd: i32, path: &str, status: &Statx) 
     let info = std::str::from_utf8(&info[..read]).ok()?;
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let flags = u32::from_str_radix(field("flags:")?, 8).ok()?;
-    let mount = mounts.of(tid, mounts::File::At(path), status);
+    let mount = mounts.of(tid, mounts::FileRef::At(path), status);
     let device = status.stx_dev_major << 20 | status.stx_dev_minor;
     Some(Identity {
         magic: mount.magic,
@@ -143,8 +144,8 @@ fn identity(mounts: &mut Mounts, tid: u32, fd: i32, path: &str, status: &Statx) 
     })
 }
 
-/// The path by which a process's program was executed (getauxval(3), AT_EXECFN). The kernel has made "/dev/fd/3/path" of one
-/// that is below a descriptor (fs/exec.c, alloc_bprm()).
+/// The path by which the program of a process was executed (getauxval(3), AT_EXECFN). For a path at a descriptor, the kernel has
+/// made "/dev/fd/3/path" (fs/exec.c, alloc_bprm()).
 pub fn executed(pid: u32) -> Option<Vec<u8>> {
     const AT_EXECFN: u64 = 31;
     let vector = fs::read(format!("/proc/{pid}/auxv")).ok()?;
@@ -157,7 +158,7 @@ pub fn executed(pid: u32) -> Option<Vec<u8>> {
     }
 }
 
-/// A number that a line of proc_pid_status(5) has behind its name.
+/// The number in a line of proc_pid_status(5).
 pub fn status(tid: u32, name: &str, radix: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

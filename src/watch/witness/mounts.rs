@@ -1,7 +1,7 @@
-//! What the witness knows of mounts: the filesystem of a file, without asking it anything.
+//! Mounts: which filesystem a file is on.
 //!
-//! A filesystem in user space (fuse(4)) is asked nothing at all: the process that would answer may be a tracee that stands still
-//! until this very thread lets it go on.
+//! A filesystem in user space (fuse(4)) is never asked anything. The process that would answer may be a tracee, which is stopped
+//! until this very thread resumes it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,14 +10,14 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Statx, StatxFlags, fstatfs, statfs, statx};
 use rustix::io::Result;
 
-/// STATX_MNT_ID_UNIQUE (statx(2), since Linux 6.8): a number that no other mount ever has.
+/// STATX_MNT_ID_UNIQUE (statx(2), since Linux 6.8): an id that is never used again.
 const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 /// `s_magic` of a filesystem in user space.
 const FUSE: u32 = 0x6573_5546;
-/// `s_magic` of the filesystems that answer stat(2) with another device than that of their superblock, which mountinfo has:
-/// overlayfs, btrfs, bcachefs.
+/// `s_magic` of overlayfs, btrfs and bcachefs. Their stat(2) shows another device than their superblock, which mountinfo shows.
 const HAVE_OTHER_DEVICES: [u32; 3] = [0x794c_7630, 0x9123_683e, 0xca45_1a4e];
-/// Those that date each change of a directory to the clock's tick at least: ext4, xfs, btrfs, tmpfs, overlayfs, f2fs, bcachefs.
+/// `s_magic` of filesystems that date each change of a directory, at least to the clock's tick: ext4, xfs, btrfs, tmpfs,
+/// overlayfs, f2fs, bcachefs.
 const DATE_CHANGES: [u32; 7] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0xca45_1a4e];
 const PROC: u32 = 0x9fa0;
 
@@ -26,17 +26,17 @@ const PROC: u32 = 0x9fa0;
 pub struct Mount {
     /// `s_magic` of its filesystem (statfs(2)).
     pub magic: u32,
-    /// The device of its superblock, where stat(2) says another: major << 20 | minor.
+    /// The device of its superblock, if stat(2) shows another: major << 20 | minor.
     pub device: Option<u32>,
 }
 
 impl Mount {
-    /// Whether the filesystem is a process, which is not to be waited for.
+    /// Whether a process serves the filesystem. Never wait for that.
     pub fn is_process(self) -> bool {
         self.magic == FUSE
     }
 
-    /// Whether a directory's time of change says when something in it was last renamed, removed or made.
+    /// Whether a directory's ctime says when a name in it was last changed, removed or made.
     pub fn dates_changes(self) -> bool {
         DATE_CHANGES.contains(&self.magic)
     }
@@ -47,17 +47,17 @@ impl Mount {
     }
 }
 
-/// A file that is named by an open descriptor of the witness, or by a path in /proc.
+/// A file, by an open descriptor of the witness or by a path in /proc.
 #[derive(Clone, Copy)]
-pub enum File<'f> {
+pub enum FileRef<'f> {
     /// By a descriptor.
     Open(BorrowedFd<'f>),
     /// By a link in /proc.
     At(&'f str),
 }
 
-impl File<'_> {
-    /// What the kernel has at hand of it (AT_STATX_DONT_SYNC).
+impl FileRef<'_> {
+    /// The status that the kernel has cached (AT_STATX_DONT_SYNC).
     pub fn status(self) -> Result<Statx> {
         self.statx(StatxFlags::BASIC_STATS | StatxFlags::MNT_ID | UNIQUE)
     }
@@ -79,14 +79,13 @@ impl File<'_> {
     }
 }
 
-/// The mounts that have been met, by the number that is theirs alone. Where the kernel has no such number nothing is kept: others
-/// are given again.
+/// The known mounts, by their unique ids. On kernels without unique ids nothing is kept, because ids are used again.
 #[derive(Debug, Default)]
 pub struct Mounts(HashMap<u64, Mount>);
 
 impl Mounts {
-    /// The mount that a file of this tracee is on; `status` is the file's.
-    pub fn of(&mut self, tid: u32, file: File<'_>, status: &Statx) -> Mount {
+    /// The mount of a tracee's file, which has this status.
+    pub fn of(&mut self, tid: u32, file: FileRef<'_>, status: &Statx) -> Mount {
         let is_unique = status.stx_mask & UNIQUE.bits() != 0;
         if let Some(known) = self.0.get(&status.stx_mnt_id).filter(|_| is_unique) {
             return *known;
@@ -98,8 +97,8 @@ impl Mounts {
         mount
     }
 
-    /// Whether something is mounted on the root of this tracee; `file` is the root.
-    pub fn is_root_covered(tid: u32, file: File<'_>) -> bool {
+    /// Whether something is mounted on the root of this tracee, which is `file`.
+    pub fn is_root_covered(tid: u32, file: FileRef<'_>) -> bool {
         let Ok(status) = file.statx(StatxFlags::MNT_ID) else { return true };
         table(tid).lines().any(|line| is_on_root_of(line, status.stx_mnt_id))
     }
@@ -109,14 +108,14 @@ fn table(tid: u32) -> String {
     fs::read_to_string(format!("/proc/{tid}/mountinfo")).unwrap_or_default()
 }
 
-/// Whether a line of mountinfo is of a mount at the root of the process, which lies on the mount with this number.
+/// Whether a line of mountinfo has a mount on the root of the process, with this mount below it.
 fn is_on_root_of(line: &str, below: u64) -> bool {
     let mut words = line.split(' ').skip(1);
     words.next().and_then(|word| word.parse().ok()) == Some(below) && words.nth(2) == Some("/")
 }
 
-/// What is mounted nowhere (a pipe, a socket) is in no table.
-fn look_up(tid: u32, file: File<'_>, status: &Statx, is_unique: bool) -> Mount {
+/// Finds a mount in mountinfo. A pipe or a socket is on no mount, and has no line.
+fn look_up(tid: u32, file: FileRef<'_>, status: &Statx, is_unique: bool) -> Mount {
     let number = match is_unique {
         true => file.statx(StatxFlags::MNT_ID).map(|status| status.stx_mnt_id).ok(),
         false => Some(status.stx_mnt_id),
@@ -131,7 +130,7 @@ fn look_up(tid: u32, file: File<'_>, status: &Statx, is_unique: bool) -> Mount {
     Mount { magic, device }
 }
 
-/// The number, the device and the filesystem of a line of proc_pid_mountinfo(5): `36 35 98:0 /mnt1 /mnt2 rw - ext3 /dev/root rw`.
+/// The id, the device and the filesystem in a line of proc_pid_mountinfo(5): `36 35 98:0 /mnt1 /mnt2 rw - ext3 /dev/root rw`.
 fn row(line: &str) -> Option<(u64, u32, &str)> {
     let (mount, system) = line.split_once(" - ")?;
     let mut words = mount.split(' ');
@@ -162,7 +161,7 @@ mod tests {
 
     #[test]
     fn proc_is_known_and_remembered() {
-        let file = File::At("/proc/self/status");
+        let file = FileRef::At("/proc/self/status");
         let status = file.status().unwrap();
         let mut mounts = Mounts::default();
         let pid = std::process::id();

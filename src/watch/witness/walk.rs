@@ -1,7 +1,7 @@
-//! Where a path leads to: path_resolution(7), a component at a time, with the tracee's root and working directory.
+//! Walks a path as path_resolution(7) describes it, one component at a time, from the tracee's root or working directory.
 //!
-//! Nothing is waited for. Files are opened with O_PATH, which reaches no driver and no writer of a FIFO; a lookup that the kernel
-//! would have to ask a process for is left (RESOLVE_CACHED, and [`Mount::is_process`](super::mounts::Mount::is_process)).
+//! The walk never blocks. It opens files with O_PATH, which involves no driver and no writer of a FIFO. It gives up where the kernel
+//! would have to ask a process (RESOLVE_CACHED, and [`Mount::is_process`](super::mounts::Mount::is_process)).
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -10,9 +10,9 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Statx, openat2, readlinkat};
 use rustix::io::Errno;
 
 use super::look::{self, FileId, file_id};
-use super::mounts::{File, Mounts};
+use super::mounts::{FileRef, Mounts};
 
-/// As many symbolic links as the kernel follows (MAXSYMLINKS).
+/// The most symbolic links that the kernel follows (MAXSYMLINKS).
 const MOST_LINKS: u32 = 40;
 /// The inode number of the root of a proc filesystem (PROC_ROOT_INO).
 const PROC_ROOT: u64 = 1;
@@ -20,53 +20,53 @@ const PROC_ROOT: u64 = 1;
 /// A time of CLOCK_REALTIME: seconds and nanoseconds.
 pub type Time = (i64, u32);
 
-/// A file that was come to.
+/// A file on the way.
 #[derive(Debug)]
 pub struct Spot {
     file: OwnedFd,
     status: Statx,
-    /// Its name, as the components were called that led here.
+    /// Its name, put together from the components that led here.
     pub name: Vec<u8>,
 }
 
 /// Why a path leads to no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// There is none of that name now.
+    /// No file has that name now.
     Nowhere,
-    /// It cannot be found out.
+    /// The walk cannot find out.
     Unknown,
 }
 
-/// Of whom a path is.
+/// The tracee whose path it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Walker {
-    /// His process.
+    /// Its process.
     pub pid: u32,
-    /// He himself.
+    /// Its thread.
     pub tid: u32,
 }
 
-/// A path that is being walked.
+/// A walk along a path.
 pub struct Walk<'w> {
     mounts: &'w mut Mounts,
     of: Walker,
     root: Rc<Spot>,
     /// The working directory and the root, if they were others before the call.
     before_call: Option<[Rc<Spot>; 2]>,
-    /// Whether a symbolic link at the end is what is looked for.
+    /// Whether the walk ends at a symbolic link, and does not follow it.
     ends_at_link: bool,
-    /// Before when a directory must have been changed for the last time.
+    /// The last change of each directory must be before this time.
     before: Time,
-    /// Whether that was so of each.
+    /// Whether all directories so far were changed before.
     settled: bool,
-    /// Whether something is mounted on the root, once that was asked.
+    /// Whether something is mounted on the root, if that is known.
     is_root_covered: Option<bool>,
 }
 
 impl Spot {
-    /// What a link of /proc leads to; its name is the link's.
-    pub fn behind(link: &str) -> Result<Self, Lost> {
+    /// The file of a link in /proc, with the link's name.
+    pub fn of_link(link: &str) -> Result<Self, Lost> {
         let file = open(CWD, link.as_bytes(), OFlags::empty(), ResolveFlags::empty()).map_err(lost)?;
         Self::called(file)
     }
@@ -77,7 +77,7 @@ impl Spot {
     }
 
     fn new(file: OwnedFd, name: Vec<u8>) -> Result<Self, Lost> {
-        let status = File::Open(file.as_fd()).status().map_err(lost)?;
+        let status = FileRef::Open(file.as_fd()).status().map_err(lost)?;
         Ok(Self { file, status, name })
     }
 
@@ -90,12 +90,12 @@ impl Spot {
         u32::from(self.status.stx_mode) & libc::S_IFMT == libc::S_IFLNK
     }
 
-    /// The same place, not another mount of it.
+    /// Whether both are the same file on the same mount.
     fn is_at(&self, other: &Self) -> bool {
         self.id() == other.id() && self.status.stx_mnt_id == other.status.stx_mnt_id
     }
 
-    /// Whether names below it can be put together.
+    /// Whether names can be put together below it.
     fn has_path(&self) -> bool {
         self.name.starts_with(b"/") && !self.name.ends_with(b" (deleted)")
     }
@@ -115,7 +115,7 @@ impl Spot {
     }
 }
 
-/// One openat2(2) for a path without symbolic links and `..`, if the kernel has all of it at hand; `None` if it is not that plain.
+/// Walks a plain path by one openat2(2): no symbolic link, no `..`, and all of it cached. `None` for any other path.
 pub fn at_once(base: &Spot, path: &[u8], ends_at_link: bool) -> Option<Spot> {
     if !base.has_path() || parts(path).any(|part| part == b"..") {
         return None;
@@ -129,17 +129,17 @@ pub fn at_once(base: &Spot, path: &[u8], ends_at_link: bool) -> Option<Spot> {
 }
 
 impl<'w> Walk<'w> {
-    /// From which root, and whether a symbolic link at the end is what is looked for.
+    /// A walk of this tracee, with this root.
     pub fn new(mounts: &'w mut Mounts, of: Walker, root: Rc<Spot>, ends_at_link: bool, before: Time) -> Self {
         Self { mounts, of, root, before_call: None, ends_at_link, before, settled: true, is_root_covered: None }
     }
 
-    /// The working directory and the root that the walker had, which the links of proc(5) do not say any more.
+    /// Sets the working directory and the root before the call, which the links in proc(5) do not show any more.
     pub fn changed_from(self, before_call: Option<[Rc<Spot>; 2]>) -> Self {
         Self { before_call, ..self }
     }
 
-    /// Whether no directory on the way has been changed since that time: where the path leads now, it has led all the while.
+    /// Whether no directory on the way has changed since that time: then the path has led to the same file all the while.
     pub fn is_settled(&self) -> bool {
         self.settled
     }
@@ -168,8 +168,8 @@ impl<'w> Walk<'w> {
                 return Err(Lost::Nowhere);
             }
             match self.target(&here, &next, &part)? {
-                Target::Spot(spot) => here = spot,
-                Target::Path(path) => {
+                LinkTarget::Spot(spot) => here = spot,
+                LinkTarget::Path(path) => {
                     if path.starts_with(b"/") {
                         here = Rc::clone(&self.root);
                     }
@@ -180,7 +180,7 @@ impl<'w> Walk<'w> {
         Ok(here)
     }
 
-    /// Looks at all directories above, up to the root of all: the names that they have, they have had all the while.
+    /// Looks at all directories above, up to the top, to see whether their names have changed since that time.
     pub fn settle_above(&mut self, spot: &Rc<Spot>) -> Result<(), Lost> {
         let mut here = Rc::clone(spot);
         loop {
@@ -193,16 +193,16 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// Notes when a directory that is looked at was changed.
+    /// Notes whether a directory was changed since that time.
     fn pass(&mut self, spot: &Spot) {
-        let mount = self.mounts.of(self.of.tid, File::Open(spot.file.as_fd()), &spot.status);
+        let mount = self.mounts.of(self.of.tid, FileRef::Open(spot.file.as_fd()), &spot.status);
         let changed = (spot.status.stx_ctime.tv_sec, spot.status.stx_ctime.tv_nsec);
-        // An inode that has room for seconds alone.
+        // The inode may have room for seconds only.
         let changed = if changed.1 == 0 { (changed.0 + 2, 0) } else { changed };
         self.settled &= mount.dates_changes() && changed < self.before;
     }
 
-    /// An entry of a directory, also where it is not at hand, if nobody has to be waited for.
+    /// Opens an entry of a directory. If it is not cached, the filesystem is asked, unless a process serves it.
     fn open(&mut self, folder: &Spot, part: &[u8]) -> Result<OwnedFd, Lost> {
         match open(&folder.file, part, OFlags::NOFOLLOW, ResolveFlags::CACHED) {
             Err(Errno::AGAIN) if !self.is_process(folder) => {
@@ -213,7 +213,7 @@ impl<'w> Walk<'w> {
     }
 
     fn is_process(&mut self, spot: &Spot) -> bool {
-        self.mounts.of(self.of.tid, File::Open(spot.file.as_fd()), &spot.status).is_process()
+        self.mounts.of(self.of.tid, FileRef::Open(spot.file.as_fd()), &spot.status).is_process()
     }
 
     fn down(&mut self, folder: &Spot, part: &[u8]) -> Result<Rc<Spot>, Lost> {
@@ -222,11 +222,11 @@ impl<'w> Walk<'w> {
         Spot::new(file, folder.below(part)).map(Rc::new)
     }
 
-    /// The root is its own parent, and so is what is mounted on it, which the kernel goes on to (fs/namei.c, follow_dotdot() and
-    /// step_into()): no descriptor leads there.
+    /// Goes to the parent directory. The root is its own parent. If something is mounted on the root, the kernel goes on to that
+    /// (fs/namei.c, follow_dotdot() and step_into()), and no descriptor of the witness can follow.
     fn up(&mut self, folder: &Rc<Spot>) -> Result<Rc<Spot>, Lost> {
         let (tid, root) = (self.of.tid, &self.root);
-        let is_covered = || Mounts::is_root_covered(tid, File::Open(root.file.as_fd()));
+        let is_covered = || Mounts::is_root_covered(tid, FileRef::Open(root.file.as_fd()));
         if *self.is_root_covered.get_or_insert_with(is_covered) {
             return Err(Lost::Unknown);
         }
@@ -239,40 +239,40 @@ impl<'w> Walk<'w> {
         Spot::new(file, folder.name[..end.max(1)].to_vec()).map(Rc::new)
     }
 
-    /// What a symbolic link says. Those of proc(5) are for whoever follows them: `self` is the tracee, and what stands for a file
-    /// is that file ("magic links" in symlink(7)), to which the kernel alone leads.
-    fn target(&mut self, folder: &Spot, link: &Spot, part: &[u8]) -> Result<Target, Lost> {
-        let mount = self.mounts.of(self.of.tid, File::Open(folder.file.as_fd()), &folder.status);
+    /// Where a symbolic link leads. In proc(5) that depends on the process that follows: `self` must be the tracee. Magic links
+    /// (symlink(7)) lead straight to a file, so the kernel has to follow them.
+    fn target(&mut self, folder: &Spot, link: &Spot, part: &[u8]) -> Result<LinkTarget, Lost> {
+        let mount = self.mounts.of(self.of.tid, FileRef::Open(folder.file.as_fd()), &folder.status);
         let Walker { pid, tid } = self.of;
         match part {
             _ if self.is_process(link) => Err(Lost::Unknown),
             b"self" | b"thread-self" if mount.is_proc() && folder.status.stx_ino == PROC_ROOT => {
-                // In another pid namespace, processes have other numbers, and this one none, or another.
+                // In a proc(5) of another pid namespace, pids are others.
                 let own = readlinkat(&folder.file, "self", Vec::new()).map_err(lost)?;
                 let is_own = own.into_bytes() == std::process::id().to_string().into_bytes();
                 let path = if part == b"self" { format!("{pid}") } else { format!("{pid}/task/{tid}") };
-                is_own.then(|| Target::Path(path.into_bytes())).ok_or(Lost::Unknown)
+                is_own.then(|| LinkTarget::Path(path.into_bytes())).ok_or(Lost::Unknown)
             }
             b"cwd" | b"root" if mount.is_proc() && self.before_call.is_some() && is_of(folder, tid) => {
                 let before = self.before_call.as_ref().map(|[cwd, root]| if part == b"cwd" { cwd } else { root });
-                before.map(|spot| Target::Spot(Rc::clone(spot))).ok_or(Lost::Unknown)
+                before.map(|spot| LinkTarget::Spot(Rc::clone(spot))).ok_or(Lost::Unknown)
             }
             _ if mount.is_proc() && folder.status.stx_ino != PROC_ROOT => {
                 let file = open(&folder.file, part, OFlags::empty(), ResolveFlags::empty()).map_err(lost)?;
-                Spot::called(file).map(|spot| Target::Spot(Rc::new(spot)))
+                Spot::called(file).map(|spot| LinkTarget::Spot(Rc::new(spot)))
             }
-            _ => readlinkat(&link.file, "", Vec::new()).map(|path| Target::Path(path.into_bytes())).map_err(lost),
+            _ => readlinkat(&link.file, "", Vec::new()).map(|path| LinkTarget::Path(path.into_bytes())).map_err(lost),
         }
     }
 }
 
-/// Whether a directory of proc(5) is that of this thread.
+/// Whether a directory in proc(5) is that of this thread.
 fn is_of(folder: &Spot, tid: u32) -> bool {
     folder.name.rsplit(|&byte| byte == b'/').next() == Some(tid.to_string().as_bytes())
 }
 
-/// What a symbolic link leads to.
-enum Target {
+/// Where a symbolic link leads.
+enum LinkTarget {
     Path(Vec<u8>),
     Spot(Rc<Spot>),
 }
@@ -292,7 +292,7 @@ fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty())
 }
 
-/// The components of a path, the first one last. A slash at the end is a `.`: what stands before it is a directory.
+/// The components of a path, the first one last. A slash at the end counts as `.`, because only a directory may come before it.
 fn stack(path: &[u8]) -> Vec<Vec<u8>> {
     let end = path.ends_with(b"/").then_some(b".".as_slice());
     let mut stack: Vec<Vec<u8>> = parts(path).chain(end).map(<[u8]>::to_vec).collect();

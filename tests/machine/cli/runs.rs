@@ -70,9 +70,7 @@ pub fn an_unfit_bpf_object_is_refused_with_the_reason() -> Tested {
 fn compile(text: &str, object: &Path) -> Tested {
     let source = object.with_extension("c");
     write(&source, text)?;
-    let clang = std::env::var_os("CLANG").unwrap_or_else(|| "clang".into());
-    let status =
-        Command::new(clang).args(["-target", "bpf", "-g", "-O2", "-c"]).arg(&source).arg("-o").arg(object).status()?;
+    let status = support::clang().arg("-c").arg(&source).arg("-o").arg(object).status()?;
     require!(status.success(), "clang: {status}");
     Ok(std::fs::remove_file(source)?)
 }

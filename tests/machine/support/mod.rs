@@ -95,15 +95,22 @@ macro_rules! require {
     };
 }
 
+/// Clang with the flags of the build, whose paths begin at the folder of the package. A changed source may leave things unused,
+/// so that no warning counts.
+pub fn clang() -> Command {
+    let mut clang = Command::new(std::env::var_os("CLANG").unwrap_or_else(|| "clang".into()));
+    clang.args(["@bpf/flags", "-w"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    clang
+}
+
 /// Compiles a changed tracer, for `--bpf`.
 pub fn compile(folder: &Path, name: &str, source: &str) -> Result<PathBuf, Failed> {
     let (text, object) = (folder.join(format!("{name}.bpf.c")), folder.join(format!("{name}.bpf.o")));
     std::fs::write(&text, source)?;
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86" };
-    let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".to_owned());
-    let mut command = Command::new(clang);
-    command.args(["-target", "bpf", "-O2", "-g", "-mcpu=v3", &format!("-D__TARGET_ARCH_{arch}"), "-I"]).arg(bpf(""));
-    let output = command.arg("-c").arg(&text).arg("-o").arg(&object).output()?;
+    let mut clang = clang();
+    clang.arg(format!("-D__TARGET_ARCH_{arch}")).arg("-c").arg(&text).arg("-o").arg(&object);
+    let output = clang.output()?;
     require!(output.status.success(), "clang: {}", String::from_utf8_lossy(&output.stderr));
     Ok(object)
 }

@@ -1,4 +1,4 @@
-//! What libbpf says while it loads an object: kept for the error that may follow, and printed by nobody.
+//! libbpf's messages while it loads an object. They are kept for the error that may follow, and not printed.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, c_void};
@@ -11,7 +11,7 @@ use libbpf_rs::libbpf_sys;
 
 static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// When so many bytes are kept, nothing more is: the verifier's log of one program has 16 MiB at most.
+/// The most bytes that are kept. The verifier's log of a program has at most 16 MiB.
 const CAP: usize = 32 << 20;
 
 unsafe extern "C" {
@@ -19,15 +19,15 @@ unsafe extern "C" {
     fn vasprintf(text: *mut *mut c_char, format: *const c_char, arguments: *mut c_void) -> c_int;
 }
 
-/// Forgets what was said, and listens from now on.
+/// Forgets all messages, and collects new ones from now on.
 pub fn listen() {
     said().clear();
     type Listener = unsafe extern "C" fn(u32, *const c_char, *mut c_void) -> c_int;
-    // SAFETY: libbpf's type but for the name of a `va_list`, which is handed over as an address.
+    // SAFETY: the type is libbpf's own, except that the `va_list` is an address, as the ABI passes it.
     unsafe { libbpf_sys::libbpf_set_print(transmute::<Option<Listener>, libbpf_sys::libbpf_print_fn_t>(Some(keep))) };
 }
 
-/// What was said since then. The names in a damaged object may be any bytes: U+FFFD stands for what is no text.
+/// The messages since then. A damaged object may have any bytes in its names: U+FFFD replaces those that are no text.
 pub fn since() -> String {
     let text = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
     String::from_utf8_lossy(&said()).chars().map(text).collect()
@@ -37,22 +37,22 @@ fn said() -> MutexGuard<'static, Vec<u8>> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Called by libbpf, through which nothing can unwind: nothing here panics.
+/// libbpf calls this. It must not panic, because C code cannot unwind.
 unsafe extern "C" fn keep(level: u32, format: *const c_char, arguments: *mut c_void) -> c_int {
     let mut said = said();
     if level > libbpf_sys::LIBBPF_WARN || said.len() > CAP {
         return 0;
     }
     let mut text = null_mut();
-    // SAFETY: libbpf's own format with its arguments.
+    // SAFETY: the format and its arguments come from libbpf.
     let length = usize::try_from(unsafe { vasprintf(&raw mut text, format, arguments) });
-    // Without memory it is not kept.
+    // Without memory the message is lost.
     let Ok(length) = length else { return 0 };
     if said.try_reserve(length).is_ok() {
-        // SAFETY: vasprintf has written so many bytes.
+        // SAFETY: vasprintf has written `length` bytes.
         said.extend_from_slice(unsafe { from_raw_parts(text.cast(), length) });
     }
-    // SAFETY: allocated by vasprintf, and not used any more.
+    // SAFETY: vasprintf has allocated it, and nothing uses it any more.
     unsafe { libc::free(text.cast()) };
     0
 }
