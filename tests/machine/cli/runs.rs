@@ -1,8 +1,8 @@
 //! What runs, and where what it writes goes.
 
+use crate::support;
 use std::fs::write;
 use std::path::Path;
-use std::process::Command;
 
 use super::{TESTS, Transcript, expect_error, expect_success, ior_it, names_in, stderr, stdout, unprivileged};
 use crate::support::Tested;
