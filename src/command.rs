@@ -19,6 +19,8 @@ use crate::child::ending::How;
 use crate::child::zygote::{Program, Zygote};
 use crate::judge::verdict::Observed;
 use crate::session;
+use crate::session::beside::Beside;
+use crate::subject::roster::Candidate;
 use crate::watch::tracer::{self, Tracer};
 use crate::watch::witness::Witness;
 
@@ -26,9 +28,11 @@ mod departure; // the signals that end the waiting
 mod output; // the trace and the progress, as they come
 mod summary; // the table by call
 mod sink; // what becomes of the records
+mod beside; // what a subject shows
 mod witnessed; // whether the witness has seen the same
 mod running; // from the opened gate to the last record
 
+use beside::{Agreed, BesideProgram};
 use departure::Departure;
 use output::Output;
 use running::TracedProgram;
@@ -54,6 +58,8 @@ pub(crate) struct CommandOptions {
     pub bpf: Option<PathBuf>,
     /// The size of the ring in bytes, if it is to be another than [`tracer::RING_OF_A_PROGRAM`].
     pub ring_size: Option<u32>,
+    /// A tracer of others that is compared with ours.
+    pub subject: Option<Candidate>,
     /// Whether the trace is printed as JSON lines, without the table.
     pub json: bool,
 }
@@ -74,7 +80,15 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
     let output = Output::open(options)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = load(options)?;
-    let mut child = zygote.spawn(0, Path::new(""))?;
+    let files = options.subject.as_ref().map(|_| tempfile::tempdir()).transpose().map_err(not_prepared)?;
+    let subject = options.subject.as_ref().zip(files.as_ref());
+    let subject = subject.map(|(candidate, files)| candidate.subject(files.path())).transpose()?;
+    let beside = subject.as_deref().map(|subject| Beside::new(subject, session::nonce(), 0));
+    let enclosed = beside.as_ref().map(Beside::enclosed);
+    let mut child = zygote.spawn_enclosed(0, Path::new(""), enclosed.as_ref())?;
+    let attached = subject.as_deref().zip(beside.as_ref());
+    let attached =
+        attached.map(|(subject, beside)| BesideProgram::attach(subject, beside, &child)).transpose()?.flatten();
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {
         return Err(session::cannot_start(&ending));
     }
@@ -85,11 +99,11 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
         witness.into_iter().for_each(Witness::mistaken);
         return Err(session::cannot_start(&child.wait(GATE_LIMIT)?));
     }
-    let sink = Sink::new(options, output);
+    let sink = Sink::new(options, output, enclosed.map(|enclosed| (enclosed.fences, enclosed.open)));
     let departure = Departure::start(watching.killer()?, &zygote).map_err(|errno| not_prepared(errno.into()))?;
     let mut run = TracedProgram::new(child, watching, witness, departure, sink, options.follow);
     run.until_it_is_over(&tracer)?;
-    let (observed, exit) = concluded(&mut run, &program, command)?;
+    let (observed, exit) = concluded(&mut run, &program, command, attached)?;
     let Some(folder) = &archives else { return Ok(exit) };
     let origin = Origin::here(&program.name(), &working_directory(), began);
     let Err(error) = archive::save_checked(folder, &Archive { origin, observed }) else { return Ok(exit) };
@@ -99,13 +113,20 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
 }
 
 /// Takes what is left, and prints the end of it: what was observed, and how to exit.
-fn concluded(run: &mut TracedProgram, program: &Program, command: &[OsString]) -> Result<(Observed, u8), Error> {
+fn concluded(
+    run: &mut TracedProgram,
+    program: &Program,
+    command: &[OsString],
+    beside: Option<BesideProgram<'_>>,
+) -> Result<(Observed, u8), Error> {
     let testimony = run.testimony();
     let ending = run.finish()?;
     let orphaned = run.orphaned.then_some("the end of the program, since who reaps it was gone");
     let lost = run.sink.finish(run.watching.counts(), run.stopped, orphaned);
     let observed = Observed { trace: run.sink.trace(run.watching.counts()), ending };
     let agreed = testimony.map(|testimony| agrees(&mut run.sink, command, &observed, testimony, lost));
+    let shown =
+        beside.map_or(Agreed::Yes, |beside| beside.agrees(&mut run.sink, command, observed.trace.clone(), lost));
     run.sink.close()?;
     if let Some(errno) = run.child.refused() {
         return Err(program.refused(errno));
@@ -113,7 +134,7 @@ fn concluded(run: &mut TracedProgram, program: &Program, command: &[OsString]) -
     let exit = match run.departure.killed() {
         // Killed for this signal, which is what the end is about.
         Some(signal) => 128 + signal as u8,
-        None => exit_code(&observed.ending.how, agreed?, lost),
+        None => exit_code(&observed.ending.how, agreed? && shown != Agreed::No, lost || shown == Agreed::Unknown),
     };
     Ok((observed, exit))
 }

@@ -33,7 +33,7 @@ use crate::trace::whole::Trace;
 use crate::watch::tracer::{self, Tracer};
 use crate::watch::witness::{self, Witness};
 
-mod beside;
+pub(crate) mod beside; // a subject beside a child
 
 use beside::{Beside, NUMBERS};
 
@@ -383,7 +383,7 @@ impl Session {
 }
 
 /// A word that no other run has.
-fn nonce() -> u64 {
+pub(crate) fn nonce() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }

@@ -97,6 +97,7 @@ pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
         witness: cli.witness,
         bpf: cli.bpf.clone(),
         ring_size: cli.ring_size,
+        subject: subjects::for_command(cli)?,
         json: is_json,
     })
 }

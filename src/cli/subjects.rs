@@ -61,6 +61,21 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
     cli.subjects.iter().map(find).chain(own).collect()
 }
 
+/// The subject of a command, which has one at most.
+pub fn for_command(cli: &Cli) -> Result<Option<Candidate>, Error> {
+    let mut slots = asked_for(cli, None)?.into_iter();
+    let (Some(slot), None) = (slots.next(), slots.next()) else {
+        let is_none = cli.subjects.is_empty();
+        let many = || Error::usage("a command runs beside one subject", "run it once for each --subject");
+        return if is_none { Ok(None) } else { Err(many()) };
+    };
+    match (slot.missing, slot.source) {
+        (None, Source::Asked(candidate)) => Ok(Some(*candidate)),
+        (Some(reason), _) => Err(Error::cannot_trace(reason, "`ior-it --subjects` lists what is here")),
+        (None, Source::Own(_)) => Ok(None),
+    }
+}
+
 /// Makes the subjects ready. Their files go into the folder of the run.
 pub fn ready(slots: &mut [Slot], workspaces: &Workspaces) -> Result<(), Error> {
     for slot in slots.iter_mut().filter(|slot| slot.missing.is_none()) {

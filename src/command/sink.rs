@@ -6,7 +6,9 @@ use super::CommandOptions;
 use super::output::Output;
 use super::summary::Summary;
 use crate::base::error::Error;
+use crate::child::fence::Fences;
 use crate::subject::json;
+use crate::subject::reference;
 use crate::table::names;
 use crate::trace::call::Call;
 use crate::trace::counts::Counts;
@@ -28,6 +30,8 @@ pub struct Sink {
     prints: bool,
     json: bool,
     keeps: bool,
+    /// The fence that a subject is to show: no call of the program.
+    fence: Option<(Fences, u64)>,
     gone: VecDeque<u32>,
     output: Output,
     /// The room for a line: the same for all.
@@ -36,13 +40,14 @@ pub struct Sink {
 
 impl Sink {
     /// Nothing has come yet.
-    pub fn new(options: &CommandOptions, output: Output) -> Self {
+    pub fn new(options: &CommandOptions, output: Output, fence: Option<(Fences, u64)>) -> Self {
         Self {
             assembly: Assembly::new(None),
             summary: Summary::default(),
             prints: !options.summary,
             json: options.json,
-            keeps: options.archive.is_some() || options.witness,
+            keeps: options.archive.is_some() || options.witness || options.subject.is_some(),
+            fence,
             gone: VecDeque::new(),
             output,
             line: String::new(),
@@ -62,7 +67,9 @@ impl Sink {
             let Some(one) = self.assembly.decode(bytes) else { return };
             let order = match &one {
                 Decoded::Call(call) => {
-                    self.summary.add(call);
+                    if !is_fence(self.fence, call) {
+                        self.summary.add(call);
+                    }
                     call.order
                 }
                 Decoded::End { pid, seen, .. } => {
@@ -76,7 +83,7 @@ impl Sink {
         for (_, one) in decoded {
             match one {
                 Decoded::Call(call) => {
-                    if self.prints {
+                    if self.prints && !is_fence(self.fence, &call) {
                         self.print(&call);
                     }
                     if self.keeps {
@@ -166,6 +173,10 @@ impl Sink {
     pub fn trace(&mut self, counted: Counts) -> Trace {
         std::mem::take(&mut self.assembly).finished(counted)
     }
+}
+
+fn is_fence(fence: Option<(Fences, u64)>, call: &Call) -> bool {
+    fence.is_some_and(|(fences, number)| reference::number(fences, call) == Some(number))
 }
 
 /// The counts without what processes that go on have done meanwhile, or have not finished.

@@ -99,6 +99,15 @@ impl<'s> Beside<'s> {
         Ok(false)
     }
 
+    /// Closes the window of a program, which has ended. True if only the end of what the subject says closes it.
+    pub fn end(&self, attached: &Attached<'_>) -> bool {
+        let is_system = self.subject.profile().scope == Scope::System;
+        if is_system {
+            self.close_for(attached);
+        }
+        !is_system
+    }
+
     /// Makes the closing fences for a child that is gone. A subject that sees everybody sees them.
     fn close_for(&self, attached: &Attached<'_>) {
         let (fences, first, cpus) = (self.fences, *self.closing().start(), self.cpus);

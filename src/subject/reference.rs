@@ -18,7 +18,7 @@ pub struct Reference {
 
 /// Takes a trace apart. `main` is the thread that made the fences; `open` is the fence before `act`, and the next one closes.
 pub fn reference(mut trace: Trace, fences: Fences, open: u64, main: u32) -> Reference {
-    let number = |call: &Call| if call.tid == main { number(&fences, call) } else { None };
+    let number = |call: &Call| if call.tid == main { number(fences, call) } else { None };
     let opening = trace.calls.iter().find(|call| number(call) == Some(open)).map(|call| call.order);
     let closing = trace.calls.iter().find(|call| number(call) > Some(open)).map(|call| call.order);
     let begins = opening.map_or(0, |order| order + 1);
@@ -30,7 +30,7 @@ pub fn reference(mut trace: Trace, fences: Fences, open: u64, main: u32) -> Refe
 }
 
 /// Which fence a call is. Its path is the string that it was given: after chroot(2) that leads elsewhere.
-fn number(fences: &Fences, call: &Call) -> Option<u64> {
+pub fn number(fences: Fences, call: &Call) -> Option<u64> {
     let row = call.syscall()?;
     let said = Said::new(row.name);
     let said = match row.arg("path").and_then(|at| call.text(at)) {

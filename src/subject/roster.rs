@@ -12,6 +12,7 @@ use crate::base::error::Error;
 use crate::base::{escape, rights};
 
 /// A subject that was asked for.
+#[derive(Clone, Debug)]
 pub struct Candidate {
     /// How it is run and what it claims.
     pub definition: Definition,
