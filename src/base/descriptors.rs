@@ -2,14 +2,15 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// The BPF object's maps and programs, the witness and the scenarios need far fewer.
+/// Enough for the BPF object's maps and programs, the witness and the scenarios, which need far fewer.
 const ENOUGH: u64 = 1024;
 
-/// Allows itself enough of them, as far as the hard limit goes (getrlimit(2)). Whoever was forked before keeps the limits of the caller.
+/// Raises this process's limit to what is enough, or to the hard limit (getrlimit(2)). Processes that were forked before keep the
+/// caller's limits.
 pub fn allow_enough() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     if soft < ENOUGH.min(hard) {
-        // What cannot be had is told by whoever lacks it.
+        // If that fails, the step that lacks a descriptor reports it.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, ENOUGH.min(hard), hard);
     }
 }

@@ -1,4 +1,4 @@
-//! An error is a lowercase sentence, a hint, and the exit code that it leads to.
+//! Errors: a lowercase sentence, a hint, and the exit code.
 
 use std::fmt;
 
@@ -39,9 +39,9 @@ impl From<Exit> for std::process::ExitCode {
 pub struct Error {
     /// A lowercase sentence without a full stop.
     pub sentence: String,
-    /// Lines below it, if there are any: other errors, or what the kernel says.
+    /// Lines below the sentence, if any: other errors, or the kernel's messages.
     pub details: String,
-    /// What to do: names a flag, a file or a command.
+    /// What to do. It names a flag, a file or a command.
     pub hint: String,
     /// The exit code.
     pub exit: Exit,
@@ -77,7 +77,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever is named in a sentence cannot make it two lines: those that are ours are in the details.
+        // A name in the sentence cannot break it into two lines. Only the details have lines of their own.
         writeln!(f, "error: {}", escape::line(&self.sentence))?;
         if !self.details.is_empty() {
             writeln!(f, "{}", escape::lines(&self.details))?;

@@ -1,22 +1,22 @@
-//! What comes from outside, as a terminal shows it and does not obey it.
+//! Escapes text from outside, so that a terminal shows it and does not obey it. No I/O.
 //!
-//! No I/O. Names, messages and files of others may hold anything: sequences that set a title or the clipboard (ECMA-48, OSC), the
-//! C1 controls, marks that turn the direction of a text, and the end of a line, behind which a line of ours could be made up.
+//! Foreign names, messages and files may contain anything. Sequences can set a title or the clipboard (ECMA-48, OSC), C1 controls and
+//! marks of direction change what is shown, and a line break can fake a line of our output.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// One line: whatever would not be shown as it is stands there as `\u{1b}`, `\n`.
+/// Text as one line: characters that a terminal would obey become escapes such as `\u{1b}` and `\n`.
 pub fn line(text: &str) -> Cow<'_, str> {
     with(text, is_obeyed)
 }
 
-/// Lines of ours with text of others in them: their ends stay.
+/// Our own lines with foreign text in them: line breaks stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
     with(text, |one| one != '\n' && is_obeyed(one))
 }
 
-/// A path; what is no UTF-8 in it is shown as U+FFFD.
+/// A path as one line. U+FFFD replaces what is not UTF-8.
 pub fn path(path: &Path) -> String {
     line(&path.to_string_lossy()).into_owned()
 }
@@ -32,7 +32,8 @@ fn with(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Controls (C0, DEL, C1), and what is not seen: marks of direction (UAX #9), of no width (UTS #39), the separators of lines and paragraphs.
+/// Controls (C0, DEL, C1), and characters that are invisible: marks of direction (UAX #9), characters without width (UTS #39),
+/// separators of lines and paragraphs.
 pub(crate) fn is_obeyed(one: char) -> bool {
     let unseen = matches!(one,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -1,11 +1,11 @@
-//! How long a child may take: a time for a machine that has nothing else to do, which grows with what it has to do.
+//! Time limits for children. A limit is meant for an idle machine, and grows with the load.
 //!
-//! Where only the time is wrong nothing is wrong: on a machine with thirty processes for each CPU a child gets a thirtieth of
-//! the time, and a grace period of the kernel takes as much longer. The load is asked only when the time is up, in /proc.
+//! A slow child is no failure. On a machine with thirty processes for each CPU, a child gets a thirtieth of the time, and a grace
+//! period of the kernel is longer, too. The load is read from /proc only when the time is up.
 
 use std::time::{Duration, Instant};
 
-/// By so much a limit grows at most: what hangs must end in the end.
+/// The most that a limit grows: a child that hangs must still end.
 const MOST_GROWTH: f64 = 60.0;
 
 /// A time limit.
@@ -16,7 +16,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// One that grows with the load of the machine.
+    /// A limit that grows with the load of the machine.
     pub const fn growing(at_rest: Duration) -> Self {
         Self { at_rest, grows: true }
     }
@@ -24,11 +24,11 @@ impl Limit {
     /// How long it is now.
     pub fn now(self) -> Duration {
         let growth = if self.grows { growth() } else { 1.0 };
-        // In whole seconds, where it has grown: it is an estimate.
+        // A limit that has grown is an estimate, so it is in whole seconds.
         if growth > 1.0 { Duration::from_secs(self.at_rest.mul_f64(growth).as_secs() + 1) } else { self.at_rest }
     }
 
-    /// What is left of it for something that began then; `None` if it is over. The load is asked only at the end.
+    /// The time that is left since `begin`; `None` if it is over. The load is read only at the end.
     pub fn left(self, begin: Instant) -> Option<Duration> {
         let elapsed = begin.elapsed();
         let left = |limit: Duration| limit.checked_sub(elapsed).filter(|left| !left.is_zero());
@@ -36,22 +36,22 @@ impl Limit {
     }
 }
 
-/// One that is meant as it is.
+/// A limit that does not grow.
 impl From<Duration> for Limit {
     fn from(limit: Duration) -> Self {
         Self { at_rest: limit, grows: false }
     }
 }
 
-/// By how much a limit grows now.
+/// The factor by which a limit grows now.
 fn growth() -> f64 {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").ok().as_deref().and_then(load);
     (load.unwrap_or_default() / cpus as f64).clamp(1.0, MOST_GROWTH)
 }
 
-/// How many processes want to run or wait for a disk, by proc_loadavg(5): the mean of the last minute, or as many as want to run
-/// now. The first comes late where the load has just begun, the second goes where it has just ended.
+/// The number of processes that want to run or wait for a disk (proc_loadavg(5)): the mean of the last minute, or the number now if
+/// that is larger. The mean is too small when the load has just begun, the number now when it has just ended.
 fn load(loadavg: &str) -> Option<f64> {
     let mut words = loadavg.split_whitespace();
     let mean: f64 = words.next()?.parse().ok()?;

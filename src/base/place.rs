@@ -1,9 +1,9 @@
-//! Files and folders that are made where others can write too.
+//! Makes files and folders safely in folders that other users can write to.
 //!
-//! In a folder like /tmp somebody else may have put a link, or a file of his own, under a name that is about to be used, or on the
-//! way to it. So a path is gone along name by name, from one folder's descriptor to the next (openat(2)), and a link is followed
-//! only if it is of this user or of root, or stands where nobody else can put one: as with fs.protected_symlinks
-//! (proc_sys_fs(5)), but in every folder, and whether or not that is set. What lies in a [`Folder`] is reached from its descriptor.
+//! In a folder like /tmp, another user may have put a link or a file at a name on the path. So this module goes along a path name by
+//! name, from one folder's descriptor to the next (openat(2)). It follows a link only if this user or root owns it, or if no other
+//! user can write to its folder. fs.protected_symlinks (proc_sys_fs(5)) does the same, but only in sticky folders and if it is set.
+//! The contents of a [`Folder`] are reached from its descriptor.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
@@ -20,28 +20,28 @@ use nix::sys::stat::{FileStat, Mode, fchmod, fstat, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, fchdir, geteuid, unlinkat};
 
-/// A descriptor that is only a place: what is there is neither read nor begun (a FIFO waits for nobody).
+/// A descriptor that only names a file: opening it does not open the file itself, so a FIFO does not block.
 const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
-/// As many links are followed (path_resolution(7)).
+/// The most links that are followed (path_resolution(7)).
 const LINKS: usize = 40;
-/// A folder that all may look into.
+/// The mode of a folder that all may read.
 const OPEN_FOLDER: u32 = 0o755;
-/// A file that all may read: it may be root who records.
+/// The mode of a file that all may read, because root may have made it.
 const OPEN_FILE: Mode = Mode::from_bits_truncate(0o644);
-/// How many names are tried.
+/// How many new names are tried.
 const NAMES: usize = 64;
 
-/// A new or emptied file. In a folder that others can write to, it is no other name of a file elsewhere (a hard link), and where
-/// that folder is sticky, it is of this user (as with fs.protected_regular).
+/// Creates or empties a file. In a folder that others can write to, the file may have no second name (a hard link). If that folder is
+/// sticky, the file must belong to this user, as with fs.protected_regular.
 pub fn create(path: &Path) -> io::Result<File> {
     let (folder, name, found) = Way::along(path, false)?.into_last()?;
     let is_shared = is_shared(&fstat(&folder)?);
     if let Some(found) = found {
         may_be_written(&folder, &found)?;
-        // By its number, so that it is the file that was looked at. A FIFO waits here for its reader.
+        // By its descriptor, so that it is the file that was checked. A FIFO waits here for its reader.
         return File::options().write(true).truncate(true).open(by_number(found.as_fd()));
     }
-    // Should there be one meanwhile, it is looked at as well.
+    // Another process may make the file meanwhile, so it is checked afterwards.
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let mode = if is_shared { OPEN_FILE } else { OPEN_FILE | Mode::S_IWGRP | Mode::S_IWOTH };
     let made = openat(&folder, name.as_os_str(), flags, mode)?;
@@ -63,7 +63,7 @@ fn may_be_written(folder: &OwnedFd, file: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// A folder, held by its descriptor: whatever becomes of its path, it stays the same.
+/// A folder, held by its descriptor. It stays the same whatever happens to its path.
 #[derive(Debug)]
 pub struct Folder {
     fd: OwnedFd,
@@ -76,7 +76,7 @@ impl Folder {
         Self::at(Way::along(path, false)?, path)
     }
 
-    /// The same; it and those above it are made where they are missing, whatever the umask for all to read.
+    /// The same, but makes missing folders. All may read them, whatever the umask.
     pub fn make(path: &Path) -> io::Result<Self> {
         Self::at(Way::along(path, true)?, path)
     }
@@ -90,7 +90,7 @@ impl Folder {
         Ok(Self { fd, path: path.to_owned() })
     }
 
-    /// Makes a folder in it that only its owner can enter, whatever the umask. Its path is the one that the kernel has: absolute,
+    /// Makes a folder in it that only its owner can enter, whatever the umask. The new folder's path is the kernel's: absolute,
     /// without links.
     pub fn make_private(&self, name: &OsStr) -> io::Result<Self> {
         let fd = make_folder(&self.fd, name, 0o700)?;
@@ -98,17 +98,17 @@ impl Folder {
         Ok(Self { fd, path })
     }
 
-    /// The same under a new name, which begins with this.
+    /// The same with a new name, which begins with this prefix.
     pub fn make_private_new(&self, prefix: &str) -> io::Result<Self> {
         under_new_name(prefix, "", |name| self.make_private(name)).map(|(_, made)| made)
     }
 
-    /// What it was called when it was opened.
+    /// Its path when it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a file that all may read, whatever the umask: whoever looks sees the old one, or the new one whole.
+    /// Replaces a file in one step: a reader sees the old file or the whole new one. All may read it, whatever the umask.
     pub fn replace(&self, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
         let (temporary, mut file) = self.temporary()?;
         let written =
@@ -116,7 +116,7 @@ impl Folder {
         written.inspect_err(|_| self.remove_file(&temporary))
     }
 
-    /// Sees that files can be made in it.
+    /// Checks that files can be made in it.
     pub fn check_writable(&self) -> io::Result<()> {
         self.temporary().map(|(temporary, _)| self.remove_file(&temporary))
     }
@@ -175,14 +175,14 @@ impl AsFd for Folder {
     }
 }
 
-/// A way along a path.
+/// A walk along a path.
 struct Way {
-    /// Where it has come to.
+    /// The folder that it has reached.
     at: OwnedFd,
-    /// The names that are left, the next one last.
+    /// The names that are left, the next one at the end.
     left: Vec<OsString>,
     links: usize,
-    /// Whether folders that are missing are made.
+    /// Whether it makes missing folders.
     makes: bool,
 }
 
@@ -194,7 +194,7 @@ impl Way {
         Ok(way)
     }
 
-    /// This path comes next.
+    /// Puts a path in front of the names that are left.
     fn add(&mut self, path: &Path) -> nix::Result<()> {
         let path = path.as_os_str().as_bytes();
         if path.starts_with(b"/") {
@@ -209,12 +209,12 @@ impl Way {
         Ok(())
     }
 
-    /// The folder, the last name in it, and what is there, which is no link any more.
+    /// Goes to the end: the folder, the last name in it, and the file with that name, which is no link.
     fn into_last(mut self) -> io::Result<(OwnedFd, OsString, Option<OwnedFd>)> {
         while let Some(name) = self.left.pop() {
             let found = match self.look(&name) {
                 Err(Errno::ENOENT) if self.makes => match make_folder(&self.at, &name, OPEN_FOLDER) {
-                    // Somebody was quicker.
+                    // Another process was quicker.
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => self.look(&name)?,
                     made => made?,
                 },
@@ -232,14 +232,14 @@ impl Way {
         Err(Errno::ENOENT.into())
     }
 
-    /// What has this name. Links of proc(5) are followed: nobody can put one there, and some lead where no path does.
+    /// The file with this name. Links in proc(5) are followed: no user can put one there, and some lead where no path does.
     fn look(&self, name: &OsStr) -> nix::Result<OwnedFd> {
         let look = |flags| openat(&self.at, name, flags, Mode::empty());
         match look(PLACE | OFlag::O_DIRECTORY) {
             Err(Errno::ENOTDIR) if fstatfs(&self.at)?.filesystem_type() == PROC_SUPER_MAGIC => {
                 look(PLACE.difference(OFlag::O_NOFOLLOW))
             }
-            // Without O_DIRECTORY, nothing would be mounted that is mounted when it is needed (autofs(5)).
+            // O_DIRECTORY comes first, because only that triggers an automount (autofs(5)).
             Err(Errno::ENOTDIR) => look(PLACE),
             found => found,
         }
@@ -251,7 +251,7 @@ impl Way {
             return Err(Errno::ELOOP.into());
         }
         let found = fstat(link)?;
-        // Who has another name of it could have moved that here.
+        // If the link has another name, another user may have moved it here.
         if is_shared(&fstat(&self.at)?) && !(is_trusted(found.st_uid) && found.st_nlink <= 1) {
             return Err(io::Error::other(
                 "a symbolic link of somebody else is on the way, in a folder that others can write to",
@@ -271,10 +271,10 @@ fn make_folder(at: &OwnedFd, name: &OsStr, mode: u32) -> io::Result<OwnedFd> {
     Ok(made)
 }
 
-/// Makes something under a name that nobody can have foreseen.
+/// Makes something with a name that nobody could predict.
 fn under_new_name<T>(prefix: &str, suffix: &str, make: impl Fn(&OsStr) -> io::Result<T>) -> io::Result<(OsString, T)> {
     for _ in 0..NAMES {
-        // Each has keys of its own, which are random.
+        // Each state has random keys of its own.
         let name = OsString::from(format!("{prefix}{:x}{suffix}", RandomState::new().hash_one(prefix)));
         match make(&name) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -284,12 +284,12 @@ fn under_new_name<T>(prefix: &str, suffix: &str, make: impl Fn(&OsStr) -> io::Re
     Err(Errno::EEXIST.into())
 }
 
-/// Leads to what is behind a descriptor, wherever that is now (proc_pid_fd(5)).
+/// The path in /proc that leads to a descriptor's file, wherever that is now (proc_pid_fd(5)).
 fn by_number(fd: BorrowedFd) -> PathBuf {
     format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
 }
 
-/// Somebody else can put something there.
+/// Whether another user can put files into a folder.
 fn is_shared(folder: &FileStat) -> bool {
     !is_trusted(folder.st_uid) || folder.st_mode & (libc::S_IWGRP | libc::S_IWOTH) != 0
 }

@@ -1,7 +1,7 @@
-//! The standard streams: nothing else in this crate writes to them, which `clippy.toml` holds.
+//! The standard streams. Only this module writes to them, which `clippy.toml` enforces.
 //!
-//! Nothing here panics. A closed pipe ends the process quietly (SIGPIPE, signal(7)). What cannot be written for another reason, such
-//! as a full disk, is remembered, and decides the exit code where all else went well: [`exit_code`].
+//! Nothing here panics. A closed pipe ends the process quietly (SIGPIPE, signal(7)). Other failures, such as a full disk, are
+//! remembered, and decide the exit code if all else went well: [`exit_code`].
 #![allow(clippy::disallowed_methods)]
 
 use std::fs::File;
@@ -20,7 +20,7 @@ use crate::base::escape;
 /// The errno of the first write that failed; 0 if none has.
 static FAILED: AtomicI32 = AtomicI32::new(0);
 
-/// A stream that remembers what could not be written to it, and returns no error: nothing can be done about it on the spot.
+/// A stream whose failures are remembered and not returned, because its caller could do nothing about them.
 #[derive(Clone, Copy, Debug)]
 pub enum Stream {
     /// The standard output.
@@ -35,7 +35,7 @@ impl Stream {
         self.write_all(text.as_bytes()).unwrap_or_else(|error| failed(&error));
     }
 
-    /// Writes these lines, in which a terminal finds nothing to obey.
+    /// Writes these lines, escaped so that a terminal obeys nothing in them.
     pub fn line(self, text: &str) {
         self.raw(&format!("{}\n", escape::lines(text)));
     }
@@ -45,7 +45,7 @@ impl Stream {
         self.with_fd(|fd| fd.is_terminal())
     }
 
-    /// Whether it shows colours, and they are wanted (NO_COLOR, CLICOLOR_FORCE, TERM).
+    /// Whether to use colours: the stream shows them, and they are wanted (NO_COLOR, CLICOLOR_FORCE, TERM).
     pub fn has_colours(self) -> bool {
         let choice = match self {
             Self::Out => anstream::AutoStream::choice(&io::stdout()),
@@ -62,9 +62,9 @@ impl Stream {
     }
 }
 
-/// Without a buffer, and without the standard library's opinion that what cannot be written to at all (EBADF) has been.
+/// Writes without a buffer. Unlike the standard library, it reports a stream that is closed (EBADF).
 impl Write for Stream {
-    /// Waits where the open file does not (O_NONBLOCK is shared with everybody who has it open).
+    /// Waits even with O_NONBLOCK, which another process may have set: it belongs to the open file.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.with_fd(|fd| nix::unistd::write(fd, bytes)) {
@@ -81,13 +81,13 @@ impl Write for Stream {
     }
 }
 
-/// Remembers that something could not be written.
+/// Remembers that a write has failed.
 pub fn failed(error: &io::Error) {
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
     let _ = FAILED.compare_exchange(0, errno, Ordering::Relaxed, Ordering::Relaxed);
 }
 
-/// The exit code of a process that would end with this one: success is none if its output is not whole.
+/// The exit code of a process that would exit with `code`. Output that is not whole is no success.
 pub fn exit_code(code: u8) -> u8 {
     match (code, FAILED.load(Ordering::Relaxed)) {
         (_, 0) => code,
@@ -102,7 +102,7 @@ pub fn exit_code(code: u8) -> u8 {
     }
 }
 
-/// The last words of a process that must end now: nobody is waited for who does not read.
+/// The last words of a process that must end now. It does not wait for a reader.
 pub fn last_words(text: &str) {
     let stderr = io::stderr();
     let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
@@ -112,8 +112,8 @@ pub fn last_words(text: &str) {
     }
 }
 
-/// Runs trials as libtest does. It prints by itself, and panics where it cannot: so it prints into a pipe, and what comes out of
-/// that is written here. On a terminal nothing is ever full.
+/// Runs trials as libtest does. libtest-mimic prints by itself and panics if it cannot, so it prints into a pipe, and this module
+/// writes what comes out. A terminal is never full, so it needs no pipe.
 pub fn run_trials(arguments: &Arguments, trials: Vec<Trial>) -> Result<(), Error> {
     let to: Box<dyn Write + Send> = match &arguments.logfile {
         None if Stream::Out.is_terminal() => {
@@ -142,7 +142,7 @@ pub fn run_trials(arguments: &Arguments, trials: Vec<Trial>) -> Result<(), Error
     Ok(())
 }
 
-/// A pipe to where the output belongs.
+/// A pipe, and a thread that copies its contents to where the output belongs.
 struct Relay {
     end: PipeWriter,
     thread: JoinHandle<()>,
@@ -153,17 +153,17 @@ impl Relay {
         let (mut from, end) = io::pipe()?;
         let copy = move || {
             let mut room = vec![0; 1 << 16];
-            // What cannot be written is taken all the same: nobody waits for room in the pipe.
+            // It reads on after a failed write, so that the writer never waits for room in the pipe.
             while let Ok(read @ 1..) = from.read(&mut room) {
                 to.write_all(&room[..read]).unwrap_or_else(|error| failed(&error));
             }
         };
         let relay = Self { end, thread: std::thread::Builder::new().name("output".to_owned()).spawn(copy)? };
-        // libtest-mimic would panic.
+        // If the path cannot be opened, libtest-mimic would panic.
         File::options().write(true).open(relay.path()).map(|_| relay)
     }
 
-    /// Whoever opens it gets an end of his own (proc_pid_fd(5)).
+    /// The path of the pipe. Opening it gives another writing end (proc_pid_fd(5)).
     fn path(&self) -> String {
         format!("/proc/self/fd/{}", self.end.as_raw_fd())
     }

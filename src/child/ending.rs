@@ -30,7 +30,7 @@ pub enum How {
     Failed(String),
     /// The machine lacks what the scenario needs, a sentence.
     Skipped(String),
-    /// What the scenario is about did not come about, a sentence.
+    /// The condition that the scenario is about did not occur, a sentence.
     PremiseNotMet(String),
     /// The scenario's code panicked, with this message.
     Panicked(String),
@@ -52,8 +52,8 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// The word for it in `tests.toml`: `finished`, `exited` (by itself and with status 0, as a program does that the child has
-    /// become), or the name of a signal; `None` if no table can ask for it.
+    /// The word for it in `tests.toml`: `finished`, `exited`, or the name of a signal; `None` if no table can ask for it. `exited`
+    /// means that the child became a program which exited with status 0.
     pub fn word(&self) -> Option<String> {
         match (self.phase, &self.how) {
             (_, How::Finished) => Some("finished".to_owned()),

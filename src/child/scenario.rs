@@ -1,7 +1,7 @@
 //! What a scenario is, and what its functions are written with.
 //!
-//! The code here runs in the forked child. [`call`] is the only way in which `act` reaches the kernel: one raw system call,
-//! the one that is named, with no library in between that could choose another.
+//! The code here runs in the forked child. `act` reaches the kernel only by [`call`], which makes exactly the system call that it
+//! names: no library in between could choose another.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -29,7 +29,7 @@ impl Scenario {
 /// What `setup` returns: the traced part, or why there can be none.
 pub type Setup = Result<Act, Broken>;
 
-/// The traced part. What it captures must not make system calls when dropped: raw descriptors, not owned ones.
+/// The traced part. Its captures must not make system calls when dropped: use raw descriptors, not owned ones.
 pub type Act = Box<dyn FnOnce() -> Result<(), Broken>>;
 
 /// Boxes the traced part.
@@ -37,14 +37,14 @@ pub fn act(act: impl FnOnce() -> Result<(), Broken> + 'static) -> Setup {
     Ok(Box::new(act))
 }
 
-/// Why a workload could not do what it is there for.
+/// Why a workload could not do its work.
 #[derive(Debug)]
 pub enum Broken {
     /// A step failed, a sentence.
     Step(String),
     /// This machine lacks what the scenario needs, a sentence.
     Skip(String),
-    /// What the scenario is about did not come about this time (a page was resident, a signal came too early), a sentence.
+    /// The condition that the scenario is about did not occur this time (a page was resident, a signal came too early), a sentence.
     Premise(String),
 }
 
@@ -131,13 +131,13 @@ pub fn raw(call: &'static str, words: &[i64]) -> Result<i64, Failed> {
     let mut six = [0; 6];
     six[..words.len()].copy_from_slice(words);
     let [a, b, c, d, e, f] = six;
-    // SAFETY: scenarios pass pointers to memory that lives through the call, or on purpose ones that the kernel refuses
-    // with EFAULT; either way the kernel checks them.
+    // SAFETY: scenarios pass pointers to memory that lives through the call, or bad ones on purpose, which the kernel refuses
+    // with EFAULT.
     let result = unsafe { libc::syscall(i64::from(number.id()), a, b, c, d, e, f) };
     Errno::result(result).map_err(|errno| Failed { call, errno })
 }
 
-/// A call that has to fail with this errno.
+/// Checks that a call has failed with this errno.
 pub fn fails(result: Result<i64, Failed>, errno: Errno) -> Result<(), Broken> {
     match result {
         Err(failed) if failed.errno == errno => Ok(()),
@@ -146,7 +146,7 @@ pub fn fails(result: Result<i64, Failed>, errno: Errno) -> Result<(), Broken> {
     }
 }
 
-/// A call that has to return this value.
+/// Checks that a call has returned this value.
 pub fn returns(result: Result<i64, Failed>, expected: i64) -> Result<(), Broken> {
     match result? {
         value if value == expected => Ok(()),
@@ -154,12 +154,12 @@ pub fn returns(result: Result<i64, Failed>, expected: i64) -> Result<(), Broken>
     }
 }
 
-/// A condition without which the scenario would show nothing; the sentence says what did not hold.
+/// Checks a condition without which the scenario would show nothing. The sentence says what did not hold.
 pub fn premise(holds: bool, otherwise: &str) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken::Premise(otherwise.to_owned())) }
 }
 
-/// A condition that the workload depends on or is there to show; the sentence says what did not hold.
+/// Checks a condition that the workload depends on or shows. The sentence says what did not hold.
 pub fn ensure(holds: bool, otherwise: &str) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken::Step(otherwise.to_owned())) }
 }

@@ -1,4 +1,4 @@
-//! The registry: every scenario by its name, a family a file.
+//! The registry of all scenarios, with one file for each family.
 
 use crate::child::scenario::Scenario;
 

@@ -1,7 +1,7 @@
-//! Workspaces: one folder for the run, an empty folder in it for each scenario.
+//! Workspaces: a folder for the run, with an empty folder for each scenario.
 //!
-//! A workspace goes when its guard is dropped. The folder of the run is removed by the zygote, which outlives everything
-//! else ([`crate::child::zygote`]); should the zygote have been killed, [`Workspaces`] does it.
+//! Dropping its guard removes a workspace. The zygote removes the folder of the run, because it outlives everything else
+//! ([`crate::child::zygote`]). If the zygote was killed, [`Workspaces`] removes it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    /// Makes the folder of the run below `TMPDIR`. That it could not be made is the error of each scenario that needs it.
+    /// Makes the folder of the run in `TMPDIR`. If that fails, each scenario that needs a workspace fails with the error.
     pub fn make(keep: bool) -> Self {
         let temp = std::env::temp_dir();
         let root = Folder::open(&temp).and_then(|temp| temp.make_private_new("ior-it."));
@@ -33,7 +33,7 @@ impl Workspaces {
         self.root.as_deref().ok()
     }
 
-    /// Whether it is to stay behind.
+    /// Whether it stays after the run.
     pub fn keep(&self) -> bool {
         self.keep
     }
@@ -46,12 +46,12 @@ impl Workspaces {
         Ok(Workspace { path: root.path().join(&name), name, root, keep: self.keep })
     }
 
-    /// Makes this directory the working directory of the process: a workspace by way of the folder's descriptor.
+    /// Makes this directory the working directory of the process. A workspace is entered from the folder's descriptor.
     pub fn enter(&self, directory: &Path) -> nix::Result<()> {
         self.root().map_or_else(|| nix::unistd::chdir(directory), |root| root.enter(directory))
     }
 
-    /// Removes the folder with all workspaces, unless it is to stay behind.
+    /// Removes the folder with all workspaces, unless it stays after the run.
     pub fn remove(&self) -> io::Result<()> {
         self.root().filter(|_| !self.keep).map_or(Ok(()), Folder::remove_all)
     }
@@ -59,7 +59,7 @@ impl Workspaces {
 
 impl Drop for Workspaces {
     fn drop(&mut self) {
-        // Gone already, unless the zygote was killed.
+        // The zygote has removed it, unless it was killed.
         let _ = self.remove();
     }
 }
@@ -90,7 +90,7 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         if !self.keep {
-            // What cannot be removed now (a descendant is still dying in it) goes with the folder of the run.
+            // If a descendant is still dying in it, the workspace is removed with the folder of the run.
             let _ = self.root.remove(self.name.as_ref());
         }
     }

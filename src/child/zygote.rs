@@ -1,10 +1,10 @@
-//! The zygote: a small process without threads that forks every child, and the gate that a child waits at.
+//! The zygote: a small process without threads that forks every child. Each child waits at its gate until it is watched.
 //!
-//! It is forked before any thread exists and before the BPF object is loaded: a fork of a threaded process may only make
-//! async-signal-safe calls, and a small address space is quick to copy. This side of it lives in `ior-it` itself: a
-//! [`Zygote`] has lanes, one for each scenario that may run at a time, and a [`Child`] holds one while it lives.
+//! The zygote is forked before any thread exists and before the BPF object is loaded. A fork of a threaded process may only make
+//! async-signal-safe calls, and a small address space is quick to copy. This file is the side of `ior-it`: a [`Zygote`] has one lane
+//! for each scenario that may run at a time, and a [`Child`] holds a lane while it lives.
 //!
-//! The zygote also cleans up. When its parent is gone, however it went, it kills what is left and removes the folder of
+//! The zygote also cleans up. When its parent has ended in any way, it kills the processes that are left and removes the folder of
 //! the run.
 #![allow(unsafe_code)]
 
@@ -53,19 +53,19 @@ pub struct Zygote {
     life: Option<OwnedFd>,
     slots: Slots,
     free: (Sender<Lane>, Receiver<Lane>),
-    /// Whether it could prepare itself, once it has said so.
+    /// Whether its preparation has succeeded, if that is known.
     prepared: OnceLock<Result<(), Error>>,
 }
 
-/// What the children of a zygote are.
+/// What the children of a zygote run.
 enum Work {
-    /// Scenarios, by their numbers.
+    /// The scenario with the number of the request.
     Scenarios(Vec<Scenario>),
     /// A program, once.
     Program(Arc<Program>),
 }
 
-/// What one scenario at a time uses: a socket to the zygote, a gate, and a slot of shared memory.
+/// A socket to the zygote, a gate, and a slot of shared memory, for one scenario at a time.
 #[derive(Debug)]
 struct Lane {
     number: usize,
@@ -82,19 +82,19 @@ struct ServerLane {
     fill: Vec<u8>,
 }
 
-/// Set once a signal has told the whole run to end: what fails after that is no failure of a scenario.
+/// Whether a signal has told the whole run to end. After that, an error is no failure of a scenario.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 impl Zygote {
-    /// Forks the zygote. There must be no other thread yet. The workspaces are removed when `ior-it` has ended, unless they are to
-    /// stay behind.
+    /// Forks the zygote. There must be no other thread yet. It removes the workspaces when `ior-it` has ended, unless they are to
+    /// be kept.
     pub fn start(lanes: usize, scenarios: Vec<Scenario>, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
         child::has_room_for_gate()?;
         Self::start_for(lanes, Work::Scenarios(scenarios), workspaces)
     }
 
-    /// The same for one program, which is the child that [`Zygote::spawn`] forks: it is told neither a scenario nor a workspace.
-    /// When it is over, what it has left behind goes on; when `ior-it` is gone before, all of it is killed.
+    /// The same for one program, which [`Zygote::spawn`] starts; it ignores the scenario and the workspace. When the program has
+    /// ended, the processes that it leaves go on. If `ior-it` ends before the program, all of them are killed.
     pub fn for_program(program: Arc<Program>) -> Result<Self, Error> {
         Self::start_for(1, Work::Program(program), None)
     }
@@ -171,8 +171,7 @@ impl Zygote {
         }
     }
 
-    /// Waits until the zygote says that it has prepared itself, or which step failed. It is gone without a word where a seccomp
-    /// filter kills it.
+    /// Waits until the zygote says that it is prepared, or which step has failed. If a seccomp filter kills it, it says nothing.
     fn hear_prepared(&self) -> Result<(), Error> {
         let mut words = [0; server::WORDS_CAP];
         let length = self.life.as_ref().map_or(0, |life| receive(life, &mut words));
@@ -194,18 +193,18 @@ impl Zygote {
         }
     }
 
-    /// The process that is to be this one's child until the zygote is gone.
+    /// The zygote's pid, or that of the reaper above it.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Waits for its end, also if somebody has stopped it.
+    /// Waits for its end. If it is stopped, it is resumed.
     fn wait(&self) {
         let _ = kill(self.pid, Signal::SIGCONT);
         let _ = waitpid(self.pid, None);
     }
 
-    /// Ends the zygote: every child is killed, the folder of the run removed. Safe to call from the thread of a signal.
+    /// Ends the zygote, which kills every child and removes the folder of the run. A thread that handles signals may call this.
     pub fn interrupt(&self) {
         INTERRUPTED.store(true, Ordering::SeqCst);
         if let Some(life) = &self.life {
@@ -214,7 +213,7 @@ impl Zygote {
         }
     }
 
-    /// The zygote does not answer: after an interrupt this thread has nothing more to do, else it is an error.
+    /// The error if the zygote does not answer. After an interrupt there is none: this thread has nothing more to do, and parks.
     fn gone(&self) -> Error {
         while INTERRUPTED.load(Ordering::SeqCst) {
             std::thread::park();
@@ -320,12 +319,12 @@ impl Child<'_> {
         Ok(())
     }
 
-    /// Whether it is known to have ended. As long as it is not, its pid is its own: what was done by that, was done to it.
+    /// Whether the child is known to have ended. If not, no other process has its pid: earlier actions by the pid have met the child.
     pub fn has_ended(&self) -> Result<bool, Error> {
         Ok(is_readable(self.lane()?.socket.as_fd()))
     }
 
-    /// Waits until the child has ended: all that it did, the kernel has done.
+    /// Waits until the child has ended. Then the kernel has finished all its calls.
     pub fn wait(&mut self, limit: impl Into<Limit>) -> Result<Ending, Error> {
         let limit = limit.into();
         match wait_readable([self.lane()?.socket.as_fd()], limit) {
@@ -334,17 +333,17 @@ impl Child<'_> {
         }
     }
 
-    /// With which errno execve(2) refused the program, if it did.
+    /// The errno with which execve(2) has refused the program, if it has.
     pub fn refused(&self) -> Option<Errno> {
         self.lane.as_ref().and_then(|lane| self.zygote.slots.get(lane.number).refused())
     }
 
-    /// Sends it a signal, unless it is gone. By way of the zygote, where its pid cannot be somebody else's yet.
+    /// Sends a signal to the child, unless it has ended. The zygote does it, because it knows that the pid is still the child's.
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
         self.say(&ToZygote::Signal { signal })
     }
 
-    /// What becomes readable when it has ended: [`Child::wait`] does not wait any more then.
+    /// A descriptor that becomes readable when the child has ended. Then [`Child::wait`] returns at once.
     pub fn ended(&self) -> Result<BorrowedFd<'_>, Error> {
         Ok(self.lane()?.socket.as_fd())
     }
@@ -416,13 +415,13 @@ fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> usize {
     }
 }
 
-/// Whether it can be read from now, or its other end is gone.
+/// Whether a descriptor is readable now, or its other end is closed.
 fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
     matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..))
 }
 
-/// The place of the first of these that can be read from (or whose other end is gone), `None` at the end of the limit.
+/// Waits until one of these is readable or its other end is closed. Returns its index, or `None` when the time is up.
 fn wait_readable<const N: usize>(fds: [BorrowedFd<'_>; N], limit: Limit) -> Option<usize> {
     let begin = Instant::now();
     let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));

@@ -18,7 +18,7 @@ use crate::base::error::Error;
 use crate::child::ending::How;
 use crate::child::scenario::{Act, Broken, Scenario};
 
-/// The gate's number in the child: out of the way of the scenario's own descriptors, which begin at 3.
+/// The gate's descriptor in the child, far from those of the scenario, which begin at 3.
 const GATE: i32 = 255;
 
 /// Runs the scenario and ends the process.
@@ -32,12 +32,12 @@ pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, enter:
         Ok(act) => pass_gate_and_act(fill, slot, act),
         Err(how) => slot.say(&how),
     }
-    // SAFETY: ends the process at once. Nothing may run between `act` and here that could make a traced call.
+    // SAFETY: it ends the process at once. Nothing between `act` and here may make a traced call.
     unsafe { libc::_exit(0) }
 }
 
-/// Becomes the program once the gate is open, as it was for whoever called `ior-it`: descriptors, directory, environment and
-/// process group are left as they are. What is `ior-it`'s own closes on exec.
+/// Becomes the program once the gate is open. Descriptors, directory, environment and process group stay those of `ior-it`'s caller;
+/// `ior-it`'s own descriptors close on exec.
 pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Program) -> ! {
     let pointers = program.pointers();
     if let Err(errno) = program.prepare() {
@@ -60,7 +60,7 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Progra
     unsafe { libc::_exit(127) }
 }
 
-/// From the store into the slot on, nothing but the gate's write(2) and `act` may reach the kernel.
+/// After the store into the slot, only the gate's write(2) and `act` may make system calls.
 fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
     let enclosed = slot.orders.enclosed();
     slot.enter_act();
@@ -84,8 +84,8 @@ fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
     }
 }
 
-/// Parks here until the gate is open; false if it never will be. A stop (a witness seizes the child, SIGSTOP) ends the write
-/// without its last byte: that is written again, unless the gate was opened meanwhile.
+/// Waits until the gate is open; false if it cannot open any more. A stop (by a witness or SIGSTOP) ends the write before its last
+/// byte. Then the rest is written, unless the gate was opened meanwhile.
 fn pass_gate(gate: i32, fill: &[u8], slot: &Slot) -> bool {
     let mut left = fill;
     loop {
@@ -99,7 +99,7 @@ fn pass_gate(gate: i32, fill: &[u8], slot: &Slot) -> bool {
     }
 }
 
-/// Whether a child can have its gate: the number is one that the limits allow.
+/// Checks that the limits allow the gate's descriptor.
 pub fn has_room_for_gate() -> Result<(), Error> {
     let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
     if most > GATE as u64 {
@@ -111,13 +111,13 @@ pub fn has_room_for_gate() -> Result<(), Error> {
     ))
 }
 
-/// A child of its own: group, signals, descriptors, name and directory are not those of the zygote or another scenario.
+/// Gives the child a process group, signals, descriptors, a name and a directory of its own.
 fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
     step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
     step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     if crate::base::rights::are_borrowed() {
-        // Scenarios look at each other's /proc: they must be dumpable, and none may have rights that another has not taken up.
+        // Scenarios look at each other's /proc. So they must be dumpable, and none may have rights that another lacks.
         crate::base::rights::keep_for(name);
         step("prctl(PR_SET_DUMPABLE)", nix::sys::prctl::set_dumpable(true))?;
     }
@@ -127,7 +127,7 @@ fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> R
     }
     step("sigprocmask", sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))?;
     step("chdir", enter())?;
-    // SAFETY: GATE and every number closed below belong to nobody here: they are copies of the zygote's descriptors.
+    // SAFETY: GATE and the descriptors that are closed below are copies of the zygote's, which nothing here owns.
     let moved = unsafe { libc::dup2(gate.as_raw_fd(), GATE) };
     step("dup2", Errno::result(moved))?;
     step("close_range", close_range(3, GATE as u32 - 1))?;
@@ -137,12 +137,12 @@ fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> R
     Ok(())
 }
 
-/// Names a step: the kernel does not say which call it has refused.
+/// Adds the name of the step: an errno does not say which call was refused.
 fn step<T>(step: &str, result: nix::Result<T>) -> Result<T, Broken> {
     result.map_err(|errno| Broken::Step(format!("{step}: {errno}")))
 }
 
-/// close_range(2): the numbers must belong to nobody in this process who would still use them.
+/// close_range(2). Nothing in this process may use these descriptors any more.
 pub fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     // SAFETY: as the comment above asks of the caller.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };

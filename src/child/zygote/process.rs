@@ -1,4 +1,4 @@
-//! What the zygote and the process above it have in common.
+//! Shared by the zygote and the reaper above it.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -8,20 +8,21 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::Pid;
 
-/// What the zygote is called (proc_pid_comm(5)).
+/// The zygote's name (proc_pid_comm(5)).
 pub const NAME: &CStr = c"ior-it-zygote";
+
 /// A step of the preparation that failed.
 pub struct Unprepared {
     pub step: &'static str,
     pub errno: Errno,
 }
 
-/// Names a step: the kernel does not say which call it has refused.
+/// Adds the name of the step: an errno does not say which call was refused.
 pub fn step<T>(step: &'static str, result: nix::Result<T>) -> Result<T, Unprepared> {
     result.map_err(|errno| Unprepared { step, errno })
 }
 
-/// Ignores what ends a job: whoever it is meant for ends it by other ways.
+/// Ignores the signals that end a job. The parent ends this process in another way.
 pub fn ignore_terminal() -> Result<(), Unprepared> {
     for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
         // SAFETY: no handler is installed, only "ignore".

@@ -1,6 +1,6 @@
-//! A program that becomes a child: found as a shell finds it, and started as whoever called `ior-it` would have started it.
+//! A program that a child becomes. It is found as a shell finds it, and starts as if `ior-it`'s caller had started it.
 //!
-//! Everything that needs memory is made here, before the gate: between the gate and execve(2) there is no other call.
+//! All memory is allocated before the gate: the child makes no call between the gate and execve(2).
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, OsStr, OsString, c_char};
@@ -16,7 +16,7 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::base::error::{Error, Exit};
 
-/// Where programs are looked for if there is no PATH (execvp(3)).
+/// The folders that are searched without PATH (execvp(3)).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// A program, its arguments, and the caller's rules for signals.
@@ -58,7 +58,7 @@ impl Program {
         self.arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect()
     }
 
-    /// In the child, before the gate: it is killed when the zygote is gone, and has the caller's rules for signals.
+    /// Prepares the child before the gate: it dies with the zygote, and has the caller's rules for signals.
     pub(super) fn prepare(&self) -> nix::Result<()> {
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         let name: Vec<u8> = self.name().into_bytes().into_iter().take(15).collect();
@@ -123,21 +123,21 @@ fn refused(name: &OsStr, errno: Errno) -> Error {
     Error::new(format!("{name}: {what}"), hint.to_owned(), exit)
 }
 
-/// Which signals the caller blocks, and which it ignores: what a program inherits (execve(2)).
+/// The signals that the caller blocks or ignores, which a program inherits (execve(2)).
 #[derive(Debug)]
 struct Rules {
     blocked: libc::sigset_t,
     ignored: Vec<i32>,
 }
 
-/// Which of these were ignored before anything here had begun: Rust's runtime always ignores the first, and `ior-it` the second.
+/// Whether these signals were ignored at the start. Later, Rust's runtime ignores the first, and `ior-it` the second.
 static IGNORED: [(i32, AtomicBool); 2] =
     [(libc::SIGPIPE, AtomicBool::new(false)), (libc::SIGXFSZ, AtomicBool::new(false))];
-/// Which of the standard streams were closed: Rust's runtime opens /dev/null in their place.
+/// Which standard streams were closed at the start. Later, Rust's runtime opens /dev/null in their place.
 static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
 #[used]
-// SAFETY: run by the dynamic loader, before main, with no other thread; it needs nothing that is set up later.
+// SAFETY: the dynamic loader runs it before main, with no other thread. It needs nothing that is set up later.
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = note_what_changes;
 
@@ -146,7 +146,7 @@ extern "C" fn note_what_changes() {
         ignored.store(is_ignored(*signal), Ordering::Relaxed);
     }
     for (fd, closed) in (0..).zip(&CLOSED) {
-        // SAFETY: only asks.
+        // SAFETY: it only reads a flag.
         closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
     }
 }
@@ -159,7 +159,7 @@ pub fn was_closed(fd: i32) -> bool {
 /// Whether a signal is ignored now.
 pub fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: only asks; the struct is written if the signal exists, and all zero is valid if it does not.
+    // SAFETY: it changes nothing. The struct is written if the signal exists, and stays zero otherwise, which is valid.
     let action = unsafe {
         libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
         action.assume_init()
@@ -179,7 +179,7 @@ impl Rules {
         });
         let ignored = ignored.collect();
         let mut blocked = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: only asks, and writes the set.
+        // SAFETY: it changes nothing, and writes the set.
         let blocked = unsafe {
             libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), blocked.as_mut_ptr());
             blocked.assume_init()
@@ -195,7 +195,7 @@ impl Rules {
             unsafe { libc::signal(signal, action) };
         }
         for fd in (0..3).filter(|&fd| was_closed(fd)) {
-            // SAFETY: what Rust's runtime has opened there nobody uses: the process is about to become another program.
+            // SAFETY: nothing uses the descriptor that Rust's runtime has opened there: the process is about to execute a program.
             unsafe { libc::close(fd) };
         }
         // SAFETY: the set is whole.

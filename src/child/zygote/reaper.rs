@@ -1,8 +1,8 @@
-//! The process above a program's zygote: it takes the orphans of the program, and nothing else.
+//! The reaper: a process above a program's zygote that only adopts the orphans of the program.
 //!
-//! The zygote itself must not take them. It is of the session of the program, and a process group whose parents are of the same
-//! session is not orphaned: those in it that are stopped would get no SIGHUP and no SIGCONT when the last of their own parents
-//! exits, as they do under init (setpgid(2), `_exit(2)`). So this process is of a session of its own, as init is.
+//! The zygote itself must not adopt them, because it is in the program's session. A process group with a parent in the same session
+//! is not orphaned. Its stopped processes would get no SIGHUP and no SIGCONT when their last own parent exits, as they do under init
+//! (setpgid(2), `_exit(2)`). So the reaper has a session of its own, as init has.
 #![allow(unsafe_code)]
 
 use nix::errno::Errno;
@@ -15,10 +15,10 @@ use nix::unistd::{ForkResult, Pid, fork, getppid, setsid};
 use super::child;
 use super::process::{NAME, Unprepared, children, ignore_terminal, step};
 
-/// The status of a zygote that has left the rest to whoever is above it.
+/// The exit status of a zygote whose processes the reaper shall kill.
 pub const NOT_LEFT_ALONE: i32 = 1;
 
-/// Becomes two processes. This one goes on as the zygote, the child of the other, and is killed when that is gone.
+/// Forks. The child goes on as the zygote and dies with its parent; the parent becomes the reaper.
 pub fn fork_below() -> Result<(), Unprepared> {
     step("prctl(PR_SET_NAME)", prctl::set_name(NAME))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", prctl::set_child_subreaper(true))?;
@@ -27,7 +27,7 @@ pub fn fork_below() -> Result<(), Unprepared> {
     match step("fork", unsafe { fork() })? {
         ForkResult::Parent { child } => {
             go_on_when_parent_is_gone()?;
-            // Without SA_RESTART: what waits is to hear of it.
+            // Without SA_RESTART, so that SIGCONT interrupts a wait.
             let hears = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
             // SAFETY: the handler does nothing.
             step("sigaction", unsafe { sigaction(Signal::SIGCONT, &hears) })?;
@@ -40,20 +40,20 @@ pub fn fork_below() -> Result<(), Unprepared> {
     }
 }
 
-/// Whoever is stopped cleans up nothing: the end of the parent makes it go on (PR_SET_PDEATHSIG(2const)).
+/// Resumes this process when its parent ends (PR_SET_PDEATHSIG(2const)): a stopped process would not clean up.
 pub fn go_on_when_parent_is_gone() -> Result<(), Unprepared> {
     step("prctl(PR_SET_PDEATHSIG)", prctl::set_pdeathsig(Signal::SIGCONT))
 }
 
 extern "C" fn nothing(_signal: i32) {}
 
-/// Ends as the zygote does. Unless that has left alone what there is, all of it is killed before.
+/// Reaps until the zygote has ended, and ends in the same way. It kills the orphans first, unless the zygote has said to leave them.
 fn reap_until_gone(zygote: Pid) -> ! {
     let _ = prctl::set_name(c"ior-it-reaper");
-    // It cannot fail: whoever was just forked leads no process group (setsid(2)).
+    // It fails only for the leader of a process group (setsid(2)).
     let _ = setsid();
     let _ = ignore_terminal();
-    // The zygote's ends of sockets and pipes, and the streams of the program: others wait for their end.
+    // Other processes wait until all copies of these sockets, pipes and streams are closed.
     let _ = child::close_range(0, u32::MAX);
     let status = loop {
         match waitpid(None, None) {
@@ -61,7 +61,7 @@ fn reap_until_gone(zygote: Pid) -> ! {
                 break status;
             }
             Err(Errno::ECHILD) => break WaitStatus::Exited(zygote, 0),
-            // Told to go on: the zygote may have been stopped as well. Nobody else reaps it.
+            // SIGCONT has come, because `ior-it` has ended. The zygote may be stopped, too. Only this process reaps it.
             Err(Errno::EINTR) => drop(kill(zygote, Signal::SIGCONT)),
             _ => {}
         }
@@ -75,12 +75,11 @@ fn reap_until_gone(zygote: Pid) -> ! {
         let _ = unsafe { signal(of_zygote, SigHandler::SigDfl) };
         let _ = raise(of_zygote);
     }
-    // SAFETY: ends this process without running what its parent registered to run at its own exit.
+    // SAFETY: it ends this process without the parent's exit handlers.
     unsafe { libc::_exit(0) }
 }
 
-/// Kills all children, and those who become children when theirs are gone. Nobody else reaps them, so that their numbers are
-/// theirs.
+/// Kills all children, and the orphans that become children then. Only this process reaps them, so their pids are their own.
 fn kill_all() {
     loop {
         for child in children(Pid::this()) {

@@ -1,4 +1,4 @@
-//! The zygote's own loop: forks, reaps, kills, and cleans up at the end. One thread, no allocation that matters.
+//! The zygote's own loop, in one thread: it forks, reaps and kills children, and cleans up at the end.
 #![allow(unsafe_code)]
 
 use std::ffi::OsStr;
@@ -26,9 +26,9 @@ use super::wire::{FromZygote, REQUEST_SIZE, ToZygote};
 use super::{ServerLane, Work, is_readable};
 use crate::child::workspace::Workspaces;
 
-/// What the zygote says to its parent when it is prepared; else which step failed, and why.
+/// The zygote's message when it is prepared. Any other message says which step has failed, and why.
 pub const READY: &str = "ready";
-/// The most bytes of that.
+/// The most bytes of the message.
 pub const WORDS_CAP: usize = 256;
 
 struct Server<'a> {
@@ -38,7 +38,7 @@ struct Server<'a> {
     slots: &'a Slots,
     work: &'a Work,
     workspaces: Option<&'a Workspaces>,
-    /// The program is over: what it has left behind is left alone.
+    /// Whether the program has ended by itself: then its other processes go on.
     left_alone: bool,
 }
 
@@ -60,7 +60,7 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
         }
         Work::Program(_) => reaper::fork_below().and_then(|()| keep_out_of_the_way()),
     };
-    // What it says is only heard when the first child is asked for: nobody waits for it.
+    // The parent reads the message only when it wants the first child.
     let say = |words: &str| send(life.as_raw_fd(), words.as_bytes(), MsgFlags::MSG_NOSIGNAL);
     match prepared {
         Ok(reaper) => {
@@ -71,12 +71,12 @@ pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, 
     }
     server.clean_up();
     let status = if server.left_alone { 0 } else { reaper::NOT_LEFT_ALONE };
-    // SAFETY: ends this process without running what the parent registered to run at its own exit.
+    // SAFETY: it ends this process without the parent's exit handlers.
     unsafe { libc::_exit(status) }
 }
 
-/// Makes this process the same for every child to start from: an own session (Ctrl-C is the parent's business), no
-/// environment, known descriptors and limits, and the reaper of orphans.
+/// Gives every child the same start: a session of its own (the parent handles Ctrl-C), no environment, known descriptors and limits.
+/// Orphans come to the zygote.
 fn prepare() -> Result<SignalFd, Unprepared> {
     step("setsid", setsid())?;
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(NAME))?;
@@ -100,10 +100,10 @@ fn prepare() -> Result<SignalFd, Unprepared> {
     Ok(reaper)
 }
 
-/// No signal of a terminal ends this process. Nothing else changes: a program starts from what its caller has.
+/// Ignores the signals of a terminal, and hears of children. A program inherits all else from its caller.
 fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
     ignore_terminal()?;
-    // Whoever ignores it is not told of its children (wait(2), "Notes").
+    // A process that ignores SIGCHLD is not told of its children (wait(2), "Notes").
     // SAFETY: no handler is installed, only the default action.
     step("sigaction", unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) })?;
     let mut reaped = SigSet::empty();
@@ -113,8 +113,8 @@ fn keep_out_of_the_way() -> Result<SignalFd, Unprepared> {
 }
 
 impl Server<'_> {
-    /// Closes every descriptor that is not the zygote's own. Among them may be another zygote's, which would keep that one
-    /// from seeing its end.
+    /// Closes every descriptor that is not the zygote's own. A copy of another zygote's would hide from that one that its parent
+    /// has ended.
     fn close_others(&self, life: &OwnedFd) {
         let lanes = self.lanes.iter().flat_map(|lane| [&lane.socket, &lane.gate]);
         let mut own: Vec<u32> = lanes.chain([life]).map(|fd| fd.as_raw_fd() as u32).collect();
@@ -122,7 +122,7 @@ impl Server<'_> {
         own.sort_unstable();
         let firsts = std::iter::once(3).chain(own.iter().map(|fd| fd + 1));
         for (first, end) in firsts.zip(own.iter().copied().chain([u32::MAX])).filter(|(first, end)| first < end) {
-            // Nothing can be done about a failure, and nothing of this process uses what is left open.
+            // A failure is no harm: nothing here uses the descriptors that stay open.
             let _ = child::close_range(first, end - 1);
         }
     }
@@ -144,15 +144,15 @@ impl Server<'_> {
             for lane in (0..self.lanes.len()).filter(|lane| ready[lane + 2]) {
                 self.answer(lane);
             }
-            // Last: what the parent has said before it went still counts.
+            // This comes last, because requests from before the parent's end still count.
             if ready[0] {
                 return;
             }
         }
     }
 
-    /// Tells the lane of each child that has exited, and reaps it. In this order: the pid of a child whose lane has heard nothing
-    /// is nobody else's.
+    /// Tells the lane of each child that has exited, and only then reaps the child: until the lane is told, no other process can
+    /// have the pid.
     fn reap(&mut self) {
         let exited = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         loop {
@@ -162,7 +162,7 @@ impl Server<'_> {
                 Err(Errno::EINTR) => continue,
                 _ => return,
             };
-            // Anyone else is an orphan that a scenario left behind.
+            // Any other process is an orphan of a scenario.
             let alive = Some(LaneChild { pid, reaped: false });
             if let Some(lane) = self.children.iter().position(|child| *child == alive) {
                 self.children[lane] = Some(LaneChild { pid, reaped: true });
@@ -225,8 +225,8 @@ impl Server<'_> {
         }
     }
 
-    /// Kills a lane's child, its process group, and those of its descendants that have left the group. Here and not in the
-    /// parent, since only here it is known that the pid has not been reaped and given to somebody else.
+    /// Kills a lane's child, its process group, and the descendants that have left the group. The zygote does this and not the
+    /// parent, because only the zygote knows that the pid was not reaped and given to another process.
     fn kill(&self, lane: usize) {
         let Some(LaneChild { pid: child, reaped: false }) = self.children[lane] else { return };
         kill_below(child, &|| true);
@@ -234,8 +234,8 @@ impl Server<'_> {
         let _ = kill(child, Signal::SIGKILL);
     }
 
-    /// Kills what scenarios that are over have left behind. A child is the reaper of its own orphans while it lives, so a child
-    /// of the zygote that is no lane's was left behind by one; it is spared while its scenario's lane is not done with it.
+    /// Kills the processes that finished scenarios have left. A scenario's child adopts its own orphans while it lives. So a child of
+    /// the zygote that belongs to no lane is an orphan of a scenario. It is spared until its scenario's lane is done.
     fn kill_orphans(&self) {
         let lane_has = |pid: Pid| self.children.iter().flatten().any(|child| child.pid == pid);
         let spared = |pid: Pid| lane_has(pid) || getpgid(Some(pid)).is_ok_and(lane_has);
@@ -263,8 +263,8 @@ impl Server<'_> {
     }
 }
 
-/// Removes the folder of the run. After a signal the parent's threads still live, and each may make one more workspace before
-/// it finds the zygote gone: then the folder is not empty any more, and it begins again.
+/// Removes the folder of the run. After a signal the parent's threads still live, and each may make one more workspace before it
+/// finds the zygote gone. Then the folder is not empty, and the removal begins again.
 fn remove(workspaces: &Workspaces) {
     for _ in 0..1000 {
         match workspaces.remove() {
@@ -274,8 +274,9 @@ fn remove(workspaces: &Workspaces) {
     }
 }
 
-/// Kills the descendants of a process; of more than there are descriptors for the rest become orphans. Whoever is no child of this
-/// process may be reaped at any time, and its pid given again: it is held by a descriptor, and looked up once more after that.
+/// Kills the descendants of a process. A process that is no child of the zygote may be reaped at any time, and its pid given to
+/// another one. So each is held by a descriptor, and looked up once more after that. If descriptors run out, the others become
+/// orphans.
 fn kill_below(pid: Pid, is_itself: &dyn Fn() -> bool) {
     let hold = |child: Pid| {
         Some((child, pidfd_open(rustix::process::Pid::from_raw(child.as_raw())?, PidfdFlags::empty()).ok()?))
@@ -286,7 +287,7 @@ fn kill_below(pid: Pid, is_itself: &dyn Fn() -> bool) {
         return;
     }
     for (child, process) in held.iter().filter(|(child, _)| still.contains(child)) {
-        // It is readable once its process has exited (pidfd_open(2)): then it has no children any more.
+        // The descriptor is readable once its process has exited (pidfd_open(2)), and has no children any more.
         kill_below(*child, &|| !is_readable(process.as_fd()));
         let _ = pidfd_send_signal(process, rustix::process::Signal::KILL);
     }

@@ -1,4 +1,4 @@
-//! How the child fared, in memory that it shares with `ior-it`: a report by write(2) would be traced.
+//! The child's report, in memory that it shares with `ior-it`: a report by write(2) would be traced.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -22,10 +22,10 @@ pub struct Slot {
     phase: AtomicU32,
     /// 1 once the gate is open.
     open: AtomicU32,
-    /// 0 nothing said, else one of the constants below.
+    /// 0 without a report, or one of the constants below.
     how: AtomicU32,
     len: AtomicU32,
-    /// Why the program could not be executed; 0 if it was.
+    /// The errno with which execve(2) failed, or 0.
     refused: AtomicI32,
     /// Beside the gate.
     pub orders: Orders,
@@ -39,7 +39,7 @@ const PANICKED: u32 = 4;
 const PREMISE_NOT_MET: u32 = 5;
 
 impl Slot {
-    /// Makes it ready for the next child.
+    /// Clears the slot for the next child.
     pub fn clear(&self) {
         self.phase.store(0, Ordering::Relaxed);
         self.open.store(0, Ordering::Relaxed);
@@ -54,7 +54,7 @@ impl Slot {
         self.phase.store(1, Ordering::Release);
     }
 
-    /// The gate is open: said before the child can notice by itself.
+    /// Notes that the gate is open, before the child can notice.
     pub fn open_gate(&self) {
         self.open.store(1, Ordering::Release);
     }
@@ -69,17 +69,17 @@ impl Slot {
         if self.phase.load(Ordering::Acquire) == 0 { Phase::Setup } else { Phase::Act }
     }
 
-    /// The child says with which errno execve(2) failed.
+    /// Notes the errno with which execve(2) failed.
     pub fn refuse(&self, errno: Errno) {
         self.refused.store(errno as i32, Ordering::Release);
     }
 
-    /// With which errno execve(2) failed, if it did.
+    /// The errno with which execve(2) failed, if it did.
     pub fn refused(&self) -> Option<Errno> {
         Some(self.refused.load(Ordering::Acquire)).filter(|&errno| errno != 0).map(Errno::from_raw)
     }
 
-    /// The child says how it fared, once, at its end. What does not fit of a sentence is cut.
+    /// Reports how the child ended, once, at its end. A sentence that is too long is cut.
     pub fn say(&self, how: &How) {
         let (code, text) = match how {
             How::Finished => (FINISHED, ""),
@@ -87,7 +87,7 @@ impl Slot {
             How::Skipped(sentence) => (SKIPPED, sentence.as_str()),
             How::Panicked(message) => (PANICKED, message.as_str()),
             How::PremiseNotMet(sentence) => (PREMISE_NOT_MET, sentence.as_str()),
-            // Seen by whoever reaps the child, not said by it.
+            // The parent sees these when the child is reaped.
             How::Signal(_) | How::Exited(_) | How::TimedOut(_) => return,
         };
         for (to, from) in self.text.iter().zip(text.bytes()) {
@@ -97,7 +97,7 @@ impl Slot {
         self.how.store(code, Ordering::Release);
     }
 
-    /// What the child said, if it did.
+    /// The child's report, if there is one.
     pub fn how(&self) -> Option<How> {
         let code = self.how.load(Ordering::Acquire);
         let len = (self.len.load(Ordering::Relaxed) as usize).min(TEXT_CAP);

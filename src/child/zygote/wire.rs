@@ -1,11 +1,11 @@
-//! What `ior-it` and the zygote say to each other on a lane: one packet, one message.
+//! The messages between `ior-it` and the zygote on a lane, one in each packet.
 
 /// The largest reply in bytes.
 pub const REPLY_SIZE: usize = 5;
 /// The largest request in bytes: a path fits.
 pub const REQUEST_SIZE: usize = 5 + libc::PATH_MAX as usize;
 
-/// Said to the zygote.
+/// A message to the zygote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToZygote {
     /// Fork a child for this scenario in this directory.
@@ -14,18 +14,18 @@ pub enum ToZygote {
     Kill,
     /// Send the child this signal.
     Signal { signal: i32 },
-    /// The scenario is over: kill what it left behind.
+    /// The scenario is over: kill the processes that it has left.
     Done,
 }
 
-/// Said by the zygote.
+/// A message from the zygote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromZygote {
     /// The child runs.
     Spawned { pid: i32 },
     /// fork failed.
     NotSpawned { errno: i32 },
-    /// The child exited. It is reaped right after this is said, and not before: until then its pid is its own.
+    /// The child has exited. It is reaped only after this message: until then no other process can have its pid.
     Exited { status: i32 },
     /// A signal ended the child; reaped as above.
     Signaled { signal: i32 },
