@@ -1,8 +1,8 @@
-//! An archive: what was observed of a scenario, as the file `<scenario>.ior.zst`, and back.
+//! An archive holds one observed scenario in a file, `<scenario>.ior.zst`.
 //!
-//! [`encode()`] and [`decode()`] take values and return values; [`save`], [`load`] and [`check`] are the only ones that touch
-//! files. Whatever bytes come in, memory stays bounded and nothing panics: what is no archive is refused with the reason.
-//! docs/archive.md describes the format.
+//! [`encode()`] and [`decode()`] take values and return values. [`save`], [`load`] and [`check`] do the I/O. Reading bounds the
+//! memory that it takes and never panics: it refuses whatever is not an archive, and says why. docs/archive.md describes the
+//! format.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -18,11 +18,11 @@ use crate::trace::call::{Call, Deeds};
 use crate::trace::whole::Trace;
 
 mod bad; // why an archive is refused
-mod difference; // between what was observed and what came back
-mod header;
-mod decode;
-mod encode;
-mod limits;
+mod difference; // what an archive has changed, if anything
+mod header; // the first value of an archive
+mod decode; // bytes to values
+mod encode; // values to bytes
+mod limits; // how much an archive may hold
 
 pub use bad::{BadArchive, Position};
 pub use difference::difference;
@@ -30,15 +30,15 @@ pub use encode::encode;
 
 /// The name of the format.
 pub(crate) const FORMAT: &str = "ior";
-/// Its version. Fields can be added without a new one: who reads ignores what it does not know.
+/// Its version. A new field needs no new version: a reader ignores the fields that it does not know.
 pub(crate) const VERSION: u64 = 1;
-/// What the names of archives end with.
+/// The suffix of an archive's file name.
 pub const SUFFIX: &str = ".ior.zst";
 
-/// What was observed of a scenario, and where that was.
+/// One observed scenario, and where it was observed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Archive {
-    /// Where it comes from.
+    /// Where the observation was made.
     pub origin: Origin,
     /// What was observed.
     pub observed: Observed,
@@ -49,13 +49,13 @@ pub struct Archive {
 pub struct Origin {
     /// The scenario.
     pub scenario: String,
-    /// The version of the ior-it that recorded it.
+    /// The version of the ior-it that wrote the archive.
     pub ior_it: String,
     /// The release of the kernel (uname(2)).
     pub kernel: String,
-    /// The architecture, as Rust names it.
+    /// The architecture, under Rust's name for it.
     pub architecture: String,
-    /// The workspace that the scenario ran in: an absolute path.
+    /// The absolute path of the workspace that the scenario ran in.
     pub workspace: Vec<u8>,
     /// When the run of the scenario began, in nanoseconds since 1970 (UTC).
     pub began_ns: u64,
@@ -77,7 +77,7 @@ impl Origin {
     }
 }
 
-/// From the first call's entry to the last return, as the archive's header has it.
+/// When the first call was entered, and the time from then to the last return.
 fn span_ns(calls: &[Call]) -> (u64, u64) {
     let first = calls.iter().map(|call| call.enter_ns).min().unwrap_or_default();
     let last = calls.iter().map(|call| call.enter_ns.saturating_add(call.duration_ns)).max().unwrap_or_default();
@@ -85,7 +85,7 @@ fn span_ns(calls: &[Call]) -> (u64, u64) {
 }
 
 impl Archive {
-    /// One line on where it comes from; `--show` writes it above the trace.
+    /// One line about the observation. `--show` prints it above the trace.
     pub fn headline(&self) -> String {
         let Origin { scenario, ior_it, kernel, architecture, workspace, began_ns } = &self.origin;
         let Observed { ending, trace } = &self.observed;
@@ -116,26 +116,26 @@ fn collect(source: impl std::io::BufRead) -> Result<Archive, BadArchive> {
     Ok(Archive { origin, observed: Observed { ending, trace: Trace { calls, ..trace } } })
 }
 
-/// Writes an archive into a folder: whoever looks sees the old one, or the new one whole.
+/// Writes an archive into a folder. A reader sees either the old archive or all of the new one.
 pub fn save(folder: &Folder, archive: &Archive) -> Result<(), Error> {
     let bytes = encode(archive).map_err(|bad| bad.in_file(&saved_as(folder, archive)))?;
     folder.replace(name_of(archive).as_ref(), &bytes).map_err(|error| cannot_write(folder.path(), &error))
 }
 
-/// Reads what [`save`] has written.
+/// Reads back what [`save`] wrote.
 fn saved(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
     let file = folder.read(name_of(archive).as_ref()).map_err(unreadable);
     file.and_then(source).and_then(collect).map_err(|bad| bad.in_file(&saved_as(folder, archive)))
 }
 
-/// The same, read back and compared: what came back is as good as what went in.
+/// Writes an archive, reads it back and compares the two. Returns what it read.
 pub(crate) fn save_checked(folder: &Folder, archive: &Archive) -> Result<Archive, Error> {
     save(folder, archive)?;
     let read = saved(folder, archive)?;
     difference(archive, &read).map_or(Ok(read), |difference| Err(check_failed(folder, archive, &difference)))
 }
 
-/// What came back is not what went in, or is not judged alike: a fault of our own.
+/// The error for an archive that differs from what was written, or that gets another verdict: a fault of our own.
 pub(crate) fn check_failed(folder: &Folder, archive: &Archive, what: &str) -> Error {
     Error::scenario(
         format!("archive check: {}: {what}", escape::path(&saved_as(folder, archive))),
@@ -143,7 +143,7 @@ pub(crate) fn check_failed(folder: &Folder, archive: &Archive, what: &str) -> Er
     )
 }
 
-/// What the file is called that [`save`] writes.
+/// The path of the file that [`save`] writes.
 fn saved_as(folder: &Folder, archive: &Archive) -> PathBuf {
     folder.path().join(name_of(archive))
 }
@@ -152,7 +152,7 @@ fn name_of(archive: &Archive) -> String {
     format!("{}{SUFFIX}", archive.origin.scenario)
 }
 
-/// Makes a folder for archives, and sees that it can be written to.
+/// Makes a folder for archives, and checks that it is writable.
 pub fn prepare(folder: &Path) -> Result<Folder, Error> {
     let made = Folder::make(folder).and_then(|made| made.check_writable().map(|()| made));
     made.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(folder, &error) })
@@ -170,13 +170,13 @@ pub fn load(path: &Path) -> Result<Archive, Error> {
     open(path).and_then(collect).map_err(|bad| bad.in_file(path))
 }
 
-/// Reads the archive in a file without keeping its calls: whether it is one, and where it comes from.
+/// Reads the archive in a file without keeping its calls, to check it. Returns where it comes from.
 pub fn check(path: &Path) -> Result<Origin, Error> {
     let header = open(path).and_then(|source| decode::read(source, drop)).map_err(|bad| bad.in_file(path))?;
     Ok(header.into_parts().0)
 }
 
-/// To open a FIFO does not wait.
+/// Opens a file without blocking, even if it is a FIFO.
 fn open(path: &Path) -> Result<BufReader<File>, BadArchive> {
     let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     opened.map_err(unreadable).and_then(source)

@@ -1,4 +1,4 @@
-//! How long the phases of the scenarios took: percentiles over a run, never an average.
+//! How long the phases of the scenarios took, as percentiles over a run and never as an average.
 //!
 //! No I/O: takes durations and returns a table as text.
 
@@ -11,39 +11,39 @@ use hdrhistogram::Histogram;
 /// How long each phase of a scenario took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Until the zygote has forked the child.
+    /// The zygote forks the child.
     pub fork: Duration,
-    /// Until the child is at the gate.
+    /// The child runs its setup and comes to the gate.
     pub setup: Duration,
-    /// To watch it.
+    /// The watch begins.
     pub gate: Duration,
-    /// From the opening of the gate until it has been reaped.
+    /// From the opening of the gate until the child has been reaped.
     pub act: Duration,
-    /// To drain the ring.
+    /// The ring is drained.
     pub drain: Duration,
-    /// To decode, follow the files and compare.
+    /// The records are decoded and the trace is judged.
     pub matching: Duration,
 }
 
 impl Phases {
-    /// Each with its name, in order.
+    /// Each phase with its name, in order.
     pub fn named(&self) -> [(&'static str, Duration); 6] {
         let Phases { fork, setup, gate, act, drain, matching } = *self;
         [("fork", fork), ("setup", setup), ("gate", gate), ("act", act), ("drain", drain), ("match", matching)]
     }
 
-    /// From the request to fork to the verdict.
+    /// The time from the request to fork until the verdict.
     pub fn total(&self) -> Duration {
         self.named().iter().map(|&(_, duration)| duration).sum()
     }
 
-    /// From the opened gate to the verdict.
+    /// The time from the opening of the gate until the verdict.
     pub fn gate_to_verdict(&self) -> Duration {
         self.act + self.drain + self.matching
     }
 }
 
-/// The percentiles that are shown, with their headings. The last is the maximum.
+/// The percentiles in the table, with their headings. The last is the maximum.
 const SHOWN: [(&str, f64); 4] = [("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("max", 100.0)];
 
 /// The samples of a run.
@@ -53,7 +53,7 @@ pub(crate) struct Timings {
     scenarios: BTreeMap<String, Samples>,
 }
 
-/// Nanoseconds, with three significant digits.
+/// A histogram of nanoseconds with three significant digits.
 #[derive(Debug)]
 pub(crate) struct Samples(Histogram<u64>);
 
@@ -66,16 +66,16 @@ impl Default for Samples {
 
 impl Samples {
     pub(crate) fn add(&mut self, duration: Duration) {
-        // The histogram grows as needed: no duration is out of its range.
+        // The histogram grows as needed, so no duration is out of range.
         let _ = self.0.record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Nanoseconds that so many percent of the samples are not above; 0 if there are none.
+    /// The number of nanoseconds that this percentage of the samples do not exceed; 0 without samples.
     pub(crate) fn percentile_ns(&self, percent: f64) -> u64 {
         self.0.value_at_percentile(percent)
     }
 
-    /// How many there are.
+    /// The number of samples.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
     }
@@ -90,7 +90,7 @@ impl Timings {
         self.scenarios.entry(scenario.to_owned()).or_default().add(phases.total());
     }
 
-    /// The table: a row for each phase, then one for each scenario, in microseconds.
+    /// A table in microseconds, with a row for each phase and then one for each scenario.
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(TableStyle::new()).set_header(heading());

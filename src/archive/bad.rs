@@ -1,4 +1,4 @@
-//! Why an archive is refused: a sentence and a hint for each reason.
+//! Each reason to refuse an archive, with its sentence and its hint.
 
 use std::fmt;
 use std::path::Path;
@@ -7,45 +7,45 @@ use crate::base::error::Error;
 
 use super::VERSION;
 
-/// Why bytes are no archive that can be read here.
+/// Why these bytes are not an archive that can be read here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadArchive {
-    /// The file cannot be read: why.
+    /// The file cannot be read, for this reason.
     Unreadable(String),
     /// There are no bytes.
     Empty,
-    /// They are no zstd frame.
+    /// The bytes are not a zstd frame.
     NotZstd,
-    /// The frame has no checksum, or does not say how much it unpacks to: nobody would notice damage.
+    /// The frame lacks its checksum or its unpacked size, so damage would go unnoticed.
     Unprotected,
     /// The frame ends too early.
     Truncated,
-    /// The frame is damaged: what zstd says.
+    /// The frame is damaged. The text is zstd's.
     Damaged(String),
-    /// It holds more than an archive may: what is too large, and the most that it may be in bytes.
+    /// Something is larger than an archive allows. The number is the limit in bytes.
     TooLarge(&'static str, u64),
-    /// The frame holds something else.
+    /// The frame holds something other than an archive.
     NotIor,
-    /// It is of another version of the format.
+    /// The archive has this other version of the format.
     Version(u64),
-    /// It was recorded on another architecture.
+    /// The archive was recorded on this other architecture.
     Architecture(String),
-    /// A value makes no sense: where, and why.
+    /// The value at this position makes no sense, for this reason.
     Contents(Position, String),
-    /// There are bytes after the last call.
+    /// Bytes follow the last of these many calls.
     MoreThan(u64),
-    /// There are bytes after the frame.
+    /// Bytes follow the frame.
     Trailing,
 }
 
-/// Where in an archive.
+/// A position in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// In its header.
+    /// The header.
     Header,
-    /// Where the number of calls stands.
+    /// The number of calls.
     Count,
-    /// In a call, of so many, from 1.
+    /// This call, counted from 1, of this many.
     Call(u64, u64),
 }
 
@@ -64,27 +64,27 @@ impl fmt::Display for BadArchive {
         match self {
             BadArchive::Unreadable(why) => write!(f, "{why}"),
             BadArchive::Empty => write!(f, "it is empty"),
-            BadArchive::NotZstd => write!(f, "it is no archive: no zstd frame begins there"),
-            BadArchive::Unprotected => write!(f, "its zstd frame lacks the checksum or the size of what is in it"),
-            BadArchive::Truncated => write!(f, "it is cut off: its zstd frame does not end"),
+            BadArchive::NotZstd => write!(f, "it is not an archive: it does not begin with a zstd frame"),
+            BadArchive::Unprotected => write!(f, "its zstd frame lacks the checksum or the unpacked size"),
+            BadArchive::Truncated => write!(f, "it is cut off: its zstd frame is incomplete"),
             BadArchive::Damaged(why) => write!(f, "it is damaged: {}", why.to_lowercase()),
-            BadArchive::TooLarge(what, most) => write!(f, "{what} is more than the {most} bytes that it may be"),
-            BadArchive::NotIor => write!(f, "it is no archive: a zstd frame of something else"),
+            BadArchive::TooLarge(what, most) => write!(f, "{what} is larger than the limit of {most} bytes"),
+            BadArchive::NotIor => write!(f, "it is not an archive: its zstd frame holds something else"),
             BadArchive::Version(version) if *version > VERSION => {
-                write!(f, "its format is version {version}, newer than the {VERSION} that this ior-it reads")
+                write!(f, "it has format version {version}, and this ior-it reads version {VERSION}")
             }
-            BadArchive::Version(version) => write!(f, "its format is version {version}, which never was"),
+            BadArchive::Version(version) => write!(f, "it has format version {version}, which does not exist"),
             BadArchive::Architecture(name) => {
                 write!(
                     f,
-                    "it was recorded on {}, and this is {}",
+                    "it was recorded on {}, and this machine is {}",
                     crate::base::escape::line(name),
                     std::env::consts::ARCH
                 )
             }
             BadArchive::Contents(place, why) => write!(f, "{place} cannot be read: {}", crate::base::escape::line(why)),
-            BadArchive::MoreThan(calls) => write!(f, "there is more in it than the {calls} calls that it promises"),
-            BadArchive::Trailing => write!(f, "there is more in the file after the end of the archive"),
+            BadArchive::MoreThan(calls) => write!(f, "more data follows the {calls} calls that it announces"),
+            BadArchive::Trailing => write!(f, "more data follows the end of the archive"),
         }
     }
 }
@@ -99,11 +99,11 @@ impl BadArchive {
             BadArchive::Empty | BadArchive::NotZstd | BadArchive::NotIor => {
                 "`ior-it --archive DIR` writes archives: DIR/SCENARIO.ior.zst"
             }
-            BadArchive::Version(version) if *version > VERSION => "take the ior-it that wrote it, or a newer one",
+            BadArchive::Version(version) if *version > VERSION => "use the ior-it that wrote it, or a newer one",
             BadArchive::Architecture(_) => {
-                "replay it there: the numbers of calls and flags mean other things on another architecture"
+                "replay it there: system call numbers and flags differ between architectures"
             }
-            BadArchive::TooLarge(..) => "docs/archive.md has the limits; a shorter scenario stays below them",
+            BadArchive::TooLarge(..) => "docs/archive.md lists the limits; a shorter scenario stays below them",
             BadArchive::Unprotected
             | BadArchive::Truncated
             | BadArchive::Damaged(_)
@@ -114,7 +114,7 @@ impl BadArchive {
         }
     }
 
-    /// The error for whoever named the file.
+    /// The error, with the name of the file.
     pub fn in_file(&self, path: &Path) -> Error {
         let path = crate::base::escape::path(path);
         Error::usage(format!("{path}: {self}"), self.hint())

@@ -1,4 +1,4 @@
-//! Bytes to values, one after the other: nothing is believed before it is there, and nothing is kept but what is asked for.
+//! Reads the values of an archive one after the other, and keeps only what its caller asks for.
 
 use std::io::{self, BufRead, Read};
 
@@ -10,13 +10,13 @@ use super::header::{Opening, ReadHeader};
 use super::{BadArchive, FORMAT, Position, VERSION, limits};
 use crate::trace::call::Call;
 
-/// The first bytes of each zstd frame, and its longest header (RFC 8878, 3.1.1).
+/// The first bytes of a zstd frame, and the length of its longest header (RFC 8878, 3.1.1).
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const LONGEST_HEADER: usize = 18;
-/// The bit of the frame's descriptor that says that a checksum follows.
+/// The bit of the frame's descriptor that announces a checksum.
 const HAS_CHECKSUM: u8 = 1 << 2;
 
-/// Reads an archive to its end. Each call goes to `each`; that the whole is undamaged is known when this returns.
+/// Reads an archive to its end and hands each call to `each`. The archive is undamaged if this returns `Ok`.
 pub fn read(source: impl BufRead, mut each: impl FnMut(Call)) -> Result<ReadHeader, BadArchive> {
     let mut values = Values::over(source)?;
     let header = values.header()?;
@@ -37,7 +37,7 @@ pub fn read(source: impl BufRead, mut each: impl FnMut(Call)) -> Result<ReadHead
 /// The values of an archive.
 struct Values<R: BufRead> {
     frame: Frame<R>,
-    /// What is unpacked and not yet read: from `at` on the largest value that may come, unless the frame ends before.
+    /// Unpacked bytes. From `at` on they hold at least one value of the largest size, unless the frame ends earlier.
     window: Vec<u8>,
     at: usize,
 }
@@ -51,7 +51,7 @@ impl<R: BufRead> Values<R> {
         Ok(Self { frame: Frame { unpacked, size: 0, over: false }, window: Vec::new(), at: 0 })
     }
 
-    /// The header: of what format, version and architecture it is before anything else of it.
+    /// The header. Its format, version and architecture are checked before anything else is read.
     fn header(&mut self) -> Result<ReadHeader, BadArchive> {
         let begin = self.at;
         let opening: Opening = self.next(Position::Header).map_err(|bad| match bad {
@@ -88,14 +88,14 @@ impl<R: BufRead> Values<R> {
             }
             Err(error) if !is_end(&error) => Err(BadArchive::Contents(place, error.to_string())),
             Err(_) if rest.len() == limits::VALUE => Err(BadArchive::TooLarge("a value in it", limits::VALUE as u64)),
-            Err(_) => Err(BadArchive::Contents(place, "there is no more".to_owned())),
+            Err(_) => Err(BadArchive::Contents(place, "the data ends here".to_owned())),
         }
     }
 
-    /// There must be nothing more, neither in the frame nor after it.
+    /// Checks that nothing follows, neither in the frame nor after it.
     fn end(mut self, calls: u64) -> Result<(), BadArchive> {
         self.window.drain(..self.at);
-        // Reads to the frame's end, where its checksum is.
+        // Reads up to the checksum at the frame's end.
         self.frame.fill(&mut self.window)?;
         if !self.window.is_empty() {
             return Err(BadArchive::MoreThan(calls));
@@ -115,7 +115,7 @@ fn is_end(error: &Error) -> bool {
     }
 }
 
-/// What the head of a frame promises.
+/// Checks the head of a frame.
 fn check_frame(start: &[u8]) -> Result<(), BadArchive> {
     let known = MAGIC.len().min(start.len());
     if start.is_empty() {
@@ -126,17 +126,17 @@ fn check_frame(start: &[u8]) -> Result<(), BadArchive> {
     }
     match get_frame_content_size(start) {
         Err(_) if start.len() < LONGEST_HEADER => Err(BadArchive::Truncated),
-        Err(_) => Err(BadArchive::Damaged("its head makes no sense".to_owned())),
+        Err(_) => Err(BadArchive::Damaged("its frame header makes no sense".to_owned())),
         Ok(None) => Err(BadArchive::Unprotected),
         Ok(Some(size)) if size > limits::UNPACKED => {
-            Err(BadArchive::TooLarge("what it would unpack to", limits::UNPACKED))
+            Err(BadArchive::TooLarge("its unpacked content", limits::UNPACKED))
         }
         Ok(Some(_)) if start[MAGIC.len()] & HAS_CHECKSUM == 0 => Err(BadArchive::Unprotected),
         Ok(Some(_)) => Ok(()),
     }
 }
 
-/// The source and how much has been taken of it.
+/// The source, and how many bytes have been read from it.
 struct Packed<R> {
     source: R,
     taken: u64,
@@ -161,17 +161,17 @@ impl<R: BufRead> BufRead for Packed<R> {
     }
 }
 
-/// What the frame unpacks to.
+/// The frame while it is unpacked.
 struct Frame<R: BufRead> {
     unpacked: zstd::Decoder<'static, Packed<R>>,
-    /// How much that has been so far.
+    /// How many bytes it has unpacked to so far.
     size: u64,
-    /// Whether that was all, and its checksum right.
+    /// Whether all is unpacked and the checksum is right.
     over: bool,
 }
 
 impl<R: BufRead> Frame<R> {
-    /// Unpacks until the window holds two values of the largest size, or the frame is over.
+    /// Unpacks until the window holds two values of the largest size, or the frame ends.
     fn fill(&mut self, window: &mut Vec<u8>) -> Result<(), BadArchive> {
         while window.len() < 2 * limits::VALUE && !self.over {
             let begin = window.len();
@@ -182,7 +182,7 @@ impl<R: BufRead> Frame<R> {
             self.size += read as u64;
             let most = limits::unpacked_of(self.unpacked.get_ref().taken);
             if self.size > most {
-                return Err(BadArchive::TooLarge("what it unpacks to", most));
+                return Err(BadArchive::TooLarge("its unpacked content", most));
             }
         }
         Ok(())

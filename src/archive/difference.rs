@@ -1,4 +1,4 @@
-//! What was observed against what came back from its archive, field for field.
+//! Compares an observation with what its archive gave back, field by field.
 
 use std::fmt::Debug;
 
@@ -7,7 +7,7 @@ use crate::judge::verdict::Observed;
 use crate::trace::show;
 use crate::trace::whole::Trace;
 
-/// The first field in which they differ, a sentence; `None` if they are equal.
+/// A sentence about the first field in which they differ, or `None` if they are equal.
 pub fn difference(live: &Archive, read: &Archive) -> Option<String> {
     let Archive { origin, observed: Observed { ending, trace: Trace { watch, calls, counts, bad_records } } } = live;
     let (other, other_ending, back) = (&read.origin, &read.observed.ending, &read.observed.trace);
@@ -30,7 +30,7 @@ pub fn difference(live: &Archive, read: &Archive) -> Option<String> {
         let (at, (live, read)) = calls?;
         let (shown, shown_back) = (show::call(live), show::call(read));
         let what = format!("call {at}, counted from 0,");
-        // What strace would not show differs too.
+        // They may differ in something that strace would not show.
         if shown == shown_back { field(&what, live, read) } else { Some(sentence(&what, &shown, &shown_back)) }
     })
 }

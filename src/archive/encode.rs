@@ -1,4 +1,4 @@
-//! Values to bytes: the header, the number of calls and each call, in one zstd frame.
+//! Writes the header, the number of calls and each call into one zstd frame.
 
 use std::io::{self, Write};
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::header::WrittenHeader;
 use super::{Archive, BadArchive, Position, limits};
 
-/// zstd's own default: at the highest level an archive is 5 % smaller and takes 30 times as long.
+/// zstd's default. The highest level makes an archive 5 % smaller and takes 30 times as long.
 const LEVEL: i32 = 3;
 
-/// The bytes of an archive. Refuses what [`super::decode()`] would refuse to read.
+/// The bytes of an archive. Refuses what [`super::decode()`] would refuse.
 pub fn encode(archive: &Archive) -> Result<Vec<u8>, BadArchive> {
-    // First only counted: the frame says at its beginning how much is in it, and so nothing is held twice.
+    // The first pass only counts. The frame's header has the unpacked size, and so nothing is held in memory twice.
     let mut unpacked = 0;
     values(archive, |bytes| {
         unpacked += bytes.len() as u64;
@@ -38,7 +38,7 @@ fn unwritable(error: io::Error) -> BadArchive {
     BadArchive::Damaged(error.to_string())
 }
 
-/// Hands out the bytes of each value.
+/// Hands the bytes of each value to `put`.
 fn values(archive: &Archive, mut put: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), BadArchive> {
     let calls = &archive.observed.trace.calls;
     let count = calls.len() as u64;

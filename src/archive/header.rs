@@ -1,4 +1,4 @@
-//! The header, as the first value of an archive has it.
+//! The header of an archive, which is its first value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,16 +12,16 @@ use crate::table::syscalls::Abi;
 use crate::trace::counts::Counts;
 use crate::trace::whole::Trace;
 
-/// What is looked at first: a later version may have changed everything else.
+/// The part that is checked first. A later version may change everything else.
 #[derive(Deserialize)]
 pub struct Opening {
     pub format: String,
     pub version: u64,
-    /// The numbers of calls and of flags are this architecture's.
+    /// The architecture that the numbers of calls and flags belong to.
     pub architecture: Option<String>,
 }
 
-/// The header as it is written.
+/// The header when it is written.
 #[derive(Serialize)]
 pub struct WrittenHeader<'a> {
     format: &'static str,
@@ -33,13 +33,13 @@ pub struct WrittenHeader<'a> {
     watch: u64,
     workspace: &'a Bytes,
     began_ns: u64,
-    /// For other readers; ours takes it from the calls.
+    /// For other readers. Ours computes it from the calls.
     first_enter_ns: u64,
     duration_ns: u64,
     ending: &'a Ending,
     counts: Counts,
     bad_records: &'a [String],
-    /// The names of the calls by their numbers, for other readers too.
+    /// The name of each call by its number, for other readers as well.
     names: BTreeMap<u32, String>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> WrittenHeader<'a> {
     }
 }
 
-/// The header as it is read. A field that comes to be added later gets `#[serde(default)]`: older archives lack it.
+/// The header when it is read. A field that is added later needs `#[serde(default)]`, since older archives lack it.
 #[derive(Deserialize)]
 pub struct ReadHeader {
     ior_it: String,
@@ -87,7 +87,7 @@ pub struct ReadHeader {
 }
 
 impl ReadHeader {
-    /// The trace is still without its calls.
+    /// The parts of the header. The trace still lacks its calls.
     pub fn into_parts(self) -> (Origin, Ending, Trace) {
         let Self { ior_it, kernel, architecture, scenario, watch, workspace, began_ns, ending, counts, bad_records } =
             self;

@@ -1,27 +1,27 @@
-//! How much an archive may hold: what bounds the memory that a bad one can take.
+//! How much an archive may hold. The limits bound the memory that a bad archive can take.
 
 use crate::trace::call::{Call, Deed, Files, Text};
 
-/// The most bytes that a frame may unpack to: some four million calls.
+/// The most bytes that a frame may unpack to: about four million calls.
 pub const UNPACKED: u64 = 1 << 30;
-/// The most bytes of one value: the header, or a call.
+/// The most bytes that one value, the header or a call, may have.
 pub const VALUE: usize = 4 << 20;
-/// The most bytes that the calls may take in memory: twice what they are unpacked, and honest ones take less.
+/// The most bytes that the calls may take in memory: twice their unpacked size. Real calls take less.
 pub const HELD: u64 = 2 << 30;
-/// The largest window of the frame, as a power of 2. (Level 3, which we write with, uses 21.)
+/// The largest window of a frame, as a power of 2. Level 3, at which we write, uses 21.
 pub const WINDOW_LOG: u32 = 23;
-/// The deepest nesting of values.
+/// How deep values may nest.
 pub const DEPTH: usize = 64;
-/// The bytes read at once.
+/// How many bytes are read at a time.
 pub const BUFFER: usize = 64 << 10;
 
-/// The bytes that so many packed ones may unpack to: what is small cannot claim to be huge. Real calls pack to some
-/// hundredths, equal ones to a ten-thousandth.
+/// How many bytes this many packed bytes may unpack to, so that a small file cannot claim to be huge. Packed calls have a few
+/// hundredths of their size, equal calls a ten-thousandth.
 pub fn unpacked_of(packed: u64) -> u64 {
     (64_u64 << 20).saturating_add(packed.saturating_mul(10_000)).min(UNPACKED)
 }
 
-/// The bytes that a call takes in memory.
+/// How many bytes a call takes in memory.
 pub fn held(call: &Call) -> u64 {
     let Files { path, path2, closes, made_path, kinds: _, made: _, disagreements } = &call.files;
     let texts = call.texts.iter().map(|text| match text {

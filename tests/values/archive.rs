@@ -178,35 +178,43 @@ fn each_bad_archive_has_its_message() {
     let version = |version: &[u8]| swapped(b"\xa7version\x01", &[b"\xa7version", version].concat());
     let rows: [(&str, Vec<u8>, &str); 26] = [
         ("nothing", vec![], "it is empty"),
-        ("a text", b"# tests.toml\n".to_vec(), "it is no archive: no zstd frame begins there"),
-        ("two bytes of an archive", whole[..2].to_vec(), "it is cut off: its zstd frame does not end"),
-        ("half an archive", whole[..whole.len() / 2].to_vec(), "it is cut off: its zstd frame does not end"),
+        ("a text", b"# tests.toml\n".to_vec(), "it is not an archive: it does not begin with a zstd frame"),
+        ("two bytes of an archive", whole[..2].to_vec(), "it is cut off: its zstd frame is incomplete"),
+        ("half an archive", whole[..whole.len() / 2].to_vec(), "it is cut off: its zstd frame is incomplete"),
         ("a byte of the checksum changed", flipped_last(&whole), "it is damaged: restored data doesn't match checksum"),
         (
             "a frame without a checksum",
             frame(&unpacked(&whole), false, true),
-            "its zstd frame lacks the checksum or the size of what is in it",
+            "its zstd frame lacks the checksum or the unpacked size",
         ),
         (
             "a frame that does not say its size",
             frame(&unpacked(&whole), true, false),
-            "its zstd frame lacks the checksum or the size of what is in it",
+            "its zstd frame lacks the checksum or the unpacked size",
         ),
-        ("a text in a frame", packed(b"# tests.toml\n"), "it is no archive: a zstd frame of something else"),
-        ("nothing in a frame", packed(b""), "it is no archive: a zstd frame of something else"),
-        ("a map of something else", packed(b"\x81\xa1a\x01"), "it is no archive: a zstd frame of something else"),
-        ("another format", swapped(b"\xa3ior", b"\xa3ktr"), "it is no archive: a zstd frame of something else"),
-        ("the next version", version(b"\x02"), "its format is version 2, newer than the 1 that this ior-it reads"),
+        ("a text in a frame", packed(b"# tests.toml\n"), "it is not an archive: its zstd frame holds something else"),
+        ("nothing in a frame", packed(b""), "it is not an archive: its zstd frame holds something else"),
+        (
+            "a map of something else",
+            packed(b"\x81\xa1a\x01"),
+            "it is not an archive: its zstd frame holds something else",
+        ),
+        (
+            "another format",
+            swapped(b"\xa3ior", b"\xa3ktr"),
+            "it is not an archive: its zstd frame holds something else",
+        ),
+        ("the next version", version(b"\x02"), "it has format version 2, and this ior-it reads version 1"),
         (
             "a version far off",
             version(b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff"),
-            "its format is version 18446744073709551615, newer",
+            "it has format version 18446744073709551615, and",
         ),
-        ("version 0", version(b"\x00"), "its format is version 0, which never was"),
+        ("version 0", version(b"\x00"), "it has format version 0, which does not exist"),
         (
             "another architecture",
             swapped(&string(std::env::consts::ARCH), &string("s390x")),
-            "it was recorded on s390x, and this is ",
+            "it was recorded on s390x, and this machine is ",
         ),
         ("no ending", swapped(b"\xa6ending", b"\xa6endinq"), "its header cannot be read: missing field `ending`"),
         (
@@ -224,28 +232,20 @@ fn each_bad_archive_has_its_message() {
             swapped(b"\xa3tid", b"\xa3pid"),
             "its call 1 of 6 cannot be read: duplicate field `pid`",
         ),
-        ("one call more than there are", count(7), "its call 7 of 7 cannot be read: there is no more"),
-        ("one call less than there are", count(5), "there is more in it than the 5 calls that it promises"),
+        ("one call more than there are", count(7), "its call 7 of 7 cannot be read: the data ends here"),
+        ("one call less than there are", count(5), "more data follows the 5 calls that it announces"),
         ("a count that is none", count(0xc0), "its number of calls cannot be read: invalid type: unit value"),
         (
             "more calls than there can be",
             packed(&until_calls(u64::MAX)),
-            "its call 1 of 18446744073709551615 cannot be read: there is no more",
+            "its call 1 of 18446744073709551615 cannot be read: the data ends here",
         ),
-        (
-            "bytes after the frame",
-            [&whole[..], b"\n"].concat(),
-            "there is more in the file after the end of the archive",
-        ),
-        (
-            "an archive after the archive",
-            [&whole[..], &whole].concat(),
-            "there is more in the file after the end of the archive",
-        ),
+        ("bytes after the frame", [&whole[..], b"\n"].concat(), "more data follows the end of the archive"),
+        ("an archive after the archive", [&whole[..], &whole].concat(), "more data follows the end of the archive"),
         (
             "a frame of a terabyte",
             bomb(1 << 40, b"", 100),
-            "what it would unpack to is more than the 1073741824 bytes that it may be",
+            "its unpacked content is larger than the limit of 1073741824 bytes",
         ),
     ];
     for (sentence, bytes, message) in rows {
@@ -303,13 +303,13 @@ fn what_would_be_huge_is_refused_in_little_memory() {
         bytes
     };
     let rows: [(&str, Vec<u8>, &str); 5] = [
-        ("a terabyte, and says so", bomb(1 << 40, b"", 8_000_000), "would unpack to is more than"),
-        ("a gigabyte of zeroes", bomb(claims, b"", 8192), "a zstd frame of something else"),
+        ("a terabyte, and says so", bomb(1 << 40, b"", 8_000_000), "its unpacked content is larger than"),
+        ("a gigabyte of zeroes", bomb(claims, b"", 8192), "its zstd frame holds something else"),
         ("says that it is small", bomb(1000, &until_calls(1), 8192), "it is damaged: "),
         (
             "a path of four gigabytes",
             bomb(claims, &call_with_path(u32::MAX), 8191),
-            "a value in it is more than the 4194304",
+            "a value in it is larger than the limit of 4194304",
         ),
         ("a terabyte of calls", packed(&until_calls(1 << 40)), "its call 1 of 1099511627776 cannot be read"),
     ];
