@@ -51,7 +51,7 @@ pub(crate) struct RawText {
 /// `struct ior_record`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub(crate) struct Header {
+pub(crate) struct RecordHeader {
     pub(crate) watch: u64,
     pub(crate) number: u64,
     pub(crate) enter_ns: u64,
@@ -173,13 +173,13 @@ const _: () = {
     use core::mem::{offset_of, size_of};
     assert!(size_of::<RawIdentity>() == 32);
     assert!(size_of::<RawText>() == 4);
-    assert!(size_of::<Header>() == 152);
-    assert!(offset_of!(Header, args) == 40);
-    assert!(offset_of!(Header, pid) == 104);
-    assert!(offset_of!(Header, comm) == 120);
-    assert!(offset_of!(Header, path) == 136);
-    assert!(offset_of!(Header, peek) == 144);
-    assert!(offset_of!(Header, exit_tid) == 148);
+    assert!(size_of::<RecordHeader>() == 152);
+    assert!(offset_of!(RecordHeader, args) == 40);
+    assert!(offset_of!(RecordHeader, pid) == 104);
+    assert!(offset_of!(RecordHeader, comm) == 120);
+    assert!(offset_of!(RecordHeader, path) == 136);
+    assert!(offset_of!(RecordHeader, peek) == 144);
+    assert!(offset_of!(RecordHeader, exit_tid) == 148);
     assert!(size_of::<Roles>() == 16);
     assert!(size_of::<Filter>() == 16);
     assert!(size_of::<Watch>() == 104);

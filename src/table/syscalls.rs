@@ -28,7 +28,7 @@ mod table;
 
 pub use effect::Effect;
 pub use meaning::{Arg, Makes, Peek, Ret, Role};
-pub use sqe::{Place, Sqe};
+pub use sqe::{Sqe, SqeField};
 
 /// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
 pub const REQUESTS: u32 = 1 << 31;
@@ -73,7 +73,7 @@ pub struct Syscall {
     /// The arguments in the order of the raw call.
     pub args: &'static [Arg],
     /// Where a request has each of them; empty of a system call.
-    pub places: &'static [Place],
+    pub places: &'static [SqeField],
     /// What the result means.
     pub ret: Ret,
     /// The flags that the call stands for when it has no flags argument (creat(2)).
@@ -364,7 +364,7 @@ pub fn id(raw: u64) -> i64 {
 }
 
 /// A row before it is known whether this architecture has the call.
-struct Row {
+struct PortableRow {
     name: &'static str,
     effect: Effect,
     class: Class,
@@ -375,10 +375,10 @@ struct Row {
     makes: Option<Makes>,
 }
 
-impl Row {
+impl PortableRow {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
-        let Row { name, effect, class, args, ret, implied_flags, peek, makes } = self;
+        let PortableRow { name, effect, class, args, ret, implied_flags, peek, makes } = self;
         let number = number.id() as u32;
         Some(Syscall { name, effect, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }

@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::syscalls::{self, Abi, Effect, Peek, Place, Sqe, Syscall};
+use crate::table::syscalls::{self, Abi, Effect, Peek, Sqe, SqeField, Syscall};
 
 mod file; // the files of a call
 mod written; // a call as archives have it
 
-pub use file::{Attribute, Disagreement, Files, Identity};
+pub use file::{Attribute, Contradiction, Files, Identity};
 
-use written::Written;
+use written::StoredCall;
 
 /// One system call as observed, or one request of io_uring: whose it was and when, and what. Of a million calls that are alike
 /// there is one [`Deed`] (see [`Deeds`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "StoredCall", into = "StoredCall")]
 pub struct Call {
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
@@ -66,7 +66,7 @@ pub struct Deed {
     /// Whether it was answered before it was made: by seccomp(2), or by who traces the process.
     pub refused: bool,
     /// What a request of io_uring has besides.
-    pub request: Option<Request>,
+    pub request: Option<RingRequest>,
     /// What following the descriptors adds.
     pub files: Files,
 }
@@ -107,7 +107,7 @@ impl Deeds {
 
 /// What a request of io_uring has and a system call has not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Request {
+pub struct RingRequest {
     /// Its entry of the submission queue.
     pub sqe: Sqe,
     /// Whether another thread completed it than the one that submitted it.
@@ -130,11 +130,11 @@ pub struct Completion {
     pub outcome: Outcome,
     /// How long that took from the submission, in nanoseconds.
     pub duration_ns: u64,
-    /// As [`Request::worker`].
+    /// As [`RingRequest::worker`].
     pub worker: bool,
-    /// As [`Request::more`].
+    /// As [`RingRequest::more`].
     pub more: bool,
-    /// As [`Request::ambiguous`].
+    /// As [`RingRequest::ambiguous`].
     pub ambiguous: bool,
     /// The file that the request used, when that is known.
     pub used: Option<Identity>,
@@ -198,12 +198,12 @@ impl Call {
     /// the rings that are registered with the thread.
     pub fn is_registered(&self, at: usize) -> bool {
         let Some(row) = self.syscall() else { return false };
-        let Some(Request { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
+        let Some(RingRequest { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
         match row.places.get(at) {
-            Some(Place::Fd) if row.effect == Effect::Close => sqe.at(Place::Index) != 0,
-            Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
+            Some(SqeField::Fd) if row.effect == Effect::Close => sqe.at(SqeField::Index) != 0,
+            Some(SqeField::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
             // SPLICE_F_FD_IN_FIXED
-            Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            Some(SqeField::Index) => sqe.at(SqeField::OpFlags) & 1 << 31 != 0,
             _ => false,
         }
     }

@@ -6,10 +6,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use crate::table::syscalls::Place;
-use crate::trace::call::{Call, Completion, Deeds, Request};
+use crate::table::syscalls::SqeField;
+use crate::trace::call::{Call, Completion, Deeds, RingRequest};
 use crate::trace::counts::Counts;
-use crate::trace::files::{self, Named};
+use crate::trace::files::{self, KnownNames};
 use crate::trace::record::{self, Ids, Name, Record};
 use crate::trace::whole::Trace;
 
@@ -109,7 +109,7 @@ impl Decoder {
         self.counts.received += 1;
         let closed = if self.closed.is_empty() { None } else { self.closed.remove(&call.order) };
         let name = |id: u64| self.names.get(&id).map(Rc::as_ref);
-        let named = Named {
+        let named = KnownNames {
             fds: ids.fds.map(name),
             made: name(ids.made),
             cwd: name(ids.cwd),
@@ -145,7 +145,7 @@ impl Decoder {
 /// A request with one of its completions, and the ids of its names.
 fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion: Ids) -> (Call, Ids) {
     let Completion { request: _, order, outcome, duration_ns, worker, more, ambiguous, used, made, pair } = completion;
-    let entry = request.request.map(|entry| Request { worker, more, ambiguous, ..entry });
+    let entry = request.request.map(|entry| RingRequest { worker, more, ambiguous, ..entry });
     let mut call = Call { order, duration_ns, ..request.clone() };
     (call.outcome, call.request) = (outcome, entry);
     let mut ids = of_request;
@@ -161,7 +161,8 @@ fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion
         ids.fds = of_completion.fds;
     }
     // It is behind the entry's `fd`: of a splice that is where the bytes go, which is its second descriptor.
-    let place = row.fd_args().position(|at| matches!(row.places.get(at), Some(Place::Fd)) && !call.is_registered(at));
+    let place =
+        row.fd_args().position(|at| matches!(row.places.get(at), Some(SqeField::Fd)) && !call.is_registered(at));
     if let (Some(used), Some(place), false) = (used, place, row.makes_pair()) {
         // Its close-on-exec is not known any more, where it is another file by now.
         let before = call.fds[place];

@@ -6,7 +6,7 @@
 
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Effect, Peek, Ret, Role, Syscall};
-use crate::trace::call::{Attribute, Call, Disagreement, Files, Identity, Text};
+use crate::trace::call::{Attribute, Call, Contradiction, Files, Identity, Text};
 use crate::trace::record::Name;
 
 mod promise;
@@ -15,7 +15,7 @@ use promise::Promise;
 
 /// The names of the files of a call, where they are known.
 #[derive(Clone, Debug, Default)]
-pub struct Named<'n> {
+pub struct KnownNames<'n> {
     /// Of the files in [`crate::trace::call::Deed::fds`].
     pub fds: [Option<&'n Name>; 2],
     /// Of the file in [`crate::trace::call::Deed::made`].
@@ -29,7 +29,7 @@ pub struct Named<'n> {
 }
 
 /// Fills in [`crate::trace::call::Deed::files`]. Names are relative to the workspace, where they lie inside.
-pub fn describe(call: &mut Call, named: &Named<'_>, workspace: Option<&[u8]>) {
+pub fn describe(call: &mut Call, named: &KnownNames<'_>, workspace: Option<&[u8]>) {
     call.files = Files::default();
     let Some(row) = call.syscall() else { return };
     let about = About { call, row, named, workspace };
@@ -70,7 +70,7 @@ fn kind(identity: &Identity, name: Option<&Name>) -> Kind {
 struct About<'a> {
     call: &'a Call,
     row: &'static Syscall,
-    named: &'a Named<'a>,
+    named: &'a KnownNames<'a>,
     workspace: Option<&'a [u8]>,
 }
 
@@ -179,7 +179,7 @@ impl About<'_> {
     }
 
     /// Where the kernel says something else of what the call made than the call itself.
-    fn disagreements(&self) -> Vec<Disagreement> {
+    fn disagreements(&self) -> Vec<Contradiction> {
         let Self { call, row, named, .. } = self;
         let Some(result) = call.success() else { return Vec::new() };
         if row.makes_pair() {
@@ -206,7 +206,7 @@ fn broken(
     fd: i32,
     made: Option<&Identity>,
     name: Option<&Name>,
-) -> Vec<Disagreement> {
+) -> Vec<Contradiction> {
     let Some(made) = made else { return Vec::new() };
     let Promise { kind: promised, status, cloexec } = Promise::of(call, row, end);
     let is = kind(made, name);
@@ -215,7 +215,7 @@ fn broken(
     let of_status = status.map(|status| (Attribute::Status(status), Attribute::Status(made.status())));
     let of_cloexec = cloexec.map(|cloexec| (Attribute::Cloexec(cloexec), Attribute::Cloexec(made.cloexec)));
     let said = [of_kind, of_status, of_cloexec].into_iter().flatten();
-    said.filter(|(call, kernel)| call != kernel).map(|(call, kernel)| Disagreement { fd, call, kernel }).collect()
+    said.filter(|(call, kernel)| call != kernel).map(|(call, kernel)| Contradiction { fd, call, kernel }).collect()
 }
 
 /// Whether paths can be looked up below it.

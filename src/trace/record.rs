@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{REQUESTS, Sqe, Syscall};
-use crate::trace::call::{Call, Completion, Deed, Identity, Outcome, Request, Text};
+use crate::trace::call::{Call, Completion, Deed, Identity, Outcome, RingRequest, Text};
 
 mod encode; // a call → the bytes of its record
 
@@ -86,7 +86,7 @@ pub fn watch_of(bytes: &[u8]) -> Option<u64> {
 /// Decodes one record, whose bytes must be exactly a header and what its lengths promise. (The ring rounds sizes up to
 /// eight bytes only in its own bookkeeping; a record has the length that was asked for.)
 pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
-    let (header, rest) = Header::read_from_prefix(bytes)
+    let (header, rest) = RecordHeader::read_from_prefix(bytes)
         .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
     if !(KIND_CALL..=KIND_CLOSED).contains(&header.kind) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
@@ -147,7 +147,7 @@ fn name(state: u8, parts: &[u8]) -> Name {
     }
 }
 
-fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
+fn request(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
     let sqe = Sqe(header.args);
     // An opcode without a row keeps its entry as it is.
     let mut args = header.args;
@@ -156,7 +156,7 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
         args = [0; 6];
         args.iter_mut().zip(row.places).for_each(|(arg, &place)| *arg = sqe.at(place));
     }
-    let request = Some(Request { sqe, ..Request::default() });
+    let request = Some(RingRequest { sqe, ..RingRequest::default() });
     let mut call = call(header, files, paths, peek);
     (call.number, call.args, call.request, call.outcome) = (number, args, request, Outcome::Unfinished);
     without_indices(call)
@@ -173,7 +173,7 @@ fn without_indices(mut call: Call) -> Call {
     call
 }
 
-fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
+fn completion(header: &RecordHeader, files: &[RawIdentity; PLACES]) -> Completion {
     let [request, first, second, ..] = header.args;
     let used = identity(&files[FIRST]).filter(|_| header.state & HAS_FILE != 0);
     let fds = if used.is_some() { [None; 2] } else { [identity(&files[FIRST]), identity(&files[SECOND])] };
@@ -193,11 +193,11 @@ fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
     }
 }
 
-fn outcome(header: &Header) -> Outcome {
+fn outcome(header: &RecordHeader) -> Outcome {
     if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) }
 }
 
-fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
+fn call(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
     let path = |at: usize| match header.path[at].err {
         0 => Text::Read { bytes: paths[at].to_vec(), cut: paths[at].len() >= PATH_CAP },
         err => Text::Unreadable(-i32::from(err)),

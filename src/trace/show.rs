@@ -10,7 +10,7 @@ use bstr::BStr;
 use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
-use crate::trace::call::{Call, Outcome, Request, Text};
+use crate::trace::call::{Call, Outcome, RingRequest, Text};
 use crate::trace::whole::Trace;
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
@@ -44,8 +44,8 @@ fn put_call(out: &mut String, call: &Call) {
 }
 
 /// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
-fn put_entry(out: &mut String, request: &Request) {
-    let Request { sqe, worker, more, ambiguous } = request;
+fn put_entry(out: &mut String, request: &RingRequest) {
+    let RingRequest { sqe, worker, more, ambiguous } = request;
     out.push_str("{user_data=");
     put_number(out, sqe.user_data());
     if sqe.flags() != 0 {

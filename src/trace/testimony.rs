@@ -34,7 +34,7 @@ pub struct Seen {
     /// The call; `order` is its place in the testimony.
     pub call: Call,
     /// What its files are called. Calls that are alike share it.
-    pub names: Arc<Names>,
+    pub names: Arc<FileNames>,
     /// What the register of the result held when the thread was killed on its way out of the call, before its exit could be
     /// seen.
     pub at_death: Option<i64>,
@@ -57,7 +57,7 @@ pub struct Seen {
 
 /// What the files of a call are called: by the links that the kernel has in /proc, and by where its path leads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Names {
+pub struct FileNames {
     /// The links in /proc/PID/fd (proc_pid_fd(5)) of its descriptor arguments when it was entered; `None` if not open.
     pub links: [Option<Vec<u8>>; 2],
     /// The directories at which its paths begin, where those are not descriptors: the working directory, or the root of an
@@ -105,7 +105,7 @@ impl Seen {
     }
 
     /// Its names, to be changed.
-    pub fn names_mut(&mut self) -> &mut Names {
+    pub fn names_mut(&mut self) -> &mut FileNames {
         Arc::make_mut(&mut self.names)
     }
 }

@@ -14,7 +14,7 @@ use ior_it::judge::report::{self, Failure};
 use ior_it::table::kind::Kind;
 use ior_it::table::syscalls::Abi;
 use ior_it::table::syscalls::{Ret, Sqe, Syscall};
-use ior_it::trace::call::{Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text};
+use ior_it::trace::call::{Attribute, Call, Contradiction, Deed, Files, Identity, Outcome, RingRequest, Text};
 use ior_it::trace::show;
 use ior_it::trace::whole::Trace;
 use snapbox::Data;
@@ -658,7 +658,7 @@ const O_LARGEFILE: i32 = 0o100_000;
 #[test]
 fn a_wrong_value_of_a_descriptor_is_found() {
     let expectation = parse(DESCRIPTORS);
-    let disagreement = |call, kernel| Disagreement { fd: 5, call, kernel };
+    let disagreement = |call, kernel| Contradiction { fd: 5, call, kernel };
     let rows: &[Row] = &[
         ("all holds", |_| (), &[]),
         ("kind of a pair", |c| c[0].files.kinds = [Some(Kind::Socket); 2], &["wrong 1: kind: \"pipe\" | \"socket\""]),
@@ -780,7 +780,7 @@ fn a_part_of_a_trace_is_counted() {
             "the kernel says that a descriptor is something else",
             |c| {
                 let (call, kernel) = (Attribute::Cloexec(true), Attribute::Cloexec(false));
-                c[3].files.disagreements = vec![Disagreement { fd: 5, call, kernel }];
+                c[3].files.disagreements = vec![Contradiction { fd: 5, call, kernel }];
             },
             &["contradicted 4: descriptors: 5 cloexec true (by the call) | 5 cloexec false (by the kernel)"],
         ),
@@ -1073,13 +1073,13 @@ fn calls_are_shown_as_strace_writes_them() {
     let attribute = told(on(call("fsetxattr", &[3, 16, BUF, 5, 1], 0), "x"), ["user.a", ""]);
     let nowhere = call("getcwd", &[BUF, 1], -34);
     let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
-    let entry = |flags: u64| Some(Request { sqe: Sqe([flags << 8, 0, 0, 0, 7, 0]), ..Request::default() });
+    let entry = |flags: u64| Some(RingRequest { sqe: Sqe([flags << 8, 0, 0, 0, 7, 0]), ..RingRequest::default() });
     let mut opens =
         making(told(on(call("IORING_OP_OPENAT", &[CWD, 16, 2 | 0o100, 0o644, 0], 3), "x"), ["x", ""]), false);
     opens.request = entry(0);
     opens.files.made_path = Some(b"x".to_vec());
     let mut reads = on(call("IORING_OP_READ", &[3, BUF, 16, 0, 0], 1), "x");
-    reads.request = entry(16).map(|request| Request { worker: true, more: true, ..request });
+    reads.request = entry(16).map(|request| RingRequest { worker: true, more: true, ..request });
     let mut polls = call("IORING_OP_POLL_ADD", &[3, 1], 0);
     (polls.request, polls.outcome) = (entry(0), Outcome::Unfinished);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);

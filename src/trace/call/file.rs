@@ -69,12 +69,12 @@ pub struct Files {
     pub made: Option<Kind>,
     /// What the call says of a descriptor that it made, and the kernel says differently.
     #[serde(default)]
-    pub disagreements: Vec<Disagreement>,
+    pub disagreements: Vec<Contradiction>,
 }
 
 /// A descriptor of which the call that made it and the kernel do not say the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Disagreement {
+pub struct Contradiction {
     /// Its number.
     pub fd: i32,
     /// What follows from the call.

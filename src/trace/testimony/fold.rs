@@ -7,23 +7,23 @@ use std::sync::Arc;
 
 use super::changes::Changes;
 use super::restarts::*;
-use super::{Names, Seen, Testimony};
+use super::{FileNames, Seen, Testimony};
 use crate::trace::call::{Call, Deeds, Outcome};
 
 /// Folds stops into a [`Testimony`].
 #[derive(Debug, Default)]
 pub struct Fold {
     testimony: Testimony,
-    threads: HashMap<u32, Thread>,
+    threads: HashMap<u32, TracedThread>,
     deeds: Deeds,
-    names: HashSet<Arc<Names>>,
+    names: HashSet<Arc<FileNames>>,
     changes: Changes,
 }
 
 #[derive(Debug, Default)]
-struct Thread {
+struct TracedThread {
     pid: u32,
-    state: State,
+    state: ThreadState,
     /// The place of the call that it has made last.
     last: Option<usize>,
     /// The handlers that run.
@@ -36,22 +36,22 @@ struct Thread {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum ThreadState {
     /// Outside of any call.
     #[default]
     Outside,
     /// In the call of this place.
     Inside(usize),
     /// Left with a restart code.
-    Interrupted(Interrupted),
+    Interrupted(InterruptedCall),
 }
 
-impl State {
+impl ThreadState {
     /// The call that has no result yet.
     fn call(self) -> Option<usize> {
         match self {
             Self::Outside => None,
-            Self::Inside(call) | Self::Interrupted(Interrupted { call, .. }) => Some(call),
+            Self::Inside(call) | Self::Interrupted(InterruptedCall { call, .. }) => Some(call),
         }
     }
 }
@@ -60,7 +60,7 @@ impl Fold {
     /// A thread that was there when the witness came.
     pub fn found(&mut self, tid: u32, pid: u32) {
         self.testimony.threads.insert(tid);
-        self.threads.insert(tid, Thread { pid, ..Thread::default() });
+        self.threads.insert(tid, TracedThread { pid, ..TracedThread::default() });
     }
 
     /// A thread, or the first one of a followed process, that was born since.
@@ -110,15 +110,15 @@ impl Fold {
     /// its handler may have put another number or other arguments into the registers.
     pub fn resumes(&mut self, tid: u32, entered: &Call) -> bool {
         let Some(thread) = self.threads.get_mut(&tid) else { return false };
-        let State::Interrupted(Interrupted { call, since, .. }) = thread.state else { return false };
+        let ThreadState::Interrupted(InterruptedCall { call, since, .. }) = thread.state else { return false };
         let seen = &mut self.testimony.calls[call];
         let before = &seen.call;
         let same_number = entered.number == before.number || is_restart(entered);
         if !same_number || (entered.abi, entered.args) != (before.abi, before.args) {
-            thread.state = State::Outside;
+            thread.state = ThreadState::Outside;
             return false;
         }
-        thread.state = State::Inside(call);
+        thread.state = ThreadState::Inside(call);
         seen.disturbed |= self.changes.begun != since;
         seen.disturbed |= self.changes.enter(tid, &seen.call);
         thread.since = self.changes.begun;
@@ -133,7 +133,7 @@ impl Fold {
         seen.call.outcome = Outcome::Unfinished;
         seen.disturbed = self.changes.enter(tid, &seen.call);
         thread.since = self.changes.begun;
-        thread.state = State::Inside(place);
+        thread.state = ThreadState::Inside(place);
         thread.as_before = None;
         let before = thread.last.replace(place);
         if let Some(before) = before {
@@ -162,7 +162,7 @@ impl Fold {
     pub fn exit(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
         let entered = self.testimony.calls.len() as u64;
         let thread = self.threads.get_mut(&tid)?;
-        let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
+        let ThreadState::Inside(place) = std::mem::take(&mut thread.state) else { return None };
         let Seen { call, disturbed, .. } = &mut self.testimony.calls[place];
         *disturbed |= self.changes.begun != thread.since;
         self.changes.inside.remove(&tid);
@@ -170,7 +170,7 @@ impl Fold {
             return self.handler_returns(tid, value, ip, stack);
         }
         if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
-            thread.state = State::Interrupted(Interrupted { call: place, behind: ip, since: thread.since });
+            thread.state = ThreadState::Interrupted(InterruptedCall { call: place, behind: ip, since: thread.since });
             return None;
         }
         call.outcome = Outcome::Returned(value);
@@ -191,10 +191,10 @@ impl Fold {
     pub fn handler(&mut self, tid: u32, stack: u64) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let interrupted = match std::mem::take(&mut thread.state) {
-            State::Interrupted(interrupted) => Some(interrupted),
-            State::Outside | State::Inside(_) => None,
+            ThreadState::Interrupted(interrupted) => Some(interrupted),
+            ThreadState::Outside | ThreadState::Inside(_) => None,
         };
-        if let Some(Interrupted { call, .. }) = interrupted {
+        if let Some(InterruptedCall { call, .. }) = interrupted {
             self.testimony.calls[call].unsettled = true;
         }
         thread.handlers.push(Handler { interrupted, stack });
@@ -222,7 +222,7 @@ impl Fold {
         }
         if ip.wrapping_add(INSTRUCTION) == interrupted.behind {
             seen.unsettled = false;
-            thread.state = State::Interrupted(interrupted);
+            thread.state = ThreadState::Interrupted(interrupted);
         }
         None
     }

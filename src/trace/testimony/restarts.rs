@@ -9,17 +9,17 @@ use crate::trace::call::Call;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handler {
     /// The call that it has interrupted.
-    pub(super) interrupted: Option<Interrupted>,
+    pub(super) interrupted: Option<InterruptedCall>,
     /// Where the stack was.
     pub(super) stack: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Interrupted {
+pub(super) struct InterruptedCall {
     pub(super) call: usize,
     /// The address behind the instruction that made the call.
     pub(super) behind: u64,
-    /// As `Thread::since`.
+    /// As `TracedThread::since`.
     pub(super) since: u64,
 }
 
