@@ -1,8 +1,8 @@
-//! The entry of a submission queue, `struct io_uring_sqe` (include/uapi/linux/io_uring.h): what a request of io_uring is made of.
+//! The entry of a submission queue, `struct io_uring_sqe` (include/uapi/linux/io_uring.h): what a process writes to make a request.
 
 use serde::{Deserialize, Serialize};
 
-/// Where an entry has an argument.
+/// The field of an entry that holds an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqeField {
     /// `fd`.
@@ -19,7 +19,7 @@ pub enum SqeField {
     Index,
     /// `buf_index`, or `buf_group`.
     Buffer,
-    /// `addr3`: outside of what is recorded; only the string behind it is.
+    /// `addr3`. The record does not include it, but the string that it points to.
     Addr3,
 }
 
@@ -56,12 +56,12 @@ impl Sqe {
         (self.0[0] >> 8) as u8
     }
 
-    /// What the process gives a request to know its completion by.
+    /// The `user_data`, by which the process recognizes the completion.
     pub fn user_data(&self) -> u64 {
         self.0[4]
     }
 
-    /// The argument in this place, as the register of a system call would hold it.
+    /// The argument in this field, as the register of a system call would hold it.
     pub fn at(&self, place: SqeField) -> u64 {
         match place {
             SqeField::Fd => i64::from((self.0[0] >> 32) as i32) as u64,
@@ -71,7 +71,7 @@ impl Sqe {
             SqeField::OpFlags => self.0[3] >> 32,
             SqeField::Buffer => self.0[5] & u64::from(u16::MAX),
             SqeField::Index => self.0[5] >> 32,
-            // Not null, which would say that there is no path.
+            // Not null, since a null pointer means that there is no path.
             SqeField::Addr3 => u64::MAX,
         }
     }

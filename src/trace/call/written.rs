@@ -1,4 +1,4 @@
-//! A call as archives have it (docs/archive.md): one map, in which nothing is shared.
+//! A call as archives store it (docs/archive.md): one map, in which nothing is shared.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::table::syscalls::Abi;
 
 use super::{Call, Deed, Files, Identity, Outcome, RingRequest, Text};
 
-/// The fields of a call and of its deed, as they are said there.
+/// The fields of a call and of its deed, under the names that docs/archive.md gives them.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Call")]
 pub(super) struct StoredCall {
