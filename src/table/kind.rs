@@ -1,15 +1,15 @@
-//! What kind of thing is behind a descriptor.
+//! What kind of file a descriptor is open for.
 //!
-//! No I/O. The kernel's identity says as much as the type of the inode and the filesystem that it is on; what an anonymous
-//! inode is there for, only the call that made it says.
+//! No I/O. The kernel's identity gives the type of the inode and its filesystem. It does not tell anonymous inodes apart: only
+//! their names and the calls that made them do.
 
 use serde::{Deserialize, Serialize};
 
-/// What is behind a descriptor.
+/// The kind of file that a descriptor is open for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A regular file; also one of memfd_create(2), where the call that made it is not known.
+    /// A regular file. One of memfd_create(2) counts as regular where the call that made it is not known.
     File,
     /// A directory.
     Directory,
@@ -45,7 +45,7 @@ pub enum Kind {
     Pidfd,
     /// userfaultfd(2).
     Userfaultfd,
-    /// An inode without a file, and the call that made it is not known.
+    /// An anonymous inode, where the call that made it is not known.
     Anonymous,
 }
 
@@ -78,8 +78,8 @@ const PIPEFS: u32 = 0x5049_5045;
 const PID_FS: u32 = 0x5049_4446;
 
 impl Kind {
-    /// What the kernel says: the filesystem's `s_magic`, and the type in `i_mode` (inode(7)). An anonymous inode has no type
-    /// before Linux 6.16, and that of a regular file since; a process has a filesystem of its own since 6.9.
+    /// The kind by the filesystem's `s_magic` and the type in `i_mode` (inode(7)). An anonymous inode has no type before Linux
+    /// 6.16, and the type of a regular file since. Processes have a filesystem of their own since 6.9.
     pub fn of_inode(magic: u32, mode: u16) -> Self {
         match (magic, u32::from(mode) & libc::S_IFMT) {
             (ANON_INODE_FS, _) => Kind::Anonymous,
@@ -96,7 +96,7 @@ impl Kind {
         }
     }
 
-    /// Whether what the call that made it says can be what the kernel says.
+    /// Whether the kernel may report this kind, which follows from the call, as the other.
     pub fn can_be(self, kernel: Kind) -> bool {
         match self {
             Kind::Memfd => kernel == Kind::File,

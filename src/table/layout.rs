@@ -51,7 +51,7 @@ pub(crate) struct RawText {
 /// `struct ior_record`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub(crate) struct Header {
+pub(crate) struct RecordHeader {
     pub(crate) watch: u64,
     pub(crate) number: u64,
     pub(crate) enter_ns: u64,
@@ -83,13 +83,13 @@ pub(crate) const PLACES: usize = 3;
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Roles {
-    /// Which arguments are descriptors; 1 is the first, 0 none.
+    /// The arguments that are descriptors, counted from 1; 0 means none.
     pub fd: [u8; 2],
-    /// Which arguments are paths.
+    /// The arguments that are paths, counted from 1.
     pub path: [u8; 2],
-    /// Which argument points to a block.
+    /// The argument that points to a block, counted from 1.
     pub peek: u8,
-    /// Which argument is the number of the new descriptor: a file that has it is closed.
+    /// The argument that is the number of the new descriptor. The call closes a file that has this number.
     pub replaces: u8,
     /// `enum ior_role_flags`.
     pub flags: u16,
@@ -108,7 +108,7 @@ impl Roles {
     pub const PEEK_COUNTED: u16 = 1 << 2;
     /// The path is filled in by the call.
     pub const PATH_AT_EXIT: u16 = 1 << 3;
-    /// After success the address belongs to another program.
+    /// When the call has succeeded, the address belongs to another program.
     pub const REPLACES_MEMORY: u16 = 1 << 4;
     /// The block is two descriptors that the call made.
     pub const MAKES_PAIR: u16 = 1 << 5;
@@ -128,7 +128,7 @@ pub struct Filter {
     pub id: u64,
 }
 
-/// `struct ior_watch`: a watch and what became of its calls.
+/// `struct ior_watch`: a watch, with the counts of its calls.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Watch {
@@ -138,7 +138,7 @@ pub struct Watch {
     pub seen: u64,
     /// Calls whose record is in the ring.
     pub emitted: u64,
-    /// Calls for which there was no room.
+    /// Calls for which the ring had no room.
     pub refused: u64,
     /// End records in the ring.
     pub ends: u64,
@@ -152,7 +152,7 @@ pub struct Watch {
     pub submitted: u64,
     /// Records of names and of closed files in the ring.
     pub told: u64,
-    /// Those for which there was no room.
+    /// Records of names and of closed files for which the ring had no room.
     pub untold: u64,
     /// Requests for which there was no room beside those in flight.
     pub crowded: u64,
@@ -173,13 +173,13 @@ const _: () = {
     use core::mem::{offset_of, size_of};
     assert!(size_of::<RawIdentity>() == 32);
     assert!(size_of::<RawText>() == 4);
-    assert!(size_of::<Header>() == 152);
-    assert!(offset_of!(Header, args) == 40);
-    assert!(offset_of!(Header, pid) == 104);
-    assert!(offset_of!(Header, comm) == 120);
-    assert!(offset_of!(Header, path) == 136);
-    assert!(offset_of!(Header, peek) == 144);
-    assert!(offset_of!(Header, exit_tid) == 148);
+    assert!(size_of::<RecordHeader>() == 152);
+    assert!(offset_of!(RecordHeader, args) == 40);
+    assert!(offset_of!(RecordHeader, pid) == 104);
+    assert!(offset_of!(RecordHeader, comm) == 120);
+    assert!(offset_of!(RecordHeader, path) == 136);
+    assert!(offset_of!(RecordHeader, peek) == 144);
+    assert!(offset_of!(RecordHeader, exit_tid) == 148);
     assert!(size_of::<Roles>() == 16);
     assert!(size_of::<Filter>() == 16);
     assert!(size_of::<Watch>() == 104);

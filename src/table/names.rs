@@ -1,6 +1,6 @@
 //! Names of flags, choices and errnos, both ways: `0x241` is `O_WRONLY|O_CREAT|O_TRUNC`.
 //!
-//! No I/O. The values are libc's for the architecture that is built for; the names are those of the man pages.
+//! No I/O. The values are libc's for this architecture. The names are those of the man pages.
 
 use std::fmt::Write as _;
 
@@ -11,9 +11,9 @@ use nix::errno::Errno;
 pub struct Names {
     /// What a value of the set is called in messages.
     pub what: &'static str,
-    /// The bits that are one number among the flags (`O_ACCMODE`); 0 if there is none.
+    /// The bits that hold one number and no flags (`O_ACCMODE`); 0 if there are none.
     mask: u64,
-    /// The names with their values; of several names of one bit pattern, the longest pattern first.
+    /// The names with their values. A value that contains another comes before it.
     values: &'static [(&'static str, u64)],
 }
 
@@ -69,8 +69,8 @@ const LARGEFILE: u64 = 0o100_000;
 #[cfg(target_arch = "aarch64")]
 const LARGEFILE: u64 = 0o400_000;
 
-/// What of an open file's flags is left after open(2): its access mode and the file status flags. O_LARGEFILE is not among
-/// them: a 64-bit kernel sets it with each open.
+/// The flags of an open file that remain after open(2): its access mode and the file status flags. O_LARGEFILE is not among them,
+/// since a 64-bit kernel sets it at each open.
 pub const STATUS_FLAGS: u32 = (libc::O_ACCMODE
     | libc::O_APPEND
     | libc::O_NONBLOCK
@@ -251,7 +251,7 @@ pub static FALLOCATE: Names = Names {
 };
 
 impl Names {
-    /// The value of names joined by `|`; no names are 0. The error is the name that is not of this set.
+    /// The value of names joined by `|`, or 0 for no names. The error is a name that is not in this set.
     pub fn parse<'a>(&self, text: &'a str) -> Result<u64, &'a str> {
         if let Some(value) = self.value_of(text) {
             return Ok(value);
@@ -271,14 +271,14 @@ impl Names {
         self.values.iter().map(|&(name, _)| name)
     }
 
-    /// A value in names, with what has no name in hex at the end: `O_RDWR|O_CREAT|0x80000000`. 0 without a name is `0`.
+    /// A value as names, with unnamed bits in hex at the end: `O_RDWR|O_CREAT|0x80000000`. 0 is `0` if it has no name.
     pub fn show(&self, value: u64) -> String {
         let mut shown = String::new();
         self.put(&mut shown, value);
         shown
     }
 
-    /// The same at the end of `out`.
+    /// Appends the names to `out`.
     pub fn put(&self, out: &mut String, value: u64) {
         let begin = out.len();
         let mut next = |name: Result<&str, u64>| {
@@ -310,7 +310,7 @@ impl Names {
         }
     }
 
-    /// The values outside the mask; one that contains another (`O_SYNC`, `O_TMPFILE`) stands before it in its table.
+    /// The values outside the mask. A value that contains another (`O_SYNC`, `O_TMPFILE`) comes first in its table.
     fn patterns(&self) -> impl Iterator<Item = &'static (&'static str, u64)> {
         let mask = self.mask;
         self.values.iter().filter(move |&&(_, value)| value & !mask != 0)
@@ -328,14 +328,14 @@ pub fn errnos() -> impl Iterator<Item = Errno> {
     (1..=133).map(Errno::from_raw).filter(|errno| *errno != Errno::UnknownErrno)
 }
 
-/// The name of an errno number; the kernel's restart codes (include/linux/errno.h), which no program sees, by theirs.
+/// The name of an errno number, or of one of the kernel's restart codes, which no program sees (include/linux/errno.h).
 pub fn errno_name(number: i32) -> String {
     let mut name = String::new();
     put_errno(&mut name, number);
     name
 }
 
-/// The same at the end of `out`.
+/// Appends the name to `out`.
 pub fn put_errno(out: &mut String, number: i32) {
     // A string takes whatever is written to it.
     let _ = match (number, Errno::from_raw(number)) {

@@ -1,11 +1,11 @@
 //! What each system call's arguments and result mean, and those of each request of io_uring: the maintained tables.
 //!
-//! No I/O. The numbers come from the `syscalls` crate for the architecture that is built for; a call that this
-//! architecture does not have is left out. Names of calls, arguments and flags are those of section 2 of the man pages,
-//! except that the first descriptor, directory descriptor and path of a call are always named `fd`, `dirfd` and `path`,
-//! and the second ones `fd2`, `dirfd2` and `path2`; the name of an extended attribute is always `path2`. Whoever adds a
-//! system call adds a row to `syscalls/table.rs`, and nothing else: BPF is told the roles from here ([`Syscall::roles`]). The
-//! requests of io_uring are rows as well, in `syscalls/requests.rs`, under numbers of their own ([`REQUESTS`]).
+//! No I/O. The `syscalls` crate has the numbers of the calls on each architecture. A call that this architecture lacks is left out.
+//! Names of calls, arguments and flags are those of section 2 of the man pages. But the first descriptor, directory descriptor and
+//! path of a call are always `fd`, `dirfd` and `path`, and the second ones `fd2`, `dirfd2` and `path2`. The name of an extended
+//! attribute is always `path2`. To add a system call, add a row to `syscalls/table.rs`, and nothing else: BPF gets the roles of the
+//! arguments from here ([`Syscall::roles`]). The requests of io_uring are rows in `syscalls/requests.rs`, under numbers of their own
+//! ([`REQUESTS`]).
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -21,26 +21,26 @@ use crate::table::names::{self, Names};
 
 mod meaning; // what an argument and a result may be
 mod effect; // what a call does to descriptors and names
-mod compat; // of 32-bit programs
-mod sqe;
-mod requests;
-mod table;
+mod compat; // the calls of 32-bit programs
+mod sqe; // an entry of io_uring's submission queue
+mod requests; // the rows of io_uring's requests
+mod table; // the rows of system calls
 
 pub use effect::Effect;
 pub use meaning::{Arg, Makes, Peek, Ret, Role};
-pub use sqe::{Place, Sqe};
+pub use sqe::{Sqe, SqeField};
 
 /// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
 pub const REQUESTS: u32 = 1 << 31;
 
-/// By which table of the kernel a call's number and arguments go.
+/// The table of the kernel that a call's number and arguments belong to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Abi {
-    /// That of the architecture.
+    /// The table of the architecture.
     #[default]
     Native,
-    /// That of its 32-bit programs: of `int 0x80` on x86-64.
+    /// The table of its 32-bit programs, used by `int 0x80` on x86-64.
     Compat,
 }
 
@@ -72,22 +72,22 @@ pub struct Syscall {
     pub class: Class,
     /// The arguments in the order of the raw call.
     pub args: &'static [Arg],
-    /// Where a request has each of them; empty of a system call.
-    pub places: &'static [Place],
+    /// The field of the entry that holds each argument of a request; empty for a system call.
+    pub places: &'static [SqeField],
     /// What the result means.
     pub ret: Ret,
-    /// The flags that the call stands for when it has no flags argument (creat(2)).
+    /// The flags that the call implies, if it has no argument for flags (creat(2)).
     pub implied_flags: Option<(&'static Names, u64)>,
-    /// The block behind one of the arguments: its index and what it is.
+    /// The index of the argument that points to a block, and what the block is.
     pub peek: Option<(usize, Peek)>,
-    /// What it makes; `None` where it opens a file or makes no descriptor.
+    /// The kind of descriptor that it makes; `None` if it opens a file or makes no descriptor.
     pub makes: Option<Makes>,
 }
 
 impl Syscall {
     /// The row of a system call number, if the table has it.
     pub fn by_number(number: u32) -> Option<&'static Syscall> {
-        // It is asked several times for each call.
+        // A search would be too slow: each call is looked up several times.
         let at = match number.checked_sub(REQUESTS) {
             Some(opcode) => TABLE.by_opcode.get(opcode as usize),
             None => TABLE.by_number.get(number as usize),
@@ -123,9 +123,9 @@ impl Syscall {
         self.number >= REQUESTS
     }
 
-    /// What the result means for a call with these arguments: fcntl's depends on its command (fcntl(2)), and a `size` of 0
-    /// asks how many bytes there are, and moves none (getxattr(2), listxattr(2)). What a request with a `file_index` opens gets
-    /// no descriptor (io_uring_enter(2)).
+    /// What the result means for a call with these arguments. The result of fcntl(2) depends on its command. A `size` of 0 asks how
+    /// many bytes there are, and moves none (getxattr(2), listxattr(2)). A file that a request opens with a `file_index` gets no
+    /// descriptor (io_uring_enter(2)).
     pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
         match (self.ret, args[1] as i32) {
             (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
@@ -139,12 +139,12 @@ impl Syscall {
         }
     }
 
-    /// The bytes that a call with these arguments and this result has moved; the result is 0 if it failed. `None` where the
-    /// result counts something else, or does not say how many bytes have gone where the program wanted them.
+    /// The bytes that a call with these arguments and this result has moved. The result must be 0 if the call failed. `None` if the
+    /// result counts something else, or does not tell how many bytes have reached the program's buffer.
     ///
-    /// A peek (recv(2), `MSG_PEEK`) moves none: they are received again. With `MSG_TRUNC` the result is the length of the
-    /// packet, of which no more than the buffer is stored; that of recvmsg is behind pointers that are not followed. A `size`
-    /// of 0 only asks how many there are (getxattr(2)).
+    /// A peek (recv(2), `MSG_PEEK`) moves none, since the bytes are received again. With `MSG_TRUNC` the result is the length of the
+    /// packet, of which only as much is stored as the buffer holds. The size of recvmsg's buffers is not known. A `size` of 0 only
+    /// asks how many bytes there are (getxattr(2)).
     pub fn bytes(&self, args: &[u64; 6], result: u64) -> Option<u64> {
         if !matches!(self.ret, Ret::Bytes) {
             return None;
@@ -162,7 +162,7 @@ impl Syscall {
         }
     }
 
-    /// What an argument is for a call with these arguments: fcntl's third depends on its command (fcntl(2)).
+    /// What an argument is for a call with these arguments. The third of fcntl(2) depends on its command.
     pub fn role_for(&self, at: usize, args: &[u64; 6]) -> Role {
         match (self.ret, at, args[1] as i32) {
             (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
@@ -194,32 +194,32 @@ impl Syscall {
         self.args_where(|role| matches!(role, Role::Fd | Role::DirFd))
     }
 
-    /// The argument before a path that is the descriptor of the directory at which it begins, if these arguments have one.
+    /// The argument before a path that is the descriptor of its directory, if the call has one and it is not `AT_FDCWD`.
     pub fn dirfd_of(&self, path: usize, args: &[u64; 6]) -> Option<usize> {
         let before = path.checked_sub(1).filter(|&at| matches!(self.args[at].role, Role::DirFd))?;
         (args[before] as i32 != libc::AT_FDCWD).then_some(before)
     }
 
-    /// The argument that is the number of the new descriptor, where the call closes a file that has it (dup(2)).
+    /// The argument that is the number of the new descriptor. The call closes a file that has this number (dup2(2)).
     pub fn replaces(&self) -> Option<usize> {
         (self.effect == Effect::DuplicateOnto).then_some(1)
     }
 
-    /// The descriptor whose file stands for a path that the call does not have: the first for `path`, the second for
+    /// The descriptor whose file is reported under this key, if the call has no such path: the first for `path`, the second for
     /// `path2`.
     pub fn descriptor_for(&self, key: &str) -> Option<usize> {
         let nth = usize::from(key == "path2");
         self.args_where(|role| matches!(role, Role::Fd)).nth(nth).filter(|_| self.arg(key).is_none())
     }
 
-    /// Whether the descriptor that the call returns is of the file that the call is about: it opens a path or a handle, or
-    /// it duplicates. Not so of accept(2) and pidfd_getfd(2), nor of memfd_create(2), whose name is no path.
+    /// Whether the call returns a descriptor for the file that it is about. It does if it opens a path or a handle, or duplicates a
+    /// descriptor. accept(2) and pidfd_getfd(2) do not, and the name in memfd_create(2) is no path.
     pub fn returns_its_file(&self) -> bool {
         let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
         self.effect.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
     }
 
-    /// What is behind the descriptor that the call makes, where the call alone says it.
+    /// The kind of descriptor that the call makes, where the call alone determines it.
     pub fn kind_made(&self) -> Option<Kind> {
         self.makes.map(|makes| makes.kind)
     }
@@ -270,7 +270,7 @@ const EFFECTS_IN_BPF: [(Effect, u16); 3] = [
     (Effect::CloseRange, Roles::CLOSES_RANGE),
 ];
 
-/// More than there are: IOR_SYSCALLS and IOR_OPCODES in bpf/record.h.
+/// Upper bounds of the numbers: IOR_SYSCALLS and IOR_OPCODES in bpf/record.h.
 const SYSCALLS: usize = 1024;
 const OPCODES: usize = 256;
 
@@ -282,7 +282,7 @@ struct Table {
     by_name: HashMap<&'static str, usize>,
 }
 
-/// Every name in the tables must be that of a call of some architecture: one that is misspelt would silently be left out.
+/// An error if a name in the tables is that of no call of any architecture. A misspelt row would be left out silently.
 pub fn check() -> Result<(), Error> {
     let rows = table::rows();
     check_names(rows.iter().map(|row| row.name).chain(table::WITHOUT_ROW.map(|(name, _)| name)))
@@ -312,7 +312,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table { rows, by_number, by_opcode, by_name }
 });
 
-/// The name of a system call number: the table's, else the kernel's, else `syscall_N`; of a request `IORING_OP_N`.
+/// The name of a number: the table's, else the kernel's, else `syscall_N`, or `IORING_OP_N` for a request.
 pub fn name_of(number: u32) -> String {
     let mut name = String::new();
     // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
@@ -321,7 +321,7 @@ pub fn name_of(number: u32) -> String {
     name
 }
 
-/// The same at the end of `out`. Where it is none of a request, a number that is that of a request here is no call's.
+/// Appends the name to `out`. The number of a request is no call's, unless it is one of a request.
 pub fn put_name(out: &mut String, number: u32, is_request: bool) {
     use std::fmt::Write as _;
     /// The bit of x32 calls, which few kernels have (asm/unistd.h).
@@ -336,7 +336,7 @@ pub fn put_name(out: &mut String, number: u32, is_request: bool) {
     };
 }
 
-/// The same of a 32-bit call: `nr=N` if it has none.
+/// Appends the name of a 32-bit call to `out`, or `nr=N` if it has none.
 pub fn put_compat_name(out: &mut String, number: u32) {
     use std::fmt::Write as _;
     let _ = match compat::name(number) {
@@ -345,7 +345,7 @@ pub fn put_compat_name(out: &mut String, number: u32) {
     };
 }
 
-/// What a call does that has no row.
+/// The effect of a call without a row.
 pub(crate) fn effect_without_row(number: u32, abi: Abi) -> Effect {
     let name = match abi {
         Abi::Native => Sysno::new(number as usize).map(|number| number.name()),
@@ -355,7 +355,7 @@ pub(crate) fn effect_without_row(number: u32, abi: Abi) -> Effect {
     known.map_or(Effect::Other, |(_, effect)| effect)
 }
 
-/// A user or a group: the kernel looks at 32 bits, and takes all of them set for -1, which changes nothing (chown(2)).
+/// A user or a group. The kernel reads 32 bits. If all are set, the number is -1, which changes nothing (chown(2)).
 pub fn id(raw: u64) -> i64 {
     match raw as u32 {
         u32::MAX => -1,
@@ -364,7 +364,7 @@ pub fn id(raw: u64) -> i64 {
 }
 
 /// A row before it is known whether this architecture has the call.
-struct Row {
+struct PortableRow {
     name: &'static str,
     effect: Effect,
     class: Class,
@@ -375,10 +375,10 @@ struct Row {
     makes: Option<Makes>,
 }
 
-impl Row {
+impl PortableRow {
     fn on_this_architecture(self) -> Option<Syscall> {
         let number: Sysno = self.name.parse().ok()?;
-        let Row { name, effect, class, args, ret, implied_flags, peek, makes } = self;
+        let PortableRow { name, effect, class, args, ret, implied_flags, peek, makes } = self;
         let number = number.id() as u32;
         Some(Syscall { name, effect, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }

@@ -1,6 +1,6 @@
-//! A trace: the calls of one scenario in order, and what was lost of them.
+//! A call as observed: a system call, or a request of io_uring.
 //!
-//! No I/O. Filled by [`crate::trace::decoder`].
+//! No I/O. [`crate::trace::decoder`] makes calls from the tracer's records, [`crate::trace::testimony`] from what the witness sees.
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
@@ -8,66 +8,65 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::syscalls::{self, Abi, Effect, Peek, Place, Sqe, Syscall};
+use crate::table::syscalls::{self, Abi, Effect, Peek, Sqe, SqeField, Syscall};
 
 mod file; // the files of a call
 mod written; // a call as archives have it
 
-pub use file::{Attribute, Disagreement, Files, Identity};
+pub use file::{Attribute, Contradiction, Files, Identity};
 
-use written::Written;
+use written::StoredCall;
 
-/// One system call as observed, or one request of io_uring: whose it was and when, and what. Of a million calls that are alike
-/// there is one [`Deed`] (see [`Deeds`]).
+/// One system call as observed, or one request of io_uring. Calls that are alike share one [`Deed`] (see [`Deeds`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "StoredCall", into = "StoredCall")]
 pub struct Call {
     /// Its place among the calls that its watch has seen, from 0.
     pub order: u64,
     /// The process.
     pub pid: u32,
-    /// The thread; of a request the one that submitted it.
+    /// The thread. For a request it is the one that submitted it.
     pub tid: u32,
-    /// The thread's id when it left the call. execve(2) by a thread that is not the leader goes on under the leader's. 0 in
-    /// archives that do not have it.
+    /// The thread's id when it left the call. A thread that calls execve(2) continues under the id of its leader. Archives that
+    /// lack this id are read as 0.
     pub exit_tid: u32,
     /// When it was entered or submitted, in nanoseconds of CLOCK_MONOTONIC.
     pub enter_ns: u64,
     /// How long it took, in nanoseconds.
     pub duration_ns: u64,
-    /// Everything else.
+    /// What the call was.
     pub deed: Arc<Deed>,
 }
 
-/// What a call was.
+/// What a call was, without whose it was and when.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Deed {
-    /// The system call number; of a request [`crate::table::syscalls::REQUESTS`] and its opcode.
+    /// The system call number. For a request it is [`crate::table::syscalls::REQUESTS`] plus the opcode.
     pub number: u32,
-    /// The thread's name when the call returned, or the request was submitted, NUL-padded.
+    /// The thread's name when the call returned or the request was submitted, padded with NULs.
     pub comm: [u8; 16],
-    /// The six raw arguments; of a request in the order of its row.
+    /// The six raw arguments. Those of a request are in the order of its row.
     pub args: [u64; 6],
     /// What became of it.
     pub outcome: Outcome,
     /// The strings behind its path arguments, in the order of [`Syscall::path_args`].
     pub texts: [Text; 2],
-    /// The files behind its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if not open. Of a call that
-    /// makes a pair of descriptors ([`Syscall::makes_pair`]), which has no such argument, those behind the pair.
+    /// The files of its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if a descriptor is not open. A call
+    /// that makes a pair of descriptors ([`Syscall::makes_pair`]) has no such arguments: then these are the files of the pair.
     pub fds: [Option<Identity>; 2],
-    /// The file behind the descriptor it returned.
+    /// The file of the descriptor that it returned.
     pub made: Option<Identity>,
-    /// The block behind the argument that [`Syscall::peek`] names; `None` if it could not be read.
+    /// The block that the argument in [`Syscall::peek`] points to; `None` if it could not be read.
     pub peek: Option<Vec<u8>>,
-    /// Which of `texts`, and whether `peek`, was read when the call ended: the process may have written there meanwhile.
+    /// Whether each of `texts`, and `peek`, was read only when the call ended. The process may have written there meanwhile.
     pub late: [bool; 3],
-    /// Who took it.
+    /// The table of the kernel that its number belongs to.
     pub abi: Abi,
-    /// Whether it was answered before it was made: by seccomp(2), or by who traces the process.
+    /// Whether seccomp(2) or a tracer of the process answered the call before it was made.
     pub refused: bool,
-    /// What a request of io_uring has besides.
-    pub request: Option<Request>,
-    /// What following the descriptors adds.
+    /// What only a request of io_uring has.
+    pub request: Option<RingRequest>,
+    /// The files of the call, by name.
     pub files: Files,
 }
 
@@ -79,18 +78,18 @@ impl Deref for Call {
     }
 }
 
-/// Of a call that shares its deed with others, the deed becomes its own.
+/// A call that shares its deed with others gets a copy of its own.
 impl DerefMut for Call {
     fn deref_mut(&mut self) -> &mut Deed {
         Arc::make_mut(&mut self.deed)
     }
 }
 
-/// Each deed once: what calls that are alike share.
+/// The deeds that were seen, each once, so that calls that are alike can share them.
 #[derive(Clone, Debug, Default)]
 pub struct Deeds {
     known: HashSet<Arc<Deed>>,
-    /// The one before: most often it is the same again, and to see that takes no hash.
+    /// The deed of the call before. Often the next one is the same, and comparing the two needs no hash.
     last: Option<Arc<Deed>>,
 }
 
@@ -105,12 +104,12 @@ impl Deeds {
     }
 }
 
-/// What a request of io_uring has and a system call has not.
+/// What a request of io_uring has and a system call does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Request {
+pub struct RingRequest {
     /// Its entry of the submission queue.
     pub sqe: Sqe,
-    /// Whether another thread completed it than the one that submitted it.
+    /// Whether it was completed by another thread than the one that submitted it.
     pub worker: bool,
     /// Whether more completions of it follow (IORING_CQE_F_MORE): each is a call, and the last one has the request's place.
     pub more: bool,
@@ -119,7 +118,7 @@ pub struct Request {
     pub ambiguous: bool,
 }
 
-/// What becomes of a request.
+/// How a request ended, or one of its results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
     /// The place of the request among the calls that its watch has seen.
@@ -128,13 +127,13 @@ pub struct Completion {
     pub order: u64,
     /// Its result; unfinished if no completion was posted while the process lived.
     pub outcome: Outcome,
-    /// How long that took from the submission, in nanoseconds.
+    /// The time since the submission, in nanoseconds.
     pub duration_ns: u64,
-    /// As [`Request::worker`].
+    /// As [`RingRequest::worker`].
     pub worker: bool,
-    /// As [`Request::more`].
+    /// As [`RingRequest::more`].
     pub more: bool,
-    /// As [`Request::ambiguous`].
+    /// As [`RingRequest::ambiguous`].
     pub ambiguous: bool,
     /// The file that the request used, when that is known.
     pub used: Option<Identity>,
@@ -150,7 +149,7 @@ pub struct Completion {
 pub enum Outcome {
     /// It returned: the raw result, negative for an errno.
     Returned(i64),
-    /// It never did: the thread ended in it. Of a request, no completion was posted.
+    /// It did not return: the thread ended in it, or no completion of the request was posted.
     Unfinished,
 }
 
@@ -193,17 +192,17 @@ impl Call {
         }
     }
 
-    /// Whether the descriptor in the argument of this index is none, but an index into the files that are registered with the
-    /// ring (io_uring_enter(2), IOSQE_FIXED_FILE; splice(2)'s other end has a flag of its own, and what is closed a field), or into
-    /// the rings that are registered with the thread.
+    /// Whether the argument of this index is no descriptor, but the index of a registered file or ring. The files are those
+    /// registered with the ring (io_uring_enter(2), IOSQE_FIXED_FILE). A splice has a flag of its own for its other end, and a close
+    /// has a field of its own. The rings are those registered with the thread.
     pub fn is_registered(&self, at: usize) -> bool {
         let Some(row) = self.syscall() else { return false };
-        let Some(Request { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
+        let Some(RingRequest { sqe, .. }) = self.request else { return at == 0 && self.uses_registered_ring(row) };
         match row.places.get(at) {
-            Some(Place::Fd) if row.effect == Effect::Close => sqe.at(Place::Index) != 0,
-            Some(Place::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
+            Some(SqeField::Fd) if row.effect == Effect::Close => sqe.at(SqeField::Index) != 0,
+            Some(SqeField::Fd) => sqe.flags() & Sqe::FIXED_FILE != 0,
             // SPLICE_F_FD_IN_FIXED
-            Some(Place::Index) => sqe.at(Place::OpFlags) & 1 << 31 != 0,
+            Some(SqeField::Index) => sqe.at(SqeField::OpFlags) & 1 << 31 != 0,
             _ => false,
         }
     }
@@ -221,7 +220,7 @@ impl Call {
         name
     }
 
-    /// The same at the end of `out`: of a call of the 32-bit table it begins with `[32 bit]`.
+    /// Appends the name to `out`. The name of a call of the 32-bit table begins with `[32 bit]`.
     pub fn put_name(&self, out: &mut String) {
         match self.abi {
             Abi::Native => syscalls::put_name(out, self.number, self.request.is_some()),
@@ -265,7 +264,7 @@ impl Call {
         place.is_some_and(|place| self.late[place])
     }
 
-    /// An argument as the signed number that the kernel takes it for: registers of 32-bit calls have 32 bits.
+    /// An argument as a signed number. The registers of 32-bit calls have 32 bits.
     pub fn signed(&self, at: usize) -> i64 {
         match self.abi {
             Abi::Native => self.args[at] as i64,
@@ -286,8 +285,8 @@ impl Call {
         Some([i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
     }
 
-    /// The flags of a call that opens a path: in its block (openat2(2)) or an argument. `None` if it has none (creat(2)), or they
-    /// could not be read.
+    /// The flags of a call that opens a path, from its block (openat2(2)) or an argument. `None` if the call has no flags
+    /// (creat(2)), or they could not be read.
     pub(crate) fn open_flags(&self) -> Option<u64> {
         let row = self.syscall().filter(|row| row.effect == Effect::Open)?;
         match row.peek {
@@ -296,8 +295,7 @@ impl Call {
         }
     }
 
-    /// Whether the file that the call opens has no name: its path is that of the directory that holds it (open(2),
-    /// O_TMPFILE).
+    /// Whether the call opens a file without a name. Its path is then that of a directory (open(2), O_TMPFILE).
     pub fn opens_unnamed(&self) -> bool {
         // O_TMPFILE contains O_DIRECTORY, which opens a file that has a name.
         let unnamed = libc::O_TMPFILE as u64;

@@ -1,8 +1,8 @@
-//! How many calls and records there were on the way from the kernel to a trace, and what was lost of them.
+//! How many calls and records there were between the kernel and a trace, and how many of them were lost.
 
 use serde::{Deserialize, Serialize};
 
-/// How many calls and records there were on the way from the kernel to the trace.
+/// The calls and records between the kernel and a trace, counted at each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Calls that BPF saw entered.
@@ -11,7 +11,7 @@ pub struct Counts {
     pub emitted: u64,
     /// Calls for which the ring had no room.
     pub refused: u64,
-    /// Exits without an enter: dropped. The gate's own write is one.
+    /// Exits without an enter, which BPF drops. The gate's own write is one.
     pub strays: u64,
     /// How often the kernel skipped a program of the tracer during the watch, on whatever process's behalf
     /// (`recursion_misses` of `struct bpf_prog_info`): each time something may have gone uncounted.
@@ -66,12 +66,12 @@ impl Counts {
         self.emitted + self.ends + self.submitted + self.told
     }
 
-    /// How many of the processes are not gone.
+    /// How many of the processes have not ended.
     pub fn left(&self) -> u64 {
         (self.followed + 1).saturating_sub(self.ends)
     }
 
-    /// What was not to be seen, and is no loss of the tracer's.
+    /// What could not be seen, though the tracer has lost nothing: a sentence each.
     pub fn hidden(&self) -> Option<String> {
         let whose = match self.hidden {
             0 => return None,

@@ -1,31 +1,31 @@
-//! From the records of a watch to its calls, in the order in which the records come.
+//! The calls of a watch from its records, in the order in which the records arrive.
 //!
-//! No I/O. A call is told by one record, a request of io_uring by two. Names of files come before the first call that has them,
-//! and what close_range(2) closes before the call itself.
+//! No I/O. A call leaves one record, a request of io_uring two. The names of files come before the first call that refers to
+//! them. The files that close_range(2) closes come before the call itself.
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use crate::table::syscalls::Place;
-use crate::trace::call::{Call, Completion, Deeds, Request};
+use crate::table::syscalls::SqeField;
+use crate::trace::call::{Call, Completion, Deeds, RingRequest};
 use crate::trace::counts::Counts;
-use crate::trace::files::{self, Named};
+use crate::trace::files::{self, KnownNames};
 use crate::trace::record::{self, Ids, Name, Record};
 use crate::trace::whole::Trace;
 
-/// So many names are known at a time. A call that takes longer than it takes to tell so many has none.
+/// How many names are kept. A call that takes so long that this many others arrive meanwhile has no names.
 const NAMES: usize = 1 << 18;
 /// How many bad records are described, rather than only counted.
 const BAD_RECORDS_DESCRIBED: usize = 5;
 
-/// What a record has completed.
+/// What is complete with a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decoded {
     /// A call, or a request of io_uring with one of its completions.
     Call(Call),
-    /// A process is gone.
+    /// A process has ended.
     End {
-        /// Which one.
+        /// The process.
         pid: u32,
         /// How many calls its watch had seen.
         seen: u64,
@@ -34,33 +34,33 @@ pub enum Decoded {
     },
 }
 
-/// What has to be known of earlier records.
+/// What later records need of earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    /// What names of files are relative to, where they lie inside.
+    /// The workspace. Names of files inside it are relative to it.
     workspace: Option<Vec<u8>>,
     names: HashMap<u64, Rc<Name>>,
-    /// Their ids in the order in which they came.
+    /// The ids of the names, in the order in which they arrived.
     told: VecDeque<u64>,
     requests: HashMap<u64, (Call, Ids)>,
-    /// By the number of the call that closes them.
+    /// The files that a call closes, by the number of the call.
     closed: HashMap<u64, Vec<(i32, u64)>>,
     counts: Counts,
     bad_records: Vec<String>,
 }
 
 impl Decoder {
-    /// Names of files are absolute, but for those in the workspace.
+    /// A decoder that makes names of files in the workspace relative to it. Other names are absolute.
     pub fn new(workspace: Option<&[u8]>) -> Self {
         Self { workspace: workspace.map(<[u8]>::to_vec), ..Self::default() }
     }
 
-    /// What has come so far; what BPF counts is 0.
+    /// The counts of the records so far. What BPF counts is 0.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// How many records have come.
+    /// How many records have arrived.
     pub fn received(&self) -> u64 {
         let Counts { received, ends_received, submissions_received, told_received, undecoded, .. } = self.counts;
         received + ends_received + submissions_received + told_received + undecoded
@@ -109,7 +109,7 @@ impl Decoder {
         self.counts.received += 1;
         let closed = if self.closed.is_empty() { None } else { self.closed.remove(&call.order) };
         let name = |id: u64| self.names.get(&id).map(Rc::as_ref);
-        let named = Named {
+        let named = KnownNames {
             fds: ids.fds.map(name),
             made: name(ids.made),
             cwd: name(ids.cwd),
@@ -120,7 +120,7 @@ impl Decoder {
         Decoded::Call(call)
     }
 
-    /// The call that a completion makes of its request, which its last one ends.
+    /// The call that a request and one of its completions make. The last completion ends the request.
     fn completed(&mut self, completion: Completion, ids: Ids) -> Option<Decoded> {
         let (number, more) = (completion.request, completion.more);
         let Some((request, of_request)) = self.requests.get(&number) else {
@@ -145,12 +145,12 @@ impl Decoder {
 /// A request with one of its completions, and the ids of its names.
 fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion: Ids) -> (Call, Ids) {
     let Completion { request: _, order, outcome, duration_ns, worker, more, ambiguous, used, made, pair } = completion;
-    let entry = request.request.map(|entry| Request { worker, more, ambiguous, ..entry });
+    let entry = request.request.map(|entry| RingRequest { worker, more, ambiguous, ..entry });
     let mut call = Call { order, duration_ns, ..request.clone() };
     (call.outcome, call.request) = (outcome, entry);
     let mut ids = of_request;
     let Some(row) = call.syscall() else { return (call, ids) };
-    // What goes into the ring's own table has no descriptor: BPF takes its index for one.
+    // A file in the ring's own table has an index and no descriptor. BPF takes the index for a descriptor.
     let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
     if let (Some(made), false) = (made, direct) {
         (call.made, ids.made) = (Some(made), of_completion.made);
@@ -160,10 +160,11 @@ fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion
         (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, peek) };
         ids.fds = of_completion.fds;
     }
-    // It is behind the entry's `fd`: of a splice that is where the bytes go, which is its second descriptor.
-    let place = row.fd_args().position(|at| matches!(row.places.get(at), Some(Place::Fd)) && !call.is_registered(at));
+    // The kernel reports the file of the entry's `fd`. In a splice that is the second descriptor, to which the bytes go.
+    let place =
+        row.fd_args().position(|at| matches!(row.places.get(at), Some(SqeField::Fd)) && !call.is_registered(at));
     if let (Some(used), Some(place), false) = (used, place, row.makes_pair()) {
-        // Its close-on-exec is not known any more, where it is another file by now.
+        // If the descriptor is another file by now, its close-on-exec flag is not known.
         let before = call.fds[place];
         let cloexec = before.is_some_and(|before| before.same_file(&used) && before.cloexec);
         call.fds[place] = Some(crate::trace::call::Identity { cloexec, ..used });
@@ -182,12 +183,12 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Nothing yet. Names of files are relative to the workspace, where they lie inside.
+    /// An empty trace. Names of files in the workspace are relative to it.
     pub fn new(workspace: Option<&[u8]>) -> Self {
         Self { decoder: Decoder::new(workspace), ..Self::default() }
     }
 
-    /// Decodes one more record. What it adds is in no order until it is finished.
+    /// Decodes one more record. The calls are in no order before the trace is finished.
     pub fn add(&mut self, bytes: &[u8]) {
         if let Some(Decoded::Call(call)) = self.decode(bytes) {
             self.keep(call);

@@ -1,21 +1,21 @@
-//! Which files a call is about: what its record says, with the names that the kernel gave.
+//! The files of a call, from its record and from the names that the kernel gave them.
 //!
-//! No I/O, and nothing is remembered from call to call. A name is right or absent: it is the kernel's own, of the moment at
-//! which the call was entered, or had made its descriptor. The path of a call is the string that it was given, behind the
-//! directory that it begins at; symbolic links and `..` in it are not resolved.
+//! No I/O, and nothing is remembered from call to call. A name is right or absent. It is the kernel's own, from the moment at which
+//! the call was entered or had made its descriptor. The path of a call is the directory at which it begins, followed by the string
+//! that the call was given. Symbolic links and `..` in it are not resolved.
 
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Effect, Peek, Ret, Role, Syscall};
-use crate::trace::call::{Attribute, Call, Disagreement, Files, Identity, Text};
+use crate::trace::call::{Attribute, Call, Contradiction, Files, Identity, Text};
 use crate::trace::record::Name;
 
 mod promise;
 
 use promise::Promise;
 
-/// The names of the files of a call, where they are known.
+/// The names of a call's files, where they are known.
 #[derive(Clone, Debug, Default)]
-pub struct Named<'n> {
+pub struct KnownNames<'n> {
     /// Of the files in [`crate::trace::call::Deed::fds`].
     pub fds: [Option<&'n Name>; 2],
     /// Of the file in [`crate::trace::call::Deed::made`].
@@ -28,8 +28,8 @@ pub struct Named<'n> {
     pub closed: Vec<(i32, Option<&'n Name>)>,
 }
 
-/// Fills in [`crate::trace::call::Deed::files`]. Names are relative to the workspace, where they lie inside.
-pub fn describe(call: &mut Call, named: &Named<'_>, workspace: Option<&[u8]>) {
+/// Fills in [`crate::trace::call::Deed::files`]. Names of files in the workspace are relative to it.
+pub fn describe(call: &mut Call, named: &KnownNames<'_>, workspace: Option<&[u8]>) {
     call.files = Files::default();
     let Some(row) = call.syscall() else { return };
     let about = About { call, row, named, workspace };
@@ -48,7 +48,7 @@ pub fn describe(call: &mut Call, named: &Named<'_>, workspace: Option<&[u8]>) {
     call.files = files;
 }
 
-/// What is behind a descriptor: the kernel has a word for what has no path (fs/anon_inodes.c and who calls it).
+/// The kind of a descriptor's file. The kernel has a word for a file without a path (fs/anon_inodes.c and its callers).
 fn kind(identity: &Identity, name: Option<&Name>) -> Kind {
     let word = name.filter(|name| name.alone).map_or(b"".as_slice(), |name| &name.path);
     match (identity.kind(), word) {
@@ -70,7 +70,7 @@ fn kind(identity: &Identity, name: Option<&Name>) -> Kind {
 struct About<'a> {
     call: &'a Call,
     row: &'static Syscall,
-    named: &'a Named<'a>,
+    named: &'a KnownNames<'a>,
     workspace: Option<&'a [u8]>,
 }
 
@@ -81,11 +81,11 @@ impl About<'_> {
         if let Some(at) = row.arg(key) {
             return self.path(at);
         }
-        // What it is about is the file of the handle, which it opens.
+        // The file of the call is that of the handle, which it opens.
         if let Some((_, Peek::HandleIn)) = row.peek.filter(|_| key == "path") {
             return self.shown(self.named.made, call.made.as_ref()?);
         }
-        // mmap(2): an anonymous mapping is of no file, whatever its descriptor.
+        // mmap(2): an anonymous mapping has no file, whatever its descriptor is.
         if row.effect == Effect::Map && call.args[3] as i32 & libc::MAP_ANONYMOUS != 0 {
             return None;
         }
@@ -93,18 +93,18 @@ impl About<'_> {
         self.behind(at)
     }
 
-    /// The file behind a descriptor argument.
+    /// The file of a descriptor argument.
     fn behind(&self, at: usize) -> Option<Vec<u8>> {
         let place = self.row.fd_args().position(|arg| arg == at)?;
         self.shown(self.named.fds[place], self.call.fds[place].as_ref()?)
     }
 
-    /// A string argument: one that names no file is as it is, a path behind the directory that it begins at.
+    /// A string argument. A path follows the directory at which it begins; a string that is no path is returned as it is.
     fn path(&self, at: usize) -> Option<Vec<u8>> {
         let Self { call, row, .. } = self;
         let dirfd = row.dirfd_of(at, &call.args);
         let text = match call.text(at)? {
-            // utimensat(2): no path is the directory descriptor's own file. Where a call wants a path, it fails (EFAULT).
+            // utimensat(2): without a path, the call acts on the directory descriptor's own file. Other calls fail (EFAULT).
             Text::Unreadable(_) if call.args[at] == 0 && call.success().is_some() => return self.behind(dirfd?),
             Text::Unreadable(_) | Text::Read { cut: true, .. } => return None,
             Text::Read { bytes, .. } => bytes,
@@ -112,7 +112,7 @@ impl About<'_> {
         if matches!(row.args[at].role, Role::Text) {
             return Some(text.clone());
         }
-        // The kernel's answer, of which there is none on failure; "(unreachable)/x" is no path (getcwd(2)).
+        // The path is the kernel's answer. A call that fails has none, and "(unreachable)/x" is no path (getcwd(2)).
         if row.effect == Effect::TellDirectory {
             return call.success().filter(|_| text.starts_with(b"/")).map(|_| self.inside(&normal(text)));
         }
@@ -126,7 +126,7 @@ impl About<'_> {
         };
         match base {
             Some(base) => is_whole(base).then(|| self.inside(&normal(&[&base.path, b"/".as_slice(), text].concat()))),
-            // A path that begins at the root is one, if no other root is known.
+            // An absolute path is a name in itself, if no other root is known.
             None => text.starts_with(b"/").then(|| self.inside(&normal(text))),
         }
     }
@@ -144,7 +144,7 @@ impl About<'_> {
         Some(shown)
     }
 
-    /// Relative to the workspace where it lies inside; the workspace itself is `.`.
+    /// A path inside the workspace, relative to it; the workspace itself is `.`. Other paths stay as they are.
     fn inside(&self, path: &[u8]) -> Vec<u8> {
         let below = self.workspace.and_then(|workspace| path.strip_prefix(workspace));
         match below {
@@ -154,8 +154,8 @@ impl About<'_> {
         }
     }
 
-    /// The files that the call has closed besides its own: those in the range of close_range(2), and what had the number of a
-    /// duplicate (dup(2): of itself it is none).
+    /// The files that the call has closed besides its own. close_range(2) closes those in its range, and dup2(2) the file that had
+    /// the new number, unless that is the descriptor itself.
     fn closes(&self) -> Vec<Vec<u8>> {
         let Self { call, row, named, .. } = self;
         let shown = |fd: i32, name: Option<&Name>| {
@@ -178,8 +178,8 @@ impl About<'_> {
         replaced.map(|fd| shown(fd, named.fds[1])).into_iter().collect()
     }
 
-    /// Where the kernel says something else of what the call made than the call itself.
-    fn disagreements(&self) -> Vec<Disagreement> {
+    /// Where the kernel contradicts what follows from the call for the descriptors that it made.
+    fn disagreements(&self) -> Vec<Contradiction> {
         let Self { call, row, named, .. } = self;
         let Some(result) = call.success() else { return Vec::new() };
         if row.makes_pair() {
@@ -188,7 +188,7 @@ impl About<'_> {
                 .flat_map(|(end, ((fd, made), name))| broken(call, row, end, fd, made.as_ref(), name))
                 .collect();
         }
-        // signalfd(2) with a descriptor makes none, and dup2(2) of one to itself neither.
+        // signalfd(2) makes no descriptor if it is given one, and neither does dup2(2) from a descriptor to itself.
         let may_make_none = row.effect == Effect::DuplicateOnto || row.kind_made() == Some(Kind::Signalfd);
         let none_made = may_make_none && call.args[0] as i32 == result as i32;
         match row.ret_for(&call.args) {
@@ -198,7 +198,7 @@ impl About<'_> {
     }
 }
 
-/// A promise and what it came to.
+/// Where the kernel's identity of a new descriptor breaks the promise of the call.
 fn broken(
     call: &Call,
     row: &Syscall,
@@ -206,7 +206,7 @@ fn broken(
     fd: i32,
     made: Option<&Identity>,
     name: Option<&Name>,
-) -> Vec<Disagreement> {
+) -> Vec<Contradiction> {
     let Some(made) = made else { return Vec::new() };
     let Promise { kind: promised, status, cloexec } = Promise::of(call, row, end);
     let is = kind(made, name);
@@ -215,22 +215,21 @@ fn broken(
     let of_status = status.map(|status| (Attribute::Status(status), Attribute::Status(made.status())));
     let of_cloexec = cloexec.map(|cloexec| (Attribute::Cloexec(cloexec), Attribute::Cloexec(made.cloexec)));
     let said = [of_kind, of_status, of_cloexec].into_iter().flatten();
-    said.filter(|(call, kernel)| call != kernel).map(|(call, kernel)| Disagreement { fd, call, kernel }).collect()
+    said.filter(|(call, kernel)| call != kernel).map(|(call, kernel)| Contradiction { fd, call, kernel }).collect()
 }
 
-/// Whether paths can be looked up below it.
+/// Whether the name is a whole path, below which other paths can be looked up.
 fn is_whole(name: &Name) -> bool {
     !(name.alone || name.cut || name.detached || name.deleted)
 }
 
-/// What O_TMPFILE makes is called by its inode, which is no name (fs/namei.c, vfs_tmpfile()).
+/// Whether this is a file made with O_TMPFILE. The kernel calls it by its inode, which is no name (fs/namei.c, vfs_tmpfile()).
 fn is_unnamed(name: &Name, identity: &Identity) -> bool {
     let last = name.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     last == format!("#{}", identity.inode).as_bytes()
 }
 
-/// An absolute path without what says nothing: `//`, `.`, a slash at the end. `..` is kept, since what it means depends
-/// on symbolic links.
+/// An absolute path without `//`, `.` and a slash at the end. `..` is kept, since its meaning depends on symbolic links.
 fn normal(path: &[u8]) -> Vec<u8> {
     let parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
     let mut normal = Vec::with_capacity(path.len());

@@ -1,6 +1,6 @@
 //! The bytes that one call leaves in the ring, and how they become a [`Call`]. Mirrors `bpf/record.h`.
 //!
-//! No I/O, no privileges: takes bytes and returns values, from the live ring and from a test alike.
+//! No I/O, no privileges. It takes bytes, from the ring or from a test, and returns values.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{REQUESTS, Sqe, Syscall};
-use crate::trace::call::{Call, Completion, Deed, Identity, Outcome, Request, Text};
+use crate::trace::call::{Call, Completion, Deed, Identity, Outcome, RingRequest, Text};
 
 mod encode; // a call → the bytes of its record
 
 pub use encode::{encode, encode_completion};
 
-/// A record that is none: what is wrong with its bytes.
+/// Bytes that are no record, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord(pub String);
 
@@ -35,30 +35,30 @@ pub struct Ids {
 /// What the kernel calls a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Name {
-    /// An absolute path from the root of its mount namespace; with `alone` the one word that it has.
+    /// An absolute path from the root of its mount namespace, or, with `alone`, a single word.
     pub path: Vec<u8>,
     /// The file was removed, under this name.
     pub deleted: bool,
-    /// There is more above: the beginning of the path is missing.
+    /// The beginning of the path is missing, since the path is too long.
     pub cut: bool,
-    /// Its mount is in no namespace: what is above it is not known.
+    /// Its mount is in no namespace. The path above it is not known.
     pub detached: bool,
-    /// It is no path, but what the kernel calls something that has none: `[eventfd]`.
+    /// It is no path, but the kernel's word for a file without one: `[eventfd]`.
     pub alone: bool,
 }
 
 /// What one record says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// A call. Its `files` are to be described, from the names with these ids.
+    /// A call, and the ids of the names from which its `files` are described.
     Call(Call, Ids),
-    /// A request of io_uring as it was submitted: unfinished so far.
+    /// A request of io_uring as it was submitted, unfinished so far.
     Request(Call, Ids),
-    /// What became of one.
+    /// A completion of a request.
     Completion(Box<Completion>, Ids),
-    /// What the name with this id is.
+    /// A name, with its id.
     Name(u64, Name),
-    /// A file that a call closes besides its own, if it does what it is asked for.
+    /// A file that a call closes besides its own, if it succeeds.
     Closed {
         /// The place of the call among those that its watch has seen.
         order: u64,
@@ -67,9 +67,9 @@ pub enum Record {
         /// The id of the file's name.
         name: u64,
     },
-    /// A watched process is gone.
+    /// A watched process has ended.
     End {
-        /// Which one.
+        /// The process.
         pid: u32,
         /// How many calls its watch had seen.
         seen: u64,
@@ -83,10 +83,10 @@ pub fn watch_of(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().map(|first| u64::from_ne_bytes(*first))
 }
 
-/// Decodes one record, whose bytes must be exactly a header and what its lengths promise. (The ring rounds sizes up to
-/// eight bytes only in its own bookkeeping; a record has the length that was asked for.)
+/// Decodes one record. Its bytes must be exactly a header and the parts whose lengths the header gives. The ring rounds sizes up to
+/// eight bytes in its own bookkeeping, but the record has the length that was asked for.
 pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
-    let (header, rest) = Header::read_from_prefix(bytes)
+    let (header, rest) = RecordHeader::read_from_prefix(bytes)
         .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
     if !(KIND_CALL..=KIND_CLOSED).contains(&header.kind) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
@@ -124,7 +124,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     })
 }
 
-/// From the parts of a name, the last one first, each with a NUL behind it.
+/// A name from its parts, which come last part first and end with a NUL each.
 fn name(state: u8, parts: &[u8]) -> Name {
     let alone = state & NAME_ALONE != 0;
     let parts = parts.strip_suffix(b"\0").unwrap_or(parts);
@@ -147,7 +147,7 @@ fn name(state: u8, parts: &[u8]) -> Name {
     }
 }
 
-fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
+fn request(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
     let sqe = Sqe(header.args);
     // An opcode without a row keeps its entry as it is.
     let mut args = header.args;
@@ -156,13 +156,13 @@ fn request(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], pe
         args = [0; 6];
         args.iter_mut().zip(row.places).for_each(|(arg, &place)| *arg = sqe.at(place));
     }
-    let request = Some(Request { sqe, ..Request::default() });
+    let request = Some(RingRequest { sqe, ..RingRequest::default() });
     let mut call = call(header, files, paths, peek);
     (call.number, call.args, call.request, call.outcome) = (number, args, request, Outcome::Unfinished);
     without_indices(call)
 }
 
-/// BPF takes what is an index for a descriptor.
+/// The call without the files that BPF has found for indices, which it takes for descriptors.
 fn without_indices(mut call: Call) -> Call {
     let Some(row) = call.syscall() else { return call };
     for (place, at) in row.fd_args().enumerate() {
@@ -173,11 +173,11 @@ fn without_indices(mut call: Call) -> Call {
     call
 }
 
-fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
+fn completion(header: &RecordHeader, files: &[RawIdentity; PLACES]) -> Completion {
     let [request, first, second, ..] = header.args;
     let used = identity(&files[FIRST]).filter(|_| header.state & HAS_FILE != 0);
     let fds = if used.is_some() { [None; 2] } else { [identity(&files[FIRST]), identity(&files[SECOND])] };
-    // Where it was not read there are no identities either.
+    // If the pair was not read, there are no identities of it.
     let pair = fds[0].is_some().then(|| [first, second].map(|fd| (fd as i32).to_ne_bytes()).concat());
     Completion {
         request,
@@ -193,11 +193,11 @@ fn completion(header: &Header, files: &[RawIdentity; PLACES]) -> Completion {
     }
 }
 
-fn outcome(header: &Header) -> Outcome {
+fn outcome(header: &RecordHeader) -> Outcome {
     if header.state & UNFINISHED != 0 { Outcome::Unfinished } else { Outcome::Returned(header.ret) }
 }
 
-fn call(header: &Header, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
+fn call(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 2], peek: &[u8]) -> Call {
     let path = |at: usize| match header.path[at].err {
         0 => Text::Read { bytes: paths[at].to_vec(), cut: paths[at].len() >= PATH_CAP },
         err => Text::Unreadable(-i32::from(err)),

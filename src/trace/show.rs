@@ -1,6 +1,6 @@
 //! A call as strace would write it.
 //!
-//! No I/O: takes calls and returns lines.
+//! No I/O. It takes calls and returns lines.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use bstr::BStr;
 use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
-use crate::trace::call::{Call, Outcome, Request, Text};
+use crate::trace::call::{Call, Outcome, RingRequest, Text};
 use crate::trace::whole::Trace;
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
@@ -20,12 +20,12 @@ pub fn call(call: &Call) -> String {
     line
 }
 
-/// The same at the end of `out`: nothing here makes a string for each call or argument, since millions are printed.
+/// Appends the line to `out`. Nothing here makes a string for each call or argument, since millions are printed.
 fn put_call(out: &mut String, call: &Call) {
     let row = call.syscall();
     call.put_name(out);
     out.push('(');
-    // How many a call without a row has is not known.
+    // A call without a row has an unknown number of arguments.
     let shown = row.map_or(call.args.len(), |row| arguments(row, call));
     for at in 0..shown {
         out.push_str(if at == 0 { "" } else { ", " });
@@ -43,9 +43,9 @@ fn put_call(out: &mut String, call: &Call) {
     out.push_str(if call.refused { " (refused)" } else { "" });
 }
 
-/// What the entry of a request has besides the arguments, and how it was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
-fn put_entry(out: &mut String, request: &Request) {
-    let Request { sqe, worker, more, ambiguous } = request;
+/// The rest of a request's entry, and how the request was completed: `{user_data=7, IOSQE_ASYNC, worker}`.
+fn put_entry(out: &mut String, request: &RingRequest) {
+    let RingRequest { sqe, worker, more, ambiguous } = request;
     out.push_str("{user_data=");
     put_number(out, sqe.user_data());
     if sqe.flags() != 0 {
@@ -57,14 +57,14 @@ fn put_entry(out: &mut String, request: &Request) {
     out.push_str(if *ambiguous { ", ambiguous}" } else { "}" });
 }
 
-/// All calls, a line each, with the thread in front if there are several (both ids, if one call changed it) and with how long
-/// each took if asked.
+/// All calls, one on each line. If there are several threads, the line begins with the thread, and has both ids if the call changed
+/// the id. The durations are added if asked for.
 pub fn trace(trace: &Trace, with_durations: bool) -> String {
     let threads = trace.calls.iter().any(|other| other.tid != trace.calls[0].tid);
     let mut lines = String::new();
     for one in &trace.calls {
         match one.other_exit_tid() {
-            // strace shows it as a process that is superseded by another.
+            // strace shows this as a process that is superseded by another.
             Some(exit_tid) => put(&mut lines, format_args!("[pid {:>5} → {exit_tid}] ", one.tid)),
             None if threads => put(&mut lines, format_args!("[pid {:>5}] ", one.tid)),
             None => {}
@@ -78,7 +78,7 @@ pub fn trace(trace: &Trace, with_durations: bool) -> String {
     lines
 }
 
-/// Puts a call with its thread and how long it took to the end of `out`: `[pid   101] close(3) = 0 <0.000000214>`.
+/// Appends a call with its thread and its duration to `out`: `[pid   101] close(3) = 0 <0.000000214>`.
 pub fn line(out: &mut String, call: &Call) {
     let mut digits = itoa::Buffer::new();
     let tid = digits.format(call.tid);
@@ -91,7 +91,7 @@ pub fn line(out: &mut String, call: &Call) {
         out.push_str(" <");
         put_number(out, call.duration_ns / NS_PER_S);
         out.push('.');
-        // All nine digits: those behind a 1.
+        // A 1 in front keeps all nine digits.
         out.push_str(&itoa::Buffer::new().format(NS_PER_S + call.duration_ns % NS_PER_S)[1..]);
         out.push('>');
     }
@@ -143,7 +143,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::DirFd if raw as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
         Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
         Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
-        // Where it fails, it has filled in no path.
+        // A call that fails has filled in no path.
         Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),
         Role::Path | Role::Text => match call.text(at) {
             Some(found) => {
@@ -165,27 +165,27 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
     }
 }
 
-/// Whether a directory descriptor stands for the file of the call, since the path that follows it is empty (openat(2),
+/// Whether a directory descriptor is the file of the call itself, since the path that follows it is empty (openat(2),
 /// AT_EMPTY_PATH).
 fn names_itself(row: &Syscall, call: &Call, at: usize) -> bool {
     let is_first = row.arg("path") == Some(at + 1);
     is_first && matches!(call.text(at + 1), Some(Text::Read { bytes, .. }) if bytes.is_empty())
 }
 
-/// The file behind a descriptor argument, where that is what the call is about.
+/// The file of a descriptor argument, where that is the file that the call is about.
 fn file_of<'c>(row: &Syscall, call: &'c Call, at: usize) -> Option<&'c [u8]> {
     let files = [("path", &call.files.path), ("path2", &call.files.path2)];
     let (_, file) = files.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
     file.as_deref()
 }
 
-/// What is behind a descriptor argument.
+/// The kind of a descriptor argument's file.
 fn kind_of(row: &Syscall, call: &Call, at: usize) -> Option<Kind> {
     let place = row.fd_args().position(|arg| arg == at)?;
     *call.files.kinds.get(place)?
 }
 
-/// What is behind a pointer where the record has it, else the pointer.
+/// The block that a pointer points to, if the record has it, else the pointer.
 fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
     let how = [0, 1, 2].map(|word| call.how(word));
     match (peek, how, call.success().and_then(|_| call.pair())) {
@@ -229,7 +229,7 @@ fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
     }
 }
 
-/// A descriptor with its file, escaped but not quoted: `4<dup.txt>`; else with what is behind it: `4[pipe]`.
+/// A descriptor with its file, escaped but not quoted: `4<dup.txt>`. Without a name it has its kind: `4[pipe]`.
 fn put_descriptor(out: &mut String, raw: u64, file: Option<&[u8]>, kind: Option<Kind>) {
     put_number(out, raw as i32);
     match (file, kind) {
@@ -247,7 +247,7 @@ fn put_descriptor(out: &mut String, raw: u64, file: Option<&[u8]>, kind: Option<
     }
 }
 
-/// The bytes as they stand between the quotes of [`BStr`]'s debugging output; most are all letters that it leaves alone.
+/// The bytes, escaped as in the debugging output of [`BStr`]. Most strings have no byte that must be escaped.
 fn put_escaped(out: &mut String, bytes: &[u8]) {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
     match std::str::from_utf8(bytes) {
@@ -271,7 +271,7 @@ fn put_number(out: &mut String, number: impl itoa::Integer) {
     out.push_str(itoa::Buffer::new().format(number));
 }
 
-/// A string takes whatever is written to it.
+/// Appends to a string, which cannot fail.
 fn put(out: &mut String, what: fmt::Arguments<'_>) {
     let _ = out.write_fmt(what);
 }

@@ -1,4 +1,4 @@
-//! A trace: the calls of one scenario in order, and what was lost of them.
+//! A trace: the calls of one scenario in order, with what was lost.
 
 use crate::trace::call::Call;
 use crate::trace::counts::Counts;
@@ -8,9 +8,9 @@ use crate::trace::counts::Counts;
 pub struct Trace {
     /// The watch that its records carry; 0 if there is none.
     pub watch: u64,
-    /// In the order in which they were entered.
+    /// The calls, in the order in which they were entered.
     pub calls: Vec<Call>,
-    /// What became of them on the way.
+    /// How many there were at each step, and how many were lost.
     pub counts: Counts,
     /// What could not be decoded, a sentence each (the first few).
     pub bad_records: Vec<String>,

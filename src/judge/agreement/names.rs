@@ -149,7 +149,7 @@ fn is_same_name(name: &[u8], other: &[u8], workspace: Option<&[u8]>) -> bool {
 mod tests {
     use super::super::tests::{both, file, said};
     use super::*;
-    use crate::trace::testimony::{Names as Looks, Testimony};
+    use crate::trace::testimony::{FileNames as Looks, Testimony};
     use crate::trace::whole::Trace;
 
     const NONE: [&str; 0] = [];

@@ -11,7 +11,7 @@ use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{self, Ret, Role};
-use crate::trace::call::{Call, Identity, Outcome, Request, Text};
+use crate::trace::call::{Call, Identity, Outcome, RingRequest, Text};
 use crate::trace::show;
 
 /// What the names stand for: the value, and which expected call bound it, counted from 1.
@@ -193,7 +193,7 @@ fn file(aspect: Aspect, call: &Call) -> Option<&[u8]> {
 }
 
 /// A request has an entry, unless the archive that it comes from leaves it out.
-fn of_request<'c>(call: &Call, fact: impl FnOnce(&Request) -> Fact<'c>) -> Fact<'c> {
+fn of_request<'c>(call: &Call, fact: impl FnOnce(&RingRequest) -> Fact<'c>) -> Fact<'c> {
     call.request.as_ref().map_or(Fact::Unknown("unknown".into()), fact)
 }
 

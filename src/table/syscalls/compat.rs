@@ -1,7 +1,7 @@
-//! The calls of 32-bit programs: their numbers are those of another table of the kernel.
+//! The calls of 32-bit programs, whose numbers are in another table of the kernel.
 //!
-//! No I/O. A call that has the arguments of a native one has its row. Others have a name alone: those that take 64-bit numbers
-//! in two registers, and those that point to a struct of another layout.
+//! No I/O. A call whose arguments are those of a native call has the row of that call. Others have only a name: those that take a
+//! 64-bit number in two registers, and those that point to a struct of another layout.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use syscalls::arm::Sysno as Number;
 #[cfg(not(target_arch = "aarch64"))]
 use syscalls::x86::Sysno as Number;
 
-/// Their arguments are not those of the native call of the same name (arch/x86/entry/syscalls/syscall_32.tbl).
+/// Calls whose arguments differ from those of the native call of the same name (arch/x86/entry/syscalls/syscall_32.tbl).
 const UNLIKE: [&str; 23] = [
     "pread64",
     "pwrite64",
@@ -39,7 +39,7 @@ const UNLIKE: [&str; 23] = [
     "open_by_handle_at",
 ];
 
-/// Those that have another name here.
+/// Calls that have another name here, with that name.
 const ALIASES: [(&str, &str); 10] = [
     ("fcntl64", "fcntl"),
     ("stat64", "stat"),
@@ -63,7 +63,7 @@ pub(super) fn is_known(name: &str) -> bool {
     syscalls::arm::Sysno::from_str(name).is_ok() || syscalls::x86::Sysno::from_str(name).is_ok()
 }
 
-/// The row that says what the arguments of a number mean.
+/// The row with the meaning of the arguments of a number.
 pub(super) fn row(number: u32) -> Option<&'static Syscall> {
     let name = name(number).filter(|name| !UNLIKE.contains(name))?;
     let alias = ALIASES.iter().find(|(other, _)| *other == name);

@@ -1,4 +1,4 @@
-//! What an argument, a result and a block may be: the words of which the rows are made.
+//! What an argument, a result and a block may be. The rows of the tables are made of these.
 //!
 //! No I/O.
 
@@ -24,15 +24,15 @@ pub enum Role {
     Choice(&'static Names),
     /// Permission bits, in mknod with the file's type; shown in octal.
     Mode,
-    /// A user or a group: 32 bits, shown as -1 where all are set (chown(2): it stays as it is).
+    /// A user or a group: a 32-bit number. It is shown as -1 where all bits are set (chown(2): leave it as it is).
     Id,
     /// A signed number (offsets, lengths).
     Signed,
-    /// An `int`: of the register the kernel looks at 32 bits (timeouts, levels, process ids).
+    /// An `int` (timeouts, levels, process ids). The kernel reads the lower 32 bits of the register.
     Int,
     /// An unsigned number (sizes, counts).
     Unsigned,
-    /// An `unsigned int`, a `socklen_t`: of the register the kernel looks at 32 bits.
+    /// An `unsigned int` or a `socklen_t`. The kernel reads the lower 32 bits of the register.
     UnsignedInt,
     /// An address in the traced process: shown, never compared.
     Pointer,
@@ -45,13 +45,13 @@ pub enum Ret {
     Number,
     /// A new descriptor.
     Fd,
-    /// Bytes moved; [`Syscall::bytes`] knows where they are fewer.
+    /// The bytes moved. [`super::Syscall::bytes`] knows the calls that move fewer.
     Bytes,
     /// A set of flags.
     Flags(&'static Names),
     /// An address.
     Pointer,
-    /// fcntl: by its `cmd`.
+    /// It depends on the `cmd` of fcntl(2).
     ByCommand,
     /// The call does not return.
     Never,
@@ -62,7 +62,7 @@ pub enum Ret {
 pub enum Peek {
     /// `struct open_how`: flags, mode and resolve, three 64-bit words.
     OpenHow,
-    /// Two `int`s, the descriptors made (pipe, socketpair); the files behind them are recorded as well.
+    /// The two descriptors that pipe(2) or socketpair(2) makes, as two `int`s. Their files are recorded as well.
     Pair,
     /// `struct file_handle`, filled in by the call.
     HandleOut,
@@ -79,11 +79,11 @@ pub struct Arg {
     pub role: Role,
 }
 
-/// What a descriptor is that a call makes, where the call alone says it.
+/// The kind of descriptor that a call makes, where the call alone determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Makes {
-    /// What is behind it.
+    /// The kind of its file.
     pub kind: Kind,
-    /// Its access mode (`O_RDWR`). The ends of a pipe are for one way each, whatever stands here.
+    /// Its access mode (`O_RDWR`). It does not apply to a pipe: one end is read, the other written.
     pub access: i32,
 }

@@ -7,18 +7,18 @@ use io_uring::opcode as op;
 
 use super::Class::{Io, Other};
 use super::Role::{Choice, DirFd, Fd, Flags, Int, Mode, Path, Pointer, Signed, Text, Unsigned};
-use super::sqe::Place;
+use super::sqe::SqeField;
 use super::{Arg, Class, Effect, Peek, REQUESTS, Ret, Syscall};
 use crate::table::names;
 
 /// The arguments, each with its place in the entry of the queue.
 macro_rules! sqe {
     ($($place:ident $name:ident: $role:expr),* $(,)?) => {
-        (const { &[$(Arg { name: stringify!($name), role: $role }),*] }, const { &[$(Place::$place),*] })
+        (const { &[$(Arg { name: stringify!($name), role: $role }),*] }, const { &[$(SqeField::$place),*] })
     };
 }
 
-type Arguments = (&'static [Arg], &'static [Place]);
+type Arguments = (&'static [Arg], &'static [SqeField]);
 
 fn row(name: &'static str, opcode: u8, class: Class, ret: Ret, (args, places): Arguments) -> Syscall {
     let number = REQUESTS + u32::from(opcode);

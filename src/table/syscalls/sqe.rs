@@ -1,10 +1,10 @@
-//! The entry of a submission queue, `struct io_uring_sqe` (include/uapi/linux/io_uring.h): what a request of io_uring is made of.
+//! The entry of a submission queue, `struct io_uring_sqe` (include/uapi/linux/io_uring.h): what a process writes to make a request.
 
 use serde::{Deserialize, Serialize};
 
-/// Where an entry has an argument.
+/// The field of an entry that holds an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SqeField {
     /// `fd`.
     Fd,
     /// `off`, or `addr2`.
@@ -19,21 +19,21 @@ pub enum Place {
     Index,
     /// `buf_index`, or `buf_group`.
     Buffer,
-    /// `addr3`: outside of what is recorded; only the string behind it is.
+    /// `addr3`. The record does not include it, but the string that it points to.
     Addr3,
 }
 
-impl Place {
+impl SqeField {
     /// As `enum ior_sqe_place` in bpf/record.h counts those that may hold descriptors, paths and blocks.
     pub fn numbered(self) -> u8 {
         match self {
-            Place::Fd => 1,
-            Place::Off => 2,
-            Place::Addr => 3,
-            Place::Len => 4,
-            Place::Index => 5,
-            Place::Addr3 => 6,
-            Place::OpFlags | Place::Buffer => 0,
+            SqeField::Fd => 1,
+            SqeField::Off => 2,
+            SqeField::Addr => 3,
+            SqeField::Len => 4,
+            SqeField::Index => 5,
+            SqeField::Addr3 => 6,
+            SqeField::OpFlags | SqeField::Buffer => 0,
         }
     }
 }
@@ -56,23 +56,23 @@ impl Sqe {
         (self.0[0] >> 8) as u8
     }
 
-    /// What the process gives a request to know its completion by.
+    /// The `user_data`, by which the process recognizes the completion.
     pub fn user_data(&self) -> u64 {
         self.0[4]
     }
 
-    /// The argument in this place, as the register of a system call would hold it.
-    pub fn at(&self, place: Place) -> u64 {
+    /// The argument in this field, as the register of a system call would hold it.
+    pub fn at(&self, place: SqeField) -> u64 {
         match place {
-            Place::Fd => i64::from((self.0[0] >> 32) as i32) as u64,
-            Place::Off => self.0[1],
-            Place::Addr => self.0[2],
-            Place::Len => self.0[3] & u64::from(u32::MAX),
-            Place::OpFlags => self.0[3] >> 32,
-            Place::Buffer => self.0[5] & u64::from(u16::MAX),
-            Place::Index => self.0[5] >> 32,
-            // Not null, which would say that there is no path.
-            Place::Addr3 => u64::MAX,
+            SqeField::Fd => i64::from((self.0[0] >> 32) as i32) as u64,
+            SqeField::Off => self.0[1],
+            SqeField::Addr => self.0[2],
+            SqeField::Len => self.0[3] & u64::from(u32::MAX),
+            SqeField::OpFlags => self.0[3] >> 32,
+            SqeField::Buffer => self.0[5] & u64::from(u16::MAX),
+            SqeField::Index => self.0[5] >> 32,
+            // Not null, since a null pointer means that there is no path.
+            SqeField::Addr3 => u64::MAX,
         }
     }
 }
@@ -103,13 +103,13 @@ mod tests {
         let sqe = Sqe(words.collect::<Vec<_>>().try_into().unwrap());
         assert_eq!((sqe.opcode(), sqe.flags(), sqe.user_data()), (18, Sqe::FIXED_FILE, 7));
         let rows = [
-            (Place::Fd, -100_i64 as u64),
-            (Place::Off, 3),
-            (Place::Addr, 4),
-            (Place::Len, 5),
-            (Place::OpFlags, 6),
-            (Place::Buffer, 8),
-            (Place::Index, 10),
+            (SqeField::Fd, -100_i64 as u64),
+            (SqeField::Off, 3),
+            (SqeField::Addr, 4),
+            (SqeField::Len, 5),
+            (SqeField::OpFlags, 6),
+            (SqeField::Buffer, 8),
+            (SqeField::Index, 10),
         ];
         for (place, expected) in rows {
             assert_eq!(sqe.at(place), expected, "{place:?}");

@@ -4,7 +4,7 @@ use super::Class::{Io, Other};
 use super::Role::{
     Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned, UnsignedInt,
 };
-use super::{Arg, Class, Effect, Makes, Peek, Ret, Row};
+use super::{Arg, Class, Effect, Makes, Peek, PortableRow, Ret};
 use crate::table::kind::Kind;
 use crate::table::names;
 
@@ -12,39 +12,39 @@ macro_rules! args {
     ($($name:ident: $role:expr),* $(,)?) => { const { &[$(Arg { name: stringify!($name), role: $role }),*] } };
 }
 
-const fn row(name: &'static str, class: Class, args: &'static [Arg], ret: Ret) -> Row {
-    Row { name, effect: Effect::Other, class, args, ret, implied_flags: None, peek: None, makes: None }
+const fn row(name: &'static str, class: Class, args: &'static [Arg], ret: Ret) -> PortableRow {
+    PortableRow { name, effect: Effect::Other, class, args, ret, implied_flags: None, peek: None, makes: None }
 }
 
-const fn io(name: &'static str, args: &'static [Arg]) -> Row {
+const fn io(name: &'static str, args: &'static [Arg]) -> PortableRow {
     row(name, Io, args, Ret::Number)
 }
 
-const fn makes_fd(name: &'static str, args: &'static [Arg]) -> Row {
+const fn makes_fd(name: &'static str, args: &'static [Arg]) -> PortableRow {
     row(name, Io, args, Ret::Fd)
 }
 
-const fn moves_bytes(name: &'static str, args: &'static [Arg]) -> Row {
+const fn moves_bytes(name: &'static str, args: &'static [Arg]) -> PortableRow {
     row(name, Io, args, Ret::Bytes)
 }
 
 /// What descriptor it makes, that is open for reading and writing unless it says otherwise.
-const fn of_kind(kind: Kind, row: Row) -> Row {
+const fn of_kind(kind: Kind, row: PortableRow) -> PortableRow {
     let access = if matches!(kind, Kind::Inotify | Kind::Userfaultfd) { libc::O_RDONLY } else { libc::O_RDWR };
-    Row { makes: Some(Makes { kind, access }), ..row }
+    PortableRow { makes: Some(Makes { kind, access }), ..row }
 }
 
-const fn other(name: &'static str, args: &'static [Arg]) -> Row {
+const fn other(name: &'static str, args: &'static [Arg]) -> PortableRow {
     row(name, Other, args, Ret::Number)
 }
 
 /// What it does to descriptors and names.
-const fn does(effect: Effect, row: Row) -> Row {
-    Row { effect, ..row }
+const fn does(effect: Effect, row: PortableRow) -> PortableRow {
+    PortableRow { effect, ..row }
 }
 
-const fn peeking(at: usize, peek: Peek, row: Row) -> Row {
-    Row { peek: Some((at, peek)), ..row }
+const fn peeking(at: usize, peek: Peek, row: PortableRow) -> PortableRow {
+    PortableRow { peek: Some((at, peek)), ..row }
 }
 
 /// Calls without a row, whose arguments are numbers for that, and what they do all the same.
@@ -60,7 +60,7 @@ pub(super) const WITHOUT_ROW: [(&str, Effect); 6] = [
 
 /// All rows. A call that is missing here is still traced: its class is [`Class::Other`] and its arguments are numbers.
 #[allow(clippy::too_many_lines)] // a table
-pub(super) fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<PortableRow> {
     let creat_flags = (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC) as u64;
     vec![
         // Opening and closing.
@@ -74,7 +74,7 @@ pub(super) fn rows() -> Vec<Row> {
                 makes_fd("openat2", args![dirfd: DirFd, path: Path, how: Pointer, size: Unsigned]),
             ),
         ),
-        Row {
+        PortableRow {
             implied_flags: Some((&names::OPEN, creat_flags)),
             ..does(Effect::Open, makes_fd("creat", args![path: Path, mode: Mode]))
         },

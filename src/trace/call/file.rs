@@ -1,4 +1,4 @@
-//! The files of a call: their identities by the kernel's tables, and their names.
+//! The files of a call: the kernel's identities of them, and their names.
 //!
 //! No I/O.
 
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::table::kind::Kind;
 use crate::table::names;
 
-/// The file behind a descriptor, as the kernel's tables had it.
+/// The file of a descriptor, from the kernel's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// `s_dev`: major << 20 | minor.
     pub device: u32,
     /// The inode number.
     pub inode: u64,
-    /// What kind of filesystem it is on (`s_magic`, as in statfs(2)); 0 in archives that do not have it.
+    /// The type of its filesystem (`s_magic`, as in statfs(2)). Archives that lack it are read as 0.
     #[serde(default)]
     pub magic: u32,
     /// Type and permissions (inode(7)). Since Linux 6.16 an anonymous inode has the type of a regular file.
@@ -33,62 +33,62 @@ impl Identity {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
-    /// What the kernel says of the kind.
+    /// The kind of the file, as far as the kernel's tables give it.
     pub fn kind(&self) -> Kind {
         Kind::of_inode(self.magic, self.mode)
     }
 
-    /// Access mode and status flags, without what only an open acts on (open(2), "file creation flags") and what the kernel
-    /// keeps for itself.
+    /// Access mode and status flags. Without the flags that act only on the open itself (open(2), "file creation flags"), and
+    /// those that are the kernel's own.
     pub fn status(&self) -> u32 {
         self.flags & names::STATUS_FLAGS
     }
 }
 
-/// The files of a call, by name. Paths are absolute, or relative to the workspace where they lie inside.
+/// The files of a call, by name. Paths inside the workspace are relative to it, others are absolute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Files {
-    /// The file that the call is about: of its path, else of its descriptor.
+    /// The file of its path, or else of its descriptor.
     #[serde(with = "serde_bytes")]
     pub path: Option<Vec<u8>>,
-    /// The second one.
+    /// The file of its second path, or else of its second descriptor.
     #[serde(with = "serde_bytes")]
     pub path2: Option<Vec<u8>>,
     /// The files whose descriptors the call closed besides its own (close_range, dup2 over an open one), in the order of the
     /// numbers.
     #[serde(with = "byte_strings")]
     pub closes: Vec<Vec<u8>>,
-    /// The file behind the descriptor that the call returned.
+    /// The file of the descriptor that the call returned.
     #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
     pub made_path: Option<Vec<u8>>,
-    /// What is behind [`Deed::fds`], where they are open.
+    /// The kinds of the files in [`super::Deed::fds`], where they are open.
     #[serde(default)]
     pub kinds: [Option<Kind>; 2],
-    /// What is behind [`Deed::made`].
+    /// The kind of the file in [`super::Deed::made`].
     #[serde(default)]
     pub made: Option<Kind>,
-    /// What the call says of a descriptor that it made, and the kernel says differently.
+    /// Where the kernel contradicts what follows from the call for a descriptor that it made.
     #[serde(default)]
-    pub disagreements: Vec<Disagreement>,
+    pub disagreements: Vec<Contradiction>,
 }
 
-/// A descriptor of which the call that made it and the kernel do not say the same.
+/// A property of a new descriptor that the kernel reports differently from what follows from the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Disagreement {
-    /// Its number.
+pub struct Contradiction {
+    /// The number of the descriptor.
     pub fd: i32,
     /// What follows from the call.
     #[serde(alias = "followed")]
     pub call: Attribute,
-    /// What the kernel says.
+    /// What the kernel reports.
     pub kernel: Attribute,
 }
 
-/// Something that is said of a descriptor.
+/// A property of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
-    /// What is behind it.
+    /// The kind of its file.
     Kind(Kind),
     /// Access mode and status flags ([`Identity::status`]).
     Status(u32),
@@ -106,7 +106,7 @@ impl fmt::Display for Attribute {
     }
 }
 
-/// A list of byte strings, each as such and not as a list of numbers.
+/// Serializes a list of byte strings as byte strings, and not as lists of numbers.
 mod byte_strings {
     use serde::{Deserialize, Deserializer, Serializer};
     use serde_bytes::{ByteBuf, Bytes};

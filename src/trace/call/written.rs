@@ -1,4 +1,4 @@
-//! A call as archives have it (docs/archive.md): one map, in which nothing is shared.
+//! A call as archives store it (docs/archive.md): one map, in which nothing is shared.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::syscalls::Abi;
 
-use super::{Call, Deed, Files, Identity, Outcome, Request, Text};
+use super::{Call, Deed, Files, Identity, Outcome, RingRequest, Text};
 
-/// The fields of a call and of its deed, as they are said there.
+/// The fields of a call and of its deed, under the names that docs/archive.md gives them.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Call")]
-pub(super) struct Written {
+pub(super) struct StoredCall {
     number: u32,
     order: u64,
     pid: u32,
@@ -36,7 +36,7 @@ pub(super) struct Written {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     refused: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    request: Option<Request>,
+    request: Option<RingRequest>,
     files: Files,
 }
 
@@ -44,7 +44,7 @@ fn nothing_is_late(late: &[bool; 3]) -> bool {
     *late == [false; 3]
 }
 
-impl From<Call> for Written {
+impl From<Call> for StoredCall {
     fn from(call: Call) -> Self {
         let Call { order, pid, tid, exit_tid, enter_ns, duration_ns, deed } = call;
         let Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, request, files } =
@@ -73,9 +73,9 @@ impl From<Call> for Written {
     }
 }
 
-impl From<Written> for Call {
-    fn from(written: Written) -> Self {
-        let Written {
+impl From<StoredCall> for Call {
+    fn from(written: StoredCall) -> Self {
+        let StoredCall {
             number,
             order,
             pid,

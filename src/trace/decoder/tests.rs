@@ -51,14 +51,14 @@ fn calls_that_are_alike_share_what_they_were() {
 /// IORING_OP_READ as the call with this number, and one of its completions.
 fn read_request(order: u64) -> Call {
     let call = assembled(&syncs(&[order]), Counts::default()).calls.remove(0);
-    let request = Request { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..Request::default() };
+    let request = RingRequest { sqe: Sqe([22, 0, 0, 0, 7, 0]), ..RingRequest::default() };
     call.with(|deed| (deed.number, deed.request) = (number_of("IORING_OP_READ"), Some(request)))
 }
 
 fn completion(request: u64, order: u64, ret: i64) -> Vec<u8> {
     let call = read_request(order);
     // Any but the last has a number of its own.
-    let more = call.request.map(|entry| Request { more: request != order, ..entry });
+    let more = call.request.map(|entry| RingRequest { more: request != order, ..entry });
     let call = call.with(|deed| (deed.outcome, deed.request) = (Outcome::Returned(ret), more));
     record::encode_completion(1, &call, request)
 }

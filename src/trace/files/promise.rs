@@ -1,7 +1,7 @@
-//! What a call says of the descriptor that it makes.
+//! What follows from a call for the descriptor that it makes.
 //!
-//! No I/O. From section 2 of the man pages: the call's flags are those of the new descriptor (close-on-exec) and of the new
-//! open file (access mode, status flags).
+//! No I/O. By section 2 of the man pages, the call's flags become those of the new descriptor (close-on-exec) and of the new open
+//! file (access mode, status flags).
 
 use libc::{O_CLOEXEC, O_DIRECT, O_DSYNC, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_WRONLY};
 
@@ -10,7 +10,7 @@ use crate::table::names::STATUS_FLAGS;
 use crate::table::syscalls::{Effect, Makes, Peek, Syscall};
 use crate::trace::call::Call;
 
-/// What is said of a descriptor; `None` is not said.
+/// What is to be true for a descriptor; `None` where the call leaves it open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Promise {
     pub kind: Option<Kind>,
@@ -21,8 +21,8 @@ pub(super) struct Promise {
 }
 
 impl Promise {
-    /// Of the descriptor that the call returned, or of the first (0) or second of a pair. A duplicate is of an open file that
-    /// was there before: only close-on-exec is its own.
+    /// The promise for the descriptor that the call returned, or for the first (0) or second (1) of a pair. A duplicate refers to an
+    /// open file that was there before: only its close-on-exec flag follows from the call.
     pub(super) fn of(call: &Call, row: &Syscall, end: usize) -> Self {
         let flags = flags(call, row);
         let cloexec = flags.map(|flags| closes_on_exec(row, flags));
@@ -65,17 +65,17 @@ impl Promise {
     }
 }
 
-/// The flags that the call was given, 0 where it takes none; `None` if they could not be read.
+/// The flags that the call was given; 0 if it takes no flags, and `None` if they could not be read.
 fn flags(call: &Call, row: &Syscall) -> Option<i32> {
     if let Some((_, Peek::OpenHow)) = row.peek {
         return call.how(0).map(|flags| flags as i32);
     }
     let implied = row.implied_flags.map_or(0, |(_, flags)| flags as i32);
-    // socket(2) has them in its type.
+    // socket(2) takes its flags in the type.
     Some(row.arg("flags").or(row.arg("type")).map_or(implied, |at| call.args[at] as i32))
 }
 
-/// The names of the flags differ from call to call, and their values with them.
+/// Whether the flags ask for close-on-exec. Each call has a flag of its own for that.
 fn closes_on_exec(row: &Syscall, flags: i32) -> bool {
     let set = match row.kind_made() {
         // pidfd_open(2), io_uring_setup(2): always set.
@@ -98,8 +98,8 @@ fn status_flags(row: &Syscall, flags: i32, end: usize) -> i32 {
     }
 }
 
-/// Of the flags of open(2) those that F_GETFL would say. O_PATH ignores nearly all others; O_SYNC contains O_DSYNC, also if
-/// only its own bit is given (fs/open.c, build_open_flags).
+/// The flags of open(2) that F_GETFL would return. O_PATH makes the kernel ignore nearly all others. O_SYNC contains O_DSYNC, even
+/// if only its own bit is given (fs/open.c, build_open_flags).
 fn opened(flags: i32) -> u32 {
     if flags & O_PATH != 0 {
         return O_PATH as u32;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::table::syscalls::Sqe;
-use crate::trace::call::{Outcome, Request};
+use crate::trace::call::{Outcome, RingRequest};
 use crate::trace::record::tests::call_bytes;
 use crate::trace::record::{self, Record};
 
@@ -10,7 +10,7 @@ fn call(name: &str, args: &[i64], ret: i64) -> Call {
     let Ok(Record::Call(mut call, _)) = record::decode(&call_bytes(0, number, 0, b"", ret)) else { panic!("no call") };
     call.args.iter_mut().zip(args).for_each(|(slot, &arg)| *slot = arg as u64);
     if number >= crate::table::syscalls::REQUESTS {
-        call.request = Some(Request::default());
+        call.request = Some(RingRequest::default());
     }
     call
 }
@@ -40,7 +40,7 @@ fn name(path: &str) -> Name {
 }
 
 /// What is said of a call's files: `path & path2 = result closes …`, with `-` for none.
-fn said(mut call: Call, named: &Named<'_>) -> String {
+fn said(mut call: Call, named: &KnownNames<'_>) -> String {
     describe(&mut call, named, Some(b"/ws"));
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let Files { path, path2, made_path, closes, .. } = &call.files;
@@ -70,13 +70,21 @@ fn a_descriptor_has_the_name_that_the_kernel_gives_it() {
         ("without a path", Name { alone: true, ..name("[eventfd]") }, "-"),
     ];
     for (sentence, name, expected) in &rows {
-        assert_eq!(said(read(), &Named { fds: [Some(name), None], ..Named::default() }), *expected, "{sentence}");
+        assert_eq!(
+            said(read(), &KnownNames { fds: [Some(name), None], ..KnownNames::default() }),
+            *expected,
+            "{sentence}"
+        );
     }
-    assert_eq!(said(read(), &Named::default()), "-", "not known");
+    assert_eq!(said(read(), &KnownNames::default()), "-", "not known");
     let hash = name("/ws/#7");
-    assert_eq!(said(read(), &Named { fds: [Some(&hash), None], ..Named::default() }), "#7", "a file may be called so");
+    assert_eq!(
+        said(read(), &KnownNames { fds: [Some(&hash), None], ..KnownNames::default() }),
+        "#7",
+        "a file may be called so"
+    );
     let anonymous = on(call("mmap", &[0, 4096, 3, i64::from(libc::MAP_ANONYMOUS), 3], 0x1000));
-    assert_eq!(said(anonymous, &Named { fds: [Some(&hash), None], ..Named::default() }), "-", "of no file");
+    assert_eq!(said(anonymous, &KnownNames { fds: [Some(&hash), None], ..KnownNames::default() }), "-", "of no file");
 }
 
 #[test]
@@ -84,19 +92,20 @@ fn a_path_is_the_string_behind_where_it_begins() {
     let (cwd, dir, root, top) = (name("/ws/sub"), name("/ws/dir"), name("/jail"), name("/"));
     let gone = Name { deleted: true, ..name("/ws/gone") };
     let openat = |dirfd: i64, path: &str| on(paths(call("openat", &[dirfd], -2), &[path]));
-    let base = |base| Named { fds: [Some(&dir), None], cwd: Some(base), root: Some(&top), ..Named::default() };
+    let base =
+        |base| KnownNames { fds: [Some(&dir), None], cwd: Some(base), root: Some(&top), ..KnownNames::default() };
     let lost = Name { detached: true, ..name("/jail") };
-    let out = Named { root: Some(&lost), ..Named::default() };
-    let jailed = Named { cwd: Some(&cwd), root: Some(&root), ..Named::default() };
+    let out = KnownNames { root: Some(&lost), ..KnownNames::default() };
+    let jailed = KnownNames { cwd: Some(&cwd), root: Some(&root), ..KnownNames::default() };
     let rows = [
         ("below the working directory", openat(CWD, "x"), base(&cwd), "sub/x"),
         ("as it is written", openat(CWD, ".././/x/"), base(&cwd), "sub/../x"),
         ("below a directory", openat(3, "x"), base(&cwd), "dir/x"),
         ("an absolute one", openat(3, "/x"), base(&cwd), "/x"),
         ("an absolute one of a process with another root", openat(CWD, "/x"), jailed, "/jail/x"),
-        ("an absolute one, and the root is not known", openat(CWD, "/x"), Named::default(), "/x"),
+        ("an absolute one, and the root is not known", openat(CWD, "/x"), KnownNames::default(), "/x"),
         ("an absolute one, and the root is mounted nowhere", openat(CWD, "/x"), out, "-"),
-        ("a directory that is not known", openat(CWD, "x"), Named::default(), "-"),
+        ("a directory that is not known", openat(CWD, "x"), KnownNames::default(), "-"),
         ("a directory that was removed", openat(CWD, "x"), base(&gone), "-"),
         ("none: the directory itself", openat(3, ""), base(&cwd), "dir"),
     ];
@@ -115,7 +124,7 @@ fn a_path_is_the_string_behind_where_it_begins() {
 #[test]
 fn strings_that_are_no_paths_stay_as_they_are() {
     let cwd = name("/ws/sub");
-    let named = Named { cwd: Some(&cwd), ..Named::default() };
+    let named = KnownNames { cwd: Some(&cwd), ..KnownNames::default() };
     let symlink = paths(call("symlink", &[], 0), &["../target", "link"]);
     assert_eq!(said(symlink, &named), "../target & sub/link");
     let getcwd = |ret, path: &str| said(paths(call("getcwd", &[], ret), &[path]), &named);
@@ -127,7 +136,7 @@ fn strings_that_are_no_paths_stay_as_they_are() {
 #[test]
 fn what_a_call_has_made_is_called_as_the_kernel_has_resolved_it() {
     let (cwd, file) = (name("/ws"), name("/ws/target"));
-    let named = Named { made: Some(&file), cwd: Some(&cwd), ..Named::default() };
+    let named = KnownNames { made: Some(&file), cwd: Some(&cwd), ..KnownNames::default() };
     let openat = made(paths(call("openat", &[CWD], 3), &["link"]));
     assert_eq!(said(openat, &named), "link = target");
     let by_handle = made(call("open_by_handle_at", &[3], 4));
@@ -138,18 +147,18 @@ fn what_a_call_has_made_is_called_as_the_kernel_has_resolved_it() {
 fn a_duplicate_closes_what_had_its_number() {
     let (old, new) = (name("/ws/x"), name("/ws/y"));
     let dup3 = |args: &[i64], ret| call("dup3", args, ret).with(|deed| deed.fds = [file(), file()]);
-    let named = Named { fds: [Some(&old), Some(&new)], ..Named::default() };
+    let named = KnownNames { fds: [Some(&old), Some(&new)], ..KnownNames::default() };
     assert_eq!(said(dup3(&[3, 4], 4), &named), "x closes y");
     assert_eq!(said(dup3(&[3, 4], -22), &named), "x");
     assert_eq!(said(on(dup3(&[3, 4], 4)), &named), "x", "the number was free");
-    let unnamed = Named { fds: [Some(&old), None], ..Named::default() };
+    let unnamed = KnownNames { fds: [Some(&old), None], ..KnownNames::default() };
     assert_eq!(said(dup3(&[3, 4], 4), &unnamed), "x closes descriptor 4");
 }
 
 #[test]
 fn a_range_closes_unless_it_fails_or_only_marks() {
     let file = name("/ws/x");
-    let named = Named { closed: vec![(3, Some(&file)), (4, None)], ..Named::default() };
+    let named = KnownNames { closed: vec![(3, Some(&file)), (4, None)], ..KnownNames::default() };
     assert_eq!(said(call("close_range", &[3, 9, 0], 0), &named), "- closes x, descriptor 4");
     assert_eq!(said(call("close_range", &[3, 9, 0], -22), &named), "-");
     assert_eq!(said(call("close_range", &[3, 9, libc::CLOSE_RANGE_CLOEXEC.into()], 0), &named), "-");
@@ -158,11 +167,11 @@ fn a_range_closes_unless_it_fails_or_only_marks() {
 #[test]
 fn an_index_into_the_table_of_a_ring_is_no_descriptor() {
     let file = name("/ws/x");
-    let named = Named { fds: [Some(&file), None], ..Named::default() };
+    let named = KnownNames { fds: [Some(&file), None], ..KnownNames::default() };
     let mut read = on(call("IORING_OP_READ", &[3], 5));
     assert_eq!(said(read.clone(), &named), "x");
     read.request =
-        Some(Request { sqe: Sqe([22 | u64::from(Sqe::FIXED_FILE) << 8, 0, 0, 0, 0, 0]), ..Request::default() });
+        Some(RingRequest { sqe: Sqe([22 | u64::from(Sqe::FIXED_FILE) << 8, 0, 0, 0, 0, 0]), ..RingRequest::default() });
     assert_eq!(said(read, &named), "-");
 }
 
@@ -189,7 +198,7 @@ fn a_call_that_makes_something_else_than_it_was_asked_for_is_a_disagreement() {
     let said = |call: Call, word: Option<&str>| {
         let word = word.map(|word| Name { alone: true, ..name(word) });
         let mut call = call;
-        describe(&mut call, &Named { made: word.as_ref(), ..Named::default() }, None);
+        describe(&mut call, &KnownNames { made: word.as_ref(), ..KnownNames::default() }, None);
         let said = call.files.disagreements.iter().map(|said| format!("{}: {} | {}", said.fd, said.call, said.kernel));
         said.collect::<Vec<_>>().join(", ")
     };

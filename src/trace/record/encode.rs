@@ -6,7 +6,7 @@ use zerocopy::IntoBytes;
 
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
-use crate::trace::call::{Call, Identity, Outcome, Request, Text};
+use crate::trace::call::{Call, Identity, Outcome, RingRequest, Text};
 
 /// The bytes of the record that this call was decoded from, for what needs records without a kernel: benches and tests. Which
 /// files it was about is not in a record. Paths and block must be no longer than in a record. Of a request it is the record of
@@ -26,7 +26,7 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
     let block = call.peek.as_deref().unwrap_or_default();
     // Why a block could not be read is not kept: the usual reason stands for all.
     let err = if call.peek.is_some() { 0 } else { -libc::EFAULT as i16 };
-    let header = Header {
+    let header = RecordHeader {
         watch,
         number: call.order,
         enter_ns: call.enter_ns,
@@ -54,13 +54,13 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
 /// The bytes of the record of a request's completion.
 pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
     let (ret, state) = encoded(call.outcome);
-    let Request { worker, more, ambiguous, .. } = call.request.unwrap_or_default();
+    let RingRequest { worker, more, ambiguous, .. } = call.request.unwrap_or_default();
     let ambiguous = if ambiguous { AMBIGUOUS } else { 0 };
     let mut args = [request, 0, 0, 0, 0, 0];
     if let Some([first, second]) = call.pair() {
         (args[1], args[2]) = (first as u32 as u64, second as u32 as u64);
     }
-    let header = Header {
+    let header = RecordHeader {
         watch,
         number: call.order,
         duration_ns: call.duration_ns,
@@ -69,7 +69,7 @@ pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
         kind: KIND_COMPLETION,
         state: state | if worker { WORKER } else { 0 } | if more { MORE } else { 0 } | ambiguous,
         identities: PLACES as u8,
-        ..Header::default()
+        ..RecordHeader::default()
     };
     let files = raw_identities(call);
     [header.as_bytes(), files.as_bytes()].concat()

@@ -2,13 +2,13 @@ use core::mem::offset_of;
 
 use super::*;
 
-const SIZE: usize = size_of::<Header>();
+const SIZE: usize = size_of::<RecordHeader>();
 
 /// A record of a system call with these paths and this block, whose lengths are true.
-fn bytes(header: Header, paths: [&[u8]; 2], peek: &[u8]) -> Vec<u8> {
+fn bytes(header: RecordHeader, paths: [&[u8]; 2], peek: &[u8]) -> Vec<u8> {
     let text = |bytes: &[u8], raw: RawText| RawText { len: bytes.len() as u16, ..raw };
     let path = [text(paths[0], header.path[0]), text(paths[1], header.path[1])];
-    let header = Header { kind: KIND_CALL, path, peek: text(peek, header.peek), ..header };
+    let header = RecordHeader { kind: KIND_CALL, path, peek: text(peek, header.peek), ..header };
     let files = FILES.map(|(n, open, cloexec)| RawIdentity {
         inode: 1000 + u64::from(n),
         name: 6000 + u64::from(n),
@@ -28,13 +28,13 @@ const FILES: [(u8, u8, u8); PLACES] = [(1, 1, 0), (3, 1, 1), (2, 0, 1)];
 
 /// A record for the tests of what comes after decoding.
 pub(crate) fn call_bytes(order: u64, number: u32, fd: u64, path: &[u8], ret: i64) -> Vec<u8> {
-    let header = Header { number: order, nr: number, args: [fd, 0, 0, 0, 0, 0], ret, ..Header::default() };
+    let header = RecordHeader { number: order, nr: number, args: [fd, 0, 0, 0, 0, 0], ret, ..RecordHeader::default() };
     bytes(header, [path, b""], b"")
 }
 
 /// The same for an end record.
 pub(crate) fn end_bytes(seen: u64) -> Vec<u8> {
-    Header { kind: KIND_END, pid: 77, number: seen, ..Header::default() }.as_bytes().to_vec()
+    RecordHeader { kind: KIND_END, pid: 77, number: seen, ..RecordHeader::default() }.as_bytes().to_vec()
 }
 
 /// The record of a name, from its last part to its first.
@@ -45,14 +45,14 @@ pub(crate) fn name_bytes(id: u64, parts: &[&[u8]]) -> Vec<u8> {
 fn named(id: u64, state: u8, parts: &[&[u8]]) -> Vec<u8> {
     let parts: Vec<u8> = parts.iter().flat_map(|part| [part, b"\0".as_slice()].concat()).collect();
     let path = [RawText { len: parts.len() as u16, err: 0 }, RawText::default()];
-    let header = Header { kind: KIND_NAME, number: id, state, path, ..Header::default() };
+    let header = RecordHeader { kind: KIND_NAME, number: id, state, path, ..RecordHeader::default() };
     [header.as_bytes(), &parts].concat()
 }
 
 /// The record of a file that the call of this number closes.
 pub(crate) fn closed_bytes(order: u64, fd: u64, name: u64) -> Vec<u8> {
     let args = [fd, 0, 0, 0, 0, 0];
-    let header = Header { kind: KIND_CLOSED, number: order, args, identities: 1, ..Header::default() };
+    let header = RecordHeader { kind: KIND_CLOSED, number: order, args, identities: 1, ..RecordHeader::default() };
     [header.as_bytes(), RawIdentity { name, open: 1, ..RawIdentity::default() }.as_bytes()].concat()
 }
 
@@ -86,8 +86,8 @@ fn decoded(bytes: &[u8]) -> Call {
 }
 
 /// No two fields are alike, so that none can stand for another.
-fn full_header() -> Header {
-    Header {
+fn full_header() -> RecordHeader {
+    RecordHeader {
         watch: 1,
         number: 2,
         enter_ns: 3,
@@ -104,7 +104,7 @@ fn full_header() -> Header {
         state: REFUSED | COMPAT,
         late: 0b101,
         identities: PLACES as u8,
-        ..Header::default()
+        ..RecordHeader::default()
     }
 }
 
@@ -186,18 +186,18 @@ fn what_could_not_be_read_says_why() {
 
 #[test]
 fn a_call_that_never_returned_has_no_result() {
-    let header = Header { state: UNFINISHED, ret: 0, ..full_header() };
+    let header = RecordHeader { state: UNFINISHED, ret: 0, ..full_header() };
     assert_eq!(decoded(&bytes(header, [b"", b""], b"")).outcome, Outcome::Unfinished);
 }
 
 #[test]
 fn what_is_encoded_is_decoded_to_the_same() {
-    let unreadable = Header { path: [RawText::default(), RawText { len: 0, err: -14 }], ..full_header() };
+    let unreadable = RecordHeader { path: [RawText::default(), RawText { len: 0, err: -14 }], ..full_header() };
     let rows: [(&str, Vec<u8>); 4] = [
         ("every field is set", bytes(full_header(), [b"one", b"second"], b"block")),
-        ("nothing is set", bytes(Header::default(), [b"", b""], b"")),
+        ("nothing is set", bytes(RecordHeader::default(), [b"", b""], b"")),
         ("a path could not be read", bytes(unreadable, [b"one", b""], b"block")),
-        ("the call never returned", bytes(Header { state: UNFINISHED, ..full_header() }, [b"", b""], b"")),
+        ("the call never returned", bytes(RecordHeader { state: UNFINISHED, ..full_header() }, [b"", b""], b"")),
     ];
     for (sentence, bytes) in rows {
         let call = decoded(&bytes);
@@ -210,8 +210,8 @@ fn what_is_encoded_is_decoded_to_the_same() {
 const OPENAT: [u64; 6] = [18 | (-100_i32 as u64) << 32, 1, 2, 0o644 | (libc::O_CREAT as u64) << 32, 7, 0];
 
 fn submitted(nr: u8, args: [u64; 6]) -> Vec<u8> {
-    let mut bytes = bytes(Header { nr: nr.into(), args, state: 0, ..full_header() }, [b"one", b""], b"");
-    bytes[offset_of!(Header, kind)] = KIND_REQUEST;
+    let mut bytes = bytes(RecordHeader { nr: nr.into(), args, state: 0, ..full_header() }, [b"one", b""], b"");
+    bytes[offset_of!(RecordHeader, kind)] = KIND_REQUEST;
     bytes
 }
 
@@ -243,7 +243,7 @@ fn a_request_and_its_completion_are_encoded_and_decoded_to_the_same() {
     let request = request_of(&submitted(18, OPENAT));
     let again = encode(9, &request);
     assert_eq!((watch_of(&again), request_of(&again)), (Some(9), request.clone()));
-    let how = Request { worker: true, more: true, ambiguous: true, ..request.request.unwrap() };
+    let how = RingRequest { worker: true, more: true, ambiguous: true, ..request.request.unwrap() };
     let call = Call { order: 5, ..request };
     let call = call.with(|deed| (deed.outcome, deed.request) = (Outcome::Returned(-2), Some(how)));
     let expected = Completion {
@@ -265,7 +265,7 @@ fn a_request_and_its_completion_are_encoded_and_decoded_to_the_same() {
 #[test]
 fn a_record_ends_behind_the_last_identity_that_is_there() {
     for places in 0..=PLACES {
-        let header = Header { identities: places as u8, ..full_header() };
+        let header = RecordHeader { identities: places as u8, ..full_header() };
         let call = decoded(&bytes(header, [b"", b""], b""));
         assert_eq!((call.fds[0].is_some(), call.made.is_some()), (places > FIRST, places > MADE), "{places}");
     }
@@ -277,9 +277,9 @@ fn an_end_record_says_who_is_gone() {
 }
 
 /// The bytes of a good record after something was done to its header.
-fn lying(lie: impl Fn(&mut Header)) -> Vec<u8> {
+fn lying(lie: impl Fn(&mut RecordHeader)) -> Vec<u8> {
     let good = bytes(full_header(), [b"one", b"second"], b"block");
-    let (mut header, rest) = Header::read_from_prefix(&good).unwrap();
+    let (mut header, rest) = RecordHeader::read_from_prefix(&good).unwrap();
     lie(&mut header);
     [header.as_bytes(), rest].concat()
 }
@@ -312,7 +312,7 @@ fn what_is_no_record_is_refused_with_the_reason() {
 /// Three times 65535 is 196605, of which 16 bits are 65533: so many bytes follow.
 fn all_lengths_at_most() -> Vec<u8> {
     let most = RawText { len: u16::MAX, err: 0 };
-    let header = Header { kind: KIND_CALL, path: [most; 2], peek: most, ..full_header() };
+    let header = RecordHeader { kind: KIND_CALL, path: [most; 2], peek: most, ..full_header() };
     [header.as_bytes(), &[0; 65533]].concat()
 }
 

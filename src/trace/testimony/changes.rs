@@ -1,4 +1,4 @@
-//! The calls that change what files are called, for whoever looks at it at the same time.
+//! The calls in progress that change names of files. They disturb other calls at the same time.
 //!
 //! No I/O.
 
@@ -6,17 +6,17 @@ use std::collections::HashSet;
 
 use crate::trace::call::Call;
 
-/// The calls that change what files are called, for whoever looks at it at the same time.
+/// The calls in progress that change names of files.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// How many have begun.
+    /// How many such calls have begun.
     pub(super) begun: u64,
-    /// The threads that are in one.
+    /// The threads that are in such a call.
     pub(super) inside: HashSet<u32>,
 }
 
 impl Changes {
-    /// A thread enters this call: whether another one is in a change.
+    /// Notes that a thread enters this call. Returns whether another thread is changing names.
     pub(super) fn enter(&mut self, tid: u32, call: &Call) -> bool {
         let others = !self.inside.is_empty();
         if call.effect().changes_names() {

@@ -7,63 +7,63 @@ use std::sync::Arc;
 
 use super::changes::Changes;
 use super::restarts::*;
-use super::{Names, Seen, Testimony};
+use super::{FileNames, Seen, Testimony};
 use crate::trace::call::{Call, Deeds, Outcome};
 
 /// Folds stops into a [`Testimony`].
 #[derive(Debug, Default)]
 pub struct Fold {
     testimony: Testimony,
-    threads: HashMap<u32, Thread>,
+    threads: HashMap<u32, TracedThread>,
     deeds: Deeds,
-    names: HashSet<Arc<Names>>,
+    names: HashSet<Arc<FileNames>>,
     changes: Changes,
 }
 
 #[derive(Debug, Default)]
-struct Thread {
+struct TracedThread {
     pid: u32,
-    state: State,
-    /// The place of the call that it has made last.
+    state: ThreadState,
+    /// The index of the call that it has made last.
     last: Option<usize>,
-    /// The handlers that run.
+    /// The signal handlers that are running, the innermost last.
     handlers: Vec<Handler>,
-    /// The call that it has just left with what was in the register of the result before, as one leaves that seccomp(2) has
-    /// trapped or killed the thread for.
+    /// The call that it has just left with the result register unchanged. A call leaves so if seccomp(2) has trapped or killed the
+    /// thread for it.
     as_before: Option<usize>,
-    /// How many changes had begun when it entered the call.
+    /// How many changes of names had begun when it entered the call.
     since: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum ThreadState {
     /// Outside of any call.
     #[default]
     Outside,
-    /// In the call of this place.
+    /// In the call of this index.
     Inside(usize),
-    /// Left with a restart code.
-    Interrupted(Interrupted),
+    /// Outside of a call that it has left with a restart code.
+    Interrupted(InterruptedCall),
 }
 
-impl State {
-    /// The call that has no result yet.
+impl ThreadState {
+    /// The index of the call that has no result yet.
     fn call(self) -> Option<usize> {
         match self {
             Self::Outside => None,
-            Self::Inside(call) | Self::Interrupted(Interrupted { call, .. }) => Some(call),
+            Self::Inside(call) | Self::Interrupted(InterruptedCall { call, .. }) => Some(call),
         }
     }
 }
 
 impl Fold {
-    /// A thread that was there when the witness came.
+    /// Adds a thread that existed when the witness began.
     pub fn found(&mut self, tid: u32, pid: u32) {
         self.testimony.threads.insert(tid);
-        self.threads.insert(tid, Thread { pid, ..Thread::default() });
+        self.threads.insert(tid, TracedThread { pid, ..TracedThread::default() });
     }
 
-    /// A thread, or the first one of a followed process, that was born since.
+    /// Adds a thread, or the first thread of a followed process, that has begun since.
     pub fn born(&mut self, tid: u32, pid: u32) {
         self.found(tid, pid);
     }
@@ -94,38 +94,38 @@ impl Fold {
         self.threads.keys().copied().collect()
     }
 
-    /// A process goes on unseen.
+    /// Notes that a process continues unseen.
     pub fn let_go(&mut self, pid: u32) {
         self.testimony.left.insert(pid);
     }
 
-    /// A process is killed, since it cannot be let go.
+    /// Notes that a process is killed, since it cannot be let go.
     pub fn killed(&mut self, pid: u32) {
         self.testimony.left.insert(pid);
         self.testimony.killed.insert(pid);
     }
 
-    /// Whether the thread enters the call again that was interrupted, by itself or by restart_syscall(2): no new call. Before it
-    /// has, it runs no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers"). But
-    /// its handler may have put another number or other arguments into the registers.
+    /// Whether the thread enters the interrupted call again, by itself or by restart_syscall(2). Then this is no new call. In between
+    /// it runs no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers"). But its
+    /// handler may have put another number or other arguments into the registers.
     pub fn resumes(&mut self, tid: u32, entered: &Call) -> bool {
         let Some(thread) = self.threads.get_mut(&tid) else { return false };
-        let State::Interrupted(Interrupted { call, since, .. }) = thread.state else { return false };
+        let ThreadState::Interrupted(InterruptedCall { call, since, .. }) = thread.state else { return false };
         let seen = &mut self.testimony.calls[call];
         let before = &seen.call;
         let same_number = entered.number == before.number || is_restart(entered);
         if !same_number || (entered.abi, entered.args) != (before.abi, before.args) {
-            thread.state = State::Outside;
+            thread.state = ThreadState::Outside;
             return false;
         }
-        thread.state = State::Inside(call);
+        thread.state = ThreadState::Inside(call);
         seen.disturbed |= self.changes.begun != since;
         seen.disturbed |= self.changes.enter(tid, &seen.call);
         thread.since = self.changes.begun;
         true
     }
 
-    /// The thread enters a new call. Returns its place.
+    /// Adds a new call that the thread enters. Returns its index.
     pub fn enter(&mut self, tid: u32, mut seen: Seen) -> Option<u64> {
         let thread = self.threads.get_mut(&tid)?;
         let place = self.testimony.calls.len();
@@ -133,11 +133,11 @@ impl Fold {
         seen.call.outcome = Outcome::Unfinished;
         seen.disturbed = self.changes.enter(tid, &seen.call);
         thread.since = self.changes.begun;
-        thread.state = State::Inside(place);
+        thread.state = ThreadState::Inside(place);
         thread.as_before = None;
         let before = thread.last.replace(place);
         if let Some(before) = before {
-            // A handler may have interrupted it. If it goes on after that, its own end will say so.
+            // A handler may have interrupted it. If the call continues after that, its own end sets this again.
             let before = &mut self.testimony.calls[before];
             before.until = before.until.min(place as u64);
         }
@@ -146,7 +146,7 @@ impl Fold {
         Some(place as u64)
     }
 
-    /// By now it is known what this call was: it shares that with those that were alike.
+    /// Lets a complete call share its deed and names with calls that were alike.
     fn share(&mut self, call: Option<usize>) {
         let Some(place) = call else { return };
         let seen = &mut self.testimony.calls[place];
@@ -157,12 +157,12 @@ impl Fold {
         }
     }
 
-    /// The thread leaves a call with this value in the register of the result; `ip` is where it would go on, with this stack.
-    /// Returns the call that has its result by that.
+    /// The thread leaves a call with this value in the result register. It would continue at `ip`, with this stack. Returns the call
+    /// that thereby has its result.
     pub fn exit(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
         let entered = self.testimony.calls.len() as u64;
         let thread = self.threads.get_mut(&tid)?;
-        let State::Inside(place) = std::mem::take(&mut thread.state) else { return None };
+        let ThreadState::Inside(place) = std::mem::take(&mut thread.state) else { return None };
         let Seen { call, disturbed, .. } = &mut self.testimony.calls[place];
         *disturbed |= self.changes.begun != thread.since;
         self.changes.inside.remove(&tid);
@@ -170,7 +170,7 @@ impl Fold {
             return self.handler_returns(tid, value, ip, stack);
         }
         if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
-            thread.state = State::Interrupted(Interrupted { call: place, behind: ip, since: thread.since });
+            thread.state = ThreadState::Interrupted(InterruptedCall { call: place, behind: ip, since: thread.since });
             return None;
         }
         call.outcome = Outcome::Returned(value);
@@ -180,29 +180,29 @@ impl Fold {
         Some(seen)
     }
 
-    /// seccomp(2) has trapped the call that the thread has just left: it has no result.
+    /// seccomp(2) has trapped the call that the thread has just left. The call has no result.
     pub fn trapped(&mut self, tid: u32) {
         if let Some(place) = self.threads.get_mut(&tid).and_then(|thread| thread.as_before.take()) {
             self.testimony.calls[place].call.outcome = Outcome::Unfinished;
         }
     }
 
-    /// A signal is about to be delivered to a handler, where the stack is here.
+    /// A signal is about to be delivered to a handler. `stack` is the stack pointer before.
     pub fn handler(&mut self, tid: u32, stack: u64) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let interrupted = match std::mem::take(&mut thread.state) {
-            State::Interrupted(interrupted) => Some(interrupted),
-            State::Outside | State::Inside(_) => None,
+            ThreadState::Interrupted(interrupted) => Some(interrupted),
+            ThreadState::Outside | ThreadState::Inside(_) => None,
         };
-        if let Some(Interrupted { call, .. }) = interrupted {
+        if let Some(InterruptedCall { call, .. }) = interrupted {
             self.testimony.calls[call].unsettled = true;
         }
         thread.handlers.push(Handler { interrupted, stack });
     }
 
-    /// rt_sigreturn has put back what a handler interrupted: behind the instruction of the call, which has failed then, or at the
-    /// instruction, to make it again. It is the last handler that had the stack where it is now; those after it have been left by
-    /// siglongjmp(3). If it has put another result there, or goes on elsewhere, what the call has come to is not known.
+    /// rt_sigreturn(2) ends the last handler that began with this stack. Later handlers were left by siglongjmp(3). If the thread
+    /// continues after the instruction of the interrupted call, the call has failed. If it continues at the instruction, the call
+    /// is made again. If the handler has changed the result or the address, the outcome of the call is not known.
     fn handler_returns(&mut self, tid: u32, value: i64, ip: u64, stack: u64) -> Option<&mut Seen> {
         let entered = self.testimony.calls.len() as u64;
         let thread = self.threads.get_mut(&tid)?;
@@ -222,13 +222,13 @@ impl Fold {
         }
         if ip.wrapping_add(INSTRUCTION) == interrupted.behind {
             seen.unsettled = false;
-            thread.state = State::Interrupted(interrupted);
+            thread.state = ThreadState::Interrupted(interrupted);
         }
         None
     }
 
-    /// The process has become another program: the thread that was `former` goes on as `tid`, its process's id, and no other
-    /// thread of it is left (execve(2)).
+    /// The process has become another program (execve(2)). The thread `former` continues as `tid`, the id of its process, and all
+    /// other threads are gone.
     pub fn exec(&mut self, former: u32, tid: u32) {
         let Some(mut thread) = self.threads.remove(&former) else { return };
         for other in self.threads_of(thread.pid) {
@@ -238,7 +238,7 @@ impl Fold {
         self.threads.insert(tid, thread);
     }
 
-    /// The thread is about to end, with this value in the register of the result. Returns the call that it ends in.
+    /// The thread is about to end, with this value in the result register. Returns the call in which it ends.
     pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
         let thread = self.threads.get_mut(&tid)?;
         if let Some(place) = thread.as_before.take() {
@@ -250,12 +250,12 @@ impl Fold {
         Some(seen)
     }
 
-    /// The thread is no more; the call that it was in stays without a result.
+    /// The thread has ended. The call that it was in has no result.
     pub fn gone(&mut self, tid: u32) {
         let entered = self.testimony.calls.len() as u64;
         let Some(thread) = self.threads.remove(&tid) else { return };
         self.changes.inside.remove(&tid);
-        // One that was interrupted may have been made again.
+        // An interrupted call may have been made again unseen.
         if let Some(place) = thread.state.call() {
             let seen = &mut self.testimony.calls[place];
             seen.vanished = seen.at_death.is_none();
@@ -264,8 +264,9 @@ impl Fold {
         self.share(thread.last);
     }
 
-    /// All that was seen.
-    pub fn testimony(self) -> Testimony {
+    /// All that was seen. Who is left was killed without a stop: a thread whose execve(2) was about to make it the first one.
+    pub fn testimony(mut self) -> Testimony {
+        self.threads().into_iter().for_each(|tid| self.gone(tid));
         self.testimony
     }
 }

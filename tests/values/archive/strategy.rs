@@ -8,7 +8,7 @@ use ior_it::child::ending::{Ending, How, Phase};
 use ior_it::judge::verdict::Observed;
 use ior_it::table::kind::Kind;
 use ior_it::table::syscalls::{Abi, Sqe};
-use ior_it::trace::call::{Attribute, Call, Deed, Disagreement, Files, Identity, Outcome, Request, Text};
+use ior_it::trace::call::{Attribute, Call, Contradiction, Deed, Files, Identity, Outcome, RingRequest, Text};
 use ior_it::trace::counts::Counts;
 use ior_it::trace::whole::Trace;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![Just(Kind::File), Just(Kind::IoUring), Just(Kind::Anonymous)]
 }
 
-fn disagreement() -> impl Strategy<Value = Disagreement> {
+fn disagreement() -> impl Strategy<Value = Contradiction> {
     let attribute = || {
         prop_oneof![
             kind().prop_map(Attribute::Kind),
@@ -48,7 +48,7 @@ fn disagreement() -> impl Strategy<Value = Disagreement> {
             any::<bool>().prop_map(Attribute::Cloexec),
         ]
     };
-    (any::<i32>(), attribute(), attribute()).prop_map(|(fd, call, kernel)| Disagreement { fd, call, kernel })
+    (any::<i32>(), attribute(), attribute()).prop_map(|(fd, call, kernel)| Contradiction { fd, call, kernel })
 }
 
 fn files() -> impl Strategy<Value = Files> {
@@ -67,9 +67,14 @@ fn word() -> impl Strategy<Value = u64> {
     prop_oneof![any::<u64>(), 0..8_u64, Just(libc::AT_FDCWD as u64)]
 }
 
-fn request() -> impl Strategy<Value = Request> {
+fn request() -> impl Strategy<Value = RingRequest> {
     let entry = any::<[u64; 6]>().prop_map(Sqe);
-    (entry, any::<[bool; 3]>()).prop_map(|(sqe, [worker, more, ambiguous])| Request { sqe, worker, more, ambiguous })
+    (entry, any::<[bool; 3]>()).prop_map(|(sqe, [worker, more, ambiguous])| RingRequest {
+        sqe,
+        worker,
+        more,
+        ambiguous,
+    })
 }
 
 pub fn call() -> impl Strategy<Value = Call> {

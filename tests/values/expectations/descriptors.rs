@@ -3,7 +3,7 @@
 use super::calls::{BUF, call, on, pair, parse, peeking, told};
 use super::check::{Row, differences};
 use ior_it::table::kind::Kind;
-use ior_it::trace::call::{Attribute, Call, Disagreement, Identity};
+use ior_it::trace::call::{Attribute, Call, Contradiction, Identity};
 
 /// What is said about descriptors: of those that calls make, and of those that they are given.
 const DESCRIPTORS: &str = include_str!("descriptors.toml");
@@ -39,7 +39,7 @@ const O_LARGEFILE: i32 = 0o100_000;
 #[test]
 fn a_wrong_value_of_a_descriptor_is_found() {
     let expectation = parse(DESCRIPTORS);
-    let disagreement = |call, kernel| Disagreement { fd: 5, call, kernel };
+    let disagreement = |call, kernel| Contradiction { fd: 5, call, kernel };
     let rows: &[Row] = &[
         ("all holds", |_| (), &[]),
         ("kind of a pair", |c| c[0].files.kinds = [Some(Kind::Socket); 2], &["wrong 1: kind: \"pipe\" | \"socket\""]),

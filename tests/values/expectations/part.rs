@@ -2,7 +2,7 @@
 
 use super::calls::{call, observed, parse};
 use super::check::{Row, differences};
-use ior_it::trace::call::{Attribute, Disagreement, Outcome};
+use ior_it::trace::call::{Attribute, Contradiction, Outcome};
 
 pub const PART: &str = include_str!("part.toml");
 
@@ -35,7 +35,7 @@ fn a_part_of_a_trace_is_counted() {
             "the kernel says that a descriptor is something else",
             |c| {
                 let (call, kernel) = (Attribute::Cloexec(true), Attribute::Cloexec(false));
-                c[3].files.disagreements = vec![Disagreement { fd: 5, call, kernel }];
+                c[3].files.disagreements = vec![Contradiction { fd: 5, call, kernel }];
             },
             &["contradicted 4: descriptors: 5 cloexec true (by the call) | 5 cloexec false (by the kernel)"],
         ),

@@ -4,7 +4,7 @@ use super::calls::{BUF, CWD, call, making, observed, on, told, trace};
 use super::descriptors::of_descriptors;
 use super::golden_text;
 use ior_it::table::syscalls::Sqe;
-use ior_it::trace::call::{Outcome, Request, Text};
+use ior_it::trace::call::{Outcome, RingRequest, Text};
 use ior_it::trace::show;
 
 #[test]
@@ -27,13 +27,13 @@ fn calls_are_shown_as_strace_writes_them() {
     let attribute = told(on(call("fsetxattr", &[3, 16, BUF, 5, 1], 0), "x"), ["user.a", ""]);
     let nowhere = call("getcwd", &[BUF, 1], -34);
     let owner = told(call("fchownat", &[CWD, 16, i64::from(u32::MAX), 2, 0], 0), ["x", ""]);
-    let entry = |flags: u64| Some(Request { sqe: Sqe([flags << 8, 0, 0, 0, 7, 0]), ..Request::default() });
+    let entry = |flags: u64| Some(RingRequest { sqe: Sqe([flags << 8, 0, 0, 0, 7, 0]), ..RingRequest::default() });
     let mut opens =
         making(told(on(call("IORING_OP_OPENAT", &[CWD, 16, 2 | 0o100, 0o644, 0], 3), "x"), ["x", ""]), false);
     opens.request = entry(0);
     opens.files.made_path = Some(b"x".to_vec());
     let mut reads = on(call("IORING_OP_READ", &[3, BUF, 16, 0, 0], 1), "x");
-    reads.request = entry(16).map(|request| Request { worker: true, more: true, ..request });
+    reads.request = entry(16).map(|request| RingRequest { worker: true, more: true, ..request });
     let mut polls = call("IORING_OP_POLL_ADD", &[3, 1], 0);
     (polls.request, polls.outcome) = (entry(0), Outcome::Unfinished);
     let tmpfile = i64::from(libc::O_TMPFILE | libc::O_RDWR);

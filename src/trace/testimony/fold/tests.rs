@@ -240,6 +240,18 @@ fn who_is_gone_since_another_thread_execs_has_vanished() {
 }
 
 #[test]
+fn who_is_never_heard_of_again_has_vanished() {
+    let mut fold = Fold::default();
+    for tid in [1, 2] {
+        fold.found(tid, 1);
+        fold.enter(tid, seen(READ));
+    }
+    fold.exit(1, 5, 102, STACK);
+    let calls = fold.testimony().calls;
+    assert_eq!([calls[0].vanished, calls[1].vanished], [false, true]);
+}
+
+#[test]
 fn a_call_is_disturbed_by_whoever_changes_names_meanwhile() {
     let rows = [(0, 0, false), (0, 1, true), (0, 2, true), (1, 1, true), (1, 2, true), (2, 2, false)];
     for (enters, exits, expected) in rows {
