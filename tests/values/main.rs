@@ -8,3 +8,4 @@ mod house;
 mod replay;
 mod allocations;
 mod subjects;
+mod conformance;
