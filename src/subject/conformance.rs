@@ -141,9 +141,11 @@ impl Table {
         self.families.iter().filter(move |family| family.is_hard() == are_hard)
     }
 
-    /// How many scenarios there are.
-    pub fn scenarios(&self) -> usize {
-        self.families.iter().map(|family| family.scenarios.len()).sum()
+    /// How large it is: `5 tracers, 6 scenarios`.
+    pub fn size(&self) -> String {
+        let scenarios: usize = self.families.iter().map(|family| family.scenarios.len()).sum();
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        format!("{}, {}", counted(self.subjects.len(), "tracer"), counted(scenarios, "scenario"))
     }
 }
 

@@ -15,7 +15,13 @@ const CHARACTERS: usize = 500;
 pub fn markdown(table: &Table) -> String {
     let mut out = "# Conformance\n\n".to_owned();
     let about = &table.about;
-    out += &format!("{}, {}.\n\nAgain: {}\n\n", code(&about.machine), code(&about.date), code(&about.command));
+    out += &format!(
+        "{}: {}, {}.\n\nAgain: {}\n\n",
+        table.size(),
+        code(&about.machine),
+        code(&about.date),
+        code(&about.command)
+    );
     for (title, are_hard) in [("Families", false), ("Hard cases", true)] {
         let families: Vec<&Family> = table.families(are_hard).collect();
         if !families.is_empty() {

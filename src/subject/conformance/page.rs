@@ -64,7 +64,7 @@ fn head(table: &Table) -> Markup {
     html! {
         h1 { "Conformance" }
         p {
-            (table.subjects.len()) " tracers, " (table.scenarios()) " scenarios; "
+            (table.size()) "; "
             bdi { (Foreign(&about.machine)) } "; " bdi { (Foreign(&about.date)) }
         }
         p { "Again: " code { (Foreign(&about.command)) } }
@@ -157,7 +157,7 @@ fn of_family(table: &Table, at: usize, family: &Family) -> Markup {
                     " " small { (family.scenarios.len()) }
                 }
                 @for column in 0..table.subjects.len() {
-                    td data-s=(column) { button.sum type="button" { (signed(&Sum::of(family.cells(column)))) } }
+                    td data-s=(column) { button.sum type="button" aria-expanded="false" { (signed(&Sum::of(family.cells(column)))) } }
                 }
             }
             @for (row, scenario) in family.scenarios.iter().enumerate() {

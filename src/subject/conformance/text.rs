@@ -21,8 +21,7 @@ pub fn text(table: &Table, width: usize) -> String {
 
 fn head(table: &Table, width: usize) -> String {
     let about = &table.about;
-    let line =
-        format!("{} tracers, {} scenarios; {}; {}", table.subjects.len(), table.scenarios(), about.machine, about.date);
+    let line = format!("{}; {}; {}", table.size(), about.machine, about.date);
     [wrapped(&line, width), wrapped(&about.command, width)].join("\n")
 }
 

@@ -17,7 +17,8 @@
   });
   const families = all("tbody.family").map((body) => {
     const button = body.querySelector("button.name");
-    return { body, button, said: button.textContent.toLowerCase(), scenarios: scenarios(body) };
+    const sums = all("button.sum", body).map((sum) => ({ button: sum, column: sum.closest("td").dataset.s }));
+    return { body, button, sums, said: button.textContent.toLowerCase(), scenarios: scenarios(body) };
   });
   const columns = all("th[data-s], td[data-s]");
 
@@ -41,12 +42,18 @@
     scenario.found.hidden = !isVisible || !any;
   };
 
+  const panelsOf = (family, column) =>
+    family.scenarios.flatMap(({ panels }) => panels).filter((one) => one.column === column);
+
   const show = () => {
     let shown = 0, sum = 0;
     for (const cell of columns) cell.hidden = subject.value !== "" && cell.dataset.s !== subject.value;
     for (const family of families) {
       const fitting = family.scenarios.filter((scenario) => fits(family, scenario));
       for (const scenario of family.scenarios) showScenario(scenario, isOpen(family.button) && fitting.includes(scenario));
+      for (const { button, column } of family.sums) {
+        setOpen(button, isOpen(family.button) && panelsOf(family, column).some(({ panel }) => panel.open));
+      }
       family.body.hidden = fitting.length === 0;
       shown += fitting.length;
       sum += family.scenarios.length;
@@ -56,7 +63,7 @@
 
   // The findings of one subject in a family; all that is there of it where it has none.
   const toggleColumn = (family, column) => {
-    const of = family.scenarios.flatMap(({ panels }) => panels).filter((one) => one.column === column);
+    const of = panelsOf(family, column);
     const findings = of.filter(({ isFinding }) => isFinding);
     const panels = findings.length > 0 ? findings : of;
     const open = !(isOpen(family.button) && panels.every(({ panel }) => panel.open));
@@ -67,9 +74,7 @@
 
   for (const family of families) {
     family.button.addEventListener("click", () => { setOpen(family.button, !isOpen(family.button)); show(); });
-    for (const sum of all("button.sum", family.body)) {
-      sum.addEventListener("click", () => toggleColumn(family, sum.closest("td").dataset.s));
-    }
+    for (const { button, column } of family.sums) button.addEventListener("click", () => toggleColumn(family, column));
     for (const { panel, button } of family.scenarios.flatMap(({ panels }) => panels)) {
       button.addEventListener("click", () => { panel.open = !panel.open; show(); });
       // Closed by its own line: it goes, and who was there is at its cell again.
