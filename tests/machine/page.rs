@@ -88,6 +88,7 @@ impl<'s> Shown<'s> {
         let shown = run(self.browser, folder.path(), &[&options, self.options].concat(), &around)?;
         let result = shown.split_once("<pre id=\"result\">").and_then(|(_, rest)| rest.split_once("</pre>"));
         let (result, _) = result.ok_or_else(|| format!("the checks were not run:\n{shown}"))?;
+        let result = result.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
         require!(result.starts_with("checked "), "{result}");
         require!(!result.starts_with("checked 0 "), "nothing was checked: {result}");
         require!(result.ends_with(" 0 fail"), "{result}");

@@ -71,6 +71,7 @@ const run = (checks) => addEventListener("load", async () => {
   } catch (error) {
     failed.push(String(error));
   }
-  const lines = failed.map((sentence) => "\n* " + sentence).join("");
+  // Many rows fail alike: who reads it needs a few.
+  const lines = [...new Set(failed)].slice(0, 20).map((sentence) => "\n* " + sentence).join("");
   document.getElementById("result").textContent = `checked ${checked} sentences:${lines}\n ${failed.length} fail`;
 });
