@@ -45,8 +45,10 @@ test: setup programs lint ## formatting, lints, docs and all tests, the live sce
 real: setup programs ## traces programs from Debian under a witness, as root, and writes docs/real-programs.md
 	REAL=all CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --test machine real
 
+# The browser is large: CI installs it, and whoever wants its tests.
 programs:
 	@scripts/setup --programs
+	$(if $(CI),@scripts/setup --browser)
 
 lint: setup ## formatting, lints, docs and dependencies
 	@cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || { \

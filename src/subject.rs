@@ -16,6 +16,7 @@ pub mod adapters; // what tracers print → lines
 pub mod window; // what stands between the fences
 pub mod judge; // the verdict
 pub mod cell; // what became of it, as data
+pub mod conformance; // what became of many subjects in many scenarios: the table
 pub mod seam; // what is asked of a subject
 pub mod collector; // what it has shown so far
 pub mod reference; // our own trace without the fences

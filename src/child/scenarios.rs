@@ -48,54 +48,60 @@ mod utime;
 mod xattr;
 
 /// The families, in the order in which they run and are listed.
-const FAMILIES: &[&[Scenario]] = &[
-    harness::ALL,
-    open::ALL,
-    readwrite::ALL,
-    close::ALL,
-    dup::ALL,
-    fcntl::ALL,
-    flock::ALL,
-    rename::ALL,
-    link::ALL,
-    unlink::ALL,
-    dir::ALL,
-    mknod::ALL,
-    stat::ALL,
-    chmod::ALL,
-    chown::ALL,
-    utime::ALL,
-    xattr::ALL,
-    sync::ALL,
-    truncate::ALL,
-    fallocate::ALL,
-    transfer::ALL,
-    memory::ALL,
-    pipe::ALL,
-    event::ALL,
-    ioctl::ALL,
-    aio::ALL,
-    pidfd::ALL,
-    socket::ALL,
-    bytes::ALL,
-    iouring::ALL,
-    uring::ALL,
-    path::ALL,
-    name::ALL,
-    shared::ALL,
-    asked::ALL,
-    ends::ALL,
-    restart::ALL,
-    seccomp::ALL,
-    exec::ALL,
-    descriptor::ALL,
-    thread::ALL,
-    burst::ALL,
+const FAMILIES: &[(&str, &[Scenario])] = &[
+    ("harness", harness::ALL),
+    ("open", open::ALL),
+    ("readwrite", readwrite::ALL),
+    ("close", close::ALL),
+    ("dup", dup::ALL),
+    ("fcntl", fcntl::ALL),
+    ("flock", flock::ALL),
+    ("rename", rename::ALL),
+    ("link", link::ALL),
+    ("unlink", unlink::ALL),
+    ("dir", dir::ALL),
+    ("mknod", mknod::ALL),
+    ("stat", stat::ALL),
+    ("chmod", chmod::ALL),
+    ("chown", chown::ALL),
+    ("utime", utime::ALL),
+    ("xattr", xattr::ALL),
+    ("sync", sync::ALL),
+    ("truncate", truncate::ALL),
+    ("fallocate", fallocate::ALL),
+    ("transfer", transfer::ALL),
+    ("memory", memory::ALL),
+    ("pipe", pipe::ALL),
+    ("event", event::ALL),
+    ("ioctl", ioctl::ALL),
+    ("aio", aio::ALL),
+    ("pidfd", pidfd::ALL),
+    ("socket", socket::ALL),
+    ("bytes", bytes::ALL),
+    ("iouring", iouring::ALL),
+    ("uring", uring::ALL),
+    ("path", path::ALL),
+    ("name", name::ALL),
+    ("shared", shared::ALL),
+    ("asked", asked::ALL),
+    ("ends", ends::ALL),
+    ("restart", restart::ALL),
+    ("seccomp", seccomp::ALL),
+    ("exec", exec::ALL),
+    ("descriptor", descriptor::ALL),
+    ("thread", thread::ALL),
+    ("burst", burst::ALL),
 ];
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    FAMILIES.iter().copied().flatten()
+    FAMILIES.iter().flat_map(|(_, scenarios)| scenarios.iter())
+}
+
+/// The family of a scenario, by the name of its file.
+pub fn family_of(scenario: &str) -> Option<&'static str> {
+    let has = |scenarios: &[Scenario]| scenarios.iter().any(|one| one.name == scenario);
+    FAMILIES.iter().find(|(_, scenarios)| has(scenarios)).map(|(family, _)| *family)
 }
 
 /// The scenario of this name.

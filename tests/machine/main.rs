@@ -20,6 +20,7 @@ mod leads;
 mod left;
 mod mutations;
 mod outputs;
+mod page;
 mod pids;
 mod real;
 mod refused;
@@ -39,7 +40,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 20] = [
+const GROUPS: [Group; 21] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -59,6 +60,7 @@ const GROUPS: [Group; 20] = [
     ("cost", cost::main),
     ("mutations", mutations::main),
     ("subjects", subjects::main),
+    ("page", page::main),
     ("real", real::main),
 ];
 

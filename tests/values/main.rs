@@ -9,6 +9,7 @@ mod house;
 mod replay;
 mod allocations;
 mod subjects;
+mod conformance;
 
 use std::path::{Path, PathBuf};
 

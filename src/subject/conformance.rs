@@ -1,0 +1,197 @@
+//! The conformance table: a row for each family of scenarios, a column for each subject, and the findings behind each cell.
+//!
+//! No I/O, but for [`files`]. A [`Table`] is made of [`Cell`]s, and is shown as text, Markdown, JSON and a page. Whatever comes from
+//! a tracer is escaped there, not here.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::Cell;
+
+mod mark; // a verdict as a sign
+mod sum; // how much is right of many cells
+pub mod progress; // a line while it runs
+mod short; // what does not fit
+pub mod text; // for a terminal
+pub mod markdown; // for a repository
+pub mod json; // for programs, and back
+pub mod page; // for a browser
+pub mod files; // all of them in a folder
+
+pub use mark::Mark;
+pub use sum::Sum;
+
+/// The families of the cases in which tracers go wrong. They stand below the others.
+const HARD: [&str; 13] = [
+    "asked",
+    "burst",
+    "bytes",
+    "descriptor",
+    "ends",
+    "exec",
+    "fd",
+    "name",
+    "path",
+    "restart",
+    "seccomp",
+    "shared",
+    "thread",
+];
+
+/// Where and when it was measured, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The kernel and the architecture.
+    pub machine: String,
+    /// The day, or the second.
+    pub date: String,
+    /// The command that makes the table again.
+    pub command: String,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// Its version, as it prints it.
+    pub version: Option<String>,
+}
+
+/// A family, and the rows that it opens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: String,
+    /// In the order in which they came.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// A scenario, or a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// One for each column; `None` where the subject did not run.
+    pub cells: Vec<Option<Cell>>,
+}
+
+/// The whole table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Where it comes from.
+    pub about: About,
+    /// The columns, in the order in which they came.
+    pub subjects: Vec<Subject>,
+    /// First those that are not hard, then those that are; else in the order in which they came.
+    pub families: Vec<Family>,
+}
+
+impl Table {
+    /// The table of these cells. `family_of` takes the name of a scenario. Of cells in the same place the worst stays.
+    pub fn new(cells: Vec<Cell>, family_of: impl Fn(&str) -> String, about: About) -> Self {
+        let with_families = cells.into_iter().map(|cell| (family_of(&cell.scenario), cell)).collect();
+        Self::of(about, Vec::new(), with_families)
+    }
+
+    /// The same where families are known, and the first columns.
+    fn of(about: About, subjects: Vec<Subject>, cells: Vec<(String, Cell)>) -> Self {
+        let subjects = columns(subjects, &cells);
+        let mut table = Self { about, subjects, families: Vec::new() };
+        let mut places = Places::default();
+        for (family, cell) in cells {
+            table.add(family, cell, &mut places);
+        }
+        // Stable: the order in which they came stays otherwise.
+        table.families.sort_by_key(Family::is_hard);
+        table
+    }
+
+    fn add(&mut self, family: String, cell: Cell, places: &mut Places) {
+        let Some(column) = column_of(&self.subjects, &cell) else { return };
+        let row = *places.families.entry(family.clone()).or_insert_with(|| {
+            self.families.push(Family { name: family, scenarios: Vec::new() });
+            self.families.len() - 1
+        });
+        let scenarios = &mut self.families[row].scenarios;
+        let place = *places.scenarios.entry((row, cell.scenario.clone())).or_insert_with(|| {
+            let cells = vec![None; self.subjects.len()];
+            scenarios.push(Scenario { name: cell.scenario.clone(), cells });
+            scenarios.len() - 1
+        });
+        let there = &mut scenarios[place].cells[column];
+        if there.as_ref().is_none_or(|there| Mark::of(there) < Mark::of(&cell)) {
+            *there = Some(cell);
+        }
+    }
+
+    /// All of one column.
+    pub fn sum(&self, column: usize) -> Sum {
+        Sum::of(self.families.iter().flat_map(|family| family.cells(column)))
+    }
+
+    /// All cells of one column, each with its family.
+    pub fn cells(&self, column: usize) -> impl Iterator<Item = (&Family, &Cell)> {
+        self.families.iter().flat_map(move |family| family.cells(column).map(move |cell| (family, cell)))
+    }
+
+    /// The families that are hard, or those that are not.
+    pub fn families(&self, are_hard: bool) -> impl Iterator<Item = &Family> {
+        self.families.iter().filter(move |family| family.is_hard() == are_hard)
+    }
+
+    /// How large it is: `5 tracers, 6 scenarios`.
+    pub fn size(&self) -> String {
+        let scenarios: usize = self.families.iter().map(|family| family.scenarios.len()).sum();
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        format!("{}, {}", counted(self.subjects.len(), "tracer"), counted(scenarios, "scenario"))
+    }
+}
+
+impl Family {
+    /// Whether it is of the cases in which tracers go wrong.
+    pub fn is_hard(&self) -> bool {
+        HARD.contains(&self.name.as_str())
+    }
+
+    /// Its cells of one column.
+    pub fn cells(&self, column: usize) -> impl Iterator<Item = &Cell> {
+        self.scenarios.iter().filter_map(move |scenario| scenario.cells.get(column)?.as_ref())
+    }
+}
+
+/// Where rows are.
+#[derive(Default)]
+struct Places {
+    families: HashMap<String, usize>,
+    /// By the place of the family.
+    scenarios: HashMap<(usize, String), usize>,
+}
+
+/// One for each name and version. A subject that could not be run may not have said its version: it has a column of its own only
+/// if there is none of that name.
+fn columns(mut subjects: Vec<Subject>, cells: &[(String, Cell)]) -> Vec<Subject> {
+    let subject = |cell: &Cell| Subject { name: cell.subject.clone(), version: cell.version.clone() };
+    for (_, cell) in cells.iter().filter(|(_, cell)| cell.version.is_some()) {
+        if !subjects.iter().any(|there| is_of(there, cell)) {
+            subjects.push(subject(cell));
+        }
+    }
+    for (_, cell) in cells {
+        if column_of(&subjects, cell).is_none() {
+            subjects.push(subject(cell));
+        }
+    }
+    subjects
+}
+
+fn column_of(subjects: &[Subject], cell: &Cell) -> Option<usize> {
+    let exactly = subjects.iter().position(|subject| is_of(subject, cell));
+    let by_name = || subjects.iter().position(|subject| subject.name == cell.subject);
+    exactly.or_else(|| if cell.version.is_none() { by_name() } else { None })
+}
+
+fn is_of(subject: &Subject, cell: &Cell) -> bool {
+    subject.name == cell.subject && subject.version == cell.version
+}
