@@ -23,6 +23,7 @@ mod archives; // --archive
 mod verdicts; // what the trials of a run share
 mod replay; // --replay and --show
 mod run; // the live scenarios
+mod conformance; // --conformance
 
 use flags::Cli;
 use subjects::Own;

@@ -71,6 +71,10 @@ pub struct Cli {
     #[arg(long = "subjects")]
     pub list_subjects: bool,
 
+    /// Run every subject on every scenario, print one table, and write it to --output DIR as Markdown, JSON and a page
+    #[arg(long, requires = "output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
+    pub conformance: bool,
+
     /// A subject that cannot run here is an error instead of a skip
     #[arg(long, requires = "subjects")]
     pub no_skip: bool,
@@ -97,7 +101,7 @@ pub struct Cli {
     pub summary: bool,
 
     /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines
-    #[arg(long, value_name = "FILE", requires = "command")]
+    #[arg(long, value_name = "FILE", requires = "writes_output")]
     pub output: Option<PathBuf>,
 
     /// With a command: do not watch the processes that it forks
@@ -105,7 +109,7 @@ pub struct Cli {
     pub no_follow: bool,
 
     /// Trace this program instead of running scenarios; all that follows it is its own
-    #[arg(last = true, value_name = "COMMAND", num_args = 1..)]
+    #[arg(last = true, value_name = "COMMAND", num_args = 1.., group = "writes_output")]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
     pub command: Vec<OsString>,
 }
@@ -132,7 +136,8 @@ const NOT_WITH_A_COMMAND: [&str; 17] = [
 ];
 
 /// What makes no sense with `--show`: all but `--format`.
-const NOT_WITH_SHOW: [&str; 32] = [
+const NOT_WITH_SHOW: [&str; 33] = [
+    "conformance",
     "subjects",
     "include_ignored",
     "ignored",

@@ -35,6 +35,8 @@ pub struct Plan {
     pub timings: bool,
     pub archive: Option<PathBuf>,
     pub subjects: Vec<Slot>,
+    /// The folder of the conformance table, if that is asked for.
+    pub conformance: Option<PathBuf>,
     pub session: Options,
 }
 
@@ -58,6 +60,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         timings: cli.timings,
         archive: cli.archive.clone(),
         subjects: subjects::asked_for(cli, own)?,
+        conformance: cli.output.clone().filter(|_| cli.conformance),
         session: Options {
             lanes,
             tracer: tracer::Options {

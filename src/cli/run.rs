@@ -10,8 +10,9 @@ use signal_hook::iterator::Signals;
 
 use super::WithoutPrivilege;
 use super::archives::Archives;
+use super::conformance;
 use super::plan::Plan;
-use super::subjects;
+use super::subjects::{self, Slot};
 use super::verdicts::Verdicts;
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
@@ -22,13 +23,14 @@ use crate::judge::expectation::Expectation;
 use crate::judge::verdict::{Verdict, judge};
 use crate::session::{self, Prepared, Session};
 use crate::subject::Subject;
+use crate::subject::cell::Cell;
 use crate::timings::Timings;
 use crate::watch::tracer;
 
 /// What the trials share.
-struct LiveRun {
+pub struct LiveRun {
     session: Session,
-    plan: Plan,
+    pub plan: Plan,
     verdicts: Verdicts,
     archives: Option<Archives>,
     timings: Mutex<Timings>,
@@ -59,6 +61,10 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         Arc::new(LiveRun { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
+    if let Some(folder) = run.plan.conformance.clone() {
+        let selected: Vec<&'static str> = names.iter().copied().filter(|name| run.plan.is_selected(name)).collect();
+        return conformance::run(&run, &selected, &folder);
+    }
     tell::run_trials(&run.plan.libtest, run.trials(&names))?;
     run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
     run.print_timings();
@@ -104,6 +110,12 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
 }
 
 impl Plan {
+    /// Whether a scenario is to run.
+    fn is_selected(&self, name: &str) -> bool {
+        let is_left_out = self.ignored(name).is_some() && !self.asks_for_ignored;
+        !is_left_out && self.selected.iter().any(|selected| selected == name)
+    }
+
     /// Why a scenario only runs when it is asked for.
     fn ignored(&self, name: &str) -> Option<&str> {
         self.expectations.get(name)?.ignored.as_deref()
@@ -175,6 +187,17 @@ impl LiveRun {
         };
         let expectation = self.expectation(name)?;
         self.rounds(|| self.once_beside(subject.as_ref(), name, expectation))
+    }
+
+    /// What becomes of a subject in a scenario.
+    pub fn cell(&self, slot: &Slot, name: &str) -> Cell {
+        let again = format!("sudo ./ior-it --subject {} --exact --filter {name}", slot.name);
+        let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
+        let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
+        let one = self.expectation(name).and_then(|expectation| {
+            self.session.run_beside(subject.as_ref(), name, expectation, &self.plan.file, self.limit(expectation))
+        });
+        self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
     fn once_beside(&self, subject: &dyn Subject, name: &str, expectation: &Expectation) -> Result<Verdict, Error> {

@@ -58,7 +58,10 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
     };
     let own =
         own.map(|own| Ok(Slot { name: "own".to_owned(), missing: None, subject: None, source: Source::Own(own) }));
-    cli.subjects.iter().map(find).chain(own).collect()
+    let all =
+        BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).filter(|_| cli.conformance && cli.subjects.is_empty());
+    let names: Vec<String> = cli.subjects.iter().cloned().chain(all).collect();
+    names.iter().map(find).chain(own).collect()
 }
 
 /// The subject of a command, which has one at most.

@@ -76,24 +76,29 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
 
 /// The cell of a subject that was not run, and why.
 pub fn skipped(profile: &Profile, scenario: &str, why: &str, again: &str) -> Cell {
-    Cell {
-        subject: profile.name.clone(),
-        version: profile.version.clone(),
-        scenario: scenario.to_owned(),
-        verdict: word(&Verdict::Skip(String::new())).0.to_owned(),
-        why: Some(why.to_owned()),
-        claimed: 0,
-        right: 0,
-        not_claimed: 0,
-        findings: Vec::new(),
-        again: again.to_owned(),
-    }
+    Cell { version: profile.version.clone(), ..Cell::unknown(&profile.name, scenario, why, again) }
 }
 
 /// The most findings that a report shows.
 const SHOWN: usize = 20;
 
 impl Cell {
+    /// One of which nothing is known, and why.
+    pub fn unknown(subject: &str, scenario: &str, why: &str, again: &str) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            version: None,
+            scenario: scenario.to_owned(),
+            verdict: word(&Verdict::Skip(String::new())).0.to_owned(),
+            why: Some(why.to_owned()),
+            claimed: 0,
+            right: 0,
+            not_claimed: 0,
+            findings: Vec::new(),
+            again: again.to_owned(),
+        }
+    }
+
     /// Whether anything is not right that is not known.
     pub fn has_unknown(&self) -> bool {
         self.findings.iter().any(|found| found.known.is_none())
