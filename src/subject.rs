@@ -20,6 +20,7 @@ pub mod seam; // what is asked of a subject
 pub mod collector; // what it has shown so far
 pub mod toml; // how a subject is run, and what it claims
 pub mod process; // a subject that is a command, while it runs
+pub mod object; // a subject that is a BPF object, while it runs
 
 pub use facts::Kind;
 pub use json::Line;

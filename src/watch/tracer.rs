@@ -29,7 +29,7 @@ mod excerpt;
 mod records;
 mod refusal;
 mod load;
-mod said;
+pub(crate) mod said;
 mod shared;
 
 use load::Loaded;
@@ -37,6 +37,7 @@ pub use load::check_machine;
 use records::Inbox;
 pub use records::Records;
 pub use refusal::refused;
+pub(crate) use refusal::{Refusal, cause};
 use shared::SharedArray;
 
 /// How many processes can be watched at a time.
