@@ -10,6 +10,7 @@ use std::path::Path;
 
 use libbpf_rs::btf::Btf;
 use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject};
+use nix::errno::Errno;
 
 use super::decode::Source;
 use super::types::{self, Variable};
@@ -17,7 +18,7 @@ use crate::base::error::Error;
 use crate::base::escape;
 use crate::judge::expectation::errors::near_or_all;
 use crate::subject::toml;
-use crate::watch::tracer::{Refusal, cause, refused, said};
+use crate::watch::tracer::{Refusal, refused, said};
 
 /// So many bytes a file may have that is to be an object.
 const LARGEST_OBJECT: u64 = 64 << 20;
@@ -52,6 +53,9 @@ pub fn load(file: &Path, mapping: &toml::Object, pid: u32) -> Result<Loaded, Err
     let mut open = opened.map_err(|error| not_opened(&name, &error))?;
     if let Some(types) = &types {
         types::check(&name, &mapping.records, &types::structs(types))?;
+    }
+    for (map, &entries) in &mapping.entries {
+        resize(&name, &mut open, map, entries)?;
     }
     let source = maps(&name, mapping, &open)?;
     let variables = types.as_ref().map(types::variables).unwrap_or_default();
@@ -140,6 +144,15 @@ fn maps(name: &str, mapping: &toml::Object, open: &OpenObject) -> Result<Source,
     }
 }
 
+/// Gives a map as many elements.
+fn resize(name: &str, open: &mut OpenObject, map: &str, entries: u32) -> Result<(), Error> {
+    let all: Vec<String> = open.maps().map(|map| map.name().to_string_lossy().into_owned()).collect();
+    let mut found = open.maps_mut().filter(|found| found.name() == map);
+    let mut found = found.next().ok_or_else(|| lacks(name, "map", map, &all))?;
+    let failed = |error| refused(&format!("the map `{map}` of {name} cannot have {entries} elements"), &error);
+    found.set_max_entries(entries).map_err(failed)
+}
+
 /// How many bytes a map takes at least. A ring's entries are bytes.
 fn size(map: &libbpf_rs::OpenMap<'_>) -> u64 {
     let each = u64::from(map.key_size()) + u64::from(map.value_size());
@@ -221,7 +234,7 @@ pub(super) fn is_like(pattern: &[u8], name: &[u8]) -> bool {
 fn handle(name: &str, object: &Object, map: &str) -> Result<MapHandle, Error> {
     let failed = |error: &dyn Refusal| refused(&format!("the map `{map}` of {name} could not be opened"), error);
     let found = object.maps().find(|found| found.name() == map);
-    let found = found.ok_or_else(|| failed(&nix::errno::Errno::ENOENT))?;
+    let found = found.ok_or_else(|| failed(&Errno::ENOENT))?;
     MapHandle::try_from(&found).map_err(|error| failed(&error))
 }
 
@@ -258,13 +271,20 @@ fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
     with_last(error, said)
 }
 
+/// What was missing, as far as the errno tells.
+fn cause(error: &libbpf_rs::Error) -> Option<(String, &'static str)> {
+    let (words, hint) = crate::watch::tracer::cause(error)?;
+    let is_memory = error.errno() == Some(Errno::ENOMEM);
+    let of_maps =
+        "`entries` of [object] makes maps smaller; `ulimit -l` and a cgroup's memory.max say what there may be";
+    Some((words, if is_memory { of_maps } else { hint }))
+}
+
 /// The kernel said no: its own last words, and what they mean.
 fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     let said = said::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");
-    let known = cause(error).filter(|_| {
-        !by_verifier || !matches!(error.errno(), Some(nix::errno::Errno::EACCES | nix::errno::Errno::EPERM))
-    });
+    let known = cause(error).filter(|_| !by_verifier || !matches!(error.errno(), Some(Errno::EACCES | Errno::EPERM)));
     let error = match known {
         Some((words, hint)) => Error::cannot_trace(format!("{name} could not be loaded: {words}"), hint),
         None if by_verifier => Error::cannot_trace(

@@ -28,6 +28,8 @@ pub struct Object {
     pub attach: Vec<String>,
     /// What its constants are set to before it is loaded; `None` is the process.
     pub rodata: BTreeMap<String, Option<i64>>,
+    /// How many elements maps have, where it is not what the object says; a ring's are bytes.
+    pub entries: BTreeMap<String, u32>,
     /// A hash map of the processes to watch.
     pub filter: Option<String>,
     /// A map in which it counts what it has lost.
@@ -77,7 +79,7 @@ pub enum CallBy {
     Table(String, BTreeMap<u64, String>),
 }
 
-const OBJECT: [&str; 6] = ["file", "ring", "attach", "rodata", "filter", "drops"];
+const OBJECT: [&str; 7] = ["file", "ring", "attach", "rodata", "entries", "filter", "drops"];
 
 pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Option<Object> {
     let records = self::records(records, problems);
@@ -92,7 +94,28 @@ pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Op
         Some(entry) => constants(entry, table.problems())?,
         None => BTreeMap::new(),
     };
-    Some(Object { file: file?, ring: ring?, attach, rodata, filter, drops, records: records? })
+    let entries = match table.get("entries") {
+        Some(entry) => entries(entry, table.problems())?,
+        None => BTreeMap::new(),
+    };
+    Some(Object { file: file?, ring: ring?, attach, rodata, entries, filter, drops, records: records? })
+}
+
+/// `entries = { events = 1048576 }`.
+fn entries(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, u32>> {
+    let table = Reader::any_table(entry, problems)?;
+    let all: Vec<Entry> = table.entries().to_vec();
+    let mut entries = BTreeMap::new();
+    for (key, value) in all {
+        match whole(value.get_ref()).and_then(|count| u32::try_from(count).ok()).filter(|&count| count > 0) {
+            Some(count) => drop(entries.insert(key.get_ref().to_string(), count)),
+            None => {
+                let message = format!("`{}` is no number of elements", key.get_ref());
+                problems.push(value.span(), message, "write a number from 1 on");
+            }
+        }
+    }
+    Some(entries)
 }
 
 fn constants(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, Option<i64>>> {

@@ -87,7 +87,9 @@ impl Layout {
         if fields.is_empty() {
             return Err("it has no field".to_owned());
         }
-        Ok(Self { fields, size: end.next_multiple_of(align) })
+        // What is behind the fields of one that goes on is no padding.
+        let goes_on = fields.last().is_some_and(|field| field.count == 0);
+        Ok(Self { fields, size: if goes_on { end } else { end.next_multiple_of(align) } })
     }
 
     /// Whether its records are of any size from its own on.
