@@ -29,10 +29,11 @@ const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 11] = [
+    let tests: [Named; 12] = [
         ("one_record_a_call_of_one_process_shows_what_was_made", opens),
         ("enter_and_exit_apart_in_the_buffers_of_all_cpus_show_what_was_made", halves),
         ("one_with_a_filter_watches_one_process_after_the_other", halves_again),
+        ("the_calls_of_a_thread_that_moves_stay_in_order", moves),
         ("who_is_watched_no_more_is_let_go", let_go),
         ("our_own_object_is_mapped_as_it_is", ours),
         ("a_layout_that_is_not_that_of_the_struct_is_refused", other_layout),
@@ -57,7 +58,8 @@ pub fn works(kind: &str) -> ExitCode {
             [open, closing, repeats] => {
                 let cpus = cpus();
                 fences.make(*open);
-                let made = (0..*repeats).map(|_| act(if *repeats == 1 { cpus } else { 0 })).last().unwrap_or_default();
+                let made =
+                    (0..*repeats).map(|_| act(if *repeats <= MOVES { cpus } else { 0 })).last().unwrap_or_default();
                 fences.make_on_each_cpu(*closing, cpus);
                 out.raw(&format!("{made:?}"));
             }
@@ -68,6 +70,8 @@ pub fn works(kind: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// With more repeats than that it does not move, so that nothing can follow.
+const MOVES: u64 = 200;
 const NONCE: u64 = 0xb0b;
 const ODD: &[u8] = b"odd\xff \"x\"\n.txt\0";
 
@@ -272,6 +276,18 @@ fn halves_again() -> Tested {
     shows_what_was_made(&subject, None, &OF_HALVES)?;
     std::fs::remove_file(folder.path().join("halves.bpf.o"))?;
     (0..3).try_for_each(|_| shows_what_was_made(&subject, None, &OF_HALVES))
+}
+
+/// More than can be read at once: what each CPU has kept comes in one piece.
+fn moves() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let seen = watch(&subject(folder.path(), "halves", &[])?, MOVES as u32, LONG)?;
+    let wanted = compared(made(&seen.results, seen.pid), &OF_HALVES);
+    let shown = compared(inside(&seen), &OF_HALVES);
+    require!(shown.len() == wanted.len() * MOVES as usize, "{} calls, garbled {}", shown.len(), garbled(&seen));
+    require!(shown.chunks(wanted.len()).all(|act| act == wanted), "they are out of order");
+    require!(garbled(&seen) == 0 && seen.window.lost == 0, "{} lost", seen.window.lost);
+    Ok(())
 }
 
 fn let_go() -> Tested {
