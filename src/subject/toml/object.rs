@@ -3,6 +3,7 @@
 //! No I/O.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -159,28 +160,28 @@ fn records(entry: Entry, problems: &mut Problems) -> Option<Records> {
     }
     let by = match by {
         Some(By::Begin(field)) => Some(field),
-        Some(By::Named(name)) => Some(named(&name, &kinds, entry, problems)?),
+        Some(By::Named(name, at)) => Some(named(&name, &kinds, at, problems)?),
         None => None,
     };
     Some(Records { by, skip, pair, kinds })
 }
 
 /// The field of this name, which lies at the same place in each kind.
-fn named(name: &str, kinds: &BTreeMap<u64, Record>, entry: Entry, problems: &mut Problems) -> Option<Field> {
+fn named(name: &str, kinds: &BTreeMap<u64, Record>, at: Range<usize>, problems: &mut Problems) -> Option<Field> {
     let mut fields = kinds.values().map(|record| record.layout.field(name));
     let first = fields.next().flatten();
     if let Some(first) = first.filter(|first| fields.all(|field| field == Some(first))) {
         return Some(first.clone());
     }
     let message = format!("`{name}` does not lie at the same place in all kinds of records");
-    problems.push(entry.0.span(), message, "write it in each layout, behind the same fields");
+    problems.push(at, message, "write it in each layout, behind the same fields");
     None
 }
 
 /// What tells records apart: a field at their begin, or one of the layouts.
 enum By {
     Begin(Field),
-    Named(String),
+    Named(String, Range<usize>),
 }
 
 #[derive(Default)]
@@ -195,8 +196,8 @@ fn told_apart(entries: Vec<Entry>, problems: &mut Problems) -> Option<ToldApart>
     let (mut told, mut is_right) = (ToldApart::default(), true);
     for (key, value) in entries {
         match (key.get_ref().as_ref(), value.get_ref()) {
-            ("by", DeValue::String(text)) if !text.trim().contains([' ', '\t']) => {
-                told.by = Some(By::Named(text.trim().to_owned()));
+            ("by", DeValue::String(text)) if Number::named(text).is_none() && !text.contains([' ', '\t']) => {
+                told.by = Some(By::Named(text.to_string(), value.span()));
             }
             ("by", DeValue::String(text)) => match Field::parse(text) {
                 Ok(field) => told.by = Some(By::Begin(field)),

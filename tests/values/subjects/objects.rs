@@ -226,3 +226,53 @@ proptest! {
         }
     }
 }
+
+/// The errors of a TOML whose [object] and [records] are these.
+fn errors(object: &str, text: &str) -> String {
+    let text = format!(
+        "[subject]\nname = \"x\"\nfence = \"close\"\n[object]\nfile = \"x\"\nring = \"r\"\n{object}\n{text}\n[claims]\nfields = [\"ret\"]\n"
+    );
+    Definition::parse("x.toml", &text).err().map(|errors| errors.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn what_a_mapping_cannot_say_is_an_error() {
+    let kind =
+        |more: &str| format!("[records.1]\nlayout = \"u8 kind; u64 args[6]; u32 few[2]\"\ncall = \"read\"\n{more}");
+    let rows = [
+        ("entries = { r = 0 }", kind(""), "`r` is no number of elements"),
+        ("entries = { r = 4294967296 }", kind(""), "`r` is no number of elements"),
+        ("entries = 3", kind(""), "not a table"),
+        ("", format!("[records]\nby = \"sort\"\n{}", kind("")), "`sort` does not lie at the same place in all kinds"),
+        ("", format!("[records]\nby = \"u32\"\n{}", kind("")), "`u32` is no type and a name"),
+        ("", format!("[records]\nskip = [2]\n{}", kind("")), "nothing tells the kinds of records apart"),
+        ("", format!("[records]\nby = \"kind\"\nskip = [-2]\n{}", kind("")), "has no key `skip` of this kind"),
+        ("", format!("[records]\nby = \"kind\"\nskip = 2\n{}", kind("")), "has no key `skip` of this kind"),
+        ("", kind("args = \"few\""), "`few` does not hold arguments of 8 bytes"),
+        ("", kind("args = \"arg\""), "the layout has no field `arg`"),
+        ("", kind("struct = 3"), "`struct` is"),
+    ];
+    for (object, text, wanted) in rows {
+        let found = errors(object, &text);
+        assert!(found.contains(wanted), "{text}: {found}");
+    }
+    assert_eq!(
+        errors("entries = { r = 4096 }", &format!("[records]\nby = \"kind\"\nskip = [2]\n{}", kind("args = \"args\""))),
+        ""
+    );
+}
+
+#[test]
+fn all_that_follows_in_a_record_may_be_a_field() {
+    let records =
+        records("[records.0]\nlayout = \"u32 pid; u8 size; char name[]\"\ncall = \"openat\"\npath = \"name\"\n");
+    let rows: [(&[u8], &str); 4] = [
+        (&[1, 0, 0, 0, 2, b'a', b'b', 0, b'c'], r#"{"call":"openat","path":"ab"}"#),
+        (&[1, 0, 0, 0, 2, b'a', b'b'], r#"{"call":"openat","path":"ab"}"#),
+        (&[1, 0, 0, 0, 2], r#"{"call":"openat","path":""}"#),
+        (&[1, 0, 0, 0], "it has 4 bytes, and its layout 5 (01000000)"),
+    ];
+    for (bytes, line) in rows {
+        assert_eq!(shown(&decode(&records, bytes)), [line]);
+    }
+}

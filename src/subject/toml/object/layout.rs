@@ -64,6 +64,14 @@ const TYPES: [(&str, usize, bool); 22] = [
 /// The largest record of a ring that anybody has.
 const LARGEST: usize = 1 << 20;
 
+impl Number {
+    /// That of a type.
+    pub fn named(kind: &str) -> Option<Self> {
+        let &(_, size, signed) = TYPES.iter().find(|(known, ..)| *known == kind)?;
+        Some(Self { size, signed, is_char: kind == "char" })
+    }
+}
+
 impl Layout {
     /// Reads C text: `u32 type; u64 time; char name[256]`.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -120,9 +128,7 @@ impl Field {
             return Err(format!("`{declared}` is no type and a name"));
         };
         let kind = kind.join(" ");
-        let known = TYPES.iter().find(|(known, ..)| *known == kind);
-        let &(_, size, signed) = known.ok_or_else(|| format!("`{kind}` is no type that is known here"))?;
-        let number = Number { size, signed, is_char: kind == "char" };
+        let number = Number::named(&kind).ok_or_else(|| format!("`{kind}` is no type that is known here"))?;
         Ok(Self { name: (*name).to_owned(), number, count, offset: 0 })
     }
 
