@@ -10,6 +10,7 @@ use ior_it::subject::toml::Definition;
 use ior_it::subject::window::{Fences, Kind, Window};
 use ior_it::subject::{Line, Said, Shown, Subject, Waited, Watching};
 use libtest_mimic::{Failed, Trial};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::support;
 
@@ -27,7 +28,7 @@ const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 12] = [
+    let tests: [Named; 13] = [
         ("one_record_a_call_of_one_process_shows_what_was_made", opens),
         ("enter_and_exit_apart_in_the_buffers_of_all_cpus_show_what_was_made", halves),
         ("one_with_a_filter_watches_one_process_after_the_other", halves_again),
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         ("a_layout_with_fields_at_other_places_shows_other_values", other_places),
         ("what_did_not_fit_into_the_ring_is_told", small_ring),
         ("what_is_no_such_object_says_why", no_such),
+        ("without_descriptors_it_says_so", no_descriptors),
         ("what_the_verifier_refuses_is_told_with_its_words", refused),
     ];
     support::run_live("objects", || tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect())
@@ -288,4 +290,36 @@ fn refused() -> Tested {
     let error = error_of(&of_text(folder.path(), &std::fs::read_to_string(tests.join("opens.toml"))?, &[])?)?;
     require!(error.contains("the kernel's verifier refused") && error.contains("processed"), "{error}");
     Ok(())
+}
+
+/// A limit of this process, until it is dropped.
+struct Limited(u64, u64);
+
+impl Limited {
+    fn to(count: u64) -> Result<Self, Failed> {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, count, hard)?;
+        Ok(Self(soft, hard))
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, self.0, self.1);
+    }
+}
+
+fn no_descriptors() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let subject = subject(folder.path(), "opens", &[])?;
+    let open = std::fs::read_dir("/proc/self/fd")?.count() as u64;
+    for more in 0..8 {
+        let limited = Limited::to(open + more)?;
+        let error = error_of(&subject);
+        drop(limited);
+        // With enough of them it is loaded.
+        let Ok(error) = error else { return Ok(()) };
+        require!(error.contains("EMFILE") || error.contains("os error 24"), "with {more} more: {error}");
+    }
+    shows_what_was_made(&subject, Some("openat"), &["path", "ret"])
 }

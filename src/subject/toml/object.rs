@@ -238,23 +238,11 @@ fn kind_of_record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> 
 fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<Record> {
     let mut table = Reader::any_table(entry, problems)?;
     let enter = table.flag("enter");
-    let layout_entry = table.required("layout", "write its fields as in C: layout = \"u32 pid; char path[256]\"")?;
-    let text = table.string(layout_entry)?;
-    let layout = match Layout::parse(&text) {
-        Ok(layout) => layout,
-        Err(why) => {
-            table.problems().push(
-                layout_entry.1.span(),
-                format!("this is no layout: {why}"),
-                "write its fields as in C",
-            );
-            return None;
-        }
-    };
+    let (layout, layout_at) = layout(&mut table)?;
     let names: Vec<&str> = layout.fields.iter().map(|field| field.name.as_str()).collect();
     if let Some(pair) = pair.filter(|pair| !names.contains(pair)) {
         let message = format!("it has no field `{pair}`, by which enter and exit are paired");
-        table.problems().push(layout_entry.1.span(), message, near_or_all(pair, &names));
+        table.problems().push(layout_at, message, near_or_all(pair, &names));
         return None;
     }
     let call = match table.get("call") {
@@ -277,6 +265,17 @@ fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<R
         keys.insert(key, field);
     }
     Some(Record { enter, layout, of, call, args, keys })
+}
+
+/// Where its fields lie, and where that stands.
+fn layout(table: &mut Reader) -> Option<(Layout, Range<usize>)> {
+    let entry = table.required("layout", "write its fields as in C: layout = \"u32 pid; char path[256]\"")?;
+    let text = table.string(entry)?;
+    let read = Layout::parse(&text).map_err(|why| {
+        let message = format!("this is no layout: {why}");
+        table.problems().push(entry.1.span(), message, "write its fields as in C");
+    });
+    Some((read.ok()?, entry.1.span()))
 }
 
 /// What a kind of record says besides the keys of lines.
