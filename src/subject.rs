@@ -23,6 +23,7 @@ pub mod reference; // our own trace without the fences
 pub mod verdict; // what was shown → a cell, a report
 pub mod toml; // how a subject is run, and what it claims
 pub mod process; // a subject that is a command, while it runs
+pub mod object; // a subject that is a BPF object, while it runs
 pub mod roster; // which there are, and whether one can run here
 
 pub use facts::Kind;

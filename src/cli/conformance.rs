@@ -80,5 +80,5 @@ fn about() -> About {
 }
 
 fn width() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(WIDTH, |size| usize::from(size.ws_col)).max(40)
+    rustix::termios::tcgetwinsize(rustix::stdio::stdout()).map_or(WIDTH, |size| usize::from(size.ws_col)).max(40)
 }

@@ -5,7 +5,7 @@
 use super::claims::{Claims, Interrupted, Moment, Paths};
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value, given, show, shown, value};
-use crate::judge::expectation::Aspect as Subject;
+use crate::judge::expectation::Aspect;
 use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::show::uses_mode;
@@ -72,7 +72,7 @@ impl Expected {
             let field = field(key, call);
             let is_said = claims.says(field)
                 || is_argument(key) && claims.says("args")
-                || matches!(key.of, Of::Field(Subject::How(_))) && claims.says("open_how");
+                || matches!(key.of, Of::Field(Aspect::How(_))) && claims.says("open_how");
             let (value, is_resolved) = expected(key, call, claims)?;
             let workspace = workspace.filter(|_| is_resolved).map(<[u8]>::to_vec);
             is_said.then_some(Claimed { field, key: *key, value, workspace })
@@ -98,7 +98,7 @@ impl Expected {
 
     /// Whether a signal ended the call.
     pub(super) fn is_interrupted(&self) -> bool {
-        let ret = self.fields.iter().find(|claimed| claimed.key.of == Of::Field(Subject::Ret));
+        let ret = self.fields.iter().find(|claimed| claimed.key.of == Of::Field(Aspect::Ret));
         ret.is_some_and(|ret| matches!(ret.value, Value::Errno(libc::EINTR) | Value::Unfinished))
     }
 
@@ -120,7 +120,7 @@ impl Claimed {
         let Some(said_value) = said.get(self.key.name) else {
             return (*expected != Value::Nothing).then_some(Kind::Absent);
         };
-        let is_ret = self.key.of == Of::Field(Subject::Ret);
+        let is_ret = self.key.of == Of::Field(Aspect::Ret);
         if is_ret && claims.interrupted == Interrupted::Attempts && is_attempt_of(said_value, expected) {
             return None;
         }
@@ -158,15 +158,15 @@ fn is_attempt_of(said: &Value, expected: &Value) -> bool {
 fn field(key: &Key, call: &Call) -> &'static str {
     let is_argument = call.syscall().is_some_and(|row| row.arg(key.name).is_some());
     match (key.of, is_argument) {
-        (Of::Field(Subject::File(0)), false) => "fd_path",
-        (Of::Field(Subject::File(_)), false) => "fd_path2",
+        (Of::Field(Aspect::File(0)), false) => "fd_path",
+        (Of::Field(Aspect::File(_)), false) => "fd_path2",
         _ => key.name,
     }
 }
 
 /// Whether it is an argument in a register that is no path and no address.
 fn is_argument(key: &Key) -> bool {
-    let is_one = matches!(key.of, Of::Field(Subject::Arg(_)));
+    let is_one = matches!(key.of, Of::Field(Aspect::Arg(_)));
     is_one && !matches!(key.role, Role::Pointer)
 }
 
@@ -195,14 +195,14 @@ fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
     match key.of {
         Of::Enter | Of::Exit => None,
         _ if is_ignored => None,
-        Of::Field(Subject::Tid) => Some((Value::Number(tid(call, claims).into()), false)),
-        Of::Field(Subject::File(_)) if is_unknown_text(key, call) => None,
-        Of::Field(Subject::File(_)) if claims.path == Paths::Given => match given(key, call) {
+        Of::Field(Aspect::Tid) => Some((Value::Number(tid(call, claims).into()), false)),
+        Of::Field(Aspect::File(_)) if is_unknown_text(key, call) => None,
+        Of::Field(Aspect::File(_)) if claims.path == Paths::Given => match given(key, call) {
             Some(value) => Some((value, false)),
             None => named(key, call),
         },
-        Of::Field(Subject::File(_)) => named(key, call),
-        Of::Field(Subject::MadeFile | Subject::Closes) => Some((value(key, call)?, true)),
+        Of::Field(Aspect::File(_)) => named(key, call),
+        Of::Field(Aspect::MadeFile | Aspect::Closes) => Some((value(key, call)?, true)),
         Of::Field(_) | Of::Both(..) | Of::Pointer(_) => Some((value(key, call)?, false)),
     }
 }

@@ -15,7 +15,7 @@ use syscalls::Sysno;
 use super::keys::{Key, Of, keys};
 use super::said::{Said, Value};
 use crate::base::escape;
-use crate::judge::expectation::Aspect as Subject;
+use crate::judge::expectation::Aspect;
 use crate::judge::expectation::call::{ABIS, TEXT_STATES};
 use crate::judge::expectation::errors::near;
 use crate::table::kind::Kind;
@@ -106,7 +106,7 @@ fn written(key: &Key, role: Role, value: &Value) -> Json {
         Value::Errno(errno) => names::errno_name(*errno).into(),
         Value::Text(bytes) => text(bytes),
         Value::List(values) => values.iter().map(|value| written(key, role, value)).collect(),
-        Value::Number(number) if key.of == Of::Field(Subject::Ret) => (*number).into(),
+        Value::Number(number) if key.of == Of::Field(Aspect::Ret) => (*number).into(),
         Value::Number(number) => match role {
             Role::Flags(names) | Role::Choice(names) => names.show(*number as u64).into(),
             Role::Mode if *number == 0 => "0".into(),
@@ -274,31 +274,31 @@ fn value(key: &Key, json: &Json) -> Result<Value, String> {
     }
 }
 
-fn of_subject(subject: Subject, role: Role, json: &Json) -> Result<Value, String> {
+fn of_subject(subject: Aspect, role: Role, json: &Json) -> Result<Value, String> {
     match subject {
-        Subject::Ret => ret(json),
-        Subject::File(_) | Subject::MadeFile | Subject::Comm => bytes(json),
-        Subject::Text(_) => word(json, &TEXT_STATES),
-        Subject::Kind(_) => word(json, &Kind::names()),
-        Subject::Abi => word(json, &ABIS),
-        Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
+        Aspect::Ret => ret(json),
+        Aspect::File(_) | Aspect::MadeFile | Aspect::Comm => bytes(json),
+        Aspect::Text(_) => word(json, &TEXT_STATES),
+        Aspect::Kind(_) => word(json, &Kind::names()),
+        Aspect::Abi => word(json, &ABIS),
+        Aspect::Cloexec(_) | Aspect::Worker | Aspect::More | Aspect::Ambiguous | Aspect::Refused => {
             json.as_bool().map(Value::Is).ok_or_else(|| "true or false".to_owned())
         }
-        Subject::Closes => {
+        Aspect::Closes => {
             let paths = json.as_array().ok_or("an array of paths")?;
             Ok(Value::List(paths.iter().map(bytes).collect::<Result<_, _>>()?))
         }
-        Subject::Arg(_)
-        | Subject::Implied
-        | Subject::How(_)
-        | Subject::Bytes
-        | Subject::Status(_)
-        | Subject::Pid
-        | Subject::Tid
-        | Subject::ExitTid
-        | Subject::Made(_)
-        | Subject::UserData
-        | Subject::SqeFlags => by_role(role, json),
+        Aspect::Arg(_)
+        | Aspect::Implied
+        | Aspect::How(_)
+        | Aspect::Bytes
+        | Aspect::Status(_)
+        | Aspect::Pid
+        | Aspect::Tid
+        | Aspect::ExitTid
+        | Aspect::Made(_)
+        | Aspect::UserData
+        | Aspect::SqeFlags => by_role(role, json),
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::judge::expectation::{self, Aspect as Subject};
+use crate::judge::expectation::{self, Aspect};
 use crate::table::syscalls::{Ret, Role, Syscall};
 
 /// A key that a line may have.
@@ -31,9 +31,9 @@ pub enum Of {
     /// An argument that is an address, by its index.
     Pointer(usize),
     /// What `tests.toml` has too.
-    Field(Subject),
+    Field(Aspect),
     /// The same of both of a pair: an array of two.
-    Both(Subject, Subject),
+    Both(Aspect, Aspect),
 }
 
 /// The keys of a call with these arguments, in the order in which they are written. Without a row nothing is known of its
@@ -63,9 +63,9 @@ const fn key(name: &'static str, role: Role, of: Of) -> Key {
 
 /// Who made it.
 const WHO: [Key; 3] = [
-    key("pid", Role::Unsigned, Of::Field(Subject::Pid)),
-    key("tid", Role::Unsigned, Of::Field(Subject::Tid)),
-    key("comm", Role::Text, Of::Field(Subject::Comm)),
+    key("pid", Role::Unsigned, Of::Field(Aspect::Pid)),
+    key("tid", Role::Unsigned, Of::Field(Aspect::Tid)),
+    key("comm", Role::Text, Of::Field(Aspect::Comm)),
 ];
 
 /// When.
@@ -73,10 +73,10 @@ const WHEN: [Key; 2] = [key("enter_ns", Role::Unsigned, Of::Enter), key("exit_ns
 
 fn of_any_call() -> Vec<Key> {
     let besides = [
-        key("ret", Role::Signed, Of::Field(Subject::Ret)),
-        key("abi", Role::Text, Of::Field(Subject::Abi)),
-        key("refused", Role::Unsigned, Of::Field(Subject::Refused)),
-        key("exit_tid", Role::Unsigned, Of::Field(Subject::ExitTid)),
+        key("ret", Role::Signed, Of::Field(Aspect::Ret)),
+        key("abi", Role::Text, Of::Field(Aspect::Abi)),
+        key("refused", Role::Unsigned, Of::Field(Aspect::Refused)),
+        key("exit_tid", Role::Unsigned, Of::Field(Aspect::ExitTid)),
     ];
     WHO.into_iter().chain(besides).chain(WHEN).collect()
 }
@@ -85,7 +85,7 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut own: Vec<(usize, Key)> = Vec::new();
     for known in expectation::keys::keys(row, args) {
         let (of, at) = match known.aspect {
-            Subject::Pid | Subject::Tid | Subject::Comm => continue,
+            Aspect::Pid | Aspect::Tid | Aspect::Comm => continue,
             subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
         };
         let name = second(known.name, known.aspect);
@@ -105,10 +105,10 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     WHO.into_iter().chain(own.into_iter().map(|(_, key)| key)).chain(WHEN).collect()
 }
 
-fn second(name: &'static str, subject: Subject) -> &'static str {
+fn second(name: &'static str, subject: Aspect) -> &'static str {
     match (name, subject) {
-        ("pid", Subject::Arg(_)) => "pid2",
-        ("tid", Subject::Arg(_)) => "tid2",
+        ("pid", Aspect::Arg(_)) => "pid2",
+        ("tid", Aspect::Arg(_)) => "tid2",
         _ => name,
     }
 }
@@ -117,8 +117,8 @@ fn second(name: &'static str, subject: Subject) -> &'static str {
 pub fn of_argument(row: &'static Syscall, args: &[u64; 6], at: usize) -> Option<Key> {
     let name = row.args.get(at)?.name;
     let is_it = |of: Of| match of {
-        Of::Pointer(place) | Of::Field(Subject::Arg(place)) => place == at,
-        Of::Field(Subject::File(nth)) => name == ["path", "path2"][nth],
+        Of::Pointer(place) | Of::Field(Aspect::Arg(place)) => place == at,
+        Of::Field(Aspect::File(nth)) => name == ["path", "path2"][nth],
         Of::Enter | Of::Exit | Of::Field(_) | Of::Both(..) => false,
     };
     keys(Some(row), args).iter().copied().find(|key| is_it(key.of))

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::object::ObjectSubject;
 use super::process::CommandSubject;
 use super::seam::Subject;
 use super::toml::{Definition, FILES, Run, built_in};
@@ -56,7 +57,11 @@ impl Candidate {
                 files.to_owned()
             }
         };
-        Ok(Box::new(CommandSubject::new(self.definition.clone(), self.version(), folder)))
+        let version = self.version();
+        Ok(match self.definition.run {
+            Run::Command { .. } => Box::new(CommandSubject::new(self.definition.clone(), version, folder)),
+            Run::Object(_) => Box::new(ObjectSubject::new(&self.definition, version, folder)?),
+        })
     }
 
     /// The first line that it prints when it is asked for its version.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use bstr::ByteSlice;
 
 use super::keys::{Key, Of, keys};
-use crate::judge::expectation::{Aspect as Subject, Field, Wanted};
+use crate::judge::expectation::{Aspect, Field, Wanted};
 use crate::judge::matcher::facts::{self, Fact};
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
@@ -175,7 +175,7 @@ pub fn value(key: &Key, call: &Call) -> Option<Value> {
         Of::Pointer(at) => Some(Value::Number(call.args[at] as i64)),
         Of::Field(subject) => of_subject(key, subject, call),
         // What was in its memory where it failed are no descriptors.
-        Of::Both(Subject::Made(_), _) if call.success().is_none() => Some(Value::Nothing),
+        Of::Both(Aspect::Made(_), _) if call.success().is_none() => Some(Value::Nothing),
         Of::Both(first, second) => of_both(first, second),
     }
 }
@@ -184,7 +184,7 @@ fn call_ended(call: &Call) -> bool {
     call.outcome != crate::trace::call::Outcome::Unfinished
 }
 
-fn of_subject(key: &Key, subject: Subject, call: &Call) -> Option<Value> {
+fn of_subject(key: &Key, subject: Aspect, call: &Call) -> Option<Value> {
     // It names one call, and so its flags, by all its arguments, though they are compared as those of the table.
     let field = Field { key: key.name, aspect: subject, role: key.role, wanted: Wanted::Nothing, written: false };
     Some(match facts::fact(&field, call)? {
@@ -200,7 +200,7 @@ fn of_subject(key: &Key, subject: Subject, call: &Call) -> Option<Value> {
 
 /// The string that a path argument was given, where it could be read; `None` if the key is no such argument's.
 pub fn given(key: &Key, call: &Call) -> Option<Value> {
-    let Of::Field(Subject::File(_)) = key.of else { return None };
+    let Of::Field(Aspect::File(_)) = key.of else { return None };
     let at = call.syscall()?.arg(key.name)?;
     Some(match call.text(at)? {
         Text::Read { bytes, cut: false } => Value::Text(bytes.clone()),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::keys::{Key, Of, keys};
-use crate::judge::expectation::Aspect as Subject;
+use crate::judge::expectation::Aspect;
 use crate::judge::expectation::call::{ABIS, TEXT_STATES};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Role, Syscall};
@@ -124,32 +124,32 @@ fn value(key: &Key) -> Json {
     }
 }
 
-fn of_subject(subject: Subject, role: Role) -> Json {
+fn of_subject(subject: Aspect, role: Role) -> Json {
     let bytes = json!({ "$ref": "#/$defs/bytes" });
     match subject {
-        Subject::Ret => json!({
+        Aspect::Ret => json!({
             "type": ["integer", "string"],
             "description": "a number, an errno by its name or as a negative number, or \"unfinished\"",
         }),
-        Subject::File(_) | Subject::MadeFile | Subject::Comm => bytes,
-        Subject::Text(_) => json!({ "enum": TEXT_STATES }),
-        Subject::Kind(_) => json!({ "enum": Kind::names() }),
-        Subject::Abi => json!({ "enum": ABIS }),
-        Subject::Cloexec(_) | Subject::Worker | Subject::More | Subject::Ambiguous | Subject::Refused => {
+        Aspect::File(_) | Aspect::MadeFile | Aspect::Comm => bytes,
+        Aspect::Text(_) => json!({ "enum": TEXT_STATES }),
+        Aspect::Kind(_) => json!({ "enum": Kind::names() }),
+        Aspect::Abi => json!({ "enum": ABIS }),
+        Aspect::Cloexec(_) | Aspect::Worker | Aspect::More | Aspect::Ambiguous | Aspect::Refused => {
             json!({ "type": "boolean" })
         }
-        Subject::Closes => json!({ "type": "array", "items": bytes }),
-        Subject::Arg(_)
-        | Subject::Implied
-        | Subject::How(_)
-        | Subject::Bytes
-        | Subject::Status(_)
-        | Subject::Pid
-        | Subject::Tid
-        | Subject::ExitTid
-        | Subject::Made(_)
-        | Subject::UserData
-        | Subject::SqeFlags => by_role(role),
+        Aspect::Closes => json!({ "type": "array", "items": bytes }),
+        Aspect::Arg(_)
+        | Aspect::Implied
+        | Aspect::How(_)
+        | Aspect::Bytes
+        | Aspect::Status(_)
+        | Aspect::Pid
+        | Aspect::Tid
+        | Aspect::ExitTid
+        | Aspect::Made(_)
+        | Aspect::UserData
+        | Aspect::SqeFlags => by_role(role),
     }
 }
 

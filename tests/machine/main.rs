@@ -19,6 +19,7 @@ mod generated;
 mod leads;
 mod left;
 mod mutations;
+mod objects;
 mod outputs;
 mod page;
 mod pids;
@@ -40,7 +41,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 21] = [
+const GROUPS: [Group; 22] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -60,6 +61,7 @@ const GROUPS: [Group; 21] = [
     ("cost", cost::main),
     ("mutations", mutations::main),
     ("subjects", subjects::main),
+    ("objects", objects::main),
     ("page", page::main),
     ("real", real::main),
 ];
@@ -76,6 +78,9 @@ fn main() -> ExitCode {
     }
     if std::env::var_os(subjects::WORK).is_some() {
         return subjects::works();
+    }
+    if let Ok(kind) = std::env::var(objects::WORK) {
+        return objects::works(&kind);
     }
     match std::env::var(GROUP) {
         Ok(named) => GROUPS.iter().find(|group| group.0 == named).map_or(ExitCode::from(2), |group| group.1()),

@@ -3,5 +3,6 @@
 mod adapters;
 mod compare;
 mod lines;
+mod objects;
 mod schema;
 mod toml;

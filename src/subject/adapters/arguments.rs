@@ -1,6 +1,6 @@
 //! A printed argument → a value, by what the table of calls says that it is.
 
-use crate::judge::expectation::Aspect as Subject;
+use crate::judge::expectation::Aspect;
 use crate::subject::json::names_value;
 use crate::subject::keys::{Of, of_argument};
 use crate::subject::said::{Said, Value};
@@ -162,7 +162,7 @@ pub(super) fn by_kernel_name(row: &Syscall, name: &str) -> Option<usize> {
 /// Whether an argument of a call is a path or a text, and so its key has a `_is`.
 pub(super) fn is_text(said: &Said, at: usize) -> bool {
     let key = said.row.and_then(|row| of_argument(row, &said.meaning(), at));
-    key.is_some_and(|key| matches!(key.of, Of::Field(Subject::File(_))))
+    key.is_some_and(|key| matches!(key.of, Of::Field(Aspect::File(_))))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A BPF object in the slot: how it is loaded, and what its records are.
 //!
-//! No I/O. A layout is C text with the kernel's names of types; its fields lie as a C compiler lays them out.
+//! No I/O.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -12,6 +13,10 @@ use crate::judge::expectation::entries::{Entry, kind};
 use crate::judge::expectation::errors::{Problems, near_or_all};
 use crate::subject::keys::keys;
 use crate::table::syscalls::Syscall;
+
+mod layout;
+
+pub use layout::{Field, Layout, Number};
 
 /// A BPF object.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +29,8 @@ pub struct Object {
     pub attach: Vec<String>,
     /// What its constants are set to before it is loaded; `None` is the process.
     pub rodata: BTreeMap<String, Option<i64>>,
+    /// How many elements maps have, where it is not what the object says; a ring's are bytes.
+    pub entries: BTreeMap<String, u32>,
     /// A hash map of the processes to watch.
     pub filter: Option<String>,
     /// A map in which it counts what it has lost.
@@ -35,8 +42,10 @@ pub struct Object {
 /// The records of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Records {
-    /// What tells one kind of record from another: it lies at their begin. Without it there is one kind.
+    /// What tells one kind of record from another: it lies at the same place in all. Without it there is one kind.
     pub by: Option<Field>,
+    /// The kinds that are no calls.
+    pub skip: Vec<u64>,
     /// The field by which an exit is found for an enter, where they are apart.
     pub pair: Option<String>,
     /// Each kind, by its number; the only one by 0.
@@ -50,8 +59,12 @@ pub struct Record {
     pub enter: bool,
     /// Where its fields lie.
     pub layout: Layout,
+    /// The struct that it is, in the type information of the object.
+    pub of: Option<String>,
     /// Which call it is; of an exit its enter says it.
     pub call: Option<CallBy>,
+    /// The field that has all arguments, as the kernel takes them.
+    pub args: Option<String>,
     /// The field that each key of a line is.
     pub keys: BTreeMap<String, String>,
 }
@@ -67,137 +80,7 @@ pub enum CallBy {
     Table(String, BTreeMap<u64, String>),
 }
 
-/// Where fields lie.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Layout {
-    /// In order.
-    pub fields: Vec<Field>,
-    /// Of all of it, in bytes.
-    pub size: usize,
-}
-
-/// A field.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// What one of it is.
-    pub number: Number,
-    /// How many there are; more than one of `char` is a string.
-    pub count: usize,
-    /// Where it begins, in bytes.
-    pub offset: usize,
-}
-
-/// A number of C.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Number {
-    /// In bytes.
-    pub size: usize,
-    /// Whether it has a sign.
-    pub signed: bool,
-    /// Whether it is a `char`.
-    pub is_char: bool,
-}
-
-/// The types, as the kernel and C name them.
-const TYPES: [(&str, usize, bool); 22] = [
-    ("u8", 1, false),
-    ("u16", 2, false),
-    ("u32", 4, false),
-    ("u64", 8, false),
-    ("s8", 1, true),
-    ("s16", 2, true),
-    ("s32", 4, true),
-    ("s64", 8, true),
-    ("__u8", 1, false),
-    ("__u16", 2, false),
-    ("__u32", 4, false),
-    ("__u64", 8, false),
-    ("__s32", 4, true),
-    ("__s64", 8, true),
-    ("int", 4, true),
-    ("unsigned int", 4, false),
-    ("long", 8, true),
-    ("unsigned long", 8, false),
-    ("pid_t", 4, true),
-    ("uid_t", 4, false),
-    ("bool", 1, false),
-    ("char", 1, true),
-];
-
-/// The largest record of a ring that anybody has.
-const LARGEST: usize = 1 << 20;
-
-impl Layout {
-    /// Reads C text: `u32 type; u64 time; char name[256]`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut fields, mut end, mut align) = (Vec::new(), 0_usize, 1);
-        for declared in text.split(';').map(str::trim).filter(|declared| !declared.is_empty()) {
-            let mut field = Field::parse(declared)?;
-            field.offset = end.next_multiple_of(field.number.size);
-            end = field.offset + field.number.size * field.count;
-            align = align.max(field.number.size);
-            if end > LARGEST {
-                return Err(format!("it ends behind {LARGEST} bytes"));
-            }
-            if fields.iter().any(|known: &Field| known.name == field.name) {
-                return Err(format!("`{}` is there twice", field.name));
-            }
-            fields.push(field);
-        }
-        if fields.is_empty() {
-            return Err("it has no field".to_owned());
-        }
-        Ok(Self { fields, size: end.next_multiple_of(align) })
-    }
-
-    /// The field of this name.
-    pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
-    }
-}
-
-impl Field {
-    /// Reads `u32 type` or `char name[256]`; it begins at 0.
-    pub fn parse(declared: &str) -> Result<Self, String> {
-        let (declared, count) = match declared.split_once('[') {
-            None => (declared, 1),
-            Some((before, count)) => {
-                let count = count.trim_end().strip_suffix(']').and_then(|count| count.trim().parse::<usize>().ok());
-                let count = count.filter(|count| (1..=LARGEST).contains(count));
-                (before, count.ok_or_else(|| format!("`{declared}` has no number of elements"))?)
-            }
-        };
-        let words: Vec<&str> = declared.split_ascii_whitespace().collect();
-        let Some((name, kind @ [_, ..])) = words.split_last() else {
-            return Err(format!("`{declared}` is no type and a name"));
-        };
-        let kind = kind.join(" ");
-        let known = TYPES.iter().find(|(known, ..)| *known == kind);
-        let &(_, size, signed) = known.ok_or_else(|| format!("`{kind}` is no type that is known here"))?;
-        let number = Number { size, signed, is_char: kind == "char" };
-        Ok(Self { name: (*name).to_owned(), number, count, offset: 0 })
-    }
-
-    /// What stands in a record; `None` if it ends before.
-    pub fn number_in(&self, record: &[u8]) -> Option<i64> {
-        let mut bytes = [0; 8];
-        let found = record.get(self.offset..self.offset + self.number.size)?;
-        bytes[..found.len()].copy_from_slice(found);
-        let bits = u64::from_le_bytes(bytes);
-        let unused = 64 - 8 * self.number.size as u32;
-        Some(if self.number.signed { (bits << unused) as i64 >> unused } else { bits as i64 })
-    }
-
-    /// The string in a record, up to its NUL; `None` if the record ends before the field.
-    pub fn text_in<'r>(&self, record: &'r [u8]) -> Option<&'r [u8]> {
-        let found = record.get(self.offset..self.offset + self.count)?;
-        found.split(|&byte| byte == 0).next()
-    }
-}
-
-const OBJECT: [&str; 6] = ["file", "ring", "attach", "rodata", "filter", "drops"];
+const OBJECT: [&str; 7] = ["file", "ring", "attach", "rodata", "entries", "filter", "drops"];
 
 pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Option<Object> {
     let records = self::records(records, problems);
@@ -212,7 +95,28 @@ pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Op
         Some(entry) => constants(entry, table.problems())?,
         None => BTreeMap::new(),
     };
-    Some(Object { file: file?, ring: ring?, attach, rodata, filter, drops, records: records? })
+    let entries = match table.get("entries") {
+        Some(entry) => entries(entry, table.problems())?,
+        None => BTreeMap::new(),
+    };
+    Some(Object { file: file?, ring: ring?, attach, rodata, entries, filter, drops, records: records? })
+}
+
+/// `entries = { events = 1048576 }`.
+fn entries(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, u32>> {
+    let table = Reader::any_table(entry, problems)?;
+    let all: Vec<Entry> = table.entries().to_vec();
+    let mut entries = BTreeMap::new();
+    for (key, value) in all {
+        match whole(value.get_ref()).and_then(|count| u32::try_from(count).ok()).filter(|&count| count > 0) {
+            Some(count) => drop(entries.insert(key.get_ref().to_string(), count)),
+            None => {
+                let message = format!("`{}` is no number of elements", key.get_ref());
+                problems.push(value.span(), message, "write a number from 1 on");
+            }
+        }
+    }
+    Some(entries)
 }
 
 fn constants(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, Option<i64>>> {
@@ -241,44 +145,85 @@ fn records(entry: Entry, problems: &mut Problems) -> Option<Records> {
     let (kinds, plain): (Vec<Entry>, Vec<Entry>) =
         table.entries().iter().partition(|(_, value)| value.get_ref().is_table());
     let told_apart = told_apart(plain, problems);
-    let pair = told_apart.as_ref().and_then(|(_, pair)| pair.as_deref());
+    let pair = told_apart.as_ref().and_then(|told| told.pair.as_deref());
     let all: Vec<Option<(u64, Record)>> =
         kinds.into_iter().map(|entry| kind_of_record(entry, pair, problems)).collect();
     let all: Option<BTreeMap<u64, Record>> = all.into_iter().collect();
-    let ((by, pair), kinds) = (told_apart?, all?);
+    let (ToldApart { by, pair, skip }, kinds) = (told_apart?, all?);
     if kinds.is_empty() {
         problems.push(entry.0.span(), "[records] has no kind of record", "write [records.0] with `layout` and `call`");
         return None;
     }
-    if kinds.len() > 1 && by.is_none() {
+    if by.is_none() && (kinds.len() > 1 || !skip.is_empty()) {
         problems.push(entry.0.span(), "nothing tells the kinds of records apart", "write by = \"u32 event_type\"");
         return None;
     }
-    Some(Records { by, pair, kinds })
+    let by = match by {
+        Some(By::Begin(field)) => Some(field),
+        Some(By::Named(name, at)) => Some(named(&name, &kinds, at, problems)?),
+        None => None,
+    };
+    Some(Records { by, skip, pair, kinds })
 }
 
-/// `by` and `pair`.
-fn told_apart(entries: Vec<Entry>, problems: &mut Problems) -> Option<(Option<Field>, Option<String>)> {
-    let (mut by, mut pair, mut is_right) = (None, None, true);
+/// The field of this name, which lies at the same place in each kind.
+fn named(name: &str, kinds: &BTreeMap<u64, Record>, at: Range<usize>, problems: &mut Problems) -> Option<Field> {
+    let mut fields = kinds.values().map(|record| record.layout.field(name));
+    let first = fields.next().flatten();
+    if let Some(first) = first.filter(|first| fields.all(|field| field == Some(first))) {
+        return Some(first.clone());
+    }
+    let message = format!("`{name}` does not lie at the same place in all kinds of records");
+    problems.push(at, message, "write it in each layout, behind the same fields");
+    None
+}
+
+/// What tells records apart: a field at their begin, or one of the layouts.
+enum By {
+    Begin(Field),
+    Named(String, Range<usize>),
+}
+
+#[derive(Default)]
+struct ToldApart {
+    by: Option<By>,
+    pair: Option<String>,
+    skip: Vec<u64>,
+}
+
+/// `by`, `pair` and `skip`.
+fn told_apart(entries: Vec<Entry>, problems: &mut Problems) -> Option<ToldApart> {
+    let (mut told, mut is_right) = (ToldApart::default(), true);
     for (key, value) in entries {
-        match (key.get_ref().as_ref(), value.get_ref().as_str()) {
-            ("by", Some(text)) => match Field::parse(text) {
-                Ok(field) => by = Some(field),
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            ("by", DeValue::String(text)) if Number::named(text).is_none() && !text.contains([' ', '\t']) => {
+                told.by = Some(By::Named(text.to_string(), value.span()));
+            }
+            ("by", DeValue::String(text)) => match Field::parse(text) {
+                Ok(field) => told.by = Some(By::Begin(field)),
                 Err(why) => {
                     let hint = "write it as in C: \"u32 event_type\"";
                     problems.push(value.span(), format!("this is no field: {why}"), hint);
                     is_right = false;
                 }
             },
-            ("pair", Some(text)) => pair = Some(text.to_owned()),
+            ("pair", DeValue::String(text)) => told.pair = Some(text.to_string()),
+            ("skip", DeValue::Array(items)) if items.iter().all(|item| whole(item.get_ref()).is_some()) => {
+                told.skip = items.iter().filter_map(|item| whole(item.get_ref())).collect();
+            }
             (name, _) => {
-                let hint = near_or_all(name, &["by", "pair"]);
+                let hint = near_or_all(name, &["by", "pair", "skip"]);
                 problems.push(key.span(), format!("[records] has no key `{name}` of this kind"), hint);
                 is_right = false;
             }
         }
     }
-    is_right.then_some((by, pair))
+    is_right.then_some(told)
+}
+
+/// A number from 0 on.
+fn whole(value: &DeValue) -> Option<u64> {
+    value.as_integer().and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok())
 }
 
 fn kind_of_record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<(u64, Record)> {
@@ -293,23 +238,11 @@ fn kind_of_record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> 
 fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<Record> {
     let mut table = Reader::any_table(entry, problems)?;
     let enter = table.flag("enter");
-    let layout_entry = table.required("layout", "write its fields as in C: layout = \"u32 pid; char path[256]\"")?;
-    let text = table.string(layout_entry)?;
-    let layout = match Layout::parse(&text) {
-        Ok(layout) => layout,
-        Err(why) => {
-            table.problems().push(
-                layout_entry.1.span(),
-                format!("this is no layout: {why}"),
-                "write its fields as in C",
-            );
-            return None;
-        }
-    };
+    let (layout, layout_at) = layout(&mut table)?;
     let names: Vec<&str> = layout.fields.iter().map(|field| field.name.as_str()).collect();
     if let Some(pair) = pair.filter(|pair| !names.contains(pair)) {
         let message = format!("it has no field `{pair}`, by which enter and exit are paired");
-        table.problems().push(layout_entry.1.span(), message, near_or_all(pair, &names));
+        table.problems().push(layout_at, message, near_or_all(pair, &names));
         return None;
     }
     let call = match table.get("call") {
@@ -320,13 +253,44 @@ fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<R
             return None;
         }
     };
+    let of = table.get("struct").and_then(|entry| table.string(entry));
+    let args = match table.get("args") {
+        Some(entry) => Some(arguments(&mut table, entry, &layout)?),
+        None => None,
+    };
     let entries: Vec<Entry> = table.entries().to_vec();
     let mut keys = BTreeMap::new();
-    for entry in entries.into_iter().filter(|(key, _)| !["enter", "layout", "call"].contains(&key.get_ref().as_ref())) {
+    for entry in entries.into_iter().filter(|(key, _)| !OF_RECORD.contains(&key.get_ref().as_ref())) {
         let (key, field) = mapped(&mut table, entry, &names)?;
         keys.insert(key, field);
     }
-    Some(Record { enter, layout, call, keys })
+    Some(Record { enter, layout, of, call, args, keys })
+}
+
+/// Where its fields lie, and where that stands.
+fn layout(table: &mut Reader) -> Option<(Layout, Range<usize>)> {
+    let entry = table.required("layout", "write its fields as in C: layout = \"u32 pid; char path[256]\"")?;
+    let text = table.string(entry)?;
+    let read = Layout::parse(&text).map_err(|why| {
+        let message = format!("this is no layout: {why}");
+        table.problems().push(entry.1.span(), message, "write its fields as in C");
+    });
+    Some((read.ok()?, entry.1.span()))
+}
+
+/// What a kind of record says besides the keys of lines.
+const OF_RECORD: [&str; 5] = ["enter", "layout", "struct", "call", "args"];
+
+/// `args = "args"`: a field of as many words as the kernel takes.
+fn arguments(table: &mut Reader, entry: Entry, layout: &Layout) -> Option<String> {
+    let names: Vec<&str> = layout.fields.iter().map(|field| field.name.as_str()).collect();
+    let name = table.string(entry).filter(|name| is_field(table, entry.1, name, &names))?;
+    let is_of_words = layout.field(&name).is_some_and(|field| field.number.size == 8 && (1..=6).contains(&field.count));
+    if !is_of_words {
+        let message = format!("`{name}` does not hold arguments of 8 bytes, six at most");
+        table.problems().push(entry.1.span(), message, "write it as in layout = \"u64 args[6]\"");
+    }
+    is_of_words.then_some(name)
 }
 
 /// `path = "filename"`: a key of lines, and a field.
@@ -379,39 +343,4 @@ fn call(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<CallBy> {
         calls.insert(number, list.call(entry)?);
     }
     is_one.then_some(CallBy::Table(field, calls))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_lie_where_a_compiler_puts_them() {
-        let layout = Layout::parse("u32 a; u64 b; char c[3]; s16 d; bool e").unwrap();
-        let offsets: Vec<(&str, usize)> =
-            layout.fields.iter().map(|field| (field.name.as_str(), field.offset)).collect();
-        assert_eq!(offsets, [("a", 0), ("b", 8), ("c", 16), ("d", 20), ("e", 22)]);
-        assert_eq!(layout.size, 24);
-        let record = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'x', 0, b'y', 0, 0xfe, 0xff, 1, 0];
-        let number = |name: &str| layout.field(name).unwrap().number_in(&record);
-        assert_eq!(["a", "b", "d", "e"].map(number), [Some(1), Some(2), Some(-2), Some(1)]);
-        assert_eq!(layout.field("c").unwrap().text_in(&record), Some(b"x".as_slice()));
-        assert_eq!(layout.field("e").unwrap().number_in(&record[..22]), None);
-    }
-
-    #[test]
-    fn what_is_no_layout_says_why() {
-        let rows = [
-            ("", "it has no field"),
-            ("u32", "`u32` is no type and a name"),
-            ("u33 a", "`u33` is no type that is known here"),
-            ("u32 a; u64 a", "`a` is there twice"),
-            ("char a[x]", "`char a[x]` has no number of elements"),
-            ("char a[0]", "`char a[0]` has no number of elements"),
-            ("char a[1048576]; u8 b", "it ends behind 1048576 bytes"),
-        ];
-        for (text, why) in rows {
-            assert_eq!(Layout::parse(text), Err(why.to_owned()), "{text}");
-        }
-    }
 }
