@@ -22,8 +22,8 @@ mod plan; // the same and the files that it names, checked
 mod archives; // --archive
 mod verdicts; // what the trials of a run share
 mod replay; // --replay and --show
-mod run; // the live scenarios
 mod conformance; // --conformance
+mod run; // the live scenarios
 
 use flags::Cli;
 use subjects::Own;

@@ -1,9 +1,8 @@
 //! `--conformance`: every subject on every scenario, as one table.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use super::run::LiveRun;
 use super::subjects::Slot;
 use crate::base::error::{Error, Exit};
 use crate::base::tell::Stream;
@@ -21,10 +20,15 @@ struct Measured {
     findings: usize,
 }
 
-/// Runs each subject on each scenario, prints the table, and writes it into a folder.
-pub fn run(run: &Arc<LiveRun>, names: &[&'static str], folder: &Path) -> Result<Exit, Error> {
+/// Runs each subject on each scenario, prints the table, and writes it into a folder. `cell` runs one on one.
+pub fn run(
+    subjects: &[Slot],
+    names: &[&'static str],
+    lanes: usize,
+    folder: &Path,
+    cell: &(dyn Fn(&Slot, &str) -> Cell + Sync),
+) -> Result<Exit, Error> {
     let folder = files::prepare(folder)?;
-    let subjects = &run.plan.subjects;
     subjects.iter().for_each(say_missing);
     let here = subjects.iter().filter(|slot| slot.missing.is_none());
     let pairs: Vec<(&Slot, &'static str)> = here.flat_map(|slot| names.iter().map(move |&name| (slot, name))).collect();
@@ -37,8 +41,8 @@ pub fn run(run: &Arc<LiveRun>, names: &[&'static str], folder: &Path) -> Result<
     }
     drop(give);
     std::thread::scope(|threads| {
-        for _ in 0..run.plan.session.lanes {
-            threads.spawn(|| take.iter().for_each(|(slot, name)| add(&measured, run.cell(slot, name), all)));
+        for _ in 0..lanes {
+            threads.spawn(|| take.iter().for_each(|(slot, name)| add(&measured, cell(slot, name), all)));
         }
     });
     let Measured { cells, .. } = measured.into_inner().unwrap_or_else(PoisonError::into_inner);

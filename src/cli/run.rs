@@ -28,9 +28,9 @@ use crate::timings::Timings;
 use crate::watch::tracer;
 
 /// What the trials share.
-pub struct LiveRun {
+struct LiveRun {
     session: Session,
-    pub plan: Plan,
+    plan: Plan,
     verdicts: Verdicts,
     archives: Option<Archives>,
     timings: Mutex<Timings>,
@@ -63,7 +63,8 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     run.unless_interrupted(run.session.canary())?;
     if let Some(folder) = run.plan.conformance.clone() {
         let selected: Vec<&'static str> = names.iter().copied().filter(|name| run.plan.is_selected(name)).collect();
-        return conformance::run(&run, &selected, &folder);
+        let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
+        return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
     tell::run_trials(&run.plan.libtest, run.trials(&names))?;
     run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
@@ -190,7 +191,7 @@ impl LiveRun {
     }
 
     /// What becomes of a subject in a scenario.
-    pub fn cell(&self, slot: &Slot, name: &str) -> Cell {
+    fn cell(&self, slot: &Slot, name: &str) -> Cell {
         let again = format!("sudo ./ior-it --subject {} --exact --filter {name}", slot.name);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
