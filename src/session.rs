@@ -9,13 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::errno::Errno;
-
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::child::ending::{Ending, How, Phase};
-use crate::child::scenario::{Scenario, Setup, act, call, fails};
+use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
 use crate::child::zygote::Zygote;
 use crate::judge::agreement;
@@ -30,12 +28,16 @@ use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::Trace;
-use crate::watch::tracer::{self, Tracer};
+use crate::watch::tracer::{self, Records, Tracer, Watching};
 use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
 
+mod canary; // the scenario before all others
+
 use beside::{Beside, NUMBERS};
+use canary::CANARY;
+pub use canary::cannot_start;
 
 /// How a session is to be set up.
 #[derive(Clone, Debug)]
@@ -137,13 +139,6 @@ impl Lap {
         let now = Instant::now();
         now - std::mem::replace(&mut self.0, now)
     }
-}
-
-/// The scenario that is run before all others, to see that tracing works here. It is in no list.
-const CANARY: Scenario = Scenario::new("canary", canary);
-
-fn canary() -> Setup {
-    act(|| fails(call!(dup, -1), Errno::EBADF))
 }
 
 impl Prepared {
@@ -299,6 +294,12 @@ impl Session {
         Ok(Beheld { cell: cell(profile, stretch, &evidence), observed: Some(observed) })
     }
 
+    /// The number by which the zygote knows a scenario.
+    fn number(&self, name: &str) -> Result<usize, Error> {
+        let number = self.numbers.get(name).copied();
+        number.ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))
+    }
+
     /// Runs one scenario, and returns what our own tracer, the witness and a subject have to say, where they are there.
     fn seen_by_all(
         &self,
@@ -310,10 +311,7 @@ impl Session {
     ) -> Result<Witnessed, Error> {
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
-        let number = *self
-            .numbers
-            .get(name)
-            .ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))?;
+        let number = self.number(name)?;
         // Dropped after the child, since it ends when the child and its descendants are killed at the latest.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
@@ -324,13 +322,9 @@ impl Session {
             return Ok(Witnessed::nothing(ending, phases));
         }
         phases.setup = lap.end();
-        if self.witness {
-            // For what is forked here. The witness of a command looks on with its caller's rights: the kernel lets it see no more.
-            crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
-        }
-        witness = if self.witness { Some(Witness::stop(child.pid(), follow)?) } else { None };
-        let watching =
-            if self.watch { Some(self.tracer.watch(child.lane_number(), child.pid(), follow)?) } else { None };
+        witness = self.witness.then(|| stopped(child.pid(), follow)).transpose()?;
+        let watch = || self.tracer.watch(child.lane_number(), child.pid(), follow);
+        let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
         if child.has_ended()? {
             witness.into_iter().for_each(Witness::mistaken);
@@ -343,43 +337,33 @@ impl Session {
             _ => false,
         };
         let mut ending = child.wait(limit)?;
-        let goes_on = follow && matches!(ending.how, How::Finished | How::Exited(_));
-        let awaited = watching.as_ref().filter(|_| goes_on);
-        if awaited.is_some_and(|watching| !watching.wait_until_gone(limit)) {
+        let goes_on = |_: &&Watching| follow && matches!(ending.how, How::Finished | How::Exited(_));
+        if watching.as_ref().filter(goes_on).is_some_and(|watching| !watching.wait_until_gone(limit)) {
             ending.how = How::TimedOut(limit.now());
         }
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let counted = records.counts;
-        let mut assembly = Assembly::new(Some(directory.as_os_str().as_bytes()));
-        records.for_each(|bytes| assembly.add(bytes));
-        let trace = assembly.finished(counted);
+        let trace = assembled(&records, directory);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
         let stretch = beside.zip(attached).map(|(beside, attached)| beside.stretch(attached, is_at_end));
         Ok(Witnessed { observed: Observed { ending, trace }, testimony, stretch, phases })
     }
+}
 
-    /// Sees that tracing works on this machine: one child, one known call. Otherwise one error says so, not one for each
-    /// scenario.
-    pub fn canary(&self) -> Result<(), Error> {
-        let limit = Limit::growing(Duration::from_secs(5));
-        let (Observed { ending, trace }, _) = self.observe(CANARY.name, Path::new("/"), limit, false)?;
-        match (ending.phase, &ending.how) {
-            (_, How::Finished) => {}
-            (Phase::Setup, _) => return Err(cannot_start(&ending)),
-            (Phase::Act, _) => return Err(canary_error(&format!("it {ending}"))),
-        }
-        let losses = trace.losses();
-        let seen = trace.calls.iter().any(|call| call.name() == "dup" && call.errno() == Some(libc::EBADF));
-        match (seen, losses.as_slice()) {
-            (true, []) => Ok(()),
-            (false, []) => Err(canary_error("its call was not recorded")),
-            (_, [first, ..]) => Err(canary_error(first)),
-        }
-    }
+/// A witness of a child, which it stops.
+fn stopped(pid: u32, follow: bool) -> Result<Witness, Error> {
+    // For what is forked here. The witness of a command looks on with its caller's rights: the kernel lets it see no more.
+    crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
+    Witness::stop(pid, follow)
+}
+
+fn assembled(records: &Records, directory: &Path) -> Trace {
+    let mut assembly = Assembly::new(Some(directory.as_os_str().as_bytes()));
+    records.for_each(|bytes| assembly.add(bytes));
+    assembly.finished(records.counts)
 }
 
 /// A word that no other run has.
@@ -406,19 +390,4 @@ fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony
     let disagreements = agreement::compare(trace, testimony, Some(workspace));
     let disagreeing = Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
     (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
-}
-
-/// A child that did not come to its gate, where nothing but the machine can keep it from there.
-pub fn cannot_start(ending: &Ending) -> Error {
-    Error::cannot_trace(
-        format!("a child could not be started: it {ending}"),
-        "a seccomp filter may forbid a call (with docker, --security-opt seccomp=unconfined); see `ulimit -a`",
-    )
-}
-
-fn canary_error(what: &str) -> Error {
-    Error::cannot_trace(
-        format!("the canary, a child that calls dup once, was not seen as it should be: {what}"),
-        "in a container, share the host's pid namespace (docker run --pid=host); with --bpf FILE, try without",
-    )
 }

@@ -120,37 +120,43 @@ impl Opensnoop {
                 }
                 Column::Time | Column::Uid | Column::Pid | Column::Fd | Column::Err | Column::Flags => {
                     let (word, after) = word(rest);
+                    said = match column {
+                        Column::Pid => said.with("pid", word.parse::<u64>().ok()?),
+                        Column::Flags => said.with("flags", octal(word)?),
+                        Column::Time | Column::Uid | Column::Fd | Column::Err | Column::Comm | Column::Path => said,
+                    };
+                    let number = || word.parse::<i64>().ok();
+                    rest = match column {
+                        // Six columns at least, and a space.
+                        Column::Pid => rest.get(word.len().max(6) + 1..)?,
+                        Column::Uid => number().map(|_| after.trim_start_with(|one| one == ' '))?,
+                        Column::Time => after.trim_start_with(|one| one == ' '),
+                        Column::Fd | Column::Err | Column::Flags | Column::Comm | Column::Path => after,
+                    };
                     match column {
-                        Column::Pid => {
-                            said = said.with("pid", word.parse::<u64>().ok()?);
-                            // Six columns at least, and a space.
-                            rest = rest.get(word.len().max(6) + 1..)?;
-                            continue;
-                        }
-                        Column::Uid => drop(word.parse::<u64>().ok()?),
-                        Column::Fd => fd = Some(word.parse::<i64>().ok()?),
-                        Column::Err => err = Some(word.parse::<i64>().ok()?),
-                        Column::Flags => {
-                            said = said.with("flags", u64::from_str_radix(word, 8).ok().filter(|_| word.len() >= 8)?);
-                        }
-                        Column::Time | Column::Comm | Column::Path => {}
-                    }
-                    rest = after;
-                    if matches!(column, Column::Time | Column::Uid) {
-                        rest = rest.trim_start_with(|one| one == ' ');
+                        Column::Fd => fd = Some(number()?),
+                        Column::Err => err = Some(number()?),
+                        Column::Time | Column::Uid | Column::Pid | Column::Flags | Column::Comm | Column::Path => {}
                     }
                 }
             }
         }
-        put_raw_ret(
-            &mut said,
-            match (fd?, err?) {
-                (fd, 0) => fd,
-                (-1, err) => -err,
-                _ => return None,
-            },
-        );
+        put_raw_ret(&mut said, result(fd?, err?)?);
         Some(said)
+    }
+}
+
+/// Flags as eight octal digits.
+fn octal(word: &str) -> Option<u64> {
+    u64::from_str_radix(word, 8).ok().filter(|_| word.len() >= 8)
+}
+
+/// What the call returned: a descriptor or an errno.
+fn result(fd: i64, err: i64) -> Option<i64> {
+    match (fd, err) {
+        (fd, 0) => Some(fd),
+        (-1, err) => Some(-err),
+        _ => None,
     }
 }
 

@@ -1,0 +1,95 @@
+//! What is said of a call → a line.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value as Json;
+
+use super::{AT_FDCWD, Line, UNFINISHED};
+use crate::base::escape;
+use crate::judge::expectation::Aspect;
+use crate::subject::keys::{Key, Of};
+use crate::subject::said::{Said, Value};
+use crate::table::names;
+use crate::table::syscalls::Role;
+use crate::trace::call::Call;
+
+/// A call of a trace as a line, without its end.
+pub fn of_call(call: &Call) -> String {
+    write(&Said::of(call))
+}
+
+/// What is said of a call as a line, without its end.
+pub fn write(said: &Said) -> String {
+    escaped(serde_json::to_string(said).unwrap_or_default())
+}
+
+/// What a terminal would obey, or not show, as JSON writes it: it stands in strings alone.
+fn escaped(line: String) -> String {
+    if !line.contains(escape::is_obeyed) {
+        return line;
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for one in line.chars() {
+        if escape::is_obeyed(one) {
+            let units = one.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            escaped.push_str(&units);
+        } else {
+            escaped.push(one);
+        }
+    }
+    escaped
+}
+
+/// Any line, without its end; what is garbled as it was.
+pub fn write_line(line: &Line) -> String {
+    match line {
+        Line::Call(said) => write(said),
+        Line::Lost(count) => serde_json::json!({ "lost": count }).to_string(),
+        Line::Note(text) => escaped(serde_json::json!({ "note": text }).to_string()),
+        Line::Garbled { raw, .. } => String::from_utf8_lossy(raw).into_owned(),
+    }
+}
+
+impl Serialize for Said {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("call", &self.call)?;
+        for (key, value) in self.fields() {
+            map.serialize_entry(key.name, &written(key, key.role, value))?;
+        }
+        map.end()
+    }
+}
+
+fn written(key: &Key, role: Role, value: &Value) -> Json {
+    match value {
+        Value::Nothing => Json::Null,
+        Value::Is(is) => Json::Bool(*is),
+        Value::Unfinished => UNFINISHED.into(),
+        Value::Errno(errno) => names::errno_name(*errno).into(),
+        Value::Text(bytes) => text(bytes),
+        Value::List(values) => values.iter().map(|value| written(key, role, value)).collect(),
+        Value::Number(number) if key.of == Of::Field(Aspect::Ret) => (*number).into(),
+        Value::Number(number) => match role {
+            Role::Flags(names) | Role::Choice(names) => names.show(*number as u64).into(),
+            Role::Mode if *number == 0 => "0".into(),
+            Role::Mode => format!("0{number:o}").into(),
+            Role::Pointer => format!("{number:#x}").into(),
+            Role::DirFd if *number == i64::from(libc::AT_FDCWD) => AT_FDCWD.into(),
+            Role::Unsigned | Role::UnsignedInt => (*number as u64).into(),
+            Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Signed | Role::Int | Role::Path | Role::Text => {
+                (*number).into()
+            }
+        },
+    }
+}
+
+/// Bytes that are no UTF-8 as `{"hex":"…"}`.
+fn text(bytes: &[u8]) -> Json {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            serde_json::json!({ "hex": hex })
+        }
+    }
+}
