@@ -76,9 +76,6 @@ fn main() -> ExitCode {
     if let Ok(work) = std::env::var(pids::WORK) {
         return pids::works(&work);
     }
-    if std::env::var_os(subjects::WORK).is_some() {
-        return subjects::works();
-    }
     if let Ok(kind) = std::env::var(objects::WORK) {
         return objects::works(&kind);
     }
