@@ -125,6 +125,8 @@ pub struct Beheld {
     pub cell: Cell,
     /// What our own tracer saw, without the fences; `None` if the scenario did not run.
     pub observed: Option<Observed>,
+    /// Where it ran.
+    pub workspace: PathBuf,
 }
 
 /// A stopwatch that is read between phases.
@@ -268,21 +270,22 @@ impl Session {
         let profile = subject.profile();
         let rerun = verdict::rerun(&format!("--subject {} --exact --filter {name}{}", profile.name, self.flags), file);
         let skipped = |why: &str| skipped(profile, name, why, &rerun);
+        let not_run = |cell: Cell| Beheld { cell, observed: None, workspace: workspace.path().to_owned() };
         if let Some(reason) = self.lacks(expectation) {
-            return Ok(Beheld { cell: skipped(&reason), observed: None });
+            return Ok(not_run(skipped(&reason)));
         }
         let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));
         let seen = self.seen_by_all(name, workspace.path(), limit.into(), expectation.follow, Some(&beside))?;
         let Witnessed { observed: Observed { ending, trace }, stretch, .. } = seen;
         let Some(stretch) = stretch else {
-            return Ok(Beheld { cell: skipped(&format!("the scenario {ending}")), observed: None });
+            return Ok(not_run(skipped(&format!("the scenario {ending}"))));
         };
         let main = trace.calls.first().map_or(0, |call| call.pid);
         let reference = reference(trace, stretch.fences, stretch.open, main);
         let observed = Observed { ending, trace: reference.act };
         let objection = match judge_with(expectation, file, &observed, &rerun) {
             Verdict::Pass => None,
-            Verdict::Skip(reason) => return Ok(Beheld { cell: skipped(&reason), observed: None }),
+            Verdict::Skip(reason) => return Ok(not_run(skipped(&reason))),
             Verdict::Fail(report) | Verdict::Inconclusive(report) => Some(report),
         };
         let mut between = reference.between;
@@ -291,7 +294,8 @@ impl Session {
         }
         let directory = Some(workspace.path().as_os_str().as_bytes());
         let evidence = Evidence { scenario: name, reference: &between, workspace: directory, objection, again: &rerun };
-        Ok(Beheld { cell: cell(profile, stretch, &evidence), observed: Some(observed) })
+        let cell = cell(profile, stretch, &evidence);
+        Ok(Beheld { cell, observed: Some(observed), workspace: workspace.path().to_owned() })
     }
 
     /// The number by which the zygote knows a scenario.

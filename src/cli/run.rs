@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use libtest_mimic::{Completion, Failed, Trial};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -12,7 +13,7 @@ use super::WithoutPrivilege;
 use super::archives::Archives;
 use super::conformance;
 use super::plan::Plan;
-use super::subjects::{self, Slot};
+use super::subjects::{self, Slot, Tested};
 use super::verdicts::Verdicts;
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
@@ -33,6 +34,8 @@ struct LiveRun {
     plan: Plan,
     verdicts: Verdicts,
     archives: Option<Archives>,
+    /// What subjects were found to do.
+    tested: Tested,
     timings: Mutex<Timings>,
     /// Set in the handler of the signal: before anything that the signal brings about.
     interrupted: Arc<AtomicBool>,
@@ -57,8 +60,15 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let verdicts = Verdicts::new(plan.fail_fast);
-    let run =
-        Arc::new(LiveRun { session, plan, verdicts, archives, timings: Mutex::default(), interrupted: Arc::default() });
+    let run = Arc::new(LiveRun {
+        session,
+        plan,
+        verdicts,
+        archives,
+        tested: Tested::default(),
+        timings: Mutex::default(),
+        interrupted: Arc::default(),
+    });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
     if let Some(folder) = run.plan.conformance.clone() {
@@ -68,6 +78,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     }
     tell::run_trials(&run.plan.libtest, run.trials(&names))?;
     run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
+    run.tested.print_unseen(&run.plan.subjects);
     run.print_timings();
     run.print_kept();
     Ok(run.unless_interrupted(run.verdicts.exit()))
@@ -202,11 +213,23 @@ impl LiveRun {
     }
 
     fn once_beside(&self, subject: &dyn Subject, name: &str, expectation: &Expectation) -> Result<Verdict, Error> {
+        let began = SystemTime::now();
         let one = self.session.run_beside(subject, name, expectation, &self.plan.file, self.limit(expectation))?;
-        if let (true, Some(observed)) = (self.plan.verbose, &one.observed) {
-            self.verdicts.keep_trace(name, observed);
+        self.tested.add(&one.cell);
+        let verdict = subjects::verdict(&one.cell);
+        let Some(observed) = one.observed else { return Ok(verdict) };
+        if self.plan.verbose {
+            self.verdicts.keep_trace(name, &observed);
         }
-        Ok(subjects::verdict(&one.cell))
+        let Some(archives) = &self.archives else { return Ok(verdict) };
+        // The archive has our own trace, which is judged by its table.
+        let origin = Origin::here(name, one.workspace.as_os_str().as_bytes(), began);
+        let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
+        let reference = judge(&observed);
+        Ok(match archives.checked(&Archive { origin, observed }, reference, judge) {
+            Verdict::Pass => verdict,
+            other => other,
+        })
     }
 
     fn expectation(&self, name: &str) -> Result<&Expectation, Error> {

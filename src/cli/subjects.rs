@@ -1,6 +1,8 @@
 //! `--subject` and `--subjects`: the tracers of others in the slot.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use comfy_table::{Table, TableStyle};
 
@@ -102,6 +104,37 @@ pub fn verdict(cell: &Cell) -> Verdict {
         "skip" => Verdict::Skip(cell.why.clone().unwrap_or_default()),
         "not claimed" => Verdict::Skip(format!("{} claims no call of this scenario", cell.subject)),
         _ => Verdict::Fail(cell.report()),
+    }
+}
+
+/// Which known faults subjects have shown, and in which scenarios they were judged.
+#[derive(Default)]
+pub struct Tested(Mutex<HashMap<(String, String), HashSet<String>>>);
+
+impl Tested {
+    /// Takes one subject in one scenario.
+    pub fn add(&self, cell: &Cell) {
+        if matches!(cell.verdict.as_str(), "pass" | "fail" | "silent loss") {
+            let known = cell.findings.iter().filter_map(|found| found.known.clone());
+            let mut tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            tested.entry((cell.subject.clone(), cell.scenario.clone())).or_default().extend(known);
+        }
+    }
+
+    /// Says which faults were not there: the entry is no longer true of this version.
+    pub fn print_unseen(&self, slots: &[Slot]) {
+        let tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for subject in slots.iter().filter_map(|slot| slot.subject.as_deref()) {
+            let profile = subject.profile();
+            for known in &profile.known {
+                let Some(scenario) = &known.scenario else { continue };
+                let seen = tested.get(&(profile.name.clone(), scenario.clone()));
+                if seen.is_some_and(|seen| !seen.contains(&known.why)) {
+                    let name = escape::line(&profile.name);
+                    Stream::Error.line(&format!("{name}: a known fault was not seen in {scenario}: {}", known.why));
+                }
+            }
+        }
     }
 }
 
