@@ -153,3 +153,19 @@ fn all_errors_are_told_at_once_with_their_lines() {
     }
     assert!(count >= 10, "{count}");
 }
+
+/// docs/subjects.md has a recipe.
+#[test]
+fn the_recipe_of_the_docs_is_right() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/subjects.md")).unwrap();
+    let block = |language: &str| {
+        let begin = text.split_once(&format!("```{language}\n")).unwrap().1;
+        begin.split_once("```").unwrap().0.to_owned()
+    };
+    let definition = Definition::parse("mine.toml", &block("toml")).unwrap();
+    assert_eq!(definition.name, "mine");
+    let line = ior_it::subject::json::read(block("json").trim().as_bytes());
+    assert!(
+        matches!(line, ior_it::subject::Line::Call(said) if said.call == "openat" && said.number("ret") == Some(3))
+    );
+}
