@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::changes::Changes;
 use super::restarts::*;
 use super::{FileNames, Seen, Testimony};
+use crate::table::syscalls::Effect;
 use crate::trace::call::{Call, Deeds, Outcome};
 
 /// Folds stops into a [`Testimony`].
@@ -239,7 +240,10 @@ impl Fold {
     }
 
     /// The thread is about to end, with this value in the result register. Returns the call in which it ends.
+    ///
+    /// The value may be another thread's: a thread whose execve(2) has taken over this number can die before it says so.
     pub fn dies(&mut self, tid: u32, value: i64) -> Option<&mut Seen> {
+        let may_be_other = self.is_in_exec_beside(tid);
         let thread = self.threads.get_mut(&tid)?;
         if let Some(place) = thread.as_before.take() {
             let seen = &mut self.testimony.calls[place];
@@ -247,7 +251,17 @@ impl Fold {
         }
         let seen = &mut self.testimony.calls[thread.state.call()?];
         seen.at_death = Some(value);
+        seen.vanished = may_be_other;
         Some(seen)
+    }
+
+    /// Whether another thread of the process is in execve(2).
+    fn is_in_exec_beside(&self, tid: u32) -> bool {
+        let pid = self.pid(tid);
+        let is_in_exec = |thread: &TracedThread| {
+            thread.state.call().is_some_and(|place| self.testimony.calls[place].call.effect() == Effect::Execute)
+        };
+        self.threads.iter().any(|(&other, thread)| other != tid && Some(thread.pid) == pid && is_in_exec(thread))
     }
 
     /// The thread has ended. The call that it was in has no result.
@@ -258,7 +272,7 @@ impl Fold {
         // An interrupted call may have been made again unseen.
         if let Some(place) = thread.state.call() {
             let seen = &mut self.testimony.calls[place];
-            seen.vanished = seen.at_death.is_none();
+            seen.vanished |= seen.at_death.is_none();
             seen.until = entered;
         }
         self.share(thread.last);

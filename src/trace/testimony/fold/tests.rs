@@ -240,6 +240,20 @@ fn who_is_gone_since_another_thread_execs_has_vanished() {
 }
 
 #[test]
+fn the_last_value_of_a_thread_may_be_that_of_another_that_execs() {
+    for (number, expected) in [(libc::SYS_execve as u32, true), (READ, false)] {
+        let mut fold = Fold::default();
+        for (tid, number) in [(1, CLOSE), (2, number)] {
+            fold.found(tid, 1);
+            fold.enter(tid, seen(number));
+        }
+        fold.dies(1, 0);
+        fold.gone(1);
+        assert_eq!(fold.testimony().calls[0].vanished, expected);
+    }
+}
+
+#[test]
 fn who_is_never_heard_of_again_has_vanished() {
     let mut fold = Fold::default();
     for tid in [1, 2] {
