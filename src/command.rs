@@ -86,7 +86,7 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
     let beside = subject.as_deref().map(|subject| Beside::new(subject, session::nonce(), 0));
     let enclosed = beside.as_ref().map(Beside::enclosed);
     let mut child = zygote.spawn_enclosed(0, Path::new(""), enclosed.as_ref())?;
-    let attached = subject.as_deref().zip(beside.as_ref());
+    let attached = options.subject.as_ref().zip(subject.as_deref()).zip(beside.as_ref());
     let attached =
         attached.map(|(subject, beside)| BesideProgram::attach(subject, beside, &child)).transpose()?.flatten();
     if let Some(ending) = child.reach_gate(GATE_LIMIT)? {

@@ -257,10 +257,12 @@ impl Session {
         Ok((seen.observed, seen.testimony, seen.phases))
     }
 
-    /// Runs one scenario with a subject beside our own tracer, whose trace is the reference.
+    /// Runs one scenario with a subject beside our own tracer, whose trace is the reference. `command` puts the subject into the
+    /// slot: the report ends with it.
     pub fn run_beside(
         &self,
         subject: &dyn Subject,
+        command: &str,
         name: &str,
         expectation: &Expectation,
         file: &str,
@@ -268,7 +270,7 @@ impl Session {
     ) -> Result<Beheld, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let profile = subject.profile();
-        let rerun = verdict::rerun(&format!("--subject {} --exact --filter {name}{}", profile.name, self.flags), file);
+        let rerun = format!("{command} --exact --filter {name}{}{}", self.flags, verdict::tests_flag(file));
         let skipped = |why: &str| skipped(profile, name, why, &rerun);
         let not_run = |cell: Cell| Beheld { cell, observed: None, workspace: workspace.path().to_owned() };
         if let Some(reason) = self.lacks(expectation) {

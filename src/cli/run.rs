@@ -22,7 +22,7 @@ use crate::base::tell::{self, Stream};
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectation;
 use crate::judge::verdict::{Verdict, judge};
-use crate::session::{self, Prepared, Session};
+use crate::session::{self, Beheld, Prepared, Session};
 use crate::subject::Subject;
 use crate::subject::cell::Cell;
 use crate::timings::Timings;
@@ -198,23 +198,39 @@ impl LiveRun {
             return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
         };
         let expectation = self.expectation(name)?;
-        self.rounds(|| self.once_beside(subject.as_ref(), name, expectation))
+        self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
     /// What becomes of a subject in a scenario.
     fn cell(&self, slot: &Slot, name: &str) -> Cell {
-        let again = format!("sudo ./ior-it --subject {} --exact --filter {name}", slot.name);
+        let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
-        let one = self.expectation(name).and_then(|expectation| {
-            self.session.run_beside(subject.as_ref(), name, expectation, &self.plan.file, self.limit(expectation))
-        });
+        let one =
+            self.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
         self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
-    fn once_beside(&self, subject: &dyn Subject, name: &str, expectation: &Expectation) -> Result<Verdict, Error> {
+    fn run_beside(
+        &self,
+        slot: &Slot,
+        subject: &dyn Subject,
+        name: &str,
+        expectation: &Expectation,
+    ) -> Result<Beheld, Error> {
+        let limit = self.limit(expectation);
+        self.session.run_beside(subject, &slot.command, name, expectation, &self.plan.file, limit)
+    }
+
+    fn once_beside(
+        &self,
+        slot: &Slot,
+        subject: &dyn Subject,
+        name: &str,
+        expectation: &Expectation,
+    ) -> Result<Verdict, Error> {
         let began = SystemTime::now();
-        let one = self.session.run_beside(subject, name, expectation, &self.plan.file, self.limit(expectation))?;
+        let one = self.run_beside(slot, subject, name, expectation)?;
         self.tested.add(&one.cell);
         let verdict = subjects::verdict(&one.cell);
         let Some(observed) = one.observed else { return Ok(verdict) };

@@ -33,6 +33,8 @@ enum Source {
 pub struct Slot {
     /// Its name.
     pub name: String,
+    /// The command that puts it into the slot, without what selects scenarios.
+    pub command: String,
     /// Why it cannot run here.
     pub missing: Option<String>,
     /// The subject; `None` until the run has begun.
@@ -56,14 +58,23 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
             return Err(Error::cannot_trace(reason.clone(), "without --no-skip, its scenarios are skipped"));
         }
         let name = candidate.definition.name.clone();
-        Ok(Slot { name, missing, subject: None, source: Source::Asked(Box::new(candidate)) })
+        let command = candidate.command();
+        Ok(Slot { name, command, missing, subject: None, source: Source::Asked(Box::new(candidate)) })
     };
-    let own =
-        own.map(|own| Ok(Slot { name: "own".to_owned(), missing: None, subject: None, source: Source::Own(own) }));
+    let own = own.map(|own| {
+        let (name, command) = ("own".to_owned(), this_program());
+        Ok(Slot { name, command, missing: None, subject: None, source: Source::Own(own) })
+    });
     let all =
         BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).filter(|_| cli.conformance && cli.subjects.is_empty());
     let names: Vec<String> = cli.subjects.iter().cloned().chain(all).collect();
     names.iter().map(find).chain(own).collect()
+}
+
+/// The program that another project has made of the suite.
+fn this_program() -> String {
+    let program = std::env::args().next().unwrap_or_default();
+    format!("sudo {}", shlex::try_quote(&program).unwrap_or_default())
 }
 
 /// The subject of a command, which has one at most.

@@ -6,9 +6,9 @@ use super::sink::Sink;
 use crate::base::error::Error;
 use crate::base::escape;
 use crate::child::zygote::Child;
-use crate::judge::verdict;
 use crate::session::beside::{Attached, Beside};
 use crate::subject::reference::reference;
+use crate::subject::roster::Candidate;
 use crate::subject::verdict::{Evidence, cell};
 use crate::subject::{Scope, Subject};
 use crate::trace::whole::Trace;
@@ -27,6 +27,8 @@ pub enum Agreed {
 /// A subject that watches the program.
 pub struct BesideProgram<'s> {
     subject: &'s dyn Subject,
+    /// The command that puts it into the slot.
+    again: String,
     beside: &'s Beside<'s>,
     attached: Attached<'s>,
     pid: u32,
@@ -34,14 +36,18 @@ pub struct BesideProgram<'s> {
 
 impl<'s> BesideProgram<'s> {
     /// Attaches the subject to a child before its gate. `None` if the child has ended before.
-    pub fn attach(subject: &'s dyn Subject, beside: &'s Beside<'s>, child: &Child<'_>) -> Result<Option<Self>, Error> {
-        let pid = child.pid();
-        Ok(beside.attach(child)?.map(|attached| Self { subject, beside, attached, pid }))
+    pub fn attach(
+        (candidate, subject): (&Candidate, &'s dyn Subject),
+        beside: &'s Beside<'s>,
+        child: &Child<'_>,
+    ) -> Result<Option<Self>, Error> {
+        let (pid, again) = (child.pid(), candidate.command());
+        Ok(beside.attach(child)?.map(|attached| Self { subject, again, beside, attached, pid }))
     }
 
     /// Takes what the subject has shown, compares it, and says what there is to say. `lost` says whether our own trace is not whole.
     pub fn agrees(self, sink: &mut Sink, command: &[OsString], trace: Trace, lost: bool) -> Agreed {
-        let Self { subject, beside, attached, pid } = self;
+        let Self { subject, again, beside, attached, pid } = self;
         let is_at_end = beside.end(&attached);
         let stretch = beside.stretch(attached, is_at_end);
         let mut between = reference(trace, stretch.fences, stretch.open, pid).between;
@@ -50,8 +56,7 @@ impl<'s> BesideProgram<'s> {
         }
         let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
         let words = shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap_or_default();
-        let flags = format!("--subject {} -- {words}", subject.profile().name);
-        let again = verdict::rerun(&flags, verdict::EMBEDDED);
+        let again = format!("{again} -- {words}");
         let objection = lost.then(|| "something was lost".to_owned());
         let scenario = words.split(' ').next().unwrap_or_default();
         let evidence = Evidence { scenario, reference: &between, workspace: None, objection, again: &again };

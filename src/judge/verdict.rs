@@ -41,8 +41,12 @@ pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verd
 
 /// The command that runs a scenario again with these flags.
 pub(crate) fn rerun(flags: &str, file: &str) -> String {
-    let tests = if file == EMBEDDED { String::new() } else { format!(" --tests {file}") };
-    format!("sudo ./ior-it {flags}{tests}")
+    format!("sudo ./ior-it {flags}{}", tests_flag(file))
+}
+
+/// The flag that names the file of the expectations: nothing for those that are embedded.
+pub(crate) fn tests_flag(file: &str) -> String {
+    if file == EMBEDDED { String::new() } else { format!(" --tests {file}") }
 }
 
 impl Verdict {

@@ -17,6 +17,8 @@ use crate::base::{escape, rights};
 pub struct Candidate {
     /// How it is run and what it claims.
     pub definition: Definition,
+    /// The name or the file that it was asked for by.
+    asked: String,
     /// The folder of its TOML; `None` if it is built in.
     folder: Option<PathBuf>,
 }
@@ -27,7 +29,7 @@ impl Candidate {
         let path = Path::new(name);
         let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
         if !is_file {
-            return Ok(Self { definition: built_in(name)?, folder: None });
+            return Ok(Self { definition: built_in(name)?, asked: name.to_owned(), folder: None });
         }
         rights::refuse("--subject with a file")?;
         let shown = escape::path(path);
@@ -40,7 +42,13 @@ impl Candidate {
                 .with_details(format!("\n{errors}"))
         })?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { definition, folder: Some(parent.to_owned()) })
+        Ok(Self { definition, asked: name.to_owned(), folder: Some(parent.to_owned()) })
+    }
+
+    /// The command that puts it into the slot again: `sudo ./ior-it --subject ./mine.toml`.
+    pub fn command(&self) -> String {
+        let asked = shlex::try_quote(&self.asked).unwrap_or_default();
+        format!("sudo ./ior-it --subject {}", escape::line(&asked))
     }
 
     /// The subject. The files of those that are built in are put into `files`.
