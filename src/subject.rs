@@ -1,6 +1,6 @@
 //! Any tracer in the slot: what it says of calls, as JSON lines, and whether that is what the reference trace says.
 //!
-//! No I/O, but for [`process`]. A *subject* is a tracer under test. What it prints becomes lines ([`json`]), by an adapter where it prints something
+//! No I/O, but for [`process`], [`object`] and [`own`]. A *subject* is a tracer under test. What it prints becomes lines ([`json`]), by an adapter where it prints something
 //! else ([`adapters`]). What stands between its fences ([`window`]) is compared with the trace of our own tracer ([`compare`]),
 //! under what it claims ([`claims`]).
 
@@ -24,6 +24,7 @@ pub mod verdict; // what was shown → a cell, a report
 pub mod toml; // how a subject is run, and what it claims
 pub mod process; // a subject that is a command, while it runs
 pub mod object; // a subject that is a BPF object, while it runs
+pub mod own; // our own tracer as a subject
 pub mod roster; // which there are, and whether one can run here
 
 pub use facts::Kind;

@@ -113,7 +113,7 @@ pub fn verdict(cell: &Cell) -> Verdict {
         "fail" | "silent loss" if !cell.findings.is_empty() && !cell.has_unknown() => Verdict::Pass,
         "inconclusive" => Verdict::Inconclusive(cell.report()),
         "skip" => Verdict::Skip(cell.why.clone().unwrap_or_default()),
-        "not claimed" => Verdict::Skip(format!("{} claims no call of this scenario", cell.subject)),
+        "not claimed" => Verdict::Skip(format!("{} claims no I/O call of this scenario", cell.subject)),
         _ => Verdict::Fail(cell.report()),
     }
 }

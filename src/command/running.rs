@@ -143,18 +143,8 @@ impl<'t> TracedProgram<'t> {
         Ok(waiting)
     }
 
-    /// Takes what the ring holds, in parts.
     fn take(&mut self) {
-        loop {
-            let records = self.watching.take_some(TAKEN);
-            if records.is_empty() {
-                return;
-            }
-            self.sink.take(&records);
-            for pid in self.sink.long_gone() {
-                self.watching.forget(pid);
-            }
-        }
+        take(&self.watching, &mut self.sink);
     }
 
     /// Whether the program and, if they are followed, all its descendants are gone.
@@ -199,14 +189,11 @@ impl<'t> TracedProgram<'t> {
             Some(ending) => ending,
             None => self.child.wait(GATE_LIMIT)?,
         };
-        let counts = self.watching.counts();
-        let mut idle = 0;
-        while self.sink.received() < counts.in_ring() && idle < 10_000 {
-            let before = self.sink.received();
-            self.take();
-            idle = if self.sink.received() == before { idle + 1 } else { 0 };
-            std::thread::yield_now();
-        }
+        let Self { watching, sink, .. } = self;
+        watching.until_all_have_come(|| {
+            take(watching, sink);
+            sink.received()
+        });
         Ok(ending)
     }
 
@@ -215,6 +202,20 @@ impl<'t> TracedProgram<'t> {
     pub fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
         let Some(witness) = self.witness.take() else { return Ok(None) };
         if self.stopped { witness.let_go(LET_GO) } else { witness.testimony() }.map(Some)
+    }
+}
+
+/// Takes what the ring holds, in parts.
+fn take(watching: &Watching, sink: &mut Sink) {
+    loop {
+        let records = watching.take_some(TAKEN);
+        if records.is_empty() {
+            return;
+        }
+        sink.take(&records);
+        for pid in sink.long_gone() {
+            watching.forget(pid);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::object::ObjectSubject;
+use super::own::OwnTracer;
 use super::process::CommandSubject;
 use super::seam::Subject;
 use super::toml::{Definition, FILES, Run, built_in};
@@ -69,11 +70,15 @@ impl Candidate {
         Ok(match self.definition.run {
             Run::Command { .. } => Box::new(CommandSubject::new(self.definition.clone(), version, folder)),
             Run::Object(_) => Box::new(ObjectSubject::new(&self.definition, version, folder)?),
+            Run::Own => Box::new(OwnTracer::load(self.definition.profile(version))?),
         })
     }
 
     /// The first line that it prints when it is asked for its version.
     pub fn version(&self) -> Option<String> {
+        if matches!(self.definition.run, Run::Own) {
+            return Some(env!("CARGO_PKG_VERSION").to_owned());
+        }
         let (program, arguments) = self.definition.version.split_first()?;
         let asked = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
         let line = |bytes: &[u8]| {

@@ -73,6 +73,8 @@ pub enum Run {
     },
     /// A BPF object, loaded here.
     Object(Box<Object>),
+    /// Our own tracer, loaded a second time.
+    Own,
 }
 
 /// Where a command prints.
@@ -102,9 +104,9 @@ pub enum Lifetime {
     Run,
 }
 
-const SUBJECT: [&str; 13] = [
+const SUBJECT: [&str; 14] = [
     "name", "version", "command", "stream", "adapter", "scope", "lifetime", "fence", "stop", "lost", "needs",
-    "excludes", "limits",
+    "excludes", "limits", "own",
 ];
 const CLAIMS: [&str; 7] = ["calls", "fields", "path", "order", "interrupted", "exec_tid", "alike"];
 const KNOWN: [&str; 4] = ["scenario", "call", "field", "why"];
@@ -193,10 +195,14 @@ fn subject(entry: Entry, object: Option<Option<Object>>, problems: &mut Problems
     let excludes = table.known_words("excludes", &EXCLUDES);
     let [attach, close] = limits(&mut table);
     table.follows_run(scope, lifetime);
-    let run = if is_object {
-        for key in ["command", "stream", "adapter", "stop", "lost"] {
-            table.not_with_object(key);
-        }
+    let run = if table.flag("own") {
+        table.runs_no_command("`own`");
+        (!is_object).then_some(Run::Own).or_else(|| {
+            table.problems().push(entry.0.span(), "`own` stands beside [object]", "drop one of the two");
+            None
+        })
+    } else if is_object {
+        table.runs_no_command("[object]");
         object.flatten().map(|object| Run::Object(Box::new(object)))
     } else {
         command(&mut table)
@@ -304,7 +310,8 @@ fn entries<'a, 't>(value: &'a DeValue<'t>) -> Option<Vec<Entry<'a, 't>>> {
 }
 
 /// The subjects that are built in: their names and their TOMLs.
-pub const BUILT_IN: [(&str, &str); 8] = [
+pub const BUILT_IN: [(&str, &str); 9] = [
+    ("ior-it", include_str!("../../subjects/own.toml")),
     ("strace", include_str!("../../subjects/strace.toml")),
     ("perf", include_str!("../../subjects/perf.toml")),
     ("lurk", include_str!("../../subjects/lurk.toml")),

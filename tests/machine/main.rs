@@ -24,6 +24,7 @@ mod outputs;
 mod page;
 mod pids;
 mod real;
+mod recipe;
 mod refused;
 mod rights;
 mod subjects;
@@ -41,7 +42,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 22] = [
+const GROUPS: [Group; 23] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -63,6 +64,7 @@ const GROUPS: [Group; 22] = [
     ("subjects", subjects::main),
     ("objects", objects::main),
     ("page", page::main),
+    ("recipe", recipe::main),
     ("real", real::main),
 ];
 

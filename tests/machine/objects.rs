@@ -193,7 +193,7 @@ fn let_go() -> Tested {
 fn ours() -> Tested {
     let folder = tempfile::tempdir()?;
     support::compile(folder.path(), "tracer", &support::source()?)?;
-    let subject = of_text(folder.path(), include_str!("../../subjects/ior-it.toml"), &[])?;
+    let subject = of_text(folder.path(), include_str!("../../subjects/ior-it-object.toml"), &[])?;
     shows_what_was_made(&subject, None, &OF_HALVES)
 }
 

@@ -300,10 +300,13 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         }
     }
 
-    pub(super) fn not_with_object(&mut self, key: &str) {
-        if let Some((found, _)) = self.get(key) {
-            let hint = "a BPF object is loaded here, and no command is run: drop one of the two";
-            self.problems.push(found.span(), format!("`{key}` stands beside [object]"), hint);
+    /// The keys of commands are errors beside `what`, which is loaded here.
+    pub(super) fn runs_no_command(&mut self, what: &str) {
+        for key in ["command", "stream", "adapter", "stop", "lost"] {
+            if let Some((found, _)) = self.get(key) {
+                let hint = "it is loaded here, and no command is run: drop one of the two";
+                self.problems.push(found.span(), format!("`{key}` stands beside {what}"), hint);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The guard that keeps a process in the filter map.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use zerocopy::{FromBytes, IntoBytes};
@@ -75,17 +75,36 @@ impl Watching<'_> {
     /// All records of the process, which must have been reaped. Then all its BPF programs have run, and all its records are in the
     /// ring. A record that another process is just writing may delay them for a moment.
     pub fn collect(&self) -> Records {
-        let counts = self.counts();
-        let emitted = counts.in_ring() as usize;
-        let mut idle = 0;
-        while self.received() < emitted && idle < 10_000 {
-            idle = if self.tracer.ring.drain() == 0 { idle + 1 } else { 0 };
-            if idle > 0 {
-                std::thread::yield_now();
-            }
-        }
+        let counts = self.until_all_have_come(|| {
+            self.tracer.ring.drain();
+            self.received()
+        });
         let inbox = lock(&self.tracer.ring.inboxes).remove(&self.id).unwrap_or_default();
         Records { inbox, counts }
+    }
+
+    /// Reads until all records have come that BPF has put into the ring. `read` reads once, and returns how many records have come
+    /// in all. A record that never comes is a loss: the counts say so.
+    pub fn until_all_have_come(&self, mut read: impl FnMut() -> u64) -> Counts {
+        let counts = self.counts();
+        let (mut received, mut idle) = (read(), 0);
+        while received < counts.in_ring() && idle < 10_000 {
+            std::thread::yield_now();
+            let before = std::mem::replace(&mut received, read());
+            idle = if received == before { idle + 1 } else { 0 };
+        }
+        counts
+    }
+
+    /// Waits until a record has come into the inbox, for this long at most. The program may have asked before whether it is to wake
+    /// the reader: then its record is only seen when the limit is over.
+    pub fn wait_for_records(&self, limit: Duration) {
+        self.fall_asleep();
+        self.tracer.ring.drain();
+        let inboxes = lock(&self.tracer.ring.inboxes);
+        if inboxes.get(&self.id).is_none_or(|inbox| inbox.count() == 0) {
+            drop(self.tracer.ring.arrived.wait_timeout(inboxes, limit));
+        }
     }
 
     /// From here on the next record wakes the reader. Records in the ring do not, so look once more before you wait.
@@ -176,8 +195,8 @@ impl Watching<'_> {
         self.tracer.filter.keys().filter(|pid| self.entry(pid).is_some()).collect()
     }
 
-    fn received(&self) -> usize {
-        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count())
+    fn received(&self) -> u64 {
+        lock(&self.tracer.ring.inboxes).get(&self.id).map_or(0, |inbox| inbox.count() as u64)
     }
 }
 

@@ -12,7 +12,7 @@ fn records(text: &str) -> Records {
     );
     match Definition::parse("x.toml", &text).unwrap_or_else(|errors| panic!("{errors}")).run {
         Run::Object(object) => object.records,
-        Run::Command { .. } => panic!("no object"),
+        Run::Command { .. } | Run::Own => panic!("no object"),
     }
 }
 

@@ -124,8 +124,12 @@ fn the_built_in_ones_are_right() {
     for (name, _) in BUILT_IN {
         let definition = built_in(name).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(definition.name, name);
+        let command = match definition.run {
+            Run::Command { command, .. } => command,
+            Run::Own => continue, // its version is that of the crate
+            Run::Object(_) => panic!("{name}"),
+        };
         assert!(!definition.version.is_empty(), "{name}: nothing is said of a tracer without its version");
-        let Run::Command { command, .. } = definition.run else { panic!("{name}") };
         let named = command.iter().filter_map(|word| word.strip_prefix("{folder}/"));
         named.for_each(|file| assert!(FILES.iter().any(|(known, _)| *known == file), "{name}: {file}"));
     }
@@ -154,18 +158,29 @@ fn all_errors_are_told_at_once_with_their_lines() {
     assert!(count >= 10, "{count}");
 }
 
-/// docs/subjects.md has a recipe.
+/// docs/subjects.md shows a file of a command, one of an object, and a line.
 #[test]
-fn the_recipe_of_the_docs_is_right() {
+fn what_the_docs_show_is_right() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/subjects.md")).unwrap();
-    let block = |language: &str| {
-        let begin = text.split_once(&format!("```{language}\n")).unwrap().1;
-        begin.split_once("```").unwrap().0.to_owned()
+    let blocks = |language: &str| -> Vec<String> {
+        let begin = format!("```{language}\n");
+        text.split(&begin).skip(1).map(|block| block.split_once("```").unwrap().0.to_owned()).collect()
     };
-    let definition = Definition::parse("mine.toml", &block("toml")).unwrap();
-    assert_eq!(definition.name, "mine");
-    let line = ior_it::subject::json::read(block("json").trim().as_bytes());
+    let [command, object] = blocks("toml").try_into().unwrap();
+    assert_eq!(Definition::parse("tracer.toml", &command).unwrap().name, "tracer");
+    let shown = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/opens.toml")).unwrap();
+    assert_eq!(object, shown, "the object's file is that of the test");
+    let line = ior_it::subject::json::read(blocks("json")[0].trim().as_bytes());
     assert!(
         matches!(line, ior_it::subject::Line::Call(said) if said.call == "openat" && said.number("ret") == Some(3))
     );
+}
+
+/// docs/subjects.md has a row for each built-in subject.
+#[test]
+fn every_built_in_subject_is_in_the_docs() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/subjects.md")).unwrap();
+    for (name, _) in BUILT_IN {
+        assert!(text.contains(&format!("\n| `{name}` |")), "{name}");
+    }
 }
