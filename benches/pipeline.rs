@@ -89,7 +89,14 @@ fn stages(
     let expected = |archive: &Archive| expectations.get(&archive.origin.scenario);
     let decoded = |bytes: &Vec<u8>| match record::decode(bytes) {
         Ok(Record::Call(call, _) | Record::Request(call, _)) => Some(call),
-        Ok(Record::Completion(..) | Record::Name(..) | Record::Closed { .. } | Record::End { .. }) | Err(_) => None,
+        Ok(
+            Record::Completion(..)
+            | Record::Name(..)
+            | Record::Closed { .. }
+            | Record::Data { .. }
+            | Record::End { .. },
+        )
+        | Err(_) => None,
     };
     group.bench_function("decode", |bencher| {
         bencher.iter(|| all().flat_map(|one| &one.records).filter_map(decoded).count());

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 7
+#define IOR_VERSION 8
 
 /* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
@@ -14,6 +14,10 @@
 #define IOR_PATH_CAP 4097
 /* The largest struct file_handle: 8 bytes of header and MAX_HANDLE_SZ. */
 #define IOR_PEEK_CAP 136
+/* The most bytes of a block of data, whatever the watch asks for. */
+#define IOR_DATA_CAP 4096
+/* The most segments of a vector, and the most strings of a list. */
+#define IOR_PARTS 16
 #define IOR_WATCHES 1024
 #define IOR_SYSCALLS 1024
 /* An opcode of io_uring is a byte. */
@@ -35,6 +39,11 @@ enum ior_kind {
 	IOR_NAME = 5,
 	/* A file that the call with this number closes besides its own: args[0] is the descriptor, the first place the file. */
 	IOR_CLOSED = 6,
+	/*
+	 * What an argument of the call with this number leads to. args[0] is the argument from 0, args[1] the part: 0 is the block
+	 * itself, and the segments of a vector count from 1. args[2] is the size of all of it. The path has the first bytes.
+	 */
+	IOR_DATA = 7,
 };
 
 enum ior_state {
@@ -53,6 +62,7 @@ enum ior_late {
 	IOR_LATE_PATH = 1 << 0,
 	IOR_LATE_PATH2 = 1 << 1,
 	IOR_LATE_PEEK = 1 << 2,
+	IOR_LATE_DATA = 1 << 3,
 };
 
 enum ior_name_state {
@@ -145,11 +155,44 @@ struct ior_roles {
 	__u16 reserved[3]; /* the elements of an array map begin at multiples of 8 bytes */
 };
 
+/* How large a block is. */
+enum ior_block_size {
+	IOR_SIZE_FIXED = 0,   /* `size` bytes */
+	IOR_SIZE_COUNTED = 1, /* the argument `count`, times `size` */
+	IOR_SIZE_MOVED = 2,   /* the result, but no more than the argument `count`, times `size` */
+	IOR_SIZE_POINTED = 3, /* the 32-bit word that the argument `count` points to, times `size` */
+	IOR_SIZE_VECTOR =
+		4, /* an array of struct iovec with as many elements as the argument `count` says, and its segments */
+	IOR_SIZE_STRINGS = 5, /* an array of pointers to strings, which NULL ends, and its strings */
+};
+
+enum ior_block_flags {
+	IOR_BLOCK_IN = 1 << 0,	  /* the call reads it: it is read at the enter */
+	IOR_BLOCK_OUT = 1 << 1,	  /* the call fills it in: it is read when the call has succeeded */
+	IOR_BLOCK_WHOLE = 1 << 2, /* all of it is read, whatever the watch asks for */
+};
+
+/* One block that an argument leads to. Argument numbers count from 1, and 0 means none. */
+struct ior_block {
+	__u8 arg;
+	__u8 how; /* enum ior_block_size */
+	__u8 count;
+	__u8 flags; /* enum ior_block_flags */
+	__u32 size;
+};
+
+#define IOR_BLOCKS 3
+
+struct ior_blocks {
+	struct ior_block block[IOR_BLOCKS];
+};
+
 enum ior_watch_flags {
 	IOR_FOLLOW = 1 << 0, /* watch what the process forks, too */
 	/* A process is watched no more when it becomes a program that its caller may not trace (is_secret()). */
 	IOR_HIDE = 1 << 1,
 	IOR_UNTIMED = 1 << 2, /* times are not wanted: both are 0 */
+			      /* The upper half is how many bytes or elements of data are wanted; 0 is none. */
 };
 
 /* What the filter map holds for a process. */

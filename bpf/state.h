@@ -52,6 +52,15 @@ struct {
 	__type(value, struct ior_roles);
 } roles SEC(".maps");
 
+/* The blocks of data of a system call. Only the programs in data.h look here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOR_SYSCALLS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ior_blocks);
+} blocks SEC(".maps");
+
 /* The same for io_uring requests, by opcode. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -77,10 +86,12 @@ struct path_room {
  * The record, the identities and the first path follow each other in memory, so that one copy sends most calls to the ring.
  */
 struct pending {
-	__u32 active;		  /* enum progress */
-	__u32 aside;		  /* how many of the thread's calls are in interrupted_calls */
-	__u32 slot;		  /* of the call's watch, if the watch there still has the record's id */
-	__u32 wakeup;		  /* whether the record wakes the reader: flags of bpf_ringbuf_output() */
+	__u32 active; /* enum progress */
+	__u32 aside;  /* how many of the thread's calls are in interrupted_calls */
+	__u32 slot;   /* of the call's watch, if the watch there still has the record's id */
+	__u32 wakeup; /* whether the record wakes the reader: flags of bpf_ringbuf_output() */
+	__u32 unread; /* which blocks of data could not be read at the enter, by bits */
+	__u32 reserved;
 	__u64 instruction, stack; /* where the call was made */
 	__u64 first;		  /* the struct file at IOR_FIRST */
 	struct ior_record record;

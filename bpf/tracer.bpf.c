@@ -6,6 +6,7 @@
  * BPF does not know what an argument means. struct ior_roles says which arguments are descriptors, paths and blocks. User space
  * fills it in from the tables in src/table/syscalls/. A new system call is a row there and no branch here.
  */
+#include "data.h"
 #include "lifecycle.h"
 #include "uring.h"
 

@@ -60,6 +60,8 @@ pub(crate) struct CommandOptions {
     pub ring_size: Option<u32>,
     /// A tracer of others that is compared with ours.
     pub subject: Option<Candidate>,
+    /// How many bytes of what pointers lead to are shown.
+    pub data: u32,
     /// Whether the trace is printed as JSON lines, without the table.
     pub json: bool,
 }
@@ -142,7 +144,8 @@ fn concluded(
 /// A tracer that is known to see this process.
 fn load(options: &CommandOptions) -> Result<Tracer, Error> {
     let ring_size = options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM);
-    let options = tracer::Options { bpf: options.bpf.clone(), ring_size, ..tracer::Options::default() };
+    let options =
+        tracer::Options { bpf: options.bpf.clone(), ring_size, data: options.data, ..tracer::Options::default() };
     let tracer = Tracer::for_program(&options)?;
     tracer.check_own_pid().map(|()| tracer)
 }

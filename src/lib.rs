@@ -44,6 +44,7 @@ pub mod table {
     pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
     pub mod layout; // records and maps as they lie in memory
     pub mod syscalls; // the table: what each call's arguments and result mean
+    pub mod blocks; // what their pointers lead to
 }
 
 /// What was seen of calls.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::descriptors;
@@ -20,10 +20,7 @@ use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::report::{self, Disagreeing};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
-use crate::subject::cell::Cell;
-use crate::subject::reference::reference;
-use crate::subject::verdict::{Evidence, Stretch, cell, skipped};
-use crate::subject::{Scope, Subject};
+use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
@@ -35,7 +32,8 @@ pub(crate) mod beside; // a subject beside a child
 
 mod canary; // the scenario before all others
 
-use beside::{Beside, NUMBERS};
+pub use beside::Beheld;
+use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
 
@@ -118,15 +116,17 @@ impl Witnessed {
     }
 }
 
-/// One scenario, run beside a subject.
-#[derive(Clone, Debug)]
-pub struct Beheld {
-    /// What became of the subject.
-    pub cell: Cell,
-    /// What our own tracer saw, without the fences; `None` if the scenario did not run.
-    pub observed: Option<Observed>,
-    /// Where it ran.
-    pub workspace: PathBuf,
+/// What of a child is watched.
+#[derive(Clone, Copy)]
+struct Watched {
+    /// The processes that it forks, too.
+    follow: bool,
+    /// What its pointers lead to, too.
+    data: bool,
+}
+
+fn watched(expectation: &Expectation) -> Watched {
+    Watched { follow: expectation.follow, data: expectation.is_about_data() }
 }
 
 /// A stopwatch that is read between phases.
@@ -212,7 +212,7 @@ impl Session {
             }
             None => {
                 let Witnessed { observed, testimony, phases, stretch: _ } =
-                    self.seen_by_all(name, workspace.path(), limit.into(), expectation.follow, None)?;
+                    self.seen_by_all(name, workspace.path(), limit.into(), watched(expectation), None)?;
                 (observed, testimony, phases)
             }
         };
@@ -242,7 +242,8 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        self.seen_by_all(name, directory, limit.into(), follow, None).map(|seen| (seen.observed, seen.phases))
+        let watched = Watched { follow, data: false };
+        self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
     }
 
     /// The same, with what the witness saw, if there is one.
@@ -253,51 +254,8 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let seen = self.seen_by_all(name, directory, limit, follow, None)?;
+        let seen = self.seen_by_all(name, directory, limit, Watched { follow, data: false }, None)?;
         Ok((seen.observed, seen.testimony, seen.phases))
-    }
-
-    /// Runs one scenario with a subject beside our own tracer, whose trace is the reference. `command` puts the subject into the
-    /// slot: the report ends with it.
-    pub fn run_beside(
-        &self,
-        subject: &dyn Subject,
-        command: &str,
-        name: &str,
-        expectation: &Expectation,
-        file: &str,
-        limit: impl Into<Limit>,
-    ) -> Result<Beheld, Error> {
-        let workspace = self.workspaces.for_scenario(name)?;
-        let profile = subject.profile();
-        let rerun = format!("{command} --exact --filter {name}{}{}", self.flags, verdict::tests_flag(file));
-        let skipped = |why: &str| skipped(profile, name, why, &rerun);
-        let not_run = |cell: Cell| Beheld { cell, observed: None, workspace: workspace.path().to_owned() };
-        if let Some(reason) = self.lacks(expectation) {
-            return Ok(not_run(skipped(&reason)));
-        }
-        let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));
-        let seen = self.seen_by_all(name, workspace.path(), limit.into(), expectation.follow, Some(&beside))?;
-        let Witnessed { observed: Observed { ending, trace }, stretch, .. } = seen;
-        let Some(stretch) = stretch else {
-            return Ok(not_run(skipped(&format!("the scenario {ending}"))));
-        };
-        let main = trace.calls.first().map_or(0, |call| call.pid);
-        let reference = reference(trace, stretch.fences, stretch.open, main);
-        let observed = Observed { ending, trace: reference.act };
-        let objection = match judge_with(expectation, file, &observed, &rerun) {
-            Verdict::Pass => None,
-            Verdict::Skip(reason) => return Ok(not_run(skipped(&reason))),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Some(report),
-        };
-        let mut between = reference.between;
-        if profile.scope == Scope::Pid {
-            between.retain(|call| call.pid == main);
-        }
-        let directory = Some(workspace.path().as_os_str().as_bytes());
-        let evidence = Evidence { scenario: name, reference: &between, workspace: directory, objection, again: &rerun };
-        let cell = cell(profile, stretch, &evidence);
-        Ok(Beheld { cell, observed: Some(observed), workspace: workspace.path().to_owned() })
     }
 
     /// The number by which the zygote knows a scenario.
@@ -312,7 +270,7 @@ impl Session {
         name: &str,
         directory: &Path,
         limit: Limit,
-        follow: bool,
+        Watched { follow, data }: Watched,
         beside: Option<&Beside<'_>>,
     ) -> Result<Witnessed, Error> {
         let mut phases = Phases::default();
@@ -329,7 +287,7 @@ impl Session {
         }
         phases.setup = lap.end();
         witness = self.witness.then(|| stopped(child.pid(), follow)).transpose()?;
-        let watch = || self.tracer.watch(child.lane_number(), child.pid(), follow);
+        let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), follow, data);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
         if child.has_ended()? {

@@ -29,6 +29,7 @@ mod mknod;
 mod name;
 mod open;
 mod path;
+mod data;
 mod pidfd;
 mod pipe;
 mod readwrite;
@@ -78,6 +79,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("pidfd", pidfd::ALL),
     ("socket", socket::ALL),
     ("bytes", bytes::ALL),
+    ("data", data::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
     ("path", path::ALL),

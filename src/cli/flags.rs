@@ -104,6 +104,11 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", requires = "writes_output")]
     pub output: Option<PathBuf>,
 
+    /// With a command: show this many bytes of what calls read and write, and structs; 0 shows addresses
+    #[arg(short = 's', long = "string-limit", value_name = "N", requires = "command")]
+    #[arg(default_value_t = 32, value_parser = clap::value_parser!(u32).range(..=4096))]
+    pub data: u32,
+
     /// With a command: do not watch the processes that it forks
     #[arg(long, requires = "command")]
     pub no_follow: bool,

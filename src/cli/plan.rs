@@ -20,6 +20,9 @@ static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 /// The most threads that make sense: each needs a watch.
 const MOST_THREADS: usize = 256;
 
+/// How many bytes of data are read where a table says what they are.
+const DATA: u32 = 4096;
+
 /// The command line and the files it names, checked: what is left can only fail on this machine.
 pub struct Plan {
     pub libtest: Arguments,
@@ -46,6 +49,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
     let (file, expectations) = expectations(cli, &names)?;
     let selected = select::select(&cli.libtest, &cli.filters, &names)?;
     let lanes = threads.min(selected.len()).max(1);
+    let is_about_data = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_data);
     let requests = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_io_uring);
     Ok(Plan {
         libtest: select::arguments(&cli.libtest, threads, &selected, &names),
@@ -67,6 +71,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
                 bpf: cli.bpf.clone(),
                 ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
                 requests,
+                data: if is_about_data { DATA } else { 0 },
                 times: cli.archive.is_some(),
                 ..tracer::Options::default()
             },
@@ -101,6 +106,8 @@ pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
         bpf: cli.bpf.clone(),
         ring_size: cli.ring_size,
         subject: subjects::for_command(cli)?,
+        // Neither the table nor JSON lines have data: then nobody pays for it.
+        data: if cli.summary || is_json { 0 } else { cli.data },
         json: is_json,
     })
 }

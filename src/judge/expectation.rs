@@ -155,6 +155,8 @@ pub enum Aspect {
     Text(usize),
     /// An argument, by its index.
     Arg(usize),
+    /// The bytes that an argument leads to, by its index.
+    Data(usize),
     /// The flags that the call stands for (creat).
     Implied,
     /// A word of the `struct open_how`: flags, mode, resolve.
@@ -302,6 +304,11 @@ impl Expectation {
             Body::Threads(threads) => Box::new(threads.iter().flat_map(|thread| thread.calls.written())),
             Body::Partial { present, absent } => Box::new(present.iter().map(|entry| &entry.call).chain(absent)),
         }
+    }
+
+    /// Whether it says what pointers lead to.
+    pub(crate) fn is_about_data(&self) -> bool {
+        self.calls().any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_))))
     }
 
     /// Whether it names a request of io_uring or one of its system calls. A scenario of which it does not can make no request:

@@ -1,15 +1,23 @@
 //! A subject beside a child: attached by fences, and closed by them. Nothing waits for a fixed time.
 
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{SysconfVar, sysconf};
 
+use super::{Session, Witnessed, watched};
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::child::fence::Fences;
 use crate::child::zygote::{Child, Enclosed, Order};
-use crate::subject::verdict::Stretch;
+use crate::judge::expectation::Expectation;
+use crate::judge::verdict::{self, Observed, Verdict, judge_with};
+use crate::subject::cell::Cell;
+use crate::subject::reference::reference;
+use crate::subject::verdict::{Evidence, Stretch, cell, skipped};
 use crate::subject::{Scope, Subject, Waited, Watching};
 
 /// The first and the longest pause between two waiting fences.
@@ -32,6 +40,62 @@ pub struct Attached<'s> {
     watching: Box<dyn Watching + 's>,
     /// Why it does not, if it does not.
     blind: Option<String>,
+}
+
+/// One scenario, run beside a subject.
+#[derive(Clone, Debug)]
+pub struct Beheld {
+    /// What became of the subject.
+    pub cell: Cell,
+    /// What our own tracer saw, without the fences; `None` if the scenario did not run.
+    pub observed: Option<Observed>,
+    /// Where it ran.
+    pub workspace: PathBuf,
+}
+
+impl Session {
+    /// Runs one scenario with a subject beside our own tracer, whose trace is the reference. `command` puts the subject into the
+    /// slot: the report ends with it.
+    pub fn run_beside(
+        &self,
+        subject: &dyn Subject,
+        command: &str,
+        name: &str,
+        expectation: &Expectation,
+        file: &str,
+        limit: impl Into<Limit>,
+    ) -> Result<Beheld, Error> {
+        let workspace = self.workspaces.for_scenario(name)?;
+        let profile = subject.profile();
+        let rerun = format!("{command} --exact --filter {name}{}{}", self.flags, verdict::tests_flag(file));
+        let skipped = |why: &str| skipped(profile, name, why, &rerun);
+        let not_run = |cell: Cell| Beheld { cell, observed: None, workspace: workspace.path().to_owned() };
+        if let Some(reason) = self.lacks(expectation) {
+            return Ok(not_run(skipped(&reason)));
+        }
+        let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));
+        let seen = self.seen_by_all(name, workspace.path(), limit.into(), watched(expectation), Some(&beside))?;
+        let Witnessed { observed: Observed { ending, trace }, stretch, .. } = seen;
+        let Some(stretch) = stretch else {
+            return Ok(not_run(skipped(&format!("the scenario {ending}"))));
+        };
+        let main = trace.calls.first().map_or(0, |call| call.pid);
+        let reference = reference(trace, stretch.fences, stretch.open, main);
+        let observed = Observed { ending, trace: reference.act };
+        let objection = match judge_with(expectation, file, &observed, &rerun) {
+            Verdict::Pass => None,
+            Verdict::Skip(reason) => return Ok(not_run(skipped(&reason))),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Some(report),
+        };
+        let mut between = reference.between;
+        if profile.scope == Scope::Pid {
+            between.retain(|call| call.pid == main);
+        }
+        let directory = Some(workspace.path().as_os_str().as_bytes());
+        let evidence = Evidence { scenario: name, reference: &between, workspace: directory, objection, again: &rerun };
+        let cell = cell(profile, stretch, &evidence);
+        Ok(Beheld { cell, observed: Some(observed), workspace: workspace.path().to_owned() })
+    }
 }
 
 impl<'s> Beside<'s> {

@@ -208,6 +208,7 @@ fn of_subject(subject: Aspect, role: Role, json: &Json) -> Result<Value, String>
             Ok(Value::List(paths.iter().map(bytes).collect::<Result<_, _>>()?))
         }
         Aspect::Arg(_)
+        | Aspect::Data(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Bytes

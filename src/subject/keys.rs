@@ -85,7 +85,8 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut own: Vec<(usize, Key)> = Vec::new();
     for known in expectation::keys::keys(row, args) {
         let (of, at) = match known.aspect {
-            Aspect::Pid | Aspect::Tid | Aspect::Comm => continue,
+            // A line has the address of an argument, and not what it leads to.
+            Aspect::Pid | Aspect::Tid | Aspect::Comm | Aspect::Data(_) => continue,
             subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
         };
         let name = second(known.name, known.aspect);

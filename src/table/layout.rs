@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -13,6 +13,8 @@ pub(crate) const KIND_REQUEST: u8 = 3;
 pub(crate) const KIND_COMPLETION: u8 = 4;
 pub(crate) const KIND_NAME: u8 = 5;
 pub(crate) const KIND_CLOSED: u8 = 6;
+pub(crate) const KIND_DATA: u8 = 7;
+pub(crate) const LATE_DATA: u8 = 1 << 3;
 pub(crate) const UNFINISHED: u8 = 1 << 0;
 pub(crate) const WORKER: u8 = 1 << 1;
 pub(crate) const MORE: u8 = 1 << 2;
@@ -116,6 +118,54 @@ impl Roles {
     pub const CLOSES_RANGE: u16 = 1 << 6;
 }
 
+/// `IOR_BLOCKS`: how many blocks of a call are read at most.
+pub(crate) const BLOCKS: usize = 3;
+
+/// `struct ior_blocks`: what the arguments of one system call lead to.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Blocks {
+    /// The blocks; the `arg` of those that there are not is 0.
+    pub block: [RawBlock; BLOCKS],
+}
+
+/// `struct ior_block`: one block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct RawBlock {
+    /// The argument that leads to it, counted from 1.
+    pub arg: u8,
+    /// `enum ior_block_size`.
+    pub how: u8,
+    /// The argument that counts, counted from 1; 0 means none.
+    pub count: u8,
+    /// `enum ior_block_flags`.
+    pub flags: u8,
+    /// The size of one element in bytes.
+    pub size: u32,
+}
+
+impl RawBlock {
+    /// One element.
+    pub const FIXED: u8 = 0;
+    /// As many elements as an argument says.
+    pub const COUNTED: u8 = 1;
+    /// As many elements as the result says, but no more than an argument.
+    pub const MOVED: u8 = 2;
+    /// As many elements as the 32-bit word says that an argument points to.
+    pub const POINTED: u8 = 3;
+    /// An array of `struct iovec`, and its segments.
+    pub const VECTOR: u8 = 4;
+    /// An array of pointers to strings, and the strings.
+    pub const STRINGS: u8 = 5;
+    /// The call reads it.
+    pub const IN: u8 = 1 << 0;
+    /// The call fills it in.
+    pub const OUT: u8 = 1 << 1;
+    /// All of it is read, whatever the watch asks for.
+    pub const WHOLE: u8 = 1 << 2;
+}
+
 /// `struct ior_filter`: what the filter map holds for a process.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -167,6 +217,8 @@ impl Watch {
     pub const HIDE: u64 = 1 << 1;
     /// Do not read the clock: the times of its calls are 0.
     pub const UNTIMED: u64 = 1 << 2;
+    /// How many bytes or elements of data are wanted is in the bits from here on; 0 is none.
+    pub const DATA_SHIFT: u32 = 32;
 }
 
 const _: () = {
@@ -181,6 +233,7 @@ const _: () = {
     assert!(offset_of!(RecordHeader, peek) == 144);
     assert!(offset_of!(RecordHeader, exit_tid) == 148);
     assert!(size_of::<Roles>() == 16);
+    assert!(size_of::<Blocks>() == 24);
     assert!(size_of::<Filter>() == 16);
     assert!(size_of::<Watch>() == 104);
 };

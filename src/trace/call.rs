@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::syscalls::{self, Abi, Effect, Peek, Sqe, SqeField, Syscall};
 
+mod data; // what its pointers lead to
 mod file; // the files of a call
 mod written; // a call as archives have it
 
+pub use data::{Bytes, Data};
 pub use file::{Attribute, Contradiction, Files, Identity};
 
 use written::StoredCall;
@@ -64,6 +66,8 @@ pub struct Deed {
     pub abi: Abi,
     /// Whether seccomp(2) or a tracer of the process answered the call before it was made.
     pub refused: bool,
+    /// What its pointers lead to, where that was asked for.
+    pub data: Vec<Data>,
     /// What only a request of io_uring has.
     pub request: Option<RingRequest>,
     /// The files of the call, by name.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use crate::table::syscalls::SqeField;
-use crate::trace::call::{Call, Completion, Deeds, RingRequest};
+use crate::trace::call::{Call, Completion, Data, Deeds, RingRequest};
 use crate::trace::counts::Counts;
 use crate::trace::files::{self, KnownNames};
 use crate::trace::record::{self, Ids, Name, Record};
@@ -45,6 +45,8 @@ pub struct Decoder {
     requests: HashMap<u64, (Call, Ids)>,
     /// The files that a call closes, by the number of the call.
     closed: HashMap<u64, Vec<(i32, u64)>>,
+    /// What the arguments of a call lead to, by the number of the call.
+    data: HashMap<u64, Vec<Data>>,
     counts: Counts,
     bad_records: Vec<String>,
 }
@@ -86,6 +88,11 @@ impl Decoder {
                 self.closed.entry(order).or_default().push((fd, name));
                 None
             }
+            Ok(Record::Data { order, data }) => {
+                self.counts.told_received += 1;
+                self.lead(order, data);
+                None
+            }
             Ok(Record::End { pid, seen, status }) => {
                 self.counts.ends_received += 1;
                 self.counts.hidden += u64::from(status.is_none());
@@ -105,8 +112,22 @@ impl Decoder {
         }
     }
 
+    /// A call that is made again after an interruption is read again: the last bytes hold.
+    fn lead(&mut self, order: u64, data: Data) {
+        let of_call = self.data.entry(order).or_default();
+        match of_call.iter_mut().find(|known| (known.arg, known.part) == (data.arg, data.part)) {
+            Some(known) => *known = data,
+            None => of_call.push(data),
+        }
+    }
+
     fn call(&mut self, mut call: Call, ids: Ids) -> Decoded {
         self.counts.received += 1;
+        if !self.data.is_empty()
+            && let Some(data) = self.data.remove(&call.order)
+        {
+            call.data = data;
+        }
         let closed = if self.closed.is_empty() { None } else { self.closed.remove(&call.order) };
         let name = |id: u64| self.names.get(&id).map(Rc::as_ref);
         let named = KnownNames {

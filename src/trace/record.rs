@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::table::blocks::PARTS;
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{REQUESTS, Sqe, Syscall};
-use crate::trace::call::{Call, Completion, Deed, Identity, Outcome, RingRequest, Text};
+use crate::trace::call::{Bytes, Call, Completion, Data, Deed, Identity, Outcome, RingRequest, Text};
 
 mod encode; // a call → the bytes of its record
 
@@ -67,6 +68,13 @@ pub enum Record {
         /// The id of the file's name.
         name: u64,
     },
+    /// What an argument of a call leads to. It comes before the call.
+    Data {
+        /// The place of the call among those that its watch has seen.
+        order: u64,
+        /// What lies there.
+        data: Data,
+    },
     /// A watched process has ended.
     End {
         /// The process.
@@ -88,7 +96,7 @@ pub fn watch_of(bytes: &[u8]) -> Option<u64> {
 pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let (header, rest) = RecordHeader::read_from_prefix(bytes)
         .map_err(|_| BadRecord(format!("{} bytes are less than a header", bytes.len())))?;
-    if !(KIND_CALL..=KIND_CLOSED).contains(&header.kind) {
+    if !(KIND_CALL..=KIND_DATA).contains(&header.kind) {
         return Err(BadRecord(format!("kind {} is none that this version knows", header.kind)));
     }
     let places = header.identities as usize;
@@ -120,8 +128,21 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files)), ids),
         KIND_NAME => Record::Name(header.number, name(header.state, first)),
         KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: files[FIRST].name },
+        KIND_DATA => Record::Data { order: header.number, data: data(&header, first)? },
         _ => Record::Call(without_indices(call(&header, &files, [first, second], peek)), ids),
     })
+}
+
+fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {
+    let [arg, part, size, ..] = header.args;
+    if arg > 5 || part > PARTS as u64 || bytes.len() as u64 > size {
+        return Err(BadRecord(format!("part {part} of argument {arg} cannot have {} of {size} bytes", bytes.len())));
+    }
+    let bytes = match header.path[0].err {
+        0 => Bytes::Read(bytes.to_vec()),
+        err => Bytes::Unreadable(-i32::from(err)),
+    };
+    Ok(Data { arg: arg as u8, part: part as u16, size, bytes, late: header.late & LATE_DATA != 0 })
 }
 
 /// A name from its parts, which come last part first and end with a NUL each.
@@ -221,6 +242,7 @@ fn call(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 2],
             late: [0, 1, 2].map(|at| header.late & 1 << at != 0),
             abi: if header.state & COMPAT != 0 { Abi::Compat } else { Abi::Native },
             refused: header.state & REFUSED != 0,
+            data: Vec::new(),
             request: None,
             files: Default::default(),
         }),

@@ -13,6 +13,8 @@ use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Outcome, RingRequest, Text};
 use crate::trace::whole::Trace;
 
+mod data; // what pointers lead to
+
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
     let mut line = String::new();
@@ -160,6 +162,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::Unsigned => put_number(out, raw),
         Role::Pointer => match row.peek.filter(|&(place, _)| place == at) {
             Some((_, peek)) => put_block(out, peek, call, raw),
+            None if data::put_data(out, row, call, at) => {}
             None => put_address(out, raw),
         },
     }

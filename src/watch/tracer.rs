@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use libbpf_rs::{Link, MapHandle, Object};
 
 use crate::base::error::Error;
-use crate::table::layout::{Roles, Watch};
+use crate::table::blocks;
+use crate::table::layout::{Blocks, Roles, Watch};
 use crate::table::syscalls::{REQUESTS, Syscall};
 use crate::trace::record::{self, Record};
 
@@ -58,6 +59,9 @@ pub struct Options {
     pub requests: bool,
     /// Whether the time and the duration of calls are recorded. Reading the clock twice is a quarter of a watched call's cost.
     pub times: bool,
+    /// How many bytes of what pointers lead to are recorded, and how many elements of arrays; 0 for none. The programs for it are only
+    /// loaded where it is not 0.
+    pub data: u32,
     /// Whether libbpf searches all types of the kernel and not an excerpt. Tests compare the results.
     pub all_types: bool,
     /// Whether the programs are attached.
@@ -66,7 +70,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, all_types: false, attach: true }
+        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, data: 0, all_types: false, attach: true }
     }
 }
 
@@ -86,8 +90,31 @@ pub struct Tracer {
     links: Vec<Link>,
     follows_requests: bool,
     times: bool,
+    data: u32,
     by_excerpt: bool,
     object: Object,
+}
+
+/// Tells BPF what arguments mean, and what their pointers lead to if data is to be read.
+fn tell_roles(object: &Object, reads_data: bool) -> Result<(), Error> {
+    let roles = SharedArray::<Roles>::map(&load::map_handle(object, "roles")?)?;
+    for number in 0..Syscall::NUMBERS {
+        if let Some(row) = Syscall::by_compat_number(number) {
+            roles.set((Syscall::NUMBERS + number) as usize, row.roles());
+        }
+    }
+    let request_roles = SharedArray::<Roles>::map(&load::map_handle(object, "request_roles")?)?;
+    for call in Syscall::all() {
+        match call.number.checked_sub(REQUESTS) {
+            Some(opcode) => request_roles.set(opcode as usize, call.roles()),
+            None => roles.set(call.number as usize, call.roles()),
+        }
+    }
+    if reads_data {
+        let read = SharedArray::<Blocks>::map(&load::map_handle(object, "blocks")?)?;
+        blocks::of_number().for_each(|(number, blocks)| read.set(number as usize, blocks));
+    }
+    Ok(())
 }
 
 impl Tracer {
@@ -103,19 +130,7 @@ impl Tracer {
     pub fn for_program(options: &Options) -> Result<Self, Error> {
         let Loaded { object, by_excerpt } = load::load(options)?;
         let map = |name| load::map_handle(&object, name);
-        let roles = SharedArray::<Roles>::map(&map("roles")?)?;
-        for number in 0..Syscall::NUMBERS {
-            if let Some(row) = Syscall::by_compat_number(number) {
-                roles.set((Syscall::NUMBERS + number) as usize, row.roles());
-            }
-        }
-        let request_roles = SharedArray::<Roles>::map(&map("request_roles")?)?;
-        for call in Syscall::all() {
-            match call.number.checked_sub(REQUESTS) {
-                Some(opcode) => request_roles.set(opcode as usize, call.roles()),
-                None => roles.set(call.number as usize, call.roles()),
-            }
-        }
+        tell_roles(&object, options.data > 0)?;
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
         let ring_map = map("ring")?;
         let ring = Arc::new(RecordRing::over(&ring_map)?);
@@ -131,6 +146,7 @@ impl Tracer {
             links: Vec::new(),
             follows_requests: options.requests,
             times: options.times,
+            data: options.data,
             by_excerpt,
             object,
         };

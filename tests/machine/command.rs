@@ -1,5 +1,6 @@
 //! `ior-it -- COMMAND` from outside: what it prints and where, how it ends, and that the command does not notice.
 
+mod data;
 mod ends;
 mod prints;
 mod starts;
@@ -24,13 +25,15 @@ pub const WORK: &str = "IOR_IT_TEST_WORK";
 
 pub fn main() -> ExitCode {
     let anyone: [Named; 1] = [("without_privileges_it_says_what_is_missing", without_privileges)];
-    let live: [Named; 27] = [
+    let live: [Named; 29] = [
         ("the_exit_code_is_the_commands_own", exit_codes),
         ("what_cannot_be_executed_is_told_as_by_a_shell", not_executed),
         ("the_streams_are_the_commands_own", streams),
         ("the_command_starts_from_what_its_caller_has", heritage),
         ("who_reads_goes_before_others", reader_goes_first),
         ("calls_are_printed_with_their_files", printed),
+        ("what_pointers_lead_to_is_shown", data::shown),
+        ("as_many_bytes_are_shown_as_are_asked_for", data::limited),
         ("a_pipeline_is_followed", pipeline),
         ("a_process_has_the_files_of_the_one_that_forked_it", spawned),
         ("the_summary_is_the_table_alone", summary),
@@ -75,6 +78,7 @@ pub fn works(work: &str) -> ExitCode {
             println!("done");
             let _ = std::io::stdin().read(&mut [0]);
         }
+        "data" => return data::work(),
         // The standard library makes a child by vfork, in which descriptors are moved before the execve.
         "spawn" => {
             let file = std::fs::File::open(std::env::args_os().nth(1).unwrap_or_default());

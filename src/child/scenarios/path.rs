@@ -32,7 +32,7 @@ const LONGEST: usize = libc::PATH_MAX as usize - 1;
 
 /// A string at the start of a page that is mapped and that this process has never touched: a read that must not fault, as
 /// at `sys_enter`, cannot see it.
-fn cold(text: &str) -> Result<*const u8, Broken> {
+pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
     let file = tempfile::tempfile_in(".")?;
     file.write_all_at(text.as_bytes(), 0)?;
     file.set_len(PAGE as u64)?;

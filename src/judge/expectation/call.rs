@@ -171,6 +171,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             Aspect::File(_)
             | Aspect::MadeFile
             | Aspect::Arg(_)
+            | Aspect::Data(_)
             | Aspect::Implied
             | Aspect::How(_)
             | Aspect::Status(_)
@@ -279,6 +280,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             (Aspect::Arg(_), Role::Flags(_)) | (Aspect::How(0 | 2), _) => Wanted::Number(0),
             (
                 Aspect::Arg(_)
+                | Aspect::Data(_)
                 | Aspect::Implied
                 | Aspect::How(_)
                 | Aspect::Ret
@@ -365,6 +367,7 @@ fn takes_name(key: CallKey) -> bool {
         | Aspect::MadeFile
         | Aspect::File(_)
         | Aspect::Text(_)
+        | Aspect::Data(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Bytes

@@ -1,6 +1,7 @@
 //! The keys that a call has: those of its arguments, and those that follow from what it is.
 
 use super::{Aspect, Which};
+use crate::table::blocks;
 use crate::table::names;
 use crate::table::syscalls::{Peek, Ret, Role, Syscall};
 
@@ -101,7 +102,9 @@ const fn key(name: &'static str, aspect: Aspect, role: Role) -> CallKey {
 fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let aspect = |at: usize, role: Role| match role {
         Role::Path | Role::Text => Some(Aspect::File(usize::from(row.args[at].name == "path2"))),
-        Role::Pointer => None,
+        Role::Pointer => {
+            blocks::of_arg(row, at).filter(|block| matches!(block.what, blocks::What::Bytes)).map(|_| Aspect::Data(at))
+        }
         Role::Fd
         | Role::DirFd
         | Role::FdNumber
@@ -115,7 +118,8 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
         | Role::UnsignedInt => Some(Aspect::Arg(at)),
     };
     let roles = (0..row.args.len()).map(|at| (at, row.role_for(at, args)));
-    roles.filter_map(|(at, role)| Some(key(row.args[at].name, aspect(at, role)?, role))).collect()
+    let written = |role| if matches!(role, Role::Pointer) { Role::Text } else { role };
+    roles.filter_map(|(at, role)| Some(key(row.args[at].name, aspect(at, role)?, written(role)))).collect()
 }
 
 /// The files of a call that names none itself: those behind its descriptors, or behind the one that it returns.

@@ -168,6 +168,7 @@ fn file(aspect: Aspect, call: &Call) -> Option<&[u8]> {
         Aspect::File(_) => call.files.path2.as_deref(),
         Aspect::Text(_)
         | Aspect::Arg(_)
+        | Aspect::Data(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Ret
@@ -203,6 +204,7 @@ pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
         Aspect::File(at) => file_fact(at, call),
         Aspect::Text(at) => Fact::Text(text_state(at, call)),
         Aspect::Arg(at) => Fact::Number(argument(call, at, field.role)),
+        Aspect::Data(at) => call.bytes_at(at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Text),
         Aspect::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
         Aspect::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),

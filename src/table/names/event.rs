@@ -40,6 +40,39 @@ pub static SIGNALFD: Names = Names { what: "flag of signalfd", mask: 0, values: 
 /// Flags of epoll_create1(2).
 pub static EPOLL: Names = Names { what: "flag of epoll_create1", mask: 0, values: values![EPOLL_CLOEXEC] };
 
+/// Events of epoll_ctl(2) and epoll_wait(2).
+pub static EPOLL_EVENTS: Names = Names {
+    what: "event of epoll",
+    mask: 0,
+    values: values![
+        EPOLLIN,
+        EPOLLPRI,
+        EPOLLOUT,
+        EPOLLERR,
+        EPOLLHUP,
+        EPOLLRDNORM,
+        EPOLLRDBAND,
+        EPOLLWRNORM,
+        EPOLLWRBAND,
+        EPOLLMSG,
+        EPOLLRDHUP,
+        EPOLLEXCLUSIVE,
+        EPOLLWAKEUP,
+        EPOLLONESHOT,
+        EPOLLET,
+    ],
+};
+
+/// Events of poll(2).
+pub static POLL: Names = Names {
+    what: "event of poll",
+    mask: 0,
+    values: values![
+        POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDNORM, POLLRDBAND, POLLWRNORM, POLLWRBAND,
+        POLLRDHUP,
+    ],
+};
+
 /// Operations of epoll_ctl(2).
 pub static EPOLL_CTL: Names = Names {
     what: "operation of epoll_ctl",

@@ -15,6 +15,7 @@ pub(crate) fn call(order: u64, number: u32, args: [u64; 6], ret: i64) -> Call {
         late: [false; 3],
         abi: Abi::Native,
         refused: false,
+        data: Vec::new(),
         request: None,
         files: Files::default(),
     };

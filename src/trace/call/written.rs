@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::syscalls::Abi;
 
-use super::{Call, Deed, Files, Identity, Outcome, RingRequest, Text};
+use super::{Call, Data, Deed, Files, Identity, Outcome, RingRequest, Text};
 
 /// The fields of a call and of its deed, under the names that docs/archive.md gives them.
 #[derive(Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub(super) struct StoredCall {
     abi: Abi,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     refused: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    data: Vec<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<RingRequest>,
     files: Files,
@@ -47,7 +49,7 @@ fn nothing_is_late(late: &[bool; 3]) -> bool {
 impl From<Call> for StoredCall {
     fn from(call: Call) -> Self {
         let Call { order, pid, tid, exit_tid, enter_ns, duration_ns, deed } = call;
-        let Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, request, files } =
+        let Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, data, request, files } =
             Arc::unwrap_or_clone(deed);
         Self {
             number,
@@ -67,6 +69,7 @@ impl From<Call> for StoredCall {
             late,
             abi,
             refused,
+            data,
             request,
             files,
         }
@@ -93,10 +96,12 @@ impl From<StoredCall> for Call {
             late,
             abi,
             refused,
+            data,
             request,
             files,
         } = written;
-        let deed = Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, request, files };
+        let deed =
+            Deed { number, comm, args, outcome, texts, fds, made, peek, late, abi, refused, data, request, files };
         Self { order, pid, tid, exit_tid, enter_ns, duration_ns, deed: Arc::new(deed) }
     }
 }

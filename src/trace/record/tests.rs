@@ -139,6 +139,7 @@ fn every_field_arrives_in_its_own_place() {
             late: [true, false, true],
             abi: Abi::Compat,
             refused: true,
+            data: Vec::new(),
             request: None,
             files: Default::default(),
         }),
@@ -284,14 +285,31 @@ fn lying(lie: impl Fn(&mut RecordHeader)) -> Vec<u8> {
     [header.as_bytes(), rest].concat()
 }
 
+/// A record of data: the argument, the part, and the size of all of it.
+fn data_bytes([arg, part, size]: [u64; 3], bytes: &[u8]) -> Vec<u8> {
+    let path = [RawText { len: bytes.len() as u16, err: 0 }, RawText::default()];
+    let header =
+        RecordHeader { kind: KIND_DATA, number: 9, args: [arg, part, size, 0, 0, 0], path, ..RecordHeader::default() };
+    [header.as_bytes(), bytes].concat()
+}
+
+#[test]
+fn data_is_the_first_bytes_of_what_an_argument_leads_to() {
+    let decoded = decode(&data_bytes([1, 2, 5], b"one")).unwrap();
+    let data = Data { arg: 1, part: 2, size: 5, bytes: Bytes::Read(b"one".to_vec()), late: false };
+    assert_eq!(decoded, Record::Data { order: 9, data });
+}
+
 #[test]
 fn what_is_no_record_is_refused_with_the_reason() {
     let lies = "bytes behind the header are promised";
-    let rows: [(&str, Vec<u8>, &str); 13] = [
+    let rows: [(&str, Vec<u8>, &str); 15] = [
         ("nothing", Vec::new(), "0 bytes are less than a header"),
         ("a byte less than a header", vec![0; SIZE - 1], "151 bytes are less than a header"),
         ("zeroes have no kind", vec![0; SIZE], "kind 0"),
-        ("a kind of a later version", lying(|header| header.kind = 7), "kind 7"),
+        ("a kind of a later version", lying(|header| header.kind = 8), "kind 8"),
+        ("data of an argument that no call has", data_bytes([6, 0, 3], b"one"), "argument 6"),
+        ("more data than there is", data_bytes([1, 0, 2], b"one"), "3 of 2 bytes"),
         ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
         ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
         ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),

@@ -16,13 +16,17 @@ use super::excerpt::ExcerptFile;
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{Options, WATCHES, libbpf_log};
 use crate::base::error::Error;
-use crate::table::layout::{self, Filter, Roles, Watch};
+use crate::table::layout::{self, Blocks, Filter, Roles, Watch};
 use crate::table::syscalls::Syscall;
 
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
 /// The programs for system calls, signals and processes.
 const PROGRAMS: [&str; 6] = ["ior_enter", "ior_exit", "ior_signal", "ior_exec", "ior_gone", "ior_fork"];
+
+/// The programs that read data. The kernel runs the programs of a tracepoint in the order in which they are attached: the first must
+/// run before those of [`PROGRAMS`], the second after them (bpf/data.h).
+const DATA_PROGRAMS: [&str; 2] = ["ior_data_exit", "ior_data_enter"];
 
 /// The programs for io_uring requests, each with its tracepoint. One program of each group has to fit: the kernel says which
 /// (bpf/uring.h has the arguments of each).
@@ -35,11 +39,12 @@ const REQUEST_PROGRAMS: [&[(&str, &str)]; 4] = [
 ];
 
 /// The maps: name, type, sizes of key and value, and the least number of entries. The loader sets the size of the ring.
-const MAPS: [(&str, MapType, usize, usize, usize); 6] = [
+const MAPS: [(&str, MapType, usize, usize, usize); 7] = [
     ("marked", MapType::Array, 4, 8, 1),
     ("filter", MapType::Hash, 4, size_of::<Filter>(), 16_384),
     ("watches", MapType::Array, 4, size_of::<Watch>(), WATCHES),
     ("roles", MapType::Array, 4, size_of::<Roles>(), 2 * Syscall::NUMBERS as usize),
+    ("blocks", MapType::Array, 4, size_of::<Blocks>(), Syscall::NUMBERS as usize),
     ("request_roles", MapType::Array, 4, size_of::<Roles>(), 256),
     ("ring", MapType::RingBuf, 0, 0, 0),
 ];
@@ -98,7 +103,7 @@ pub fn load(options: &Options) -> Result<Loaded, Error> {
 }
 
 fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
-    let Options { ring_size, requests, .. } = options;
+    let Options { ring_size, requests, data, .. } = options;
     let mut builder = ObjectBuilder::default();
     if let Some(types) = types {
         builder.btf_custom_path(types.path()).map_err(|error| not_opened(name, &error))?;
@@ -120,6 +125,9 @@ fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Excerpt
         let program_name = program.name().to_string_lossy().into_owned();
         if is_of_requests(&program_name) {
             program.set_autoload(*requests && fits(&program_name, takes));
+        }
+        if DATA_PROGRAMS.contains(&program_name.as_str()) {
+            program.set_autoload(*data > 0);
         }
     }
     open.load().map_err(|error| not_loaded(name, &error))
@@ -174,7 +182,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
 /// Checks that an object has the programs and maps that user space uses, in the same layout.
 fn check(name: &str, open: &OpenObject) -> Result<(), Error> {
     let mut lacks = Vec::new();
-    let mut programs = PROGRAMS.to_vec();
+    let mut programs = [PROGRAMS.as_slice(), &DATA_PROGRAMS].concat();
     programs.extend(REQUEST_PROGRAMS.iter().flat_map(|group| group.iter().map(|&(program, _)| program)));
     programs.dedup();
     for program in programs {
@@ -286,13 +294,19 @@ fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>
 
 /// Attaches all other programs.
 pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
-    let ours = object.progs_mut().filter(|program| PROGRAMS.iter().any(|&name| program.name() == name));
-    ours.map(|program| {
-        program.attach().map_err(|error| {
-            refused(&format!("the program {} could not be attached", program.name().display()), &error)
+    let [before, after] = DATA_PROGRAMS;
+    let order = [before].into_iter().chain(PROGRAMS).chain([after]);
+    let loaded = |name: &str| {
+        object.progs_mut().find(|program| program.name() == name).filter(|program| program.as_fd().as_raw_fd() >= 0)
+    };
+    order
+        .filter_map(loaded)
+        .map(|program| {
+            program.attach().map_err(|error| {
+                refused(&format!("the program {} could not be attached", program.name().display()), &error)
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// A handle to a map, which [`load`] has checked.

@@ -20,6 +20,11 @@ use crate::trace::counts::Counts;
 impl Tracer {
     /// Watches a process from now on; with `follow`, the processes that it forks, too. No other living watch may have this slot.
     pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<Watching<'_>, Error> {
+        self.watch_with(slot, pid, follow, true)
+    }
+
+    /// The same; only with `data` it is recorded what pointers lead to, if the object was loaded for that.
+    pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: bool) -> Result<Watching<'_>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
@@ -27,7 +32,8 @@ impl Tracer {
         let follows = if follow { Watch::FOLLOW } else { 0 };
         let hides = if rights::are_borrowed() { Watch::HIDE } else { 0 };
         let times = if self.times { 0 } else { Watch::UNTIMED };
-        self.watches.set(slot, Watch { id, flags: follows | hides | times, ..Watch::default() });
+        let data = if data { u64::from(self.data) << Watch::DATA_SHIFT } else { 0 };
+        self.watches.set(slot, Watch { id, flags: follows | hides | times | data, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };

@@ -154,6 +154,7 @@ pub fn blank(number: u32, abi: Abi, args: [u64; 6]) -> Call {
             late: [false; 3],
             abi,
             refused: false,
+            data: Vec::new(),
             request: None,
             files: Default::default(),
         }),

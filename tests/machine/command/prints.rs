@@ -16,7 +16,7 @@ pub fn printed() -> Tested {
         "execve(\"",
         &opened,
         &format!("= 3<{path}> <0."),
-        &format!("read(3<{path}>, 0x"),
+        &format!("read(3<{path}>, \"five!\", "),
         "exit_group(0) = ?",
     ];
     for part in rows {

@@ -8,7 +8,9 @@ use ior_it::child::ending::{Ending, How, Phase};
 use ior_it::judge::verdict::Observed;
 use ior_it::table::kind::Kind;
 use ior_it::table::syscalls::{Abi, Sqe};
-use ior_it::trace::call::{Attribute, Call, Contradiction, Deed, Files, Identity, Outcome, RingRequest, Text};
+use ior_it::trace::call::{
+    Attribute, Bytes, Call, Contradiction, Data, Deed, Files, Identity, Outcome, RingRequest, Text,
+};
 use ior_it::trace::counts::Counts;
 use ior_it::trace::whole::Trace;
 use proptest::prelude::*;
@@ -77,14 +79,21 @@ fn request() -> impl Strategy<Value = RingRequest> {
     })
 }
 
+fn data() -> impl Strategy<Value = Data> {
+    let read = prop_oneof![bytes().prop_map(Bytes::Read), any::<i32>().prop_map(Bytes::Unreadable)];
+    let parts = (0..6_u8, any::<u16>(), any::<u64>(), read, any::<bool>());
+    parts.prop_map(|(arg, part, size, bytes, late)| Data { arg, part, size, bytes, late })
+}
+
 pub fn call() -> impl Strategy<Value = Call> {
     let outcome = prop_oneof![any::<i64>().prop_map(Outcome::Returned), Just(Outcome::Unfinished)];
     let number = prop_oneof![any::<u32>(), 0..460_u32];
     let words = (number, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<[u8; 16]>(), prop::array::uniform6(word()));
     let how = (any::<[bool; 3]>(), prop_oneof![Just(Abi::Native), Just(Abi::Compat)], any::<bool>());
     let rest = (outcome, [text(), text()], [identity(), identity(), identity()], how);
-    let blocks = (proptest::option::of(bytes()), proptest::option::of(request()));
-    (words, rest, blocks, files()).prop_map(|(words, rest, (peek, request), files)| {
+    let data = proptest::collection::vec(data(), 0..3);
+    let blocks = (proptest::option::of(bytes()), data, proptest::option::of(request()));
+    (words, rest, blocks, files()).prop_map(|(words, rest, (peek, data, request), files)| {
         let (number, [order, enter_ns, duration_ns], [pid, tid, exit_tid], comm, args) = words;
         let (outcome, texts, [fd, fd2, made], (late, abi, refused)) = rest;
         let fds = [fd, fd2];
@@ -109,6 +118,7 @@ pub fn call() -> impl Strategy<Value = Call> {
                 late,
                 abi,
                 refused,
+                data,
                 request,
                 files,
             }),

@@ -36,6 +36,7 @@ pub fn call(name: &str, args: &[i64], ret: i64) -> Call {
             late: [false; 3],
             abi: Abi::Native,
             refused: false,
+            data: Vec::new(),
             request: None,
             files: Files::default(),
         }),

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Reads what a call's arguments lead to besides its paths: the bytes that it moves, and structs. These programs are only loaded where
+ * somebody asks for data, and others pay nothing.
+ *
+ * User space attaches ior_data_exit before ior_exit, and ior_data_enter after ior_enter: the kernel runs programs in that order. So the
+ * record of the call has begun when its data is read, and each record of data comes before the record of its call.
+ */
+#ifndef IOR_DATA_H
+#define IOR_DATA_H
+
+#include "restart.h"
+
+/* A record with the first bytes of a block. */
+struct data {
+	struct ior_record record;
+	char bytes[IOR_DATA_CAP];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct data);
+} data_room SEC(".maps");
+
+struct segment {
+	__u64 base;
+	__u64 length;
+};
+
+/* A block that is to be read. The functions that take it are global, so that the verifier sees each of them once. */
+struct asked {
+	__u64 address;
+	__u64 size;  /* of all of it, in bytes */
+	__u64 limit; /* how many bytes of it are wanted */
+	__u32 arg;   /* from 0 */
+	__u32 part;
+	__u32 late;
+	__u32 is_string;
+};
+
+/* Begins the record of a block. All fields before `path` are set. */
+static __always_inline void begin_data(struct ior_record *record, const struct pending *call, const struct asked *asked)
+{
+	__builtin_memset(record, 0, sizeof(*record));
+	record->watch = call->record.watch;
+	record->number = call->record.number;
+	record->pid = call->record.pid;
+	record->tid = call->record.tid;
+	record->kind = IOR_DATA;
+	record->args[0] = asked->arg;
+	record->args[1] = asked->part;
+	record->args[2] = asked->size;
+}
+
+/* Sends the first bytes of a block. 0, or the negative errno of the read. */
+__noinline long tell_data(struct ior_watch *watch, struct pending *call, struct asked *asked)
+{
+	__u32 first = 0;
+	struct data *out = bpf_map_lookup_elem(&data_room, &first);
+	__u64 n;
+	long err = 0;
+
+	if (!out || !watch || !call || !asked)
+		return 0;
+	n = asked->size < asked->limit ? asked->size : asked->limit;
+	begin_data(&out->record, call, asked);
+	if (n > IOR_DATA_CAP)
+		n = IOR_DATA_CAP;
+	if (asked->is_string) {
+		err = bpf_probe_read_user_str(out->bytes, n, (const void *)asked->address);
+		if (err > 0) {
+			/* The NUL is not sent. A string of all that was asked for is cut. */
+			n = err - 1;
+			err = 0;
+			out->record.args[2] = n + (n + 1 == asked->limit);
+		}
+	} else if (n) {
+		err = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
+	}
+	if (err)
+		n = 0;
+	else if (asked->late && n && may_have_changed(asked->address))
+		out->record.late = IOR_LATE_DATA;
+	out->record.path[0].len = n;
+	out->record.path[0].err = err;
+	if (n > IOR_DATA_CAP)
+		return 0;
+	if (tell(&watch->told, out, sizeof(out->record) + n, BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&watch->untold, 1);
+	return err;
+}
+
+/* Sends an array of struct iovec, and the first bytes of its segments. `left` is how many bytes are in them. */
+__noinline long tell_vector(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count, __u64 left)
+{
+	__u64 array, wanted;
+	struct segment segment;
+	long err;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+	wanted = asked->limit;
+	if (count > IOR_PARTS)
+		count = IOR_PARTS;
+	asked->limit = count * sizeof(segment);
+	err = tell_data(watch, call, asked);
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		if (err || at >= count || !left)
+			break;
+		err = bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
+		if (err)
+			break;
+		asked->part = at + 1;
+		asked->address = segment.base;
+		asked->size = segment.length < left ? segment.length : left;
+		asked->limit = wanted;
+		left -= asked->size;
+		err = tell_data(watch, call, asked);
+	}
+	return err;
+}
+
+/* Sends strings up to a NULL. */
+__noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
+{
+	__u64 array, string = 0;
+	long err = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+
+	asked->is_string = 1;
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		err = bpf_probe_read_user(&string, sizeof(string), (const void *)(array + at * sizeof(string)));
+		if (err || !string)
+			break;
+		asked->part = at + 1;
+		asked->address = string;
+		/* With the NUL. */
+		asked->size = asked->limit;
+		err = tell_data(watch, call, asked);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* How many elements a block has. `ret` is the result, where there is one. */
+static __always_inline __u64 elements(const struct ior_record *record, const struct ior_block *block, long ret)
+{
+	__u64 count = argument(record, block->count);
+	__u32 word = 0;
+
+	switch (block->how) {
+	case IOR_SIZE_FIXED:
+		return 1;
+	case IOR_SIZE_MOVED:
+		return (__u64)ret < count ? ret : count;
+	case IOR_SIZE_POINTED:
+		bpf_probe_read_user(&word, sizeof(word), (const void *)count);
+		return word;
+	default:
+		return count;
+	}
+}
+
+/* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
+__noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret, __u32 late)
+{
+	struct asked asked = {};
+	__u64 count, wanted;
+
+	if (!watch || !call || !block)
+		return 0;
+	count = elements(&call->record, block, ret);
+	wanted = watch->flags >> 32;
+	asked.address = argument(&call->record, block->arg);
+	asked.size = count * block->size;
+	asked.limit = block->flags & IOR_BLOCK_WHOLE ? IOR_DATA_CAP : wanted * block->size;
+	asked.arg = block->arg - 1;
+	asked.late = late;
+	if (!asked.address)
+		return 0;
+	if (block->how == IOR_SIZE_VECTOR) {
+		asked.size = count * sizeof(struct segment);
+		asked.limit = wanted;
+		return tell_vector(watch, call, &asked, count, block->flags & IOR_BLOCK_OUT ? ret : ~0ULL);
+	}
+	if (block->how == IOR_SIZE_STRINGS) {
+		asked.limit = wanted + 1;
+		return tell_strings(watch, call, &asked);
+	}
+	return tell_data(watch, call, &asked);
+}
+
+/* The blocks of a call that a watch wants the data of. The arguments of 32-bit calls lead to other structs. */
+static __always_inline struct ior_blocks *wanted_blocks(struct ior_watch *watch, struct pending *call)
+{
+	__u32 nr = call->record.nr;
+
+	if (!(watch->flags >> 32) || call->active != IN_CALL || call->record.state & IOR_COMPAT)
+		return NULL;
+	return nr < IOR_SYSCALLS ? bpf_map_lookup_elem(&blocks, &nr) : NULL;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ior_watch *watch;
+	struct ior_blocks *list;
+	struct pending *call;
+
+	if (!is_marked(task->tgid))
+		return 0;
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	watch = call ? watch_of_call(call) : NULL;
+	list = watch ? wanted_blocks(watch, call) : NULL;
+	if (!list)
+		return 0;
+	call->unread = 0;
+	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
+		if (!(list->block[at].flags & IOR_BLOCK_IN))
+			continue;
+		if (read_block(watch, call, &list->block[at], 0, 0))
+			call->unread |= 1 << at;
+	}
+	return 0;
+}
+
+/* A page that could not be read at the enter has been read by the call itself: it is there now. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ior_data_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ior_watch *watch;
+	struct ior_blocks *list;
+	struct ior_roles *role;
+	struct pending *call;
+
+	if (!is_marked(task->tgid))
+		return 0;
+	call = bpf_task_storage_get(&pending_calls, task, NULL, 0);
+	watch = call ? watch_of_call(call) : NULL;
+	list = watch ? wanted_blocks(watch, call) : NULL;
+	if (!list)
+		return 0;
+	role = roles_of(&call->record);
+	if (ret >= 0 && role && role->flags & IOR_REPLACES_MEMORY)
+		return 0;
+	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
+		if (list->block[at].flags & IOR_BLOCK_OUT && ret >= 0)
+			read_block(watch, call, &list->block[at], ret, 0);
+		else if (call->unread & 1 << at)
+			read_block(watch, call, &list->block[at], ret, 1);
+	}
+	return 0;
+}
+
+#endif
