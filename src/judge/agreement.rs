@@ -1,6 +1,6 @@
 //! Whether BPF and the witness saw the same: a trace against a testimony, thread by thread and call by call.
 //!
-//! No I/O: values in, values out. Neither side is taken for the truth: what differs is said of both.
+//! No I/O: values in, values out. Neither side counts as the truth: a difference shows what each side saw.
 
 use std::collections::BTreeMap;
 
@@ -19,47 +19,47 @@ use names::ComparedNames;
 use sights::Sights;
 use tables::Tables;
 
-/// One way in which the two do not agree. Calls are counted by their place in [`Trace::calls`] and in [`Testimony::calls`].
+/// One difference between the two. Calls are counted by their place in [`Trace::calls`] and in [`Testimony::calls`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discrepancy {
-    /// BPF alone saw this call.
+    /// Only BPF saw this call.
     OnlyBpf {
-        /// Which.
+        /// The place of the call in the trace.
         bpf: usize,
     },
-    /// The witness alone saw this call.
+    /// Only the witness saw this call.
     OnlyPtrace {
-        /// Which.
+        /// The place of the call in the testimony.
         ptrace: usize,
     },
-    /// The witness alone saw this call and more after it, too many to be told apart.
+    /// Only the witness saw this call and several after it: too many to list one by one.
     MoreByPtrace {
-        /// The first of them.
+        /// The place of the first of them.
         ptrace: usize,
-        /// How many.
+        /// How many calls they are.
         count: usize,
     },
-    /// Both saw the call, and not alike.
+    /// Both saw the call, but differently.
     Unlike {
-        /// Which call by BPF.
+        /// The place of the call in the trace.
         bpf: usize,
-        /// Which one by the witness.
+        /// The place of the call in the testimony.
         ptrace: usize,
-        /// In what; at least one.
+        /// The parts that differ: at least one.
         fields: Vec<Mismatch>,
     },
 }
 
-/// A part of a call that both saw, and not alike.
+/// A part of a call that both saw differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// What it is, in words.
+    /// The name of the part.
     pub what: String,
-    /// As BPF saw it, or [`Mismatch::source`].
+    /// The value that BPF saw, or that [`Mismatch::source`] implies.
     pub bpf: String,
-    /// As the witness saw it.
+    /// The value that the witness saw.
     pub ptrace: String,
-    /// Whose word the first is: that of BPF, but for what BPF does not say.
+    /// Where the first value comes from: BPF, unless BPF does not report this part.
     pub source: &'static str,
 }
 
@@ -69,10 +69,11 @@ impl Mismatch {
     }
 }
 
-/// The calls of one thread, by their places: seen by BPF, seen by the witness.
+/// The places of one thread's calls: those that BPF saw, and those that the witness saw.
 pub(crate) type OneThread = (Vec<usize>, Vec<usize>);
 
-/// The calls of each thread in the order in which it entered them; across threads ptrace has no order that BPF could be held to.
+/// The calls of each thread, in the order in which the thread entered them. ptrace gives no order across threads that BPF's
+/// order could be compared with.
 pub(crate) fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, OneThread> {
     let mut threads: BTreeMap<u32, OneThread> = BTreeMap::new();
     for (place, call) in trace.calls.iter().enumerate().filter(|(_, call)| permitted::stops_its_thread(call)) {
@@ -84,8 +85,8 @@ pub(crate) fn threads(trace: &Trace, testimony: &Testimony) -> BTreeMap<u32, One
     threads
 }
 
-/// All that differs and is not permitted to, by threads. `workspace` is what relative names of files are relative to,
-/// if there are any.
+/// All differences that are not permitted, thread by thread. Relative names of files, if there are any, are relative to
+/// `workspace`.
 pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -> Vec<Discrepancy> {
     let (sights, tables) = (Sights::new(testimony), Tables::new(testimony));
     let with_names = |mut pair: Discrepancy| {
@@ -104,7 +105,7 @@ pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -
     discrepancies
 }
 
-/// The calls of one thread beside each other; those that are alike are `Unlike` in nothing.
+/// Pairs the calls of one thread. For two equal calls, `Unlike` has no parts.
 fn one_thread(
     (bpf, ptrace): &OneThread,
     trace: &Trace,

@@ -1,8 +1,8 @@
 //! What each scenario's trace must be: `tests.toml`, read strictly.
 //!
-//! No I/O: takes the file's text and returns values, or every error in it at once. What is left out in a table is filled in
-//! here ("what is left out is nothing"), so that [`crate::judge::matcher`] compares exactly the [`Field`]s of a call and knows no
-//! defaults.
+//! No I/O: takes the file's text and returns values, or every error in it at once. A key that a table leaves out gets its
+//! default here ("what is left out is nothing"). So [`crate::judge::matcher`] compares exactly the [`Field`]s of a call, and
+//! knows no defaults.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -40,17 +40,17 @@ pub struct Expectations {
 pub struct Expectation {
     /// The scenario.
     pub name: String,
-    /// The line of the table's header in the file, from 1.
+    /// The line of the table's header in the file, counted from 1.
     pub line: usize,
-    /// What the scenario shows, a sentence.
+    /// What the scenario shows, as a sentence.
     pub about: String,
-    /// How the workload has to end: `finished`, or the name of a signal.
+    /// How the workload must end: `finished`, or the name of a signal.
     pub ends: String,
     /// How long the workload may take.
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
-    /// Why it only runs when it is asked for.
+    /// The reason why the scenario runs only on request.
     pub ignored: Option<String>,
     /// A call that the table needs and this architecture does not have: the scenario cannot run here.
     pub lacks: Option<String>,
@@ -61,15 +61,15 @@ pub struct Expectation {
 /// What a trace must be.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// These calls, all of them, in this order, and no others.
+    /// Exactly these calls, in this order.
     Whole(Sequence),
-    /// The same of each thread: its calls are in its own order, and in no order with those of the others.
+    /// Exactly these calls of each thread. The order holds within a thread, not across threads.
     Threads(Vec<ExpectedThread>),
-    /// Some calls are there, others are not; the rest is not looked at.
+    /// Some calls must occur, and others must not. All other calls are ignored.
     Partial {
-        /// What has to be there.
+        /// The calls that must occur.
         present: Vec<Present>,
-        /// What must not.
+        /// The calls that must not occur.
         absent: Vec<ExpectedCall>,
     },
 }
@@ -77,7 +77,7 @@ pub enum Body {
 /// The calls of one thread.
 #[derive(Clone, Debug)]
 pub struct ExpectedThread {
-    /// Its name in the file, which says nothing of the thread.
+    /// Its name in the file. The trace has no such name.
     pub name: String,
     /// Its calls.
     pub calls: Sequence,
@@ -86,43 +86,43 @@ pub struct ExpectedThread {
 /// An entry of `present`.
 #[derive(Clone, Debug)]
 pub struct Present {
-    /// The calls that count.
+    /// The call that the entry counts.
     pub call: ExpectedCall,
-    /// How many there have to be.
+    /// How many such calls must occur.
     pub times: Times,
 }
 
-/// How often a call has to be there.
+/// How often a call must occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// `min_count`.
+    /// At least this often: `min_count`.
     AtLeast(usize),
-    /// `count`.
+    /// Exactly this often: `count`.
     Exactly(usize),
 }
 
 /// One call of a table.
 #[derive(Clone, Debug)]
 pub struct ExpectedCall {
-    /// Which call.
+    /// The system call or the request.
     pub syscall: &'static Syscall,
-    /// Its line in the file, from 1.
+    /// Its line in the file, counted from 1.
     pub line: usize,
-    /// Its keys and values as the file has them, in the file's order.
+    /// Its keys and values as written in the file, in the file's order.
     pub parts: Vec<Part>,
-    /// What is compared.
+    /// The fields that are compared.
     pub fields: Vec<Field>,
 }
 
 impl ExpectedCall {
-    /// The call as the file has it, on one line.
+    /// The call as written in the file, on one line.
     pub fn source(&self) -> String {
         let parts: Vec<&str> = self.parts.iter().map(|part| part.text.as_str()).collect();
         format!("{{ {} }}", parts.join(", "))
     }
 }
 
-/// One key and its value, as the file has them.
+/// One key and its value, as written in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The key.
@@ -131,33 +131,33 @@ pub struct Part {
     pub text: String,
 }
 
-/// One thing that is compared.
+/// One field to compare.
 #[derive(Clone, Debug)]
 pub struct Field {
     /// Its key in the file.
     pub key: &'static str,
-    /// What of the call it is.
+    /// The part of the call that it compares.
     pub aspect: Aspect,
     /// How its value is compared and shown.
     pub role: Role,
-    /// What it has to be.
+    /// The expected value.
     pub wanted: Wanted,
-    /// Whether the file says so; else it is what leaving out the key stands for.
+    /// Whether the file has the key. If not, the value is the default of a key that is left out.
     pub written: bool,
 }
 
-/// What of a call a field is.
+/// The part of a call that a field compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aspect {
     /// The file that the call is about (0), or the second one (1).
     File(usize),
-    /// How the string of a path argument was found: `whole`, `cut`, `unreadable`, `null` or `late`.
+    /// How BPF got the string of a path argument: `whole`, `cut`, `unreadable`, `null` or `late`.
     Text(usize),
     /// An argument, by its index.
     Arg(usize),
     /// The bytes that an argument leads to, by its index.
     Data(usize),
-    /// The flags that the call stands for (creat).
+    /// The flags that the call implies (creat).
     Implied,
     /// A word of the `struct open_how`: flags, mode, resolve.
     How(usize),
@@ -165,13 +165,13 @@ pub enum Aspect {
     Ret,
     /// The bytes moved.
     Bytes,
-    /// What is behind a descriptor.
+    /// The kind of a descriptor.
     Kind(Which),
     /// Access mode and status flags of a descriptor.
     Status(Which),
     /// Whether a descriptor closes on exec.
     Cloexec(Which),
-    /// The files that it closed besides its own.
+    /// The files that the call closed besides its own descriptor.
     Closes,
     /// The thread's name.
     Comm,
@@ -179,51 +179,51 @@ pub enum Aspect {
     Pid,
     /// The thread.
     Tid,
-    /// The thread when the call ended, if that has another id by then.
+    /// The thread id at the end of the call, if it has changed since the call began.
     ExitTid,
-    /// A descriptor of the pair that it made.
+    /// A descriptor of the pair that the call made.
     Made(usize),
-    /// What a request has of its entry: `user_data`.
+    /// The `user_data` of a request's queue entry.
     UserData,
-    /// And the flags of the entry.
+    /// The flags of the queue entry.
     SqeFlags,
-    /// Whether another thread completed the request than the one that submitted it.
+    /// Whether one thread submitted the request and another completed it.
     Worker,
-    /// Whether more completions of it follow.
+    /// Whether more completions of the request follow.
     More,
-    /// Whether its completion may be that of another request.
+    /// Whether the completion may belong to another request.
     Ambiguous,
-    /// By which table of the kernel its number goes.
+    /// The kernel's call table that its number belongs to.
     Abi,
-    /// Whether it was answered before it was made.
+    /// Whether the request was answered before it was made.
     Refused,
-    /// The file behind the descriptor that it returned, as the kernel has resolved it.
+    /// The file of the returned descriptor, as the kernel resolved it.
     MadeFile,
 }
 
-/// Which descriptor of a call.
+/// Names a descriptor of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The one that it returned.
+    /// The descriptor that the call returned.
     Made,
-    /// Both of the pair that it made.
+    /// Both descriptors of the pair that the call made.
     Pair,
     /// One of [`crate::trace::call::Deed::fds`], by its place: an argument, or an end of the pair.
     Fd(usize),
 }
 
-/// What a field has to be.
+/// The expected value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// There is none: no file is known, no bytes are counted, the thread has the id that it had.
+    /// No value: no file is known, no bytes are counted, or the thread has kept its id.
     Nothing,
     /// This text.
     Text(Vec<u8>),
-    /// A text with this in it.
+    /// Any text that contains this one.
     Contains(String),
-    /// This number; flags and choices by their value.
+    /// This number. Flags and choices are compared by value.
     Number(i64),
-    /// What this name is bound to; the first result, process or thread under a name binds it. With its `$`.
+    /// The value of this name, written with its `$`. The first result, process or thread under a name binds it.
     Name(String),
     /// A failure with this errno.
     Errno(i32),
@@ -236,8 +236,7 @@ pub enum Wanted {
 }
 
 impl Expectations {
-    /// Reads a `tests.toml`. `file` is its name in messages; `scenarios` are the names of the registry, each of which has to
-    /// have a table.
+    /// Reads a `tests.toml`. `file` is its name in messages. `scenarios` are the names in the registry: each must have a table.
     pub fn parse(file: &str, text: &str, scenarios: &[&str]) -> Result<Self, Errors> {
         let (document, broken) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
@@ -263,7 +262,7 @@ impl Expectations {
         problems.finish(file).map_or(Ok(Self { tables }), Err)
     }
 
-    /// The same for the bytes of a file, which may not be UTF-8.
+    /// Reads the bytes of a file, which may not be UTF-8.
     pub fn parse_bytes(file: &str, bytes: &[u8], scenarios: &[&str]) -> Result<Self, Errors> {
         match str::from_utf8(bytes) {
             Ok(text) => Self::parse(file, text, scenarios),
@@ -282,7 +281,7 @@ impl Expectations {
     }
 }
 
-/// The scenarios that no table is for, in one error: a file made for one scenario would otherwise drown in them.
+/// The scenarios without a table, in one error. One error each would hide all others in a file made for one scenario.
 fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems: &mut Problems) {
     let missing: Vec<&str> = scenarios.iter().copied().filter(|&name| !named.contains(name)).collect();
     let [first, ..] = missing[..] else { return };
@@ -297,7 +296,7 @@ fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems
 }
 
 impl Expectation {
-    /// The calls that it names.
+    /// The names of the calls in the expectation.
     pub fn calls(&self) -> Box<dyn Iterator<Item = &ExpectedCall> + '_> {
         match &self.body {
             Body::Whole(calls) => Box::new(calls.written()),
@@ -311,8 +310,8 @@ impl Expectation {
         self.calls().any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_))))
     }
 
-    /// Whether it names a request of io_uring or one of its system calls. A scenario of which it does not can make no request:
-    /// to have a ring is a call.
+    /// Whether it names a request of io_uring or one of its system calls. If not, the scenario makes no request, because
+    /// setting up a ring takes such a call.
     pub(crate) fn is_about_io_uring(&self) -> bool {
         self.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
     }

@@ -1,6 +1,6 @@
-//! Whether a trace is what its expectation says, and what differs.
+//! Compares a trace with its expectation, and lists the differences.
 //!
-//! No I/O: values in, values out; the same for a live trace and for one read from an archive.
+//! No I/O: values in, values out. It makes no difference whether the trace is live or from an archive.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -18,22 +18,22 @@ mod partial;
 mod threads;
 mod whole;
 
-/// A trace beside its expectation, and what differs.
+/// A trace with its expectation, and the differences.
 #[derive(Clone, Debug)]
 pub enum Comparison<'e> {
-    /// Every call, in order: of the whole trace, or of each thread.
+    /// Compares every call, in order: of the whole trace, or of each thread.
     Whole(Vec<(Strand<'e>, Vec<Difference>)>),
-    /// `present` and `absent`.
+    /// Compares `present` and `absent`.
     Partial {
-        /// The calls that are compared, by their place in [`Trace::calls`].
+        /// The compared calls, by their place in [`Trace::calls`].
         observed: Vec<usize>,
-        /// What differs.
+        /// The differences.
         differences: Vec<Difference>,
     },
 }
 
 impl Comparison<'_> {
-    /// What differs, in the order of the trace, or thread by thread; nothing if the trace is as expected.
+    /// The differences, in the order of the trace or thread by thread. Empty if the trace is as expected.
     pub fn differences(&self) -> impl Iterator<Item = &Difference> {
         let (strands, partial) = match self {
             Self::Whole(strands) => (strands.as_slice(), &[][..]),
@@ -43,25 +43,26 @@ impl Comparison<'_> {
     }
 }
 
-/// Expected calls, and the observed ones that they are compared with: a whole trace, or one thread's part of it.
+/// Expected calls with the observed calls to compare: a whole trace, or one thread's part of it.
 #[derive(Clone, Debug)]
 pub struct Strand<'e> {
-    /// The thread, where the table has several.
+    /// The thread, if the table has several.
     pub thread: Option<ThreadLabel<'e>>,
-    /// What is expected.
+    /// The expected calls.
     pub expected: Cow<'e, Sequence>,
-    /// By how much a [`Difference`] counts the expected calls further than [`Strand::expected`] does.
+    /// The number of expected calls in earlier strands. A [`Difference`] counts across all strands, [`Strand::expected`] does
+    /// not.
     pub first: usize,
-    /// What is compared with it, by the place in [`Trace::calls`].
+    /// The observed calls, by their place in [`Trace::calls`].
     pub observed: Vec<usize>,
 }
 
 /// A thread of the table, of the trace, or of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadLabel<'e> {
-    /// Its name in the table; `None` if the table has none like it.
+    /// Its name in the table. `None` if the table has no such thread.
     pub name: Option<&'e str>,
-    /// Its number in the trace; `None` if there is none like it.
+    /// Its number in the trace. `None` if the trace has no such thread.
     pub tid: Option<u32>,
 }
 
@@ -76,78 +77,78 @@ impl fmt::Display for ThreadLabel<'_> {
     }
 }
 
-/// One way in which a trace is not what was expected. Expected calls are counted by their place in `calls`, `present` or
-/// `absent`, or in all `threads` one after the other; observed ones by their place in [`Trace::calls`]; both from 0.
+/// One difference between a trace and its expectation. Expected calls are counted by their place in `calls`, `present` or
+/// `absent`, or across all `threads` in turn. Observed calls are counted by their place in [`Trace::calls`]. Both start at 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// An expected call is not there.
+    /// An expected call is missing.
     Missing {
-        /// Which.
+        /// The place of the expected call.
         expected: usize,
     },
-    /// A call is there that was not expected.
+    /// The trace has a call that was not expected.
     Extra {
-        /// Which.
+        /// The place of the observed call.
         observed: usize,
     },
-    /// An expected call is there, but out of order.
+    /// An expected call occurs, but out of order.
     Swapped {
-        /// Where it was expected.
+        /// The place of the expected call.
         expected: usize,
-        /// Where it is.
+        /// The place of the observed call.
         observed: usize,
     },
-    /// A call is there and not as expected.
+    /// A call occurs, but not as expected.
     Wrong {
-        /// Which.
+        /// The place of the expected call.
         expected: usize,
-        /// As it is.
+        /// The place of the observed call.
         observed: usize,
-        /// Where they differ; at least one.
+        /// The fields that differ: at least one.
         fields: Vec<FieldDifference>,
     },
-    /// More calls that were not expected, too many to list.
+    /// More unexpected calls follow, too many to list.
     MoreExtra {
-        /// The first of them.
+        /// The place of the first of them.
         observed: usize,
-        /// How many calls.
+        /// How many they are.
         count: usize,
     },
-    /// An entry of `present` is not there as often as it has to be.
+    /// An entry of `present` does not occur as often as it must.
     Count {
-        /// Which entry.
+        /// The place of the entry.
         present: usize,
-        /// How often it is.
+        /// How often it occurs.
         found: usize,
-        /// The call that comes nearest to it without being it, and where it differs.
+        /// The most similar other call, and the fields that differ.
         nearest: Option<(usize, Vec<FieldDifference>)>,
     },
-    /// An entry of `absent` is there.
+    /// An entry of `absent` occurs.
     Unwanted {
-        /// Which entry.
+        /// The place of the entry.
         absent: usize,
-        /// The first call that it is.
+        /// The first call that matches it.
         observed: usize,
-        /// How many there are.
+        /// How many calls match it.
         count: usize,
     },
-    /// A call's descriptor is another file than the calls before said (partial traces; else it is a field).
+    /// A descriptor is another file than earlier calls implied. Only for partial traces: in a whole trace this is a field.
     Contradicted {
-        /// Which call.
+        /// The place of the call.
         observed: usize,
-        /// The sentence about it.
+        /// The difference, as a sentence.
         field: FieldDifference,
     },
 }
 
-/// One value that is not as expected.
+/// One value that differs from the expected one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldDifference {
     /// The key in `tests.toml`.
     pub field: &'static str,
-    /// What was expected, as `tests.toml` would have it.
+    /// The expected value, as `tests.toml` would write it.
     pub expected: String,
-    /// What was observed.
+    /// The observed value.
     pub observed: String,
 }
 
@@ -166,15 +167,15 @@ pub fn compare<'e>(expectation: &'e Expectation, trace: &Trace) -> Comparison<'e
     }
 }
 
-/// The whole trace beside `calls`, or each thread's calls beside those of the thread of the table that they are most like. Threads
-/// that the table has not come last, and have nothing expected of them.
+/// Pairs the whole trace with `calls`. If the table has threads, pairs each thread's calls with those of the most similar
+/// thread in the table. Threads that are not in the table come last, with no expected calls.
 fn by_strand<'e>(strands: Vec<Strand<'e>>, trace: &Trace) -> Comparison<'e> {
     let mut bindings = facts::Bindings::default();
     let differences: Vec<_> = strands.iter().map(|strand| whole::compare(strand, trace, &mut bindings)).collect();
     Comparison::Whole(strands.into_iter().zip(differences).collect())
 }
 
-/// What is wrong with how the workload ended, a sentence; `None` if it ended as expected.
+/// A sentence about a workload that did not end as expected. `None` if it did.
 pub fn ending(expectation: &Expectation, ending: &Ending) -> Option<String> {
     let wanted = &expectation.ends;
     let was = if matches!(ending.how, How::Signal(_)) { "was " } else { "" };
@@ -185,8 +186,7 @@ pub fn ending(expectation: &Expectation, ending: &Ending) -> Option<String> {
     })
 }
 
-/// The calls that take part in the comparison, by their place in the trace: those that are I/O, and those that the
-/// expectation names.
+/// The calls to compare, by their place in the trace: all I/O calls, and all calls that the expectation names.
 fn compared(expectation: &Expectation, trace: &Trace) -> Vec<usize> {
     let named: HashSet<u32> = expectation.calls().map(|call| call.syscall.number).collect();
     let takes_part =

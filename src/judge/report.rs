@@ -1,7 +1,7 @@
 //! A failure as a finished bug report: what was expected, what was observed, where they first differ, and how to run it
 //! again.
 //!
-//! No I/O, no colour; made for 100 columns.
+//! No I/O and no colour. The width is 100 columns.
 
 use crate::base::escape;
 use crate::child::ending::Ending;
@@ -17,22 +17,22 @@ mod partial;
 pub use agreement::{Disagreeing, disagreement};
 use wrap::wrapped;
 
-/// The most differences that are listed, a line each.
+/// The most differences that are listed, one on each line.
 const MOST_LISTED: usize = 40;
-/// The most that are looked at for that.
+/// The most differences that are examined for the list.
 const MOST_READ: usize = 1000;
 
 /// The most threads whose differences are shown.
 const MOST_THREADS: usize = 4;
 
-/// A scenario that failed, and all that is known of it.
+/// A scenario that failed, with everything that the report needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {
     /// Its name.
     pub scenario: &'a str,
     /// What was expected.
     pub expectation: &'a Expectation,
-    /// The file of the expectation, as messages name it.
+    /// The name of the expectation's file in messages.
     pub file: &'a str,
     /// What was observed.
     pub trace: &'a Trace,
@@ -40,13 +40,13 @@ pub struct Failure<'a> {
     pub comparison: &'a Comparison<'a>,
     /// How the workload ended.
     pub ending: &'a Ending,
-    /// What was lost, a sentence each.
+    /// What was lost, one sentence for each loss.
     pub losses: &'a [String],
     /// The command that runs it again.
     pub rerun: &'a str,
 }
 
-/// The report on a scenario whose trace, or whose end, is not what was expected.
+/// The report on a scenario whose trace or end is not as expected.
 pub fn failure(failure: &Failure) -> String {
     let Failure { scenario, expectation, file, trace, comparison, ending, losses, rerun } = *failure;
     let mut lines = head(expectation, scenario, file);
@@ -64,7 +64,7 @@ pub fn failure(failure: &Failure) -> String {
     joined(&lines)
 }
 
-/// The report on a workload that never came to its gate: there is no trace.
+/// The report on a workload that never reached its gate, and so has no trace.
 pub fn before_gate(expectation: &Expectation, file: &str, ending: &Ending, rerun: &str) -> String {
     let mut lines = head(expectation, &expectation.name, file);
     lines.extend(entry("workload", &ending.to_string()));
@@ -74,7 +74,7 @@ pub fn before_gate(expectation: &Expectation, file: &str, ending: &Ending, rerun
     joined(&lines)
 }
 
-/// The report on a scenario of whose trace something was lost.
+/// The report on a scenario that lost part of its trace.
 pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &str) -> String {
     let mut lines = vec![format!("{scenario}: a part of the trace was lost, so it proves nothing")];
     lines.extend(entry("workload", &ending.to_string()));
@@ -84,7 +84,7 @@ pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &
     joined(&lines)
 }
 
-/// The whole trace, or each thread that is not as expected.
+/// Shows the whole trace, or each thread that is not as expected.
 fn strands(parts: &[(Strand, Vec<Difference>)], file: &str, trace: &Trace) -> Vec<String> {
     let wrong = || parts.iter().filter(|(_, differences)| !differences.is_empty());
     let mut lines = Vec::new();
@@ -100,7 +100,7 @@ fn strands(parts: &[(Strand, Vec<Difference>)], file: &str, trace: &Trace) -> Ve
     lines
 }
 
-/// Every difference but the first, a line each.
+/// Every difference but the first, one on each line.
 fn others(strand: &Strand, file: &str, trace: &Trace, rest: &[Difference]) -> Vec<String> {
     if rest.is_empty() {
         return Vec::new();
@@ -108,7 +108,7 @@ fn others(strand: &Strand, file: &str, trace: &Trace, rest: &[Difference]) -> Ve
     let mut lines = vec![String::new(), "the other differences:".to_owned()];
     let sentences: Vec<String> =
         rest.iter().take(MOST_READ).map(|difference| whole::sentence(difference, strand, file, trace)).collect();
-    // A call that is repeated by mistake is one line, not hundreds.
+    // A call that is repeated by mistake makes one line, not hundreds.
     let runs: Vec<&[String]> = sentences.chunk_by(|one, next| one == next).collect();
     for run in runs.iter().take(MOST_LISTED) {
         let times = if run.len() == 1 { String::new() } else { format!(" ({} times)", run.len()) };
@@ -134,7 +134,7 @@ fn workload(expectation: &Expectation, ending: &Ending) -> Vec<String> {
     }
 }
 
-/// A line with its label; the lines of a text that has several stand below each other.
+/// A line with its label. All lines of a longer text are indented alike.
 fn entry(label: &str, text: &str) -> Vec<String> {
     let first = format!("  {label:<12} ");
     let indent = " ".repeat(first.len());
@@ -145,7 +145,7 @@ fn entry(label: &str, text: &str) -> Vec<String> {
     lines
 }
 
-/// Each is one line, whatever stands in it.
+/// Keeps each item on one line, whatever it contains.
 fn joined(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{}\n", escape::line(line.trim_end()))).collect()
 }

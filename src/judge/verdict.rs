@@ -9,19 +9,19 @@ use crate::judge::matcher;
 use crate::judge::report::{self, Failure};
 use crate::trace::whole::Trace;
 
-/// What the embedded expectations are called in messages.
+/// The name of the embedded expectations in messages.
 pub(crate) const EMBEDDED: &str = "tests.toml";
 
-/// What is said of a scenario in the end.
+/// The result of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The whole trace is what it must be.
+    /// The whole trace is as expected.
     Pass,
-    /// It is not: the report.
+    /// The trace or the end differs from the expectation. The text is the report.
     Fail(String),
-    /// The scenario could not run: the reason.
+    /// The scenario could not run. The text is the reason.
     Skip(String),
-    /// Something was lost, so that nothing can be said: the report.
+    /// Something was lost, so that nothing is proved. The text is the report.
     Inconclusive(String),
 }
 
@@ -30,11 +30,11 @@ pub enum Verdict {
 pub struct Observed {
     /// How its child ended.
     pub ending: Ending,
-    /// Its trace; empty if it ended before the gate.
+    /// Its trace. Empty if the child ended before the gate.
     pub trace: Trace,
 }
 
-/// Judges a scenario: loss comes before differences, since a lossy trace proves nothing.
+/// Judges a scenario. Losses come before differences, because a trace with losses proves nothing.
 pub fn judge(expectation: &Expectation, file: &str, observed: &Observed) -> Verdict {
     judge_with(expectation, file, observed, &rerun(&format!("--exact --filter {}", expectation.name), file))
 }
@@ -50,8 +50,8 @@ pub(crate) fn tests_flag(file: &str) -> String {
 }
 
 impl Verdict {
-    /// The verdict when the witness objects to the trace: a failure of its own. What lost something proves nothing anyway, and
-    /// what did not run has nothing to be objected to.
+    /// The verdict when the witness contradicts the trace, which makes a pass a failure. A trace with losses proves nothing
+    /// anyway, and a scenario that did not run has no trace to contradict.
     pub(crate) fn with_objection(self, objection: Option<String>) -> Self {
         match (self, objection) {
             (Self::Pass, Some(objection)) => Self::Fail(objection),
@@ -61,7 +61,7 @@ impl Verdict {
     }
 }
 
-/// The same, with the command that a report says runs it again.
+/// The same, with this command in the report to run it again.
 pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Observed, rerun: &str) -> Verdict {
     let Observed { ending, trace } = observed;
     if let How::Skipped(reason) = &ending.how {
@@ -91,7 +91,7 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
     Verdict::Fail(report::failure(&failure))
 }
 
-/// How many scenarios got which verdict.
+/// How many scenarios got each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Passed.
@@ -134,10 +134,10 @@ mod tests {
     use crate::trace::counts::Counts;
     use crate::trace::record::tests::{call_bytes, end_bytes};
 
-    /// A scenario that calls sync once, and ends well.
+    /// A scenario that calls sync once and finishes.
     const TESTS: &str = "[sync-once]\nabout = \"calls sync\"\ncalls = [{ call = \"sync\", ret = 0 }]\n";
 
-    /// The trace of so many calls of sync.
+    /// The trace of this many calls of sync.
     fn trace(calls: u64) -> Trace {
         let number = Syscall::by_name("sync").unwrap().number;
         let sync = |order| call_bytes(order, number, 0, b"", 0);
@@ -146,7 +146,7 @@ mod tests {
         crate::trace::decoder::assemble(records.iter().map(Vec::as_slice), counts, Some(b"/ws"))
     }
 
-    /// The same with one call of which BPF had no room for the record.
+    /// The same with one call whose record found no room in the ring.
     fn lossy(calls: u64) -> Trace {
         let mut trace = trace(calls);
         (trace.counts.seen, trace.counts.refused) = (calls + 1, 1);
@@ -159,7 +159,7 @@ mod tests {
         judge(expectations.get("sync-once").unwrap(), "tests.toml", &observed)
     }
 
-    /// The kind of verdict, and what its text has to hold.
+    /// The kind of verdict, and what its text must contain.
     fn is_verdict(verdict: &Verdict, kind: &str, holds: &str) -> bool {
         match verdict {
             Verdict::Pass => kind == "pass",

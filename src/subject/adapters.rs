@@ -1,11 +1,12 @@
-//! What tracers print → lines.
+//! Translates the output of each tracer to lines.
 //!
-//! No I/O. An adapter takes raw lines one after the other and says what they say, and no more: what it cannot parse is garbled,
-//! what it knows to be no call (a header, a signal) is nothing or a note. How each tracer is to be called is in `subjects/`.
+//! No I/O. An adapter takes raw lines one after the other, and adds nothing to what they report. A line that it cannot parse is
+//! garbled. A line that is no call (a header, a signal) is dropped or becomes a note. `subjects/` has the command line of each
+//! tracer.
 
 use super::json::{self, Line};
 
-mod arguments; // a printed argument → a value, by what the table says it is
+mod arguments; // a printed argument → a value, by its type in the table
 mod bpftrace;
 mod ftrace;
 mod ior;
@@ -14,12 +15,12 @@ mod opensnoop;
 mod perf;
 mod strace;
 
-/// Takes what a tracer prints.
+/// Parses the output of a tracer.
 pub trait Adapter: Send {
     /// Takes a raw line, without its end.
     fn line(&mut self, raw: &[u8]) -> Vec<Line>;
 
-    /// The end of what it prints: what was held back, since more of it might have come.
+    /// Ends the output: gives what was held back because more of it might have come.
     fn end(&mut self) -> Vec<Line> {
         Vec::new()
     }
@@ -44,7 +45,7 @@ pub fn by_name(name: &str) -> Option<Box<dyn Adapter>> {
     })
 }
 
-/// For who prints the lines himself.
+/// The adapter for a subject that prints the lines itself.
 pub(super) struct JsonLines;
 
 impl Adapter for JsonLines {
@@ -53,13 +54,13 @@ impl Adapter for JsonLines {
     }
 }
 
-/// A call whose raw lines are known.
+/// A call with its raw lines.
 fn call(mut said: super::Said, raw: &[u8]) -> Line {
     said.raw = raw.to_vec();
     Line::Call(Box::new(said))
 }
 
-/// Something to read, as text.
+/// A note: text for a reader.
 fn note(raw: &[u8]) -> Vec<Line> {
     vec![Line::Note(String::from_utf8_lossy(raw).into_owned())]
 }

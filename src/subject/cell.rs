@@ -1,4 +1,4 @@
-//! What became of one subject in one scenario, as data: for reports, and for the conformance table.
+//! The result of one subject in one scenario, as data for reports and for the conformance table.
 //!
 //! No I/O.
 
@@ -21,40 +21,40 @@ pub struct Cell {
     pub scenario: String,
     /// `pass`, `fail`, `silent loss`, `inconclusive`, `blind`, `skip` or `not claimed`.
     pub verdict: String,
-    /// Why nothing can be said, where the verdict is one of those.
+    /// The reason for an inconclusive, blind or skip verdict.
     pub why: Option<String>,
-    /// How many calls the subject claims of those that were made.
+    /// How many of the calls the subject claims to report.
     pub claimed: usize,
-    /// How many of these it shows, with all that it claims of them right.
+    /// How many of the claimed calls it reports with every claimed field right.
     pub right: usize,
     /// How many calls it does not claim.
     pub not_claimed: usize,
-    /// What is not right, in order.
+    /// The findings, in order.
     pub findings: Vec<Found>,
-    /// The command that shows it again.
+    /// The command that reproduces the result.
     pub again: String,
 }
 
-/// One thing that is not right.
+/// One fault in a subject's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// `missing`, `extra`, `twice`, `out of order`, `absent`, `wrong`, `cut` or `garbled`.
     pub kind: String,
     /// The call.
     pub call: String,
-    /// The field, where the call is shown and a value is not right.
+    /// The wrong field, if the call itself was reported.
     pub field: Option<String>,
-    /// The call as it was made, as strace(1) would write it.
+    /// The call as it was made, in strace's notation.
     pub expected: Option<String>,
-    /// What is not right about it, in words.
+    /// The fault, in words.
     pub said: String,
     /// What the subject printed.
     pub raw: Option<String>,
-    /// Why it is so, if the fault is known.
+    /// The cause, if the fault is known.
     pub known: Option<String>,
 }
 
-/// What the comparison found, as data. `scenario` is for faults that are known in one scenario only.
+/// The findings of a comparison, as data. `scenario` selects the known faults of one scenario.
 pub fn found(scenario: &str, comparison: &Comparison, compared: &Compared, known: &[Known]) -> Vec<Found> {
     let one = |finding: &Finding| {
         let call = finding.call(compared);
@@ -106,7 +106,7 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// Where a finding has its call in the reference, and its line.
+/// The place of a finding's call in the reference, and of its line.
 fn places(finding: &Finding) -> (Option<usize>, Option<usize>) {
     match *finding {
         Finding::Missing { reference } => (Some(reference), None),
@@ -130,7 +130,7 @@ fn why_garbled(line: &Line) -> &str {
     if let Line::Garbled { why, .. } = line { why } else { "" }
 }
 
-/// The word for a verdict, and why nothing can be said.
+/// The word for a verdict, and the reason if it is not a pass or a failure.
 pub fn word(verdict: &Verdict) -> (&'static str, Option<&str>) {
     match verdict {
         Verdict::Pass => ("pass", None),

@@ -1,60 +1,60 @@
-//! What a subject claims: of which calls it says what, and how. It is judged by that alone.
+//! The claims of a subject: which calls it reports, and which fields of them. A subject is judged by its claims alone.
 //!
 //! No I/O.
 
 use crate::table::syscalls::{Class, Syscall};
 
-/// What a subject claims.
+/// The claims of a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Which calls it shows.
+    /// The calls that it reports.
     pub calls: Calls,
-    /// What it says of each, by the keys of lines. `args` is all arguments that are no paths and no addresses, `open_how` what
-    /// openat2(2) is given in memory; `fd_path` and
-    /// `fd_path2` are the files behind descriptors, which are `path` and `path2` of a line where the call has no such argument.
+    /// The fields that it reports for each call, by the keys of lines. `args` means all arguments except paths and addresses,
+    /// and `open_how` the structure in memory that openat2(2) takes. `fd_path` and `fd_path2` are the files of descriptors. In
+    /// a line their keys are `path` and `path2`, if the call has no such argument.
     pub fields: Vec<String>,
-    /// What a path is that is an argument.
+    /// How it prints a path argument.
     pub path: Paths,
-    /// What the order of its lines says.
+    /// The meaning of the order of its lines.
     pub order: Order,
-    /// What it shows of a call that is interrupted.
+    /// How it reports an interrupted call.
     pub interrupted: Interrupted,
-    /// Under which id it shows an execve that leaves with another (execve(2), of a thread that is not the leader).
+    /// The thread id under which it reports an execve by a thread that is not the leader: execve(2) changes the id.
     pub exec_tid: Moment,
-    /// Calls that it does not tell apart: each list shows under one of its names.
+    /// Calls that it does not distinguish. Each list is printed under one of its names.
     pub alike: Vec<Vec<String>>,
 }
 
-/// Which calls.
+/// The claimed calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Calls {
     /// All system calls that take part in the comparison.
     All,
-    /// These.
+    /// Only these calls.
     These(Vec<String>),
 }
 
-/// What a path argument is shown as.
+/// How a path argument is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paths {
-    /// As the call was given it.
+    /// The string that the call was given.
     Given,
-    /// Behind the directory that it begins at, as `tests.toml` has it.
+    /// The string after the directory at which it begins, as in `tests.toml`.
     Resolved,
 }
 
-/// What the order of lines says.
+/// The meaning of the order of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The calls of a thread come in its order.
+    /// The calls of each thread are in order.
     Thread,
-    /// They come in any order, and `enter_ns` says which it was.
+    /// The lines have no order, but `enter_ns` gives it.
     Time,
-    /// Nothing.
+    /// The lines have no order.
     None,
 }
 
-/// What is shown of a call that a signal interrupts.
+/// How a call that a signal interrupts is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupted {
     /// One call, with the result that the program sees.
@@ -63,12 +63,12 @@ pub enum Interrupted {
     Attempts,
 }
 
-/// When the id of a thread is taken.
+/// When the subject reads the thread id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// When it entered the call.
+    /// When the thread entered the call.
     Enter,
-    /// When it left it.
+    /// When the thread left the call.
     Exit,
 }
 
@@ -87,7 +87,7 @@ impl Default for Claims {
 }
 
 impl Claims {
-    /// Whether it shows this call. The requests of io_uring are no system calls, and are claimed by name alone.
+    /// Whether it claims this call. Requests of io_uring are not system calls, and so are claimed only by name.
     pub fn shows(&self, row: &Syscall) -> bool {
         match &self.calls {
             Calls::All => !row.is_request(),
@@ -95,19 +95,19 @@ impl Claims {
         }
     }
 
-    /// Whether a call of the one name may be shown under the other.
+    /// Whether a call with the first name may be printed under the second.
     pub fn is_alike(&self, one: &str, other: &str) -> bool {
         let has = |group: &Vec<String>, name: &str| group.iter().any(|known| known == name);
         one == other || self.alike.iter().any(|group| has(group, one) && has(group, other))
     }
 
-    /// Whether it says this of a call.
+    /// Whether it claims this field of a call.
     pub fn says(&self, field: &str) -> bool {
         self.fields.iter().any(|known| known == field)
     }
 }
 
-/// Whether a call takes part where nothing else says so: those that are I/O do.
+/// Whether a call takes part by default: I/O calls do.
 pub fn takes_part(row: &Syscall) -> bool {
     row.class == Class::Io
 }

@@ -1,6 +1,7 @@
-//! What a subject has shown so far, filled by the threads that read it and waited for by the one that runs the scenario.
+//! What a subject has reported so far. The threads that read the subject fill it, and the thread that runs the scenario waits
+//! for it.
 //!
-//! What is kept is bounded, whatever comes.
+//! Its memory is bounded, whatever the subject prints.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,9 +11,9 @@ use super::json::Line;
 use super::seam::{Shown, Waited};
 use super::window::Fences;
 
-/// How many bytes of lines are kept. What comes after them is counted as not kept.
+/// How many bytes of lines are kept. Later bytes are only counted.
 const MOST: usize = 256 << 20;
-/// How much is kept of what a subject says on its other stream: the end.
+/// How many bytes of the subject's other stream are kept: the last ones.
 const LAST_WORDS: usize = 4096;
 
 /// The lines of a subject, and the fences among them.
@@ -28,7 +29,7 @@ pub struct Collector {
 #[derive(Debug, Default)]
 struct State {
     lines: Vec<Line>,
-    /// The bytes that these were printed as.
+    /// The size of these lines as they were printed, in bytes.
     kept: usize,
     not_kept: u64,
     fences: BTreeSet<u64>,
@@ -38,7 +39,7 @@ struct State {
 }
 
 impl Collector {
-    /// For so many streams, each of which says its end.
+    /// Begins with this many streams. Each of them reports its end.
     pub fn new(fences: Fences, streams: usize) -> Self {
         Self { fences, streams, state: Mutex::default(), changed: Condvar::new() }
     }
@@ -47,7 +48,7 @@ impl Collector {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes lines, each with the number of bytes that it was printed as.
+    /// Adds lines, each with its printed size in bytes.
     pub fn push(&self, lines: impl IntoIterator<Item = (Line, usize)>) {
         let mut state = self.state();
         for (line, size) in lines {
@@ -64,7 +65,7 @@ impl Collector {
         self.changed.notify_all();
     }
 
-    /// Takes an announcement of loss. Many of them are one line.
+    /// Adds a message about losses. Many such messages become one line.
     pub fn lost(&self, count: u64) {
         let mut state = self.state();
         match state.lines.last_mut() {
@@ -73,7 +74,7 @@ impl Collector {
         }
     }
 
-    /// Takes what is no line, and keeps its end.
+    /// Adds text that is not a line, and keeps its end.
     pub fn words(&self, bytes: &[u8]) {
         let mut state = self.state();
         state.last_words.extend_from_slice(bytes);
@@ -81,13 +82,13 @@ impl Collector {
         state.last_words.drain(..too_much);
     }
 
-    /// A stream has ended.
+    /// Marks the end of a stream.
     pub fn end(&self) {
         self.state().ended += 1;
         self.changed.notify_all();
     }
 
-    /// Waits until enough fences were shown.
+    /// Waits until enough fences have been reported.
     pub fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited {
         self.until(limit, |state| {
             if enough(&state.fences) {
@@ -98,7 +99,7 @@ impl Collector {
         .unwrap_or(Waited::TooLong)
     }
 
-    /// Waits until every stream has ended. False if the limit was over before.
+    /// Waits until every stream has ended. False if the time limit came first.
     pub fn wait_for_end(&self, limit: Duration) -> bool {
         self.until(limit, |state| (state.ended == self.streams).then_some(())).is_some()
     }
@@ -118,7 +119,7 @@ impl Collector {
         }
     }
 
-    /// Takes out what was shown since the last time.
+    /// Removes and returns what was reported since the last call.
     pub fn take(&self) -> Shown {
         let mut state = self.state();
         state.kept = 0;

@@ -1,6 +1,6 @@
-//! A reference trace against what a subject says, under what it claims: what is missing, extra, wrong, cut, out of order.
+//! Compares a subject's lines with the reference trace, as far as it claims: missing, extra, wrong, cut, out of order.
 //!
-//! No I/O. The alignment is the one of the expectations ([`crate::judge::matcher`]).
+//! No I/O. The alignment is the one that expectations use ([`crate::judge::matcher`]).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -13,96 +13,96 @@ use crate::judge::matcher::align::{Step, align};
 use crate::table::syscalls::Syscall;
 use crate::trace::call::Call;
 
-mod attempts; // what is made again after a signal
+mod attempts; // calls that are restarted after a signal
 
-/// One thing that is not right.
+/// One fault in the subject's lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// A call of the reference is not shown.
+    /// A call of the reference has no line.
     Missing {
         /// Its place in the reference.
         reference: usize,
     },
-    /// A call is shown that was not made.
+    /// A line reports a call that was not made.
     Extra {
         /// Its place among the lines.
         line: usize,
     },
-    /// A call is shown once more.
+    /// A second line reports the same call.
     Twice {
-        /// The place of the line that is too many.
+        /// The place of the second line.
         line: usize,
-        /// Of the call that it shows.
+        /// The place of the call in the reference.
         reference: usize,
     },
-    /// A call is shown, but out of order.
+    /// A line reports a call out of order.
     OutOfOrder {
-        /// Its place in the reference.
+        /// The place of the call in the reference.
         reference: usize,
-        /// Among the lines.
+        /// The place of the line.
         line: usize,
     },
-    /// A call is shown, and not all that is said of it is right.
+    /// A line reports a call with wrong values.
     Differs {
-        /// Its place in the reference.
+        /// The place of the call in the reference.
         reference: usize,
-        /// Among the lines.
+        /// The place of the line.
         line: usize,
-        /// What; at least one.
+        /// The wrong values: at least one.
         fields: Vec<FieldFinding>,
     },
-    /// A line that is none.
+    /// A garbled line.
     Garbled {
         /// Its place.
         line: usize,
     },
 }
 
-/// One value that is not right.
+/// One wrong value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldFinding {
-    /// The field as claims have it.
+    /// The field, as named in claims.
     pub field: &'static str,
-    /// In which way.
+    /// How the value is wrong.
     pub kind: Kind,
-    /// What the reference says.
+    /// The value in the reference.
     pub expected: String,
-    /// What the subject says.
+    /// The value that the subject reports.
     pub shown: String,
 }
 
-/// What the comparison has found.
+/// The result of the comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// What is not right, in the order of the reference; of several threads, thread by thread.
+    /// The findings, in the order of the reference, and thread by thread if there are several.
     pub findings: Vec<Finding>,
-    /// How many claimed calls the reference has.
+    /// How many calls of the reference are claimed.
     pub claimed: usize,
-    /// How many calls that take part are not claimed.
+    /// How many calls take part but are not claimed.
     pub not_claimed: usize,
-    /// How many of the claimed ones are shown, and all that is claimed of them is right.
+    /// How many claimed calls are reported with every claimed field right.
     pub right: usize,
-    /// How many lines are of processes and threads that the reference has not.
+    /// How many lines belong to processes and threads that are not in the reference.
     pub foreign: usize,
-    /// Of each claimed field, how often it was right, and how often there was something to say.
+    /// For each claimed field, how often it was right, and how often it was compared.
     pub fields: BTreeMap<&'static str, (usize, usize)>,
 }
 
-/// What is compared.
+/// The input of the comparison.
 pub struct Compared<'a> {
     /// The calls of the reference, in order.
     pub reference: &'a [Call],
     /// The lines of the subject, in order.
     pub lines: &'a [Line],
-    /// What it claims.
+    /// The claims of the subject.
     pub claims: &'a Claims,
-    /// The folder that paths of the reference are relative to.
+    /// The paths of the reference are relative to this folder.
     pub workspace: Option<&'a [u8]>,
-    /// Which calls take part.
+    /// The calls that take part.
     pub takes_part: &'a dyn Fn(&Syscall) -> bool,
 }
 
-/// Compares.
+/// Compares the two.
 pub fn compare(compared: &Compared) -> Comparison {
     let mut comparison = Comparison::default();
     let strands = strands(compared, &mut comparison);
@@ -115,16 +115,16 @@ pub fn compare(compared: &Compared) -> Comparison {
     comparison
 }
 
-/// Calls that are compared with one another: by their places.
+/// Calls and lines that are compared with one another, by their places.
 #[derive(Default)]
 struct Strand<'a> {
     reference: Vec<(usize, Expected)>,
     lines: Vec<(usize, &'a Said)>,
-    /// The threads of the reference in it.
+    /// The threads of the reference in this group.
     threads: HashSet<u32>,
 }
 
-/// Whose a call is, as far as all lines say it.
+/// The process or thread of a call, as far as all lines report it.
 #[derive(Clone, Copy)]
 enum Whose {
     Thread,
@@ -244,7 +244,7 @@ impl Strand<'_> {
         }
     }
 
-    /// Puts each line that is right at the place of its call, so that only the others are aligned.
+    /// Puts each correct line at the place of its call, so that only the other lines are aligned.
     fn put_in_order(&mut self, claims: &Claims) {
         let mut left = std::mem::take(&mut self.lines);
         let mut ordered = Vec::with_capacity(left.len());
@@ -252,13 +252,13 @@ impl Strand<'_> {
             let right = left.iter().position(|(_, said)| expected.distance(said, claims) == Some(0));
             ordered.push(right.map(|at| left.remove(at)));
         }
-        // The others fill the gaps in their own order.
+        // The other lines fill the gaps in their own order.
         let mut others = left.into_iter();
         self.lines = ordered.into_iter().filter_map(|line| line.or_else(|| others.next())).collect();
         self.lines.extend(others);
     }
 
-    /// The order of the calls of different threads means nothing.
+    /// The order of calls in different threads means nothing.
     fn is_order_judged(&self, claims: &Claims) -> bool {
         claims.order != Order::None && self.threads.len() <= 1
     }
@@ -298,7 +298,7 @@ impl Strand<'_> {
     }
 }
 
-/// Calls that are missing in one place and extra in another.
+/// Joins calls that are missing in one place and extra in another.
 struct Places {
     /// The line of a missing call.
     elsewhere: HashMap<usize, usize>,
@@ -332,7 +332,7 @@ impl Places {
 }
 
 impl Finding {
-    /// What it is about: the fields that differ, else a word for it.
+    /// The subject of a finding: the fields that differ, or else a word for the finding.
     pub fn about(&self) -> Vec<&'static str> {
         match self {
             Finding::Missing { .. } => vec!["missing"],
@@ -344,7 +344,7 @@ impl Finding {
         }
     }
 
-    /// The name of the call, as the reference has it, else as the subject has.
+    /// The name of the call, from the reference if possible, or else from the line.
     pub fn call(&self, compared: &Compared) -> String {
         match *self {
             Finding::Missing { reference }
@@ -369,7 +369,7 @@ impl fmt::Display for FieldFinding {
     }
 }
 
-/// Whether any call is not shown.
+/// Whether any call has no line.
 pub fn misses_calls(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| matches!(finding, Finding::Missing { .. }))
 }

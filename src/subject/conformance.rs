@@ -1,7 +1,7 @@
-//! The conformance table: a row for each family of scenarios, a column for each subject, and the findings behind each cell.
+//! The conformance table: a row for each family of scenarios, a column for each subject, and the findings for each cell.
 //!
-//! No I/O, but for [`files`]. A [`Table`] is made of [`Cell`]s, and is shown as text, Markdown, JSON and a page. Whatever comes from
-//! a tracer is escaped there, not here.
+//! No I/O, except in [`files`]. A [`Table`] consists of [`Cell`]s, and is rendered as text, Markdown, JSON and a page. The
+//! renderings escape the text that comes from a tracer.
 
 use std::collections::HashMap;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::cell::Cell;
 
 mod mark; // a verdict as a sign
-mod sum; // how much is right of many cells
-pub mod progress; // a line while it runs
-mod short; // what does not fit
+mod sum; // the sum of many cells
+pub mod progress; // a line for each cell while the run lasts
+mod short; // shortens long texts
 pub mod text; // for a terminal
 pub mod markdown; // for a repository
 pub mod json; // for programs, and back
@@ -22,7 +22,7 @@ pub mod files; // all of them in a folder
 pub use mark::Mark;
 pub use sum::Sum;
 
-/// The families of the cases in which tracers go wrong. They stand below the others.
+/// The families of the cases in which tracers tend to fail. Their rows come last.
 const HARD: [&str; 13] = [
     "asked",
     "burst",
@@ -46,7 +46,7 @@ pub struct About {
     pub machine: String,
     /// The day, or the second.
     pub date: String,
-    /// The command that makes the table again.
+    /// The command that makes the table.
     pub command: String,
 }
 
@@ -59,12 +59,12 @@ pub struct Subject {
     pub version: Option<String>,
 }
 
-/// A family, and the rows that it opens to.
+/// A family, and its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
     /// Its name.
     pub name: String,
-    /// In the order in which they came.
+    /// Its rows, in the order in which they came.
     pub scenarios: Vec<Scenario>,
 }
 
@@ -73,29 +73,29 @@ pub struct Family {
 pub struct Scenario {
     /// Its name.
     pub name: String,
-    /// One for each column; `None` where the subject did not run.
+    /// One cell for each column. `None` if the subject did not run.
     pub cells: Vec<Option<Cell>>,
 }
 
 /// The whole table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Where it comes from.
+    /// When and where it was measured.
     pub about: About,
     /// The columns, in the order in which they came.
     pub subjects: Vec<Subject>,
-    /// First those that are not hard, then those that are; else in the order in which they came.
+    /// The families: first the ordinary ones, then the hard ones, each in the order in which they came.
     pub families: Vec<Family>,
 }
 
 impl Table {
-    /// The table of these cells. `family_of` takes the name of a scenario. Of cells in the same place the worst stays.
+    /// The table of these cells. `family_of` takes the name of a scenario. Of several cells in one place, the worst remains.
     pub fn new(cells: Vec<Cell>, family_of: impl Fn(&str) -> String, about: About) -> Self {
         let with_families = cells.into_iter().map(|cell| (family_of(&cell.scenario), cell)).collect();
         Self::of(about, Vec::new(), with_families)
     }
 
-    /// The same where families are known, and the first columns.
+    /// The same, with known families and first columns.
     fn of(about: About, subjects: Vec<Subject>, cells: Vec<(String, Cell)>) -> Self {
         let subjects = columns(subjects, &cells);
         let mut table = Self { about, subjects, families: Vec::new() };
@@ -103,7 +103,7 @@ impl Table {
         for (family, cell) in cells {
             table.add(family, cell, &mut places);
         }
-        // Stable: the order in which they came stays otherwise.
+        // A stable sort keeps the order in which they came.
         table.families.sort_by_key(Family::is_hard);
         table
     }
@@ -126,7 +126,7 @@ impl Table {
         }
     }
 
-    /// All of one column.
+    /// The sum of one column.
     pub fn sum(&self, column: usize) -> Sum {
         Sum::of(self.families.iter().flat_map(|family| family.cells(column)))
     }
@@ -136,12 +136,12 @@ impl Table {
         self.families.iter().flat_map(move |family| family.cells(column).map(move |cell| (family, cell)))
     }
 
-    /// The families that are hard, or those that are not.
+    /// The families that are hard, or the other ones.
     pub fn families(&self, are_hard: bool) -> impl Iterator<Item = &Family> {
         self.families.iter().filter(move |family| family.is_hard() == are_hard)
     }
 
-    /// How large it is: `5 tracers, 6 scenarios`.
+    /// Its size in words: `5 tracers, 6 scenarios`.
     pub fn size(&self) -> String {
         let scenarios: usize = self.families.iter().map(|family| family.scenarios.len()).sum();
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -150,7 +150,7 @@ impl Table {
 }
 
 impl Family {
-    /// Whether it is of the cases in which tracers go wrong.
+    /// Whether the family has cases in which tracers tend to fail.
     pub fn is_hard(&self) -> bool {
         HARD.contains(&self.name.as_str())
     }
@@ -161,16 +161,16 @@ impl Family {
     }
 }
 
-/// Where rows are.
+/// Finds the place of a row.
 #[derive(Default)]
 struct Places {
     families: HashMap<String, usize>,
-    /// By the place of the family.
+    /// The rows of each family, by the family's place.
     scenarios: HashMap<(usize, String), usize>,
 }
 
-/// One for each name and version. A subject that could not be run may not have said its version: it has a column of its own only
-/// if there is none of that name.
+/// A column for each name and version. A subject that could not run may have no version. It has its own column only if no other
+/// column has its name.
 fn columns(mut subjects: Vec<Subject>, cells: &[(String, Cell)]) -> Vec<Subject> {
     let subject = |cell: &Cell| Subject { name: cell.subject.clone(), version: cell.version.clone() };
     for (_, cell) in cells.iter().filter(|(_, cell)| cell.version.is_some()) {

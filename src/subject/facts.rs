@@ -1,4 +1,4 @@
-//! What a subject should say of a call by what it claims, and whether it does.
+//! What a subject should report for a call by its claims, and whether it does.
 //!
 //! No I/O.
 
@@ -10,34 +10,34 @@ use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::show::uses_mode;
 
-/// In which way a value is not right.
+/// How a value is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It is claimed, and not said.
+    /// The field is claimed, and the line lacks it.
     Absent,
-    /// It is another.
+    /// The line has another value.
     Wrong,
-    /// It is the begin of the right one, and is not marked as such.
+    /// The line has only the begin of the right value, and does not mark it as cut.
     Cut,
 }
 
-/// What a subject should say of a call.
+/// What a subject should report for a call.
 pub(super) struct Expected {
     name: String,
     fields: Vec<Claimed>,
 }
 
-/// One thing.
+/// One expected value.
 struct Claimed {
-    /// As claims have it.
+    /// The field, as named in claims.
     field: &'static str,
     key: Key,
     value: Value,
-    /// The workspace, where paths are relative to it.
+    /// The workspace, if paths are relative to it.
     workspace: Option<Vec<u8>>,
 }
 
-/// One thing and whether it is said.
+/// One expected value, and whether the line has it.
 pub(super) struct Judged {
     pub field: &'static str,
     pub kind: Option<Kind>,
@@ -47,15 +47,15 @@ pub(super) struct Judged {
 
 /// The kernel's restart codes (include/linux/errno.h): no program sees them.
 const RESTARTS: [i32; 4] = [512, 513, 514, RESTARTBLOCK];
-/// The call is gone on with by restart_syscall(2), which has its result.
+/// restart_syscall(2) continues the call and has its result.
 const RESTARTBLOCK: i32 = 516;
 
-/// Whether a result is that of an attempt, which is made again or fails with EINTR.
+/// Whether a result belongs to an attempt, which is restarted or fails with EINTR.
 pub(super) fn is_restart(ret: Option<&Value>) -> bool {
     matches!(ret, Some(Value::Errno(errno)) if RESTARTS.contains(errno))
 }
 
-/// The thread under whose id a call is shown.
+/// The thread id under which a call is reported.
 pub(super) fn tid(call: &Call, claims: &Claims) -> u32 {
     match claims.exec_tid {
         Moment::Enter => call.tid,
@@ -64,7 +64,7 @@ pub(super) fn tid(call: &Call, claims: &Claims) -> u32 {
 }
 
 impl Expected {
-    /// By what is claimed.
+    /// The fields that the claims require.
     pub(super) fn of(call: &Call, claims: &Claims, workspace: Option<&[u8]>) -> Self {
         let row = call.syscall();
         let keys = keys(row, &call.args);
@@ -80,13 +80,13 @@ impl Expected {
         Self { name: row.map_or_else(|| call.name(), |row| row.name.to_owned()), fields: claimed.collect() }
     }
 
-    /// How many fields are not right; `None` if it is another call.
+    /// How many fields are wrong. `None` if it is another call.
     pub(super) fn distance(&self, said: &Said, claims: &Claims) -> Option<usize> {
         let wrong = || self.fields.iter().filter(|claimed| claimed.kind(said, claims).is_some()).count();
         claims.is_alike(&self.name, &said.call).then(wrong)
     }
 
-    /// Whether a line has this call and its arguments, as far as they are numbers that both know.
+    /// Whether a line has this call and its arguments, as far as both sides know them as numbers.
     pub(super) fn is_asked_alike(&self, said: &Said, claims: &Claims) -> bool {
         let is_argument = |key: &str| said.row.is_some_and(|row| row.arg(key).is_some());
         let differs = |claimed: &Claimed| match (said.get(claimed.key.name), &claimed.value) {
@@ -102,7 +102,7 @@ impl Expected {
         ret.is_some_and(|ret| matches!(ret.value, Value::Errno(libc::EINTR) | Value::Unfinished))
     }
 
-    /// What is said of each field that there is something to say of.
+    /// The comparison of each field that can be compared.
     pub(super) fn judge(&self, said: &Said, claims: &Claims) -> Vec<Judged> {
         let one = |claimed: &Claimed| {
             let Claimed { field, key, value, .. } = claimed;
@@ -134,7 +134,7 @@ impl Claimed {
         }
     }
 
-    /// A path as the reference has it: relative to the workspace where it lies inside.
+    /// A path as the reference has it: relative to the workspace if it is inside.
     fn relative(&self, said: &Value) -> Value {
         match (said, &self.workspace) {
             (Value::Text(path), Some(workspace)) => match path.strip_prefix(workspace.as_slice()) {
@@ -148,13 +148,13 @@ impl Claimed {
     }
 }
 
-/// An attempt may be all that is shown of a call that fails with EINTR, or that its thread never comes back to (siglongjmp(3)).
+/// A subject may report only an attempt, if the call fails with EINTR or its thread never returns to it (siglongjmp(3)).
 fn is_attempt_of(said: &Value, expected: &Value) -> bool {
     let is_interrupted = matches!(expected, Value::Errno(libc::EINTR) | Value::Unfinished);
     is_restart(Some(said)) && (is_interrupted || *said == Value::Errno(RESTARTBLOCK))
 }
 
-/// The name in claims of what a key says of this call.
+/// The name in claims for a key of this call.
 fn field(key: &Key, call: &Call) -> &'static str {
     let is_argument = call.syscall().is_some_and(|row| row.arg(key.name).is_some());
     match (key.of, is_argument) {
@@ -164,19 +164,19 @@ fn field(key: &Key, call: &Call) -> &'static str {
     }
 }
 
-/// Whether it is an argument in a register that is no path and no address.
+/// Whether it is an argument in a register, and neither a path nor an address.
 fn is_argument(key: &Key) -> bool {
     let is_one = matches!(key.of, Of::Field(Aspect::Arg(_)));
     is_one && !matches!(key.role, Role::Pointer)
 }
 
-/// Whether the kernel does not look at an argument, so that whatever was in the register stands there: the mode of a call that
-/// makes no file (open(2)), what fcntl's commands that get something are given, the upper half of a 64-bit offset (preadv2(2)).
+/// Whether the kernel ignores an argument, so that its register may have any value. Examples are the mode of a call that makes
+/// no file (open(2)), the argument of fcntl's get commands, and the upper half of a 64-bit offset (preadv2(2)).
 fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
     let gets = [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS];
     match key.name {
         "mode" => row.arg("mode").is_some() && !uses_mode(row, call),
-        // A number of a device, where the mode says that it makes one (mknod(2)).
+        // The number of a device, if the mode makes one (mknod(2)).
         "dev" => row.arg("mode").is_some_and(|at| {
             let kind = call.args[at] as u32 & libc::S_IFMT;
             kind != libc::S_IFCHR && kind != libc::S_IFBLK
@@ -187,8 +187,8 @@ fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
     }
 }
 
-/// What the reference says, and whether paths in it are relative to the workspace. `None` where there is nothing to compare:
-/// what the kernel does not look at, and times, which no two tracers take at once.
+/// The value in the reference, and whether its paths are relative to the workspace. `None` if it cannot be compared: arguments
+/// that the kernel ignores, and times, which no two tracers take at once.
 fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
     let row = call.syscall();
     let is_ignored = row.is_some_and(|row| is_ignored(key, row, call));
@@ -207,15 +207,15 @@ fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
     }
 }
 
-/// The file of a call by name. A file that is open and has no name in the reference (O_TMPFILE, memfd_create(2), a mount that is in
-/// no namespace) may have one by another tracer.
+/// The name of a call's file. A file may have no name in the reference but one in another tracer: O_TMPFILE, memfd_create(2),
+/// or a mount that is in no namespace.
 fn named(key: &Key, call: &Call) -> Option<(Value, bool)> {
     let name = value(key, call)?;
     let is_open = call.fds.iter().any(Option::is_some);
     (name != Value::Nothing || !is_open).then_some((name, true))
 }
 
-/// A string that the reference does not have whole, or that the call did not fill in.
+/// A string that the reference does not have whole, or that the call did not write.
 fn is_unknown_text(key: &Key, call: &Call) -> bool {
     let at = call.syscall().and_then(|row| row.arg(key.name));
     match at.and_then(|at| call.text(at)) {

@@ -1,7 +1,7 @@
-//! JSON lines: one object for each call, read and written by the same keys (docs/call.schema.json).
+//! JSON lines: one object for each call, read and written with the same keys (docs/call.schema.json).
 //!
-//! No I/O. A missing key is *not said*, `null` is *said to be nothing*. What is no such line is garbled, with the reason:
-//! nothing is guessed.
+//! No I/O. A missing key means *not reported*, `null` means *reported as absent*. Any other line is garbled, with the reason.
+//! Nothing is guessed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,31 +28,31 @@ pub use write::{of_call, write, write_line};
 const UNFINISHED: &str = "unfinished";
 /// The working directory in place of a directory descriptor (openat(2)).
 const AT_FDCWD: &str = "AT_FDCWD";
-/// The kernel's own bound of errnos (include/linux/err.h).
+/// The kernel's limit for errnos (include/linux/err.h).
 const MAX_ERRNO: i64 = 4095;
 
-/// What a subject has printed.
+/// One line of a subject.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line {
     /// A call.
     Call(Box<Said>),
-    /// It says that it has lost so many calls, or other things.
+    /// A message that this many calls, or other items, were lost.
     Lost(u64),
-    /// Something to read for people.
+    /// A note for a reader.
     Note(String),
-    /// Nothing of this kind.
+    /// A line that is none of these.
     Garbled {
-        /// The line, or the begin of one that is too long.
+        /// The line, or its begin if it is too long.
         raw: Vec<u8>,
-        /// What is wrong with it, a sentence.
+        /// The fault, as a sentence.
         why: String,
     },
 }
 
 impl Line {
-    /// A line that says nothing, and why.
+    /// A garbled line, with the reason.
     pub fn garbled(raw: &[u8], why: impl Into<String>) -> Self {
-        /// What of it is kept.
+        /// The part of the line that is kept.
         const KEPT: usize = 4096;
         Line::Garbled { raw: raw[..raw.len().min(KEPT)].to_vec(), why: why.into() }
     }
@@ -125,14 +125,14 @@ fn of_call_entries(entries: &[(String, Json)]) -> Result<Said, String> {
         let known = Syscall::all().iter().map(|row| row.name);
         return Err(with_hint(format!("there is no call `{name}`"), near(name, known)));
     }
-    // What the others mean may depend on these.
+    // The meaning of the other arguments may depend on these.
     let first = |key: &str| ["cmd", "file_index"].contains(&key);
     let (before, after): (Vec<_>, Vec<_>) = entries.iter().partition(|(key, _)| first(key));
     for (key, json) in before.into_iter().chain(after).filter(|(key, _)| key != "call") {
         let value = one(&said, key, json)?;
         said.put(key, value);
     }
-    // As the line has them.
+    // In the order of the line.
     said.sort_by(|key| entries.iter().position(|(known, _)| known == key));
     Ok(said)
 }
@@ -152,7 +152,7 @@ fn with_hint(message: String, hint: Option<String>) -> String {
     hint.map_or(message.clone(), |hint| format!("{message}: {hint}"))
 }
 
-/// The rows of 32-bit calls by their names.
+/// The rows of 32-bit calls, by name.
 static COMPAT: LazyLock<HashMap<String, &'static Syscall>> = LazyLock::new(|| {
     let row = |number| Syscall::by_compat_number(number).map(|row| (compat_name(number), row));
     (0..Syscall::NUMBERS).filter_map(row).collect()
@@ -164,7 +164,7 @@ fn compat_name(number: u32) -> String {
     name
 }
 
-/// Whether a name without a row is one of the kernel's, or stands for a number.
+/// Whether a name without a row is a call of the kernel, or stands for a number.
 fn is_call(name: &str, is_compat: bool) -> bool {
     static COMPAT_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..Syscall::NUMBERS).map(compat_name).collect());
     let digits =
@@ -176,7 +176,7 @@ fn is_call(name: &str, is_compat: bool) -> bool {
     is_number || is_known
 }
 
-/// The value of a key; the error is what it should be.
+/// The value of a key. The error says what the value should be.
 fn value(key: &Key, json: &Json) -> Result<Value, String> {
     if json.is_null() {
         return Ok(Value::Nothing);
@@ -241,7 +241,7 @@ fn word(json: &Json, words: &[&str]) -> Result<Value, String> {
     found.map(Value::from).ok_or_else(|| format!("one of {}", words.join(", ")))
 }
 
-/// A number of so many bits, or of fewer.
+/// A number of at most this many bits.
 fn unsigned(json: &Json, most: u64) -> Result<Value, String> {
     let number = json.as_u64().filter(|&number| number <= most);
     number.map(Value::from).ok_or_else(|| format!("a number from 0 to {most}"))
@@ -258,7 +258,7 @@ fn pointer(json: &Json) -> Result<Value, String> {
     address.map(Value::from).ok_or_else(|| "an address, as in \"0x7ffd\"".to_owned())
 }
 
-/// The result: a number, an errno by its name or by its negative number, or that there is none.
+/// The result: a number, an errno by name or as a negative number, or no result.
 fn ret(json: &Json) -> Result<Value, String> {
     if let Some(number) = json.as_i64() {
         let is_errno = (-MAX_ERRNO..0).contains(&number);
@@ -269,11 +269,11 @@ fn ret(json: &Json) -> Result<Value, String> {
     if text == UNFINISHED { Ok(Value::Unfinished) } else { errno(text).map(Value::Errno).ok_or_else(wanted) }
 }
 
-/// The errno of a name, also of the kernel's restart codes and of `errno 150`.
+/// The errno of a name. Accepts the kernel's restart codes, and `errno 150`.
 pub fn errno(name: &str) -> Option<i32> {
     static NUMBERS: LazyLock<HashMap<String, i32>> =
         LazyLock::new(|| (1..=MAX_ERRNO as i32).rev().map(|number| (names::errno_name(number), number)).collect());
-    // errno(3) has these twice.
+    // errno(3) lists these twice.
     let name = match name {
         "EWOULDBLOCK" => "EAGAIN",
         "ENOTSUP" => "EOPNOTSUPP",
@@ -293,7 +293,7 @@ fn by_role(role: Role, json: &Json) -> Result<Value, String> {
         Role::DirFd if json == AT_FDCWD => Ok(Value::Number(libc::AT_FDCWD.into())),
         Role::DirFd => int(json).map_err(|wanted| format!("{wanted}, or \"{AT_FDCWD}\"")),
         Role::Fd | Role::Int => int(json),
-        // close_range(2) takes unsigned ones; the kernel looks at 32 bits.
+        // close_range(2) takes unsigned descriptors. The kernel looks at 32 bits.
         Role::FdNumber => signed(json, i32::MIN.into(), u32::MAX.into()).map(|value| match value {
             Value::Number(number) => Value::Number((number as i32).into()),
             value => value,
@@ -305,7 +305,7 @@ fn by_role(role: Role, json: &Json) -> Result<Value, String> {
     }
 }
 
-/// Names joined by `|`, with hex for what has none; or the number.
+/// Names joined by `|`, with hex for unnamed bits, or the number.
 fn flags(names: &Names, json: &Json) -> Result<Value, String> {
     let wanted = || format!("a {} by its name", names.what);
     match json.as_str() {
@@ -314,7 +314,7 @@ fn flags(names: &Names, json: &Json) -> Result<Value, String> {
     }
 }
 
-/// The value of names joined by `|`, among them numbers in hex; `None` if one is not of the set.
+/// The value of names joined by `|`, with hex numbers among them. `None` if a name is not in the set.
 pub fn names_value(names: &Names, text: &str) -> Option<u64> {
     names.parse(text).ok().or_else(|| {
         text.split('|').map(str::trim).try_fold(0, |sum, word| {

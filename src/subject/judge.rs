@@ -5,61 +5,61 @@
 use super::compare::{Comparison, misses_calls};
 use super::window::Window;
 
-/// What is said of a subject in one scenario, or beside one command.
+/// The verdict on a subject in one scenario, or beside one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// No difference in what it claims.
+    /// No difference in what the subject claims.
     Pass,
     /// Differences.
     Fail,
-    /// Calls are missing, and it did not say so.
+    /// Calls are missing, and the subject did not report a loss.
     SilentLoss,
-    /// It cannot be said, and why.
+    /// Nothing is proved, for this reason.
     Inconclusive(String),
-    /// It has never shown a fence: what it said last.
+    /// The subject never reported a fence. The text is its last output.
     Blind(String),
-    /// It could not be run here, and why.
+    /// The subject could not run here, for this reason.
     Skip(String),
-    /// It claims no call of these.
+    /// The subject claims none of the calls.
     NotClaimed,
 }
 
-/// A fault that is known of a subject, with its version.
+/// A known fault of a subject in this version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// In which scenario; in any if it is left out.
+    /// The scenario that has it. Left out, it is any scenario.
     pub scenario: Option<String>,
-    /// Of which call.
+    /// The call that has it.
     pub call: Option<String>,
-    /// Of which field, or `missing`, `extra`, `twice`, `order`, `garbled`.
+    /// The wrong field, or `missing`, `extra`, `twice`, `order`, `garbled`.
     pub field: Option<String>,
-    /// Why it is so.
+    /// The cause.
     pub why: String,
 }
 
 impl Known {
-    /// Whether it is about this: a field of this call, or `missing`, `extra`, `twice`, `order`, `garbled`.
+    /// Whether it covers this finding: a field of this call, or `missing`, `extra`, `twice`, `order`, `garbled`.
     pub fn explains(&self, scenario: &str, call: &str, about: &str) -> bool {
         let is = |wanted: &Option<String>, one: &str| wanted.as_deref().is_none_or(|wanted| wanted == one);
         is(&self.scenario, scenario) && is(&self.call, call) && is(&self.field, about)
     }
 }
 
-/// What is known of the reference, and of the fences.
+/// The state of the reference and of the fences.
 pub struct Circumstances<'a> {
-    /// What is wrong with the reference, if something is.
+    /// The fault of the reference, if it has one.
     pub objection: Option<String>,
-    /// What was shown between the fences.
+    /// The lines between the fences.
     pub window: &'a Window,
     /// The opening fence.
     pub open: u64,
-    /// The closing fences that had to be shown.
+    /// The closing fences that the subject had to report.
     pub closing: std::ops::RangeInclusive<u64>,
-    /// The process is gone, and the subject has said all: its end closes the window.
+    /// The process has exited, and the subject has reported all: the end of its output closes the window.
     pub is_at_end: bool,
 }
 
-/// Judges.
+/// Gives the verdict.
 pub fn judge(circumstances: &Circumstances, comparison: &Comparison) -> Verdict {
     let Circumstances { objection, window, open, closing, is_at_end } = circumstances;
     if let Some(objection) = objection {

@@ -1,7 +1,7 @@
 //! The keys of a line: those of `tests.toml` (docs/tests-toml.md) and the arguments that are addresses.
 //!
-//! No I/O. The caller's process and thread are always `pid` and `tid`: an argument of that name (kill(2), tgkill(2)) is the
-//! second one, `pid2` and `tid2`.
+//! No I/O. `pid` and `tid` are always the process and thread that made the call. An argument of that name (kill(2), tgkill(2))
+//! has the key `pid2` or `tid2`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,31 +13,30 @@ use crate::table::syscalls::{Ret, Role, Syscall};
 /// A key that a line may have.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// As it is written.
+    /// Its name in a line.
     pub name: &'static str,
     /// How its value is written and compared.
     pub role: Role,
-    /// What of the call it is.
+    /// The part of the call that it describes.
     pub of: Of,
 }
 
-/// What of a call a key is.
+/// The part of a call that a key describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
-    /// When it was entered, in nanoseconds of CLOCK_MONOTONIC.
+    /// The time of the enter, in nanoseconds of CLOCK_MONOTONIC.
     Enter,
-    /// When it returned.
+    /// The time of the return.
     Exit,
     /// An argument that is an address, by its index.
     Pointer(usize),
-    /// What `tests.toml` has too.
+    /// A part that `tests.toml` describes too.
     Field(Aspect),
-    /// The same of both of a pair: an array of two.
+    /// The same part of both descriptors of a pair: an array of two.
     Both(Aspect, Aspect),
 }
 
-/// The keys of a call with these arguments, in the order in which they are written. Without a row nothing is known of its
-/// arguments.
+/// The keys of a call with these arguments, in the order of a line. Without a row, the arguments are unknown.
 pub fn keys(row: Option<&'static Syscall>, args: &[u64; 6]) -> Cow<'static, [Key]> {
     let Some(row) = row else { return Cow::Owned(of_any_call()) };
     match OF_ROWS.get(&row.number) {
@@ -46,13 +45,13 @@ pub fn keys(row: Option<&'static Syscall>, args: &[u64; 6]) -> Cow<'static, [Key
     }
 }
 
-/// Those of the rows whose keys do not depend on the arguments.
+/// The keys of the rows whose keys do not depend on the arguments.
 static OF_ROWS: LazyLock<HashMap<u32, Vec<Key>>> = LazyLock::new(|| {
     let fixed = Syscall::all().iter().filter(|row| !depends(row));
     fixed.map(|row| (row.number, of_row(row, &[u64::MAX; 6]))).collect()
 });
 
-/// Whether the meaning of arguments depends on others ([`Syscall::ret_for`]).
+/// Whether the meaning of some arguments depends on other arguments ([`Syscall::ret_for`]).
 fn depends(row: &Syscall) -> bool {
     matches!(row.ret, Ret::ByCommand) || row.arg("file_index").is_some()
 }
@@ -61,14 +60,14 @@ const fn key(name: &'static str, role: Role, of: Of) -> Key {
     Key { name, role, of }
 }
 
-/// Who made it.
+/// The process and thread that made the call.
 const WHO: [Key; 3] = [
     key("pid", Role::Unsigned, Of::Field(Aspect::Pid)),
     key("tid", Role::Unsigned, Of::Field(Aspect::Tid)),
     key("comm", Role::Text, Of::Field(Aspect::Comm)),
 ];
 
-/// When.
+/// The times of the call.
 const WHEN: [Key; 2] = [key("enter_ns", Role::Unsigned, Of::Enter), key("exit_ns", Role::Unsigned, Of::Exit)];
 
 fn of_any_call() -> Vec<Key> {
@@ -114,7 +113,7 @@ fn second(name: &'static str, subject: Aspect) -> &'static str {
     }
 }
 
-/// The key of an argument, by its index: what an adapter says of it.
+/// The key of an argument, by its index, for an adapter.
 pub fn of_argument(row: &'static Syscall, args: &[u64; 6], at: usize) -> Option<Key> {
     let name = row.args.get(at)?.name;
     let is_it = |of: Of| match of {

@@ -1,7 +1,7 @@
-//! A subject that is a BPF object: it is loaded here, and its records become lines by the mapping of its author.
+//! A subject that is a BPF object. It is loaded here, and its author's mapping turns its records into lines.
 //!
-//! I/O: reads the file, loads and attaches the programs, and reads what they write. Where the object has a map of the processes to
-//! watch, it is loaded once, and a process is in that map while it is watched.
+//! I/O: reads the file, loads and attaches the programs, and reads their output. If the object has a map of the processes to
+//! watch, it is loaded once, and each process is in the map while it is watched.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use crate::base::error::Error;
 use crate::watch::tracer::refused;
 
 pub mod decode; // records → lines
-pub mod types; // what its type information says
-mod merge; // records of several CPUs, in order
-mod load; // its file → programs that run
-mod reader; // the thread that reads them
+pub mod types; // the object's type information (BTF)
+mod merge; // the order of records from several CPUs
+mod load; // a file → attached programs
+mod reader; // the thread that reads the records
 
 use load::Loaded;
 use reader::Reader;
@@ -30,15 +30,15 @@ use reader::Reader;
 pub struct ObjectSubject {
     profile: Profile,
     object: toml::Object,
-    /// Where its file is.
+    /// The path of its file.
     file: PathBuf,
-    /// Whether it is loaded once.
+    /// Whether it is loaded once for the whole run.
     stays: bool,
     loaded: Mutex<Option<Loaded>>,
 }
 
 impl ObjectSubject {
-    /// The one of this definition. `folder` is where its TOML is: a relative path of the file begins there.
+    /// The subject for this definition. `folder` is the folder of its TOML: a relative path of the file begins there.
     pub fn new(definition: &Definition, version: Option<String>, folder: PathBuf) -> Result<Self, Error> {
         let Run::Object(object) = &definition.run else {
             return Err(Error::usage(format!("{} is no BPF object", definition.name), "a command is run"));
@@ -68,7 +68,7 @@ impl Subject for ObjectSubject {
     }
 }
 
-/// A process in the map of those to watch, until it is dropped.
+/// An entry in the map of watched processes, which is removed on drop.
 struct Filtered {
     map: MapHandle,
     pid: u32,
@@ -79,7 +79,7 @@ impl Filtered {
         let failed =
             |error: libbpf_rs::Error| refused("the process could not be put into the map of the filter", &error);
         let map = MapHandle::try_from(map).map_err(failed)?;
-        // What stands behind a process is the object's own affair: most look whether it is there, and some whether it is not 0.
+        // The object defines the value of an entry. Most objects only look for the entry, and some need a value other than 0.
         let mut value = vec![0; map.value_size() as usize];
         if let Some(first) = value.first_mut() {
             *first = 1;
@@ -91,19 +91,19 @@ impl Filtered {
 
 impl Drop for Filtered {
     fn drop(&mut self) {
-        // The object may have taken it out by itself.
+        // The object may have removed the entry itself.
         let _ = self.map.delete(&self.pid.to_ne_bytes());
     }
 }
 
-/// An object while it watches a process. It watches one at a time.
+/// An object while it watches a process: one at a time.
 struct Watch<'s> {
     stays: bool,
     reader: Option<Reader>,
     filtered: Option<Filtered>,
     loaded: MutexGuard<'s, Option<Loaded>>,
     collector: Option<Arc<Collector>>,
-    /// What it had counted as lost before.
+    /// The count of losses at the begin.
     lost: u64,
 }
 
@@ -118,7 +118,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// It watches nobody any more, so that what there is to read has an end.
+    /// Stops watching, so that the records come to an end.
     fn leave(&mut self) {
         self.filtered = None;
         if let Some(loaded) = self.loaded.as_mut().filter(|_| !self.stays) {
@@ -157,10 +157,10 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// So many elements of a map of counts are read at most.
+/// The most elements that are read of a map of counts.
 const MOST: usize = 1 << 16;
 
-/// The sum of all counts in a map, over all CPUs.
+/// The sum of all counts in a map, on all CPUs.
 fn counted(map: &MapHandle) -> u64 {
     let number = |bytes: &[u8]| match bytes.len() {
         4 => bytes.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes).into()),

@@ -1,7 +1,7 @@
-//! A subject that is a command, while it runs.
+//! A subject that is a command.
 //!
-//! I/O: starts it, takes what it prints as it comes, and waits until it has shown a fence; nothing sleeps. What is kept is bounded,
-//! whatever it prints. It has a process group of its own, which is gone when [`Running`] is.
+//! I/O: starts it, reads its output as it comes, and waits until it has reported a fence. Nothing sleeps. Memory is bounded,
+//! whatever it prints. It has its own process group, which is gone when [`Running`] is dropped.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -25,24 +25,24 @@ use super::window::Fences;
 use crate::base::error::Error;
 use crate::table::names;
 
-/// What is read at a time.
+/// How many bytes are read at a time.
 const ROOM: usize = 1 << 16;
 
-/// A stream of it, if there is one.
+/// One of its streams, if it has it.
 type Source = Option<Box<dyn Read + Send>>;
 
-/// A subject that runs.
+/// A running subject.
 pub struct Running {
     children: Vec<Child>,
     stop: Signal,
     collector: Arc<Collector>,
 }
 
-/// The streams that are read: what it shows, and what else it says.
+/// The streams that are read: its report, and its other output.
 const STREAMS: usize = 2;
 
 impl Running {
-    /// Starts it on a process. `folder` is where the files of its TOML are.
+    /// Starts it on a process. `folder` has the files of its TOML.
     pub fn start(definition: &Definition, pid: u32, folder: &Path, fences: Fences) -> Result<Self, Error> {
         let Run::Command { command, stream, adapter, stop, lost } = &definition.run else {
             return Err(Error::usage(format!("{} is no command", definition.name), "a BPF object is loaded here"));
@@ -74,7 +74,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Starts an adapter behind it, in the same group.
+    /// Starts an adapter that reads its output, in the same group.
     fn adapted(&mut self, words: &[String], from: Stdio, group: u32) -> Result<Source, Error> {
         let mut command = command(words);
         let started =
@@ -106,7 +106,7 @@ impl Running {
         })
     }
 
-    /// Takes what comes on a thread of its own, and its end.
+    /// Reads a stream to its end, in a separate thread.
     fn on_thread(
         &self,
         from: Source,
@@ -128,12 +128,12 @@ impl Running {
         thread.map(drop).map_err(failed)
     }
 
-    /// What it has shown so far.
+    /// What it has reported so far.
     pub fn collector(&self) -> &Collector {
         &self.collector
     }
 
-    /// Asks it to end, and takes what it still has to say. One that has not ended when the limit is over is killed.
+    /// Asks it to end, and reads the rest of its output. A subject that has not ended within the limit is killed.
     pub fn stop(self, limit: Duration) -> Shown {
         if let Some(child) = self.children.first() {
             let _ = kill(Pid::from_raw(child.id() as i32), self.stop);
@@ -142,21 +142,21 @@ impl Running {
         self.collector.take()
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has ended.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.children.first_mut().and_then(|child| child.try_wait().ok().flatten())
     }
 }
 
 impl Drop for Running {
-    /// Nobody of its group stays. It is reaped in a thread: detaching takes some tracers seconds, even when they are killed.
+    /// Kills the whole group. A thread reaps it, because some tracers take seconds to detach even when they are killed.
     fn drop(&mut self) {
         if let Some(child) = self.children.first() {
             let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
         }
         let mut children = std::mem::take(&mut self.children);
         let reap = move || children.iter_mut().for_each(|child| drop(child.wait()));
-        // Without a thread they are reaped by who inherits them.
+        // Without a thread, the process that inherits them reaps them.
         let _ = std::thread::Builder::new().name("reap".to_owned()).spawn(reap);
     }
 }
@@ -167,7 +167,7 @@ fn boxed(stream: impl Read + Send + 'static) -> Box<dyn Read + Send> {
 
 fn command(words: &[String]) -> Command {
     let mut command = Command::new(words.first().map_or("", String::as_str));
-    // What a tracer prints depends on the locale.
+    // A tracer's output depends on the locale.
     command.args(words.iter().skip(1)).env("LC_ALL", "C");
     command
 }
@@ -186,7 +186,7 @@ fn not_started(words: &[String], error: &std::io::Error) -> Error {
     )
 }
 
-/// Reads again where a signal has interrupted it; `None` at an error, which is an end as well.
+/// Reads again after an interruption by a signal. `None` after an error, which ends the stream too.
 fn retried(mut read: impl FnMut() -> std::io::Result<usize>) -> Option<usize> {
     loop {
         match read() {
@@ -196,13 +196,13 @@ fn retried(mut read: impl FnMut() -> std::io::Result<usize>) -> Option<usize> {
     }
 }
 
-/// What a pattern says to be lost in a line.
+/// The number of losses that a pattern finds in a line.
 fn lost(pattern: Option<&Regex>, line: &[u8]) -> Option<Line> {
     let line = str::from_utf8(line).ok()?;
     pattern?.captures(line)?.get(1)?.as_str().parse().ok().map(Line::Lost)
 }
 
-/// How a process ended, as words.
+/// How a process ended, in words.
 pub fn ended(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("it exited with {code}"),
@@ -248,7 +248,7 @@ fn one(adapter: &mut dyn adapters::Adapter, pattern: Option<&Regex>, line: &[u8]
         Some(lost) => vec![lost],
         None => adapter.line(line),
     };
-    // A line takes more as values than as text.
+    // A line takes more memory as values than as text.
     lines.into_iter().map(|one| (one, 8 * line.len() + 64)).collect()
 }
 
@@ -256,14 +256,14 @@ fn one(adapter: &mut dyn adapters::Adapter, pattern: Option<&Regex>, line: &[u8]
 pub struct CommandSubject {
     definition: Definition,
     profile: Profile,
-    /// Where the files of its TOML are.
+    /// The folder with the files of its TOML.
     folder: PathBuf,
-    /// The one that runs for the whole run, if it is such a one.
+    /// The process, if one runs for the whole run.
     running: Mutex<Option<Running>>,
 }
 
 impl CommandSubject {
-    /// The one of this definition.
+    /// The subject for this definition.
     pub fn new(definition: Definition, version: Option<String>, folder: PathBuf) -> Self {
         let profile = definition.profile(version);
         Self { definition, profile, folder, running: Mutex::default() }
@@ -288,7 +288,7 @@ impl Subject for CommandSubject {
     }
 }
 
-/// A command that was started for one scenario.
+/// A command that runs for one scenario.
 struct OfScenario(Running);
 
 impl Watching for OfScenario {
@@ -301,7 +301,7 @@ impl Watching for OfScenario {
     }
 }
 
-/// A command that runs on. It shows the calls of one scenario at a time.
+/// A command that keeps running. It reports the calls of one scenario at a time.
 struct OfRun<'s>(MutexGuard<'s, Option<Running>>);
 
 impl Watching for OfRun<'_> {

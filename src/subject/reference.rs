@@ -1,4 +1,4 @@
-//! The reference: what our own tracer saw of a process that made fences, without the fences.
+//! The reference: our own trace of a process that made fences, without the fences.
 //!
 //! No I/O.
 
@@ -7,16 +7,17 @@ use super::window::Fences;
 use crate::trace::call::{Call, Text};
 use crate::trace::whole::Trace;
 
-/// A trace with fences in it, taken apart.
+/// A trace with fences, split.
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
-    /// The trace as it would be without fences: what tests.toml is about.
+    /// The trace without the fences, as tests.toml describes it.
     pub act: Trace,
-    /// The calls between the opening fence and the first closing one: what a subject must show.
+    /// The calls between the opening fence and the first closing one, which a subject must report.
     pub between: Vec<Call>,
 }
 
-/// Takes a trace apart. `main` is the thread that made the fences; `open` is the fence before `act`, and the next one closes.
+/// Splits a trace. `main` is the thread that made the fences. `open` is the number of the fence before `act`, and the next one
+/// closes.
 pub fn reference(mut trace: Trace, fences: Fences, open: u64, main: u32) -> Reference {
     let number = |call: &Call| if call.tid == main { number(fences, call) } else { None };
     let opening = trace.calls.iter().find(|call| number(call) == Some(open)).map(|call| call.order);
@@ -29,7 +30,8 @@ pub fn reference(mut trace: Trace, fences: Fences, open: u64, main: u32) -> Refe
     Reference { act: trace, between }
 }
 
-/// Which fence a call is. Its path is the string that it was given: after chroot(2) that leads elsewhere.
+/// The number of a fence, if the call is one. It compares the string that the call was given: after chroot(2) the path leads
+/// elsewhere.
 pub fn number(fences: Fences, call: &Call) -> Option<u64> {
     let row = call.syscall()?;
     let said = Said::new(row.name);
@@ -40,7 +42,7 @@ pub fn number(fences: Fences, call: &Call) -> Option<u64> {
     fences.number(&said)
 }
 
-/// Takes calls out of a trace as though they had not been made.
+/// Removes calls from a trace, as if they had not been made.
 fn without(trace: &mut Trace, is_out: impl Fn(&Call) -> bool) {
     let before = trace.calls.len();
     trace.calls.retain(|call| !is_out(call));

@@ -1,6 +1,6 @@
-//! Which subjects there are, and whether one can run here.
+//! The known subjects, and whether one can run here.
 //!
-//! I/O: reads TOMLs, asks a subject for its version, looks for programs in PATH and for what the kernel has.
+//! I/O: reads TOML files, asks a subject for its version, and looks for programs in PATH and for features of the kernel.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,19 +13,19 @@ use super::toml::{Definition, FILES, Run, built_in};
 use crate::base::error::Error;
 use crate::base::{escape, rights};
 
-/// A subject that was asked for.
+/// A subject on the command line.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// How it is run and what it claims.
+    /// How to run it, and its claims.
     pub definition: Definition,
-    /// The name or the file that it was asked for by.
+    /// The name or the file on the command line.
     asked: String,
-    /// The folder of its TOML; `None` if it is built in.
+    /// The folder of its TOML. `None` if it is built in.
     folder: Option<PathBuf>,
 }
 
 impl Candidate {
-    /// The one of this name, or of this file: a path with a slash or that ends in `.toml`.
+    /// The subject with this name, or from this file: a path with a slash, or one that ends in `.toml`.
     pub fn find(name: &str) -> Result<Self, Error> {
         let path = Path::new(name);
         let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
@@ -52,7 +52,7 @@ impl Candidate {
         format!("sudo ./ior-it --subject {}", escape::line(&asked))
     }
 
-    /// The subject. The files of those that are built in are put into `files`.
+    /// The subject. The files of a built-in subject are written to `files`.
     pub fn subject(&self, files: &Path) -> Result<Box<dyn Subject>, Error> {
         let folder = match &self.folder {
             Some(folder) => folder.clone(),
@@ -74,7 +74,7 @@ impl Candidate {
         })
     }
 
-    /// The first line that it prints when it is asked for its version.
+    /// The first line that its version command prints.
     pub fn version(&self) -> Option<String> {
         if matches!(self.definition.run, Run::Own) {
             return Some(env!("CARGO_PKG_VERSION").to_owned());
@@ -88,7 +88,7 @@ impl Candidate {
         line(&asked.stdout).or_else(|| line(&asked.stderr))
     }
 
-    /// Why it cannot run here, if so, and how to get it.
+    /// The reason why it cannot run here, if it cannot, and how to get it.
     pub fn missing(&self) -> Option<String> {
         let Run::Command { command, .. } = &self.definition.run else { return None };
         let program = command.first().map_or("", String::as_str);
@@ -114,7 +114,7 @@ fn is_in_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).exists())
 }
 
-/// Where the built-in subjects come from, by their programs.
+/// The package or project of each built-in subject, by its program.
 const SOURCES: [(&str, &str); 7] = [
     ("strace", "apt-get install strace"),
     ("perf", "apt-get install linux-perf"),
@@ -130,7 +130,7 @@ fn how_to_get(program: &str) -> String {
     known.map(|(_, how)| format!(": {how}")).unwrap_or_default()
 }
 
-/// What the kernel does not have, and what to do about it.
+/// The missing feature of the kernel, and what to do about it.
 fn lacks(need: &str) -> Option<&'static str> {
     let (path, what) = match need {
         "tracefs" => {

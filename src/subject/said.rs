@@ -1,4 +1,4 @@
-//! What is said of one call: by a subject's line, or by a trace.
+//! One call, as a subject's line or a trace reports it.
 //!
 //! No I/O.
 
@@ -13,25 +13,25 @@ use crate::table::syscalls::Abi;
 use crate::table::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
 use crate::trace::call::{Call, Text};
 
-/// What a line says of a call. What it does not say is not there.
+/// The content of a line about a call. What the line does not report is absent.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// The name of the call.
     pub call: String,
     /// Its row in the table, if it has one.
     pub row: Option<&'static Syscall>,
-    /// What is said, a key once.
+    /// The values, each key once.
     fields: Vec<(Key, Value)>,
-    /// What the subject printed of it, as it stands in a finding.
+    /// The subject's own output for it, for findings.
     pub raw: Vec<u8>,
 }
 
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// There is none: `null`.
+    /// Reported as absent: `null`.
     Nothing,
-    /// A number; flags and choices by their value, unsigned ones by their bits.
+    /// A number. Flags and choices are compared by value, unsigned numbers by their bits.
     Number(i64),
     /// A failure with this errno.
     Errno(i32),
@@ -64,19 +64,19 @@ impl From<u64> for Value {
 }
 
 impl PartialEq for Said {
-    /// What is said, whatever was printed of it.
+    /// Compares the content, whatever the subject printed.
     fn eq(&self, other: &Self) -> bool {
         self.call == other.call && self.iter().eq(other.iter())
     }
 }
 
 impl Said {
-    /// A call of which nothing is said yet.
+    /// A call without values.
     pub fn new(call: &str) -> Self {
         Self { call: call.to_owned(), row: Syscall::by_name(call), fields: Vec::new(), raw: Vec::new() }
     }
 
-    /// All that a trace says of a call; nothing is said of a descriptor that it did not make.
+    /// Every value of a call in a trace. A descriptor that the call did not make has none.
     pub fn of(call: &Call) -> Self {
         let row = call.syscall();
         let said = |key: &Key| Some((*key, value(key, call)?));
@@ -84,7 +84,7 @@ impl Said {
         Self { call: plain_name(call), row, fields, raw: Vec::new() }
     }
 
-    /// Says one thing more, or another of the same key. False if the call has no such key.
+    /// Sets a value, or replaces that of the same key. False if the call has no such key.
     pub fn put(&mut self, name: &str, value: Value) -> bool {
         let keys = keys(self.row, &self.meaning());
         let Some(key) = keys.iter().find(|key| key.name == name) else { return false };
@@ -95,34 +95,34 @@ impl Said {
         true
     }
 
-    /// The same for adapters, which put one after the other. What the call has no key for is not said.
+    /// Sets a value, for adapters, and returns the call. A key that the call does not have is left out.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.put(name, value.into());
         self
     }
 
-    /// What is said under a key.
+    /// The value of a key.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.fields.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
     }
 
-    /// The same, if it is a number.
+    /// The value of a key, if it is a number.
     pub fn number(&self, name: &str) -> Option<i64> {
         if let Some(Value::Number(number)) = self.get(name) { Some(*number) } else { None }
     }
 
-    /// What is said, in the order in which it was.
+    /// The values, in the order in which they were set.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.fields.iter().map(|(key, value)| (key.name, value))
     }
 
-    /// The same with the whole keys.
+    /// The values with their keys' descriptions.
     pub fn fields(&self) -> &[(Key, Value)] {
         &self.fields
     }
 
-    /// The arguments as far as the meaning of others depends on them (fcntl's command); the rest is all ones.
+    /// The arguments that decide the meaning of others (fcntl's command). All other arguments have all bits set.
     pub fn meaning(&self) -> [u64; 6] {
         let mut args = [u64::MAX; 6];
         let of = |name| self.row.and_then(|row| row.arg(name)).zip(self.number(name));
@@ -132,12 +132,12 @@ impl Said {
         args
     }
 
-    /// Says nothing of this any more.
+    /// Removes the value of a key.
     pub fn forget(&mut self, name: &str) {
         self.fields.retain(|(key, _)| key.name != name);
     }
 
-    /// Puts what is said in the order of these places.
+    /// Sorts the values by these places.
     pub fn sort_by(&mut self, place: impl Fn(&str) -> Option<usize>) {
         self.fields.sort_by_key(|(key, _)| place(key.name));
     }
@@ -148,7 +148,7 @@ impl Said {
     }
 }
 
-/// The name without the mark of a 32-bit call, which `abi` says.
+/// The name without the mark of a 32-bit call, which is in `abi`.
 fn plain_name(call: &Call) -> String {
     let mut name = String::new();
     match (call.abi, call.request) {
@@ -159,7 +159,7 @@ fn plain_name(call: &Call) -> String {
     name
 }
 
-/// What a trace says of a key; `None` where there is nothing that it could be said of.
+/// The value of a key in a trace. `None` if the call has nothing to report for it.
 pub fn value(key: &Key, call: &Call) -> Option<Value> {
     let of_both = |first, second| {
         let both = [first, second].map(|subject| of_subject(key, subject, call));
@@ -174,7 +174,7 @@ pub fn value(key: &Key, call: &Call) -> Option<Value> {
         Of::Exit => call_ended(call).then(|| Value::Number(call.exit_ns() as i64)).or(Some(Value::Nothing)),
         Of::Pointer(at) => Some(Value::Number(call.args[at] as i64)),
         Of::Field(subject) => of_subject(key, subject, call),
-        // What was in its memory where it failed are no descriptors.
+        // After a failure, the numbers in its memory are not descriptors.
         Of::Both(Aspect::Made(_), _) if call.success().is_none() => Some(Value::Nothing),
         Of::Both(first, second) => of_both(first, second),
     }
@@ -185,7 +185,7 @@ fn call_ended(call: &Call) -> bool {
 }
 
 fn of_subject(key: &Key, subject: Aspect, call: &Call) -> Option<Value> {
-    // It names one call, and so its flags, by all its arguments, though they are compared as those of the table.
+    // A line names one call, and so its flags depend on all its arguments. The comparison uses those of the table.
     let field = Field { key: key.name, aspect: subject, role: key.role, wanted: Wanted::Nothing, written: false };
     Some(match facts::fact(&field, call)? {
         Fact::Number(number) => Value::Number(number),
@@ -198,7 +198,7 @@ fn of_subject(key: &Key, subject: Aspect, call: &Call) -> Option<Value> {
     })
 }
 
-/// The string that a path argument was given, where it could be read; `None` if the key is no such argument's.
+/// The string of a path argument, if it could be read. `None` if the key is not for such an argument.
 pub fn given(key: &Key, call: &Call) -> Option<Value> {
     let Of::Field(Aspect::File(_)) = key.of else { return None };
     let at = call.syscall()?.arg(key.name)?;
@@ -213,7 +213,7 @@ pub fn returns_descriptor(said: &Said) -> bool {
     said.row.is_some_and(|row| matches!(row.ret_for(&said.meaning()), Ret::Fd))
 }
 
-/// As a person reads it in a finding.
+/// The call as findings show it.
 pub fn show(role: Role, value: &Value) -> String {
     match value {
         Value::Nothing => "nothing".to_owned(),
@@ -229,7 +229,7 @@ pub fn show(role: Role, value: &Value) -> String {
     }
 }
 
-/// A value as findings show it, where it may not be said.
+/// A value as findings show it, even if it is absent.
 pub(super) fn shown(role: Role, value: Option<&Value>) -> String {
     value.map_or_else(|| "not said".to_owned(), |value| show(role, value))
 }

@@ -1,4 +1,4 @@
-//! What a line may be, as JSON Schema (draft 2020-12): docs/call.schema.json is this, and a test compares the two.
+//! The format of a line as JSON Schema (draft 2020-12). A test compares it with docs/call.schema.json.
 //!
 //! No I/O.
 
@@ -12,7 +12,7 @@ use crate::judge::expectation::call::{ABIS, TEXT_STATES};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Role, Syscall};
 
-/// The version of the schema: another one where a line that was right is none any more.
+/// The version of the schema. It changes when a line that was valid becomes invalid.
 pub const VERSION: u32 = 1;
 
 /// The schema.
@@ -55,7 +55,7 @@ pub fn schema() -> Json {
     })
 }
 
-/// The same as a file: the keys of a call a line each.
+/// The schema as a file, in which each key of a call has its own line.
 pub fn text() -> String {
     let mut text = String::new();
     put(&mut text, &schema(), 0);
@@ -63,7 +63,7 @@ pub fn text() -> String {
     text
 }
 
-/// Objects on so many levels are broken into lines.
+/// How many levels of objects are broken into lines.
 const BROKEN: usize = 4;
 
 fn put(out: &mut String, value: &Json, level: usize) {
@@ -83,10 +83,10 @@ fn put(out: &mut String, value: &Json, level: usize) {
     out.push('}');
 }
 
-/// An object with all keys that any call has. What a key of one call takes need not be what it takes of another.
+/// An object with the keys of all calls. The same key may take other values in another call.
 fn call() -> Json {
     let mut values: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
-    // Of these the meaning of others depends on the arguments: fcntl's command, and where a request puts what it opens.
+    // The meaning of these depends on other arguments: fcntl's command, and where a request puts the file that it opens.
     let arguments =
         [[u64::MAX; 6], [0; 6], [0, libc::F_SETFL as u64, 0, 0, 0, 0], [0, libc::F_SETLK as u64, 0, 0, 0, 0]];
     let rows = Syscall::all().iter().map(Some).chain([None]);

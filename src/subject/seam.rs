@@ -1,7 +1,8 @@
-//! The seam: what `ior-it` asks of a tracer under test.
+//! The seam: what `ior-it` requires of a tracer under test.
 //!
-//! A [`Subject`] watches a process that is there already. It shows the calls of that process as [`Line`]s, fences among them, and
-//! says what it claims. Nothing waits for a fixed time: a fence that is shown says that the subject traces, or has shown all.
+//! A [`Subject`] watches a process that already exists. It reports the process's calls, fences among them, as [`Line`]s, and
+//! declares its claims. Nothing waits for a fixed time: a reported fence shows that the subject traces, or that it has reported
+//! everything.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,23 +15,23 @@ use crate::base::error::Error;
 
 /// A tracer under test.
 pub trait Subject: Send + Sync {
-    /// What it is and what it claims.
+    /// Its description and its claims.
     fn profile(&self) -> &Profile;
 
-    /// Begins to watch the process `pid`, which makes `fences` until one of them is shown.
+    /// Begins to watch the process `pid`, which makes `fences` until the subject reports one.
     fn watch(&self, pid: u32, fences: Fences) -> Result<Box<dyn Watching + '_>, Error>;
 }
 
 /// A subject while it watches a process.
 pub trait Watching {
-    /// Waits until enough fences were shown.
+    /// Waits until the subject has reported enough fences.
     fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited;
 
-    /// Ends the watch, and takes what was shown during it. The subject may take this long to say the rest.
+    /// Ends the watch, and takes what the subject reported. The subject may take this long to report the rest.
     fn stop(self: Box<Self>, limit: Duration) -> Shown;
 }
 
-/// What a subject is and what it claims.
+/// The description and the claims of a subject.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Its name.
@@ -41,44 +42,44 @@ pub struct Profile {
     pub claims: Claims,
     /// Its known faults.
     pub known: Vec<Known>,
-    /// The call of a fence that it can show.
+    /// The fence call that it can report.
     pub fence: Kind,
-    /// Whose calls it sees.
+    /// The processes whose calls it sees.
     pub scope: Scope,
-    /// How long it may take until it shows the first fence.
+    /// How long it may take to report the first fence.
     pub attach: Duration,
-    /// How long it may take until it shows the last fence.
+    /// How long it may take to report the last fence.
     pub close: Duration,
 }
 
-/// Whose calls a subject sees.
+/// The processes whose calls a subject sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of one process.
+    /// One process.
     Pid,
-    /// Those of one process and of what it forks.
+    /// One process and its descendants.
     Tree,
-    /// Those of all processes.
+    /// All processes.
     System,
 }
 
-/// What became of waiting for fences.
+/// The result of waiting for fences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// Enough fences were shown.
+    /// The subject reported enough fences.
     Shown,
-    /// The limit was over before.
+    /// The time limit came first.
     TooLong,
-    /// The subject ended before.
+    /// The subject ended first.
     Ended,
 }
 
-/// What a subject has shown.
+/// What a subject has reported.
 #[derive(Debug, Default)]
 pub struct Shown {
     /// Its lines, in order.
     pub lines: Vec<Line>,
-    /// What it said last on its other stream.
+    /// The end of its other stream.
     pub last_words: String,
     /// How many bytes of lines were not kept.
     pub not_kept: u64,

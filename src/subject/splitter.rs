@@ -1,21 +1,21 @@
-//! Bytes as they come → lines, in bounded memory.
+//! Splits bytes into lines as they come, in bounded memory.
 //!
 //! No I/O.
 
-/// The longest line: a call with two paths of PATH_MAX bytes, each as six characters, takes a twentieth of it.
+/// The longest line. A call with two paths of PATH_MAX bytes, each byte as six characters, takes a twentieth of it.
 pub const LONGEST: usize = 1 << 20;
 
-/// What comes, up to the end of a line.
+/// The bytes since the last newline.
 #[derive(Debug, Default)]
 pub struct Splitter {
     begun: Vec<u8>,
-    /// Whether the line is longer than [`LONGEST`]: what follows is dropped.
+    /// Whether the line is too long. The rest of it is dropped.
     too_long: bool,
 }
 
 impl Splitter {
-    /// Takes bytes, and gives each line that has ended in them, without its end, and whether it is whole: of one that is too
-    /// long only the begin is there.
+    /// Adds bytes, and gives each line that ends in them, without its newline. `true` for a whole line: of a line that is too
+    /// long, only the begin is given.
     pub fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8], bool)) {
         let mut parts = bytes.split(|&byte| byte == b'\n').peekable();
         while let Some(part) = parts.next() {
@@ -28,7 +28,7 @@ impl Splitter {
         }
     }
 
-    /// The end: gives what has come of a line without an end.
+    /// Ends the input: gives the last line, if it has no newline.
     pub fn end(&mut self, mut line: impl FnMut(&[u8], bool)) {
         if !self.begun.is_empty() {
             line(&self.begun, !self.too_long);

@@ -1,4 +1,4 @@
-//! The TOML of a subject: how it is run, what it claims, and which of its faults are known (docs/subjects.md).
+//! The TOML of a subject: how to run it, its claims, and its known faults (docs/subjects.md).
 //!
 //! No I/O: takes the file's text and returns values, or every error in it at once.
 
@@ -33,21 +33,21 @@ pub struct Definition {
     pub name: String,
     /// The command that prints its version.
     pub version: Vec<String>,
-    /// What it is.
+    /// The kind of subject.
     pub run: Run,
-    /// Whose calls it sees.
+    /// The processes whose calls it sees.
     pub scope: Scope,
-    /// How long one of it runs.
+    /// How long one instance of it runs.
     pub lifetime: Lifetime,
-    /// The fence that it can show.
+    /// The fence that it can report.
     pub fence: Kind,
-    /// What has to be there.
+    /// What it needs.
     pub needs: Vec<String>,
-    /// What it does not run beside.
+    /// What it cannot run beside.
     pub excludes: Vec<String>,
-    /// How long it may take until it shows the first fence.
+    /// How long it may take to report the first fence.
     pub attach: Duration,
-    /// And the last one.
+    /// How long it may take to report the last fence.
     pub close: Duration,
     /// What it claims.
     pub claims: Claims,
@@ -60,24 +60,24 @@ pub struct Definition {
 pub enum Run {
     /// A command that prints.
     Command {
-        /// The words, with `{pid}` and `{folder}` in them.
+        /// Its words, which may contain `{pid}` and `{folder}`.
         command: Vec<String>,
-        /// Where it prints.
+        /// The stream that it prints to.
         stream: Stream,
-        /// What makes lines of it.
+        /// The adapter for its output.
         adapter: Adapter,
         /// The signal that ends it.
         stop: nix::sys::signal::Signal,
-        /// What it prints when it has lost something: the first group is how many.
+        /// The pattern of a message about losses. Its first group is the number.
         lost: Option<Regex>,
     },
-    /// A BPF object, loaded here.
+    /// A BPF object, which `ior-it` loads.
     Object(Box<Object>),
     /// Our own tracer, loaded a second time.
     Own,
 }
 
-/// Where a command prints.
+/// The stream that a command prints to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// On its standard output.
@@ -86,21 +86,21 @@ pub enum Stream {
     Error,
 }
 
-/// What makes lines of what a command prints.
+/// The adapter for a command's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adapter {
     /// One of [`adapters::NAMES`].
     BuiltIn(String),
-    /// A command that reads the one and prints the other.
+    /// A command that reads the output and prints lines.
     Command(Vec<String>),
 }
 
 /// How long one process of a subject runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// For a scenario.
+    /// For one scenario.
     Scenario,
-    /// For all of them.
+    /// For all scenarios.
     Run,
 }
 
@@ -111,41 +111,41 @@ const SUBJECT: [&str; 14] = [
 const CLAIMS: [&str; 7] = ["calls", "fields", "path", "order", "interrupted", "exec_tid", "alike"];
 const KNOWN: [&str; 4] = ["scenario", "call", "field", "why"];
 const TABLES: [&str; 5] = ["subject", "object", "records", "claims", "known"];
-/// What may have to be there.
+/// What a subject may need.
 const NEEDS: [&str; 4] = ["tracefs", "debugfs", "kprobes", "btf"];
 /// What a subject may not run beside.
 const EXCLUDES: [&str; 1] = ["ptrace"];
-/// Fields of claims that are no keys of lines.
+/// Fields of claims that are not keys of lines.
 const SHORT: [&str; 4] = ["args", "open_how", "fd_path", "fd_path2"];
-/// What a finding without fields is about.
+/// The kinds of findings without fields.
 const FINDINGS: [&str; 5] = ["missing", "extra", "twice", "order", "garbled"];
 
 impl Definition {
-    /// Reads a file of this name.
+    /// Reads a file with this name.
     pub fn parse(file: &str, text: &str) -> Result<Self, Errors> {
         let (document, broken) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
         let definition = definition(document.get_ref(), &mut problems);
         if broken.iter().any(|error| error.message() != "duplicate key") {
-            // What is missing may stand where the parser could not read.
+            // A missing key may be in the part that the parser could not read.
             problems = Problems::new(text);
         }
         problems.syntax(&broken);
         match (problems.finish(file), definition) {
             (None, Some(definition)) => Ok(definition),
             (Some(errors), _) => Err(errors),
-            // What is not there is a problem, and told as one.
+            // A missing key is already a problem.
             (None, None) => Err(Errors::nothing(file, text)),
         }
     }
 
-    /// What it is and what it claims, for whoever runs it.
+    /// Its description and its claims.
     pub fn profile(&self, version: Option<String>) -> Profile {
         let Self { name, claims, known, fence, scope, attach, close, .. } = self.clone();
         Profile { name, version, claims, known, fence, scope, attach, close }
     }
 
-    /// The same for the bytes of a file, which may not be UTF-8.
+    /// Reads the bytes of a file, which may not be UTF-8.
     pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Self, Errors> {
         match str::from_utf8(bytes) {
             Ok(text) => Self::parse(file, text),
@@ -235,7 +235,7 @@ fn command(table: &mut Reader) -> Option<Run> {
     Some(Run::Command { command: command?, stream, adapter: adapter?, stop: stop?, lost: lost? })
 }
 
-/// How long it may take until the first fence is shown, and until the last, in seconds.
+/// How long the first and the last fence may take, in seconds.
 const ATTACH: u64 = 30;
 const CLOSE: u64 = 10;
 
@@ -273,7 +273,7 @@ fn claims(entry: Entry, problems: &mut Problems) -> Option<Claims> {
     })
 }
 
-/// The keys of all calls, and what stands for several.
+/// The keys of all calls, and the names that mean several keys.
 fn fields_of_claims() -> Vec<&'static str> {
     let rows = Syscall::all()
         .iter()
@@ -304,12 +304,12 @@ fn known(entry: Entry, problems: &mut Problems) -> Option<Vec<Known>> {
     Some(known)
 }
 
-/// The entries of a table that is a value, in order.
+/// The entries of an inline table, in order.
 fn entries<'a, 't>(value: &'a DeValue<'t>) -> Option<Vec<Entry<'a, 't>>> {
     value.as_table().map(in_order)
 }
 
-/// The subjects that are built in: their names and their TOMLs.
+/// The built-in subjects: their names and their TOMLs.
 pub const BUILT_IN: [(&str, &str); 9] = [
     ("ior-it", include_str!("../../subjects/own.toml")),
     ("strace", include_str!("../../subjects/strace.toml")),
@@ -322,11 +322,11 @@ pub const BUILT_IN: [(&str, &str); 9] = [
     ("ior", include_str!("../../subjects/ior.toml")),
 ];
 
-/// The files that they name by `{folder}`.
+/// The files that `{folder}` refers to.
 pub const FILES: [(&str, &str); 2] =
     [("files.bt", include_str!("../../subjects/files.bt")), ("ftrace.sh", include_str!("../../subjects/ftrace.sh"))];
 
-/// The definition of a built-in subject; the error has the names that are near.
+/// The definition of a built-in subject. The error has similar names.
 pub fn built_in(name: &str) -> Result<Definition, Error> {
     let known = BUILT_IN.iter().find(|(known, _)| *known == name);
     let Some((_, text)) = known else {

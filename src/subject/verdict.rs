@@ -1,4 +1,4 @@
-//! From what a subject has shown to its cell, and to a report that a person reads.
+//! Makes a cell and a readable report from what a subject has reported.
 //!
 //! No I/O.
 
@@ -14,33 +14,33 @@ use super::window::{Fences, Window};
 use crate::base::escape;
 use crate::trace::call::Call;
 
-/// What a subject has shown beside one scenario, or one command.
+/// What a subject has reported beside one scenario, or one command.
 pub struct Stretch {
-    /// What it showed.
+    /// Its report.
     pub shown: Shown,
     /// Its fences.
     pub fences: Fences,
     /// The fence before the calls.
     pub open: u64,
-    /// The fences after them.
+    /// The fences after the calls.
     pub closing: RangeInclusive<u64>,
-    /// Whether the process ended before it could make those.
+    /// Whether the process ended before it could make the closing fences.
     pub is_at_end: bool,
-    /// Why it does not trace, if it has shown no fence.
+    /// Why it does not trace, if it has reported no fence.
     pub blind: Option<String>,
 }
 
-/// What there is to judge a subject by.
+/// The reference that a subject is judged by.
 pub struct Evidence<'a> {
     /// The scenario, or the command.
     pub scenario: &'a str,
     /// The calls of the reference between the fences.
     pub reference: &'a [Call],
-    /// The folder that their paths are relative to.
+    /// The folder that the reference's paths are relative to.
     pub workspace: Option<&'a [u8]>,
-    /// What is wrong with the reference, if something is.
+    /// The fault of the reference, if it has one.
     pub objection: Option<String>,
-    /// The command that shows it again.
+    /// The command that reproduces the result.
     pub again: &'a str,
 }
 
@@ -48,7 +48,7 @@ pub struct Evidence<'a> {
 pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
     let Stretch { shown, fences, open, closing, is_at_end, blind } = stretch;
     let mut window = Window::of(shown.lines, &fences, open, closing.clone());
-    // What was not kept is nothing that the subject has lost; neither can it be judged.
+    // Lines that `ior-it` did not keep are not the subject's losses, but they cannot be judged.
     window.lost += u64::from(shown.not_kept > 0);
     let (claims, lines) = (&profile.claims, window.inside.as_slice());
     let Evidence { scenario, reference, workspace, .. } = *evidence;
@@ -74,7 +74,7 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
     }
 }
 
-/// The cell of a subject that was not run, and why.
+/// The cell of a subject that did not run, with the reason.
 pub fn skipped(profile: &Profile, scenario: &str, why: &str, again: &str) -> Cell {
     Cell { version: profile.version.clone(), ..Cell::unknown(&profile.name, scenario, why, again) }
 }
@@ -99,12 +99,12 @@ impl Cell {
         }
     }
 
-    /// Whether anything is not right that is not known.
+    /// Whether any finding has no known cause.
     pub fn has_unknown(&self) -> bool {
         self.findings.iter().any(|found| found.known.is_none())
     }
 
-    /// What a person reads about it.
+    /// The report for a reader.
     pub fn report(&self) -> String {
         let Cell { subject, version, scenario, verdict, why, claimed, right, findings, again, .. } = self;
         let version = version.as_deref().map(|version| format!(" ({})", escape::line(version))).unwrap_or_default();

@@ -1,6 +1,7 @@
-//! Fences: harmless calls that fail and that nobody else makes, which say that a subject traces, and has shown all.
+//! Fences are harmless calls that fail and that no program makes. They show that a subject traces, and that it has reported
+//! everything.
 //!
-//! No I/O: here they are found among lines. What stands between the opening and the closing one is judged.
+//! No I/O: this module finds fences among lines. The lines between the opening and the closing fence are judged.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -11,7 +12,7 @@ use crate::child::fence::{FIRST, FOLDER, MOST};
 pub use crate::child::fence::{Fences, Kind};
 
 impl Fences {
-    /// Which fence of this kind a call is.
+    /// The number of a call that is a fence of this kind.
     pub fn number(&self, said: &Said) -> Option<u64> {
         let names: &[&str] = match self.kind {
             Kind::Close => {
@@ -31,31 +32,31 @@ impl Fences {
         number.parse().ok().filter(|_| is_of_run)
     }
 
-    /// Whether a call is a fence of any kind: none of them is the workload's.
+    /// Whether a call is a fence of any kind. The workload makes none.
     pub fn is_any(&self, said: &Said) -> bool {
         let kinds = [Kind::Open, Kind::Close, Kind::Stat, Kind::Exec];
         kinds.into_iter().any(|kind| Fences { kind, ..*self }.number(said).is_some())
     }
 }
 
-/// What stands between the fences, and which of them were seen.
+/// The lines between the fences, and the fences that were reported.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
     /// The calls, and the garbled lines.
     pub inside: Vec<Line>,
-    /// The fences that were shown.
+    /// The reported fences.
     pub seen: BTreeSet<u64>,
-    /// What the subject has said to have lost, wherever it said so.
+    /// The losses that the subject has reported, anywhere in its output.
     pub lost: u64,
-    /// Whether the opening fence was shown.
+    /// Whether the opening fence was reported.
     pub is_open: bool,
 }
 
 impl Window {
-    /// Takes what stands between the fence `open` and the last of those that close. Calls that come behind the first of these
-    /// were made before it, since each CPU has a buffer of its own; what comes when all are shown was made after them.
+    /// Takes the lines between the fence `open` and the last closing fence. A call after the first closing fence may have been
+    /// made before it, because each CPU has its own buffer. A call after all closing fences was made after them.
     ///
-    /// Where all have a time, it decides in place of the order of lines.
+    /// If every line has a time, the times decide instead of the order of lines.
     pub fn of(lines: Vec<Line>, fences: &Fences, open: u64, closing: RangeInclusive<u64>) -> Self {
         let mut window = Self::default();
         let (mut opened_ns, mut closed_ns) = (None, None);
@@ -96,14 +97,14 @@ impl Window {
         window
     }
 
-    /// The fences from the opening one on that were not shown, though later ones were: the subject has lost them.
+    /// The fences after the opening one that were not reported, although later ones were: the subject has lost them.
     pub fn lost_fences(&self, open: u64) -> Vec<u64> {
         let last = self.seen.last().copied().unwrap_or(open);
         (open..last).filter(|number| !self.seen.contains(number)).collect()
     }
 }
 
-/// Where among the lines one is.
+/// The place of a fence among the lines.
 struct Place {
     closing: RangeInclusive<u64>,
     is_behind: bool,

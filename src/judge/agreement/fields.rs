@@ -1,4 +1,4 @@
-//! In what two observations of one call differ, names of files left out.
+//! Finds the parts in which two observations of one call differ, except the names of files.
 
 use super::sights::Asked;
 use super::tables::Tables;
@@ -8,7 +8,7 @@ use crate::trace::call::{Call, Identity, Outcome, Text};
 use crate::trace::show;
 use crate::trace::testimony::Seen;
 
-/// A call as BPF and the witness saw it, and what is found to differ.
+/// A call as BPF and the witness saw it, and the differences found so far.
 pub(super) struct Fields<'a> {
     bpf: &'a Call,
     seen: &'a Seen,
@@ -24,7 +24,7 @@ impl<'a> Fields<'a> {
         let Some(row) = bpf.syscall() else { return fields.found };
         fields.paths(row);
         fields.descriptors(row);
-        // What the call has brought about is not seen of a thread that was killed on its way out.
+        // A thread that was killed on its way out no longer shows what the call did.
         if seen.call.outcome != Outcome::Unfinished {
             fields.made(row);
             fields.block(row);
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
         self.found.push(Mismatch::new(what(), shown(bpf), shown(ptrace)));
     }
 
-    /// Who called, with what, and what came of it.
+    /// The thread that made the call, its arguments, and its result.
     fn registers(&mut self) {
         let (bpf, ptrace) = (self.bpf, &self.seen.call);
         if bpf.pid != ptrace.pid {
@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The block behind a pointer.
+    /// The block that a pointer points at.
     fn block(&mut self, row: &Syscall) {
         let Some((at, _)) = row.peek else { return };
         let (one, other) = (&self.bpf.peek, &self.seen.call.peek);
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The file behind the descriptor that the call has returned.
+    /// The open file of the descriptor that the call returned.
     fn made(&mut self, row: &Syscall) {
         if matches!(row.ret_for(&self.seen.call.args), Ret::Fd) {
             let link = self.seen.names.made_link.as_ref();
@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What this place of [`fds`](crate::trace::call::Deed::fds) is about.
+/// A name for this place in [`fds`](crate::trace::call::Deed::fds).
 fn identified(row: &Syscall, place: usize) -> String {
     match (row.makes_pair(), place) {
         (true, 0) => "file behind the first of the pair".to_owned(),

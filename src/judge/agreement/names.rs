@@ -1,4 +1,5 @@
-//! What the files of a call are called: by BPF, by the links of the kernel, and by where the witness has come to by itself.
+//! Compares the names of a call's files: those from BPF, those in the kernel's links, and those that the witness derived
+//! itself.
 
 use super::sights::{self, Asked, Sights};
 use super::tables::Tables;
@@ -7,18 +8,18 @@ use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::testimony::{Leads, Seen};
 
-/// A call as both saw it, and what is needed to compare their names.
+/// A call as both saw it, and what the comparison of their names needs.
 pub(super) struct ComparedNames<'a> {
     pub call: &'a Call,
     pub seen: &'a Seen,
     pub sights: &'a Sights<'a>,
     pub tables: &'a Tables<'a>,
-    /// What relative names of BPF are relative to.
+    /// BPF's relative names are relative to this directory.
     pub workspace: Option<&'a [u8]>,
 }
 
 impl ComparedNames<'_> {
-    /// The names that differ. Those of BPF and of a link in /proc are both the kernel's own, of two ways to ask it.
+    /// The names that differ. BPF's names and the links in /proc both come from the kernel, in two different ways.
     pub(super) fn fields(&self) -> Vec<Mismatch> {
         let Some(row) = self.call.syscall().filter(|_| !permitted::is_disturbed(self.seen)) else { return Vec::new() };
         let mut fields = self.descriptors(row);
@@ -28,7 +29,7 @@ impl ComparedNames<'_> {
         fields
     }
 
-    /// The descriptors that the call was given.
+    /// The descriptors that the call got as arguments.
     fn descriptors(&self, row: &Syscall) -> Vec<Mismatch> {
         let (mut fields, as_it_is) = (Vec::new(), |link: &[u8]| Some(link.to_vec()));
         for (place, at) in row.fd_args().enumerate().filter(|&(place, _)| self.call.fds[place].is_some()) {
@@ -36,7 +37,7 @@ impl ComparedNames<'_> {
             fields.extend(self.looked_at(what, self.descriptor(row, at), Asked::Descriptor(place), as_it_is));
         }
         if let (Some(at), [closed]) = (row.replaces(), self.call.files.closes.as_slice()) {
-            // What has no name by BPF is called by its number.
+            // A file without a name in BPF's record is shown by its number.
             let name = Some(closed.as_slice()).filter(|name| !name.starts_with(b"descriptor "));
             let asked = Asked::Descriptor(row.fd_args().count());
             fields.extend(self.looked_at(format!("name of argument {}", at + 1), name, asked, as_it_is));
@@ -44,11 +45,11 @@ impl ComparedNames<'_> {
         fields
     }
 
-    /// The strings, behind the directories at which they begin.
+    /// The path arguments, each after the directory at which it begins.
     fn paths(&self, row: &Syscall) -> Vec<Mismatch> {
         let mut fields = Vec::new();
         for (key, name) in [("path", &self.call.files.path), ("path2", &self.call.files.path2)] {
-            // What getcwd(2) says begins nowhere else than at the root of its process.
+            // The path from getcwd(2) always begins at the root of its process.
             let at = row
                 .arg(key)
                 .filter(|&at| matches!(row.args[at].role, Role::Path) && row.effect != Effect::TellDirectory);
@@ -61,7 +62,7 @@ impl ComparedNames<'_> {
         fields
     }
 
-    /// The difference between a name of BPF and what follows from a link, at which the witness has looked before BPF did.
+    /// Compares a name from BPF with one derived from a link. The witness read the link before BPF looked at the file.
     fn looked_at(
         &self,
         what: String,
@@ -75,19 +76,19 @@ impl ComparedNames<'_> {
         (!is_alike).then(|| Mismatch::new(what, text(name), text(&other)))
     }
 
-    /// Whether others may have changed the name, or what has it, between the two looks.
+    /// Whether another thread or process may have changed the name, or the file under the name, between the two looks.
     fn may_differ(&self, asked: Asked, is_right: impl Fn(&[u8]) -> bool) -> bool {
         permitted::is_renamed(self.sights, self.seen, asked, is_right)
             || permitted::is_replaced(self.tables, self.seen, asked)
     }
 
-    /// What the call has made.
+    /// The file that the call opened or made.
     fn result(&self) -> Option<Mismatch> {
         let link = self.seen.names.made_link.as_deref().filter(|_| !permitted::has_moved_since(self.seen));
         self.unlike("name of the result", link?)
     }
 
-    /// Where the path leads.
+    /// The file that the path leads to.
     fn way(&self) -> Option<Mismatch> {
         let names = &self.seen.names;
         match &names.leads {
@@ -102,7 +103,7 @@ impl ComparedNames<'_> {
         }
     }
 
-    /// The difference between the name of what the call has made, if it has one by BPF, and another.
+    /// Compares BPF's name of the file that the call made, if BPF has one, with another name.
     fn unlike(&self, what: &str, other: &[u8]) -> Option<Mismatch> {
         let name = self.call.files.made_path.as_deref()?;
         let is_right = |link: &[u8]| is_same_name(name, link, self.workspace);
@@ -110,7 +111,7 @@ impl ComparedNames<'_> {
         unlike.then(|| Mismatch::new(what.to_owned(), text(name), text(other)))
     }
 
-    /// The name that the descriptor that this argument is has by BPF, if the call is about that file.
+    /// BPF's name for the descriptor in this argument, if the call is about that file.
     fn descriptor(&self, row: &Syscall, at: usize) -> Option<&[u8]> {
         let names = [("path", &self.call.files.path), ("path2", &self.call.files.path2)];
         let (_, name) = names.into_iter().find(|(key, _)| row.descriptor_for(key) == Some(at))?;
@@ -118,7 +119,7 @@ impl ComparedNames<'_> {
     }
 }
 
-/// A path behind the directory at which it begins. Of one that was removed, and of one that is in no tree, nothing is below.
+/// A path after the directory at which it begins. A removed directory, or one outside of every tree, has nothing below it.
 fn spelled(base: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     if !base.starts_with(b"/") || base.ends_with(b" (deleted)") {
         return None;
@@ -135,7 +136,7 @@ fn spelled(base: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     Some(spelled)
 }
 
-/// Whether a name of BPF is this one.
+/// Whether BPF's name is this one.
 fn is_same_name(name: &[u8], other: &[u8], workspace: Option<&[u8]>) -> bool {
     match (name, workspace) {
         ([b'/', ..], _) => other == name,
@@ -154,7 +155,7 @@ mod tests {
 
     const NONE: [&str; 0] = [];
 
-    /// What is said when the first call, openat(AT_FDCWD, "a.txt"), has this name by BPF, and these by the witness.
+    /// The differences for the first call, openat(AT_FDCWD, "a.txt"), if BPF reports this name and the witness saw these.
     fn opened(name: &str, looks: Looks) -> Vec<String> {
         let (mut trace, mut testimony) = both();
         trace.calls[0].files.made_path = Some(name.into());
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(judged("/ws/e"), ["openat: path, with where it begins: \"d/a.txt\" | \"/ws/e/a.txt\""]);
     }
 
-    /// What is said of the read, which BPF says is of `b.txt`, when the witness has seen these links at the read and the close.
+    /// The differences for the read. BPF reports `b.txt` for it, and the witness saw these links at the read and at the close.
     fn read(links: [&str; 2], change: fn(&mut Trace, &mut Testimony)) -> Vec<String> {
         let (mut trace, mut testimony) = both();
         trace.calls[1].files.path = Some(b"b.txt".to_vec());

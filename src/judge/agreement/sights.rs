@@ -1,7 +1,7 @@
-//! Under which names the witness has seen the same thing at other times.
+//! The other names under which the witness saw the same file.
 //!
-//! It looks at a link before BPF looks at the file. A process that nobody watches may rename it in between: then BPF has a name that
-//! the witness sees at another call.
+//! The witness looks at a link before BPF looks at the file. An unwatched process may rename the file in between. Then BPF has
+//! a name that the witness sees at another call.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use crate::table::syscalls::Syscall;
 use crate::trace::call::Text;
 use crate::trace::testimony::{Seen, Testimony};
 
-/// What has a name in a process.
+/// What in a process has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     /// An open descriptor: its number, and the file's device and inode.
@@ -21,30 +21,30 @@ enum Holder {
     Root,
 }
 
-/// The calls at which a link was seen first and last.
+/// The calls at which a link was first and last seen.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     first: u64,
     last: u64,
 }
 
-/// Of each holder of a process.
+/// The links of each holder in a process.
 type Links<'t> = HashMap<(u32, Holder), HashMap<&'t [u8], Span>>;
 
-/// All links of a testimony, put in order when somebody asks.
+/// All links of a testimony, sorted on first use.
 pub(super) struct Sights<'t> {
     testimony: &'t Testimony,
     links: OnceCell<Links<'t>>,
 }
 
-/// The link of a call that is in question.
+/// The link of a call whose name is in question.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
-    /// Of this place among its descriptors.
+    /// The link at this place among the call's descriptors.
     Descriptor(usize),
-    /// At which the path of this place begins, which is no descriptor.
+    /// The directory, not a descriptor, at which the path in this place begins.
     Base(usize),
-    /// Of the descriptor that it has returned.
+    /// The link of the descriptor that the call returned.
     Made,
 }
 
@@ -55,11 +55,11 @@ impl<'t> Sights<'t> {
         Self { testimony, links: OnceCell::new() }
     }
 
-    /// Whether the same holder has a link in a later call that satisfies `is_right`. If there is no later call with it, whether it
-    /// had one between two calls with the link in question: its name comes and goes.
+    /// Whether the same holder has a link in a later call that satisfies `is_right`. If no later call has it, any call between
+    /// two calls with the link in question counts: its name comes and goes.
     pub(super) fn also(&self, seen: &Seen, asked: Asked, is_right: impl Fn(&[u8]) -> bool) -> bool {
         let of_holder = holder(seen, asked).and_then(|holder| self.links().get(&(seen.call.pid, holder)));
-        // What was removed stays so.
+        // A removed file stays removed.
         let link = link(seen, asked).filter(|link| !link.ends_with(b" (deleted)"));
         let (Some(links), Some(link)) = (of_holder, link) else { return false };
         let order = seen.call.order;
@@ -131,7 +131,7 @@ fn holder(seen: &Seen, asked: Asked) -> Option<Holder> {
     }
 }
 
-/// Where the path argument `at` of a call begins.
+/// The directory at which the path in argument `at` of a call begins.
 pub(super) fn begins(row: &Syscall, seen: &Seen, at: usize) -> Option<Asked> {
     let place = row.path_args().position(|arg| arg == at)?;
     let Text::Read { bytes, cut: false } = &seen.call.texts[place] else { return None };

@@ -1,7 +1,7 @@
-//! Which descriptors other threads may have changed during a call.
+//! The descriptors that other threads may have changed during a call.
 //!
-//! The witness looks at a descriptor before BPF does. A thread that shares the table may close it in between, or put
-//! another file there: then both are right.
+//! The witness looks at a descriptor before BPF does. A thread that shares the table may close or replace the descriptor in
+//! between: then both are right.
 
 use std::cell::OnceCell;
 use std::ops::RangeInclusive;
@@ -10,10 +10,10 @@ use crate::table::syscalls::{Effect, Ret, Syscall};
 use crate::trace::call::Call;
 use crate::trace::testimony::{Seen, Testimony};
 
-/// The calls of a testimony that change a descriptor table, found when the first one is asked for.
+/// The calls of a testimony that change a descriptor table, computed on first use.
 pub(super) struct Tables<'t> {
     testimony: &'t Testimony,
-    /// Their places in order, each with the latest end of those up to it.
+    /// Their places in order, each with the latest end of all calls up to it.
     changes: OnceCell<Vec<(usize, u64)>>,
     processes_share: OnceCell<bool>,
 }
@@ -23,13 +23,13 @@ impl<'t> Tables<'t> {
         Self { testimony, changes: OnceCell::new(), processes_share: OnceCell::new() }
     }
 
-    /// Whether another thread was, at some time during this call, in one that closes, makes, replaces or marks `fd`.
+    /// Whether, at some time during this call, another thread was in a call that closes, makes, replaces or marks `fd`.
     pub(super) fn others_change(&self, seen: &Seen, fd: i32) -> bool {
         let mut others = self.during(seen);
         others.any(|other| changes(&other.call, fd) && (other.call.pid == seen.call.pid || self.processes_share()))
     }
 
-    /// The calls of other threads that began before this one ended, and ended after it began.
+    /// The calls of other threads that overlap with this one in time.
     fn during(&self, seen: &Seen) -> impl Iterator<Item = &'t Seen> {
         let (calls, this) = (&self.testimony.calls, seen.call.order);
         let changes = self.changes.get_or_init(|| self.find());
@@ -39,7 +39,8 @@ impl<'t> Tables<'t> {
         near.map(|&(place, _)| &calls[place]).filter(move |other| other.until > this && other.call.tid != tid)
     }
 
-    /// Whether a process was made that shares its parent's table (clone(2)). The flags of clone3(2) are behind a pointer.
+    /// Whether a process was made that shares its parent's table (clone(2)). The flags of clone3(2) are not in its arguments
+    /// but in memory.
     fn processes_share(&self) -> bool {
         let shares = |call: &Call| {
             let flags = call.args[0] as i32;
@@ -60,8 +61,8 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// The descriptors that a call changes besides those that it makes and replaces. What a message brings, and what requests do, may
-/// be any.
+/// The descriptors that a call changes besides those that it makes and replaces. A received message or a request may change
+/// any.
 fn changed(call: &Call, row: &Syscall) -> Option<RangeInclusive<u32>> {
     let fd = call.args[0] as u32;
     match row.effect {

@@ -31,7 +31,7 @@ fn calls() -> Vec<Call> {
     vec![openat, read, close, exit]
 }
 
-/// What both saw alike.
+/// The calls that both saw alike.
 pub(crate) fn both() -> (Trace, Testimony) {
     let mut witnessed: Vec<Seen> = calls().into_iter().map(seen).collect();
     for at in [1, 2] {
@@ -40,7 +40,7 @@ pub(crate) fn both() -> (Trace, Testimony) {
     (Trace { calls: calls(), ..Trace::default() }, Testimony { calls: witnessed, ..Testimony::default() })
 }
 
-/// What differs, a word or two each.
+/// What differs, in a word or two each.
 pub(super) fn said(trace: &Trace, testimony: &Testimony) -> Vec<String> {
     let say = |discrepancy: Discrepancy| match discrepancy {
         Discrepancy::OnlyBpf { bpf } => format!("bpf alone: {}", trace.calls[bpf].name()),
@@ -63,7 +63,7 @@ fn what_both_saw_alike_is_no_discrepancy() {
 
 type Change = fn(&mut Trace);
 
-/// What BPF says otherwise, and what is said of it.
+/// One change to BPF's trace, and the differences that follow.
 const PARTS: &[(&str, Change, &str)] = &[
     ("the result", |trace| trace.calls[1].outcome = Outcome::Returned(6), "read: result: 6 | 5"),
     ("no result", |trace| trace.calls[1].outcome = Outcome::Unfinished, "read: result: none | 5"),
@@ -119,8 +119,8 @@ fn each_part_of_a_call_is_compared() {
     }
 }
 
-/// What is said when BPF has another file behind the descriptor of `read`, by another name, and the witness saw thread 2 of
-/// process `pid` make this call, which began before `read` and ended during it, or (`false`) before.
+/// The differences if BPF has another file, by another name, for the descriptor of `read`. The witness saw thread 2 of process
+/// `pid` make this call. The call began before `read`, and ended during it, or before it (`false`).
 fn beside(other: &str, args: [u64; 6], pid: u32, during: bool) -> Vec<String> {
     let (mut trace, mut testimony) = both();
     trace.calls[1].fds[0] = file(8);

@@ -13,25 +13,25 @@ use super::{Aspect, ExpectedCall, Field, Part, Wanted, Which};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
 
-/// The `$x` that the calls so far have bound.
+/// The `$x` that earlier calls have bound.
 #[derive(Clone, Default)]
 pub(super) struct BoundNames {
     bound: BTreeSet<String>,
 }
 
-/// Longest name of a thread in bytes (prctl(2), PR_SET_NAME: 16 with the NUL).
+/// The longest name of a thread in bytes (prctl(2), PR_SET_NAME: 16 with the NUL).
 const COMM: usize = 15;
 
-/// `bytes` of a call that counts none.
+/// The value of `bytes` for a call that counts none.
 const NO_BYTES: &str = "none";
 
-/// By which table of the kernel a call's number goes; left out is the first.
+/// The kernel's call tables. The first is the default.
 pub(crate) const ABIS: [&str; 2] = ["native", "32 bit"];
 
-/// How a string may have been found; left out is the first.
+/// How BPF may have got a string. The first is the default.
 pub(crate) const TEXT_STATES: [&str; 5] = ["whole", "cut", "unreadable", "null", "late"];
 
-/// A key and its value as the file has them, on one line.
+/// A key and its value as written in the file, on one line.
 pub(super) fn part((key, value): &Entry, text: &str) -> Part {
     let raw = text.get(value.span()).unwrap_or_default();
     let value = if raw.contains('\n') { raw.split_whitespace().collect::<Vec<_>>().join(" ") } else { raw.to_owned() };
@@ -39,14 +39,14 @@ pub(super) fn part((key, value): &Entry, text: &str) -> Part {
 }
 
 impl BoundNames {
-    /// Goes back to what was bound before a repetition; returns what the repetition has bound.
+    /// Restores what was bound before a repetition, and returns the names that the repetition bound.
     pub(super) fn forget_all_but(&mut self, before: &Self) -> Vec<String> {
         let new = self.bound.difference(&before.bound).cloned().collect();
         self.bound.clone_from(&before.bound);
         new
     }
 
-    /// Binds what a call binds, also one that is wrong otherwise: its errors are enough.
+    /// Binds the names of a call even if the call has errors. Otherwise each later use of the names would be an error too.
     pub(super) fn bind(&mut self, entries: &[Entry]) {
         let binding = entries
             .iter()
@@ -65,13 +65,13 @@ pub(super) struct CallReader<'a, 't, 'p> {
     row: &'static Syscall,
     keys: Vec<CallKey>,
     entries: &'a [Entry<'a, 't>],
-    /// `None` where calls have no order, and so nothing is bound before.
+    /// The names bound so far. `None` where calls have no order.
     names: Option<&'a BoundNames>,
     problems: &'a mut Problems<'p>,
 }
 
 impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
-    /// For a call of this row with these entries.
+    /// Begins a call with this row and these entries.
     pub(super) fn new(
         row: &'static Syscall,
         entries: &'a [Entry<'a, 't>],
@@ -82,7 +82,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         Self { row, keys, entries, names, problems }
     }
 
-    /// A call of a whole trace: what is left out is nothing.
+    /// Reads a call of a whole trace: keys that are left out have their defaults.
     pub(super) fn whole(mut self, item: &Spanned<DeValue>) -> ExpectedCall {
         let mut fields = Vec::new();
         for key in self.keys.clone() {
@@ -97,7 +97,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         self.finish(item, fields)
     }
 
-    /// A call of a part: only what is written is compared.
+    /// Reads a call of a partial trace: only the written keys are compared.
     pub(super) fn partial(mut self, item: &Spanned<DeValue>) -> ExpectedCall {
         let mut fields = Vec::new();
         for key in self.keys.clone() {
@@ -184,7 +184,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         }
     }
 
-    /// A `$x`: one that `binds` may be new.
+    /// A `$x`, which may be new if `binds`.
     fn name(&mut self, name: &str, value: &Spanned<DeValue>, binds: bool) -> Option<Wanted> {
         let Some(names) = self.names else {
             let hint = "`present` and `absent` have no order: write what is known before";
@@ -204,7 +204,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         Some(Wanted::Name(name.to_owned()))
     }
 
-    /// One of the two of `makes`. What is wrong with the array as a whole is said once.
+    /// One of the two values of `makes`. An error in the array as a whole is reported once.
     fn made(&mut self, entry: Entry, at: usize) -> Option<Wanted> {
         match entry.1.get_ref() {
             DeValue::Array(items) if items.len() == 2 => {
@@ -223,7 +223,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         }
     }
 
-    /// A number of bytes, where the call counts some; or that it counts none.
+    /// A number of bytes for a call that counts bytes, or `none`.
     fn bytes(&mut self, entry: Entry) -> Option<Wanted> {
         if entry.1.get_ref().as_str() == Some(NO_BYTES) {
             return Some(Wanted::Nothing);
@@ -236,7 +236,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         values::by_role(entry, Role::Unsigned, self.problems)
     }
 
-    /// One of the two of `status` of a pair.
+    /// One of the two values of a pair's `status`.
     fn status_of_pair(&mut self, entry: Entry, at: usize, role: Role) -> Option<Wanted> {
         match entry.1.get_ref() {
             DeValue::Array(items) if items.len() == 2 => values::by_role((entry.0, &items[at]), role, self.problems),
@@ -259,7 +259,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         Some(Wanted::Text(text.as_bytes().to_vec()))
     }
 
-    /// What a key that is left out stands for in a whole trace; `None` if it is not compared.
+    /// The default of a key in a whole trace. `None` if the key is then not compared.
     fn left_out(&mut self, key: CallKey, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
         if let Some(hint) = self.hint_if_required(key) {
             let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
@@ -300,7 +300,8 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         Some(Field { key: key.name, aspect: key.aspect, role: key.role, wanted, written: false })
     }
 
-    /// The file that a call opens or duplicates is called as its path says, if that leads through no `..` and no symbolic link.
+    /// The name of the file that a call opens or duplicates. It follows from the path if the path has no `..` and no symbolic
+    /// link.
     fn made_file(&self, fields: &[Field]) -> Wanted {
         let flags = find(self.entries, "flags").and_then(|(_, value)| value.get_ref().as_str());
         let unnamed = flags.is_some_and(|flags| flags.split('|').any(|flag| flag == "O_TMPFILE"));
@@ -309,7 +310,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         path.map_or(Wanted::Nothing, |path| path.wanted.clone())
     }
 
-    /// The files that the call has no key for: a name there would be made up.
+    /// The files that the call has no key for. A name for one of them would be invented.
     fn no_file(&self) -> Vec<Field> {
         let has = |aspect| self.keys.iter().any(|key| key.aspect == aspect);
         [("path", Aspect::File(0)), ("path2", Aspect::File(1))]
@@ -319,7 +320,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             .collect()
     }
 
-    /// What to write for a key that has to be there; `None` if it may be left out.
+    /// An example value for a required key. `None` if the key may be left out.
     fn hint_if_required(&self, key: CallKey) -> Option<String> {
         match (key.aspect, key.role) {
             (Aspect::Arg(_), Role::Fd) => Some("write \"$a\" as an earlier call bound it, or a number".to_owned()),
@@ -336,7 +337,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         }
     }
 
-    /// What is said of a descriptor beside a failure to make it would never be looked at.
+    /// Refuses keys about a descriptor that the call fails to make. They would never be compared.
     fn descriptor_of_nothing(&mut self, fields: &[Field]) {
         let fails = fields.iter().any(|field| matches!(field.wanted, Wanted::Errno(_) | Wanted::Unfinished));
         if !fails || !(self.row.makes_pair() || self.keys.iter().any(|key| key.aspect == Aspect::Cloexec(Which::Made)))
@@ -380,8 +381,8 @@ fn takes_name(key: CallKey) -> bool {
     }
 }
 
-/// The arguments as far as the meaning of others depends on them: fcntl's command, and whether what a request makes goes into
-/// the ring's own table.
+/// The arguments that decide what other arguments mean: fcntl's command, and whether a request puts its descriptor into the
+/// ring's own table.
 fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
     let mut args = [u64::MAX; 6];
     if let Some(at) = row.arg("file_index") {

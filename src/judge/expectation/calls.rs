@@ -1,4 +1,4 @@
-//! The arrays of calls of a table: `calls`, `present` and `absent`.
+//! The arrays of calls in a table: `calls`, `present` and `absent`.
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -10,7 +10,7 @@ use super::values;
 use super::{ExpectedCall, Present, Sequence, Times};
 use crate::table::syscalls::Syscall;
 
-/// More calls than anybody traces: a slip of a digit.
+/// The limit on the number of calls. A larger number is a typing error.
 const MOST_CALLS: usize = 10_000_000;
 
 /// The calls of `calls`, or of a thread.
@@ -38,7 +38,7 @@ pub(super) fn whole(
     sequence
 }
 
-/// One call of `calls`; `None` if it is wrong, or none that this architecture has.
+/// One call of `calls`. `None` if it has errors, or if this architecture has no such call.
 fn single_call(
     item: &Spanned<DeValue>,
     entries: &[Entry],
@@ -64,7 +64,7 @@ fn is_repetition(entries: &[Entry]) -> bool {
 
 const REPETITION: &str = "write { times = 250, of = [ { call = \"...\", ... }, ... ] }";
 
-/// The calls of a repetition, each once.
+/// The calls of a repetition, listed once.
 fn repeated(
     entries: &[Entry],
     names: &mut BoundNames,
@@ -92,7 +92,7 @@ fn repeated(
     calls
 }
 
-/// How often these calls are made, after so many others; 1 if what is written is wrong.
+/// How often these calls are made, after this many other calls. 1 if the written value has an error.
 fn repetitions(
     item: &Spanned<DeValue>,
     entries: &[Entry],
@@ -136,7 +136,7 @@ pub(super) fn present(item: &Spanned<DeValue>, problems: &mut Problems, lacks: &
     Some(Present { call, times })
 }
 
-/// An entry of `absent`. One whose call this architecture lacks holds.
+/// An entry of `absent`. An entry whose call this architecture lacks always holds.
 pub(super) fn absent(item: &Spanned<DeValue>, problems: &mut Problems) -> Option<ExpectedCall> {
     let entries = table_of(item, problems)?;
     let CallName::Row(row) = row_of(item, &entries, problems) else { return None };
@@ -163,7 +163,7 @@ fn vague(item: &Spanned<DeValue>, row: &Syscall, problems: &mut Problems) {
     problems.push(item.span(), message, "write at least one field more, as in path_contains = \"a.txt\"");
 }
 
-/// How often an entry of `present` has to be there.
+/// How often an entry of `present` must occur.
 fn times(entries: &[Entry], problems: &mut Problems) -> Times {
     let [count, min_count] = ["count", "min_count"].map(|key| find(entries, key));
     if let (Some(_), Some((key, _))) = (count, min_count) {
@@ -200,7 +200,7 @@ enum CallName {
     Wrong,
 }
 
-/// Which call a table is about.
+/// The call that a table is about.
 fn row_of(item: &Spanned<DeValue>, entries: &[Entry], problems: &mut Problems) -> CallName {
     let Some(entry) = find(entries, "call") else {
         problems.push(item.span(), "`call` is missing", "write which call, as in call = \"openat\"");

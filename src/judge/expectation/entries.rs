@@ -1,4 +1,4 @@
-//! The entries of a table as the file has them.
+//! The entries of a table, as written in the file.
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -31,7 +31,7 @@ pub(crate) fn items<'a, 't>(entry: Option<Entry<'a, 't>>, problems: &mut Problem
     Vec::new()
 }
 
-/// What a value is, with its article.
+/// The type of a value, with its article.
 pub(crate) fn kind(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "a string",

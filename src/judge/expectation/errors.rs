@@ -1,4 +1,4 @@
-//! What is wrong with a `tests.toml`, collected and shown all at once.
+//! Collects all errors in a `tests.toml` and shows them at once.
 //!
 //! No I/O.
 
@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// The width that messages are made for, in columns.
+/// The width of messages, in columns.
 const WIDTH: usize = 100;
-/// What of it is left beside "help: " and the line numbers.
+/// The width that remains beside "help: " and the line numbers.
 const HINT_WIDTH: usize = 84;
 
-/// Everything that is wrong with a file.
+/// All errors in a file.
 #[derive(Clone, Debug)]
 pub struct Errors {
     file: String,
@@ -20,26 +20,26 @@ pub struct Errors {
     problems: Vec<Problem>,
 }
 
-/// One thing that is wrong.
+/// One error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, in bytes of the text.
+    /// Its place in the text, in bytes.
     pub span: Range<usize>,
-    /// The line where it starts, from 1.
+    /// The line where it starts, counted from 1.
     pub line: usize,
-    /// What, a sentence.
+    /// The error, as a sentence.
     pub message: String,
-    /// What to do about it.
+    /// The hint: what to do about it.
     pub hint: String,
 }
 
 impl Errors {
-    /// What is wrong, in the order of the file; at least one.
+    /// The errors, in the order of the file: at least one.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// All of it with the lines in question, as rustc shows errors, and a count at the end.
+    /// All errors with their lines, as rustc shows errors, and their number at the end.
     pub(crate) fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
         let mut all: Vec<String> =
@@ -59,18 +59,18 @@ impl Errors {
             .element(Level::HELP.message(problem.hint.as_str()))
     }
 
-    /// For a file that says nothing.
+    /// The error for an empty file.
     pub(crate) fn nothing(file: &str, text: &str) -> Self {
         let mut problems = Problems::new(text);
         problems.push(0..0, "the file says nothing", "docs/ has the format");
         Self { file: file.to_owned(), text: text.to_owned(), problems: problems.list }
     }
 
-    /// The error for a file that is no text; `at` is the first byte that is not UTF-8.
+    /// The error for a file that is not text. `at` is the first byte that is not UTF-8.
     pub(crate) fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let mut problems = Problems::new(&text);
-        // U+FFFD stands at the same place in the lossy text, since everything before it is valid.
+        // In the lossy text, U+FFFD has the same position, because everything before it is valid.
         let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
         let byte = bytes.get(at).copied().unwrap_or_default();
         problems.push(
@@ -91,35 +91,35 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// Where problems are collected while a text is read.
+/// Collects problems while a text is read.
 pub(crate) struct Problems<'t> {
-    /// The text that is read.
+    /// The text.
     pub text: &'t str,
-    /// Where its lines end.
+    /// The position of each line's end.
     newlines: Vec<usize>,
     list: Vec<Problem>,
 }
 
 impl<'t> Problems<'t> {
-    /// None yet.
+    /// Begins without problems.
     pub fn new(text: &'t str) -> Self {
         let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at).collect();
         Self { text, newlines, list: Vec::new() }
     }
 
-    /// The line of an offset, from 1.
+    /// The line of an offset, counted from 1.
     pub fn line_of(&self, offset: usize) -> usize {
         self.newlines.partition_point(|&newline| newline < offset) + 1
     }
 
-    /// One more.
+    /// Adds a problem.
     pub fn push(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
         let line = self.line_of(span.start);
         self.list.push(Problem { span, line, message: message.into(), hint: hint.into() });
     }
 
-    /// What the TOML parser found. It goes on after an error by guessing: of the guesses, those are dropped that stand on
-    /// a line with an error already, and all of them if it never found out of a bracket.
+    /// Adds the errors of the TOML parser, which goes on after an error by guessing. Errors on a line that already has one are
+    /// dropped. If the parser never found the closing bracket, all later errors are dropped.
     pub fn syntax(&mut self, errors: &[toml::de::Error]) {
         let end = self.text.len()..self.text.len();
         let mut found: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(end.clone()), error)).collect();
@@ -139,7 +139,7 @@ impl<'t> Problems<'t> {
         }
     }
 
-    /// The errors, if there are any, in the order of the file.
+    /// The errors in the order of the file, if there are any.
     pub fn finish(mut self, file: &str) -> Option<Errors> {
         self.list.sort_by_key(|problem| problem.span.start);
         let some = !self.list.is_empty();
@@ -163,7 +163,7 @@ fn syntax_message(text: &str, error: &toml::de::Error, span: &Range<usize>, uncl
     (format!("`{what}` is written twice"), "a key is written once".to_owned())
 }
 
-/// A hint with the names that are nearest to a wrong one; `None` if none is near.
+/// A hint with the names most similar to a wrong one. `None` if no name is similar.
 pub(crate) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let far = wrong.chars().count() / 3;
     let mut found: Vec<(usize, &str)> = names
@@ -179,12 +179,12 @@ pub(crate) fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) ->
     (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
 }
 
-/// The same, and what there is if none is near.
+/// The same hint, or a list of all names if no name is similar.
 pub(crate) fn near_or_all(wrong: &str, names: &[&str]) -> String {
     near(wrong, names.iter().copied()).unwrap_or_else(|| listed("there are ", names))
 }
 
-/// Names in lines, which the renderer does not break by itself.
+/// Breaks a list of names into lines, because the renderer does not.
 pub(crate) fn listed(before: &str, names: &[&str]) -> String {
     let mut lines = before.to_owned();
     let mut column = before.len();

@@ -1,22 +1,22 @@
-//! The keys that a call has: those of its arguments, and those that follow from what it is.
+//! The keys of a call: one for each argument, and those that follow from the kind of call.
 
 use super::{Aspect, Which};
 use crate::table::blocks;
 use crate::table::names;
 use crate::table::syscalls::{Peek, Ret, Role, Syscall};
 
-/// A key that a call has.
+/// A key of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallKey {
-    /// As it is written.
+    /// Its name in the file.
     pub name: &'static str,
-    /// What of the call it is.
+    /// The part of the call that it describes.
     pub aspect: Aspect,
-    /// What values it takes.
+    /// The values that it takes.
     pub role: Role,
 }
 
-/// The keys of a call with these arguments (fcntl's depend on its command), in the order in which they are compared.
+/// The keys of a call with these arguments, in the order of comparison. fcntl's keys depend on its command.
 pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let mut keys = argument_keys(row, args);
     keys.extend(file_keys(row));
@@ -43,7 +43,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     keys.extend(if row.is_request() { REQUEST_KEYS } else { SYSTEM_CALL_KEYS });
     keys.push(key("closes", Aspect::Closes, Role::Text));
     keys.push(key("comm", Aspect::Comm, Role::Text));
-    // An argument of the name goes first: `pid` of kill is whom it signals.
+    // An argument of that name has priority: `pid` of kill is the process that gets the signal.
     for (name, aspect) in [("pid", Aspect::Pid), ("tid", Aspect::Tid)] {
         if row.arg(name).is_none() {
             keys.push(key(name, aspect, Role::Unsigned));
@@ -53,7 +53,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     keys
 }
 
-/// The keys of requests of io_uring alone.
+/// The keys that only requests of io_uring have.
 const REQUEST_KEYS: &[CallKey] = &[
     key("sqe_flags", Aspect::SqeFlags, Role::Flags(&names::SQE)),
     key("user_data", Aspect::UserData, Role::Unsigned),
@@ -62,11 +62,11 @@ const REQUEST_KEYS: &[CallKey] = &[
     key("ambiguous", Aspect::Ambiguous, Role::Unsigned),
 ];
 
-/// The keys of system calls alone.
+/// The keys that only system calls have.
 const SYSTEM_CALL_KEYS: &[CallKey] =
     &[key("abi", Aspect::Abi, Role::Text), key("refused", Aspect::Refused, Role::Unsigned)];
 
-/// What can be said of the descriptors that the call makes; where it makes none, of those that it is given.
+/// The keys about the descriptors that the call makes. If it makes none, they are about the descriptors in its arguments.
 fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<CallKey> {
     let status = Role::Flags(&names::STATUS);
     let said = |[kind, status_key, cloexec]: [&'static str; 3], which, statuses: &[Which]| {
@@ -88,7 +88,7 @@ fn descriptor_keys(row: &'static Syscall, ret: Ret) -> Vec<CallKey> {
     given.filter_map(|(names, which)| Some(said(names, which?, &[which?]))).flatten().collect()
 }
 
-/// What the keys of a call may be in an error's hint.
+/// The list of a call's keys for the hint of an error.
 pub(crate) fn accepted(keys: &[CallKey]) -> Vec<&'static str> {
     let mut names: Vec<_> = std::iter::once("call").chain(keys.iter().map(|key| key.name)).collect();
     names.dedup();
@@ -122,7 +122,7 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     roles.filter_map(|(at, role)| Some(key(row.args[at].name, aspect(at, role)?, written(role)))).collect()
 }
 
-/// The files of a call that names none itself: those behind its descriptors, or behind the one that it returns.
+/// The files of a call without a path: those of its descriptors, or that of the returned descriptor.
 fn file_keys(row: &'static Syscall) -> Vec<CallKey> {
     let returns_one = matches!(row.ret, Ret::Fd) && row.arg("path").is_none();
     let mut keys = Vec::new();
@@ -135,7 +135,7 @@ fn file_keys(row: &'static Syscall) -> Vec<CallKey> {
     keys
 }
 
-/// Flags that are no argument.
+/// Flags that are not an argument.
 fn flag_keys(row: &'static Syscall) -> Vec<CallKey> {
     if let Some((names, _)) = row.implied_flags {
         return vec![key("flags", Aspect::Implied, Role::Flags(names))];

@@ -1,37 +1,37 @@
-//! Calls in order, of which some are repeated. A repetition is kept as what it is: a million calls are one line.
+//! Calls in order, some of them repeated. A repetition stays a repetition: a million calls are one line.
 
 use super::ExpectedCall;
 
-/// The calls of a whole trace, or of one thread of it. A *place* is where a call stands among them all, from 0.
+/// The calls of a whole trace, or of one of its threads. A *place* is the position of a call in the sequence, counted from 0.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
     stretches: Vec<Stretch>,
 }
 
-/// Calls that follow each other, so many times over.
+/// Consecutive calls, and how many times they are made.
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {
-    /// The place of the first.
+    /// The place of the first call.
     start: usize,
     /// How many times.
     times: usize,
     calls: Vec<ExpectedCall>,
-    /// The names that a repetition binds: they are new each time.
+    /// The names that each round of the repetition binds anew.
     names: Vec<String>,
 }
 
 impl Sequence {
-    /// How many calls there are, each as often as it is repeated.
+    /// The number of calls, with all repetitions.
     pub fn len(&self) -> usize {
         self.stretches.last().map_or(0, Stretch::end)
     }
 
-    /// Whether there is none.
+    /// Whether there are no calls.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The calls as they are written, each once.
+    /// The calls as written, without repetitions.
     pub fn written(&self) -> impl Iterator<Item = &ExpectedCall> {
         self.stretches.iter().flat_map(|stretch| &stretch.calls)
     }
@@ -42,19 +42,19 @@ impl Sequence {
         &stretch.calls[(place - stretch.start) % stretch.calls.len()]
     }
 
-    /// Which time it is of how many, from 1, where the call at this place is repeated.
+    /// The round and the number of rounds, if the call at this place is repeated. The rounds are counted from 1.
     pub fn time(&self, place: usize) -> Option<(usize, usize)> {
         let stretch = self.stretch(place);
         (stretch.times > 1).then(|| ((place - stretch.start) / stretch.calls.len() + 1, stretch.times))
     }
 
-    /// The names that stand for nothing any more behind this place: it is the last of a repetition's round.
+    /// The names that are unbound after this place, because it ends a round of a repetition.
     pub(crate) fn names_until(&self, place: usize) -> &[String] {
         let stretch = self.stretch(place);
         if (place - stretch.start + 1).is_multiple_of(stretch.calls.len()) { &stretch.names } else { &[] }
     }
 
-    /// Adds calls that follow each other so many times, at least once. `names` are those that they bind anew each time.
+    /// Adds consecutive calls that are made this many times, at least once. `names` are those that each round binds anew.
     pub(super) fn push(&mut self, times: usize, calls: Vec<ExpectedCall>, names: Vec<String>) {
         if !calls.is_empty() {
             self.stretches.push(Stretch { start: self.len(), times, calls, names });

@@ -15,10 +15,10 @@ use super::values;
 use super::{Body, DEFAULT_TIMEOUT, Expectation, ExpectedThread};
 
 const KEYS: [&str; 9] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "ignored"];
-/// An hour: more is a slip of the unit.
+/// One hour. More is a mistake in the unit.
 const LONGEST: f64 = 3600.0;
 
-/// Reads one table. What is wrong goes to `problems`; `None` if there is no table to speak of.
+/// Reads one table. Errors go to `problems`. `None` if too little is left to make an expectation.
 pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: &mut Problems) -> Option<Expectation> {
     let name = key.get_ref().as_ref();
     let DeValue::Table(table) = value.get_ref() else {
@@ -103,7 +103,7 @@ fn timeout(entry: Option<Entry>, problems: &mut Problems) -> Duration {
     }
 }
 
-/// `calls`, or `threads`, or `present` and `absent`.
+/// Reads `calls`, or `threads`, or `present` and `absent`.
 fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, lacks: &mut Option<String>) -> Body {
     let entries = in_order(table);
     let [calls, threads, present, absent] = ["calls", "threads", "present", "absent"].map(|key| find(&entries, key));
@@ -129,7 +129,7 @@ fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, la
     }
 }
 
-/// The threads in the order of the file: each knows the names that those before it have bound.
+/// The threads in the order of the file. Each may use the names that earlier threads have bound.
 fn threads(
     entry: Entry,
     names: &mut BoundNames,

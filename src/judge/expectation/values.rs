@@ -1,4 +1,4 @@
-//! The values of a call's keys, by what the key is.
+//! Reads the values of a call's keys, according to the kind of key.
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -41,7 +41,7 @@ pub(super) fn strings(entry: Entry, problems: &mut Problems) -> Option<Vec<Strin
     items.iter().map(|item| string((entry.0, item), problems).map(str::to_owned)).collect()
 }
 
-/// An integer from `least` on.
+/// An integer, at least `least`.
 pub(super) fn integer(entry: Entry, least: i64, problems: &mut Problems) -> Option<i64> {
     let DeValue::Integer(number) = entry.1.get_ref() else {
         wrong_type(entry, "an integer", "write a number, without quotes", problems);
@@ -55,7 +55,7 @@ pub(super) fn integer(entry: Entry, least: i64, problems: &mut Problems) -> Opti
     number
 }
 
-/// `$x`, if the value is written like one.
+/// A `$x`, if the value begins like one.
 pub(super) fn name<'a>(value: &'a Spanned<DeValue>) -> Option<&'a str> {
     value.get_ref().as_str().filter(|text| text.starts_with('$'))
 }
@@ -66,7 +66,8 @@ pub(super) fn is_well_formed(name: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The bytes of a path: a string, or a list whose items are strings, single bytes as numbers, and `{ times = N, of = "…" }`.
+/// The bytes of a path: a string, or a list. The items of a list are strings, single bytes as numbers, and `{ times = N, of =
+/// "…" }`.
 fn text(entry: Entry, problems: &mut Problems) -> Option<Vec<u8>> {
     let DeValue::Array(items) = entry.1.get_ref() else {
         return string(entry, problems).map(|text| text.as_bytes().to_vec());
@@ -131,7 +132,8 @@ pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Opti
             int.map(|int| Wanted::Number(int.into()))
         }
         Role::FdNumber => {
-            // Unsigned for close_range(2), whose `last` is ~0U at most; compared as the 32 bits that the kernel looks at.
+            // Unsigned because the `last` of close_range(2) may be ~0U. Compared as 32 bits, because the kernel looks at no
+            // more.
             let number = integer(entry, i32::MIN.into(), problems)?;
             let word = if number < 0 { Some(number as u32) } else { u32::try_from(number).ok() };
             word.or_else(|| too_large(entry, "a descriptor", problems)).map(|word| Wanted::Number((word as i32).into()))
@@ -173,7 +175,7 @@ fn mode(entry: Entry, problems: &mut Problems) -> Option<Wanted> {
     Some(Wanted::Number(number))
 }
 
-/// Flags by their names, joined by `|`; a number only for bits that have none.
+/// Flags by name, joined by `|`. A number may only have bits that have no name.
 pub(super) fn flags(entry: Entry, names: &'static Names, problems: &mut Problems) -> Option<Wanted> {
     match entry.1.get_ref() {
         DeValue::String(text) => flags_value(entry, text, names, problems).map(Wanted::Number),
@@ -210,7 +212,7 @@ fn flags_value(entry: Entry, text: &str, names: &'static Names, problems: &mut P
 fn choice(entry: Entry, names: &'static Names, problems: &mut Problems) -> Option<Wanted> {
     let DeValue::String(text) = entry.1.get_ref() else { return flags(entry, names, problems) };
     let value = flags_value(entry, text, names, problems)?;
-    // Two commands joined are some third one; the modes of access(2), though, may be joined.
+    // Two commands joined make a third one by accident. The modes of access(2) may be joined.
     if parts(&names.show(value as u64)) == parts(text) {
         return Some(Wanted::Number(value));
     }
@@ -235,12 +237,12 @@ fn number_without_name(entry: Entry, names: &'static Names, problems: &mut Probl
     None
 }
 
-/// The kernel's restart codes, which a tracer sees of an interrupted call (include/linux/errno.h).
+/// The kernel's restart codes. A tracer sees them as the result of an interrupted call (include/linux/errno.h).
 const RESTARTS: [i32; 4] = [512, 513, 514, 516];
-/// Names of one errno that errno(3) has twice.
+/// The second names of errnos that errno(3) lists twice.
 const ALIASES: [(&str, &str); 3] = [("EWOULDBLOCK", "EAGAIN"), ("ENOTSUP", "EOPNOTSUPP"), ("EDEADLOCK", "EDEADLK")];
 
-/// A result that is not `$x`: a number, an errno, flags, or `unfinished`.
+/// A result other than `$x`: a number, an errno, flags, or `unfinished`.
 pub(super) fn ret(entry: Entry, role: Role, problems: &mut Problems) -> Option<Wanted> {
     match entry.1.get_ref() {
         DeValue::String(text) => ret_word(entry, text, role, problems),

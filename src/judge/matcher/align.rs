@@ -1,42 +1,42 @@
-//! Which observed call is which expected one: the cheapest alignment of the two sequences.
+//! Pairs observed calls with expected ones: the cheapest alignment of the two sequences.
 //!
-//! Generic over what a pair costs, so that it knows nothing of calls. Time and memory are bounded whatever the lengths: what
-//! is equal at both ends is paired first, and of the rest only a few windows are aligned, with what is equal between them.
+//! Generic over the cost of a pair, and so without knowledge of calls. Time and memory are bounded for any lengths: what is
+//! equal at both ends is paired first. Of the rest only a few windows are aligned, with what is equal between them.
 
-/// What leaving out one call costs, on either side.
+/// The cost of leaving out one call, on either side.
 const GAP: u32 = 10;
-/// What pairing two calls costs that are of one name and differ, plus one per field up to [`MOST_FIELDS`]: less than
-/// leaving out both, so that one wrong call shows as wrong; but two such pairs cost more than leaving out one on each side,
-/// so that a swapped pair shows as swapped.
+/// The cost of pairing two different calls of one name, plus one for each field up to [`MOST_FIELDS`]. It is less than leaving
+/// out both, so that one wrong call shows as wrong. Two such pairs cost more than leaving out one call on each side, so that a
+/// swapped pair shows as swapped.
 const WRONG: u32 = 10;
 const MOST_FIELDS: u32 = 9;
 
-/// The largest window, in expected and in observed calls, and their product.
+/// The largest window, in expected and in observed calls, and the product of the two.
 const MOST_EXPECTED: usize = 256;
 const MOST_OBSERVED: usize = 16_384;
 const MOST_CELLS: usize = 1 << 22;
-/// A window of what is longer than that, on both sides: as many calls on one side as on the other leave the least over at
-/// its end, where no more is known than that something follows. And how many there are at most.
+/// The size of a window into a longer sequence, and the most windows. It is the same on both sides: then the fewest calls are
+/// left over at its end, where only the existence of later calls is known.
 const PART: usize = 128;
 const MOST_WINDOWS: usize = 256;
-/// How many extra calls are listed where nothing is expected.
+/// The most extra calls that are listed where no call is expected.
 const MOST_LISTED: usize = 256;
 
 /// One step through both sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// These are one another.
+    /// The two calls are a pair.
     Pair(usize, usize),
-    /// Expected, not observed.
+    /// The call was expected, and not observed.
     Missing(usize),
-    /// Observed, not expected.
+    /// The call was observed, and not expected.
     Extra(usize),
-    /// The same for this many from here on: outside of the window.
+    /// The same step for this many more calls, outside of the window.
     MoreExtra(usize, usize),
 }
 
-/// Aligns `expected` calls with `observed` ones. `distance` is how many fields of two calls differ, `None` if they are of
-/// different names.
+/// Aligns `expected` calls with `observed` ones. `distance` is the number of fields in which two calls differ, or `None` if
+/// their names differ.
 pub(crate) fn align(
     expected: usize,
     observed: usize,
@@ -48,14 +48,14 @@ pub(crate) fn align(
     let tail = (1..=most).take_while(|&back| equal(expected - back, observed - back)).count();
     let mut steps = Vec::new();
     middle((head, expected - tail), (head, observed - tail), &distance, &mut steps);
-    // What is equal may be very long, and is said when it is asked for.
+    // Equal ends may be very long, and so they are made only on demand.
     let before = (0..head).map(|at| Step::Pair(at, at));
     let behind = (1..=tail).rev().map(move |back| Step::Pair(expected - back, observed - back));
     before.chain(steps).chain(behind)
 }
 
-/// What lies between what is equal at both ends, from here to there on either side. If it is too long for one window, only
-/// half of a window is believed, since what comes next is not known at its end; the next begins there.
+/// Aligns what lies between the equal ends. If that is too long for one window, only the first half of the window is kept,
+/// because the calls after it are not known. The next window begins there.
 fn middle(
     (mut e, last_expected): (usize, usize),
     (mut o, last_observed): (usize, usize),
@@ -72,8 +72,8 @@ fn middle(
             (PART, PART, PART / 2)
         };
         let columns = left_observed.min(most);
-        // Among calls that repeat, one too many looks like one too few at the end of a window that is not the last; how many
-        // there are says which it is.
+        // Among repeated calls, one too many looks like one too few at the end of a window that is not the last. The total
+        // numbers decide which one it is.
         let rather = if !is_last && left_observed > left_expected { Choice::Extra } else { Choice::Missing };
         for step in window((e, o), (rows, columns), rather, distance).into_iter().take(believed) {
             let (down, right) = step.size();
@@ -95,7 +95,7 @@ fn middle(
 }
 
 impl Step {
-    /// How many expected and observed calls it is about.
+    /// How many expected and observed calls the step covers.
     fn size(self) -> (usize, usize) {
         match self {
             Step::Pair(..) => (1, 1),
@@ -113,14 +113,14 @@ enum Choice {
     Extra,
 }
 
-/// The cheapest way through a window that starts at these calls; of two that are alike, the one that goes there `rather`.
+/// The cheapest way through a window that starts at these calls. Of two ways that cost the same, it takes the `rather` one.
 fn window(
     start: (usize, usize),
     (rows, columns): (usize, usize),
     rather: Choice,
     distance: &impl Fn(usize, usize) -> Option<usize>,
 ) -> Vec<Step> {
-    // Filled from the end, so that the way is read off from the start; `below` is the row of the next expected call.
+    // Filled from the end, so that the way can be read from the start. `below` is the row of the next expected call.
     let mut below: Vec<u32> = (0..=columns).rev().map(|left| left as u32 * GAP).collect();
     let mut choices = vec![Choice::Extra; rows * columns];
     for row in (0..rows).rev() {
@@ -170,7 +170,7 @@ fn walk(start: (usize, usize), rows: usize, columns: usize, choices: &[Choice]) 
 mod tests {
     use super::*;
 
-    /// Letters are calls, capitals are the same call with something wrong.
+    /// Letters are calls. A capital is the same call with an error in it.
     fn aligned(expected: &str, observed: &str) -> String {
         let (e, o) = (expected.as_bytes(), observed.as_bytes());
         let same = |a: usize, b: usize| e[a].eq_ignore_ascii_case(&o[b]).then(|| usize::from(e[a] != o[b]));
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn one_too_many_among_calls_that_repeat_is_no_call_out_of_order() {
-        // Two calls in turns, one of which is there twice each 50th time.
+        // Two calls alternate, and every 50th time one of them occurs twice.
         let expected: Vec<usize> = (0..2_000).map(|at| at % 2).collect();
         let observed: Vec<usize> =
             expected.iter().enumerate().flat_map(|(at, &call)| vec![call; if at % 50 == 0 { 2 } else { 1 }]).collect();
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_far_apart_is_found_in_both_places() {
-        // Of a hundred thousand calls, one in three alike, the observed ones lack two and have one more.
+        // A hundred thousand calls, of which one in three is equal. The observed ones lack two calls and have one more.
         let observed: Vec<usize> = (0..100_000).filter(|&at| at != 1_000 && at != 50_000).collect();
         let observed = [&observed[..70_000], &[9], &observed[70_000..]].concat();
         let steps =

@@ -1,4 +1,4 @@
-//! What a call says of a field, and whether that is what is wanted.
+//! The value of a call's field, and whether it is the expected one.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,13 +14,13 @@ use crate::table::syscalls::{self, Ret, Role};
 use crate::trace::call::{Call, Identity, Outcome, RingRequest, Text};
 use crate::trace::show;
 
-/// What the names stand for: the value, and which expected call bound it, counted from 1.
+/// What the names are bound to: the value, and the place of the expected call that bound it, counted from 1.
 #[derive(Default)]
 pub(super) struct Bindings<'e> {
     values: HashMap<&'e str, (i64, usize)>,
 }
 
-/// What a call says of a field.
+/// The value of a call's field.
 pub(crate) enum Fact<'c> {
     Number(i64),
     Errno(i32),
@@ -29,12 +29,12 @@ pub(crate) enum Fact<'c> {
     Files(&'c [Vec<u8>]),
     Text(&'c [u8]),
     Is(bool),
-    /// It says nothing, and why; equal to nothing but an absent file or a flag left out.
+    /// No value, with the reason. It equals only an absent file or a flag that was left out.
     Unknown(Cow<'c, str>),
 }
 
 impl Bindings<'_> {
-    /// From now on these stand for something new.
+    /// Unbinds these names.
     pub(super) fn forget(&mut self, names: &[String]) {
         for name in names {
             self.values.remove(name.as_str());
@@ -47,19 +47,19 @@ pub(super) fn is_same_call(expected: &ExpectedCall, call: &Call) -> bool {
     call.syscall().is_some_and(|row| row.number == expected.syscall.number)
 }
 
-/// How many fields of a call differ, as far as one can say without knowing what names stand for; `None` if it is another
+/// The number of fields in which a call differs, as far as that is known without the values of names. `None` if it is another
 /// call.
 pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
     let fields = || expected.fields.iter().filter(|field| !meets(field, call, None)).count();
     is_same_call(expected, call).then(|| fields() + usize::from(contradiction(call).is_some()))
 }
 
-/// Whether a call has everything that an entry without names asks for.
+/// Whether a call matches everything in an entry without names.
 pub(super) fn satisfies(expected: &ExpectedCall, call: &Call) -> bool {
     expected.fields.iter().all(|field| meets(field, call, None))
 }
 
-/// The fields that differ. Binds the names that the call gives a value; `number` is its place, from 1.
+/// The fields that differ. Binds the names that the call gives a value. `number` is its place, counted from 1.
 pub(super) fn differences<'e>(
     expected: &'e ExpectedCall,
     number: usize,
@@ -71,7 +71,7 @@ pub(super) fn differences<'e>(
     differences
 }
 
-/// The same without what the kernel's identities say.
+/// The same, but ignores the kernel's identities.
 pub(super) fn field_differences<'e>(
     expected: &'e ExpectedCall,
     number: usize,
@@ -92,7 +92,7 @@ pub(super) fn field_differences<'e>(
     differences
 }
 
-/// What the kernel says of a descriptor against what the call says that made it.
+/// Compares the kernel's word about a descriptor with that of the call that made it.
 pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
     let attributes = call.files.disagreements.iter().map(|said| {
         let [by_call, kernel] = [said.call, said.kernel].map(|attribute| format!("{} {attribute}", said.fd));
@@ -106,7 +106,7 @@ pub(super) fn contradiction(call: &Call) -> Option<FieldDifference> {
     })
 }
 
-/// Binds what a call that is out of order would have bound.
+/// Binds the names that a call out of order would have bound.
 pub(super) fn bind_all<'e>(expected: &'e ExpectedCall, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
     for field in &expected.fields {
         bind(field, number, call, bindings);
@@ -130,14 +130,14 @@ fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
         }
         Wanted::Number(wanted) => match fact {
             Fact::Number(value) => *wanted == value,
-            // A failing openat2 may not have had a readable `struct open_how`; the table cannot name its flags then.
+            // A failing openat2 may have had an unreadable `struct open_how`. The table cannot name its flags then.
             Fact::Unknown(_) => !field.written && call.errno().is_some(),
             Fact::Errno(_) | Fact::Unfinished | Fact::File(_) | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
         },
         Wanted::Errno(wanted) => matches!(fact, Fact::Errno(errno) if errno == *wanted),
         Wanted::Unfinished => matches!(fact, Fact::Unfinished),
         Wanted::Is(wanted) => matches!(fact, Fact::Is(value) if value == *wanted),
-        // Nothing is known of a path that could not be read, unless the descriptors tell.
+        // A path that could not be read is unknown, unless the descriptors tell it.
         Wanted::Nothing => match fact {
             Fact::File(file) => file.is_none(),
             Fact::Unknown(_) => file(field.aspect, call).is_none(),
@@ -154,7 +154,7 @@ fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
     }
 }
 
-/// A path of proc(5): `{pid}` in it stands for the process of the call.
+/// Replaces `{pid}` in a path of proc(5) by the process that made the call.
 fn of_process<'w>(wanted: &'w [u8], call: &Call) -> Cow<'w, [u8]> {
     match wanted.find("{pid}") {
         Some(_) => Cow::Owned(wanted.replace("{pid}", call.pid.to_string())),
@@ -193,12 +193,12 @@ fn file(aspect: Aspect, call: &Call) -> Option<&[u8]> {
     }
 }
 
-/// A request has an entry, unless the archive that it comes from leaves it out.
+/// A request has a queue entry, unless it comes from an archive without it.
 fn of_request<'c>(call: &Call, fact: impl FnOnce(&RingRequest) -> Fact<'c>) -> Fact<'c> {
     call.request.as_ref().map_or(Fact::Unknown("unknown".into()), fact)
 }
 
-/// `None` where there is nothing to compare: what is said of a descriptor that the call did not make.
+/// `None` where there is nothing to compare: the field is about a descriptor that the call did not make.
 pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.aspect {
         Aspect::File(at) => file_fact(at, call),
@@ -269,7 +269,7 @@ fn text_state(at: usize, call: &Call) -> &'static [u8] {
     }
 }
 
-/// What is said of a descriptor, of both of a pair if that is the same. `None` if the call was to make it and did not.
+/// The field's value for a descriptor, or for both of a pair if they are equal. `None` if the call failed to make it.
 fn of_descriptor<'c, T: PartialEq>(
     which: Which,
     call: &'c Call,
@@ -326,7 +326,7 @@ fn cloexec(call: &Call, place: DescriptorPlace) -> Option<bool> {
 
 fn file_fact(at: usize, call: &Call) -> Fact<'_> {
     match text_of(at, call) {
-        // No path, which the call took for its directory descriptor's own file (utimensat(2)).
+        // No path. The call was about the file of its directory descriptor (utimensat(2)).
         Some((0, Text::Unreadable(_))) if file(Aspect::File(at), call).is_some() => {
             Fact::File(file(Aspect::File(at), call))
         }
@@ -336,7 +336,7 @@ fn file_fact(at: usize, call: &Call) -> Fact<'_> {
     }
 }
 
-/// An argument as a number: the kernel looks at 32 bits of descriptors, flags and modes.
+/// An argument as a number. The kernel looks at 32 bits of descriptors, flags and modes.
 fn argument(call: &Call, at: usize, role: Role) -> i64 {
     let raw = call.args[at];
     match role {

@@ -1,11 +1,11 @@
-//! A part of a trace: what is there, and what is not.
+//! Compares a part of a trace: the calls that must occur, and those that must not.
 
 use super::facts::{self, Bindings};
 use super::{Difference, FieldDifference};
 use crate::judge::expectation::{ExpectedCall, Present, Times};
 use crate::trace::whole::Trace;
 
-/// What differs: `present`, then `absent`, then descriptors that are other files than was said.
+/// The differences in `present`, then in `absent`, then the descriptors that are other files than earlier calls implied.
 pub(super) fn compare(
     present: &[Present],
     absent: &[ExpectedCall],
@@ -36,7 +36,7 @@ pub(super) fn compare(
     counts.chain(unwanted).chain(contradicted).collect()
 }
 
-/// The calls that an entry is about, by their place in the trace.
+/// The calls that match an entry, by their place in the trace.
 fn found<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
     of_name(entry, trace, compared).filter(|&at| facts::satisfies(entry, &trace.calls[at]))
 }
@@ -45,7 +45,7 @@ fn of_name<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize])
     compared.iter().copied().filter(|&at| facts::is_same_call(entry, &trace.calls[at]))
 }
 
-/// The call of the entry's name that differs in the fewest fields, though in one at least.
+/// The call with the entry's name that differs in the fewest fields, but in at least one.
 fn nearest(entry: &ExpectedCall, trace: &Trace, compared: &[usize]) -> Option<(usize, Vec<FieldDifference>)> {
     let (_, at) = of_name(entry, trace, compared)
         .filter_map(|at| Some((facts::distance(entry, &trace.calls[at])?, at)))

@@ -1,4 +1,4 @@
-//! Which thread of a trace is which of the table: the one whose calls are most like it.
+//! Pairs the threads of a trace with those of the table: each with the thread whose calls are most similar.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -9,10 +9,10 @@ use super::{Strand, ThreadLabel, facts};
 use crate::judge::expectation::{ExpectedThread, Sequence};
 use crate::trace::whole::Trace;
 
-/// How many of its calls a thread that is not as expected is known by: each of the table is compared with each of the trace.
+/// How many of a thread's calls decide its similarity. Each thread of the table is compared with each thread of the trace.
 const LOOKED_AT: usize = 64;
 
-/// The threads of the table in its order, each with its calls, and then the others.
+/// The threads of the table in its order, each with its calls, and then all other threads.
 pub(super) fn strands<'e>(threads: &'e [ExpectedThread], trace: &Trace, compared: &[usize]) -> Vec<Strand<'e>> {
     let mut observed = by_thread(trace, compared);
     let pairs = pairs(threads, trace, &observed);
@@ -37,7 +37,7 @@ pub(super) fn strands<'e>(threads: &'e [ExpectedThread], trace: &Trace, compared
     strands
 }
 
-/// The calls of each thread, in the order in which the threads made their first ones.
+/// The calls of each thread. The threads are in the order of their first calls.
 fn by_thread(trace: &Trace, compared: &[usize]) -> Vec<(u32, Vec<usize>)> {
     let mut places = HashMap::new();
     let mut threads: Vec<(u32, Vec<usize>)> = Vec::new();
@@ -52,7 +52,7 @@ fn by_thread(trace: &Trace, compared: &[usize]) -> Vec<(u32, Vec<usize>)> {
     threads
 }
 
-/// Which of the observed threads each expected one is: the most alike are paired first, and of equals the first.
+/// The observed thread for each expected one. The most similar are paired first, and of equals the first.
 fn pairs(threads: &[ExpectedThread], trace: &Trace, observed: &[(u32, Vec<usize>)]) -> HashMap<usize, usize> {
     let mut all = Vec::new();
     for (at, thread) in threads.iter().enumerate() {
@@ -71,7 +71,7 @@ fn pairs(threads: &[ExpectedThread], trace: &Trace, observed: &[(u32, Vec<usize>
     pairs
 }
 
-/// Whether all calls are as expected, and else how many of the first ones are, as the comparison would align them.
+/// Whether all calls are as expected. If not, how many of the first calls are, after alignment.
 fn likeness(expected: &Sequence, trace: &Trace, observed: &[usize]) -> (bool, usize) {
     let distance = |e: usize, o: usize| facts::distance(expected.at(e), &trace.calls[observed[o]]);
     let (all, there) = (expected.len(), observed.len());

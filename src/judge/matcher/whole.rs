@@ -1,4 +1,4 @@
-//! A whole trace: every call, in order.
+//! Compares a whole trace: every call, in order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use super::facts::{self, Bindings};
 use super::{Difference, Strand};
 use crate::trace::whole::Trace;
 
-/// What differs, in the order of the trace. `bindings` are those of the strands before, and of this one after.
+/// The differences, in the order of the trace. `bindings` come from earlier strands, and gain those of this one.
 pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut Bindings<'e>) -> Vec<Difference> {
     let Strand { expected, first, observed, .. } = strand;
     let call = |o: usize| &trace.calls[observed[o]];
@@ -30,7 +30,7 @@ pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut 
                 }
                 None => differences.push(Difference::Missing { expected: first + e }),
             },
-            // One that is expected elsewhere is said there.
+            // A call that is expected elsewhere is reported there.
             Step::Extra(o) if swaps.expected_elsewhere.contains(&o) => {}
             Step::Extra(o) => differences.push(Difference::Extra { observed: observed[o] }),
             Step::MoreExtra(o, count) => differences.push(Difference::MoreExtra { observed: observed[o], count }),
@@ -42,7 +42,7 @@ pub(super) fn compare<'e>(strand: &'e Strand<'_>, trace: &Trace, bindings: &mut 
     differences
 }
 
-/// Missing calls that are among the extra ones.
+/// Finds missing calls among the extra ones.
 struct Swaps {
     observed: HashMap<usize, usize>,
     expected_elsewhere: HashSet<usize>,

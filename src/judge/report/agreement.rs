@@ -1,4 +1,4 @@
-//! BPF and the witness side by side, where they do not agree.
+//! Shows BPF and the witness side by side where they differ.
 
 use super::wrap::{WIDTH, wrapped};
 use super::{MOST_LISTED, MOST_READ, entry, joined};
@@ -8,10 +8,10 @@ use crate::trace::show;
 use crate::trace::testimony::{Seen, Testimony};
 use crate::trace::whole::Trace;
 
-/// How many calls that are alike are shown before and after the first disagreement.
+/// How many equal calls are shown before and after the first difference.
 const BEFORE: usize = 6;
 const AFTER: usize = 6;
-/// The columns before the two sides.
+/// The columns left of the two sides.
 const INDENT: usize = 4;
 const SIDE: usize = (WIDTH - INDENT - GUTTER.len()) / 2;
 const GUTTER: &str = " | ";
@@ -27,7 +27,7 @@ pub struct Disagreeing<'a> {
     pub trace: &'a Trace,
     /// What the witness saw.
     pub testimony: &'a Testimony,
-    /// Where they differ; at least one.
+    /// The differences: at least one.
     pub disagreements: &'a [Discrepancy],
     /// The command that runs it again.
     pub rerun: &'a str,
@@ -47,7 +47,7 @@ pub fn disagreement(it: &Disagreeing) -> String {
     joined(&lines)
 }
 
-/// The thread of the first disagreement, around it.
+/// The thread of the first difference, around that difference.
 fn side_by_side(it: &Disagreeing) -> Vec<String> {
     let Some(first) = it.disagreements.first() else { return Vec::new() };
     let tid = match *first {
@@ -81,10 +81,10 @@ fn side_by_side(it: &Disagreeing) -> Vec<String> {
     lines
 }
 
-/// A call by BPF, the one by the witness, and how they differ.
+/// A call from BPF, the one from the witness, and the difference.
 type SideBySide<'d> = (Option<usize>, Option<usize>, Option<&'d Discrepancy>);
 
-/// The calls of one thread, with those that are the same call beside each other.
+/// The calls of one thread. Both views of one call are paired.
 fn rows<'d>(bpf: &[usize], ptrace: &[usize], disagreements: &'d [Discrepancy]) -> Vec<SideBySide<'d>> {
     let mut rows = Vec::new();
     let (mut left, mut right) = (bpf.iter().copied().peekable(), ptrace.iter().copied().peekable());
@@ -105,7 +105,7 @@ fn rows<'d>(bpf: &[usize], ptrace: &[usize], disagreements: &'d [Discrepancy]) -
     }
 }
 
-/// A call as the witness saw it. Names of files are BPF's business, so that those it has given are shown on both sides.
+/// A call as the witness saw it. The names of files come from BPF alone, and so both sides show BPF's names.
 fn seen(seen: &Seen, bpf: Option<&crate::trace::call::Call>) -> String {
     let mut call = seen.call.clone();
     if let Some(bpf) = bpf {
@@ -114,7 +114,7 @@ fn seen(seen: &Seen, bpf: Option<&crate::trace::call::Call>) -> String {
     show::call(&call)
 }
 
-/// Two texts beside each other, each wrapped in its own column.
+/// Two texts side by side, each wrapped in its own column.
 fn two_columns(mark: char, left: &str, right: &str) -> Vec<String> {
     let (left, right) = (folded(left), folded(right));
     let line = |at: usize| {
@@ -125,7 +125,7 @@ fn two_columns(mark: char, left: &str, right: &str) -> Vec<String> {
     (0..left.len().max(right.len())).map(line).collect()
 }
 
-/// A text in lines of one side's width.
+/// A text in lines as wide as one side.
 fn folded(text: &str) -> Vec<String> {
     wrapped(text, &" ".repeat(WIDTH - SIDE), &" ".repeat(WIDTH - SIDE + 2))
         .into_iter()
@@ -133,7 +133,7 @@ fn folded(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every disagreement but the first, a line each.
+/// Every difference but the first, one on each line.
 fn others(it: &Disagreeing) -> Vec<String> {
     let rest = &it.disagreements[1..];
     if rest.is_empty() {

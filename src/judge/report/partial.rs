@@ -1,4 +1,4 @@
-//! `present` and `absent`: what of them does not hold.
+//! Shows which entries of `present` and `absent` do not hold.
 
 use super::MOST_LISTED;
 use super::whole::field;
@@ -11,7 +11,7 @@ use crate::trace::whole::Trace;
 /// The most observed calls that are shown.
 const MOST_CALLS: usize = 30;
 
-/// What does not hold, and the calls that were there.
+/// The entries that do not hold, and the calls that were observed.
 pub(super) fn list(
     body: &Body,
     file: &str,

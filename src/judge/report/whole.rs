@@ -1,4 +1,4 @@
-//! A whole trace against its expectation: both in one column, as a diff has them.
+//! Shows a whole trace against its expectation: both in one column, as in a diff.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::trace::whole::Trace;
 /// How many rows are shown before and after the first difference.
 const BEFORE: usize = 12;
 const AFTER: usize = 24;
-/// The columns before a call: the mark and its number.
+/// The columns left of a call: the mark and its number.
 const INDENT: usize = 10;
 
-/// One row of the diff; expected calls are meant by their place in the strand, observed ones by their place in the trace.
+/// One row of the diff. A number is the place of an expected call in the strand, or of an observed call in the trace.
 enum DiffRow<'d> {
     Same { observed: usize },
     Wrong { expected: usize, observed: usize, fields: &'d [FieldDifference] },
@@ -23,7 +23,7 @@ enum DiffRow<'d> {
     More { count: usize },
 }
 
-/// The diff around the first difference, which is marked to the field.
+/// The diff around the first difference, with marks under the fields that differ.
 pub(super) fn diff(strand: &Strand, trace: &Trace, differences: &[Difference]) -> Vec<String> {
     let rows = rows(strand, differences);
     let first = rows.iter().position(|row| !matches!(row, DiffRow::Same { .. })).unwrap_or_default();
@@ -72,13 +72,13 @@ pub(super) fn sentence(difference: &Difference, strand: &Strand, file: &str, tra
     }
 }
 
-/// What is wrong with one field.
+/// The difference in one field.
 pub(super) fn field(difference: &FieldDifference) -> String {
     let FieldDifference { field, expected, observed } = difference;
     format!("{field}: expected {expected}, observed {observed}")
 }
 
-/// Puts the calls that are equal between the differences.
+/// Inserts the equal calls between the differences.
 fn rows<'d>(strand: &Strand, differences: &'d [Difference]) -> Vec<DiffRow<'d>> {
     let mut odd_expected: HashMap<usize, DiffRow> = HashMap::new();
     let mut odd_observed: HashMap<usize, DiffRow> = HashMap::new();
@@ -126,7 +126,7 @@ fn merged<'d>(
             (None, Some(row @ DiffRow::Missing { .. }), _) => (row, 1, 0),
             (None, Some(row), _) => (row, 1, 1),
             (None, None, Some(&observed)) if next_expected < expected => (DiffRow::Same { observed }, 1, 1),
-            // Differences that are not of this trace: what is left is shown as it is.
+            // These differences do not fit this trace. The remaining calls are shown as they are.
             (None, None, Some(&observed)) => (DiffRow::Extra { observed, elsewhere: None }, 0, 1),
             (None, None, None) => (DiffRow::Missing { expected: next_expected, elsewhere: None }, 1, 0),
         };
@@ -140,7 +140,7 @@ fn merged<'d>(
 struct Painter<'a> {
     calls: &'a Sequence,
     trace: &'a Trace,
-    /// The number of an observed call among those that are compared, from 1.
+    /// The number of an observed call among the compared ones, counted from 1.
     places: HashMap<usize, usize>,
 }
 
@@ -184,7 +184,7 @@ impl Painter<'_> {
         wrapped(&show::call(&self.trace.calls[at]), &first, &" ".repeat(INDENT + 4))
     }
 
-    /// An expected call, with what is wrong below the keys that it is about.
+    /// An expected call, with each difference below its key.
     fn expected(&self, at: usize, fields: &[FieldDifference]) -> Vec<String> {
         let call = self.calls.at(at);
         let mut lines = Vec::new();
@@ -210,7 +210,7 @@ impl Painter<'_> {
     }
 }
 
-/// The lines that point at parts of the line above: where, how wide, and what is said.
+/// The lines that point at parts of the line above: the column, the width, and the text.
 fn pointed(carets: &mut Vec<(usize, usize, String)>) -> Vec<String> {
     let mut lines = Vec::new();
     for (column, width, text) in carets.drain(..) {

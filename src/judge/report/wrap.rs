@@ -1,14 +1,14 @@
-//! Long lines, broken where they may be.
+//! Breaks long lines at spaces.
 
 use std::borrow::Cow;
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// The width that reports are made for, in columns.
+/// The width of reports, in columns.
 pub(super) const WIDTH: usize = 100;
 
-/// A text in lines of at most [`WIDTH`] columns, broken at spaces; `first` stands before the first line and `rest` before
-/// the others. A word that is longer is cut, so that no terminal breaks the alignment.
+/// A text in lines of at most [`WIDTH`] columns, broken at spaces. `first` begins the first line, and `rest` begins all other
+/// lines. A longer word is cut, so that no terminal breaks the alignment.
 pub(super) fn wrapped(text: &str, first: &str, rest: &str) -> Vec<String> {
     let text: Vec<String> = text.split(' ').map(shortened).collect();
     let options = Options::new(WIDTH)
@@ -20,10 +20,10 @@ pub(super) fn wrapped(text: &str, first: &str, rest: &str) -> Vec<String> {
     textwrap::wrap(&text.join(" "), options).into_iter().map(Cow::into_owned).collect()
 }
 
-/// How many characters of a very long word (a path of PATH_MAX) stay at its beginning and at its end.
+/// How many characters of a very long word (a path of PATH_MAX) remain at its beginning and at its end.
 const KEPT: (usize, usize) = (120, 60);
 
-/// A word without its middle, if it is very long: `-v` has the whole.
+/// A word, without its middle if it is very long. `-v` shows all of it.
 fn shortened(word: &str) -> String {
     let count = word.chars().count();
     match count.checked_sub(KEPT.0 + KEPT.1) {

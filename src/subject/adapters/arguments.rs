@@ -1,4 +1,4 @@
-//! A printed argument → a value, by what the table of calls says that it is.
+//! Parses a printed argument, by its type in the table of calls.
 
 use crate::judge::expectation::Aspect;
 use crate::subject::json::names_value;
@@ -7,13 +7,13 @@ use crate::subject::said::{Said, Value};
 use crate::table::names::Names;
 use crate::table::syscalls::{self, Role, Syscall};
 
-/// The key of an argument, and what it is in this call.
+/// The key of an argument, and its type in this call.
 pub(super) fn argument(said: &Said, at: usize) -> Option<(&'static str, Role)> {
     let meaning = said.meaning();
     of_argument(said.row?, &meaning, at).map(|key| (key.name, key.role))
 }
 
-/// Says an argument by the bits of its register.
+/// Sets an argument from the bits of its register.
 pub(super) fn put_bits(said: &mut Said, at: usize, bits: u64) {
     let Some((key, role)) = argument(said, at) else { return };
     let number = match role {
@@ -22,19 +22,19 @@ pub(super) fn put_bits(said: &mut Said, at: usize, bits: u64) {
         Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (bits as u32).into(),
         Role::Signed | Role::Unsigned | Role::Pointer => bits as i64,
         Role::Path | Role::Text if bits == 0 => return put_no_text(said, key, "null"),
-        // Where it points is not what stands there.
+        // The register has an address, not the value there.
         Role::Path | Role::Text => return,
     };
     said.put(key, Value::Number(number));
 }
 
-/// Says that a path is none, and why: `null` or `unreadable`.
+/// Sets the reason why there is no path: `null` or `unreadable`.
 pub(super) fn put_no_text(said: &mut Said, key: &str, why: &str) {
     said.put(key, Value::Nothing);
     said.put(&format!("{key}_is"), why.into());
 }
 
-/// Says the file behind the descriptor in this argument, where that is what the call is about.
+/// Sets the file of the descriptor in this argument, if the call is about that file.
 pub(super) fn put_file_of(said: &mut Said, at: usize, file: Value) {
     let Some(row) = said.row else { return };
     if let Some(key) = ["path", "path2"].into_iter().find(|key| row.descriptor_for(key) == Some(at)) {
@@ -42,7 +42,7 @@ pub(super) fn put_file_of(said: &mut Said, at: usize, file: Value) {
     }
 }
 
-/// Says the result from the raw register: what lies between -4095 and -1 is an errno (include/linux/err.h).
+/// Sets the result from the raw register: a value from -4095 to -1 is an errno (include/linux/err.h).
 pub(super) fn put_raw_ret(said: &mut Said, ret: i64) {
     let is_errno = (-4095..0).contains(&ret);
     said.put("ret", if is_errno { Value::Errno(-ret as i32) } else { Value::Number(ret) });
@@ -60,11 +60,11 @@ pub(super) fn c_number(text: &str) -> Option<u64> {
     }
 }
 
-/// Names that strace has besides those of the table (include/uapi/linux/stat.h, fcntl.h).
+/// Names that strace uses and the table lacks (include/uapi/linux/stat.h, fcntl.h).
 const OTHERS: [(&str, u64); 2] = [("AT_STATX_SYNC_AS_STAT", 0), ("STATX_ALL", 0xfff)];
 
-/// The value of names joined by `|`, each as the set has it, or without what all of them begin with (`RDWR` of `O_RDWR`), or a
-/// number.
+/// The value of names joined by `|`, or of a number. A name may lack the prefix that all names of the set share (`RDWR` for
+/// `O_RDWR`).
 pub(super) fn flags(names: &Names, text: &str) -> Option<u64> {
     if let Some(value) = names_value(names, text) {
         return Some(value);
@@ -77,7 +77,7 @@ pub(super) fn flags(names: &Names, text: &str) -> Option<u64> {
     text.split('|').map(str::trim).try_fold(0, |sum, word| one(word).map(|value| sum | value))
 }
 
-/// The bits of a mode in words (inode(7)), as strace and perf have them: with `S_` or without, and octal.
+/// The bits of a mode in words (inode(7)), as strace and perf print them: with `S_` or without, and in octal.
 pub(super) fn mode(text: &str) -> Option<u64> {
     const NAMES: [(&str, u64); 26] = [
         ("IFSOCK", 0o140_000),
@@ -115,7 +115,7 @@ pub(super) fn mode(text: &str) -> Option<u64> {
     text.split('|').map(str::trim).try_fold(0, |sum, word| one(word).map(|bits| sum | bits))
 }
 
-/// Says an argument by its words or numbers; what is neither is not said.
+/// Sets an argument from its words or numbers. Leaves out an argument that is neither.
 pub(super) fn put_words(said: &mut Said, at: usize, text: &str) {
     let Some((_, role)) = argument(said, at) else { return };
     let bits = match role {
@@ -131,7 +131,7 @@ pub(super) fn put_words(said: &mut Said, at: usize, text: &str) {
     }
 }
 
-/// Our argument for the name of one in the kernel's source, which tracepoints have (`fildes` of dup is `fd`).
+/// Our name for an argument that the kernel's source, and so a tracepoint, calls otherwise (`fildes` of dup is `fd`).
 pub(super) fn by_kernel_name(row: &Syscall, name: &str) -> Option<usize> {
     let ours: &[&str] = match (row.name, name) {
         ("close_range", "fd") => &["first"],
@@ -159,7 +159,7 @@ pub(super) fn by_kernel_name(row: &Syscall, name: &str) -> Option<usize> {
     ours.iter().find_map(|ours| row.arg(ours)).or_else(|| row.arg(name))
 }
 
-/// Whether an argument of a call is a path or a text, and so its key has a `_is`.
+/// Whether an argument of a call is a path or a text, so that its key has a `_is`.
 pub(super) fn is_text(said: &Said, at: usize) -> bool {
     let key = said.row.and_then(|row| of_argument(row, &said.meaning(), at));
     key.is_some_and(|key| matches!(key.of, Of::Field(Aspect::File(_))))

@@ -1,4 +1,4 @@
-//! What subjects/files.bt prints: `path`, `path2` and `call` lines, which belong together by thread and time.
+//! Parses the output of subjects/files.bt: `path`, `path2` and `call` lines, which are joined by thread and time.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::subject::said::{Said, Value};
 use crate::subject::splitter::LONGEST;
 use crate::table::syscalls::name_of;
 
-/// What ends a string, which may have any other byte in it.
+/// The end of a string, which may contain any other byte.
 const END: u8 = 0x1f;
 
-/// The strings that have come of a call that has not.
+/// The strings of a call whose own line has not come yet.
 #[derive(Default)]
 struct Strings {
     texts: [Option<Vec<u8>>; 2],
@@ -23,9 +23,9 @@ struct Strings {
 
 #[derive(Default)]
 pub(super) struct Bpftrace {
-    /// Of each thread, with when it entered the call.
+    /// The strings of each thread, with the time at which it entered the call.
     strings: HashMap<(u32, u64), Strings>,
-    /// A line that goes on: what is in a string may be the end of a line.
+    /// An unfinished line: a string may contain a newline.
     begun: Vec<u8>,
 }
 
@@ -110,7 +110,7 @@ fn put_arguments(said: &mut Said, args: &[u64; 6], texts: [Option<Vec<u8>>; 2]) 
     }
 }
 
-/// A number and what follows its space; negative ones by their bits.
+/// A number and the text after its space. Negative numbers are taken by their bits.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     let (digits, rest) = text.split_once_str(b" ")?;
     let digits = str::from_utf8(digits).ok()?;

@@ -1,4 +1,5 @@
-//! The text of `trace_pipe` with the events of `syscalls`: an enter and an exit of each call (Documentation/trace/ftrace.rst).
+//! Parses the text of `trace_pipe` with the events of `syscalls`: an enter and an exit of each call
+//! (Documentation/trace/ftrace.rst).
 
 use std::collections::HashMap;
 
@@ -11,11 +12,11 @@ use crate::subject::said::{Said, Value};
 
 #[derive(Default)]
 pub(super) struct Ftrace {
-    /// What each thread has entered and not left.
+    /// The call that each thread has entered and not left.
     entered: HashMap<u64, Said>,
 }
 
-/// What stands before the event: `comm-tid [cpu] flags time:`.
+/// The text before the event: `comm-tid [cpu] flags time:`.
 struct Head<'a> {
     comm: &'a [u8],
     tid: u64,
@@ -58,7 +59,7 @@ impl Ftrace {
 
     fn left(&mut self, head: &Head, name: &str, ret: u64, raw: &[u8]) -> Line {
         let entered = self.entered.remove(&head.tid).filter(|said| said.call == name);
-        // One that began before, or in another thread: a clone returns in both.
+        // This call began before the trace, or in another thread: a clone returns in both.
         let mut said = entered.unwrap_or_else(|| Said::new(name).with("tid", head.tid));
         said.put("comm", head.comm.into());
         put_raw_ret(&mut said, ret as i64);
@@ -75,7 +76,7 @@ fn lost(raw: &[u8]) -> Option<u64> {
     count.parse().ok()
 }
 
-/// The comm may have anything in it: what follows it is looked for.
+/// The comm may contain anything, so the search is for the text after it.
 fn head(raw: &[u8]) -> Option<Head<'_>> {
     let raw = raw.trim_start_with(|one| one == ' ');
     let dashes = raw.find_iter(b"-").filter(|&at| at <= 16);
@@ -101,10 +102,10 @@ fn enter(head: &Head, raw: &[u8]) -> Option<Said> {
     let event = head.event.to_str().ok()?.strip_prefix("sys_")?.strip_suffix(')')?;
     let (name, args) = event.split_once('(')?;
     let mut said = Said::new(&by_syscall(name)).with("tid", head.tid).with("comm", head.comm);
-    // In the order of the call; the kernel's names of them are other ones.
+    // The order is that of the call. The kernel's names for the arguments differ from ours.
     for (at, arg) in args.split(", ").filter(|arg| !arg.is_empty()).enumerate() {
         let (_, value) = arg.split_once(": ")?;
-        // Newer kernels add the string behind the address, which is read later than the call was entered.
+        // Newer kernels add the string after the address. They read it later than at the enter.
         let number = value.split(' ').next().unwrap_or_default();
         if let (true, Some(bits)) = (said.row.is_some_and(|row| at < row.args.len()), c_number(number)) {
             put_bits(&mut said, at, bits);
@@ -120,7 +121,7 @@ fn exit(event: &[u8]) -> Option<(String, u64)> {
     Some((by_syscall(name), c_number(ret)?))
 }
 
-/// The name of the call whose function in the kernel has another (arch/x86/entry/syscalls/syscall_64.tbl).
+/// The name of a call whose function in the kernel has another name (arch/x86/entry/syscalls/syscall_64.tbl).
 fn by_syscall(name: &str) -> String {
     match name {
         "newstat" => "stat",

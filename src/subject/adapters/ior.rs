@@ -1,7 +1,7 @@
-//! What ior prints: `durationToPrevNs,durationNs,comm@pid.tid,name=>ret,file`.
+//! Parses the output of ior: `durationToPrevNs,durationNs,comm@pid.tid,name=>ret,file`.
 //!
-//! `E:name` and `N:file` stand where it knows no name; `old:A ->new:B` and `pathname:A` are the paths of calls that have some.
-//! Behind the last `%` stand the descriptor, where there is one, and the flags of the open file.
+//! ior prints `E:name` or `N:file` if it knows no name. `old:A ->new:B` and `pathname:A` are the path arguments of a call.
+//! After the last `%` come the descriptor, if there is one, and the flags of the open file.
 
 use bstr::ByteSlice;
 
@@ -13,9 +13,9 @@ use crate::table::names;
 
 #[derive(Default)]
 pub(super) struct Ior {
-    /// Whether the header has come: what stands before it is what it does to start.
+    /// Whether the header has come. The lines before it are messages from ior's start.
     begun: bool,
-    /// Whether the end has.
+    /// Whether the end of the output has come.
     ended: bool,
 }
 
@@ -41,7 +41,7 @@ impl Adapter for Ior {
     }
 }
 
-/// `tracepoints: 28 (4.66/s) with 0 mismatches (0.00%)`: enters and exits that have no other half.
+/// `tracepoints: 28 (4.66/s) with 0 mismatches (0.00%)`: mismatches are enters without an exit, or exits without an enter.
 fn mismatches(raw: &[u8]) -> Option<u64> {
     let line = raw.to_str().ok()?.trim_start().strip_prefix("tracepoints: ")?;
     line.split_once(" with ")?.1.split_once(" mismatches")?.0.parse().ok()
@@ -53,7 +53,7 @@ fn row(raw: &[u8]) -> Option<Said> {
     if ![to_previous, duration].iter().all(|digits| digits.iter().all(u8::is_ascii_digit)) {
         return None;
     }
-    // A comm may have all of these in it, a number of a process not.
+    // A comm may contain all of these characters, a process id cannot.
     let (comm, pid, tid, rest) = rest.find_iter(b"@").find_map(|at| {
         let (pid, after) = number(&rest[at + 1..])?;
         let (tid, after) = number(after.strip_prefix(b".")?)?;
@@ -86,7 +86,7 @@ fn put_file(said: &mut Said, file: &[u8]) {
     }
     if let Some(names) = names.strip_prefix(b"old:") {
         let mut arrows = names.find_iter(b" ->new:");
-        // With two of them it is not known which is one of a name.
+        // With two separators, one may belong to a name: it is unknown which one.
         if let (Some(at), None) = (arrows.next(), arrows.next()) {
             said.put("path", names[..at].into());
             said.put("path2", names[at + 7..].into());
@@ -99,7 +99,7 @@ fn put_file(said: &mut Said, file: &[u8]) {
     }
 }
 
-/// `3,O_RDWR|O_CREAT`, or the flags alone: those are of a call only where it has opened the file.
+/// `3,O_RDWR|O_CREAT`, or the flags alone. The flags belong to the call only if it opened the file.
 fn put_open_file(said: &mut Said, open: &str) {
     let (fd, flags) = open.split_once(',').map_or((None, open), |(fd, flags)| (fd.parse::<i32>().ok(), flags));
     let opens = matches!(said.call.as_str(), "open" | "openat");

@@ -1,4 +1,4 @@
-//! What `lurk --json` prints: an object for each call, its arguments in the order of the registers.
+//! Parses the output of `lurk --json`: an object for each call, with its arguments in the order of the registers.
 
 use serde_json::Value as Json;
 
@@ -32,7 +32,7 @@ impl Adapter for Lurk {
 }
 
 fn of_object(object: &Json) -> Option<Said> {
-    // Its `pid` is the thread's.
+    // lurk's `pid` is the thread id.
     let mut said = Said::new(object["syscall"].as_str()?).with("tid", object["pid"].as_u64()?);
     for (at, arg) in object["args"].as_array()?.iter().enumerate() {
         put(&mut said, at, arg);
@@ -44,7 +44,7 @@ fn of_object(object: &Json) -> Option<Said> {
     Some(said)
 }
 
-/// A number, or hex in a string: so lurk writes an address.
+/// A number, or hex in a string: lurk prints addresses so.
 fn bits(json: &Json) -> Option<u64> {
     let number = json.as_u64().or_else(|| json.as_i64().map(|number| number as u64));
     number.or_else(|| u64::from_str_radix(json.as_str()?.strip_prefix("0x")?, 16).ok())
@@ -54,7 +54,7 @@ fn put(said: &mut Said, at: usize, arg: &Json) {
     let bits = bits(arg);
     match (is_text(said, at), arg.as_str(), argument(said, at)) {
         (true, Some(_), Some((key, _))) if bits == Some(0) => put_no_text(said, key, "null"),
-        // An address where the string could not be read, or a file that is called so.
+        // lurk prints an address if it could not read the string. A file may have such a name too.
         (true, Some(_), _) if bits.is_some() => {}
         (true, Some(text), Some((key, _))) => drop(said.put(key, text.into())),
         (_, _, Some(_)) => bits.into_iter().for_each(|bits| put_bits(said, at, bits)),

@@ -1,7 +1,7 @@
-//! The tables of opensnoop (libbpf-tools) and opensnoop.bt (bpftrace): a row for each open that has returned.
+//! Parses the tables of opensnoop (libbpf-tools) and opensnoop.bt (bpftrace): a row for each open that has returned.
 //!
-//! Which of the calls that open a file it was, a row does not say: it is `openat` here, and the claims name those that are alike.
-//! The path stands last and is not escaped: a line that is no row goes on with the path before.
+//! A row does not name the call that opened the file. Here it is `openat`, and the claims list the calls that look alike. The
+//! path is the last column and is not escaped, so a line that is not a row continues the path of the line before.
 
 use bstr::ByteSlice;
 
@@ -14,9 +14,9 @@ use crate::subject::splitter::LONGEST;
 #[derive(Default)]
 pub(super) struct Opensnoop {
     columns: Vec<Column>,
-    /// The last row, whose path may go on.
+    /// The last row. Its path may continue.
     row: Option<(Said, Vec<u8>)>,
-    /// Empty lines behind it: ends of lines in the path, or what bpftrace prints of its maps at its end.
+    /// The empty lines after it: newlines in the path, or what bpftrace prints for its maps when it ends.
     empty: usize,
 }
 
@@ -127,7 +127,7 @@ impl Opensnoop {
                     };
                     let number = || word.parse::<i64>().ok();
                     rest = match column {
-                        // Six columns at least, and a space.
+                        // At least six columns, and a space.
                         Column::Pid => rest.get(word.len().max(6) + 1..)?,
                         Column::Uid => number().map(|_| after.trim_start_with(|one| one == ' '))?,
                         Column::Time => after.trim_start_with(|one| one == ' '),
@@ -160,7 +160,7 @@ fn result(fd: i64, err: i64) -> Option<i64> {
     }
 }
 
-/// A word behind spaces, and what follows it.
+/// A word after spaces, and the text that follows it.
 fn word(text: &[u8]) -> (&str, &[u8]) {
     let begin = text.trim_start_with(|one| one == ' ');
     let (word, rest) = begin.split_at(begin.find_byte(b' ').unwrap_or(begin.len()));

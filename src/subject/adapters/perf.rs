@@ -1,7 +1,7 @@
-//! What `perf trace` prints (perf-trace(1)).
+//! Parses the output of `perf trace` (perf-trace(1)).
 //!
-//! The column `comm/tid` is there only while it watches several threads; arguments that are zero are left out, and so is said of
-//! them nothing; the names of arguments are the kernel's.
+//! perf prints the column `comm/tid` only while it watches several threads. It leaves out arguments that are zero, and so this
+//! adapter reports nothing for them. It uses the kernel's names for arguments.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::table::syscalls::{Ret, Role};
 
 #[derive(Default)]
 pub(super) struct Perf {
-    /// The call that each thread is in, as far as it was printed; without the column there is one thread.
+    /// The unfinished call of each thread, as far as it was printed. Without the column there is only one thread.
     entered: HashMap<Option<u64>, (String, Vec<u8>)>,
 }
 
@@ -60,7 +60,7 @@ impl Adapter for Perf {
 }
 
 impl Perf {
-    /// `... [continued]: read()) = 1`: the result of a call that was printed before, or that began before perf came.
+    /// `... [continued]: read()) = 1`: the result of a call that was printed before, or that began before perf attached.
     fn continued(&mut self, event: &Event, rest: &[u8], raw: &[u8]) -> Line {
         let tid = event.who.map(|(_, tid)| tid);
         let Some((name, rest)) = rest.split_once_str(b"()") else { return Line::garbled(raw, "it names no call") };
@@ -75,7 +75,7 @@ impl Perf {
     }
 }
 
-/// A call of which no result has come.
+/// A call whose result has not come.
 fn without_end(event: &Event, text: &str, raw: &[u8]) -> Line {
     match whole(event, &[text.as_bytes(), b" = ?"].concat(), raw) {
         Line::Call(mut said) => {
@@ -91,14 +91,14 @@ fn lost(raw: &[u8]) -> Option<u64> {
     raw.to_str().ok()?.trim().strip_prefix("LOST ")?.split_once(" events")?.0.parse().ok()
 }
 
-/// `     0.050 ( 0.103 ms): work/21350 openat(...)`, where the time may be `?` and the duration blank.
+/// `     0.050 ( 0.103 ms): work/21350 openat(...)`. The time may be `?`, and the duration may be blank.
 fn event(raw: &[u8]) -> Option<Event<'_>> {
     let (time, rest) = raw.trim_start().split_once_str(b" (")?;
     if !(time == b"?" || time.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')) {
         return None;
     }
     let text = rest.split_once_str(b"): ")?.1;
-    // A comm has 15 bytes at most, and may have a slash, a bracket and a blank in them.
+    // A comm has at most 15 bytes, and may contain slashes, brackets and spaces.
     let column = text.find_iter(b"/").take_while(|&at| at <= 15).find_map(|slash| {
         let rest = &text[slash + 1..];
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -111,7 +111,8 @@ fn event(raw: &[u8]) -> Option<Event<'_>> {
     Some(column.unwrap_or(Event { who: None, text: text.trim_start() }))
 }
 
-/// Where the result begins: behind the last `)` that blanks and `=` follow. The text of an error has brackets, and no `=`.
+/// The start of the result: after the last `)` that is followed by spaces and `=`. The text of an error has brackets, but no
+/// `=`.
 fn result_at(text: &[u8]) -> Option<(usize, usize)> {
     text.rfind_iter(b"= ").find_map(|at| {
         let before = text[..at].trim_end_with(|one| one == ' ');
@@ -147,14 +148,14 @@ fn parse(text: &[u8]) -> Result<Said, &'static str> {
     Ok(said)
 }
 
-/// `fd: 3</tmp/c.txt>, whence: SET`: a name, a colon and a blank begin each.
+/// `fd: 3</tmp/c.txt>, whence: SET`: each argument begins with a name, a colon and a space.
 fn arguments(text: &[u8]) -> Option<Vec<(&str, &[u8])>> {
     let mut all: Vec<(&str, &[u8])> = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (name, after) = named(rest)?;
         let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        // In a file's name and in a string there may be what looks like the next argument.
+        // A file's name or a string may contain text that looks like the next argument.
         let end = match after.get(digits) {
             Some(b'<') if digits > 0 => ">",
             Some(b'"') if digits == 0 => "\"",
@@ -178,7 +179,7 @@ fn put_argument(said: &mut Said, name: &str, value: &[u8]) {
     let Some(at) = said.row.and_then(|row| by_kernel_name(row, name)) else { return };
     let Some((key, role)) = argument(said, at) else { return };
     if is_text(said, at) {
-        // Without quotes it is an address, and only its lower half.
+        // A value without quotes is an address, of which perf prints only the lower half.
         if let Some(text) = value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) {
             said.put(key, text.into());
         }
@@ -191,7 +192,7 @@ fn put_argument(said: &mut Said, name: &str, value: &[u8]) {
     if let Some(file) = file {
         put_file_of(said, at, file);
     }
-    // A process has its name behind it: `21139 (work)`.
+    // perf prints a process with its name: `21139 (work)`.
     let number = number.split_once_str(b" (").map_or(number, |(number, _)| number);
     match (role, number.to_str()) {
         (Role::Mode, Ok(words)) if mode(words).is_none() => {}
@@ -217,7 +218,7 @@ fn put_result(said: &mut Said, text: &[u8]) -> Result<(), &'static str> {
         Ret::Flags(names) => flags(names, first).map(|bits| Value::Number(bits as i64)),
         Ret::Number | Ret::Fd | Ret::Bytes | Ret::Pointer | Ret::ByCommand | Ret::Never => None,
     };
-    // perf has no name for the kernel's own codes, and prints the number in an error of its own.
+    // perf has no names for the kernel's own codes, and prints the number in an error message of its own.
     let unnamed = || text.to_str().ok()?.split_once("strerror_r(")?.1.split(',').next()?.parse().ok();
     let errno = json::errno(second).or_else(unnamed);
     let value = match (first, errno) {

@@ -1,6 +1,7 @@
-//! What strace prints (strace(1)): with `-o` each line begins with the thread, with `-f` without it with `[pid N]`.
+//! Parses the output of strace (strace(1)). With `-o` each line begins with the thread. With `-f` but without `-o` it begins
+//! with `[pid N]`.
 //!
-//! With `-xx` no string has a quote, a bracket or the end of a line in it, and with `-y` the file stands behind a descriptor.
+//! With `-xx`, strings contain no quotes, brackets or newlines. With `-y`, the file follows its descriptor.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ use crate::table::syscalls::Peek;
 
 #[derive(Default)]
 pub(super) struct Strace {
-    /// The begin of the call that a thread is in, up to ` <unfinished ...>`, and the thread that has entered it.
+    /// The begin of a thread's call, up to ` <unfinished ...>`, and the thread that entered it.
     unfinished: HashMap<Option<u64>, Begun>,
 }
 
@@ -45,7 +46,7 @@ impl Adapter for Strace {
         if text.starts_with(b"<... ") {
             return self.resumed(tid, text, raw);
         }
-        // A call that its thread was killed in is `unfinished` and has a result in one: `read(3,  <unfinished ...>) = ?`
+        // A call whose thread was killed in it is both `unfinished` and has a result: `read(3,  <unfinished ...>) = ?`
         if let Some(begin) = text.strip_suffix(UNFINISHED).or_else(|| text.strip_suffix(b"<unfinished ...>")) {
             let begun = Begun { tid, text: begin.to_vec(), raw: raw.to_vec() };
             self.unfinished.insert(tid, begun);
@@ -62,7 +63,7 @@ impl Adapter for Strace {
 }
 
 impl Begun {
-    /// A call of which no end has come: it has none if its thread is gone.
+    /// A call whose end has not come. It never comes if its thread is gone.
     fn line(self, is_gone: bool) -> Line {
         let text = [self.text.as_slice(), b") = ?"].concat();
         match whole(&text, self.tid, None, &self.raw) {
@@ -82,7 +83,7 @@ impl Strace {
         let Some(by) = by.and_then(|digits| digits.to_str().ok()?.parse::<u64>().ok()) else {
             return self.unfinished.remove(&tid).map(|begun| begun.line(true)).into_iter().collect();
         };
-        // The execve goes on under the id of the thread whose place it takes.
+        // The execve continues under the id of the thread that it replaces.
         let own = self.unfinished.remove(&tid).map(|begun| begun.line(true));
         if let Some(begun) = self.unfinished.remove(&Some(by)) {
             self.unfinished.insert(tid, begun);
@@ -100,7 +101,7 @@ impl Strace {
                 let text = [begun.text.as_slice(), rest].concat();
                 vec![whole(&text, begun.tid, tid, &[begun.raw.as_slice(), b"\n", raw].concat())]
             }
-            // It began before strace came.
+            // The call began before strace attached.
             None => {
                 let ret = rest.rfind(b" = ").map(|at| &rest[at..]).unwrap_or_default();
                 vec![whole(&[name, b"()", ret].concat(), tid, None, raw)]
@@ -109,7 +110,7 @@ impl Strace {
     }
 }
 
-/// The thread, and what follows it and the time.
+/// The thread, and the text after the thread and the time.
 fn head(raw: &[u8]) -> (Option<u64>, &[u8]) {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (tid, mut rest) = match raw.strip_prefix(b"[pid ") {
@@ -131,7 +132,7 @@ fn head(raw: &[u8]) -> (Option<u64>, &[u8]) {
     (tid.to_str().ok().and_then(|tid| tid.parse().ok()), rest)
 }
 
-/// A call with its result; of one that another thread has left than entered, that one as well.
+/// A call with its result. If another thread left the call than entered it, that thread as well.
 fn whole(text: &[u8], tid: Option<u64>, exit_tid: Option<u64>, raw: &[u8]) -> Line {
     match parse(text) {
         Ok(mut said) => {
@@ -158,9 +159,9 @@ fn parse(text: &[u8]) -> Result<Said, &'static str> {
     let mut said = Said::new(name);
     for (place, text) in arguments.iter().enumerate() {
         let at = match name {
-            // offset and offset_high are one number.
+            // strace prints offset and offset_high as one number.
             "preadv2" | "pwritev2" if place == 4 => 5,
-            // By their names, and in another order.
+            // strace prints them by name, and in another order.
             "clone" => continue,
             _ => place,
         };
@@ -170,7 +171,7 @@ fn parse(text: &[u8]) -> Result<Said, &'static str> {
     Ok(said)
 }
 
-/// The arguments, without the blanks around them, and what follows the bracket.
+/// The trimmed arguments, and the text after the closing bracket.
 fn arguments(text: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
     let (mut all, mut begin, mut depth, mut quoted, mut at) = (Vec::new(), 0, 0, false, 0);
     while at < text.len() {
@@ -179,7 +180,7 @@ fn arguments(text: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
             (_, b'"') => quoted = !quoted,
             (true, _) => {}
             (false, b'(' | b'[' | b'{') => depth += 1,
-            // `1<<CAP_CHOWN`, `->` and `=>` are no brackets.
+            // The signs in `1<<CAP_CHOWN`, `->` and `=>` are not brackets.
             (false, b'<') if text[at..].starts_with(b"<<") => at += 1,
             (false, b'<') => depth += 1,
             (false, b'>') if at > 0 && !matches!(text[at - 1], b'=' | b'-') => depth -= 1,
@@ -237,7 +238,7 @@ fn put_string(said: &mut Said, key: &'static str, text: &[u8]) {
     }
 }
 
-/// The bytes of a string, and whether dots stand behind it.
+/// The bytes of a string, and whether dots follow it.
 fn string(text: &[u8]) -> Option<(Vec<u8>, bool)> {
     let body = text.strip_prefix(b"\"")?;
     let (body, is_cut) = match body.strip_suffix(b"...") {
@@ -247,7 +248,7 @@ fn string(text: &[u8]) -> Option<(Vec<u8>, bool)> {
     Some((unescaped(body.strip_suffix(b"\"")?)?, is_cut))
 }
 
-/// What C's escapes stand for.
+/// The bytes for C's escapes.
 fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some((&first, after)) = rest.split_first() {
@@ -276,14 +277,14 @@ fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A descriptor, and the file that stands behind it: `3</tmp/a>`, `3</tmp/a>(deleted)`, `7<pipe:[81187]>`, which is no path.
+/// A descriptor and its file: `3</tmp/a>` or `3</tmp/a>(deleted)`. `7<pipe:[81187]>` has no path.
 fn with_file(text: &[u8]) -> (&[u8], Option<Value>) {
     let Some((number, rest)) = text.split_once_str(b"<") else { return (text, None) };
     let (rest, is_deleted) = match rest.strip_suffix(b"(deleted)") {
         Some(rest) => (rest, true),
         None => (rest, false),
     };
-    // Of a device its numbers: `</dev/null<char 1:3>>`.
+    // A device has its numbers: `</dev/null<char 1:3>>`.
     let name = rest.strip_suffix(b">").unwrap_or(rest);
     let name = name.split_once_str(b"<").map_or(name, |(name, _)| name);
     let file = unescaped(name).map(|mut name| {
@@ -302,7 +303,7 @@ fn with_file(text: &[u8]) -> (&[u8], Option<Value>) {
 fn put_how(said: &mut Said, text: &[u8]) {
     let fields = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")).and_then(|text| text.to_str().ok());
     if fields.is_some() {
-        // It is left out where it is 0.
+        // strace leaves it out if it is 0.
         said.put("mode", 0_u64.into());
     }
     for (name, value) in fields.unwrap_or_default().split(", ").filter_map(|field| field.split_once('=')) {
@@ -329,8 +330,8 @@ fn put_pair(said: &mut Said, text: &[u8]) {
     }
 }
 
-/// `3</tmp/a>`, `-1 ENOENT (No such file or directory)`, `0x8001 (flags O_WRONLY)`, `?`, `? ERESTARTSYS (To be restarted)`; with
-/// -T ` <0.000012>` behind it.
+/// `3</tmp/a>`, `-1 ENOENT (No such file or directory)`, `0x8001 (flags O_WRONLY)`, `?`, `? ERESTARTSYS (To be restarted)`.
+/// With -T, ` <0.000012>` follows.
 fn put_result(said: &mut Said, text: &[u8]) -> Result<(), &'static str> {
     let duration = text.rfind(b" <").filter(|&at| {
         let inside = text[at + 2..].strip_suffix(b">");

@@ -1,4 +1,4 @@
-//! A call that is interrupted and made again, of which a tracer shows each attempt.
+//! Folds the attempts of an interrupted call into one, for a tracer that reports each attempt.
 //!
 //! No I/O.
 
@@ -8,10 +8,10 @@ use super::{Compared, Expected, call};
 use crate::subject::facts;
 use crate::subject::said::Said;
 
-/// A line: its place among all, and what it says.
+/// A line: its place among all lines, and its content.
 type Placed<'a> = (usize, &'a Said);
 
-/// Folds attempts: a call begins where its first attempt stands, and ends as its last one does.
+/// Folds attempts: the call begins with its first attempt, and ends with its last.
 pub(super) fn fold(reference: &[(usize, Expected)], lines: &mut Vec<Placed>, compared: &Compared) {
     let mut folded: HashSet<usize> = HashSet::new();
     let mut seen: HashSet<usize> = HashSet::new();
@@ -31,15 +31,15 @@ pub(super) fn fold(reference: &[(usize, Expected)], lines: &mut Vec<Placed>, com
     lines.retain(|_| places.next().is_none_or(|place| !folded.contains(&place)));
 }
 
-/// Folds the attempts among lines that are alike, and returns the places that are left over. The reference says how many calls
-/// there were, and which of them a signal ended.
+/// Folds attempts that look alike, and returns the places that are left over. The reference tells how many calls there were,
+/// and which of them a signal ended.
 fn fold_alike(asked: &[&Expected], alike: &[usize], lines: &mut [Placed], compared: &Compared) -> Vec<usize> {
     let (mut open, mut whole, mut left_over, mut begun) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut more = alike.len().saturating_sub(asked.len());
     for &at in alike {
         let is_attempt = facts::is_restart(lines[at].1.ret());
         let is_again = |&first: &usize| !is_attempt && has_handler_returned(compared, lines[first], lines[at]);
-        // Handlers nest: the last attempt that is open is made again first.
+        // Handlers nest: the attempt that was interrupted last is restarted first.
         if let (1.., Some(first)) = (more, open.last().copied().filter(is_again)) {
             open.pop();
             more -= 1;
@@ -55,7 +55,7 @@ fn fold_alike(asked: &[&Expected], alike: &[usize], lines: &mut [Placed], compar
             open.push(at);
         }
     }
-    // No handler ran, or its return is not shown.
+    // No handler ran, or the subject does not report its return.
     for first in open.into_iter().take(more) {
         if let Some(next) = whole.iter().position(|&at| at > first) {
             lines[first] = lines[whole[next]];
@@ -71,7 +71,7 @@ fn has_handler_returned(compared: &Compared, (from, said): Placed, (to, _): Plac
     compared.lines.get(from..to).into_iter().flatten().filter_map(call).any(is_return)
 }
 
-/// Whether a call is an attempt once more. What it fills in is not the same.
+/// Whether a call is another attempt at an earlier one. The buffers that it fills may differ.
 fn is_made_again(attempt: &Said, later: &Said) -> bool {
     let is_argument = |key: &str| attempt.row.is_some_and(|row| row.arg(key).is_some());
     let same = |key: &str| match (attempt.get(key), later.get(key)) {

@@ -1,4 +1,4 @@
-//! All renderings in a folder. The only ones here that touch files.
+//! Writes all renderings into a folder. Only this module of the table does I/O.
 
 use std::path::{Path, PathBuf};
 
@@ -10,20 +10,20 @@ use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::place::Folder;
 
-/// What the page is called.
+/// The file name of the page.
 pub const PAGE: &str = "conformance.html";
-/// What the Markdown is called.
+/// The file name of the Markdown.
 pub const MARKDOWN: &str = "conformance.md";
-/// What the JSON is called.
+/// The file name of the JSON.
 pub const JSON: &str = "conformance.json";
 
-/// Makes the folder, and sees that it can be written to, before anything is measured.
+/// Makes the folder, and checks that it is writable before anything is measured.
 pub fn prepare(folder: &Path) -> Result<Folder, Error> {
     let made = Folder::make(folder).and_then(|made| made.check_writable().map(|()| made));
     made.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(folder, &error) })
 }
 
-/// Writes Markdown, JSON and the page, and returns their paths: whoever looks sees the old file, or the new one whole.
+/// Writes Markdown, JSON and the page, and returns their paths. A reader sees either the old file or all of the new one.
 pub fn write(folder: &Folder, table: &Table) -> Result<[PathBuf; 3], Error> {
     for (name, text) in [(MARKDOWN, markdown(table)), (JSON, json(table)), (PAGE, page(table))] {
         let written = folder.replace(name.as_ref(), text.as_bytes());

@@ -1,6 +1,6 @@
 //! The table as JSON, and back.
 //!
-//! `version` is 1. Keys can be added without a new version: who reads ignores what it does not know.
+//! `version` is 1. New keys need no new version: a reader ignores the keys that it does not know.
 //!
 //! ```json
 //! {"version":1,
@@ -10,7 +10,8 @@
 //!  "cells":[{"family":"open","subject":"perf","scenario":"open-basic","verdict":"fail","findings":[{"kind":"wrong"}]}]}
 //! ```
 //!
-//! The sums in `families` are in the order of `subjects`, `null` where a subject did not run. `cells` has all that is in a [`Cell`].
+//! The sums in `families` have the order of `subjects`, and are `null` if a subject did not run. `cells` has every field of a
+//! [`Cell`].
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,7 @@ struct Version {
     version: u64,
 }
 
-/// The table as JSON, in which a terminal finds nothing to obey.
+/// The table as JSON without bytes that control a terminal.
 pub fn json(table: &Table) -> String {
     let columns = 0..table.subjects.len();
     let cells = table.families.iter().flat_map(|family| {
@@ -77,7 +78,7 @@ pub fn json(table: &Table) -> String {
         families: table.families.iter().map(|family| sums(family, columns.clone())).collect(),
         cells: cells.collect(),
     };
-    // It fails only for keys that are no text, and for errors of a type's own.
+    // It fails only for keys that are not text, and for types that report errors.
     plain(&serde_json::to_string_pretty(&written).unwrap_or_else(|error| unreachable!("BUG: {error}"))) + "\n"
 }
 
@@ -89,7 +90,8 @@ fn sums(family: &Family, columns: std::ops::Range<usize>) -> Sums<'_> {
     Sums { family: &family.name, hard: family.is_hard(), subjects: columns.map(sum).collect() }
 }
 
-/// JSON escapes C0 alone. What else a terminal obeys stands in strings only, where `\u` may stand for it (RFC 8259).
+/// JSON escapes only C0. The other characters that control a terminal occur only in strings, where `\u` may replace them (RFC
+/// 8259).
 fn plain(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for one in json.chars() {
@@ -104,7 +106,7 @@ fn plain(json: &str) -> String {
     out
 }
 
-/// The table that [`json`] has written. An error names what is wrong with the text.
+/// Reads the table that [`json`] wrote. An error names the fault in the text.
 pub fn parse(text: &str) -> Result<Table, Error> {
     let refused = |error: serde_json::Error| {
         Error::usage(format!("this is no conformance table: {error}"), "--conformance writes one as conformance.json")

@@ -1,32 +1,32 @@
-//! A verdict as a sign: no colour is needed to tell it.
+//! A verdict as a sign that needs no colour.
 
 use super::Cell;
 
 /// The verdicts, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
-    /// It claims no call of these.
+    /// The subject claims none of the calls.
     NotClaimed,
-    /// It could not be run.
+    /// The subject could not run.
     Skip,
-    /// No difference in what it claims.
+    /// No difference in what the subject claims.
     Pass,
-    /// It has never shown a fence.
+    /// The subject never reported a fence.
     Blind,
-    /// It cannot be said.
+    /// The result is unknown.
     Inconclusive,
     /// Differences.
     Fail,
-    /// Calls are missing, and it did not say so.
+    /// Calls are missing, and the subject did not report a loss.
     SilentLoss,
 }
 
 impl Mark {
-    /// All of them, as a legend has them.
+    /// All verdicts, in the order of a legend.
     pub const ALL: [Self; 7] =
         [Self::Pass, Self::Fail, Self::SilentLoss, Self::Inconclusive, Self::Blind, Self::Skip, Self::NotClaimed];
 
-    /// The one of a cell. A verdict that has no sign says nothing that is known: inconclusive.
+    /// The mark of a cell. A verdict without a sign is unknown, and so inconclusive.
     pub fn of(cell: &Cell) -> Self {
         Self::ALL.into_iter().find(|mark| mark.word() == cell.verdict).unwrap_or(Self::Inconclusive)
     }
@@ -44,7 +44,7 @@ impl Mark {
         }
     }
 
-    /// What it means, in a sentence.
+    /// Its meaning, as a sentence.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Pass => "all that it claims is right",
@@ -70,7 +70,7 @@ impl Mark {
         }
     }
 
-    /// Whether what is right was counted to the end.
+    /// Whether the right calls were counted to the end.
     pub fn is_judged(self) -> bool {
         match self {
             Self::Pass | Self::Fail | Self::SilentLoss => true,

@@ -1,17 +1,17 @@
-//! The table as Markdown (CommonMark, with the tables of GitHub).
+//! Renders the table as Markdown (CommonMark, with GitHub's tables).
 //!
-//! Text of others stands in code spans: nothing in it is a link, a mention, an image or HTML.
+//! Text from a tracer is in code spans, and so cannot become a link, a mention, an image or HTML.
 
 use super::{Cell, Family, Mark, Subject, Sum, Table, short};
 use crate::base::escape;
 use crate::subject::cell::Found;
 
-/// As many findings of a cell are shown.
+/// The most findings that are shown for a cell.
 const FINDINGS: usize = 5;
-/// As many characters of one text are shown.
+/// The most characters that are shown of one text.
 const CHARACTERS: usize = 500;
 
-/// The table, and below it what is not right.
+/// The table, and the findings below it.
 pub fn markdown(table: &Table) -> String {
     let mut out = "# Conformance\n\n".to_owned();
     let about = &table.about;
@@ -99,7 +99,7 @@ fn of_found(found: &Found) -> String {
     out
 }
 
-/// A code span, in which everything stands for itself (CommonMark 6.1). A table ends a cell at each `|`, even there.
+/// A code span, in which every character is literal (CommonMark 6.1), except that `|` still ends a cell of a table.
 fn code(text: &str) -> String {
     let text = escape::line(&short::text(text, CHARACTERS)).replace('|', r"\u{7c}");
     if text.trim().is_empty() {

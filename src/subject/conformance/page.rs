@@ -1,8 +1,8 @@
-//! The table as one page, which asks nothing of a network.
+//! Renders the table as one HTML page, which loads nothing.
 //!
-//! All findings are in it as HTML: without scripts, each stands in a `<details>` of its own. The script hides rows and opens them, and
-//! makes no HTML. The policy in the head (CSP) forbids whatever would be loaded. Text of others is escaped twice: what a reader
-//! would not see is shown, then what HTML would obey.
+//! All findings are in the HTML: without scripts, each is in its own `<details>`. The script only hides and opens rows, and
+//! makes no HTML. The policy in the head (CSP) forbids loading anything. Text from a tracer is escaped twice: first invisible
+//! characters, then HTML.
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
@@ -18,12 +18,12 @@ const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-/// As many findings of a cell are shown; the JSON has all.
+/// The most findings that are shown for a cell. The JSON has all of them.
 const FINDINGS: usize = 100;
-/// As many characters of one text are shown.
+/// The most characters that are shown of one text.
 const CHARACTERS: usize = 5000;
 
-/// Text of others.
+/// Escapes text from a tracer.
 struct Foreign<'t>(&'t str);
 
 impl Render for Foreign<'_> {
@@ -136,7 +136,7 @@ fn heading(column: usize, subject: &Subject) -> Markup {
     }
 }
 
-/// The sign and the numbers, and the same in words for whoever hears them.
+/// The sign and the numbers, and the same in words for a screen reader.
 fn signed(sum: &Sum) -> Markup {
     let Some(mark) = sum.mark else {
         return html! { span.heard { (sum.long()) } };
@@ -188,7 +188,7 @@ fn of_scenario(table: &Table, place: Place, scenario: &Scenario) -> Markup {
     }
 }
 
-/// What is behind a cell.
+/// The details of a cell.
 fn panel(place: Place, column: usize, cell: &Cell) -> Markup {
     let sum = Sum::of([cell]);
     let mark = Mark::of(cell);

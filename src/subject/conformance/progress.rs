@@ -1,11 +1,11 @@
-//! A line for the terminal while it runs.
+//! A line on the terminal for each cell while the run lasts.
 
 use super::{Cell, Sum};
 use crate::base::escape;
 
-/// One line on the cell that is ready: `[ 12/190] ✗ perf fd-reuse: fail, 3 of 4 calls right, 1 finding (17 findings so far)`.
+/// A line about a finished cell: `[ 12/190] ✗ perf fd-reuse: fail, 3 of 4 calls right, 1 finding (17 findings so far)`.
 ///
-/// `done` counts this cell, and `findings_so_far` those in it.
+/// `done` and `findings_so_far` include this cell.
 pub fn progress(done: usize, all: usize, cell: &Cell, findings_so_far: usize) -> String {
     let sum = Sum::of([cell]);
     let sign = sum.mark.map(super::Mark::sign).unwrap_or_default();

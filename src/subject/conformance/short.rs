@@ -1,8 +1,8 @@
-//! What does not fit into a cell, a line or a page, shorter.
+//! Shortens texts that are too long for a cell, a line or a page.
 
 use std::borrow::Cow;
 
-/// A version in a heading: the number alone, where there is one, and at most 16 characters.
+/// A version for a heading: only the number, if there is one, and at most 16 characters.
 pub fn version(version: &str) -> Cow<'_, str> {
     let is_number = |word: &&str| word.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit());
     let word = version.split_whitespace().find(is_number).unwrap_or(version);
@@ -13,7 +13,7 @@ pub fn version(version: &str) -> Cow<'_, str> {
     }
 }
 
-/// At most so many characters, and how many are left out.
+/// At most this many characters, and how many were left out.
 pub fn text(text: &str, limit: usize) -> Cow<'_, str> {
     match text.char_indices().nth(limit) {
         None => Cow::Borrowed(text),
@@ -21,7 +21,7 @@ pub fn text(text: &str, limit: usize) -> Cow<'_, str> {
     }
 }
 
-/// The first ones, and how many are left out.
+/// The first items, and how many were left out.
 pub fn list<T>(all: &[T], limit: usize) -> (&[T], usize) {
     let (shown, rest) = all.split_at(limit.min(all.len()));
     (shown, rest.len())

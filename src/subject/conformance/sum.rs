@@ -1,31 +1,31 @@
-//! How much is right of many cells.
+//! Adds up cells.
 
 use serde::Serialize;
 
 use super::{Cell, Mark};
 
-/// Cells of one subject, added up. Calls and scenarios are those of the cells in which something can be said: pass, fail and silent loss.
+/// The sum of one subject's cells. Calls and scenarios count only in cells with a result: pass, fail or silent loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sum {
-    /// Calls that it shows, with all that it claims of them right.
+    /// How many claimed calls it reports with every claimed field right.
     pub right: usize,
-    /// Calls that it claims.
+    /// How many calls it claims.
     pub claimed: usize,
-    /// Scenarios that pass.
+    /// How many scenarios pass.
     pub passed: usize,
-    /// Scenarios in which something can be said.
+    /// How many scenarios have a result.
     pub judged: usize,
-    /// What is not right.
+    /// How many findings there are.
     pub findings: usize,
-    /// Of these, those for which a reason is known.
+    /// How many of the findings have a known cause.
     pub known: usize,
-    /// The worst verdict; `None` if there is no cell.
+    /// The worst verdict. `None` without cells.
     #[serde(skip)]
     pub mark: Option<Mark>,
 }
 
 impl Sum {
-    /// Of these cells.
+    /// The sum of these cells.
     pub fn of<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Self {
         cells.into_iter().fold(Self::default(), |mut sum, cell| {
             let mark = Mark::of(cell);
@@ -42,7 +42,7 @@ impl Sum {
         })
     }
 
-    /// `✓ 12/14`: the sign, and the calls that are right of those that are claimed. Empty if there is no cell.
+    /// `✓ 12/14`: the sign, the right calls, and the claimed calls. Empty without cells.
     pub fn short(&self) -> String {
         let Some(mark) = self.mark else { return String::new() };
         if self.judged == 0 {

@@ -1,4 +1,4 @@
-//! The table for a terminal.
+//! Renders the table for a terminal.
 
 use comfy_table::{CellAlignment, ContentArrangement, TableStyle};
 use textwrap::core::display_width;
@@ -6,11 +6,11 @@ use textwrap::core::display_width;
 use super::{Cell, Family, Mark, Subject, Sum, Table, short};
 use crate::base::escape;
 
-/// What stands between two columns.
+/// The gap between two columns.
 const GAP: usize = 2;
 
-/// The table as text, in lines of at most `width` columns if it can be. Where the subjects do not fit beside each other, the rest of
-/// them stand in another table below. What is not right is named behind it, for each subject.
+/// The table as text, in lines of at most `width` columns if possible. Subjects that do not fit side by side go into another
+/// table below. The findings of each subject follow.
 pub fn text(table: &Table, width: usize) -> String {
     let mut parts = vec![head(table, width)];
     parts.extend(chunks(table, width).into_iter().map(|columns| part(table, &columns, width)));
@@ -31,7 +31,7 @@ fn legend(width: usize) -> String {
     wrapped(&line, width).replace('\u{a0}', " ")
 }
 
-/// Text of others in lines of this width.
+/// Text from a tracer in lines of this width.
 fn wrapped(text: &str, width: usize) -> String {
     textwrap::fill(&escape::line(text), options(width).subsequent_indent("  "))
 }
@@ -41,7 +41,7 @@ fn options(width: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation)
 }
 
-/// Which columns stand beside each other.
+/// The columns that fit side by side.
 fn chunks(table: &Table, width: usize) -> Vec<Vec<usize>> {
     let names = table.families.iter().map(|family| display_width(&escape::line(&family.name)));
     let first = names.chain([display_width(HARD)]).max().unwrap_or_default();
@@ -74,7 +74,7 @@ fn heading(Subject { name, version }: &Subject) -> String {
 
 const HARD: &str = "hard cases";
 
-/// These columns of the table.
+/// A table of these columns.
 fn part(table: &Table, columns: &[usize], width: usize) -> String {
     let mut shown = comfy_table::Table::new();
     shown.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
@@ -98,7 +98,7 @@ fn part(table: &Table, columns: &[usize], width: usize) -> String {
     shown.trim_fmt()
 }
 
-/// What is not right of a subject: a line for each verdict, and for each reason why nothing can be said.
+/// The faults of a subject: a line for each verdict, and for each reason for no result.
 fn of_subject(table: &Table, column: usize, width: usize) -> String {
     let Subject { name, version } = &table.subjects[column];
     let version = version.iter().map(|version| format!(" ({version})")).collect::<String>();

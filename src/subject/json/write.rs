@@ -1,4 +1,4 @@
-//! What is said of a call → a line.
+//! Writes a call as a line.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
@@ -12,17 +12,17 @@ use crate::table::names;
 use crate::table::syscalls::Role;
 use crate::trace::call::Call;
 
-/// A call of a trace as a line, without its end.
+/// A call of a trace as a line, without the newline.
 pub fn of_call(call: &Call) -> String {
     write(&Said::of(call))
 }
 
-/// What is said of a call as a line, without its end.
+/// A reported call as a line, without the newline.
 pub fn write(said: &Said) -> String {
     escaped(serde_json::to_string(said).unwrap_or_default())
 }
 
-/// What a terminal would obey, or not show, as JSON writes it: it stands in strings alone.
+/// Escapes characters that control a terminal, or that it does not show, as JSON does. They occur only in strings.
 fn escaped(line: String) -> String {
     if !line.contains(escape::is_obeyed) {
         return line;
@@ -39,7 +39,7 @@ fn escaped(line: String) -> String {
     escaped
 }
 
-/// Any line, without its end; what is garbled as it was.
+/// Any line, without the newline. A garbled line is written unchanged.
 pub fn write_line(line: &Line) -> String {
     match line {
         Line::Call(said) => write(said),
@@ -83,7 +83,7 @@ fn written(key: &Key, role: Role, value: &Value) -> Json {
     }
 }
 
-/// Bytes that are no UTF-8 as `{"hex":"…"}`.
+/// Bytes that are not UTF-8, as `{"hex":"…"}`.
 fn text(bytes: &[u8]) -> Json {
     match str::from_utf8(bytes) {
         Ok(text) => text.into(),

@@ -1,4 +1,4 @@
-//! The records of an object → lines, by the mapping of its author.
+//! Turns an object's records into lines, by its author's mapping.
 //!
 //! No I/O. Nothing is guessed: a record that does not fit is garbled, with its bytes in hex.
 
@@ -11,43 +11,43 @@ use crate::subject::said::{Said, Value};
 use crate::subject::toml::{CallBy, Field, Layout, Record, Records};
 use crate::table::syscalls::{self, REQUESTS, Role, Syscall, name_of};
 
-/// So many calls may be open at a time. An object that makes ids up takes no more memory than that.
+/// The most calls that may be open at a time. It bounds the memory for an object that invents ids.
 const OPEN: usize = 1 << 16;
-/// So many bytes of a record are kept with what it says.
+/// The most bytes of a record that a finding keeps.
 const KEPT: usize = 512;
-/// The kernel's own bound of errnos (include/linux/err.h).
+/// The kernel's limit for errnos (include/linux/err.h).
 const MAX_ERRNO: i64 = 4095;
 
-/// What the records come through.
+/// The buffer that carries the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A ring buffer: in order, and of the size that was reserved.
+    /// A ring buffer: records are in order, and as long as reserved.
     Ring,
-    /// A perf buffer: each CPU has one of its own, and fills its records up to words.
+    /// A perf buffer: each CPU has its own, and records are padded to words.
     Perf,
 }
 
-/// Makes lines of records. Enters wait in it for their exits.
+/// Decodes records. An enter waits here for its exit.
 #[derive(Debug)]
 pub struct Decoder {
     records: Records,
     source: Source,
-    /// By the pair field; nothing where no call of it is open now.
+    /// The open calls by their pair field. Empty once a call is no longer open.
     open: HashMap<i64, Option<Said>>,
 }
 
-/// The lines of one record that stands alone.
+/// The lines of a single record.
 pub fn decode(records: &Records, bytes: &[u8]) -> Vec<Line> {
     Decoder::new(records.clone(), Source::Ring).take(bytes)
 }
 
 impl Decoder {
-    /// For an object's records.
+    /// A decoder for this object's records.
     pub fn new(records: Records, source: Source) -> Self {
         Self { records, source, open: HashMap::new() }
     }
 
-    /// The lines that this record makes.
+    /// The lines that this record gives.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<Line> {
         let lines = match self.kind(bytes) {
             Ok(None) => Ok(Vec::new()),
@@ -63,14 +63,14 @@ impl Decoder {
         open.into_iter().map(|said| line(said.with("ret", Value::Unfinished))).collect()
     }
 
-    /// When a record was made, if it says so.
+    /// The time of a record, if it has one.
     pub fn time(&self, bytes: &[u8]) -> Option<u64> {
         let record = self.kind(bytes).ok()??;
         let field = ["exit_ns", "enter_ns"].iter().find_map(|&key| record.keys.get(key))?;
         record.layout.field(field)?.number_in(bytes).map(|time| time as u64)
     }
 
-    /// What kind of record it is; none if it is one that is no call.
+    /// The kind of a record. `None` for a kind that is not a call.
     fn kind(&self, bytes: &[u8]) -> Result<Option<&Record>, String> {
         let Records { by, skip, kinds, .. } = &self.records;
         let record = match by {
@@ -100,7 +100,7 @@ impl Decoder {
         }
     }
 
-    /// A whole call, or one half of it joined with the other.
+    /// A whole call, or a half that is joined with the other half.
     fn paired(&mut self, half: Half, bytes: &[u8]) -> Result<Vec<Line>, String> {
         let Half { said, is_enter } = half;
         let pair = self.records.pair.as_ref();
@@ -112,7 +112,7 @@ impl Decoder {
             return self.entered(by, said, bytes);
         }
         let Some(open) = self.open.get_mut(&by) else {
-            // It was entered before anybody watched.
+            // The call was entered before the watch began.
             return Ok(vec![Line::Note(format!("a call returned that was entered before: {}", text(&hex(bytes))))]);
         };
         let mut whole = open.take().ok_or("it is the exit of a call whose enter was not shown")?;
@@ -128,7 +128,7 @@ impl Decoder {
         Ok(vec![line(whole)])
     }
 
-    /// One that is entered while another is open has no exit any more: what it returned is not said.
+    /// A call that is entered while another is open. The exit of the earlier one is lost, and so its result is not reported.
     fn entered(&mut self, by: i64, said: Option<Said>, bytes: &[u8]) -> Result<Vec<Line>, String> {
         if self.open.len() >= OPEN && !self.open.contains_key(&by) {
             self.open.retain(|_, open| open.is_some());
@@ -140,7 +140,7 @@ impl Decoder {
     }
 }
 
-/// What one record says. An exit that does not say of which call it is says nothing yet.
+/// The content of one record. An exit that does not name its call has no content yet.
 struct Half {
     said: Option<Said>,
     is_enter: bool,
@@ -180,7 +180,7 @@ fn number_of(record: &Record, name: &str, bytes: &[u8]) -> Result<i64, String> {
     field.number_in(bytes).ok_or_else(|| too_short(bytes, field.offset + field.number.size))
 }
 
-/// Says all that a record has of a call. What the call has no key for is not said.
+/// Reports every field of a record for a call. Fields for which the call has no key are left out.
 fn put(said: &mut Said, record: &Record, bytes: &[u8]) -> Result<(), String> {
     if let Some(name) = &record.args {
         put_args(said, record.layout.field(name), bytes);
@@ -195,14 +195,14 @@ fn put(said: &mut Said, record: &Record, bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Says all arguments but those that are paths.
+/// Reports all arguments except paths.
 fn put_args(said: &mut Said, field: Option<&Field>, bytes: &[u8]) {
     let Some((row, field)) = said.row.zip(field) else { return };
     let mut args = [u64::MAX; 6];
     for (at, arg) in args.iter_mut().enumerate().take(field.count) {
         *arg = field.element_in(bytes, at).unwrap_or_default() as u64;
     }
-    // What the others mean may depend on these.
+    // The meaning of the other arguments may depend on these.
     let is_first = |row: &Syscall, at: usize| ["cmd", "file_index"].contains(&row.args[at].name);
     let places = || 0..row.args.len().min(field.count);
     let order = places().filter(|&at| is_first(row, at)).chain(places().filter(|&at| !is_first(row, at)));
@@ -233,12 +233,12 @@ fn value(key: &Key, field: &Field, bytes: &[u8]) -> Option<Value> {
     })
 }
 
-/// One of a pair.
+/// One descriptor of a pair.
 fn element(key: &Key, field: &Field, bytes: &[u8], at: usize) -> Option<Value> {
     (at < field.count).then(|| field.element_in(bytes, at))?.map(|raw| Value::Number(narrowed(key.role, raw)))
 }
 
-/// An errno is told by its negative number, also in a field that has no sign or half the size.
+/// Recognises an errno by its negative number, even in a field that is unsigned or half as wide.
 fn result(field: &Field, number: i64) -> Value {
     let short = i64::from(number as i32);
     let number = if field.number.size == 4 && (-MAX_ERRNO..0).contains(&short) { short } else { number };
@@ -263,7 +263,7 @@ fn too_short(bytes: &[u8], size: usize) -> String {
     format!("it has {} bytes, and its layout {size}", bytes.len())
 }
 
-/// The begin of a record as people read it.
+/// The begin of a record in hex, for a reader.
 fn hex(bytes: &[u8]) -> Vec<u8> {
     let mut hex = Vec::with_capacity(2 * bytes.len().min(KEPT));
     for byte in bytes.iter().take(KEPT) {

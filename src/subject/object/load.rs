@@ -1,6 +1,6 @@
-//! Loading the object of somebody else, and saying why it cannot be.
+//! Loads another project's object, and says why it cannot be loaded.
 //!
-//! I/O: reads a file, asks the kernel to load and to attach what is in it. Whatever the file holds, memory is bounded.
+//! I/O: reads a file, and asks the kernel to load and attach its programs. Memory is bounded, whatever the file contains.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -20,30 +20,30 @@ use crate::judge::expectation::errors::near_or_all;
 use crate::subject::toml;
 use crate::watch::tracer::{Refusal, libbpf_log, refused};
 
-/// So many bytes a file may have that is to be an object.
+/// The largest file that may be an object, in bytes.
 const LARGEST_OBJECT: u64 = 64 << 20;
-/// So many bytes a map may take.
+/// The largest map, in bytes.
 const LARGEST_MAP: u64 = 1 << 30;
-/// So many lines of the verifier's log are shown.
+/// The most lines of the verifier's log that are shown.
 const LAST_LINES: usize = 12;
 
 /// An object that is loaded and attached.
 pub struct Loaded {
-    /// What attaches its programs. They go before what they use.
+    /// The links of its programs. They are dropped before the object.
     pub links: Vec<Link>,
-    /// The object, which holds its programs and maps.
+    /// The object, which owns its programs and maps.
     _object: Object,
-    /// What its records come through.
+    /// The map that carries its records.
     pub ring: MapHandle,
-    /// How they come.
+    /// The kind of this buffer.
     pub source: Source,
-    /// The processes that it watches.
+    /// The map of watched processes.
     pub filter: Option<MapHandle>,
-    /// What it counts as lost.
+    /// The map that counts its losses.
     pub drops: Option<MapHandle>,
 }
 
-/// Opens, checks, loads and attaches it for a process.
+/// Opens, checks, loads and attaches the object for a process.
 pub fn load(file: &Path, mapping: &toml::Object, pid: u32) -> Result<Loaded, Error> {
     let name = escape::path(file);
     let bytes = read(file)?;
@@ -76,14 +76,14 @@ pub fn load(file: &Path, mapping: &toml::Object, pid: u32) -> Result<Loaded, Err
     Ok(Loaded { links, _object: object, ring, source, filter, drops })
 }
 
-/// A file's contents, if it is a regular one of a size that can be meant.
+/// The contents of a file, if it is a regular file of a plausible size.
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let unfit = |why: String| {
         let hint = "`file` of [object] is the path of what `clang -target bpf -g -O2 -c` makes";
         Error::usage(format!("the object {}: {why}", escape::path(file)), hint)
     };
     let failed = |error: std::io::Error| unfit(error.to_string());
-    // Without waiting for whoever may write to a FIFO (open(2)).
+    // Opening a FIFO would wait for its writer (open(2)).
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
     if !opened.metadata().map_err(failed)?.is_file() {
         return Err(unfit("it is no regular file".to_owned()));
@@ -96,7 +96,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Its type information. An object without it is loaded all the same.
+/// Its type information. An object without it is loaded too.
 fn types_of(bytes: &[u8]) -> Option<Btf<'_>> {
     Btf::from_raw("types", bytes).ok().flatten()
 }
@@ -107,7 +107,7 @@ fn lacks(name: &str, what: &str, wanted: &str, all: &[String]) -> Error {
     Error::usage(format!("{name} has no {what} `{}`", escape::line(wanted)), escape::lines(&hint).into_owned())
 }
 
-/// The maps that the mapping names are there, and of a kind that is known here.
+/// Checks that the mapping's maps exist, and that their types are supported.
 fn maps(name: &str, mapping: &toml::Object, open: &OpenObject) -> Result<Source, Error> {
     let all: Vec<String> = open.maps().map(|map| map.name().to_string_lossy().into_owned()).collect();
     let kind = |wanted: &str| {
@@ -144,7 +144,7 @@ fn maps(name: &str, mapping: &toml::Object, open: &OpenObject) -> Result<Source,
     }
 }
 
-/// Gives a map as many elements.
+/// Sets the number of a map's elements.
 fn resize(name: &str, open: &mut OpenObject, map: &str, entries: u32) -> Result<(), Error> {
     let all: Vec<String> = open.maps().map(|map| map.name().to_string_lossy().into_owned()).collect();
     let mut found = open.maps_mut().filter(|found| found.name() == map);
@@ -153,13 +153,13 @@ fn resize(name: &str, open: &mut OpenObject, map: &str, entries: u32) -> Result<
     found.set_max_entries(entries).map_err(failed)
 }
 
-/// How many bytes a map takes at least. A ring's entries are bytes.
+/// The least memory that a map takes, in bytes. A ring's entries are bytes.
 fn size(map: &libbpf_rs::OpenMap<'_>) -> u64 {
     let each = u64::from(map.key_size()) + u64::from(map.value_size());
     u64::from(map.max_entries()).saturating_mul(each.max(1))
 }
 
-/// Gives a variable its value.
+/// Sets the value of a variable.
 fn set(
     name: &str,
     open: &mut OpenObject,
@@ -188,13 +188,13 @@ fn set(
     Ok(())
 }
 
-/// Whether a number is one of so many bytes, with a sign or without.
+/// Whether a number fits into this many bytes, signed or unsigned.
 fn fits(value: i64, size: usize) -> bool {
     let bits = 8 * size as u32;
     bits == 64 || (-(1_i64 << (bits - 1))..1_i64 << bits).contains(&value)
 }
 
-/// The programs that are named, or all. Each pattern names one at least.
+/// The programs that are named, or all programs. Each pattern must match at least one.
 fn chosen(name: &str, patterns: &[String], open: &OpenObject) -> Result<BTreeSet<String>, Error> {
     let all: Vec<String> = open.progs().map(|program| program.name().to_string_lossy().into_owned()).collect();
     if patterns.is_empty() {
@@ -212,7 +212,7 @@ fn chosen(name: &str, patterns: &[String], open: &OpenObject) -> Result<BTreeSet
     Ok(chosen)
 }
 
-/// Whether a name is that of a pattern, in which `*` is any text.
+/// Whether a name matches a pattern, in which `*` is any text.
 pub(super) fn is_like(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut of, mut star) = (0, 0, None);
     while of < name.len() {
@@ -271,7 +271,7 @@ fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
     with_last(error, said)
 }
 
-/// What was missing, as far as the errno tells.
+/// What was missing, as far as the errno shows.
 fn cause(error: &libbpf_rs::Error) -> Option<(String, &'static str)> {
     let (words, hint) = crate::watch::tracer::cause(error)?;
     let is_memory = error.errno() == Some(Errno::ENOMEM);
@@ -280,7 +280,7 @@ fn cause(error: &libbpf_rs::Error) -> Option<(String, &'static str)> {
     Some((words, if is_memory { of_maps } else { hint }))
 }
 
-/// The kernel said no: its own last words, and what they mean.
+/// The error when the kernel refuses the object: the end of its log, and what it means.
 fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     let said = libbpf_log::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");

@@ -1,30 +1,31 @@
-//! The order of records that come through a buffer of each CPU.
+//! Sorts records that come through one buffer for each CPU.
 //!
-//! No I/O. A thread that moves leaves its records in several buffers. They are held until what is older has been read, and go on by time.
+//! No I/O. A thread that changes its CPU leaves records in several buffers. Records wait here until all older ones have been
+//! read, and leave in the order of time.
 
 use std::collections::BTreeMap;
 
-/// So many bytes are held at most. What comes behind them goes on without waiting.
+/// The most bytes that wait. Later records do not wait.
 const MOST: usize = 64 << 20;
 
 /// Records that wait for older ones.
 #[derive(Debug, Default)]
 pub struct Merge {
-    /// By time, and by the order in which they came.
+    /// The records, by time and then by arrival.
     held: BTreeMap<(u64, u64), Vec<u8>>,
     size: usize,
     count: u64,
 }
 
 impl Merge {
-    /// Holds a record of this time.
+    /// Adds a record with its time.
     pub fn push(&mut self, time: u64, record: &[u8]) {
         self.size += record.len();
         self.count += 1;
         self.held.insert((time, self.count), record.to_vec());
     }
 
-    /// Takes out the records that are older than this, in order; as many more as are too many.
+    /// Removes the records that are older than this time, in order, and those that exceed the limit.
     pub fn before(&mut self, time: u64) -> Vec<Vec<u8>> {
         let mut ready = Vec::new();
         while let Some(first) = self.held.first_entry()
@@ -36,7 +37,7 @@ impl Merge {
         ready
     }
 
-    /// Whether it holds any.
+    /// Whether any record waits.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

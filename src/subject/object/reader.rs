@@ -1,6 +1,6 @@
-//! Reads the records of an object in a thread of its own.
+//! Reads the records of an object in its own thread.
 //!
-//! I/O: waits for the ring or the perf buffer and for the word to stop. What is there then is read before it ends.
+//! I/O: waits for the ring or the perf buffer, and for the request to stop. It then reads what is left before it ends.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -22,13 +22,13 @@ use crate::subject::collector::Collector;
 use crate::subject::toml::Records;
 use crate::watch::tracer::refused;
 
-/// An object may ask for nobody to be woken: so often it is looked at without that.
+/// An object may ask the kernel not to wake its reader. The buffer is then read at this period.
 const UNWOKEN: u16 = 20;
-/// The same while records wait for older ones.
+/// The period while records wait for older ones.
 const HOLDING: u16 = 1;
-/// The pages of the perf buffer of a CPU.
+/// The pages of each CPU's perf buffer.
 const PAGES: usize = 256;
-/// So long a thread may go on to read after the word to stop.
+/// The longest time that the thread may read after the request to stop.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The thread, which ends when this is dropped.
@@ -38,7 +38,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Begins to read. The thread says its end to the collector.
+    /// Starts to read. The thread reports its end to the collector.
     pub fn start(ring: &MapHandle, source: Source, records: &Records, to: Arc<Collector>) -> Result<Self, Error> {
         let failed = |error: Errno| refused("the records of an object cannot be read", &error);
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -72,7 +72,7 @@ impl Reader {
         }
     }
 
-    /// Tells the thread to read what is there, and to end.
+    /// Asks the thread to read what is left, and to end.
     pub fn stop(&self) {
         self.stops.store(true, Ordering::Release);
         let _ = self.wake.write(1);
@@ -93,17 +93,17 @@ struct Inbox {
 }
 
 impl Inbox {
-    /// From a ring they are in order.
+    /// Records of a ring are in order.
     fn take(&mut self, record: &[u8]) {
-        // A record takes more as values than as bytes.
+        // A record takes more memory as values than as bytes.
         let size = 8 * record.len() + 256;
         self.to.push(self.decoder.take(record).into_iter().map(|line| (line, size)));
     }
 
-    /// From the buffer of a CPU they may have to wait.
+    /// Records of a CPU's buffer may have to wait.
     fn hold(&mut self, record: &[u8]) {
         let soon = now_ns() + Duration::from_secs(1).as_nanos() as u64;
-        // A time that is no time of this clock tells nothing.
+        // A time from another clock gives no order.
         match self.decoder.time(record).filter(|&time| time < soon) {
             Some(time) => self.merge.push(time, record),
             None => self.take(record),
@@ -144,7 +144,7 @@ impl<'b> Buffer<'b> {
             Source::Ring => {
                 let mut builder = RingBufferBuilder::new();
                 let mut end = None;
-                // Whoever fills the ring as fast as it is read would be read forever.
+                // Without this limit, a writer that fills the ring as fast as it is read would keep the thread for ever.
                 let is_over = move || {
                     stops.load(Ordering::Acquire)
                         && *end.get_or_insert_with(|| Instant::now() + LONGEST) < Instant::now()
@@ -170,11 +170,11 @@ impl<'b> Buffer<'b> {
             Self::Ring(ring) => ring.epoll_fd(),
             Self::Perf(perf) => perf.epoll_fd(),
         };
-        // SAFETY: libbpf holds it open as long as the buffer is.
+        // SAFETY: libbpf keeps it open as long as the buffer exists.
         unsafe { BorrowedFd::borrow_raw(fd) }
     }
 
-    /// Reads all that is there. Polling first takes back the word that there is something.
+    /// Reads all available records. Polling first clears the notification.
     fn read(&self) {
         let _ = match self {
             Self::Ring(ring) => ring.consume(),
@@ -192,7 +192,7 @@ fn run(buffer: &Buffer<'_>, inbox: &RefCell<Inbox>, wake: &EventFd, stops: &Atom
         if stops {
             break;
         }
-        // What is older than the last round has been read from every CPU.
+        // Everything older than the last round has been read from every CPU.
         inbox.borrow_mut().release(before);
         before = began;
         let wait = if inbox.borrow().merge.is_empty() { UNWOKEN } else { HOLDING };

@@ -1,6 +1,7 @@
-//! What the object's own type information says: where its variables are, and whether the mapping's layouts are right.
+//! The object's own type information: the places of its variables, and whether the mapping's layouts are right.
 //!
-//! No I/O. Most event structs are in it only if something else than a local names them; what is not there is not checked.
+//! No I/O. The type information has most event structs only if something other than a local variable names them. A struct that
+//! it lacks is not checked.
 
 use std::ffi::OsStr;
 
@@ -13,17 +14,17 @@ use crate::base::escape;
 use crate::judge::expectation::errors::near_or_all;
 use crate::subject::toml::{Layout, Record, Records};
 
-/// The sections with variables that have a value before the object is loaded.
+/// The sections of variables that have a value before the object is loaded.
 const SECTIONS: [&str; 3] = [".rodata", ".data", ".bss"];
 
-/// Where a variable is.
+/// The place of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// In which section.
+    /// Its section.
     pub section: String,
-    /// From where on.
+    /// Its offset in the section, in bytes.
     pub offset: usize,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: usize,
 }
 
@@ -49,12 +50,12 @@ pub fn variables(types: &Btf<'_>) -> Vec<(String, Variable)> {
     variables
 }
 
-/// Where the object's struct has what.
+/// A struct of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Its name.
     pub name: String,
-    /// Its fields, with the offsets in bytes.
+    /// Its fields, with their offsets in bytes.
     pub fields: Vec<(String, usize)>,
     /// Its size in bytes.
     pub size: usize,
@@ -75,7 +76,7 @@ pub fn structs(types: &Btf<'_>) -> Vec<Known> {
     all
 }
 
-/// Compares each layout with the struct that it names, or with those that have its very fields.
+/// Compares each layout with the struct that it names, or else with the structs that have exactly its fields.
 pub fn check(name: &str, records: &Records, structs: &[Known]) -> Result<(), Error> {
     for (number, record) in &records.kinds {
         let wrong = difference(record, structs).map_err(|(sentence, hint)| {
@@ -94,7 +95,7 @@ pub fn check(name: &str, records: &Records, structs: &[Known]) -> Result<(), Err
     Ok(())
 }
 
-/// The name of the struct and what differs, if something does.
+/// The name of the struct and the difference, if there is one.
 fn difference(record: &Record, structs: &[Known]) -> Result<Option<(String, String)>, (String, String)> {
     if let Some(name) = &record.of {
         let Some(known) = structs.iter().find(|known| known.name == *name) else {
@@ -116,7 +117,7 @@ fn has_the_same_fields(layout: &Layout, known: &Known) -> bool {
 }
 
 fn differs(layout: &Layout, known: &Known) -> Option<String> {
-    // What the rest of a record is stands in no struct.
+    // The rest of a record is not in any struct.
     for field in layout.fields.iter().filter(|field| field.count != 0) {
         match known.fields.iter().find(|(name, _)| *name == field.name) {
             None => return Some(format!("it has no field `{}`", field.name)),

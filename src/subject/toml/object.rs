@@ -1,4 +1,4 @@
-//! A BPF object in the slot: how it is loaded, and what its records are.
+//! A BPF object as a subject: how to load it, and the format of its records.
 //!
 //! No I/O.
 
@@ -21,62 +21,62 @@ pub use layout::{Field, Layout, Number};
 /// A BPF object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// Its file.
+    /// The path of its file.
     pub file: String,
-    /// The map that its records come through.
+    /// The map that carries its records.
     pub ring: String,
-    /// Its programs, with `*`; all if there are none.
+    /// The names of its programs, with `*` as any text. Empty means all programs.
     pub attach: Vec<String>,
-    /// What its constants are set to before it is loaded; `None` is the process.
+    /// The values of its constants before it is loaded. `None` is the process id.
     pub rodata: BTreeMap<String, Option<i64>>,
-    /// How many elements maps have, where it is not what the object says; a ring's are bytes.
+    /// The sizes of maps, where they differ from the object's. They are elements, or bytes for a ring.
     pub entries: BTreeMap<String, u32>,
-    /// A hash map of the processes to watch.
+    /// The hash map of the processes to watch.
     pub filter: Option<String>,
-    /// A map in which it counts what it has lost.
+    /// The map that counts its losses.
     pub drops: Option<String>,
-    /// What its records are.
+    /// The format of its records.
     pub records: Records,
 }
 
 /// The records of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Records {
-    /// What tells one kind of record from another: it lies at the same place in all. Without it there is one kind.
+    /// The field that distinguishes kinds of records, at the same place in all kinds. Without it there is one kind.
     pub by: Option<Field>,
-    /// The kinds that are no calls.
+    /// The kinds that are not calls.
     pub skip: Vec<u64>,
-    /// The field by which an exit is found for an enter, where they are apart.
+    /// The field that pairs an exit with its enter, if they are separate records.
     pub pair: Option<String>,
-    /// Each kind, by its number; the only one by 0.
+    /// Each kind, by its number. A single kind has the number 0.
     pub kinds: BTreeMap<u64, Record>,
 }
 
 /// One kind of record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Whether it is the enter of a call, whose exit is a record of its own.
+    /// Whether it is the enter of a call, whose exit is a separate record.
     pub enter: bool,
-    /// Where its fields lie.
+    /// The layout of its fields.
     pub layout: Layout,
-    /// The struct that it is, in the type information of the object.
+    /// The name of its struct in the object's type information.
     pub of: Option<String>,
-    /// Which call it is; of an exit its enter says it.
+    /// The call. An exit takes it from its enter.
     pub call: Option<CallBy>,
-    /// The field that has all arguments, as the kernel takes them.
+    /// The field with all arguments, as the kernel takes them.
     pub args: Option<String>,
-    /// The field that each key of a line is.
+    /// The field for each key of a line.
     pub keys: BTreeMap<String, String>,
 }
 
-/// How a record says which call it is.
+/// How a record names its call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallBy {
-    /// It is this one.
+    /// It is always this call.
     Name(String),
-    /// By the kernel's number, in this field.
+    /// This field has the kernel's number of the call.
     Number(String),
-    /// By numbers of its own, in this field.
+    /// This field has a number of the object's own.
     Table(String, BTreeMap<u64, String>),
 }
 
@@ -166,7 +166,7 @@ fn records(entry: Entry, problems: &mut Problems) -> Option<Records> {
     Some(Records { by, skip, pair, kinds })
 }
 
-/// The field of this name, which lies at the same place in each kind.
+/// The field with this name, at the same place in each kind.
 fn named(name: &str, kinds: &BTreeMap<u64, Record>, at: Range<usize>, problems: &mut Problems) -> Option<Field> {
     let mut fields = kinds.values().map(|record| record.layout.field(name));
     let first = fields.next().flatten();
@@ -178,7 +178,7 @@ fn named(name: &str, kinds: &BTreeMap<u64, Record>, at: Range<usize>, problems: 
     None
 }
 
-/// What tells records apart: a field at their begin, or one of the layouts.
+/// What distinguishes records: a field at their begin, or a field of the layouts.
 enum By {
     Begin(Field),
     Named(String, Range<usize>),
@@ -221,7 +221,7 @@ fn told_apart(entries: Vec<Entry>, problems: &mut Problems) -> Option<ToldApart>
     is_right.then_some(told)
 }
 
-/// A number from 0 on.
+/// A number that is not negative.
 fn whole(value: &DeValue) -> Option<u64> {
     value.as_integer().and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok())
 }
@@ -267,7 +267,7 @@ fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<R
     Some(Record { enter, layout, of, call, args, keys })
 }
 
-/// Where its fields lie, and where that stands.
+/// The layout of its fields, and its place in the text.
 fn layout(table: &mut Reader) -> Option<(Layout, Range<usize>)> {
     let entry = table.required("layout", "write its fields as in C: layout = \"u32 pid; char path[256]\"")?;
     let text = table.string(entry)?;
@@ -278,10 +278,10 @@ fn layout(table: &mut Reader) -> Option<(Layout, Range<usize>)> {
     Some((read.ok()?, entry.1.span()))
 }
 
-/// What a kind of record says besides the keys of lines.
+/// What a kind of record has besides the keys of lines.
 const OF_RECORD: [&str; 5] = ["enter", "layout", "struct", "call", "args"];
 
-/// `args = "args"`: a field of as many words as the kernel takes.
+/// `args = "args"`: a field with as many words as the kernel takes.
 fn arguments(table: &mut Reader, entry: Entry, layout: &Layout) -> Option<String> {
     let names: Vec<&str> = layout.fields.iter().map(|field| field.name.as_str()).collect();
     let name = table.string(entry).filter(|name| is_field(table, entry.1, name, &names))?;
@@ -293,7 +293,7 @@ fn arguments(table: &mut Reader, entry: Entry, layout: &Layout) -> Option<String
     is_of_words.then_some(name)
 }
 
-/// `path = "filename"`: a key of lines, and a field.
+/// `path = "filename"`: a key of lines, and its field.
 fn mapped(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<(String, String)> {
     let key = entry.0.get_ref().to_string();
     let rows = Syscall::all()

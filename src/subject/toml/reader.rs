@@ -1,4 +1,4 @@
-//! A table of a subject's TOML, whose keys are known.
+//! A table in a subject's TOML, with a fixed set of keys.
 //!
 //! No I/O.
 
@@ -19,9 +19,9 @@ const PLACEHOLDERS: [&str; 2] = ["{pid}", "{folder}"];
 const LONGEST: f64 = 3600.0;
 
 pub(super) struct Reader<'a, 't, 'p, 's> {
-    /// What it is called in messages; nothing for the file itself.
+    /// Its name in messages. Empty for the file itself.
     name: String,
-    /// Where it begins.
+    /// Its place in the text.
     at: usize,
     entries: Vec<Entry<'a, 't>>,
     problems: &'p mut Problems<'s>,
@@ -39,7 +39,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         Some(any.without_unknown(known))
     }
 
-    /// The same whatever its keys are.
+    /// The same with any keys.
     pub(super) fn any_table((key, value): Entry<'a, 't>, problems: &'p mut Problems<'s>) -> Option<Self> {
         let name = key.get_ref().to_string();
         match entries(value.get_ref()) {
@@ -80,7 +80,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         self.entries.iter().find(|(known, _)| known.get_ref() == key).copied()
     }
 
-    /// One that has to be there.
+    /// A required key.
     pub(super) fn required(&mut self, key: &str, hint: &str) -> Option<Entry<'a, 't>> {
         let found = self.get(key);
         if found.is_none() {
@@ -111,7 +111,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         })
     }
 
-    /// A name that a file and a column can have.
+    /// A name that is fit for a file and a column.
     pub(super) fn name(&mut self, entry: Entry) -> Option<String> {
         let name = self.string(entry)?;
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
@@ -126,7 +126,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         Some(name)
     }
 
-    /// One of these words, and what it stands for.
+    /// One of these words, and its value.
     pub(super) fn one_of<T: Copy>(&mut self, entry: Entry, words: &[(&str, T)]) -> Option<T> {
         let word = self.string(entry)?;
         let found = words.iter().find(|(known, _)| *known == word).map(|&(_, value)| value);
@@ -280,7 +280,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
         }
     }
 
-    /// What runs for all scenarios cannot be told one process.
+    /// A subject that runs for all scenarios cannot have one process id on its command line.
     pub(super) fn follows_run(&mut self, scope: Scope, lifetime: Lifetime) {
         let has_pid = self.get("command").is_some_and(|(_, value)| {
             let words = value.get_ref().as_array().map(|items| items.iter().filter_map(|item| item.get_ref().as_str()));
@@ -311,7 +311,7 @@ impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
     }
 }
 
-/// What stands in braces, as letters do.
+/// The text in braces, if it consists of letters.
 fn placeholders(word: &str) -> impl Iterator<Item = &str> {
     word.match_indices('{').filter_map(|(at, _)| {
         let end = word[at..].find('}')?;

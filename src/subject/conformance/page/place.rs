@@ -1,6 +1,6 @@
-//! The names of the page's elements: of numbers, so that nothing of others is in them.
+//! Names the page's elements by numbers, so that no tracer's text is in the names.
 
-/// Where a scenario stands.
+/// The place of a scenario.
 #[derive(Clone, Copy)]
 pub struct Place {
     /// The family's place in the table.
@@ -10,7 +10,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// What is behind the cell of a column.
+    /// The name of a cell's details.
     pub fn panel(self, column: usize) -> String {
         format!("f{}-{}-{column}", self.family, self.row)
     }

@@ -1,13 +1,13 @@
-//! Where the fields of a record lie.
+//! The layout of a record's fields.
 //!
-//! No I/O. A layout is C text with the kernel's names of types; its fields lie as a C compiler lays them out.
+//! No I/O. A layout is C text with the kernel's names of types. Its fields have the offsets that a C compiler gives them.
 
-/// Where fields lie.
+/// The layout of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
-    /// In order.
+    /// The fields, in order.
     pub fields: Vec<Field>,
-    /// Of all of it, in bytes.
+    /// The size of the record in bytes.
     pub size: usize,
 }
 
@@ -16,26 +16,26 @@ pub struct Layout {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// What one of it is.
+    /// The type of one element.
     pub number: Number,
-    /// How many there are; more than one of `char` is a string. 0 is all that follows in the record.
+    /// The number of elements. Several `char` are a string. 0 means the rest of the record.
     pub count: usize,
-    /// Where it begins, in bytes.
+    /// Its offset in bytes.
     pub offset: usize,
 }
 
-/// A number of C.
+/// A C integer type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// In bytes.
+    /// Its size in bytes.
     pub size: usize,
-    /// Whether it has a sign.
+    /// Whether it is signed.
     pub signed: bool,
     /// Whether it is a `char`.
     pub is_char: bool,
 }
 
-/// The types, as the kernel and C name them.
+/// The names of types in the kernel and in C.
 const TYPES: [(&str, usize, bool); 22] = [
     ("u8", 1, false),
     ("u16", 2, false),
@@ -61,11 +61,11 @@ const TYPES: [(&str, usize, bool); 22] = [
     ("char", 1, true),
 ];
 
-/// The largest record of a ring that anybody has.
+/// The largest plausible record of a ring, in bytes.
 const LARGEST: usize = 1 << 20;
 
 impl Number {
-    /// That of a type.
+    /// The integer type with this name.
     pub fn named(kind: &str) -> Option<Self> {
         let &(_, size, signed) = TYPES.iter().find(|(known, ..)| *known == kind)?;
         Some(Self { size, signed, is_char: kind == "char" })
@@ -95,24 +95,24 @@ impl Layout {
         if fields.is_empty() {
             return Err("it has no field".to_owned());
         }
-        // What is behind the fields of one that goes on is no padding.
+        // A layout with a last field of open size has no padding at its end.
         let goes_on = fields.last().is_some_and(|field| field.count == 0);
         Ok(Self { fields, size: if goes_on { end } else { end.next_multiple_of(align) } })
     }
 
-    /// Whether its records are of any size from its own on.
+    /// Whether its records may be longer than its fixed fields.
     pub fn has_rest(&self) -> bool {
         self.fields.last().is_some_and(|field| field.count == 0)
     }
 
-    /// The field of this name.
+    /// The field with this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
 impl Field {
-    /// Reads `u32 type` or `char name[256]`; it begins at 0.
+    /// Reads `u32 type` or `char name[256]`. Its offset is still 0.
     pub fn parse(declared: &str) -> Result<Self, String> {
         let (declared, count) = match declared.split_once('[') {
             None => (declared, 1),
@@ -132,7 +132,7 @@ impl Field {
         Ok(Self { name: (*name).to_owned(), number, count, offset: 0 })
     }
 
-    /// What stands in a record; `None` if it ends before.
+    /// The value in a record. `None` if the record ends before it.
     pub fn number_in(&self, record: &[u8]) -> Option<i64> {
         let mut bytes = [0; 8];
         let found = record.get(self.offset..self.offset + self.number.size)?;
@@ -142,7 +142,7 @@ impl Field {
         Some(if self.number.signed { (bits << unused) as i64 >> unused } else { bits as i64 })
     }
 
-    /// The same of the one of several that is at `at`.
+    /// The value of the element at index `at`.
     pub fn element_in(&self, record: &[u8], at: usize) -> Option<i64> {
         self.number_in(record.get(at * self.number.size..)?)
     }
@@ -154,7 +154,7 @@ impl Field {
         found.split(|&byte| byte == 0).next()
     }
 
-    /// Whether it holds text.
+    /// Whether the field is text.
     pub fn is_text(&self) -> bool {
         self.number.is_char && self.count != 1
     }
