@@ -7,6 +7,7 @@ pub mod operators; // what can be changed in it
 pub mod lines; // the source lines of instructions
 pub mod image; // the object as bytes
 pub mod plan; // which mutants there are
+pub mod flow; // which bits are used, and so which mutants change nothing
 pub mod fate; // what became of one
 pub mod listed; // mutants.toml: survivors with a reason
 pub mod order; // which scenario is asked first

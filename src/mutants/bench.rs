@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::fate::{Fate, Judged};
+use super::flow::Flow;
 use super::image::Image;
 use super::instruction::Instruction;
 use super::order::Order;
@@ -36,6 +37,7 @@ pub struct Bench<'e> {
     options: tracer::Options,
     name: String,
     image: Image,
+    flow: Flow,
     /// The programs of the object as it is.
     translated: Vec<Vec<[u8; 8]>>,
     scenes: Vec<Scene<'e>>,
@@ -65,6 +67,7 @@ impl<'e> Bench<'e> {
             session,
             options,
             name,
+            flow: Flow::of(&image),
             image,
             translated,
             scenes: Vec::new(),
@@ -143,6 +146,9 @@ impl<'e> Bench<'e> {
         if tracer.translated()? == self.translated {
             drop(tracer);
             return Ok(if self.is_reached(mutant)? { Fate::Equivalent } else { Fate::NotRun });
+        }
+        if self.flow.is_idle(mutant) {
+            return Ok(Fate::Idle);
         }
         // A program that asks for more than its tracepoint gives is refused only here.
         if tracer.attach().is_err() || tracer.follows_requests() != self.session.follows_requests() {

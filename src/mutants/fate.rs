@@ -16,6 +16,8 @@ pub enum Fate {
     Equivalent,
     /// The kernel runs the same program, because the change is in code that it never gets to.
     NotRun,
+    /// Only bits differ that the program never uses.
+    Idle,
     /// The suite noticed it.
     Killed {
         /// The scenario that did not pass.
@@ -55,6 +57,8 @@ pub struct Count {
     pub equivalent: usize,
     /// Never run on this kernel.
     pub not_run: usize,
+    /// Other bits, which are never used.
+    pub idle: usize,
     /// Noticed by the suite.
     pub killed: usize,
     /// Noticed by the witness only.
@@ -70,6 +74,7 @@ impl Count {
             Fate::Stillborn => &mut self.stillborn,
             Fate::Equivalent => &mut self.equivalent,
             Fate::NotRun => &mut self.not_run,
+            Fate::Idle => &mut self.idle,
             Fate::Killed { .. } => &mut self.killed,
             Fate::KilledByWitness { .. } => &mut self.killed_by_witness,
             Fate::Survived => &mut self.survived,
@@ -86,7 +91,7 @@ impl Count {
 
     /// How many there are.
     pub fn all(&self) -> usize {
-        self.stillborn + self.equivalent + self.not_run + self.visible()
+        self.stillborn + self.equivalent + self.not_run + self.idle + self.visible()
     }
 
     /// How many could be seen.

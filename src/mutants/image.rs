@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use object::elf::{SHT_REL, SectionHeader64};
 use object::read::elf::{ElfFile64, SectionHeader as _};
-use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
+use object::{
+    Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionKind, SymbolKind,
+};
 
 use super::instruction::{Instruction, SIZE};
 use super::lines::Lines;
@@ -44,6 +46,8 @@ pub struct Image {
     relocations: Vec<Relocations>,
     /// The places in the file that a relocation will change.
     relocated: BTreeSet<usize>,
+    /// The functions to which relocations lead, by the place that the relocation changes.
+    led_to: BTreeMap<usize, usize>,
     lines: Lines,
     /// Where the file has the size of the part of .BTF.ext with the CO-RE relocations.
     core_size_at: Option<usize>,
@@ -73,8 +77,9 @@ impl Image {
         let relocations = relocations(&file);
         let relocated = relocations.iter().flat_map(|one| one.places(&bytes)).collect();
         let core_size_at = core_size_at(&file);
+        let led_to = led_to(&file, &bytes);
         drop(file);
-        Ok(Self { bytes, functions, relocations, relocated, lines, core_size_at })
+        Ok(Self { bytes, functions, relocations, relocated, led_to, lines, core_size_at })
     }
 
     /// The file.
@@ -102,6 +107,24 @@ impl Image {
     /// Whether a relocation will change the instruction at this place.
     pub fn is_relocated(&self, at: usize) -> bool {
         self.relocated.contains(&at)
+    }
+
+    /// Where the function is that a call at this place calls.
+    pub fn callee(&self, at: usize) -> Option<usize> {
+        let relative = || {
+            let call = Instruction::decode(*self.bytes.get(at..)?.first_chunk()?);
+            at.checked_add_signed((call.imm as isize).checked_add(1)?.checked_mul(SIZE as isize)?)
+        };
+        if self.is_relocated(at) { self.led_to.get(&at).copied() } else { relative() }
+    }
+
+    /// Whether a helper is given the function at this place, to call it.
+    pub fn is_callback(&self, function: usize) -> bool {
+        let is_given = |(&at, &to): (&usize, &usize)| {
+            let bytes = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+            to == function && !bytes.is_some_and(|bytes| Instruction::decode(*bytes).is_call())
+        };
+        self.led_to.iter().any(is_given)
     }
 
     /// The bytes of the object with other instructions at these places.
@@ -181,6 +204,30 @@ fn relocations(file: &ElfFile64<'_, Endianness>) -> Vec<Relocations> {
     headers.enumerate().filter_map(one).collect()
 }
 
+/// The relocations that lead to code: the place that each changes, and where it leads. In a call the constant counts instructions
+/// from the symbol on, and one less; in the address of a function it counts bytes.
+fn led_to(file: &ElfFile64<'_, Endianness>, bytes: &[u8]) -> BTreeMap<usize, usize> {
+    let begin_of = |section: object::SectionIndex| {
+        let section = file.section_by_index(section).ok().filter(|section| section.kind() == SectionKind::Text)?;
+        section.file_range().map(|(begin, _)| begin as usize)
+    };
+    let leads = |begin: usize, offset: u64, target: RelocationTarget| {
+        let RelocationTarget::Symbol(symbol) = target else { return None };
+        let symbol = file.symbol_by_index(symbol).ok()?;
+        let at = begin.checked_add(offset as usize)?;
+        let one = Instruction::decode(*bytes.get(at..)?.first_chunk()?);
+        let further = if one.is_call() { (one.imm as isize + 1) * SIZE as isize } else { one.imm as isize };
+        let to = begin_of(symbol.section_index()?)?.checked_add(symbol.address() as usize)?;
+        Some((at, to.checked_add_signed(further)?))
+    };
+    let code = file.sections().filter_map(|section| Some((begin_of(section.index())?, section)));
+    code.flat_map(|(begin, section)| {
+        let each = section.relocations().filter_map(|(offset, one)| leads(begin, offset, one.target()));
+        each.collect::<Vec<_>>()
+    })
+    .collect()
+}
+
 /// The offset of `sh_size` in a section header (elf(5)).
 const SIZE_IN_HEADER: usize = 32;
 /// The offset of `core_relo_len` in the header of .BTF.ext, and the least length of a header that has it.
@@ -239,6 +286,27 @@ mod tests {
             assert!(matches!(last.code, 0x95 | 0x05), "{name} ends with {last:?}");
             assert!(image.lines().at(&function.section, function.offset).is_some(), "{name} has no line");
         }
+    }
+
+    #[test]
+    fn each_call_leads_to_a_function() {
+        let image = embedded();
+        let begins: BTreeSet<usize> = image.functions.iter().map(|function| function.bytes.start).collect();
+        let named = |at: usize| image.functions.iter().find(|one| one.bytes.start == at).map(|one| one.name.as_str());
+        let mut called = BTreeSet::new();
+        for function in &image.functions {
+            for (at, _) in image.instructions(function).into_iter().filter(|(_, one)| one.is_call_of_function()) {
+                // What leads to no symbol of the object is a function of the kernel.
+                let Some(callee) = image.callee(at) else { continue };
+                assert!(begins.contains(&callee), "a call in {} leads into nothing", function.name);
+                called.extend(named(callee));
+            }
+        }
+        assert!(["finish", "identify", "tell_name"].iter().all(|name| called.contains(name)), "{called:?}");
+        let callbacks = image.functions.iter().filter(|one| image.is_callback(one.bytes.start));
+        let callbacks: BTreeSet<&str> = callbacks.map(|one| one.name.as_str()).collect();
+        assert!(callbacks.contains("spell_one") && callbacks.contains("end_request"), "{callbacks:?}");
+        assert!(!callbacks.contains("finish"));
     }
 
     #[test]

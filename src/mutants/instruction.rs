@@ -46,6 +46,8 @@ const MODE_ATOMIC: u8 = 0xc0;
 /// The code of a call, and of a jump without a condition.
 const CALL: u8 = 0x85;
 const JUMP: u8 = 0x05;
+const FAR_JUMP: u8 = 0x06;
+const EXIT: u8 = 0x95;
 /// A 64-bit constant.
 const WIDE: u8 = 0x18;
 
@@ -116,6 +118,30 @@ impl Instruction {
     /// Whether it is a branch with a condition.
     pub fn is_conditional(self) -> bool {
         self.class() == Class::Branch && !matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15)
+    }
+
+    /// Whether it ends a function.
+    pub fn is_exit(self) -> bool {
+        self.code == EXIT
+    }
+
+    /// How far it may jump, in instructions from the next one; `None` if it does not.
+    pub fn jumps(self) -> Option<i32> {
+        match self.code {
+            JUMP => Some(self.off.into()),
+            FAR_JUMP => Some(self.imm),
+            _ => self.is_conditional().then_some(self.off.into()),
+        }
+    }
+
+    /// Whether its arithmetic has 32 bits. The upper half of the result is 0.
+    pub fn is_narrow(self) -> bool {
+        self.code & 7 == 4
+    }
+
+    /// Whether it is a load that leaves the bits above its width 0.
+    pub fn is_zero_extending(self) -> bool {
+        self.class() == Class::Load && self.code & 0xe0 == MODES_OF_MEMORY[0]
     }
 
     /// Whether its second operand is a constant, and not a register. For arithmetic and branches.

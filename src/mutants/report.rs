@@ -82,6 +82,7 @@ impl Report {
             ("stillborn", count.stillborn, "the verifier refuses them"),
             ("equivalent", count.equivalent, "the kernel runs the same program"),
             ("not run", count.not_run, "the change is in code that this kernel never gets to"),
+            ("idle", count.idle, "the bits that differ are never used"),
             ("killed", count.killed, "noticed by the suite"),
             ("by witness", count.killed_by_witness, by_witness),
             ("survived", count.survived, "not noticed"),
@@ -95,12 +96,13 @@ impl Report {
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(TableStyle::new());
-        let heads = ["function", "stillborn", "equivalent", "not run", "killed", "by witness", "survived", "score"];
+        let heads =
+            ["function", "stillborn", "equivalent", "not run", "idle", "killed", "by witness", "survived", "score"];
         table.set_header(heads);
         let all = ("all".to_owned(), Count::of(&self.judged));
         for (function, count) in by_function(&self.judged).into_iter().chain([all]) {
-            let Count { stillborn, equivalent, not_run, killed, killed_by_witness, survived } = count;
-            let numbers = [stillborn, equivalent, not_run, killed, killed_by_witness, survived];
+            let Count { stillborn, equivalent, not_run, idle, killed, killed_by_witness, survived } = count;
+            let numbers = [stillborn, equivalent, not_run, idle, killed, killed_by_witness, survived];
             let cells = numbers.map(|number| if number == 0 { String::new() } else { number.to_string() });
             table.add_row([function].into_iter().chain(cells).chain([percent(&count)]));
         }
@@ -124,7 +126,7 @@ impl Report {
             before = Some((&line.file, line.line));
             let by = match &one.fate {
                 Fate::Killed { by } | Fate::KilledByWitness { by } => format!(", killed by {by}"),
-                Fate::Stillborn | Fate::Equivalent | Fate::NotRun | Fate::Survived => String::new(),
+                Fate::Stillborn | Fate::Equivalent | Fate::NotRun | Fate::Idle | Fate::Survived => String::new(),
             };
             let reason = self.listed.reason(one).map(|reason| format!(" ({reason})")).unwrap_or_default();
             let _ = writeln!(text, "      {} at column {}{by}{reason}", one.mutant.change, line.column);
