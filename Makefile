@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs run build install test real lint bpf bench compare clean
+.PHONY: help setup programs run build install test real mutants lint bpf bench compare clean
 
 # Cargo has a job server of its own, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
@@ -44,6 +44,9 @@ test: setup programs lint ## formatting, lints, docs and all tests, the live sce
 
 real: setup programs ## traces programs from Debian under a witness, as root, and writes docs/real-programs.md
 	REAL=all CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test --release --locked --test machine real
+
+mutants: build ## changes one thing of the tracer at a time, as root: which changes does the suite not notice?
+	$(SUDO) ./ior-it --mutants --witness $(ARGS)
 
 # The browser is large: CI installs it, and whoever wants its tests.
 programs:

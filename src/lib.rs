@@ -88,6 +88,7 @@ pub mod timings; // how long the phases took, in percentiles
 pub mod archive; // a trace as a file, and back
 pub mod subject; // any tracer: what it says of calls, against the trace
 pub mod session; // one scenario from fork to verdict
+pub mod mutants; // the object with one thing wrong, against the suite
 pub mod command; // any program, from its execve to the end of its last process
 pub mod cli; // the command line, and the whole run
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,6 +31,7 @@ use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
 
+mod again; // the same children for another tracer
 mod canary; // the scenario before all others
 
 pub use beside::Beheld;
@@ -61,10 +63,10 @@ impl Default for Options {
 /// What the scenarios of a run share.
 pub struct Session {
     tracer: Tracer,
-    zygote: Zygote,
-    workspaces: Workspaces,
+    zygote: Arc<Zygote>,
+    workspaces: Arc<Workspaces>,
     /// The number by which the zygote knows each scenario.
-    numbers: HashMap<&'static str, usize>,
+    numbers: Arc<HashMap<&'static str, usize>>,
     /// The flags of the tracer that differ from what they are without any: ` --bpf FILE`, ` --ring-size BYTES`.
     flags: String,
     watch: bool,
@@ -165,6 +167,7 @@ impl Prepared {
         let flags = flags(&options.tracer);
         let (watch, witness) = (options.watch, options.witness);
         let (nonce, fence) = (nonce(), AtomicU64::default());
+        let (zygote, workspaces, numbers) = (Arc::new(zygote), Arc::new(workspaces), Arc::new(numbers));
         Ok(Session { tracer, zygote, workspaces, numbers, flags, watch, witness, nonce, fence })
     }
 }

@@ -75,6 +75,30 @@ pub struct Cli {
     #[arg(long, requires = "output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
     pub conformance: bool,
 
+    /// Change one thing of the BPF object at a time, and see whether the suite notices; with --bpf, of another object
+    #[arg(long, conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
+    pub mutants: bool,
+
+    /// With --mutants: change only this function; may be repeated
+    #[arg(long = "in", value_name = "FUNCTION", requires = "mutants")]
+    pub functions: Vec<String>,
+
+    /// With --mutants: judge only so many, chosen by --seed
+    #[arg(long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+
+    /// With --sample: which ones; the same number chooses the same mutants [default: 1]
+    #[arg(long, value_name = "S", requires = "sample")]
+    pub seed: Option<u64>,
+
+    /// With --mutants: judge so many at a time [default: two for each CPU]
+    #[arg(long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: Option<u32>,
+
+    /// With --mutants: the survivors in FILE are known, each with a reason [default: those of the embedded object]
+    #[arg(long, value_name = "FILE", requires = "mutants")]
+    pub listed: Option<PathBuf>,
+
     /// A subject that cannot run here is an error instead of a skip
     #[arg(long, requires = "subjects")]
     pub no_skip: bool,
@@ -89,7 +113,7 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "command"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "mutants", "command"])]
     pub replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it, or as JSON lines with --format json
@@ -141,7 +165,8 @@ const NOT_WITH_A_COMMAND: [&str; 17] = [
 ];
 
 /// What makes no sense with `--show`: all but `--format`.
-const NOT_WITH_SHOW: [&str; 33] = [
+const NOT_WITH_SHOW: [&str; 34] = [
+    "mutants",
     "conformance",
     "subjects",
     "include_ignored",

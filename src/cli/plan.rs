@@ -21,7 +21,7 @@ static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 const MOST_THREADS: usize = 256;
 
 /// How many bytes of data are read where a table says what they are.
-const DATA: u32 = 4096;
+pub const DATA: u32 = 4096;
 
 /// The command line and the files it names, checked: what is left can only fail on this machine.
 pub struct Plan {

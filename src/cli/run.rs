@@ -1,17 +1,16 @@
 //! The run: the zygote first, then threads and BPF, the canary, and a trial for each scenario.
 
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use libtest_mimic::{Completion, Failed, Trial};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::WithoutPrivilege;
 use super::archives::Archives;
 use super::conformance;
+use super::ends;
 use super::plan::Plan;
 use super::subjects::{self, Slot, Tested};
 use super::verdicts::Verdicts;
@@ -94,31 +93,18 @@ fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Er
     tell::run_trials(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
 }
 
-/// What ends a run.
-const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-
-/// On such a signal the zygote kills the children and removes the workspaces; then the process ends.
+/// On a signal the zygote kills the children and removes the workspaces; then the process ends.
 fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
-    let cannot = |error: std::io::Error| {
-        Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
-    };
-    let mut signals = Signals::new(ENDING).map_err(cannot)?;
-    for signal in ENDING {
-        signal_hook::flag::register(signal, Arc::clone(&run.interrupted)).map_err(cannot)?;
-    }
-    let run = Arc::downgrade(run);
-    let wait = move || {
-        if signals.forever().next().is_some() {
-            let run = run.upgrade();
-            if let Some(run) = &run {
-                run.session.zygote().interrupt();
-            }
-            let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
-            tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
-            std::process::exit(Exit::Interrupted as i32);
+    let weak = Arc::downgrade(run);
+    ends::on_signals(&run.interrupted, move || {
+        let run = weak.upgrade();
+        if let Some(run) = &run {
+            run.session.zygote().interrupt();
         }
-    };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop).map_err(cannot)
+        let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
+        tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
+        std::process::exit(Exit::Interrupted as i32);
+    })
 }
 
 impl Plan {
@@ -179,10 +165,7 @@ impl LiveRun {
     /// A result that no signal has brought about, by killing the child that it is of. Else it waits for the signal's thread, which
     /// ends the process.
     fn unless_interrupted<T>(&self, result: T) -> T {
-        while self.interrupted.load(Ordering::SeqCst) {
-            std::thread::park();
-        }
-        result
+        ends::unless_interrupted(&self.interrupted, result)
     }
 
     /// The verdict of the first run that does not pass, or of the last.

@@ -27,10 +27,12 @@ mod records;
 mod ring;
 mod killer;
 mod watching;
+mod mutated;
 
 pub use killer::Killer;
 use load::Loaded;
-pub use load::check_machine;
+pub use load::{check_machine, object};
+pub use mutated::Linked;
 pub use records::Records;
 pub use refusal::refused;
 pub(crate) use refusal::{Refusal, cause};
@@ -128,7 +130,11 @@ impl Tracer {
     /// The same for one program of any length. Only [`Watching::take_some`] reads the ring: records that wait stay in the kernel,
     /// where their room is bounded.
     pub fn for_program(options: &Options) -> Result<Self, Error> {
-        let Loaded { object, by_excerpt } = load::load(options)?;
+        Self::over(load::load(options)?, options)
+    }
+
+    /// The same over an object that is loaded.
+    fn over(Loaded { object, by_excerpt }: Loaded, options: &Options) -> Result<Self, Error> {
         let map = |name| load::map_handle(&object, name);
         tell_roles(&object, options.data > 0)?;
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;

@@ -18,6 +18,7 @@ mod folders;
 mod generated;
 mod leads;
 mod left;
+mod mutants;
 mod mutations;
 mod objects;
 mod outputs;
@@ -42,7 +43,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 23] = [
+const GROUPS: [Group; 24] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -61,6 +62,7 @@ const GROUPS: [Group; 23] = [
     ("damaged", damaged::main),
     ("cost", cost::main),
     ("mutations", mutations::main),
+    ("mutants", mutants::main),
     ("subjects", subjects::main),
     ("objects", objects::main),
     ("page", page::main),

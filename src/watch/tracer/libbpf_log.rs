@@ -27,6 +27,12 @@ pub fn listen() {
     unsafe { libbpf_sys::libbpf_set_print(transmute::<Option<Listener>, libbpf_sys::libbpf_print_fn_t>(Some(keep))) };
 }
 
+/// Takes no messages any more.
+pub fn silence() {
+    // SAFETY: without a function, libbpf prints nothing.
+    unsafe { libbpf_sys::libbpf_set_print(None) };
+}
+
 /// The messages since then. A damaged object may have any bytes in its names: U+FFFD replaces those that are no text.
 pub fn since() -> String {
     let text = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };

@@ -86,13 +86,18 @@ pub struct Loaded {
     pub by_excerpt: bool,
 }
 
+/// The object that these options load: what messages call it, and its contents.
+pub fn object(file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
+    match file {
+        Some(file) => Ok((crate::base::escape::path(file), read(file)?)),
+        None => Ok(("the embedded BPF object".to_owned(), EMBEDDED.to_vec())),
+    }
+}
+
 /// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it tries again with all types.
 pub fn load(options: &Options) -> Result<Loaded, Error> {
     libbpf_log::listen();
-    let (name, bytes) = match &options.bpf {
-        Some(file) => (crate::base::escape::path(file), read(file)?),
-        None => ("the embedded BPF object".to_owned(), EMBEDDED.to_vec()),
-    };
+    let (name, bytes) = object(options.bpf.as_deref())?;
     // The excerpt is for the embedded object: another one may need other types.
     let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
     if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
@@ -103,6 +108,11 @@ pub fn load(options: &Options) -> Result<Loaded, Error> {
 }
 
 fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
+    opened(options, name, bytes, types)?.load().map_err(|error| not_loaded(name, &error))
+}
+
+/// Opens and checks the object, and makes it ready to be loaded.
+pub fn opened(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<OpenObject, Error> {
     let Options { ring_size, requests, data, .. } = options;
     let mut builder = ObjectBuilder::default();
     if let Some(types) = types {
@@ -130,7 +140,7 @@ fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&Excerpt
             program.set_autoload(*data > 0);
         }
     }
-    open.load().map_err(|error| not_loaded(name, &error))
+    Ok(open)
 }
 
 /// Whether a program fits the number of arguments of the tracepoint io_uring_complete, for which there are two programs.

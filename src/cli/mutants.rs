@@ -1,0 +1,218 @@
+//! `--mutants`: the object with one thing wrong at a time, against the suite.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libtest_mimic::FormatSetting;
+
+use super::ends;
+use super::flags::Cli;
+use super::plan;
+use super::select;
+use crate::base::error::{Error, Exit};
+use crate::base::escape;
+use crate::base::tell::{self, Stream};
+use crate::child::scenario::Scenario;
+use crate::judge::expectation::errors::near_or_all;
+use crate::judge::expectation::{Expectation, Expectations};
+use crate::mutants::bench::Bench;
+use crate::mutants::fate::{Count, Fate, Judged};
+use crate::mutants::image::Image;
+use crate::mutants::listed::Listed;
+use crate::mutants::plan::{self as mutants_plan, Mutant};
+use crate::mutants::report::Report;
+use crate::session::{Options, Prepared};
+use crate::watch::tracer;
+
+static EMBEDDED_LIST: &str = include_str!("../../mutants.toml");
+
+/// What the command line asks for, checked.
+struct Asked {
+    image: (String, Image),
+    mutants: Vec<Mutant>,
+    planned: usize,
+    listed: Listed,
+    jobs: usize,
+    json: bool,
+    witness: bool,
+}
+
+/// Runs the mutants that the command line asks for, and says what came out.
+pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
+    let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
+    let (_, expectations) = plan::expectations(cli, &names)?;
+    let selected = select::select(&cli.libtest, &cli.filters, &names)?;
+    let asked = asked(cli)?;
+    tracer::check_machine()?;
+    let options = options(cli, asked.jobs);
+    let tracer = options.tracer.clone();
+    let session = Prepared::new(scenarios, options)?.load()?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let zygote = session.shared_zygote();
+    ends::on_signals(&interrupted, move || {
+        zygote.interrupt();
+        tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
+        std::process::exit(Exit::Interrupted as i32);
+    })?;
+    let judging = judging(&expectations, &names, &selected);
+    let Asked { image, mutants, planned, listed, jobs, json, witness } = asked;
+    let object = image.0.clone();
+    let made = Bench::new(session, tracer, image, &judging, witness);
+    let bench = ends::unless_interrupted(&interrupted, made)?;
+    let judged = judge_all(&bench, mutants, jobs, &interrupted)?;
+    let (scenarios, left_out) = (bench.scenes(), bench.left_out().to_vec());
+    let report = Report { object, planned, scenarios, left_out, witness, judged, listed };
+    Stream::Out.line(&if json { report.json() } else { report.text() });
+    Ok(if report.is_good() { Exit::Success } else { Exit::Failed })
+}
+
+fn asked(cli: &Cli) -> Result<Asked, Error> {
+    let json = match cli.libtest.format {
+        None | Some(FormatSetting::Pretty) => false,
+        Some(FormatSetting::Json) => true,
+        Some(FormatSetting::Terse) => {
+            return Err(Error::usage("--mutants has no terse format", "--format json is for machines"));
+        }
+    };
+    let listed = listed(cli)?;
+    let (name, bytes) = tracer::object(cli.bpf.as_deref())?;
+    let image = Image::parse(&name, bytes)?;
+    check_functions(&cli.functions, &name, &image)?;
+    let all = mutants_plan::all(&image);
+    let is_asked = |mutant: &Mutant| {
+        cli.functions.is_empty() || mutant.functions.iter().any(|function| cli.functions.contains(function))
+    };
+    let planned = all.len();
+    let mut mutants: Vec<Mutant> = all.into_iter().filter(is_asked).collect();
+    if let Some(count) = cli.sample {
+        mutants = mutants_plan::sample(mutants, count as usize, cli.seed.unwrap_or(1));
+    }
+    if mutants.is_empty() {
+        return Err(Error::usage(format!("{name} has no mutant there"), "without --in, all functions are mutated"));
+    }
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = cli.jobs.map_or(2 * cpus, |jobs| jobs as usize).min(mutants.len());
+    Ok(Asked { image: (name, image), mutants, planned, listed, jobs, json, witness: cli.witness })
+}
+
+/// Each function that is named is one of the object's.
+fn check_functions(named: &[String], object: &str, image: &Image) -> Result<(), Error> {
+    let all: Vec<&str> = image.functions().iter().map(|function| function.name.as_str()).collect();
+    match named.iter().find(|name| !all.contains(&name.as_str())) {
+        Some(unknown) => Err(Error::usage(
+            format!("{object} has no function `{}`", escape::line(unknown)),
+            escape::lines(&near_or_all(unknown, &all)).into_owned(),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn listed(cli: &Cli) -> Result<Listed, Error> {
+    match &cli.listed {
+        Some(path) => {
+            let shown = escape::path(path);
+            let read = |path: &Path| std::fs::read_to_string(path);
+            let text = read(path).map_err(|error| {
+                Error::usage(format!("--listed {shown}: {error}"), "docs/mutants.md describes the format")
+            })?;
+            Listed::parse(&shown, &text)
+        }
+        None if cli.bpf.is_some() => Ok(Listed::default()),
+        None => Listed::parse("mutants.toml", EMBEDDED_LIST),
+    }
+}
+
+fn options(cli: &Cli, lanes: usize) -> Options {
+    let ring_size = cli.ring_size.unwrap_or(tracer::RING_SIZE);
+    let tracer = tracer::Options { bpf: cli.bpf.clone(), ring_size, data: plan::DATA, ..tracer::Options::default() };
+    Options { lanes, tracer, keep: cli.keep, ..Options::default() }
+}
+
+/// The scenarios that judge: those that are selected and run by themselves.
+fn judging<'e>(
+    expectations: &'e Expectations,
+    names: &[&'static str],
+    selected: &[String],
+) -> Vec<(&'static str, &'e Expectation)> {
+    let chosen = names.iter().filter(|&&name| selected.iter().any(|selected| selected == name));
+    let found = chosen.filter_map(|&name| Some((name, expectations.get(name)?)));
+    found.filter(|(_, expectation)| expectation.ignored.is_none()).collect()
+}
+
+/// What is judged so far.
+#[derive(Default)]
+struct Done {
+    judged: Vec<(usize, Judged)>,
+    count: Count,
+    failed: Option<Error>,
+}
+
+/// Judges the mutants, some at a time. The first error ends it.
+fn judge_all(
+    bench: &Bench<'_>,
+    mutants: Vec<Mutant>,
+    jobs: usize,
+    interrupted: &AtomicBool,
+) -> Result<Vec<Judged>, Error> {
+    let all = mutants.len();
+    let queue = Mutex::new(mutants.into_iter().enumerate());
+    let done = Mutex::new(Done::default());
+    std::thread::scope(|threads| {
+        for _ in 0..jobs {
+            threads.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((number, mutant)) = next else { return };
+                    let one = ends::unless_interrupted(interrupted, bench.judge(mutant));
+                    if !add(&done, number, one, all) {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let Done { mut judged, failed, .. } = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    judged.sort_by(|(_, one), (_, other)| {
+        let key = |one: &Judged| (one.mutant.line.clone(), one.mutant.change.clone());
+        key(one).cmp(&key(other))
+    });
+    Ok(judged.into_iter().map(|(_, one)| one).collect())
+}
+
+/// Notes a judgement. False if there was an error: then no further mutant is judged.
+fn add(done: &Mutex<Done>, number: usize, one: Result<Judged, Error>, all: usize) -> bool {
+    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+    match one {
+        Ok(one) => {
+            done.count.add(&one.fate);
+            say(&done.count, &one, all);
+            done.judged.push((number, one));
+        }
+        Err(error) => done.failed = Some(error),
+    }
+    done.failed.is_none()
+}
+
+/// The progress: on a terminal a line that is written again and again, else one now and then. Survivors are said at once.
+fn say(count: &Count, one: &Judged, all: usize) {
+    const NOW_AND_THEN: usize = 250;
+    let is_terminal = Stream::Error.is_terminal();
+    let (clear, end) = if is_terminal { ("\r\x1b[K", "") } else { ("", "\n") };
+    if one.fate == Fate::Survived {
+        let line = &one.mutant.line;
+        let change = format!("survived: {}:{}: {}", line.file, line.line, one.mutant.change);
+        Stream::Error.raw(&format!("{clear}{}\n", escape::line(&change)));
+    }
+    if is_terminal || count.all().is_multiple_of(NOW_AND_THEN) {
+        let killed = count.killed + count.killed_by_witness;
+        let sums = format!("{} of {all}: {killed} killed, {} survived", count.all(), count.survived);
+        Stream::Error.raw(&format!("{clear}{sums}{end}"));
+    }
+    if is_terminal && count.all() == all {
+        Stream::Error.raw(clear);
+    }
+}

@@ -1,0 +1,220 @@
+//! Loads mutants and lets the suite judge them.
+//!
+//! I/O: each mutant is a tracer of its own, beside the one that the session has. The children come from one zygote.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::fate::{Fate, Judged};
+use super::flow::Flow;
+use super::image::Image;
+use super::instruction::Instruction;
+use super::order::Order;
+use super::plan::Mutant;
+use crate::base::error::Error;
+use crate::base::limit::Limit;
+use crate::child::ending::{How, Phase};
+use crate::judge::expectation::Expectation;
+use crate::judge::verdict::Verdict;
+use crate::session::{Run, Session};
+use crate::watch::tracer::{self, Tracer};
+
+/// The least time that a scenario gets, and how many times longer it gets than it takes with the object as it is.
+const LEAST: Duration = Duration::from_secs(1);
+const SLACK: u32 = 20;
+
+/// A scenario that passes with the object as it is.
+struct Scene<'e> {
+    name: &'static str,
+    expectation: &'e Expectation,
+    limit: Duration,
+}
+
+/// The place where mutants are judged.
+pub struct Bench<'e> {
+    session: Session,
+    options: tracer::Options,
+    name: String,
+    image: Image,
+    flow: Flow,
+    /// The programs of the object as it is.
+    translated: Vec<Vec<[u8; 8]>>,
+    scenes: Vec<Scene<'e>>,
+    /// Scenarios that do not pass with the object as it is.
+    left_out: Vec<String>,
+    order: Mutex<Order>,
+    /// Whether the kernel gets to an instruction, by its place.
+    reached: Mutex<HashMap<usize, bool>>,
+    /// Whether survivors are shown to the witness.
+    witness: bool,
+}
+
+impl<'e> Bench<'e> {
+    /// For the object that the session has loaded, which is `image`. It runs each of these scenarios once.
+    pub fn new(
+        session: Session,
+        options: tracer::Options,
+        (name, image): (String, Image),
+        scenarios: &[(&'static str, &'e Expectation)],
+        witness: bool,
+    ) -> Result<Self, Error> {
+        let all_types = !session.tracer().used_excerpt();
+        let options = tracer::Options { attach: false, all_types, ..options };
+        let image = image.bound(&session.tracer().linked(image.bytes()));
+        let translated = session.tracer().translated()?;
+        let mut bench = Self {
+            session,
+            options,
+            name,
+            flow: Flow::of(&image),
+            image,
+            translated,
+            scenes: Vec::new(),
+            left_out: Vec::new(),
+            order: Mutex::default(),
+            reached: Mutex::default(),
+            witness,
+        };
+        bench.check(scenarios)?;
+        Ok(bench)
+    }
+
+    /// The object that mutants are made of.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The scenarios that do not pass with the object as it is. They judge no mutant.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// How many scenarios judge mutants.
+    pub fn scenes(&self) -> usize {
+        self.scenes.len()
+    }
+
+    /// Sees that the bound object is the same program, and which scenarios pass with it.
+    fn check(&mut self, scenarios: &[(&'static str, &'e Expectation)]) -> Result<(), Error> {
+        let bug = || {
+            let sentence = format!("{} is another program when it is bound to this kernel", self.name);
+            Error::cannot_trace(sentence, "BUG: `uname -r` and the object belong into a bug report")
+        };
+        let mut tracer = self.load(self.image.bytes())?.ok_or_else(bug)?;
+        if tracer.translated()? != self.translated {
+            return Err(bug());
+        }
+        tracer.attach()?;
+        let session = self.session.with_tracer(tracer);
+        let mut times = Vec::new();
+        for &(name, expectation) in scenarios {
+            let begin = Instant::now();
+            let run = session.run(name, expectation, "tests.toml", Limit::growing(expectation.timeout))?;
+            match run.verdict {
+                Verdict::Pass => {
+                    let took = begin.elapsed();
+                    self.scenes.push(Scene { name, expectation, limit: LEAST.max(took * SLACK) });
+                    times.push(took);
+                }
+                Verdict::Fail(_) | Verdict::Inconclusive(_) => self.left_out.push(name.to_owned()),
+                Verdict::Skip(_) => {}
+            }
+        }
+        if self.scenes.is_empty() {
+            let sentence = format!("no scenario passes with {}", self.name);
+            return Err(Error::cannot_trace(sentence, "run it first without --mutants: the reports say why"));
+        }
+        self.order = Mutex::new(Order::new(times));
+        Ok(())
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Option<Tracer>, Error> {
+        Tracer::of_image(&self.options, &self.name, bytes)
+    }
+
+    /// Loads a mutant and runs the suite until a scenario kills it.
+    pub fn judge(&self, mutant: Mutant) -> Result<Judged, Error> {
+        let fate = self.fate(&mutant)?;
+        Ok(Judged { mutant, fate })
+    }
+
+    fn fate(&self, mutant: &Mutant) -> Result<Fate, Error> {
+        let Some(mut tracer) = self.load(&self.image.with(mutant.replaced.iter().copied()))? else {
+            return Ok(Fate::Stillborn);
+        };
+        if tracer.translated()? == self.translated {
+            drop(tracer);
+            return Ok(if self.is_reached(mutant)? { Fate::Equivalent } else { Fate::NotRun });
+        }
+        if self.flow.is_idle(mutant) {
+            return Ok(Fate::Idle);
+        }
+        // A program that asks for more than its tracepoint gives is refused only here.
+        if tracer.attach().is_err() || tracer.follows_requests() != self.session.follows_requests() {
+            return Ok(Fate::Stillborn);
+        }
+        let mut session = self.session.with_tracer(tracer);
+        if let Some(by) = self.first_killer(&session, mutant, kills)? {
+            return Ok(Fate::Killed { by });
+        }
+        if self.witness {
+            session.set_witness(true);
+            if let Some(by) = self.first_killer(&session, mutant, |run| run.objection.is_some())? {
+                return Ok(Fate::KilledByWitness { by });
+            }
+        }
+        Ok(Fate::Survived)
+    }
+
+    /// Whether the kernel gets to any instruction that a mutant changes: with a trap there, it refuses the program.
+    fn is_reached(&self, mutant: &Mutant) -> Result<bool, Error> {
+        for &(at, _) in &mutant.replaced {
+            let known = lock(&self.reached).get(&at).copied();
+            let reached = match known {
+                Some(reached) => reached,
+                None => self.load(&self.image.with([(at, Instruction::TRAP)]))?.is_none(),
+            };
+            lock(&self.reached).insert(at, reached);
+            if reached {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first scenario that kills the mutant, twice in a row: a child that was slow, or a machine that had no room, kills nobody.
+    fn first_killer(
+        &self,
+        session: &Session,
+        mutant: &Mutant,
+        kills: impl Fn(&Run) -> bool,
+    ) -> Result<Option<String>, Error> {
+        let function = mutant.functions.first().map(String::as_str).unwrap_or_default();
+        let order = lock(&self.order).first_to_last(function);
+        for scenario in order {
+            let scene = &self.scenes[scenario];
+            let kills = |times| {
+                let limit = Limit::growing(scene.limit * times);
+                session.run(scene.name, scene.expectation, "tests.toml", limit).map(|run| kills(&run))
+            };
+            if kills(1)? && kills(3)? {
+                lock(&self.order).killed(function, scenario);
+                return Ok(Some(scene.name.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a run is not as it should be, and the tracer may be what is wrong.
+fn kills(run: &Run) -> bool {
+    let ending = &run.observed.ending;
+    let is_of_machine = ending.phase == Phase::Setup || matches!(ending.how, How::PremiseNotMet(_));
+    !is_of_machine && matches!(run.verdict, Verdict::Fail(_) | Verdict::Inconclusive(_))
+}
+
+/// A lock that survives a panic of its holder: what it guards is whole between any two statements here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,175 @@
+//! Which mutants there are.
+//!
+//! No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::image::{Function, Image};
+use super::instruction::{Class, FRAME, Instruction};
+use super::lines::Line;
+use super::operators;
+
+/// One mutant: the same change at the same place of the source, in all copies that the compiler has made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mutant {
+    /// The place in the source.
+    pub line: Line,
+    /// The change in words.
+    pub change: String,
+    /// The functions that have a copy, in the order of the object.
+    pub functions: Vec<String>,
+    /// What is replaced: places in the file, and the instructions that come there.
+    pub replaced: Vec<(usize, Instruction)>,
+}
+
+/// All mutants of an object, in the order of the source.
+pub fn all(image: &Image) -> Vec<Mutant> {
+    let mut mutants: BTreeMap<(Line, String), Mutant> = BTreeMap::new();
+    for function in image.functions() {
+        for (at, line, change) in of_function(image, function) {
+            let new =
+                || Mutant { line: line.clone(), change: change.words.clone(), functions: vec![], replaced: vec![] };
+            let mutant = mutants.entry((line.clone(), change.words.clone())).or_insert_with(new);
+            mutant.replaced.push((at, change.becomes));
+            if mutant.functions.last() != Some(&function.name) {
+                mutant.functions.push(function.name.clone());
+            }
+        }
+    }
+    mutants.into_values().collect()
+}
+
+/// The changes of a function: places in the file, lines, changes.
+fn of_function<'i>(image: &'i Image, function: &Function) -> Vec<(usize, &'i Line, operators::Change)> {
+    let instructions = image.instructions(function);
+    let stack = on_stack(&instructions);
+    let mut found = Vec::new();
+    for (number, &(at, instruction)) in instructions.iter().enumerate() {
+        // A call may be left out with its relocation. What else a relocation fills in has no value yet.
+        let is_fixed = !image.is_relocated(at) || instruction.is_call();
+        let line = image.lines().at(&function.section, function.offset + at - function.bytes.start);
+        let Some(line) = line.filter(|line| line.line > 0 && is_fixed) else { continue };
+        let changes = operators::changes(instruction, stack.contains(&number));
+        found.extend(changes.into_iter().map(|change| (at, line, change)));
+    }
+    found
+}
+
+/// The instructions whose register leads to the stack: it is the frame pointer, or was made from it before.
+fn on_stack(instructions: &[(usize, Instruction)]) -> BTreeSet<usize> {
+    let mut from_frame = BTreeSet::from([FRAME]);
+    let mut found = BTreeSet::new();
+    for (number, &(_, instruction)) in instructions.iter().enumerate() {
+        let Instruction { dst, .. } = instruction;
+        let is_changed = match instruction.class() {
+            Class::Arithmetic if instruction.takes_frame() => {
+                from_frame.insert(dst);
+                false
+            }
+            Class::Arithmetic if instruction.is_sum() && from_frame.contains(&dst) => {
+                found.insert(number);
+                false
+            }
+            Class::Load | Class::Store | Class::StoreConstant => {
+                let is_on_stack = from_frame.contains(&instruction.base());
+                found.extend(is_on_stack.then_some(number));
+                instruction.class() == Class::Load
+            }
+            Class::Arithmetic | Class::Constant => true,
+            // A call takes the registers 0 to 5.
+            Class::Branch if instruction.is_call() => {
+                from_frame.retain(|&register| register > 5);
+                false
+            }
+            Class::Branch => false,
+        };
+        if is_changed {
+            from_frame.remove(&dst);
+        }
+    }
+    found
+}
+
+/// So many of them, the same for the same seed.
+pub fn sample(mutants: Vec<Mutant>, count: usize, seed: u64) -> Vec<Mutant> {
+    let mut keyed: Vec<(u64, Mutant)> = mutants.into_iter().map(|mutant| (mixed(seed, &mutant), mutant)).collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    keyed.truncate(count);
+    keyed.into_iter().map(|(_, mutant)| mutant).collect()
+}
+
+/// A number for a mutant by FNV-1a and the finish of SplitMix64. It depends on its text and not on its line number: an edit
+/// elsewhere leaves the sample as it is.
+fn mixed(seed: u64, mutant: &Mutant) -> u64 {
+    let Mutant { line, change, .. } = mutant;
+    let bytes = line.file.bytes().chain(line.text.bytes()).chain(change.bytes()).chain(line.column.to_le_bytes());
+    let hash =
+        bytes.fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = (hash ^ hash >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ hash >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ hash >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::tracer;
+
+    fn of_tracer() -> Vec<Mutant> {
+        let (name, bytes) = tracer::object(None).unwrap();
+        all(&Image::parse(&name, bytes).unwrap())
+    }
+
+    #[test]
+    fn each_mutant_has_a_place_and_each_place_one_mutant() {
+        let mutants = of_tracer();
+        assert!(mutants.len() > 3000, "{} mutants", mutants.len());
+        let places: BTreeSet<_> = mutants.iter().map(|one| (&one.line, &one.change)).collect();
+        assert_eq!(places.len(), mutants.len());
+        assert!(mutants.iter().all(|one| one.line.line > 0 && !one.replaced.is_empty() && !one.functions.is_empty()));
+    }
+
+    #[test]
+    fn copies_of_an_inlined_function_are_changed_together() {
+        let mutants = of_tracer();
+        // is_marked() in bpf/state.h is inlined wherever a call begins or ends.
+        let marked = mutants.iter().find(|one| one.line.text.contains(">> (tgid % 64) & 1")).unwrap();
+        for function in ["ior_enter", "ior_exit"] {
+            assert!(marked.functions.iter().any(|one| one == function), "{:?}", marked.functions);
+        }
+    }
+
+    #[test]
+    fn a_sample_is_the_same_for_the_same_seed_wherever_the_lines_are() {
+        let mutants = of_tracer();
+        let texts = |mutants: Vec<Mutant>, seed| {
+            let sample = sample(mutants, 60, seed).into_iter();
+            sample.map(|one| (one.line.text, one.change)).collect::<Vec<_>>()
+        };
+        let moved = mutants.iter().cloned().map(|mut one| {
+            one.line.line += 1;
+            one
+        });
+        let first = texts(mutants.clone(), 1);
+        assert_eq!(first.len(), 60);
+        assert_eq!(first, texts(moved.rev().collect(), 1));
+        assert_ne!(first, texts(mutants, 2));
+    }
+
+    #[test]
+    fn what_was_made_from_the_frame_pointer_leads_to_the_stack() {
+        // The fourth loads r1 anew.
+        let rows: [([u8; 8], bool); 6] = [
+            ([0xbf, 0xa1, 0, 0, 0, 0, 0, 0], false),
+            ([0x07, 0x01, 0, 0, 0xf8, 0xff, 0xff, 0xff], true),
+            ([0x7b, 0x21, 0, 0, 0, 0, 0, 0], true),
+            ([0x79, 0x21, 0, 0, 0, 0, 0, 0], false),
+            ([0x7b, 0x21, 0, 0, 0, 0, 0, 0], false),
+            ([0x63, 0x2a, 0xfc, 0xff, 0, 0, 0, 0], true),
+        ];
+        let instructions: Vec<(usize, Instruction)> =
+            rows.iter().map(|(bytes, _)| Instruction::decode(*bytes)).enumerate().collect();
+        let expected: BTreeSet<usize> = (0..rows.len()).filter(|&at| rows[at].1).collect();
+        assert_eq!(on_stack(&instructions), expected);
+    }
+}

@@ -1,0 +1,135 @@
+//! `--mutants`: what it says of the tracer, and of what is no tracer.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use libtest_mimic::{Failed, Trial};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::{self, Named, Tested, ior_it, says};
+
+pub fn main() -> ExitCode {
+    let tests: [Named; 5] = [
+        ("an_unlisted_survivor_is_red_and_a_listed_one_that_dies_is_red_too", lists),
+        ("a_mutant_has_the_same_fate_each_time", again),
+        ("an_object_of_ones_own_is_mutated_like_the_embedded_one", own),
+        ("what_cannot_be_mutated_is_refused_with_a_hint", refused),
+        ("a_signal_ends_it_and_leaves_nothing", interrupted),
+    ];
+    support::run_live("mutants", || tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect())
+}
+
+/// The exit code and the report of a run.
+fn mutants(args: &[&str]) -> Result<(Option<i32>, Value), Failed> {
+    let output = ior_it(&[&["--mutants", "--format", "json"], args].concat()).output()?;
+    let report = serde_json::from_slice(&output.stdout).map_err(|_| says(&output))?;
+    Ok((output.status.code(), report))
+}
+
+/// The mutants with this fate, each as file, text, change and fate.
+fn of_fate<'r>(report: &'r Value, fate: &str) -> Vec<&'r Value> {
+    let all = report["mutants"].as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter(|one| one["fate"] == fate).collect()
+}
+
+/// The function that is small, and whose mutants are all of them noticed or refused but for few.
+const SMALL: [&str; 2] = ["--in", "is_from_there"];
+
+/// A list of one mutant.
+fn list(folder: &Path, one: &Value) -> Result<String, Failed> {
+    let word = |key: &str| one[key].as_str().unwrap_or_default();
+    let entry = toml::toml! { reason = "because" };
+    let mut entry = toml::Value::Table(entry);
+    let table = entry.as_table_mut().ok_or("no table")?;
+    table.insert("file".into(), word("file").into());
+    table.insert("text".into(), word("text").into());
+    table.insert("column".into(), one["column"].as_i64().unwrap_or_default().into());
+    table.insert("changes".into(), vec![word("change")].into());
+    let whole = toml::Table::from_iter([("survives".to_owned(), toml::Value::Array(vec![entry]))]);
+    let path = folder.join("list.toml");
+    std::fs::write(&path, toml::to_string(&whole)?)?;
+    Ok(path.to_str().ok_or("its path is no text")?.to_owned())
+}
+
+fn lists() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (_, report) = mutants(&SMALL)?;
+    let killed = of_fate(&report, "killed");
+    let dead = killed.first().ok_or("no mutant was killed")?;
+    require!(dead["by"].is_string(), "{dead}");
+    let file = list(folder.path(), dead)?;
+    let (code, _) = mutants(&[SMALL.as_slice(), &["--listed", &file]].concat())?;
+    require!(code == Some(101), "exit {code:?} though a listed mutant was killed");
+    // No scenario runs that could notice anything but a dup.
+    let few = [SMALL.as_slice(), &["--exact", "--filter", "dup-basic", "--listed", "/dev/null"]].concat();
+    let (code, report) = mutants(&few)?;
+    let survived = of_fate(&report, "survived").len();
+    require!(code == Some(101) && survived > 0, "exit {code:?} though {survived} unlisted mutants survived");
+    Ok(())
+}
+
+fn again() -> Tested {
+    let fates = |jobs| {
+        let (_, report) = mutants(&[SMALL.as_slice(), &["--jobs", jobs]].concat())?;
+        let fate = |one: &Value| format!("{}:{}: {}: {}", one["line"], one["column"], one["change"], one["fate"]);
+        let all = report["mutants"].as_array().map(|all| all.iter().map(fate).collect::<Vec<_>>());
+        Ok::<_, Failed>(all.unwrap_or_default())
+    };
+    let (one, several) = (fates("1")?, fates("4")?);
+    require!(one.len() > 20 && one == several, "{one:#?}\n{several:#?}");
+    Ok(())
+}
+
+fn own() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let object = support::compile(folder.path(), "own", &support::source()?)?;
+    let object = object.to_str().ok_or("its path is no text")?;
+    let (_, report) = mutants(&[&["--bpf", object], SMALL.as_slice()].concat())?;
+    let killed = of_fate(&report, "killed").len();
+    require!(report["object"] == object && killed > 5, "{report:#}");
+    Ok(())
+}
+
+fn refused() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("text"), "no object")?;
+    std::fs::write(path("list"), "[[survives]]\nfile = 1\n")?;
+    std::fs::write(path("empty"), "[[survives]]\nfile = 'f'\ntext = 't'\nchanges = []\nreason = 'r'\n")?;
+    std::fs::write(path("bare.c"), "int f(void *context) { return 0; }\n")?;
+    let without_lines = support::clang().args(["-g0", "-c", &path("bare.c"), "-o", &path("bare")]).status()?;
+    require!(without_lines.success(), "clang: {without_lines}");
+    let rows: [(&[&str], &str); 8] = [
+        (&["--in", "ior_entr"], "has no function `ior_entr`"),
+        (&["--bpf", &path("text")], "cannot be mutated"),
+        (&["--bpf", &path("bare")], "it has no line information"),
+        (&["--listed", &path("list")], "cannot be used"),
+        (&["--listed", &path("empty")], "has no reason, or no changes"),
+        (&["--listed", &path("none")], "No such file"),
+        (&["--sample", "0"], "invalid value '0'"),
+        (&["--format", "terse"], "--mutants has no terse format"),
+    ];
+    for (args, says_so) in rows {
+        let output = ior_it(&[&["--mutants"], args].concat()).output()?;
+        let said = says(&output);
+        require!(output.status.code() == Some(2) && said.contains(says_so), "{args:?}: {}\n{said}", output.status);
+        require!(said.contains("hint: ") || said.contains("--help"), "{args:?} without a hint:\n{said}");
+    }
+    Ok(())
+}
+
+/// While mutants are judged. That nothing is left in TMPDIR is checked for the whole group.
+fn interrupted() -> Tested {
+    let mut child = ior_it(&["--mutants"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
+    let first = lines.next().ok_or("it has said nothing")??;
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT)?;
+    let rest = lines.collect::<Result<Vec<_>, _>>()?;
+    let status = child.wait()?;
+    require!(status.code() == Some(130), "{status} after {first:?}: {rest:?}");
+    require!(rest.iter().any(|line| line.contains("interrupted")), "{rest:?}");
+    Ok(())
+}
