@@ -20,13 +20,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A scenario of this name.
+    /// A scenario with this name.
     pub const fn new(name: &'static str, setup: fn() -> Setup) -> Self {
         Self { name, setup }
     }
 }
 
-/// What `setup` returns: the traced part, or why there can be none.
+/// The result of `setup`: the traced part, or the reason why there is none.
 pub type Setup = Result<Act, Broken>;
 
 /// The traced part. Its captures must not make system calls when dropped: use raw descriptors, not owned ones.
@@ -44,7 +44,8 @@ pub enum Broken {
     Step(String),
     /// This machine lacks what the scenario needs, a sentence.
     Skip(String),
-    /// The condition that the scenario is about did not occur this time (a page was resident, a signal came too early), a sentence.
+    /// The condition that the scenario is about did not occur this time (a page was present, a signal came too early), a
+    /// sentence.
     Premise(String),
 }
 
