@@ -146,7 +146,7 @@ fn name_in_root() -> Setup {
     })
 }
 
-/// More directories than BPF climbs in one loop.
+/// A path with more parts than BPF climbs in one stride.
 fn name_deep() -> Setup {
     let folder = "d/".repeat(60);
     fs::create_dir_all(&folder)?;
