@@ -126,7 +126,7 @@ impl<T> Word for *mut T {
     }
 }
 
-/// What [`call!`] stands for. A call that this architecture or kernel lacks fails with `ENOSYS`.
+/// The expansion of [`call!`]. A call that this architecture or kernel lacks fails with `ENOSYS`.
 pub fn raw(call: &'static str, words: &[i64]) -> Result<i64, Failed> {
     let number: Sysno = call.parse().map_err(|()| Failed { call, errno: Errno::ENOSYS })?;
     let mut six = [0; 6];
