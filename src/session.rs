@@ -116,12 +116,12 @@ impl Witnessed {
     }
 }
 
-/// What of a child is watched.
+/// The extent of a child's watch.
 #[derive(Clone, Copy)]
 struct Watched {
-    /// The processes that it forks, too.
+    /// Whether it includes the processes that the child forks.
     follow: bool,
-    /// What its pointers lead to, too.
+    /// Whether it includes the data that pointers lead to.
     data: bool,
 }
 
@@ -258,7 +258,7 @@ impl Session {
         Ok((seen.observed, seen.testimony, seen.phases))
     }
 
-    /// The number by which the zygote knows a scenario.
+    /// The zygote's number for a scenario.
     fn number(&self, name: &str) -> Result<usize, Error> {
         let number = self.numbers.get(name).copied();
         number.ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))

@@ -20,7 +20,7 @@ static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 /// The most threads that are useful: each needs a watch.
 const MOST_THREADS: usize = 256;
 
-/// How many bytes of data are read where a table says what they are.
+/// How many bytes of data are read if a table has a key about them.
 const DATA: u32 = 4096;
 
 /// The command line and its files, checked. From here on only this machine can cause an error.

@@ -33,7 +33,7 @@ enum Source {
 pub struct Slot {
     /// Its name.
     pub name: String,
-    /// The command that puts it into the slot, without what selects scenarios.
+    /// The command that runs it, without the options that select scenarios.
     pub command: String,
     /// The reason why it cannot run here.
     pub missing: Option<String>,
@@ -71,7 +71,7 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
     names.iter().map(find).chain(own).collect()
 }
 
-/// The program that another project has made of the suite.
+/// Another project's test program, as a command.
 fn this_program() -> String {
     let program = std::env::args().next().unwrap_or_default();
     format!("sudo {}", shlex::try_quote(&program).unwrap_or_default())

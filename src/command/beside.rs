@@ -35,7 +35,7 @@ pub struct BesideProgram<'s> {
 }
 
 impl<'s> BesideProgram<'s> {
-    /// Attaches the subject to a child before its gate. `None` if the child has ended before.
+    /// Attaches the subject to a child before its gate. `None` if the child has already ended.
     pub fn attach(
         (candidate, subject): (&Candidate, &'s dyn Subject),
         beside: &'s Beside<'s>,

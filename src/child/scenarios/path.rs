@@ -30,8 +30,8 @@ const FILE: usize = 10;
 /// The longest path in bytes, without its NUL (PATH_MAX in path_resolution(7) counts it).
 const LONGEST: usize = libc::PATH_MAX as usize - 1;
 
-/// A string at the start of a page that is mapped and that this process has never touched: a read that must not fault, as
-/// at `sys_enter`, cannot see it.
+/// A string at the start of a mapped page that this process has never touched. A read that may not fault, as at `sys_enter`,
+/// cannot see it.
 pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
     let file = tempfile::tempfile_in(".")?;
     file.write_all_at(text.as_bytes(), 0)?;
