@@ -1,4 +1,4 @@
-# make help says what there is. Every target that builds installs first what is missing (scripts/setup).
+# `make help` lists the targets. Every target that builds first installs what is missing (scripts/setup).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
@@ -6,16 +6,16 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help setup programs run build install test real mutants lint bpf bench compare clean
 
-# Cargo has a job server of its own, and `make run ARGS=...` must not reach the make that builds libbpf.
+# Cargo has its own job server, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# Without LTO and incrementally: a change is built in seconds. What is installed or measured is built with --release.
+# No LTO, and incremental: a change builds in seconds. What is installed or measured is built with --release.
 QUICK := --profile quick --locked
 PREFIX ?= /usr/local
 CLANG ?= clang
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-# Builds as whoever calls make, and runs the test binaries as root: the variable is CARGO_TARGET_<TRIPLE>_RUNNER.
+# Builds as the user who calls make, and runs the test binaries as root: the variable is CARGO_TARGET_<TRIPLE>_RUNNER.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
 AS_ROOT = $(if $(SUDO),CARGO_TARGET_$(HOST)_RUNNER='sudo -E')
 
@@ -48,7 +48,7 @@ real: setup programs ## traces programs from Debian under a witness, as root, an
 mutants: build ## changes one thing of the tracer at a time, as root: which changes does the suite not notice?
 	$(SUDO) ./ior-it --mutants --witness $(ARGS)
 
-# The browser is large: CI installs it, and whoever wants its tests.
+# The browser is large: CI installs it, and a user only on request.
 programs:
 	@scripts/setup --programs
 	$(if $(CI),@scripts/setup --browser)

@@ -1,5 +1,5 @@
-//! What a system call costs under the tools that record every call: one after the other in each round, the same loop in the
-//! same program.
+//! The cost of a system call under the tools that record every call. In each round the tools follow each other, with the same
+//! loop in the same program.
 //!
 //! `make compare` prints the table, and writes it into docs/performance.md and as docs/performance.svg; `cargo bench --bench
 //! compare` only prints it. Tools that are not installed, or cannot trace on this machine, are named as absent.
@@ -17,7 +17,7 @@ const PLOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.svg");
 const BEGIN: &str = "<!-- make compare: begin -->\n";
 const END: &str = "<!-- make compare: end -->";
 
-/// What was measured of a tool: for each loop the nanoseconds of a call, and how many of the calls it showed.
+/// The measurement of a tool: for each loop the nanoseconds of a call, and how many of the calls it reported.
 struct Row {
     tool: Tool,
     ns: [Vec<f64>; LOOPS.len()],
@@ -81,7 +81,7 @@ fn table(rows: &[Row], absent: &[(Tool, &'static str)]) -> String {
     markdown(&header.iter().map(String::as_str).collect::<Vec<_>>(), &lines)
 }
 
-/// Replaces what stands between the marks.
+/// Replaces the text between the marks.
 fn write(table: &str) -> Result<(), Failure> {
     let page = std::fs::read_to_string(PAGE)?;
     let (before, rest) = page.split_once(BEGIN).ok_or("docs/performance.md has no mark for the begin of the table")?;

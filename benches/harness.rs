@@ -59,7 +59,7 @@ struct Harness {
 }
 
 impl Harness {
-    /// Gate to verdict; without tracing, gate to reap.
+    /// Times gate to verdict. Without tracing, gate to reap.
     fn once(&self, name: &str, traced: bool) -> Result<Duration, Failure> {
         if !traced {
             let workspace = self.session.workspaces().for_scenario(name)?;
@@ -91,7 +91,7 @@ impl Harness {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// All scenarios, traced and bare by turns.
+    /// All scenarios, alternately traced and bare.
     fn table(&mut self, names: &[&str]) -> Result<(), Failure> {
         let mut samples: [Vec<f64>; 2] = Default::default();
         for _ in 0..ROUNDS {
@@ -115,7 +115,7 @@ impl Harness {
     }
 }
 
-/// Loading, attaching, detaching and freeing the object.
+/// Times loading, attaching, detaching and freeing the object.
 fn object(criterion: &mut Criterion) -> Result<(), Failure> {
     Tracer::load(&tracer::Options::default())?;
     let mut group = criterion.benchmark_group("object");

@@ -1,4 +1,4 @@
-//! What the traced process pays for each system call.
+//! The cost of tracing for each system call of the traced process.
 //!
 //! One child runs the operations and times itself, under five baselines: `untraced` (nothing attached), `floor` (empty
 //! programs on the same two hooks), `not watched` (the tracer attached, another process's business), `watched`, and `without
@@ -79,7 +79,7 @@ fn main() -> Result<(), Failure> {
 }
 
 impl Overhead {
-    /// Runs the operation under the baseline: how long that took by the child's clock.
+    /// Runs the operation under the baseline. Returns the time by the child's clock.
     fn measure(&mut self, baseline: Baseline, operation: usize, times: usize) -> Result<Duration, Failure> {
         match baseline {
             Baseline::Untraced => batches(operation, times),
@@ -133,7 +133,7 @@ impl Overhead {
     }
 }
 
-/// With this tracer attached, and this process watched.
+/// Attaches this tracer, and watches this process.
 fn with(tracer: &mut Tracer, pid: Option<u32>, operation: usize, times: usize) -> Result<Duration, Failure> {
     tracer.attach()?;
     let measured = match pid {
@@ -165,7 +165,7 @@ fn batches(operation: usize, times: usize) -> Result<Duration, Failure> {
     sizes(times).map(|times| worker::batch(operation, times)).sum()
 }
 
-/// So many operations in batches that neither fill the ring nor run past the end of the file.
+/// Runs this many operations, in batches that neither fill the ring nor reach the end of the file.
 fn sizes(times: usize) -> impl Iterator<Item = usize> {
     let starts = (0..times).step_by(operations::MOST_TIMES);
     starts.map(move |start| operations::MOST_TIMES.min(times - start))

@@ -63,7 +63,7 @@ struct bpf_dynptr {
 	__u64 __opaque[2];
 } __attribute__((aligned(8)));
 
-/* include/linux/errno.h: results that ask for the call to be made again; no program sees them. */
+/* include/linux/errno.h: results that ask for the call to be made again. No program sees them. */
 enum {
 	ERESTARTSYS = 512,
 	ERESTARTNOINTR = 513,
@@ -275,7 +275,7 @@ struct seccomp {
 	int mode;
 };
 
-/* include/linux/seccomp.h: who has been killed by it. */
+/* include/linux/seccomp.h: the thread was killed by seccomp. */
 #define SECCOMP_MODE_DEAD 3
 
 struct task_struct {

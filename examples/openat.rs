@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     ior_it::conformance(|| Ok(Box::new(Openat::profiled())))
 }
 
-/// The tracer, which is loaded anew for each process that it watches.
+/// The tracer, which is loaded again for each process that it watches.
 struct Openat(Profile);
 
 impl Openat {
@@ -51,7 +51,7 @@ impl Subject for Openat {
     }
 }
 
-/// One process that is watched.
+/// One watched process.
 struct Watched {
     collector: Arc<Collector>,
     _links: Vec<libbpf_rs::Link>,
@@ -59,7 +59,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// Takes what is in the ring; waits for it this long.
+    /// Takes the records in the ring. Waits for them this long.
     fn take(&self, limit: Duration) {
         let events = self.object.maps().find(|map| map.name() == "events").expect("the object has it");
         let mut ring = RingBufferBuilder::new();

@@ -14,11 +14,11 @@ use crate::command;
 use crate::subject::Subject;
 use crate::table::syscalls;
 
-mod flags; // what can be written on it
-mod usage; // help, and bad usage
-mod select; // which scenarios it selects
+mod flags; // the flags
+mod usage; // help, and wrong usage
+mod select; // the scenarios that the filters select
 mod subjects; // --subject and --subjects
-mod plan; // the same and the files that it names, checked
+mod plan; // the command line and its files, checked
 mod archives; // --archive
 mod verdicts; // what the trials of a run share
 mod replay; // --replay and --show
@@ -30,7 +30,7 @@ mod run; // the live scenarios
 use flags::Cli;
 use subjects::Own;
 
-/// What is to be done when live scenarios cannot run here.
+/// What happens if live scenarios cannot run here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WithoutPrivilege {
     /// An error: exit 3.
@@ -44,13 +44,14 @@ pub fn main() -> ExitCode {
     run_with(std::env::args_os(), scenarios::all().copied().collect(), WithoutPrivilege::Refuse, None)
 }
 
-/// The same trials as a test target of cargo: an ordinary user sees them ignored with the reason, unless `CI` is set.
+/// The same trials as a test target of cargo. Without privileges they are ignored with the reason, unless `CI` is set.
 pub fn main_of_test_target() -> ExitCode {
     test_target(None)
 }
 
-/// Runs all scenarios on a tracer of another project. This is the whole `main` of a test with `harness = false`. The tracer is made
-/// once the children can be forked: until then there must be no other thread. The command line is that of `ior-it`.
+/// Runs all scenarios on another project's tracer. This is the whole `main` of a test with `harness = false`. The tracer is
+/// made after the zygote has been forked: until then the process may have no second thread. The command line is that of
+/// `ior-it`.
 pub fn conformance(make: fn() -> Result<Box<dyn Subject>, Error>) -> ExitCode {
     test_target(Some(make))
 }
@@ -59,7 +60,7 @@ fn test_target(own: Option<Own>) -> ExitCode {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
     let without = if in_ci { WithoutPrivilege::Refuse } else { WithoutPrivilege::Ignore };
     let mut args: Vec<OsString> = std::env::args_os().collect();
-    // In CI everything runs, unless it is said what is to.
+    // In CI everything runs, unless the command line selects something.
     let chooses = ["--list", "--ignored", "--include-ignored"];
     if in_ci && !args.iter().any(|arg| chooses.iter().any(|chosen| arg == chosen)) {
         args.push("--include-ignored".into());
@@ -73,7 +74,7 @@ fn run_with(
     without: WithoutPrivilege,
     own: Option<Own>,
 ) -> ExitCode {
-    // As other Unix tools: `ior-it --list | head -1` ends quietly (libtest-mimic would panic on the closed pipe).
+    // As with other Unix tools, `ior-it --list | head -1` ends quietly. libtest-mimic would panic on the closed pipe.
     default_sigpipe();
     large_files_are_errors();
     if let Err(error) = rights::check_owner().and_then(|()| syscalls::check()) {
@@ -121,8 +122,8 @@ fn default_sigpipe() {
         unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl) };
 }
 
-/// A file that would be larger than `ulimit -f` allows is an error (EFBIG) and not the end (SIGXFSZ, setrlimit(2)). What is traced
-/// has the signal as it was (src/child/zygote/program.rs).
+/// Makes a file that exceeds `ulimit -f` an error (EFBIG) instead of the end of the process (SIGXFSZ, setrlimit(2)). A traced
+/// program keeps the signal's disposition as it was (src/child/zygote/program.rs).
 #[allow(unsafe_code)]
 fn large_files_are_errors() {
     // SAFETY: no handler is installed; there is no other thread yet.

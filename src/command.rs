@@ -1,8 +1,8 @@
 //! Any program as a scenario: from the gate through execve to the end of its last watched process.
 //!
-//! `run` is the one function that does it. One thread sleeps until the ring fills up, a process ends, a signal comes or it
-//! is time to print, and takes what there is: memory does not grow with the number of calls, unless an archive or a witness is
-//! wanted. The program itself is not held up, except by a witness; what the ring has no room for is counted as lost.
+//! `run` does it all. One thread sleeps until the ring fills up, a process ends, a signal comes or it is time to print. It then
+//! takes the records that have come. Memory does not grow with the number of calls, except for an archive or a witness. Only a
+//! witness delays the program. Records that find no room in the ring are counted as lost.
 
 use std::ffi::OsString;
 use std::io;
@@ -24,13 +24,13 @@ use crate::subject::roster::Candidate;
 use crate::watch::tracer::{self, Tracer};
 use crate::watch::witness::Witness;
 
-mod departure; // the signals that end the waiting
-mod output; // the trace and the progress, as they come
+mod departure; // the signals that end the wait
+mod output; // prints the trace and the progress
 mod summary; // the table by call
-mod sink; // what becomes of the records
-mod beside; // what a subject shows
-mod witnessed; // whether the witness has seen the same
-mod running; // from the opened gate to the last record
+mod sink; // what happens to the records
+mod beside; // what a subject reports
+mod witnessed; // whether the witness agrees
+mod running; // from the open gate to the last record
 
 use beside::{Agreed, BesideProgram};
 use departure::Departure;
@@ -39,44 +39,45 @@ use running::TracedProgram;
 use sink::Sink;
 use witnessed::agrees;
 
-/// How a program is to be traced.
+/// How to trace a program.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommandOptions {
-    /// Whether the processes that it forks are watched too.
+    /// Whether to watch the processes that it forks.
     pub follow: bool,
-    /// Whether only the table is printed.
+    /// Whether to print only the table.
     pub summary: bool,
-    /// Whether the line on the progress is left out.
+    /// Whether to leave out the progress line.
     pub quiet: bool,
-    /// Where trace and table go, if not to the standard error output.
+    /// The file for trace and table, instead of the standard error output.
     pub output: Option<PathBuf>,
-    /// The folder for an archive of it.
+    /// The folder for an archive.
     pub archive: Option<PathBuf>,
-    /// Whether it is witnessed by ptrace as well.
+    /// Whether ptrace witnesses it as well.
     pub witness: bool,
-    /// The BPF object to load in place of the embedded one.
+    /// The BPF object to load instead of the embedded one.
     pub bpf: Option<PathBuf>,
-    /// The size of the ring in bytes, if it is to be another than [`tracer::RING_OF_A_PROGRAM`].
+    /// The size of the ring in bytes, if it differs from [`tracer::RING_OF_A_PROGRAM`].
     pub ring_size: Option<u32>,
-    /// A tracer of others that is compared with ours.
+    /// Another tracer to compare with ours.
     pub subject: Option<Candidate>,
     /// How many bytes of what pointers lead to are shown.
     pub data: u32,
-    /// Whether the trace is printed as JSON lines, without the table.
+    /// Whether to print the trace as JSON lines, without the table.
     pub json: bool,
 }
 
-/// A process at the gate has nothing to wait for; it may have been stopped, though.
+/// A process at the gate waits for nothing, but it may have been stopped.
 const GATE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs a program (its name or path, and its arguments) and traces it. Returns the exit code: the program's own, 128 and the
-/// number of the signal that killed it, that something was lost, or that the witness has seen something else. Must be called while there is no other thread.
+/// Runs a program (its name or path, and its arguments) and traces it. Returns the exit code. That is the program's own, 128
+/// plus the number of the signal that killed it, the code for a loss, or the code for a disagreement with the witness. The
+/// process must have no other thread.
 pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, Error> {
     tracer::check_machine()?;
     keep_memory();
     let program = Arc::new(Program::find(command)?);
     let zygote = Zygote::for_program(Arc::clone(&program))?;
-    // Not before: the program has its caller's limits.
+    // Not before: the program keeps its caller's limits.
     descriptors::allow_enough();
     let archives = options.archive.as_deref().map(archive::prepare).transpose()?;
     let output = Output::open(options)?;
@@ -110,11 +111,11 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
     let origin = Origin::here(&program.name(), &working_directory(), began);
     let Err(error) = archive::save_checked(folder, &Archive { origin, observed }) else { return Ok(exit) };
     Stream::Error.line(&error.to_string());
-    // What the command itself says of its end, or the witness, is not hidden by a full disk.
+    // A full disk must not hide the exit code of the command or the witness's word.
     Ok(if exit == 0 { Exit::Inconclusive as u8 } else { exit })
 }
 
-/// Takes what is left, and prints the end of it: what was observed, and how to exit.
+/// Takes the remaining records, prints the end, and returns the observation with the exit code.
 fn concluded(
     run: &mut TracedProgram,
     program: &Program,
@@ -134,7 +135,7 @@ fn concluded(
         return Err(program.refused(errno));
     }
     let exit = match run.departure.killed() {
-        // Killed for this signal, which is what the end is about.
+        // The program was killed because of this signal, and so the exit code is the signal's.
         Some(signal) => 128 + signal as u8,
         None => exit_code(&observed.ending.how, agreed? && shown != Agreed::No, lost || shown == Agreed::Unknown),
     };
@@ -150,17 +151,17 @@ fn load(options: &CommandOptions) -> Result<Tracer, Error> {
     tracer.check_own_pid().map(|()| tracer)
 }
 
-/// What one lot of records has needed, the next needs again. Without this, the C library gives it back to the kernel each time,
-/// and a fifth of the time goes into page faults (mallopt(3)).
+/// Keeps the memory of one batch of records for the next. Otherwise the C library returns it to the kernel each time, and a
+/// fifth of the time goes into page faults (mallopt(3)).
 #[allow(unsafe_code)]
 fn keep_memory() {
     for limit in [libc::M_MMAP_THRESHOLD, libc::M_TRIM_THRESHOLD] {
-        // SAFETY: plain numbers; whether it does anything changes no result.
+        // SAFETY: plain numbers. No result depends on its effect.
         let _ = unsafe { libc::mallopt(limit, 32 << 20) };
     }
 }
 
-/// The program's own, unless the witness has seen something else, or something was lost.
+/// The program's own exit code, unless the witness disagrees or something was lost.
 fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
     match (how, agreed, lost) {
         (_, false, _) => Exit::Failed as u8,
@@ -172,7 +173,7 @@ fn exit_code(how: &How, agreed: bool, lost: bool) -> u8 {
     }
 }
 
-/// Where the program begins; `/` where that is gone.
+/// The directory in which the program begins, or `/` if it no longer exists.
 fn working_directory() -> Vec<u8> {
     std::env::current_dir().map_or(b"/".to_vec(), |path| path.into_os_string().into_vec())
 }

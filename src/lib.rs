@@ -1,6 +1,6 @@
 //! `ior-it` proves that a BPF tracer of I/O system calls records exactly what a known program did.
 //!
-//! The modules stand in order: none takes from one that stands below it. [`trace`] and [`judge`] take values and return values: no
+//! The modules are in order: none uses a module below it. [`trace`] and [`judge`] take values and return values: no
 //! I/O, no privileges. [`session`] is where one function runs one scenario from fork to verdict: read that one first.
 //!
 //! ```no_run
@@ -27,7 +27,7 @@
 // Everything goes through `tell`.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
-/// What everything stands on.
+/// What every module may use.
 pub mod base {
     pub mod escape; // text of others, as a terminal may have it
     pub mod error; // a sentence, a hint, an exit code

@@ -32,25 +32,25 @@ use crate::watch::witness::{self, Witness};
 pub(crate) mod beside; // a subject beside a child
 
 mod again; // the same children for another tracer
-mod canary; // the scenario before all others
+mod canary; // the check before all scenarios
 
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
 
-/// How a session is to be set up.
+/// How to set up a session.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How many scenarios may run at a time.
     pub lanes: usize,
-    /// The tracer. `attach` is false only to show that nothing passes then.
+    /// The tracer. `attach` is false only in tests that show that nothing passes then.
     pub tracer: tracer::Options,
-    /// Whether workspaces stay behind.
+    /// Whether to keep the workspaces.
     pub keep: bool,
-    /// Whether children are watched: false only to show that an unwatched child leaves no record.
+    /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
     pub watch: bool,
-    /// Whether children are witnessed by ptrace as well.
+    /// Whether ptrace witnesses children as well.
     pub witness: bool,
 }
 
@@ -65,9 +65,9 @@ pub struct Session {
     tracer: Tracer,
     zygote: Arc<Zygote>,
     workspaces: Arc<Workspaces>,
-    /// The number by which the zygote knows each scenario.
+    /// The zygote's number for each scenario.
     numbers: Arc<HashMap<&'static str, usize>>,
-    /// The flags of the tracer that differ from what they are without any: ` --bpf FILE`, ` --ring-size BYTES`.
+    /// The flags that load the same tracer again, if any are needed: ` --bpf FILE`, ` --ring-size BYTES`.
     flags: String,
     watch: bool,
     witness: bool,
@@ -76,7 +76,7 @@ pub struct Session {
     fence: AtomicU64,
 }
 
-/// Begins a session, in two steps, since between them the caller may start threads.
+/// Begins a session, in two steps. Between them the caller may start threads.
 pub struct Prepared {
     zygote: Zygote,
     workspaces: Workspaces,
@@ -84,46 +84,46 @@ pub struct Prepared {
     options: Options,
 }
 
-/// One scenario, run.
+/// One run of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// What is said of it.
+    /// The verdict on it.
     pub verdict: Verdict,
-    /// What the witness has to object to the trace, a report, if there is a witness and it does.
+    /// The witness's objection to the trace, as a report, if there is one.
     pub objection: Option<String>,
-    /// What there was to see.
+    /// What was observed.
     pub observed: Observed,
     /// How long it took.
     pub phases: Phases,
-    /// Where it ran.
+    /// The workspace that it ran in.
     pub workspace: PathBuf,
     /// When it began.
     pub began: SystemTime,
 }
 
-/// What there was to see of a scenario, by all who looked.
+/// What all observers saw of a scenario.
 struct Witnessed {
     observed: Observed,
     testimony: Option<Testimony>,
-    /// What a subject showed.
+    /// What a subject reported.
     stretch: Option<Stretch>,
     phases: Phases,
 }
 
 impl Witnessed {
-    /// Of a child that ended before its gate was opened.
+    /// The result for a child that ended before its gate was opened.
     fn nothing(ending: Ending, phases: Phases) -> Self {
         let observed = Observed { ending, trace: Trace::default() };
         Self { observed, testimony: None, stretch: None, phases }
     }
 }
 
-/// What of a child is watched.
+/// The extent of a child's watch.
 #[derive(Clone, Copy)]
 struct Watched {
-    /// The processes that it forks, too.
+    /// Whether it includes the processes that the child forks.
     follow: bool,
-    /// What its pointers lead to, too.
+    /// Whether it includes the data that pointers lead to.
     data: bool,
 }
 
@@ -146,7 +146,7 @@ impl Lap {
 }
 
 impl Prepared {
-    /// Makes the folder of the run and forks the zygote. There must be no other thread yet.
+    /// Makes the folder of the run and forks the zygote. The process must have no other thread yet.
     pub fn new(scenarios: impl IntoIterator<Item = Scenario>, options: Options) -> Result<Self, Error> {
         descriptors::allow_enough();
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
@@ -173,7 +173,7 @@ impl Prepared {
 }
 
 impl Session {
-    /// Attaches the programs and watches children from now on, or does neither: to compare what the same children cost.
+    /// Attaches the programs and watches children from now on, or does neither. Benches compare the cost of the same children.
     pub fn set_tracing(&mut self, on: bool) -> Result<(), Error> {
         self.watch = on;
         if on {
@@ -183,22 +183,22 @@ impl Session {
         Ok(())
     }
 
-    /// How many records have come that belong to no watch: there should be none.
+    /// How many records have come that belong to no watch. There should be none.
     pub fn unclaimed_records(&self) -> u64 {
         self.tracer.unclaimed()
     }
 
-    /// The zygote, for whoever handles signals.
+    /// The zygote, for a signal handler.
     pub fn zygote(&self) -> &Zygote {
         &self.zygote
     }
 
-    /// Where the workspaces are, if they could be made.
+    /// The folder of the workspaces, if it could be made.
     pub fn workspaces(&self) -> &Workspaces {
         &self.workspaces
     }
 
-    /// Runs one scenario from fork to verdict. `file` is what the report calls the file of the expectation.
+    /// Runs one scenario from fork to verdict. `file` is the name of the expectation's file in the report.
     pub fn run(
         &self,
         name: &str,
@@ -229,15 +229,15 @@ impl Session {
         Ok(Run { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
     }
 
-    /// Why the kernel cannot show what a scenario needs, if so.
+    /// Why the kernel cannot report what a scenario needs, if so.
     fn lacks(&self, expectation: &Expectation) -> Option<String> {
         let needed = expectation.calls().any(|call| call.syscall.is_request());
         (needed && !self.tracer.follows_requests())
             .then(|| "this kernel has no tracepoints for the requests of io_uring".to_owned())
     }
 
-    /// Runs one scenario in this directory, and returns what there was to see of it and how long each phase took.
-    /// With `follow`, the processes that it forks belong to it.
+    /// Runs one scenario in this directory, and returns what was observed and how long each phase took. With `follow`, the
+    /// processes that it forks are watched too.
     pub fn observe(
         &self,
         name: &str,
@@ -249,7 +249,7 @@ impl Session {
         self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
     }
 
-    /// The same, with what the witness saw, if there is one.
+    /// The same, with the witness's testimony, if there is a witness.
     pub fn witnessed(
         &self,
         name: &str,
@@ -261,13 +261,13 @@ impl Session {
         Ok((seen.observed, seen.testimony, seen.phases))
     }
 
-    /// The number by which the zygote knows a scenario.
+    /// The zygote's number for a scenario.
     fn number(&self, name: &str) -> Result<usize, Error> {
         let number = self.numbers.get(name).copied();
         number.ok_or_else(|| Error::usage(format!("there is no scenario {name}"), "`ior-it --list` names them all"))
     }
 
-    /// Runs one scenario, and returns what our own tracer, the witness and a subject have to say, where they are there.
+    /// Runs one scenario, and returns what our own tracer saw, and what the witness and the subject saw if they took part.
     fn seen_by_all(
         &self,
         name: &str,
@@ -279,7 +279,7 @@ impl Session {
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         let number = self.number(name)?;
-        // Dropped after the child, since it ends when the child and its descendants are killed at the latest.
+        // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
         let mut child = self.zygote.spawn_enclosed(number, directory, enclosed.as_ref())?;
@@ -320,9 +320,10 @@ impl Session {
     }
 }
 
-/// A witness of a child, which it stops.
+/// A witness for a child, which it stops.
 fn stopped(pid: u32, follow: bool) -> Result<Witness, Error> {
-    // For what is forked here. The witness of a command looks on with its caller's rights: the kernel lets it see no more.
+    // For the processes that `ior-it` itself forks. The witness of a command has its caller's rights: the kernel lets it see no
+    // more.
     crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
     Witness::stop(pid, follow)
 }
@@ -339,7 +340,7 @@ pub(crate) fn nonce() -> u64 {
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
 
-/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`; nothing for the one that is loaded without.
+/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`. Empty for the default tracer.
 fn flags(tracer: &tracer::Options) -> String {
     let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::base::escape::path(file))).unwrap_or_default();
     let size = tracer.ring_size;
@@ -347,8 +348,7 @@ fn flags(tracer: &tracer::Options) -> String {
     bpf + &ring_size
 }
 
-/// The report on what the witness saw and BPF did not, or the other way round. A trace that has lost something is compared with
-/// nothing: it says so itself.
+/// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.
 fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<String> {
     let Observed { ending, trace } = observed;
     if !trace.losses().is_empty() {

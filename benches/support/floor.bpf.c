@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* Empty programs on the two hooks of the tracer: below what they cost, no tracer on these hooks can come. */
+/* Empty programs on the tracer's two hooks. No tracer on these hooks can cost less. */
 #define SEC(name) __attribute__((section(name), used))
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

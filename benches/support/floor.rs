@@ -1,4 +1,4 @@
-//! The floor: empty programs on the hooks of the tracer, compiled when a bench begins.
+//! The floor: empty programs on the tracer's hooks, compiled at the start of a bench.
 
 use std::process::Command;
 

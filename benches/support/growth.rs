@@ -13,10 +13,10 @@ use ior_it::session::{Options, Prepared};
 use super::Failure;
 use super::rounds::{markdown, ms};
 
-/// Says to the process what it is to run.
+/// Tells the process which row to run.
 const TASK: &str = "IOR_IT_BENCH_TASK";
 const COUNTS: [u32; 4] = [10, 100, 1_000, 10_000];
-/// The burst: so many pairs of dup and close.
+/// The burst: this many pairs of dup and close.
 const PAIRS: u32 = 500_000;
 const LIMIT: Duration = Duration::from_secs(120);
 

@@ -10,7 +10,7 @@ use ior_it::child::scenario::Broken;
 use libc::{AT_FDCWD, c_long, syscall};
 
 const BLOCK: usize = 4096;
-/// So many blocks the file has: a batch reads or writes each at most once.
+/// The number of blocks in the file. A batch reads or writes each at most once.
 pub const MOST_TIMES: usize = 1000;
 
 /// What the operations work on, made in the workspace.
@@ -34,7 +34,7 @@ pub const ALL: [&str; 9] = [
     "io_uring read 4 KiB",
 ];
 
-/// Runs the operation with this number so many times; false if one failed.
+/// Runs the operation with this number this many times. False if one failed.
 pub fn run(bench: &mut Bench, number: usize, times: usize) -> bool {
     match number {
         0 => repeat(bench, times, dup_close),

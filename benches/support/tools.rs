@@ -1,4 +1,4 @@
-//! The tools that record every system call of a program, and the program that they are set on.
+//! The tools that record every system call of a program, and the program that they trace.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -18,17 +18,17 @@ pub const LOOPS: [&str; 2] = ["dup + close", "openat + close"];
 const CALLS_PER_TURN: f64 = 2.0;
 const WARM_UP: u32 = 200;
 const TRIES: usize = 5;
-/// Tells this program that it is the one that tools are set on: the loop, how often, and where to write how long it took.
+/// Makes this program the traced one: the loop, the number of turns, and the file for the time.
 const WORK: &str = "--work";
 
-/// Under what the loop runs.
+/// The tool that the loop runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// Nothing.
     Bare,
-    /// The tracer of ior-it is attached, and watches nobody.
+    /// The tracer of ior-it is attached, and watches no process.
     NotWatched,
-    /// Watched by ior-it, its records read from the ring at the same time.
+    /// ior-it watches the loop, and reads its records from the ring at the same time.
     Watched,
     /// bpftrace, printing each call.
     Bpftrace,
@@ -39,10 +39,10 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// All of them, from the cheapest on.
+    /// All of them, the cheapest first.
     pub const ALL: [Tool; 6] = [Tool::Bare, Tool::NotWatched, Tool::Watched, Tool::Bpftrace, Tool::Perf, Tool::Strace];
 
-    /// What the table calls it.
+    /// Its name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Tool::Bare => "nothing (bare)",
@@ -69,7 +69,7 @@ impl Tool {
         self.program().is_none_or(runs)
     }
 
-    /// So often the loop turns: some tenths of a second.
+    /// The number of turns: some tenths of a second.
     fn turns(self) -> u32 {
         match self {
             Tool::Bare | Tool::NotWatched | Tool::Watched => 100_000,
@@ -97,7 +97,7 @@ impl Tool {
         command
     }
 
-    /// What its output says of a dup.
+    /// The text in its output for a dup.
     fn dup(self) -> String {
         match self {
             Tool::Bpftrace => format!("syscall_{SYS_dup}("),

@@ -1,4 +1,4 @@
-//! A child that runs operations when it is told to, and says how long they took by its own clock.
+//! A child that runs operations on demand, and reports their time by its own clock.
 //!
 //! Parent and child speak through a page that both have mapped. The child sleeps in futex(2) between batches, so that it
 //! makes no calls then; the clock is read without one (vdso(7)).
@@ -14,7 +14,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use super::Failure;
 use super::operations::{self, Bench};
 
-/// What both have mapped.
+/// The page that both have mapped.
 #[derive(Default)]
 struct Board {
     turn: AtomicU32,
@@ -73,7 +73,7 @@ fn setup() -> Setup {
     })
 }
 
-/// Has the child run an operation so many times, at most [`operations::MOST_TIMES`]; how long that took.
+/// Makes the child run an operation this many times, at most [`operations::MOST_TIMES`]. Returns the time.
 pub fn batch(operation: usize, times: usize) -> Result<Duration, Failure> {
     let board = say(operation, times)?;
     wait_while(&board.turn, CHILDS, Some(PATIENCE));

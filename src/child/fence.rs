@@ -1,23 +1,24 @@
-//! A fence: a harmless call that fails and that only `ior-it` makes. A tracer that shows it traces, and has shown all before it.
+//! A fence is a harmless call that fails and that only `ior-it` makes. A tracer that reports it traces, and has reported all
+//! earlier calls.
 #![allow(unsafe_code)]
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Which call a fence is: one that the tracer can show.
+/// The call that a fence is: one that the tracer can report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// openat(2) of a path that is not there.
+    /// openat(2) of a path that does not exist.
     Open,
-    /// close(2) of a number that is no descriptor.
+    /// close(2) of a number that is not a descriptor.
     Close,
-    /// newfstatat(2) of such a path.
+    /// newfstatat(2) of a path that does not exist.
     Stat,
-    /// execve(2) of such a path.
+    /// execve(2) of a path that does not exist.
     Exec,
 }
 
-/// The fences of one run, told from those of others by a word.
+/// The fences of one run. A word distinguishes them from those of other runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fences {
     /// Their call.
@@ -28,7 +29,7 @@ pub struct Fences {
 
 /// The folder that the paths of fences name. It does not exist.
 pub const FOLDER: &str = "/ior-it-fence";
-/// The descriptor of fence 0. No process has a descriptor as low.
+/// The descriptor number of fence 0. No process has a descriptor with this number.
 pub const FIRST: i64 = -7_000_001;
 /// The highest number of a fence.
 pub const MOST: u64 = 1 << 30;
@@ -44,7 +45,7 @@ impl Fences {
         FIRST - number.min(MOST) as i64
     }
 
-    /// Makes one.
+    /// Makes one fence.
     pub fn make(&self, number: u64) {
         let path = self.path(number) + "\0";
         let path = path.as_ptr();
@@ -60,12 +61,12 @@ impl Fences {
         }
     }
 
-    /// Makes one on each CPU, with the numbers from `first` on. Each CPU has a buffer of its own in many tracers.
+    /// Makes a fence on each CPU, numbered from `first`. In many tracers each CPU has its own buffer.
     pub fn make_on_each_cpu(&self, first: u64, cpus: u32) {
         for cpu in 0..cpus {
             let mut one = CpuSet::new();
             let moved = one.set(cpu as usize).and_then(|()| sched_setaffinity(Pid::from_raw(0), &one));
-            // Where it may not run now, it did not run before.
+            // A CPU on which it may not run now has none of its earlier calls.
             let _ = moved;
             self.make(first + u64::from(cpu));
         }

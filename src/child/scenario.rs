@@ -20,13 +20,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A scenario of this name.
+    /// A scenario with this name.
     pub const fn new(name: &'static str, setup: fn() -> Setup) -> Self {
         Self { name, setup }
     }
 }
 
-/// What `setup` returns: the traced part, or why there can be none.
+/// The result of `setup`: the traced part, or the reason why there is none.
 pub type Setup = Result<Act, Broken>;
 
 /// The traced part. Its captures must not make system calls when dropped: use raw descriptors, not owned ones.
@@ -44,7 +44,8 @@ pub enum Broken {
     Step(String),
     /// This machine lacks what the scenario needs, a sentence.
     Skip(String),
-    /// The condition that the scenario is about did not occur this time (a page was resident, a signal came too early), a sentence.
+    /// The condition that the scenario is about did not occur this time (a page was present, a signal came too early), a
+    /// sentence.
     Premise(String),
 }
 
@@ -125,7 +126,7 @@ impl<T> Word for *mut T {
     }
 }
 
-/// What [`call!`] stands for. A call that this architecture or kernel lacks fails with `ENOSYS`.
+/// The expansion of [`call!`]. A call that this architecture or kernel lacks fails with `ENOSYS`.
 pub fn raw(call: &'static str, words: &[i64]) -> Result<i64, Failed> {
     let number: Sysno = call.parse().map_err(|()| Failed { call, errno: Errno::ENOSYS })?;
     let mut six = [0; 6];

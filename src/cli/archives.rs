@@ -1,4 +1,4 @@
-//! `--archive`: what was observed of each scenario is written, read back, compared and judged again.
+//! `--archive`: writes what was observed of each scenario, reads it back, compares the two, and judges the result.
 
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
@@ -12,23 +12,23 @@ use crate::judge::verdict::{Observed, Verdict};
 #[derive(Debug)]
 pub struct Archives {
     folder: Folder,
-    /// Shared by those who write, so that a signal can wait for them.
+    /// Held for reading by each writer, so that a signal can wait for all of them.
     writing: RwLock<()>,
 }
 
 impl Archives {
-    /// Makes the folder, and sees that it can be written to.
+    /// Makes the folder, and checks that it is writable.
     pub fn in_folder(folder: &Path) -> Result<Self, Error> {
         Ok(Self { folder: archive::prepare(folder)?, writing: RwLock::default() })
     }
 
-    /// Waits until no archive is half written; none is begun while the guard lives.
+    /// Waits until no archive is half written. No thread begins one while the guard lives.
     pub fn hold(&self) -> RwLockWriteGuard<'_, ()> {
         self.writing.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes an archive and checks it: the verdict of the run, or a failure if what was read back is not what was written,
-    /// or is not judged alike.
+    /// Writes an archive and checks it. Returns the verdict of the run, or a failure if the archive gives back another
+    /// observation or gets another verdict.
     pub fn checked(&self, archive: &Archive, verdict: Verdict, judge: impl Fn(&Observed) -> Verdict) -> Verdict {
         match (self.check(archive, &verdict, judge), verdict) {
             (Ok(()), verdict) => verdict,

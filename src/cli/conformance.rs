@@ -1,4 +1,4 @@
-//! `--conformance`: every subject on every scenario, as one table.
+//! `--conformance`: runs every subject on every scenario, and makes one table.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -10,17 +10,17 @@ use crate::child::scenarios::family_of;
 use crate::subject::cell::Cell;
 use crate::subject::conformance::{About, Table, files, progress, text};
 
-/// How wide the table is where the terminal does not say how wide it is.
+/// The width of the table if the terminal does not report its own.
 const WIDTH: usize = 100;
 
-/// What is measured so far.
+/// The cells so far.
 #[derive(Default)]
 struct Measured {
     cells: Vec<Cell>,
     findings: usize,
 }
 
-/// Runs each subject on each scenario, prints the table, and writes it into a folder. `cell` runs one on one.
+/// Runs each subject on each scenario, prints the table, and writes it into a folder. `cell` runs one subject on one scenario.
 pub fn run(
     subjects: &[Slot],
     names: &[&'static str],
@@ -36,7 +36,7 @@ pub fn run(
     let (give, take) = crossbeam_channel::unbounded();
     let all = pairs.len();
     for pair in pairs {
-        // The channel has room for all.
+        // The channel has room for all of them.
         let _ = give.send(pair);
     }
     drop(give);

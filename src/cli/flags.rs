@@ -1,4 +1,4 @@
-//! What can be written on the command line.
+//! The flags of the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -143,7 +143,7 @@ pub struct Cli {
     pub command: Vec<OsString>,
 }
 
-/// What makes no sense with a command.
+/// The flags that exclude a command.
 const NOT_WITH_A_COMMAND: [&str; 17] = [
     "include_ignored",
     "ignored",
@@ -164,7 +164,7 @@ const NOT_WITH_A_COMMAND: [&str; 17] = [
     "timings",
 ];
 
-/// What makes no sense with `--show`: all but `--format`.
+/// The flags that exclude `--show`: all except `--format`.
 const NOT_WITH_SHOW: [&str; 34] = [
     "mutants",
     "conformance",
@@ -226,7 +226,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
 }
 
-/// More is a slip of the unit.
+/// More is a mistake in the unit.
 const LARGEST_RING: u32 = 1 << 30;
 
 fn ring_size(text: &str) -> Result<u32, String> {

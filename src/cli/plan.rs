@@ -17,17 +17,17 @@ use crate::watch::tracer;
 
 static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 
-/// The most threads that make sense: each needs a watch.
+/// The most threads that are useful: each needs a watch.
 const MOST_THREADS: usize = 256;
 
-/// How many bytes of data are read where a table says what they are.
+/// How many bytes of data are read if a table has a key about them.
 pub const DATA: u32 = 4096;
 
-/// The command line and the files it names, checked: what is left can only fail on this machine.
+/// The command line and its files, checked. From here on only this machine can cause an error.
 pub struct Plan {
     pub libtest: Arguments,
     pub selected: Vec<String>,
-    /// Whether scenarios run whose table says that they are ignored.
+    /// Whether scenarios run that their table marks as ignored.
     pub asks_for_ignored: bool,
     pub expectations: Expectations,
     pub file: String,
@@ -38,7 +38,7 @@ pub struct Plan {
     pub timings: bool,
     pub archive: Option<PathBuf>,
     pub subjects: Vec<Slot>,
-    /// The folder of the conformance table, if that is asked for.
+    /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
 }
@@ -82,13 +82,13 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
     })
 }
 
-/// By libtest's flags, or by its name: whoever writes that in full means it.
+/// Selected by libtest's flags, or by its full name: an exact name is a request to run it.
 fn asks_for_ignored(cli: &Cli) -> bool {
     let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
     cli.libtest.ignored || cli.libtest.include_ignored || names_one
 }
 
-/// How a command is to be traced.
+/// How to trace a command.
 pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
     let to_lines =
         cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
@@ -112,7 +112,7 @@ pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
     })
 }
 
-/// Whether a trace is printed as JSON lines. The other formats are those of verdicts.
+/// Whether to print a trace as JSON lines. The other formats are formats of verdicts.
 pub fn as_json(cli: &Cli) -> Result<bool, Error> {
     match cli.libtest.format {
         None => Ok(false),

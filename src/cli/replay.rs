@@ -1,4 +1,4 @@
-//! `--replay` and `--show`: archives judged and shown, without privileges, kernel or BPF.
+//! `--replay` and `--show`: judges and prints archives, without privileges, kernel or BPF.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::subject::json::{self, Line};
 use crate::trace::show;
 use crate::trace::whole::Trace;
 
-/// What `--replay` is to do, checked.
+/// What `--replay` will do, checked.
 pub struct Replay {
     libtest: Arguments,
     selected: Vec<String>,
@@ -33,13 +33,13 @@ pub struct Replay {
 
 /// One archive.
 struct Archived {
-    /// The scenario, and the file where several are of one scenario.
+    /// The scenario, and the file if several archives have the same scenario.
     name: String,
     scenario: String,
     path: PathBuf,
 }
 
-/// Reads all archives once, so that everything that is wrong with them is told before the first verdict.
+/// Reads all archives once, so that all errors come before the first verdict.
 pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
     let threads = threads(&cli.libtest)?;
     let known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
@@ -58,7 +58,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
     })
 }
 
-/// The files that are named, and the archives in the folders that are named: each once.
+/// The files on the command line, and the archives in its folders, each once.
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -93,7 +93,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// The scenario of each; or all errors at once.
+/// The scenario of each archive, or all errors at once.
 fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
     let mut errors = Vec::new();
     let mut archives = Vec::new();
@@ -137,7 +137,7 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
     archives.into_iter().map(named).collect()
 }
 
-/// Judges what is selected.
+/// Judges the selected archives.
 pub fn run(mut replay: Replay) -> Result<Exit, Error> {
     let verdicts = Arc::new(Verdicts::new(replay.fail_fast));
     let archives = std::mem::take(&mut replay.archives);

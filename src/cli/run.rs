@@ -33,14 +33,14 @@ struct LiveRun {
     plan: Plan,
     verdicts: Verdicts,
     archives: Option<Archives>,
-    /// What subjects were found to do.
+    /// The findings about subjects.
     tested: Tested,
     timings: Mutex<Timings>,
-    /// Set in the handler of the signal: before anything that the signal brings about.
+    /// Set by the thread that received a signal, before any effect of the signal.
     interrupted: Arc<AtomicBool>,
 }
 
-/// Runs what the plan selects.
+/// Runs the scenarios that the plan selects.
 pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
@@ -93,7 +93,7 @@ fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Er
     tell::run_trials(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
 }
 
-/// On a signal the zygote kills the children and removes the workspaces; then the process ends.
+/// After a signal the zygote kills the children and removes the workspaces. Then the process ends.
 fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
     let weak = Arc::downgrade(run);
     ends::on_signals(&run.interrupted, move || {
@@ -108,13 +108,13 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
 }
 
 impl Plan {
-    /// Whether a scenario is to run.
+    /// Whether to run a scenario.
     fn is_selected(&self, name: &str) -> bool {
         let is_left_out = self.ignored(name).is_some() && !self.asks_for_ignored;
         !is_left_out && self.selected.iter().any(|selected| selected == name)
     }
 
-    /// Why a scenario only runs when it is asked for.
+    /// The reason why a scenario runs only on request.
     fn ignored(&self, name: &str) -> Option<&str> {
         self.expectations.get(name)?.ignored.as_deref()
     }
@@ -124,14 +124,14 @@ impl LiveRun {
     fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);
-            // With --ignored, libtest-mimic leaves out all that have no such flag.
+            // With --ignored, libtest-mimic leaves out all trials without the flag.
             let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
             Trial::ignorable_test(name, move || run.trial(name)).with_ignored_flag(flag)
         };
         if self.plan.subjects.is_empty() { names.iter().map(trial).collect() } else { self.trials_of_subjects(names) }
     }
 
-    /// A trial for each subject and scenario; the subject is its kind.
+    /// A trial for each subject and scenario. The trial's kind is the subject.
     fn trials_of_subjects(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let pairs = (0..self.plan.subjects.len()).flat_map(|at| names.iter().map(move |&name| (at, name)));
         let trial = |(at, name): (usize, &'static str)| {
@@ -145,7 +145,7 @@ impl LiveRun {
         pairs.map(trial).collect()
     }
 
-    /// One scenario as libtest sees it.
+    /// One scenario as a trial of libtest.
     fn trial(&self, name: &'static str) -> Result<Completion, Failed> {
         self.trial_of(name, || self.repeated(name))
     }
@@ -162,13 +162,13 @@ impl LiveRun {
             .of_trial(|| self.unless_interrupted(verdict().unwrap_or_else(|error| Verdict::Fail(error.to_string()))))
     }
 
-    /// A result that no signal has brought about, by killing the child that it is of. Else it waits for the signal's thread, which
+    /// A result, unless a signal has caused it by killing the child. After a signal it waits for the signal's thread, which
     /// ends the process.
     fn unless_interrupted<T>(&self, result: T) -> T {
         ends::unless_interrupted(&self.interrupted, result)
     }
 
-    /// The verdict of the first run that does not pass, or of the last.
+    /// The verdict of the first run that does not pass, or else of the last run.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
         let expectation = self.expectation(name)?;
         self.rounds(|| self.once(name, expectation))
@@ -184,7 +184,7 @@ impl LiveRun {
         self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
-    /// What becomes of a subject in a scenario.
+    /// The result of a subject in a scenario.
     fn cell(&self, slot: &Slot, name: &str) -> Cell {
         let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
@@ -238,7 +238,7 @@ impl LiveRun {
     }
 
     fn limit(&self, expectation: &Expectation) -> Limit {
-        // Whoever gives a time means it.
+        // A time limit on the command line is exact.
         self.plan.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
     }
 
@@ -265,7 +265,7 @@ impl LiveRun {
         Ok(self.archived(name, expectation, one))
     }
 
-    /// With `--archive`, the verdict after the archive check.
+    /// With `--archive`, the verdict after the check of the archive.
     fn archived(&self, name: &str, expectation: &Expectation, one: session::Run) -> Verdict {
         let session::Run { verdict, objection, observed, workspace, began, phases: _ } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
@@ -283,7 +283,7 @@ impl LiveRun {
 
     fn print_timings(&self) {
         if self.plan.timings {
-            // Machines read the standard output.
+            // A program reads the standard output.
             Stream::Error.line(&self.timings.lock().unwrap_or_else(PoisonError::into_inner).table().to_string());
         }
     }

@@ -1,10 +1,10 @@
-//! Which scenarios a command line selects.
+//! Selects scenarios by the command line.
 
 use libtest_mimic::Arguments;
 
 use crate::base::error::{Error, Exit};
 
-/// The names that any of the filters selects and no `--skip` takes out. Nothing is an error, with near names.
+/// The names that at least one filter selects and no `--skip` removes. If there are none, the error has similar names.
 pub fn select(libtest: &Arguments, filters: &[String], names: &[&str]) -> Result<Vec<String>, Error> {
     let filters: Vec<&str> = libtest.filter.iter().chain(filters).map(String::as_str).collect();
     let matches = |name: &str, filter: &str| if libtest.exact { name == filter } else { name.contains(filter) };
@@ -20,7 +20,7 @@ pub fn select(libtest: &Arguments, filters: &[String], names: &[&str]) -> Result
     Ok(selected)
 }
 
-/// How alike two names must be to be worth mentioning: from 0, nothing in common, to 1, equal.
+/// How similar two names must be for a hint: from 0, nothing in common, to 1, equal.
 const NEAR: f64 = 0.7;
 
 fn nothing(filters: &[&str], names: &[&str]) -> Error {
@@ -38,8 +38,8 @@ fn nothing(filters: &[&str], names: &[&str]) -> Error {
     Error::new(format!("no scenario is selected by {asked}"), hint, Exit::NothingRan)
 }
 
-/// The arguments for libtest-mimic that select exactly these, so that it counts the others as filtered out. It knows one
-/// filter only; exact skips say the same for any number of them.
+/// The arguments for libtest-mimic that select exactly these scenarios, so that it counts all others as filtered out. It
+/// accepts only one filter. Exact skips do the same for any number of scenarios.
 pub fn arguments(libtest: &Arguments, threads: usize, selected: &[String], names: &[&str]) -> Arguments {
     let skip = names.iter().filter(|name| !selected.iter().any(|one| one == *name)).map(|&name| name.to_owned());
     Arguments { filter: None, exact: true, skip: skip.collect(), test_threads: Some(threads), ..libtest.clone() }

@@ -1,4 +1,4 @@
-//! `--subject` and `--subjects`: the tracers of others in the slot.
+//! `--subject` and `--subjects`: tracers of other projects.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -18,31 +18,31 @@ use crate::subject::claims::{Calls, Claims};
 use crate::subject::roster::Candidate;
 use crate::subject::toml::BUILT_IN;
 
-/// Makes the subject that another project puts into the slot, once the zygote is there.
+/// Makes the subject of another project, after the zygote has been forked.
 pub type Own = fn() -> Result<Box<dyn Subject>, Error>;
 
-/// Where a subject comes from.
+/// The origin of a subject.
 enum Source {
-    /// It was asked for by name or file.
+    /// The command line names it, or its file.
     Asked(Box<Candidate>),
-    /// Another project brings it ([`super::conformance`]).
+    /// Another project's test program makes it ([`super::conformance`]).
     Own(Own),
 }
 
-/// A subject of the run, or why it cannot run here.
+/// A subject of the run, or the reason why it cannot run here.
 pub struct Slot {
     /// Its name.
     pub name: String,
-    /// The command that puts it into the slot, without what selects scenarios.
+    /// The command that runs it, without the options that select scenarios.
     pub command: String,
-    /// Why it cannot run here.
+    /// The reason why it cannot run here.
     pub missing: Option<String>,
-    /// The subject; `None` until the run has begun.
+    /// The subject. `None` until the run has begun.
     pub subject: Option<Box<dyn Subject>>,
     source: Source,
 }
 
-/// The subjects that the command line names, checked, and the one that another project brings.
+/// The subjects on the command line, checked, and the one of another project.
 pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
     let find = |name: &String| {
         let candidate = Candidate::find(name)?;
@@ -71,13 +71,13 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
     names.iter().map(find).chain(own).collect()
 }
 
-/// The program that another project has made of the suite.
+/// Another project's test program, as a command.
 fn this_program() -> String {
     let program = std::env::args().next().unwrap_or_default();
     format!("sudo {}", shlex::try_quote(&program).unwrap_or_default())
 }
 
-/// The subject of a command, which has one at most.
+/// The subject for a command, which takes at most one.
 pub fn for_command(cli: &Cli) -> Result<Option<Candidate>, Error> {
     let mut slots = asked_for(cli, None)?.into_iter();
     let (Some(slot), None) = (slots.next(), slots.next()) else {
@@ -92,7 +92,7 @@ pub fn for_command(cli: &Cli) -> Result<Option<Candidate>, Error> {
     }
 }
 
-/// Makes the subjects ready. Their files go into the folder of the run.
+/// Prepares the subjects. Their files go into the folder of the run.
 pub fn ready(slots: &mut [Slot], workspaces: &Workspaces) -> Result<(), Error> {
     for slot in slots.iter_mut().filter(|slot| slot.missing.is_none()) {
         let files = workspaces.root().map_or(Path::new("/nonexistent"), |root| root.path()).join("subjects");
@@ -106,7 +106,7 @@ pub fn ready(slots: &mut [Slot], workspaces: &Workspaces) -> Result<(), Error> {
     Ok(())
 }
 
-/// The verdict that a cell is, as the other trials have them.
+/// The verdict for a cell, in the form of the other trials.
 pub fn verdict(cell: &Cell) -> Verdict {
     match cell.verdict.as_str() {
         "pass" => Verdict::Pass,
@@ -118,12 +118,12 @@ pub fn verdict(cell: &Cell) -> Verdict {
     }
 }
 
-/// Which known faults subjects have shown, and in which scenarios they were judged.
+/// The known faults that subjects have shown, and the scenarios in which they were judged.
 #[derive(Default)]
 pub struct Tested(Mutex<HashMap<(String, String), HashSet<String>>>);
 
 impl Tested {
-    /// Takes one subject in one scenario.
+    /// Adds one subject in one scenario.
     pub fn add(&self, cell: &Cell) {
         if matches!(cell.verdict.as_str(), "pass" | "fail" | "silent loss") {
             let known = cell.findings.iter().filter_map(|found| found.known.clone());
@@ -132,7 +132,7 @@ impl Tested {
         }
     }
 
-    /// Says which faults were not there: the entry is no longer true of this version.
+    /// Prints the known faults that did not occur: their entries are no longer true for this version.
     pub fn print_unseen(&self, slots: &[Slot]) {
         let tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for subject in slots.iter().filter_map(|slot| slot.subject.as_deref()) {
@@ -149,7 +149,7 @@ impl Tested {
     }
 }
 
-/// Prints the subjects that are built in.
+/// Prints the built-in subjects.
 pub fn list() -> Result<Exit, Error> {
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_header(["subject", "here", "version", "what it claims"]);

@@ -1,4 +1,4 @@
-//! What clap says: help and version, which were asked for, and bad usage.
+//! Prints clap's messages: help and version on request, and wrong usage.
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -8,7 +8,7 @@ use crate::base::error::Exit;
 use crate::base::escape;
 use crate::base::tell::Stream;
 
-/// Says it; returns how to exit.
+/// Prints the message, and returns the exit code.
 pub fn say(mut error: clap::Error) -> Exit {
     let escaped: Vec<(ContextKind, ContextValue)> =
         error.context().map(|(kind, value)| (kind, escaped(value))).collect();
@@ -26,14 +26,14 @@ pub fn say(mut error: clap::Error) -> Exit {
     if asked { Exit::Success } else { Exit::Usage }
 }
 
-/// The words of the command line in it: the colours around them are clap's.
+/// The words of the command line in a message. clap puts colours around them.
 fn escaped(value: &ContextValue) -> ContextValue {
     match value {
         ContextValue::String(word) => ContextValue::String(escape::line(word).into_owned()),
         ContextValue::Strings(words) => {
             ContextValue::Strings(words.iter().map(|word| escape::line(word).into_owned()).collect())
         }
-        // Tips, a line each, with the words in them.
+        // Tips, one on each line, with such words.
         ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(
             tips.iter().map(|tip| escape::line(&tip.to_string()).into_owned().into()).collect(),
         ),
@@ -41,7 +41,7 @@ fn escaped(value: &ContextValue) -> ContextValue {
     }
 }
 
-/// Every flag, for whoever has written another.
+/// All flags, for a hint after an unknown one.
 fn accepted() -> Vec<String> {
     let command = Cli::command();
     let mut flags: Vec<String> =

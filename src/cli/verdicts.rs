@@ -18,17 +18,17 @@ pub struct Verdicts {
     fail_fast: bool,
     stopped: AtomicBool,
     tally: Mutex<Tally>,
-    /// What `-v` prints when all trials are over, by the name of the trial.
+    /// The traces that `-v` prints when all trials are over, by the name of the trial.
     traces: Mutex<BTreeMap<String, String>>,
 }
 
 impl Verdicts {
-    /// None yet. With `fail_fast`, no further trial runs after the first that fails or is inconclusive.
+    /// Begins without verdicts. With `fail_fast`, no trial runs after the first that fails or is inconclusive.
     pub fn new(fail_fast: bool) -> Self {
         Self { fail_fast, ..Self::default() }
     }
 
-    /// Gives a verdict, unless no further one is wanted, and says it as libtest does.
+    /// Adds a verdict, unless the run has ended early, and returns it in libtest's form.
     pub fn of_trial(&self, verdict: impl FnOnce() -> Verdict) -> Result<Completion, Failed> {
         if self.stopped.load(Ordering::Relaxed) {
             return Ok(Completion::ignored_with("not run: --fail-fast"));
@@ -45,29 +45,29 @@ impl Verdicts {
         }
     }
 
-    /// Keeps the trace of a trial for the end of the run.
+    /// Keeps the trace of a trial until the end of the run.
     pub fn keep_trace(&self, name: &str, Observed { trace, ending }: &Observed) {
         let text = format!("{name}: {ending}\n{}", show::trace(trace, true));
         lock(&self.traces).insert(name.to_owned(), text);
     }
 
-    /// Prints the traces that were kept, in this order.
+    /// Prints the kept traces, in this order.
     pub fn print_traces(&self, libtest: &Arguments, order: &[String]) {
         let traces = lock(&self.traces);
-        // Machines read the standard output then.
+        // A program reads the standard output then.
         let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
         for text in order.iter().filter_map(|name| traces.get(name)) {
             if for_machines { Stream::Error } else { Stream::Out }.line(text);
         }
     }
 
-    /// How the process is to exit.
+    /// The exit code of the process.
     pub fn exit(&self) -> Exit {
         lock(&self.tally).exit()
     }
 }
 
-/// A lock that survives a panic of its holder: what it guards is whole between any two statements here.
+/// Locks, even if a holder has panicked: between any two statements here, the guarded value is whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A subject beside a command: what it shows is compared with our own trace.
+//! Runs a subject beside a command, and compares its report with our own trace.
 
 use std::ffi::OsString;
 
@@ -13,14 +13,14 @@ use crate::subject::verdict::{Evidence, cell};
 use crate::subject::{Scope, Subject};
 use crate::trace::whole::Trace;
 
-/// How the comparison ended.
+/// The result of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreed {
     /// No difference, or there is no subject.
     Yes,
-    /// Differences that are not known.
+    /// Differences without a known cause.
     No,
-    /// Nothing can be said.
+    /// Nothing is proved.
     Unknown,
 }
 
@@ -35,7 +35,7 @@ pub struct BesideProgram<'s> {
 }
 
 impl<'s> BesideProgram<'s> {
-    /// Attaches the subject to a child before its gate. `None` if the child has ended before.
+    /// Attaches the subject to a child before its gate. `None` if the child has already ended.
     pub fn attach(
         (candidate, subject): (&Candidate, &'s dyn Subject),
         beside: &'s Beside<'s>,
@@ -45,7 +45,7 @@ impl<'s> BesideProgram<'s> {
         Ok(beside.attach(child)?.map(|attached| Self { subject, again, beside, attached, pid }))
     }
 
-    /// Takes what the subject has shown, compares it, and says what there is to say. `lost` says whether our own trace is not whole.
+    /// Takes the subject's report, compares it, and prints the result. `lost` says whether our own trace has losses.
     pub fn agrees(self, sink: &mut Sink, command: &[OsString], trace: Trace, lost: bool) -> Agreed {
         let Self { subject, again, beside, attached, pid } = self;
         let is_at_end = beside.end(&attached);

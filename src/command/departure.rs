@@ -1,8 +1,9 @@
-//! The signals that end the waiting, heard whatever else stands still.
+//! Receives the signals that end the wait, even if the other threads are blocked.
 //!
-//! The thread that takes and prints records may be held up: by output that nobody reads, by a process that answers no more. So
-//! another one hears the signals, passes each on, and sees to it that the first SIGTERM or SIGHUP, or the second SIGINT or SIGQUIT,
-//! is the end: after a while it kills what is watched, and after another one it ends this process.
+//! The thread that reads and prints records may be blocked, by output that nobody reads or by a process that does not respond.
+//! So a separate thread receives the signals and passes each on. The first SIGTERM or SIGHUP, or the second SIGINT or SIGQUIT,
+//! must lead to the end. After a first delay this thread kills the watched processes, and after a second delay it ends this
+//! process.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,22 +23,22 @@ use crate::child::zygote::{Zygote, is_ignored};
 use crate::table::names;
 use crate::watch::tracer::Killer;
 
-/// The signals that are the command's, or that end the waiting for it.
+/// The signals that go to the command, or that end the wait for it.
 const SIGNALS: [Signal; 4] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
-/// How long the end may take by itself, and how long when what is watched has been killed: a second at most in sum.
+/// How long the end may take by itself, and then after the watched processes were killed: one second at most in total.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Blocks the signals in this thread and those that it starts, so that only who asks gets them.
+/// Blocks the signals in this thread and in those that it starts, so that only a signalfd receives them.
 pub fn hold() -> nix::Result<()> {
     heard().thread_block()
 }
 
-/// Those that are not ignored: a signal that is blocked comes all the same, and `nohup` means that it does not.
+/// Leaves out ignored signals. A blocked signal arrives even if it was ignored, but `nohup` ignores it on purpose.
 fn heard() -> SigSet {
     SIGNALS.into_iter().filter(|&signal| !is_ignored(signal as i32)).collect()
 }
 
-/// The thread that hears signals. Dropped when all is done, which ends it.
+/// The thread that receives signals. Dropping it ends the thread.
 pub struct Departure {
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
@@ -46,15 +47,15 @@ pub struct Departure {
 struct Mailbox {
     /// Signals have come.
     wake: EventFd,
-    /// All is done.
+    /// The command is over.
     done: EventFd,
     signals: Mutex<Vec<i32>>,
-    /// The signal for which what is watched was killed; 0 if it was not.
+    /// The signal for which the watched processes were killed, or 0.
     killed: AtomicI32,
 }
 
 impl Departure {
-    /// Hears them from now on.
+    /// Receives signals from now on.
     pub fn start(killer: Killer, zygote: &Zygote) -> nix::Result<Self> {
         let reaper = zygote.pid();
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -74,13 +75,13 @@ impl Departure {
         self.mailbox.wake.as_fd()
     }
 
-    /// The signals that have come since the last time.
+    /// The signals since the last call.
     pub fn signals(&self) -> Vec<i32> {
         let _ = self.mailbox.wake.read();
         std::mem::take(&mut *self.mailbox.signals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The signal for which what is watched was killed.
+    /// The signal for which the watched processes were killed.
     pub fn killed(&self) -> Option<i32> {
         Some(self.mailbox.killed.load(Ordering::SeqCst)).filter(|&signal| signal != 0)
     }
@@ -96,7 +97,7 @@ impl Drop for Departure {
 }
 
 impl Mailbox {
-    /// Until all is done.
+    /// Runs until the command is over.
     fn hear(&self, heard: &SignalFd, killer: &Killer, reaper: Pid) {
         let mut from_terminal = 0;
         while let Some(signal) = self.next(heard, PollTimeout::NONE) {
@@ -108,14 +109,14 @@ impl Mailbox {
         }
     }
 
-    /// The end, within twice the patience.
+    /// Brings the end about, within twice the patience.
     fn depart(&self, signal: i32, heard: &SignalFd, killer: &Killer, reaper: Pid) {
         if self.is_done_within(heard, PATIENCE) {
             return;
         }
         self.killed.store(signal, Ordering::SeqCst);
         killer.kill_all();
-        // Who was stopped tells of no end. It is this process's child, and reaped after this thread has ended.
+        // A stopped process reports no end. The zygote is this process's child, and is reaped after this thread has ended.
         let _ = kill(reaper, Signal::SIGCONT);
         self.pass_on(signal);
         if self.is_done_within(heard, PATIENCE) {
@@ -175,7 +176,7 @@ impl Mailbox {
     }
 }
 
-/// What the thread has been woken by.
+/// The reason why the thread woke.
 enum Next {
     Done,
     Signal(i32),

@@ -1,4 +1,4 @@
-//! Where trace and table go, and the line on the progress.
+//! Writes trace and table, and the progress line.
 
 use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
@@ -10,33 +10,33 @@ use crate::base::tell::Stream;
 use crate::child::zygote::was_closed;
 use crate::trace::counts::Counts;
 
-/// How long nothing must have been printed before the progress is.
+/// How long the output must have been quiet before the progress line appears.
 const SILENCE: Duration = Duration::from_secs(1);
-/// Takes the cursor to the begin of its line and clears it (ECMA-48).
+/// Moves the cursor to the begin of its line and clears the line (ECMA-48).
 const CLEAR: &str = "\r\x1b[K";
 
 /// The output, buffered until [`Output::tick`].
 pub struct Output {
     to: BufWriter<Box<dyn Write>>,
     name: String,
-    /// The first error; nothing is written after it.
+    /// The first error. Nothing is written after it.
     failed: Option<io::Error>,
     progress: Option<Progress>,
 }
 
-/// The line on the progress, on a terminal.
+/// The progress line, on a terminal.
 struct Progress {
     printed: Instant,
-    /// The calls that it has last said.
+    /// The number of calls that it last showed.
     said: u64,
-    /// How many there are.
+    /// The number of calls now.
     calls: u64,
-    /// Whether it stands there.
+    /// Whether it is on the screen.
     shown: bool,
 }
 
 impl Output {
-    /// Opens the file that is wanted, or the standard error output.
+    /// Opens the file, or takes the standard error output.
     pub fn open(options: &CommandOptions) -> Result<Self, Error> {
         let (name, to): (String, Box<dyn Write>) = match &options.output {
             None if was_closed(libc::STDERR_FILENO) => {
@@ -73,7 +73,7 @@ impl Output {
         }
     }
 
-    /// Says a sentence on the standard error output, wherever the trace goes.
+    /// Prints a sentence on the standard error output, wherever the trace goes.
     pub fn say(&mut self, sentence: &str) {
         self.flush();
         if let Some(progress) = &mut self.progress {
@@ -82,7 +82,7 @@ impl Output {
         Stream::Error.line(&format!("ior-it: {sentence}"));
     }
 
-    /// Lets what has been written be seen; where that is nothing for a while, the progress.
+    /// Flushes what was written. If there was nothing for a while, shows the progress line.
     pub fn tick(&mut self, counts: &Counts) {
         self.flush();
         if let Some(progress) = &mut self.progress {
@@ -90,12 +90,12 @@ impl Output {
         }
     }
 
-    /// Whether the progress has something to say that it has not said yet.
+    /// Whether the progress line would change.
     pub fn is_to_say(&self) -> bool {
         self.progress.as_ref().is_some_and(|progress| progress.calls != progress.said)
     }
 
-    /// The end: an error if not everything could be written.
+    /// Ends the output: an error if not everything was written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
         let failed = self.failed.take().map(|error| {
@@ -116,7 +116,7 @@ impl Output {
 }
 
 impl Progress {
-    /// Only if there were calls: who waits for input is not written over.
+    /// Only after new calls: a program that waits for input must not be overwritten.
     fn tick(&mut self, counts: &Counts) {
         self.calls = counts.seen;
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
@@ -131,7 +131,7 @@ impl Progress {
         *self = Self { printed: Instant::now(), said: counts.seen, calls: counts.seen, shown: true };
     }
 
-    /// Something else is printed.
+    /// Removes the line before other output.
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {

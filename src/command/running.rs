@@ -1,4 +1,4 @@
-//! From the opened gate to the last record.
+//! From the open gate to the last record.
 
 use std::time::{Duration, Instant};
 
@@ -14,41 +14,42 @@ use crate::trace::testimony::Testimony;
 use crate::watch::tracer::{Tracer, Watching};
 use crate::watch::witness::Witness;
 
-/// How many records are taken at a time: what bounds the memory that they need on their way.
+/// How many records are taken at a time. It bounds the memory for them.
 const TAKEN: usize = 4096;
 /// How late a call may be printed.
 const TICK: Duration = Duration::from_millis(50);
-/// How long it may take until the witness has let go who goes on.
+/// How long the witness may take to detach from the processes that go on.
 const LET_GO: Duration = Duration::from_millis(200);
-/// When it is first asked whether nobody is left, where the records do not say so; each time it takes twice as long.
+/// When to check for the first time whether all processes are gone without a record of it. Each later check comes after twice
+/// as long.
 const LOOK: Duration = Duration::from_secs(1);
-/// What the waiting is for.
+/// What the thread waits for.
 const RING: u64 = 0;
 const REAPED: u64 = 1;
 const SIGNAL: u64 = 2;
 
-/// A program that runs, or has run.
+/// A program that runs or has run.
 pub struct TracedProgram<'t> {
     pub child: Child<'t>,
     pub watching: Watching<'t>,
     pub departure: Departure,
     pub sink: Sink,
     follow: bool,
-    /// Dropped after the child, since it ends when its tracees do.
+    /// Dropped after the child, because it ends when its tracees do.
     witness: Option<Witness>,
-    /// Of the program itself; processes that it has forked may go on.
+    /// The end of the program itself. Processes that it has forked may go on.
     ending: Option<Ending>,
     interrupts: u32,
-    /// Whether the user wants no more of it.
+    /// Whether the user has asked for the end.
     pub stopped: bool,
-    /// Whether the program's end was not seen, since who reaps it was gone.
+    /// Whether the program's end was not seen, because the process that reaps it was gone.
     pub orphaned: bool,
     looked: Instant,
-    /// How long after that it is looked again.
+    /// How long to wait until the next check after that.
     look: Duration,
-    /// How many records had come when it was last waited.
+    /// How many records had come at the last wait.
     received: u64,
-    /// Whether the next record wakes, since a tick ago.
+    /// Whether the next record wakes this thread, since one tick ago.
     asleep: bool,
 }
 
@@ -79,14 +80,14 @@ impl<'t> TracedProgram<'t> {
         }
     }
 
-    /// Opens the gate, and takes the records until there are no more to come.
+    /// Opens the gate, and takes records until no more can come.
     pub fn until_it_is_over(&mut self, tracer: &Tracer) -> Result<(), Error> {
         let waiting = self.waiting(tracer).map_err(|errno| not_prepared(errno.into()))?;
         go_before_others();
         self.child.open_gate()?;
         self.witness.iter().for_each(Witness::release);
         while !self.stopped && !self.is_over() {
-            // Whatever has happened, everything is looked at: an interrupted wait is no error.
+            // Every source is checked after every wake-up, and so an interrupted wait is not an error.
             let mut events = [EpollEvent::empty(); 3];
             let ready = waiting.wait(&mut events, self.patience()).unwrap_or_default();
             self.take();
@@ -104,9 +105,9 @@ impl<'t> TracedProgram<'t> {
         Ok(())
     }
 
-    /// How long to wait. Nothing wakes for each record, so that there is a timer while records come; when none has come for a tick,
-    /// the next one wakes. It is looked once more a tick later, for a record whose program had asked before whether it is to wake;
-    /// then the timer is only for what else there is to do.
+    /// How long to wait. A record does not wake this thread while records come, and so a timer does. After a tick without
+    /// records, the next record wakes it. One tick later it looks once more: a program may have decided not to wake it just
+    /// before. After that the timer is only for other work.
     fn patience(&mut self) -> EpollTimeout {
         let received = self.sink.received();
         let comes = std::mem::replace(&mut self.received, received) != received;
@@ -118,13 +119,13 @@ impl<'t> TracedProgram<'t> {
         let look = (self.ending.is_some() && self.follow).then(|| self.look.saturating_sub(self.looked.elapsed()));
         let timer =
             if comes || dozes || self.sink.received() != received || self.sink.is_to_say() { Some(TICK) } else { look };
-        // Rounded up: who wakes too early finds nothing to do.
+        // Rounded up: a thread that wakes too early finds no work.
         timer.map_or(EpollTimeout::NONE, |timer| {
             EpollTimeout::try_from(timer + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
         })
     }
 
-    /// Who starts and reaps the program is gone, and the program with it: what that has left behind nobody would end.
+    /// Handles the loss of the zygote, and of the program with it. No other process would end the program's descendants.
     fn orphaned(&mut self, error: &Error) -> Result<(), Error> {
         self.sink.say(&format!("{}: what it has started is killed", error.sentence));
         self.watching.killer()?.kill_all();
@@ -133,7 +134,7 @@ impl<'t> TracedProgram<'t> {
         Ok(())
     }
 
-    /// The ring wakes by edges: its level would wake for each record, which costs ten times the record.
+    /// The ring wakes by edges. By level it would wake for each record, which costs ten times the record.
     fn waiting(&self, tracer: &Tracer) -> nix::Result<Epoll> {
         let waiting = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         waiting.add(tracer.ring(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, RING))?;
@@ -147,7 +148,7 @@ impl<'t> TracedProgram<'t> {
         take(&self.watching, &mut self.sink);
     }
 
-    /// Whether the program and, if they are followed, all its descendants are gone.
+    /// Whether the program is gone, and all its descendants if they are followed.
     fn is_over(&mut self) -> bool {
         if self.ending.is_none() {
             return false;
@@ -163,13 +164,13 @@ impl<'t> TracedProgram<'t> {
         self.watching.is_deserted()
     }
 
-    /// SIGINT and SIGQUIT of a terminal reach the program by themselves. Once it is gone, a second SIGINT, or any other signal,
-    /// ends the waiting for what it has left behind.
+    /// Handles a signal. SIGINT and SIGQUIT from a terminal reach the program by themselves. Once it is gone, a second SIGINT
+    /// or any other signal ends the wait for its descendants.
     fn signalled(&mut self, signal: i32) -> Result<(), Error> {
         let from_terminal = matches!(signal, libc::SIGINT | libc::SIGQUIT);
         match (&self.ending, from_terminal) {
             (None, true) => self.interrupts += 1,
-            // If it is gone meanwhile, that is told by itself.
+            // If the program has just ended, its reap reports that.
             (None, false) => drop(self.child.signal(signal)),
             (Some(_), true) if self.interrupts == 0 => {
                 self.interrupts += 1;
@@ -182,8 +183,8 @@ impl<'t> TracedProgram<'t> {
         Ok(())
     }
 
-    /// Takes the rest. Everything that was emitted is in the ring, but another process's record that is just being written can
-    /// hold ours up for a moment.
+    /// Takes the remaining records. Everything that was emitted is in the ring, but a record that another process is just
+    /// writing can delay ours for a moment.
     pub fn finish(&mut self) -> Result<Ending, Error> {
         let ending = match self.ending.clone() {
             Some(ending) => ending,
@@ -197,8 +198,8 @@ impl<'t> TracedProgram<'t> {
         Ok(ending)
     }
 
-    /// What the witness has seen, if there is one. It is asked before the last records are taken, so that all that it has seen is
-    /// among them.
+    /// What the witness has seen, if there is one. It ends before the last records are taken, so that every call that it saw
+    /// has its record among them.
     pub fn testimony(&mut self) -> Result<Option<Testimony>, Error> {
         let Some(witness) = self.witness.take() else { return Ok(None) };
         if self.stopped { witness.let_go(LET_GO) } else { witness.testimony() }.map(Some)
@@ -219,11 +220,11 @@ fn take(watching: &Watching, sink: &mut Sink) {
     }
 }
 
-/// Of the processors, this thread gets what it needs before ordinary ones do, where that is permitted (CAP_SYS_NICE): what it
-/// does not read in time is lost, and beside processes that keep all processors busy it would have a part of one. No real-time
-/// priority: it prints for as long as there is something. The program was forked before, and has its own (setpriority(2)).
+/// Runs this thread before ordinary ones, if that is permitted (CAP_SYS_NICE). Records that it does not read in time are lost,
+/// and next to busy processes it would get only a share of a CPU. It gets no real-time priority, because it prints for as long
+/// as there is output. The program was forked before, and keeps its own priority (setpriority(2)).
 #[allow(unsafe_code)]
 fn go_before_others() {
-    // SAFETY: plain numbers, of this thread. Without the permission nothing changes.
+    // SAFETY: plain numbers, for this thread. Without the permission nothing changes.
     let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
 }

@@ -1,4 +1,4 @@
-//! What becomes of the records: each is decoded, counted, printed or added up, and kept if an archive or a witness is wanted.
+//! Decodes each record, counts it, prints it or adds it up, and keeps it for an archive or a witness.
 
 use std::collections::VecDeque;
 
@@ -17,29 +17,29 @@ use crate::trace::show;
 use crate::trace::whole::Trace;
 use crate::watch::tracer::Records;
 
-/// What is printed of a process that is not watched any more.
+/// The note about a process whose watch ended early.
 const HIDDEN: &str = "+++ hidden: a program that its caller may not trace +++";
 
-/// So many processes that are gone are left in the filter map: whoever is still on its way out is among them.
+/// How many ended processes stay in the filter map. A process whose threads are still exiting is among them.
 const LATELY_GONE: usize = 4096;
 
-/// Where the records go.
+/// The destination of the records.
 pub struct Sink {
     assembly: Assembly,
     summary: Summary,
     prints: bool,
     json: bool,
     keeps: bool,
-    /// The fence that a subject is to show: no call of the program.
+    /// The fence that a subject must report. The program did not make it.
     fence: Option<(Fences, u64)>,
     gone: VecDeque<u32>,
     output: Output,
-    /// The room for a line: the same for all.
+    /// The buffer for a line, shared by all lines.
     line: String,
 }
 
 impl Sink {
-    /// Nothing has come yet.
+    /// Begins without records.
     pub fn new(options: &CommandOptions, output: Output, fence: Option<(Fences, u64)>) -> Self {
         Self {
             assembly: Assembly::new(None),
@@ -59,7 +59,7 @@ impl Sink {
         self.assembly.decoder().received()
     }
 
-    /// Takes records as they came out of the ring. What came at about the same time is printed in the order in which it was
+    /// Takes records as they came out of the ring. The records of one batch are printed in the order in which their calls were
     /// entered.
     pub fn take(&mut self, records: &Records) {
         let mut decoded: Vec<(u64, Decoded)> = Vec::new();
@@ -107,29 +107,29 @@ impl Sink {
         self.output.line(&self.line);
     }
 
-    /// Processes that are gone for long.
+    /// Removes processes that ended long ago.
     pub fn long_gone(&mut self) -> impl Iterator<Item = u32> + use<> {
         let long = self.gone.len().saturating_sub(LATELY_GONE);
         self.gone.drain(..long).collect::<Vec<_>>().into_iter()
     }
 
-    /// Shows what has come so far, if it is time to.
+    /// Prints what has come so far, if it is time.
     pub fn tick(&mut self, counts: &Counts) {
         self.output.tick(counts);
     }
 
-    /// Whether the line on the progress is to change by and by.
+    /// Whether the progress line may still change.
     pub fn is_to_say(&self) -> bool {
         self.output.is_to_say()
     }
 
-    /// A sentence to the user.
+    /// Prints a sentence for the user.
     pub fn say(&mut self, sentence: &str) {
         self.output.say(sentence);
     }
 
-    /// Prints the table and the losses, with what is lost `besides`; true if there are any. With `stopped`, what processes that go on
-    /// have not finished is no loss.
+    /// Prints the table and the losses, and what else is lost, in `besides`. True if anything is lost. With `stopped`, an
+    /// unfinished call of a process that goes on is not a loss.
     pub fn finish(&mut self, counted: Counts, stopped: bool, besides: Option<&str>) -> bool {
         let counts = counted.with_received(self.assembly.decoder().counts());
         let received = counts.received;
@@ -144,7 +144,7 @@ impl Sink {
         let hidden = counts.hidden();
         hidden.iter().for_each(|hidden| self.line(&format!("hidden: {hidden}")));
         if self.json && !losses.is_empty() {
-            // How many is not known of every loss.
+            // Not every loss has a number.
             let count = counts.seen.saturating_sub(received).max(1);
             self.output.line(&json::write_line(&json::Line::Lost(count)));
         }
@@ -156,7 +156,7 @@ impl Sink {
         !losses.is_empty()
     }
 
-    /// Writes a line; among JSON lines as a note.
+    /// Writes a line, which becomes a note among JSON lines.
     pub fn line(&mut self, line: &str) {
         match self.json {
             true => self.output.line(&json::write_line(&json::Line::Note(line.to_owned()))),
@@ -164,12 +164,12 @@ impl Sink {
         }
     }
 
-    /// The end of the output: an error if not everything could be written.
+    /// Ends the output: an error if not everything was written.
     pub fn close(&mut self) -> Result<(), Error> {
         self.output.finish()
     }
 
-    /// The whole trace, if the calls were to be kept.
+    /// The whole trace, if the calls were kept.
     pub fn trace(&mut self, counted: Counts) -> Trace {
         std::mem::take(&mut self.assembly).finished(counted)
     }
@@ -179,7 +179,7 @@ fn is_fence(fence: Option<(Fences, u64)>, call: &Call) -> bool {
     fence.is_some_and(|(fences, number)| reference::number(fences, call) == Some(number))
 }
 
-/// The counts without what processes that go on have done meanwhile, or have not finished.
+/// The counts without the later and the unfinished calls of processes that go on.
 fn so_far(counts: Counts) -> Counts {
     let Counts { received, ends_received, refused, followed, submissions_received, told_received, .. } = counts;
     let ends = ends_received.max(followed + 1);
@@ -194,7 +194,7 @@ fn so_far(counts: Counts) -> Counts {
     }
 }
 
-/// As words.
+/// The losses in words.
 pub fn processes(count: u64) -> String {
     if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }

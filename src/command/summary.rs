@@ -1,7 +1,7 @@
 //! The table by call: how many, how many failed, bytes moved, and how long they took.
 //!
-//! No I/O: takes calls and returns a table as text. What it holds grows with the number of different calls, not with how
-//! many there are.
+//! No I/O: takes calls and returns a table as text. Its memory grows with the number of different calls, not with the number of
+//! calls.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::table::syscalls::Abi;
 use crate::timings::Samples;
 use crate::trace::call::{Call, Outcome};
 
-/// The calls so far, by their numbers; those of 32-bit calls and of requests have other meanings.
+/// The calls so far, by number. The numbers of 32-bit calls and of requests mean other calls.
 #[derive(Debug, Default)]
 pub struct Summary(BTreeMap<(u32, Abi, bool), Totals>);
 
@@ -23,7 +23,7 @@ struct Totals {
     calls: u64,
     errors: u64,
     bytes: u64,
-    /// Of the calls that returned.
+    /// The time of the calls that returned.
     durations: Samples,
     total_ns: u128,
 }
@@ -44,7 +44,7 @@ impl Summary {
         }
     }
 
-    /// A row for each call, the one first that took longest in sum, and one for all.
+    /// A row for each call, sorted by total time, and a row for the sum.
     pub fn table(&self) -> String {
         let mut rows: Vec<&Totals> = self.0.values().collect();
         rows.sort_by(|row, than| (Reverse(row.total_ns), &row.name).cmp(&(Reverse(than.total_ns), &than.name)));

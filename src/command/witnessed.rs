@@ -1,4 +1,4 @@
-//! What the witness of a command has to say.
+//! Compares a command's trace with its witness.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -11,8 +11,8 @@ use crate::trace::call::Call;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::Trace;
 
-/// Whether the witness, if there is one, has seen the same, and says so. A trace that has lost something is compared with
-/// nothing.
+/// Compares the two, prints the result, and returns whether they agree. Without a witness they do. A trace with losses is not
+/// compared.
 pub fn agrees(
     sink: &mut Sink,
     command: &[OsString],
@@ -56,7 +56,7 @@ pub fn agrees(
     false
 }
 
-/// Both without the processes that the witness has let go.
+/// Both sides without the processes that the witness has released.
 fn without_those_left(trace: &Trace, mut testimony: Testimony) -> (Cow<'_, Trace>, Testimony) {
     if testimony.left.is_empty() {
         return (Cow::Borrowed(trace), testimony);
@@ -68,7 +68,7 @@ fn without_those_left(trace: &Trace, mut testimony: Testimony) -> (Cow<'_, Trace
     (Cow::Owned(trace), testimony)
 }
 
-/// A trace without the threads that the kernel does not show to the witness, and how many calls they have made.
+/// A trace without the threads that the kernel hides from the witness, and the number of their calls.
 fn without_those_hidden<'t>(trace: Cow<'t, Trace>, testimony: &Testimony) -> (Cow<'t, Trace>, usize) {
     let is_hidden = |call: &Call| !testimony.threads.contains(&call.tid);
     let hidden = trace.calls.iter().filter(|call| is_hidden(call) && call.request.is_none()).count();

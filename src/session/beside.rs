@@ -1,4 +1,4 @@
-//! A subject beside a child: attached by fences, and closed by them. Nothing waits for a fixed time.
+//! Runs a subject beside a child. Fences open and close its window, and nothing waits for a fixed time.
 
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
@@ -20,14 +20,14 @@ use crate::subject::reference::reference;
 use crate::subject::verdict::{Evidence, Stretch, cell, skipped};
 use crate::subject::{Scope, Subject, Waited, Watching};
 
-/// The first and the longest pause between two waiting fences.
+/// The shortest and the longest pause between two waiting fences.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(16)];
-/// How many fences a child makes at most before `act`, and how many numbers it has in all.
+/// The most fences that a child makes before `act`, and how many numbers it has for all its fences.
 const WAITING: u64 = 1 << 12;
 /// The numbers of one child.
 pub const NUMBERS: u64 = 2 * WAITING;
 
-/// The fences of one child, and the subject that is to show them.
+/// The fences of one child, and the subject that must report them.
 pub struct Beside<'s> {
     subject: &'s dyn Subject,
     fences: Fences,
@@ -35,10 +35,10 @@ pub struct Beside<'s> {
     cpus: u32,
 }
 
-/// A subject that traces, or one that does not.
+/// A subject that traces, or the fences of one that does not.
 pub struct Attached<'s> {
     watching: Box<dyn Watching + 's>,
-    /// Why it does not, if it does not.
+    /// The reason why it does not trace, if it does not.
     blind: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Session {
 }
 
 impl<'s> Beside<'s> {
-    /// For the child whose fences have the numbers from `first` on.
+    /// For the child whose fences are numbered from `first`.
     pub fn new(subject: &'s dyn Subject, nonce: u64, first: u64) -> Self {
         let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
         let cpus = online.and_then(|count| u32::try_from(count).ok()).unwrap_or(1).max(1);
@@ -115,13 +115,13 @@ impl<'s> Beside<'s> {
         self.open() + 1..=self.open() + u64::from(self.cpus)
     }
 
-    /// What the child has to know.
+    /// The fences in the form that the child needs.
     pub fn enclosed(&self) -> Enclosed {
         Enclosed { fences: self.fences, open: self.open(), cpus: self.cpus }
     }
 
-    /// Starts the subject on a child before its gate, and has the child make fences until the subject shows one. Then the child
-    /// goes to its gate. `None` if the child has ended before.
+    /// Starts the subject on a child before its gate. The child makes fences until the subject reports one, and then goes to
+    /// its gate. `None` if the child has already ended.
     pub fn attach(&self, child: &Child<'_>) -> Result<Option<Attached<'s>>, Error> {
         let limit = self.subject.profile().attach;
         let watching = self.subject.watch(child.pid(), self.fences)?;
@@ -146,8 +146,8 @@ impl<'s> Beside<'s> {
         Ok(goes_on.then_some(Attached { watching, blind: why }))
     }
 
-    /// Waits until the child has made its closing fences and the subject has shown them, and lets the child end. True if the child
-    /// ended before it could make them.
+    /// Waits until the child has made its closing fences and the subject has reported them, and then lets the child end. True
+    /// if the child ended before it could make them.
     pub fn close(&self, attached: &Attached<'_>, child: &Child<'_>, limit: Limit) -> Result<bool, Error> {
         if !child.has_acted(limit.now())? {
             let is_at_end = child.has_ended()?;
@@ -163,7 +163,7 @@ impl<'s> Beside<'s> {
         Ok(false)
     }
 
-    /// Closes the window of a program, which has ended. True if only the end of what the subject says closes it.
+    /// Closes the window of a program that has ended. True if only the end of the subject's output closes it.
     pub fn end(&self, attached: &Attached<'_>) -> bool {
         let is_system = self.subject.profile().scope == Scope::System;
         if is_system {
@@ -172,10 +172,10 @@ impl<'s> Beside<'s> {
         !is_system
     }
 
-    /// Makes the closing fences for a child that is gone. A subject that sees everybody sees them.
+    /// Makes the closing fences for a child that is gone. A subject that sees all processes sees them.
     fn close_for(&self, attached: &Attached<'_>) {
         let (fences, first, cpus) = (self.fences, *self.closing().start(), self.cpus);
-        // In a thread, since each fence moves it to another CPU.
+        // In a separate thread, because each fence moves the thread to another CPU.
         let made = std::thread::spawn(move || fences.make_on_each_cpu(first, cpus)).join();
         if made.is_ok() {
             self.until_shown(attached, |number| {
@@ -185,7 +185,7 @@ impl<'s> Beside<'s> {
         }
     }
 
-    /// More fences push out what a buffer still holds back.
+    /// More fences push out what a buffer still holds.
     fn until_shown(&self, attached: &Attached<'_>, make: impl Fn(u64) -> bool) {
         if attached.blind.is_some() {
             return;

@@ -12,7 +12,7 @@ use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::{Scenario, Setup, act, call, fails};
 use crate::judge::verdict::Observed;
 
-/// The scenario that is run before all others, to see that tracing works here. It is in no list.
+/// The scenario that runs before all others, to check that tracing works here. It is not in the registry.
 pub const CANARY: Scenario = Scenario::new("canary", canary);
 
 fn canary() -> Setup {
@@ -20,8 +20,8 @@ fn canary() -> Setup {
 }
 
 impl Session {
-    /// Sees that tracing works on this machine: one child, one known call. Otherwise one error says so, not one for each
-    /// scenario.
+    /// Checks that tracing works on this machine: one child, one known call. If it does not, there is one error, and not one
+    /// for each scenario.
     pub fn canary(&self) -> Result<(), Error> {
         let limit = Limit::growing(Duration::from_secs(5));
         let (Observed { ending, trace }, _) = self.observe(CANARY.name, Path::new("/"), limit, false)?;
@@ -40,7 +40,7 @@ impl Session {
     }
 }
 
-/// A child that did not come to its gate, where nothing but the machine can keep it from there.
+/// The error for a child that did not reach its gate. Only the machine can keep it from there.
 pub fn cannot_start(ending: &Ending) -> Error {
     Error::cannot_trace(
         format!("a child could not be started: it {ending}"),

@@ -1,9 +1,9 @@
-//! A million calls as fast as they go: through the ring as it is, and through one of a single page.
+//! A million calls, as fast as possible: through the default ring, and through a ring of one page.
 //!
-//! `burst` is ignored unless it is asked for, which is done here. `tiny-ring` is no scenario of its own, since a scenario
-//! runs with the ring of its session, and a table that expects to be inconclusive would be a way for loss to pass.
+//! `burst` is ignored unless it is requested, which this test does. `tiny-ring` is not a scenario. A scenario runs with the
+//! ring of its session, and a table that expects an inconclusive verdict would let a loss pass.
 //!
-//! Every session's zygote is forked before the first thread starts, so both are prepared first.
+//! Every session's zygote is forked before the first thread starts, so both sessions are prepared first.
 
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -24,10 +24,11 @@ use libtest_mimic::{Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");
 const LIMIT: Limit = Limit::growing(Duration::from_secs(60));
-/// What the workload does: opens, a million times the same, closes; and then the process exits.
+/// The workload's calls: an open, the same calls a million times, a close, and the exit of the process.
 const CALLS: u64 = 1_000_003;
 const PAGE: u32 = 4096;
-/// A million calls and all else, in KiB: a million that share nothing are 500 MiB, and so many records 160.
+/// The limit for a million calls and everything else, in KiB. A million calls that share no deed take 500 MiB, their records
+/// 160 MiB.
 const MOST_MEMORY: u64 = 100 << 10;
 
 struct Sessions {
@@ -76,7 +77,7 @@ fn run(session: &Session, expectation: &Expectation) -> Result<Run, Failed> {
     Ok(run)
 }
 
-/// Every call was seen, and each that was seen is accounted for.
+/// Checks that every call was seen, and that each was emitted or refused.
 fn accounted_for(trace: &Trace) -> Result<(), Failed> {
     let Counts { seen, emitted, refused, received, undecoded, skipped, ends, ends_received, .. } = trace.counts;
     require!(seen == CALLS, "{seen} calls were seen of {CALLS}");
@@ -90,7 +91,7 @@ fn accounted_for(trace: &Trace) -> Result<(), Failed> {
     Ok(())
 }
 
-/// That a loss is told as what it is, with its count.
+/// Checks that the loss is reported, with its count.
 fn tells_loss(run: &Run) -> Result<(), Failed> {
     let refused = run.observed.trace.counts.refused;
     let sentence = format!("{refused} of {CALLS} calls found no room in the ring buffer");
@@ -111,14 +112,14 @@ fn burst(sessions: &Sessions) -> Result<(), Failed> {
     Ok(())
 }
 
-/// What this process has had in memory at most, in KiB (proc_pid_status(5)).
+/// The peak memory of this process, in KiB (proc_pid_status(5)).
 fn most_memory() -> Result<u64, Failed> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
     Ok(most.ok_or("no VmHWM in /proc/self/status")?.trim().parse()?)
 }
 
-/// Nobody can read one page in time: it holds two dozen records, and the reader is woken after 64.
+/// No reader can drain one page in time: it holds two dozen records, and the reader is woken after 64.
 fn tiny_ring(sessions: &Sessions) -> Result<(), Failed> {
     let run = run(&sessions.tiny, &sessions.expectation)?;
     accounted_for(&run.observed.trace)?;

@@ -1,4 +1,4 @@
-//! Nothing is left, however a run ends, and two runs do not disturb each other.
+//! A run leaves nothing behind, however it ends, and two runs do not disturb each other.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -37,10 +37,10 @@ fn ior_it(temp: &Path, args: &[&str]) -> Command {
 
 /// A run that goes on until it is ended.
 const ENDLESS: [&str; 3] = ["--repeat", "4000000", "--test-threads=8"];
-/// How often a run is ended by a signal: each time its threads are somewhere else.
+/// How often a signal ends a run. Each time the threads are at another place.
 const ENDS: usize = 10;
 
-/// What a run could leave behind.
+/// Everything that a run could leave behind.
 struct Before {
     programs: usize,
     processes: usize,
@@ -64,7 +64,7 @@ impl Before {
         Ok(())
     }
 
-    /// The zygote removes the folder last: then everything else is gone as well.
+    /// The zygote removes the folder last. By then everything else is gone.
     fn check_nothing_left(&self) -> Result<(), Failed> {
         while !files(self.temp.path())?.is_empty() {
             self.wait_for_change()?;
@@ -95,7 +95,7 @@ fn programs() -> usize {
     libbpf_rs::query::ProgInfoIter::default().filter(|program| program.name.as_bytes().starts_with(b"ior_")).count()
 }
 
-/// The pids of the zygotes that live.
+/// The pids of the living zygotes.
 fn zygotes() -> Vec<i32> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -123,7 +123,7 @@ fn signalled(signal: Signal, code: Option<i32>) -> Result<(), Failed> {
     for _ in 0..ENDS {
         let run = ior_it(before.temp.path(), &ENDLESS).spawn()?;
         before.wait_for_change()?;
-        // Its handlers are there when its first scenario has run.
+        // Its handlers are installed before its first scenario runs.
         wait_for_workspace(before.temp.path())?;
         kill(Pid::from_raw(run.id() as i32), signal)?;
         let output = run.wait_with_output()?;
@@ -133,7 +133,7 @@ fn signalled(signal: Signal, code: Option<i32>) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Until a workspace other than the canary's (which has none) has been made.
+/// Waits for a workspace. The canary has none.
 fn wait_for_workspace(temp: &Path) -> Result<(), Failed> {
     for _ in 0..10_000_000 {
         let folders = std::fs::read_dir(temp)?.flatten();

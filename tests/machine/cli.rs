@@ -1,6 +1,7 @@
-//! The command from outside: what it says, to which stream, and how it exits.
+//! The command from outside: its output on each stream, and its exit code.
 //!
-//! `SNAPSHOTS=overwrite cargo test --test machine cli` writes down what it says now; `git diff` shows whether that is better.
+//! `SNAPSHOTS=overwrite cargo test --test machine cli` writes the present output into the snapshots. `git diff` shows the
+//! changes.
 
 mod runs;
 mod usage;
@@ -71,7 +72,7 @@ pub fn stderr(output: &Output) -> String {
     text(&output.stderr)
 }
 
-/// An error: this code, nothing on the standard output; returns what is on the other.
+/// Checks for an error with this code and an empty standard output. Returns the standard error output.
 pub fn expect_error(mut command: Command, code: i32) -> Result<String, Failed> {
     let output = command.output()?;
     require!(output.status.code() == Some(code), "{command:?}: {}: {}", output.status, stderr(&output));
@@ -79,7 +80,7 @@ pub fn expect_error(mut command: Command, code: i32) -> Result<String, Failed> {
     Ok(stderr(&output))
 }
 
-/// The commands as typed, each with its code and what it says.
+/// The commands as typed, each with its exit code and its output.
 #[derive(Default)]
 pub struct Transcript(String);
 
@@ -91,7 +92,7 @@ impl Transcript {
     }
 }
 
-/// Success: nothing on the standard error output; returns the other.
+/// Checks for success and an empty standard error output. Returns the standard output.
 pub fn expect_success(mut command: Command) -> Result<String, Failed> {
     let output = command.output()?;
     require!(output.status.code() == Some(0), "{command:?}: {}: {}", output.status, stderr(&output));
@@ -99,7 +100,7 @@ pub fn expect_success(mut command: Command) -> Result<String, Failed> {
     Ok(stdout(&output))
 }
 
-/// All that is in a folder, by name.
+/// The contents of a folder, by name.
 pub fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut names: Vec<String> = std::fs::read_dir(folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

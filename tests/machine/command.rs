@@ -1,4 +1,4 @@
-//! `ior-it -- COMMAND` from outside: what it prints and where, how it ends, and that the command does not notice.
+//! `ior-it -- COMMAND` from outside: its output, its end, and that the command does not notice it.
 
 mod data;
 mod ends;
@@ -20,7 +20,7 @@ use prints::{archived, json_lines, kept, output_full, output_to_file, pipeline, 
 use starts::{exit_codes, heritage, not_executed, reader_goes_first, streams, without_privileges};
 use witness::{disagreement, without_its_rights, witness_lets_go, witnessed, witnessed_loss};
 
-/// Tells this very program to be the command that is traced.
+/// Makes this program act as the traced command.
 pub const WORK: &str = "IOR_IT_TEST_WORK";
 
 pub fn main() -> ExitCode {
@@ -61,16 +61,16 @@ pub fn main() -> ExitCode {
     support::run("command", &Arguments::from_args(), anyone.chain(live))
 }
 
-/// What this program does as the command.
+/// The work of this program as the command.
 pub fn works(work: &str) -> ExitCode {
     match work {
         "threads" => {
             let threads: Vec<_> = (0..200).map(|_| std::thread::spawn(|| call_often(100))).collect();
             threads.into_iter().for_each(|thread| thread.join().unwrap_or_default());
         }
-        // As many as the ring holds, if nobody comes to read it.
+        // As many records as the ring holds, if no thread reads it.
         "many" => call_often(200_000),
-        // Waits to be told, so that the test can do something before.
+        // Waits for a word, so that the test can act before.
         "burst" => {
             println!("ready");
             let _ = std::io::stdin().read(&mut [0]);
@@ -79,7 +79,7 @@ pub fn works(work: &str) -> ExitCode {
             let _ = std::io::stdin().read(&mut [0]);
         }
         "data" => return data::work(),
-        // The standard library makes a child by vfork, in which descriptors are moved before the execve.
+        // The standard library makes a child by vfork. The child moves descriptors before its execve.
         "spawn" => {
             let file = std::fs::File::open(std::env::args_os().nth(1).unwrap_or_default());
             let Ok(file) = file else { return ExitCode::FAILURE };
@@ -96,12 +96,12 @@ fn call_often(times: u32) {
     }
 }
 
-/// This program as the command, at this work.
+/// This program as the command, with this work.
 fn working(options: &[&str], work: &str, args: &[&str]) -> Result<Command, Failed> {
     support::working(options, (WORK, work), args)
 }
 
-/// Runs it to its end; returns the output and what is on the standard error output.
+/// Runs it to its end. Returns both outputs.
 pub fn ran(mut command: Command, code: i32) -> Result<(Output, String), Failed> {
     let output = command.output()?;
     let stderr = text(&output.stderr);
@@ -109,7 +109,7 @@ pub fn ran(mut command: Command, code: i32) -> Result<(Output, String), Failed> 
     Ok((output, stderr))
 }
 
-/// A run of which nothing was lost; returns the trace.
+/// Runs it without any loss. Returns the trace.
 pub fn whole(command: Command, code: i32) -> Result<String, Failed> {
     let (_, trace) = ran(command, code)?;
     require!(trace.contains("\nlost: nothing; "), "{trace}");
@@ -135,7 +135,7 @@ pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(child.id() as i32)
 }
 
-/// A command in a process group of its own, as a shell would start it, which has said "ready".
+/// A command in its own process group, as a shell starts it. It has printed "ready".
 pub fn in_group(options: &[&str], script: &str) -> Result<(Child, BufReader<std::process::ChildStdout>), Failed> {
     let mut command = traced(options, &["sh", "-c", script]);
     let mut child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

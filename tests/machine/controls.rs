@@ -1,6 +1,6 @@
-//! Controls: what must not pass does not pass, and what happens to one scenario does not reach another.
+//! Controls: faults do not pass, and one scenario does not affect another.
 //!
-//! Every session's zygote is forked before the first thread starts, so all of them are prepared first.
+//! Every session's zygote is forked before the first thread starts, so all sessions are prepared first.
 
 mod endings;
 mod lines;
@@ -81,7 +81,7 @@ fn names() -> Vec<&'static str> {
     scenarios::all().map(|scenario| scenario.name).collect()
 }
 
-/// Those that run without being asked for.
+/// The scenarios that run by default.
 fn everyday() -> Result<Vec<&'static str>, String> {
     let expectations = expectations(TESTS)?;
     let runs = |name: &&str| expectations.get(name).is_some_and(|expectation| expectation.ignored.is_none());
@@ -118,10 +118,10 @@ fn an_unwatched_twin_leaves_no_record(sessions: &Sessions) -> Result<(), Failed>
 fn nothing_passes_when_nothing_is_attached(sessions: &Sessions) -> Result<(), Failed> {
     let expectations = expectations(TESTS)?;
     for name in everyday()? {
-        // Whoever follows processes waits for ends that nobody sees.
+        // A session that follows processes waits for ends, which it does not see here.
         let expectation = expectations.get(name).ok_or_else(|| format!("{name} has no table"))?;
         match sessions.unattached.run(name, expectation, "tests.toml", LIMIT)?.verdict {
-            // Skipped for a reason of its own, which has nothing to do with tracing.
+            // Skipped for its own reason, which has nothing to do with tracing.
             Verdict::Fail(_) | Verdict::Inconclusive(_) | Verdict::Skip(_) => {}
             Verdict::Pass => return Err(format!("{name} passes").into()),
         }

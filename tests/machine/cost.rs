@@ -1,4 +1,4 @@
-//! What keeps the tracer cheap, as far as it can be seen without a clock: what it is, not how long it takes.
+//! Checks what keeps the tracer cheap without a clock: its form, and not its time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
     support::run_live("cost", || tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect())
 }
 
-/// A program's tag is a hash of its instructions, with what the relocations have made of them.
+/// A program's tag is a hash of its instructions after the relocations.
 fn excerpt() -> Tested {
     let load = |all_types| Tracer::load(&Options { all_types, attach: false, ..Options::default() });
     let (with, without) = (load(false)?, load(true)?);
@@ -32,18 +32,19 @@ fn excerpt() -> Tested {
     for (name, tag) in &with {
         require!(without.get(name) == Some(tag), "{name} is another program with the excerpt");
     }
-    // What io_uring_complete takes is known from the excerpt: the one program that does not fit is left out.
+    // The excerpt tells the arguments of io_uring_complete, and so the program that does not fit is left out.
     let left_out: BTreeSet<_> = without.keys().filter(|name| !with.contains_key(*name)).collect();
     require!(left_out.len() == 1 && left_out.iter().all(|name| name.starts_with("ior_complete")), "{left_out:?}");
     Ok(())
 }
 
-/// What Linux 6.1 allows of a chain of calls (kernel/bpf/verifier.c, check_max_stack_depth()): newer kernels allow more, so that
+/// The stack that Linux 6.1 allows for a chain of calls (kernel/bpf/verifier.c, check_max_stack_depth()). Newer kernels allow
+/// more, and so would load programs that 6.1 refuses.
 /// one could load what it cannot.
 const MOST_STACK: usize = 512;
 const MOST_FRAMES: usize = 8;
 
-/// Here with all that is compiled: of two branches, of which a kernel sees one, the deeper.
+/// Counts all compiled code. A kernel sees only one of two branches, and this counts the deeper one.
 fn stacks() -> Tested {
     let folder = tempfile::tempdir()?;
     let object = support::compile(folder.path(), "tracer", &support::source()?)?;
@@ -51,7 +52,7 @@ fn stacks() -> Tested {
         let Chain { bytes, frames } = deepest;
         require!(bytes <= MOST_STACK && frames <= MOST_FRAMES, "{name}: {bytes} bytes of stack in {frames} frames");
     }
-    // The control: a frame that is too large is seen, here or by the kernel.
+    // The control: a frame that is too large is found, here or by the kernel.
     let large = support::source()?.replace(
         "	struct label label = { .dentry = dentry, .mount = mount, .sum = sum };\n",
         "	struct label label = { .dentry = dentry, .mount = mount, .sum = sum };\n	volatile __u64 more[40] = {};\n	label.sum += more[sum & 7];\n",
@@ -62,14 +63,14 @@ fn stacks() -> Tested {
     Ok(())
 }
 
-/// A chain of calls: what it takes of the stack, and how many functions are in it.
+/// A chain of calls: the stack that it takes, and the number of functions in it.
 #[derive(Clone, Copy, Default)]
 struct Chain {
     bytes: usize,
     frames: usize,
 }
 
-/// Of each program of an object.
+/// The deepest chain of each program in an object.
 fn deepest(object: &Path) -> Result<BTreeMap<String, Chain>, Failed> {
     let object = ObjectBuilder::default().open_file(object)?.load()?;
     let chains = object.progs().map(|program| {
@@ -79,7 +80,7 @@ fn deepest(object: &Path) -> Result<BTreeMap<String, Chain>, Failed> {
     Ok(chains.collect())
 }
 
-/// A function by where it begins: what it takes of the stack, and whom it calls.
+/// A function, by its first instruction: the stack that it takes, and the functions that it calls.
 type Functions = BTreeMap<usize, (usize, BTreeSet<usize>)>;
 
 fn chain(functions: &Functions, from: usize) -> Chain {
@@ -89,7 +90,7 @@ fn chain(functions: &Functions, from: usize) -> Chain {
     Chain { bytes: own.max(&1).next_multiple_of(32) + bytes, frames: 1 + frames }
 }
 
-/// Splits a program after the relocations into its functions: those that are called, and those that a helper calls.
+/// Splits a program after the relocations into its functions: those that are called, and those that are callbacks of a helper.
 fn functions(insns: &[bpf_insn]) -> Functions {
     let calls = insns.iter().enumerate().filter_map(|(at, insn)| Some((at, called_by(at, insn)?)));
     let calls: Vec<(usize, usize)> = calls.collect();
@@ -114,7 +115,7 @@ fn called_by(at: usize, insn: &bpf_insn) -> Option<usize> {
     (is_call || is_callback).then(|| (at as i64 + 1 + i64::from(insn.imm)) as usize)
 }
 
-/// How deep in the stack an instruction reaches: by r10 itself, or by a copy of it from which it subtracts.
+/// How deep an instruction reaches into the stack: by r10, or by a copy of r10 minus a constant.
 fn stack_of(insns: &[bpf_insn]) -> impl Iterator<Item = (usize, usize)> {
     const FRAME: u8 = 10;
     insns.iter().enumerate().filter_map(|(at, insn)| {
@@ -134,7 +135,7 @@ fn stack_of(insns: &[bpf_insn]) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// It takes its own mark away with its next call; a tracer without that goes on looking.
+/// A process takes away its own mark with its next call. A tracer without that keeps looking at its calls.
 fn marks() -> Tested {
     let folder = tempfile::tempdir()?;
     let source = support::source()?;

@@ -1,8 +1,9 @@
-//! `--bpf FILE` with four hundred damaged objects: each is refused with a reason, or traces; none ends `ior-it` in another way.
+//! `--bpf FILE` with four hundred damaged objects. Each is refused with a reason, or it traces. None ends `ior-it` in another
+//! way.
 //!
-//! The damage follows from a seed, so that an object that shows a fault is the same each time: its number is in the name of what
-//! fails. Of instructions only the first half is damaged, never the second, which has the number of the kernel's function that is
-//! called: a damaged tracer runs at the calls of the whole machine.
+//! The damage follows from a seed, so that a faulty object is the same each time: its number is in the name of the failing
+//! test. Only the first half of an instruction is damaged. The second half has the number of a kernel function, and a damaged
+//! tracer runs at every call of the machine.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::support;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const OBJECTS: u64 = 400;
-/// So many are a trial.
+/// The number of objects in one trial.
 const PORTION: u64 = 50;
 
 pub fn main() -> ExitCode {
@@ -38,13 +39,13 @@ fn trials(object: &Arc<Object>) -> Vec<Trial> {
     (0..OBJECTS / PORTION).map(|number| portion(number * PORTION)).collect()
 }
 
-/// The tracer as it is, and where what is worth damaging stands in it.
+/// The intact tracer, and the places that are worth damaging.
 struct Object {
     bytes: Vec<u8>,
     parts: Vec<Part>,
 }
 
-/// Some of its bytes that belong together.
+/// A range of its bytes that belongs together.
 struct Part {
     place: Range<usize>,
     is_code: bool,
@@ -81,7 +82,7 @@ impl Object {
         Ok(Self { bytes, parts })
     }
 
-    /// One to sixteen bytes or words of its parts are others, or it ends too soon.
+    /// Changes one to sixteen bytes or words in its parts, or cuts its end off.
     fn damaged(&self, seed: u64) -> Vec<u8> {
         let mut dice = Dice(seed);
         let mut bytes = self.bytes.clone();
@@ -162,7 +163,7 @@ fn each_ends_well(object: &Object, seeds: Range<u64>) -> Result<(), Failed> {
     Ok(())
 }
 
-/// It was refused, or has run: nothing was said that is no sentence, and nobody waits.
+/// Checks that it was refused or has run, that every message is a sentence, and that no process hangs.
 fn ends_well(seed: u64, object: &Path, work: &[&str]) -> Result<(), Failed> {
     let mut command = Command::new("timeout");
     command.args(["--signal=KILL", "60", env!("CARGO_BIN_EXE_ior-it"), "--bpf"]).arg(object).args(work);

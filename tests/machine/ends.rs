@@ -1,4 +1,4 @@
-//! It always ends: whatever dies, blocks or does not listen. And what has nothing to do sleeps.
+//! A run always ends, whatever dies, blocks or ignores signals. A process without work sleeps.
 
 use std::fs::read_to_string;
 use std::io::Read;
@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, Failed};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// So long something is waited for that must come: a bound for what hangs, and no measure.
+/// How long a test waits for an event that must come. It only bounds a hang.
 const LONG: Duration = Duration::from_secs(60);
 const BOTH: [&[&str]; 2] = [&[], &["--witness"]];
 
@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     support::run("ends", &Arguments::from_args(), live)
 }
 
-/// `ior-it` with a command, in a process group of its own, which is killed if the test fails.
+/// `ior-it` with a command, in its own process group, which is killed if the test fails.
 struct Running(Child);
 
 /// What it has written to a file.
@@ -56,7 +56,7 @@ impl Running {
         Ok(Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn()?))
     }
 
-    /// Waits until the command has said that it has begun.
+    /// Waits until the command has reported its start.
     fn begun(mut self) -> Result<Self, Failed> {
         let mut word = [0; 6];
         self.0.stdout.as_mut().ok_or("no stdout")?.read_exact(&mut word)?;
@@ -64,7 +64,7 @@ impl Running {
         Ok(self)
     }
 
-    /// Two signals of one kind are one while the first is pending (signal(7)): waits until it is not.
+    /// A second signal of the same kind is dropped while the first is pending (signal(7)). So this waits until it is not.
     fn signal(&self, signal: Signal) -> Tested {
         kill(Pid::from_raw(self.0.id() as i32), signal)?;
         let status = || read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
@@ -98,7 +98,7 @@ impl Drop for Running {
     }
 }
 
-/// The children of a process (proc_pid_task_children(5) is not everywhere).
+/// The children of a process. Not every kernel has proc_pid_task_children(5).
 fn children(pid: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -109,7 +109,7 @@ fn children(pid: u32) -> Vec<u32> {
     pids.filter(|one| parent(one) == Some(pid)).collect()
 }
 
-/// Whether there is a process with this word in its command line, other than a zombie.
+/// Whether a process other than a zombie has this word in its command line.
 fn is_left(word: &str) -> bool {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
@@ -118,7 +118,7 @@ fn is_left(word: &str) -> bool {
 
 fn dead_zygote() -> Tested {
     for (round, options) in BOTH.into_iter().enumerate() {
-        // So long that no other process sleeps.
+        // No other process sleeps for this long.
         let nap = format!("{}", 4_000_000 + std::process::id() * 2 + round as u32);
         let script = format!("sleep {nap} & echo begun; exec sleep {nap}");
         let written = Written::new()?;
@@ -140,7 +140,7 @@ fn stopped_zygote() -> Tested {
     for (round, (signal, code)) in rows.into_iter().chain(rows).enumerate() {
         let nap = format!("{}", 5_000_000 + std::process::id() * 4 + round as u32);
         let mut running = Running::start(&[], &format!("echo begun; exec sleep {nap}"), Stdio::null())?.begun()?;
-        // A group that is not orphaned, whose stopped members the kernel does not wake (setpgid(2), _exit(2)).
+        // The group is not orphaned, and so the kernel does not wake its stopped members (setpgid(2), _exit(2)).
         let mut companion = Command::new("sleep").arg("600").process_group(running.0.id() as i32).spawn()?;
         let above = *children(running.0.id()).first().ok_or("there is no process above the zygote")?;
         let zygote = *children(above).first().ok_or("there is no zygote")?;
@@ -160,7 +160,7 @@ fn stopped_zygote() -> Tested {
     Ok(())
 }
 
-/// A pipe that nobody reads.
+/// A pipe without a reader.
 fn blocked_output() -> Tested {
     let rows: [(&[Signal], i32); 4] = [
         (&[Signal::SIGTERM], 143),
@@ -209,7 +209,7 @@ fn listening_command() -> Tested {
     Ok(())
 }
 
-/// Under nohup(1) a SIGHUP is nobody's.
+/// Under nohup(1), SIGHUP is ignored.
 fn ignored_signals() -> Tested {
     let script = "echo begun; read x; exit 7";
     let mut command = Command::new("nohup");
@@ -224,7 +224,7 @@ fn ignored_signals() -> Tested {
     Ok(())
 }
 
-/// With no timer: epoll_wait(2) without a timeout, in which nothing but an event wakes it.
+/// Without a timer: epoll_wait(2) has no timeout, and only an event wakes it.
 fn sleeps() -> Tested {
     let mut running = Running::start(&[], "echo begun; read x; echo woken", Stdio::null())?.begun()?;
     let wait = [libc::SYS_epoll_pwait, EPOLL_WAIT].map(|number| format!("{number} "));

@@ -1,4 +1,4 @@
-//! What others have put into a folder where they can write does not lead anything elsewhere, and modes are those that are meant.
+//! Files that other users put into a shared folder lead nowhere else, and modes are as intended.
 #![allow(unsafe_code)]
 
 use std::fs::{self, Permissions};
@@ -38,10 +38,10 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Somebody else.
+/// Another user.
 const OTHER: u32 = 65_534;
 
-/// `yard` anybody can write to, as to /tmp; `house` is of root alone, and `precious` is in it.
+/// Any user can write to `yard`, as to /tmp. Only root can write to `house`, which has `precious` in it.
 struct Ground(tempfile::TempDir);
 
 impl Ground {
@@ -60,13 +60,13 @@ impl Ground {
         self.0.path().join(name)
     }
 
-    /// A link to what is called so, of this user.
+    /// This user's link to a path.
     fn link(&self, name: &str, to: &str, owner: u32) -> Tested {
         symlink(self.path(to), self.path(name))?;
         Ok(lchown(self.path(name), Some(owner), None)?)
     }
 
-    /// Nothing was written into the house.
+    /// Checks that nothing was written into the house.
     fn is_untouched(&self) -> Tested {
         let names: Vec<_> = fs::read_dir(self.path("house"))?.flatten().map(|entry| entry.file_name()).collect();
         require!(names == ["precious"], "the house holds {names:?}");
@@ -76,7 +76,7 @@ impl Ground {
     }
 }
 
-/// Everything that writes to a path: what it is told by, and the exit code of what is refused.
+/// Every option that writes to a path, with the exit code of a refusal.
 const WRITERS: [(&str, &[&str], i32); 5] = [
     ("--output", &["--", "true"], 2),
     ("--logfile", &["--exact", "dup-basic"], 2),
@@ -113,9 +113,9 @@ fn links_of_others() -> Tested {
     ground.link("yard/new", "house/new", OTHER)?;
     ground.link("yard/way", "house", OTHER)?;
     ground.link("theirs/way", "house", OTHER)?;
-    // What is told of it leads on by way of another's.
+    // A link on the way leads through another user's link.
     ground.link("yard/mine", "yard/way/new", 0)?;
-    // Whoever has another name of root's link could have moved it here.
+    // A user with another hard link to root's link could have moved it here.
     ground.link("yard/moved", "house", 0)?;
     fs::hard_link(ground.path("yard/moved"), ground.path("yard/moved-again"))?;
     let names = ["yard/last", "yard/new", "yard/way", "yard/way/", "yard/way/new", "yard/../yard/way/new"];
@@ -128,7 +128,7 @@ fn links_of_others() -> Tested {
 fn own_links() -> Tested {
     let ground = Ground::new()?;
     ground.link("yard/mine", "house/way", 0)?;
-    // Whoever's it is: nobody but root can have put it there.
+    // Any owner will do: only root can have put it there.
     ground.link("house/way", "house/deep/folder", OTHER)?;
     for (name, target) in [("yard/mine/new", "house/deep/folder/new"), ("house/way", "house/deep/folder")] {
         fs::create_dir_all(ground.path("house/deep/folder"))?;
@@ -149,7 +149,7 @@ fn own_links() -> Tested {
     ground.link("house/loop", "house/loop", 0)?;
     let error = place::create(&ground.path("house/loop")).err().and_then(|error| error.raw_os_error());
     require!(error == Some(libc::ELOOP), "{error:?}");
-    // What ends with a slash is a folder's path.
+    // A path that ends in a slash is a folder's.
     for (name, errno) in [("house/new/", libc::ENOENT), ("house/deep/", libc::EISDIR), ("", libc::ENOENT)] {
         let path = if name.is_empty() { PathBuf::new() } else { ground.path(name) };
         let error = place::create(&path).err().and_then(|error| error.raw_os_error());
@@ -192,7 +192,7 @@ fn hard_links() -> Tested {
         }
     }
     ground.is_untouched()?;
-    // An archive takes the place of what is there.
+    // An archive replaces an existing file.
     fs::hard_link(ground.path("house/precious"), ground.path("yard/dup-basic.ior.zst"))?;
     let output = write_to(&ground.path("yard"), "--archive", &["--exact", "dup-basic"])?;
     require!(output.status.code() == Some(0), "{}: {}", output.status, says(&output));
@@ -262,7 +262,7 @@ fn modes() -> Tested {
     Ok(())
 }
 
-/// Whoever can write to the folder above can put another one in its place: what is made below is reached from the descriptor.
+/// A user who can write to the parent folder can replace the folder. What is made in it is reached from its descriptor.
 fn taken_away() -> Tested {
     let ground = Ground::new()?;
     let run = Folder::open(&ground.path("yard"))?.make_private_new("ior-it.")?;
@@ -292,7 +292,7 @@ const MAKES: Scenario = Scenario::new("makes", || {
     })
 });
 
-/// The same of a run: neither its child nor who removes the workspaces goes by the path.
+/// The same for a run: neither the child nor the process that removes the workspaces uses the path.
 fn run_taken_away(session: &Session) -> Tested {
     let ground = Ground::new()?;
     let workspaces = session.workspaces();

@@ -23,7 +23,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 const PROGRAMS: u32 = 300;
 const SEED: u64 = 1;
 const LIMIT: Limit = Limit::growing(Duration::from_secs(20));
-/// What all programs have in common. The rest is the witness's business.
+/// The code that all programs share. The witness checks the rest.
 const TABLE: &str = r#"
 [generated]
 about = "a random program"
@@ -83,17 +83,17 @@ fn all(session: &Session) -> Result<(), Failed> {
     }
 }
 
-/// What there was to see of all programs.
+/// What was observed of all programs.
 #[derive(Default)]
 struct Tally {
     calls: usize,
-    /// Paths by which something was opened, or a directory changed.
+    /// Paths that opened a file or changed a directory.
     paths: usize,
-    /// Those that the witness has walked by itself to the same file, by the same name.
+    /// Paths that the witness walked itself to the same file, with the same name.
     found: usize,
 }
 
-/// Runs one program: what is wrong with the record of it.
+/// Runs one program, and returns the faults in its record.
 fn one(session: &Session, expectation: &Expectation, program: &[Step], tally: &mut Tally) -> Result<(), String> {
     let folder = session.workspaces().root().ok_or("there is no folder for workspaces")?;
     store(folder.path(), program).map_err(|error| error.to_string())?;

@@ -1,4 +1,5 @@
-//! The witness finds files by itself: it walks the path of a call, waits for nobody on the way, and takes no rename for a difference.
+//! The witness finds files itself. It walks the path of a call, waits for no process, and does not take a rename for a
+//! difference.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -25,7 +26,7 @@ const TESTS: &str = include_str!("../../tests.toml");
 const LONG: Limit = Limit::growing(Duration::from_secs(20));
 const RENAMED: Scenario = Scenario::new("renamed", renamed);
 
-/// What is changed in the tracer so that each file is called as the directory that it is in.
+/// The change to the tracer: each file gets the name of its directory.
 const LIE: [&str; 2] = [
     "	to->name = name_of(watch, number_of(READ(cast, file, f_path.dentry)),",
     "	struct dentry *of = READ(cast, file, f_path.dentry);\n	to->name = name_of(watch, number_of(READ(cast, of, d_parent)),",
@@ -40,14 +41,14 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// A session whose tracer is changed, before it is loaded.
+/// A session whose tracer is changed before it is loaded.
 struct Lying {
     prepared: Prepared,
     object: PathBuf,
     folder: tempfile::TempDir,
 }
 
-/// Their zygotes are forked while there is no other thread.
+/// Their zygotes are forked while the process has no other thread.
 fn sessions() -> Result<(Session, Lying), Failed> {
     let folder = tempfile::tempdir()?;
     let object = folder.path().join("lie.bpf.o");
@@ -79,7 +80,7 @@ fn trials(session: &Arc<Session>, lying: Lying) -> Vec<Trial> {
     tests.into_iter().map(trial).chain([lie]).collect()
 }
 
-/// A scenario as both saw it, and where it ran; why it could not run here.
+/// A scenario as both saw it, and its workspace. Or the reason why it could not run here.
 fn run(session: &Session, name: &'static str, follow: bool) -> Result<Result<Found, String>, Failed> {
     let workspace = session.workspaces().for_scenario(name)?;
     let (observed, testimony, _) = session.witnessed(name, workspace.path(), LONG, follow)?;
@@ -99,7 +100,7 @@ fn differences(found: &Found) -> Vec<Discrepancy> {
     agreement::compare(trace, testimony, Some(workspace))
 }
 
-/// How many of the paths that were opened, or changed to, by all scenarios the witness has found by itself.
+/// How many paths that opened a file or changed a directory the witness found itself, in all scenarios.
 fn what_is_opened_is_found_by_walking(session: &Session) -> Result<Completion, Failed> {
     let (mut found, mut others) = (0, Vec::new());
     for scenario in scenarios::all() {
@@ -121,7 +122,7 @@ fn what_is_opened_is_found_by_walking(session: &Session) -> Result<Completion, F
     Ok(Completion::Completed)
 }
 
-/// A tracer that calls each file as its directory: the links say so, and without them where the path leads.
+/// A tracer that gives each file the name of its directory. The links contradict it, and without them the walk does.
 fn a_wrong_name_is_noticed_without_any_link(lying: Lying) -> Result<(), Failed> {
     let source = support::source()?;
     require!(source.matches(LIE[0]).count() == 1, "bring this up to date: {}", LIE[0]);
@@ -140,7 +141,7 @@ fn a_wrong_name_is_noticed_without_any_link(lying: Lying) -> Result<(), Failed> 
     Ok(())
 }
 
-/// A file, a directory and a link are renamed by one process while another opens and reads them.
+/// One process renames a file, a directory and a link, while another opens and reads them.
 fn renamed() -> Setup {
     fs::create_dir("d")?;
     for file in ["a", "d/x", "one", "two"] {

@@ -1,4 +1,4 @@
-//! What a command leaves behind that would keep `ior-it`, or that `ior-it` would keep: groups that are orphaned, vfork children.
+//! Processes that a command leaves behind, which could keep `ior-it` running or be kept by it: orphaned groups, vfork children.
 #![allow(unsafe_code)]
 
 use std::fs::read_to_string;
@@ -13,9 +13,9 @@ use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
 
-/// Tells this very program to be the command that is traced.
+/// Makes this program act as the traced command.
 pub const WORK: &str = "IOR_IT_TEST_LEFT";
-/// So long something is waited for that must come: a bound for what hangs, and no measure.
+/// How long a test waits for an event that must come. It only bounds a hang.
 const LONG: Duration = Duration::from_secs(60);
 
 pub fn main() -> ExitCode {
@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
     support::run("left", &Arguments::from_args(), live.map(|(name, test)| support::live(name, test)))
 }
 
-/// What this program does as the command.
+/// The work of this program as the command.
 pub fn works(work: &str) -> ExitCode {
     match work {
         "vfork" => vfork_and_leave(),
@@ -44,7 +44,7 @@ fn vfork_and_leave() {
     if let Ok(ForkResult::Child) = unsafe { fork() } {
         let mut stack = [0; 1 << 14];
         let wait = || {
-            // Here the parent waits already.
+            // By now the parent waits.
             println!("ready\n{}", std::process::id());
             loop {
                 nix::unistd::pause();
@@ -91,7 +91,7 @@ fn ready(command: Command) -> Result<(Child, BufReader<ChildStdout>), Failed> {
     Ok((child, stdout))
 }
 
-/// The end of a run. What never ends is an error and no test that hangs.
+/// Waits for the end of a run. A run that never ends is an error, and not a test that hangs.
 fn ended(child: &mut Child) -> Result<ExitStatus, Failed> {
     let begin = Instant::now();
     while begin.elapsed() < LONG {
@@ -119,7 +119,7 @@ fn vfork_parent() -> Tested {
     let mut left = String::new();
     stdout.read_line(&mut left)?;
     let left = Pid::from_raw(left.trim().parse()?);
-    // The command itself is gone, what it has left behind is not.
+    // The command itself is gone, but a process that it has left behind is not.
     let zygote = child_of(child_of(Pid::from_raw(child.id() as i32), "ior-it-reaper")?, "ior-it-zygote")?;
     while !read_to_string(format!("/proc/{zygote}/task/{zygote}/children"))?.is_empty() {
         std::thread::yield_now();
@@ -156,7 +156,7 @@ fn killed_reaper() -> Tested {
         kill(child_of(Pid::from_raw(child.id() as i32), "ior-it-reaper")?, Signal::SIGKILL)?;
         let status = ended(&mut child)?;
         require!(status.code() == Some(5), "{options:?}: {status}");
-        // The end of the stream: nobody is left who has the other end.
+        // The end of the stream: every process has closed the other end.
         stdout.read_to_end(&mut Vec::new())?;
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! The tests that start `ior-it` or trace by themselves. One program for all, since each costs a link of its own.
+//! The tests that start `ior-it` or trace themselves. They are one program, because each program needs a link step.
 //!
-//! They come in groups, each of which runs in a process of its own: its zygotes are forked before it has a thread.
-//! `cargo test --test machine clean` runs one group, or whatever else has "clean" in its name.
+//! Each group runs in its own process, so that its zygotes are forked before it has a second thread.
+//! `cargo test --test machine clean` runs each group with "clean" in its name.
 
 #[macro_use]
 mod support;
@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Says to this program which of its groups it is to run.
+/// Tells this program which group to run.
 const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Under nohup(1), or behind `&` in a script, signals that the tests send are ignored, and so by all that they start.
+/// Under nohup(1) or after `&` in a script, this process and its children would ignore signals that the tests send.
 #[allow(unsafe_code)]
 fn heed_signals() {
     for ignored in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
@@ -98,7 +98,7 @@ fn heed_signals() {
     }
 }
 
-/// Runs every group, or the one that is a filter, and fails if one of them does.
+/// Runs every group, or those that the filter selects, and fails if one of them fails.
 fn all() -> ExitCode {
     heed_signals();
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -109,11 +109,11 @@ fn all() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
-/// Each group has a TMPDIR of its own, in which it may leave nothing. What it leaves when it is killed goes with that.
+/// Each group has its own TMPDIR and must leave it empty. If the group is killed, its files go with the folder.
 fn passes(group: &str, args: &[String]) -> bool {
     let run = || {
         let temp = tempfile::tempdir()?;
-        // Whatever the umask: some tests run as anybody.
+        // Independent of the umask, because some tests run as another user.
         std::fs::set_permissions(temp.path(), PermissionsExt::from_mode(0o755))?;
         let mut command = Command::new(std::env::current_exe()?);
         let status = command.args(args).env(GROUP, group).env("TMPDIR", temp.path()).status()?;
@@ -132,7 +132,7 @@ fn passes(group: &str, args: &[String]) -> bool {
 /// How long a zygote may take to clean up after a run that was killed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What stays in a folder.
+/// What is left in a folder.
 fn left_in(folder: &Path) -> std::io::Result<Vec<String>> {
     let begin = Instant::now();
     loop {

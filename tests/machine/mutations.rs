@@ -1,4 +1,4 @@
-//! Each thing that the tracer must get right is broken on purpose, once: the suite must not pass with that tracer.
+//! Breaks each thing that the tracer must get right, one at a time. The suite must not pass with the broken tracer.
 //!
 //! The tracer's source is changed as text (mutations.toml), compiled with clang, and given to the suite by `--bpf`.
 
@@ -12,7 +12,7 @@ use crate::support::{self, says, text};
 use ior_it::watch::tracer::{self, Tracer};
 use libtest_mimic::{Completion, Failed, Trial};
 
-/// Which text of the tracer is replaced, by what, and what that breaks.
+/// The text of the tracer to replace, its replacement, and what that breaks.
 #[derive(serde::Deserialize)]
 struct Mutation {
     name: String,
@@ -26,8 +26,9 @@ struct Rows {
     mutations: Vec<Mutation>,
 }
 
-/// A tracer of which the kernel skips a program: the enter of close reads what no process has, which is a page fault of the
-/// kernel's; a program that runs at such faults does the same, and is skipped at that one, since it is running.
+/// A tracer of which the kernel skips a program. Its program at the enter of close reads an address that no process has, which
+/// causes a page fault in the kernel. A program at page faults does the same, and the kernel skips it then, because it is
+/// already running.
 const SKIPPED: [(&str, &str); 2] = [
     (
         "	record->nr = nr;",
@@ -88,7 +89,7 @@ impl Bench {
         Ok(())
     }
 
-    /// No scenario makes calls after its watch is gone; a process that somebody else goes on to run does.
+    /// No scenario makes calls after its watch has ended. A process that goes on after its watch does.
     fn stale(&self) -> Result<(), Failed> {
         let [from, to] = ["return watch && watch->id == call->record.watch ? watch : NULL;", "return watch;"];
         require!(self.source.contains(from), "bring this text up to date: {from}");
@@ -100,7 +101,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Nothing is missing of its traces, and still they prove nothing: what was not counted cannot be missed.
+    /// Its traces lack nothing, and still prove nothing: a call that was not counted cannot be missed.
     fn skipped(&self) -> Result<(), Failed> {
         let mut source = self.source.clone();
         for (from, to) in SKIPPED {
@@ -113,7 +114,7 @@ impl Bench {
         let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).args(args).output()?;
         let text = says(&output);
         require!(output.status.code() == Some(5), "exit {:?}:\n{text}", output.status);
-        // Each of the two closes at least a descriptor of its own; every other count is as it should be.
+        // Each of the two closes at least one descriptor of its own. All other counts are unchanged.
         require!(text.matches("the kernel skipped a program of the tracer").count() == 2, "{text}");
         require!(text.matches("\n  lost ").count() == 2, "{text}");
         Ok(())
@@ -124,7 +125,8 @@ impl Bench {
         require!(places == 1, "the text to replace stands in {places} places of the tracer: bring this row up to date");
         let object = support::compile(self.folder.path(), name, &self.source.replacen(from, to, 1))?;
         let (code, text) = suite(&object)?;
-        // 101 failed, 5 inconclusive, 3 the canary was not seen. A tracer that the verifier refuses would show nothing.
+        // 101 is a failure, 5 inconclusive, 3 a canary that was not seen. A tracer that the verifier refuses would prove
+        // nothing.
         require!(!text.contains("verifier"), "the mutant was not loaded:\n{text}");
         let noticed = matches!(code, Some(101 | 5 | 3)) || !tells_the_status(&object)?;
         require!(noticed, "exit {code:?}: the suite did not notice");
@@ -132,7 +134,7 @@ impl Bench {
     }
 }
 
-/// Whether the status of processes is told, which no scenario looks at: of a command that exits, and of one that is killed.
+/// Whether the status of processes is reported, which no scenario checks: for a command that exits, and for one that is killed.
 fn tells_the_status(object: &Path) -> Result<bool, Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
     command.arg("--bpf").arg(object).args(["--", "sh", "-c", "(exit 7); sh -c 'kill -9 $$'; exit 8"]);
@@ -141,20 +143,20 @@ fn tells_the_status(object: &Path) -> Result<bool, Failed> {
     Ok(told.iter().all(|status| trace.contains(status)))
 }
 
-/// How many calls of this process, watched a while ago, are counted to another that has its slot now and makes none.
+/// How many calls of this process, whose watch has ended, are counted for the new process in its slot, which makes none.
 fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
     let tracer = Tracer::load(&tracer::Options { bpf: Some(object), ..tracer::Options::default() })?;
     drop(tracer.watch(0, std::process::id(), false)?);
     let mut blocked = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let input = blocked.stdin.take();
     let mut byte = [0; 1];
-    // The first that it makes after its start: from then on it waits for its input.
+    // Its first call after its start. From then on it waits for input.
     let reads = format!("{} 0x0 ", libc::SYS_read);
     while !std::fs::read_to_string(format!("/proc/{}/syscall", blocked.id()))?.starts_with(&reads) {
         std::thread::yield_now();
     }
     let watching = tracer.watch(0, blocked.id(), false)?;
-    // Watched again, elsewhere: the calls of a process that is not are not looked at.
+    // Watched again in another slot: calls of an unwatched process are ignored.
     let own = tracer.watch(1, std::process::id(), false)?;
     std::fs::File::open("/dev/null")?.read_exact(&mut byte).ok();
     let seen = watching.counts().seen;
@@ -163,7 +165,8 @@ fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
     Ok(seen)
 }
 
-/// The exit code and all output of the whole suite with this tracer. A timeout of a second: a broken tracer must not hang it.
+/// The exit code and the output of the whole suite with this tracer. The timeout is a second, because a broken tracer must not
+/// hang it.
 fn suite(object: &Path) -> Result<(Option<i32>, String), Failed> {
     let output = Command::new(env!("CARGO_BIN_EXE_ior-it")).arg("--bpf").arg(object).arg("-q").output()?;
     Ok((output.status.code(), says(&output)))

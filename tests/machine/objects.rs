@@ -1,4 +1,4 @@
-//! BPF objects in the slot: three of them on a process of ours, and those that are no good.
+//! BPF objects as subjects: three good ones on a process of ours, and broken ones.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ type Named = (&'static str, fn() -> Tested);
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
-/// How long fences are waited for that are not shown.
+/// How long to wait for fences that never come.
 const SHORT: Duration = Duration::from_millis(300);
 
 pub fn main() -> ExitCode {
@@ -46,17 +46,17 @@ pub fn main() -> ExitCode {
     support::run_live("objects", || tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect())
 }
 
-/// What an object has shown of the process, and what that has made.
+/// What an object reported about the process, and the calls that the process made.
 struct Seen {
     window: Window,
-    /// Whether all fences were shown.
+    /// Whether the object reported all fences.
     waited: Waited,
     results: Vec<i64>,
     pid: u32,
     shown: usize,
 }
 
-/// Watches a process while it acts so many times.
+/// Watches a process while it acts this many times.
 fn watch(subject: &dyn Subject, repeats: u32, limit: Duration) -> Result<Seen, Failed> {
     let fences = Fences { kind: subject.profile().fence, nonce: NONCE };
     let mut traced = Traced::start(fences.kind)?;
@@ -73,7 +73,7 @@ fn watch(subject: &dyn Subject, repeats: u32, limit: Duration) -> Result<Seen, F
     Ok(Seen { window: Window::of(lines, &fences, open, closing), waited, results, pid, shown })
 }
 
-/// The number behind the first fence that is shown. One that shows none in a while is told as it is by its lines.
+/// The number after the first reported fence. An object that reports none in time is shown with its lines.
 fn attached(watching: &dyn Watching, traced: &mut Traced) -> Result<u64, Failed> {
     let end = Instant::now() + Duration::from_secs(2);
     let mut number = 0;
@@ -89,7 +89,7 @@ fn attached(watching: &dyn Watching, traced: &mut Traced) -> Result<u64, Failed>
     Ok(number)
 }
 
-/// The calls of the act as lines, with what is compared of each.
+/// The calls of the act as lines, with the fields that are compared.
 fn compared(calls: impl IntoIterator<Item = Said>, keys: &[&str]) -> Vec<String> {
     let names = ["openat", "write", "dup", "close", "lseek"];
     let told = |said: Said| {
@@ -151,13 +151,13 @@ fn halves() -> Tested {
 fn halves_again() -> Tested {
     let folder = tempfile::tempdir()?;
     let subject = subject(folder.path(), "halves", &[])?;
-    // It is loaded once: without its file it goes on.
+    // It is loaded once, and so it continues without its file.
     shows_what_was_made(&subject, None, &OF_HALVES)?;
     std::fs::remove_file(folder.path().join("halves.bpf.o"))?;
     (0..3).try_for_each(|_| shows_what_was_made(&subject, None, &OF_HALVES))
 }
 
-/// More than can be read at once: what each CPU has kept comes in one piece.
+/// More records than one read takes: what each CPU has kept comes in one piece.
 fn moves() -> Tested {
     let folder = tempfile::tempdir()?;
     let seen = watch(&subject(folder.path(), "halves", &[])?, MOVES as u32, LONG)?;
@@ -197,7 +197,7 @@ fn ours() -> Tested {
     shows_what_was_made(&subject, None, &OF_HALVES)
 }
 
-/// The error of one that cannot be watched with.
+/// The error of an object that cannot watch.
 fn error_of(subject: &ObjectSubject) -> Result<String, Failed> {
     let fences = Fences { kind: Kind::Close, nonce: NONCE };
     match subject.watch(std::process::id(), fences) {
@@ -292,7 +292,7 @@ fn refused() -> Tested {
     Ok(())
 }
 
-/// A limit of this process, until it is dropped.
+/// A limit of this process, which is restored on drop.
 struct Limited(u64, u64);
 
 impl Limited {

@@ -1,4 +1,4 @@
-//! Where the output goes, and what becomes of it there, decides no more than it must: exit codes tell the truth.
+//! Where the output goes does not change the exit code, which tells the truth.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -36,7 +36,7 @@ fn ior_it(args: &[&str]) -> Command {
     command
 }
 
-/// Which stream goes where nothing can be written.
+/// The stream that goes to a place that cannot be written.
 #[derive(Clone, Copy, Debug)]
 enum Full {
     Out,
@@ -97,7 +97,7 @@ fn closed_pipe() -> Tested {
     Ok(())
 }
 
-/// SIGXFSZ would end it; the command has the signal as it was.
+/// SIGXFSZ would end ior-it. The command has the signal's disposition as it was.
 fn limited() -> Tested {
     let folder = tempfile::tempdir()?;
     let output = folder.path().join("trace").display().to_string();
@@ -124,7 +124,7 @@ fn closed() -> Tested {
         let script = format!("{ior_it} --output {output} -- readlink /proc/self/fd/1 /proc/self/fd/0 {redirection}");
         Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null()).status()
     };
-    // readlink cannot print what it has read.
+    // readlink cannot print its result.
     let status = script(">&-", "/dev/null")?;
     require!(status.code() == Some(1), "the standard output was not closed: {status}");
     let run = format!("{} -- true 2>&-", env!("CARGO_BIN_EXE_ior-it"));
@@ -133,8 +133,8 @@ fn closed() -> Tested {
     Ok(())
 }
 
-/// The signal kills the children, and that makes their scenarios fail: whoever comes first must not decide. One round sees
-/// the race in one of ten cases.
+/// The signal kills the children, which makes their scenarios fail. The order of the two must not decide. One round sees the
+/// race in one of ten cases.
 fn an_interrupted_run_is_always_130() -> Tested {
     for round in 0..60 {
         let signal = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP][round % 3];
@@ -158,7 +158,7 @@ fn an_interrupted_run_is_always_130() -> Tested {
     Ok(())
 }
 
-/// Runs a line of a shell, in which `$B` is the binary, and checks the exit code; what was said must be no panic.
+/// Runs a shell command, in which `$B` is the binary. Checks the exit code, and that the output is no panic.
 fn exits(line: &str, code: i32) -> Result<String, Failed> {
     let output = Command::new("sh").args(["-c", line]).env("B", BINARY).stdin(Stdio::null()).output()?;
     let said = [output.stdout, output.stderr].concat();
@@ -178,7 +178,7 @@ fn other_places() -> Tested {
         (format!("--logfile /dev/full {replay}"), 5),
         (format!("--logfile /no/such/folder/log {replay}"), 2),
         (format!("{replay} > /dev/full 2>&1"), 5),
-        // Open for reading alone.
+        // Open only for reading.
         ("--list 1< /dev/null".to_owned(), 5),
         (format!("{replay} 1< /dev/null"), 5),
         ("-- true 2< /dev/null".to_owned(), 5),
@@ -196,7 +196,7 @@ fn a_limit_on_files_is_an_error() -> Tested {
     let folder = folder.path().display();
     exits(&format!("ulimit -S -f 1; exec \"$B\" -v --filter dup > {folder}/traces"), 5)?;
     exits(&format!("ulimit -f 1; exec \"$B\" -- ls /usr/bin > /dev/null 2> {folder}/trace"), 5)?;
-    // The workloads write larger files: what limits `ior-it` below the hard limit is not theirs.
+    // The workloads write larger files. A limit of `ior-it` below the hard limit is not theirs.
     exits("ulimit -S -f 1; exec \"$B\" --filter fallocate --filter truncate", 0)?;
     Ok(())
 }
@@ -228,7 +228,7 @@ fn a_full_disk_does_not_hide_how_the_command_ended() -> Tested {
     Ok(())
 }
 
-/// The other end of a pipe may have made the writing not wait (O_NONBLOCK is the open file's): the output waits by itself.
+/// The other process at a pipe may have set O_NONBLOCK, which belongs to the open file. The output then waits by itself.
 fn a_slow_reader_that_does_not_wait_loses_nothing() -> Tested {
     let list = Command::new(BINARY).arg("--list").output()?.stdout;
     let (mut reader, writer) = std::io::pipe()?;

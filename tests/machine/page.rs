@@ -1,4 +1,4 @@
-//! The conformance page in a browser: it opens, filters, fits on a phone, works without scripts, and asks nothing of a network.
+//! The conformance page in a browser: it opens, filters, fits on a phone, works without scripts, and loads nothing.
 //!
 //! Chromium shows it in a frame, and a script beside the frame uses it as a reader would: page/checks.js has the words for that.
 
@@ -17,11 +17,11 @@ mod sample;
 type Tested = Result<(), Failed>;
 type Test = fn(&str) -> Tested;
 
-/// The names that packages give it.
+/// The names of the browser in packages.
 const BROWSERS: [&str; 2] = ["chromium", "google-chrome"];
-/// What a script beside the frame can use.
+/// The functions for a script beside the frame.
 const CHECKS: &str = include_str!("page/checks.js");
-/// Seconds until a browser that hangs is ended.
+/// The seconds after which a hanging browser is killed.
 const LIMIT: &str = "180";
 
 pub fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn browser() -> Option<&'static str> {
     BROWSERS.into_iter().find(|browser| has(browser))
 }
 
-/// In CI it is an error, but where the system has no such package.
+/// In CI this is an error, unless the system has no such package.
 fn missing() -> Result<Completion, Failed> {
     let reason = "chromium is not installed: scripts/setup --browser installs it";
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1");
@@ -68,9 +68,9 @@ struct Shown<'s> {
     browser: &'s str,
     page: String,
     width: u32,
-    /// More of the frame: what it forbids.
+    /// More attributes of the frame: its restrictions.
     frame: &'s str,
-    /// More of the command.
+    /// More arguments of the command.
     options: &'s [&'s str],
 }
 
@@ -106,7 +106,7 @@ impl<'s> Shown<'s> {
     }
 }
 
-/// What a browser without a window prints.
+/// The output of a browser without a window.
 fn run(browser: &str, folder: &Path, options: &[&str], page: &Path) -> Result<String, Failed> {
     let quiet = [
         "--headless",
@@ -149,7 +149,7 @@ fn phone(browser: &str) -> Tested {
         r#"check(find("thead").getBoundingClientRect().height < 80, "headings are not broken into letters");"#;
     phone(&sample::table()).check(&format!("{fits}{headings}"))?;
     phone(&sample::hostile()).check(fits)?;
-    // The control: one paragraph that is too wide is seen.
+    // The control: a paragraph that is too wide is found.
     let mut wide = phone(&sample::table());
     wide.page = wide.page.replace("<main>", "<main><p style='width: 50rem'>wide</p>");
     require!(wide.check(fits).is_err(), "a page that is too wide passes");
@@ -175,7 +175,7 @@ fn hostile(browser: &str) -> Tested {
     Shown::wide(browser, &sample::hostile()).check(include_str!("page/hostile.js"))
 }
 
-/// The addresses that a page asks for. What Chromium asks for by itself has no page that is the origin of it.
+/// The addresses that a page requests. Chromium's own requests do not have the page as their origin.
 fn asked(browser: &str, page: &str) -> Result<Vec<String>, Failed> {
     let folder = tempfile::tempdir()?;
     let (path, log) = (folder.path().join("page.html"), folder.path().join("log.json"));
@@ -195,7 +195,7 @@ fn network(browser: &str) -> Tested {
     let (address, page) = ("http://127.0.0.1:9/asked".to_owned(), page(&sample::hostile()));
     let more = asked(browser, &page)?;
     require!(more.is_empty(), "it asks for {more:?}");
-    // The control: a page without the policy is seen to ask. With it, even what slips in asks for nothing.
+    // The control: without the policy, the page's requests are seen. With it, even injected content requests nothing.
     let slipped = page.replace("<main>", &format!("<main><img src=\"{address}\">"));
     let more = asked(browser, &slipped)?;
     require!(slipped != page && more.is_empty(), "the policy lets it ask for {more:?}");

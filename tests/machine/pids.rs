@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     support::run("pids", &Arguments { test_threads: Some(1), ..Arguments::from_args() }, live)
 }
 
-/// Whoever has watched or seized a child by its pid, and then is told of no end, has the child and nobody else.
+/// If no end is reported after a watch or seizure by pid, the process under that pid is the child itself.
 fn pid_is_held(zygote: &Zygote) -> Tested {
     let limit = Duration::from_secs(60);
     for round in 0..3000 {
@@ -60,7 +60,7 @@ fn pid_is_held(zygote: &Zygote) -> Tested {
     Ok(())
 }
 
-/// How often a process forks again because the machine has given its pid to somebody else.
+/// How often a process forks again because another process got its pid.
 const ATTEMPTS: usize = 100;
 /// How many calls of getppid a child makes.
 const CALLS: u64 = 3;
@@ -77,7 +77,7 @@ pub fn works(work: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Does what stands in the lines of its standard input, and answers each with a line.
+/// Carries out the orders in its standard input, one on each line, and answers each with a line.
 fn serve() {
     while let Some(line) = line() {
         let (word, number) = line.split_once(' ').unwrap_or((&line, ""));
@@ -140,7 +140,7 @@ fn heir(pid: i32) -> nix::Result<()> {
     Ok(())
 }
 
-/// fork(2) with the child's pid, or EEXIST if somebody has it.
+/// fork(2) with the child's pid, or EEXIST if another process has it.
 fn fork_with(pid: i32) -> nix::Result<i32> {
     // SAFETY: plain numbers, for which all bits zero is a value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
@@ -210,7 +210,7 @@ impl Servant {
         Ok(self.answer()? == pid)
     }
 
-    /// Lets that child end: until then it stands still.
+    /// Lets that child end. Until then it is blocked.
     fn let_heir_end(&mut self) -> Tested {
         self.tell("")?;
         self.answer().map(drop)

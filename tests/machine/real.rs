@@ -1,4 +1,4 @@
-//! Programs that we did not write, under BPF and the witness at once: both see the same, and nothing is lost.
+//! Programs that we did not write, under BPF and the witness at the same time: both see the same, and nothing is lost.
 //!
 //! The quick ones run with all tests; `REAL=all` (`make real`) runs all and writes docs/real-programs.md.
 
@@ -15,7 +15,7 @@ struct Real {
     name: &'static str,
     /// The programs it needs, by their names in PATH.
     needs: &'static [&'static str],
-    /// Says the version.
+    /// The command that prints the version.
     version: &'static str,
     /// What it does, in words.
     does: &'static str,
@@ -128,7 +128,7 @@ const REALS: &[Real] = &[
     },
 ];
 
-/// What there is for all, before.
+/// What the folder has before each program.
 const TREE: &str = "for f in $(seq 40); do mkdir -p tree/$((f % 5)); seq $f 2000 > tree/$((f % 5))/$f; done
     ln -s ../1/1 tree/2/link; seq 300000 | tac > lines";
 

@@ -1,4 +1,4 @@
-//! What this machine does not give, and what cannot be loaded: the error names the cause, before the first scenario.
+//! What this machine refuses, and what cannot be loaded: the error names the cause, before the first scenario.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -35,14 +35,14 @@ const BOTH: [&[&str]; 2] = [SCENARIO, COMMAND];
 const SCENARIO: &[&str] = &["--exact", "--filter", "dup-basic", "--test-threads", "1"];
 const COMMAND: &[&str] = &["--summary", "--", "true"];
 
-/// `ior-it`, which is killed if it waits for what never comes.
+/// `ior-it`, which is killed if it waits for something that never comes.
 fn ior_it(options: &[&str], work: &[&str]) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--foreground", "--signal=KILL", "60", env!("CARGO_BIN_EXE_ior-it")]).args(options).args(work);
     command
 }
 
-/// It ends with this code and says all this, with a hint, and nothing has begun.
+/// Checks that it ends with this code and prints all of this, with a hint, before anything has begun.
 fn refuses(mut command: Command, code: i32, parts: &[&str]) -> Tested {
     let output = command.output()?;
     let says = String::from_utf8_lossy(&output.stderr);
@@ -66,7 +66,7 @@ fn limited(command: Command, resource: Resource, most: u64) -> Command {
     with(command, move || Ok(setrlimit(resource, most, most)?))
 }
 
-/// The tracer has what it needs, and the program what its caller has.
+/// The tracer has the limits that it needs, and the program has those of its caller.
 fn more_descriptors() -> Tested {
     let limited = |work, most| {
         with(ior_it(&[], work), move || {
@@ -110,7 +110,7 @@ fn memory() -> Tested {
     Ok(())
 }
 
-/// What the filter does instead of the call.
+/// The filter's answer to the call.
 const KILLS: u32 = libc::SECCOMP_RET_KILL_PROCESS;
 const FAILS: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
@@ -182,7 +182,7 @@ fn files() -> Tested {
     Ok(())
 }
 
-/// The tracer with a text of it replaced.
+/// The tracer with one text replaced.
 fn changed(folder: &Path, name: &str, from: &str, to: &str) -> Result<PathBuf, Failed> {
     let source = support::source()?;
     require!(source.matches(from).count() == 1, "bring this text up to date: {from}");
@@ -212,7 +212,7 @@ fn no_exits() -> Tested {
     let from = "	if (!call)\n		return stray(task->tgid);";
     let object = changed(folder.path(), "no_exits", from, "	if (call || !call)\n		return 0;")?;
     refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
-    // A record with another result is no better.
+    // A record with another result is refused too.
     let [from, to] = ["ret", "ret + 1"].map(|ret| format!("	call->record.ret = {ret};\n	if (asks_for_restart"));
     let (from, to) = (from.as_str(), to.as_str());
     let object = changed(folder.path(), "result", from, to)?;
@@ -220,7 +220,7 @@ fn no_exits() -> Tested {
     Ok(())
 }
 
-/// Neither the end of the command itself, nor that of what it has forked: nobody is left, and that was not seen.
+/// It sees neither the end of the command nor those of its children: no process is left, and no end was recorded.
 fn no_ends() -> Tested {
     let folder = tempfile::tempdir()?;
     let from = "	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);\n	struct ior_watch *watch;\n	struct pending *call;\n\n	if (!entry)";

@@ -1,4 +1,4 @@
-//! A binary with file capabilities does for whoever calls it what he could do by himself, and traces what is his.
+//! A binary with file capabilities does for its caller only what the caller may do, and traces only the caller's processes.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
     support::run("rights", &Arguments::from_args(), live)
 }
 
-/// Nobody, as far as the tests are concerned.
+/// An unprivileged user for the tests.
 const ANYBODY: u32 = 65_534;
 
 /// A folder that anybody can write to, with a copy of the binary that has the capabilities of the README.
@@ -46,7 +46,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// What the binary does for anybody.
+    /// What the binary does for any user.
     fn run(&self, args: &[&str]) -> Result<Output, Failed> {
         Ok(self.command(args).output()?)
     }
@@ -87,7 +87,7 @@ fn traces() -> Tested {
 
 fn files() -> Tested {
     let place = Place::new()?;
-    // Where only root can write, so that nothing else is against it.
+    // A folder that only root can write to, so that nothing else forbids it.
     fs::create_dir(place.path("of-root"))?;
     let secret = place.path("of-root/secret");
     fs::write(&secret, "a secret = 1\n")?;
@@ -124,7 +124,7 @@ fn no_code() -> Tested {
     Ok(())
 }
 
-/// cat opens a file that nothing else names, with other rights than its caller, or where he may not read the program.
+/// cat opens a file that no other call names, with other rights than its caller, or in a program that the caller may not read.
 fn hidden() -> Tested {
     let place = Place::new()?;
     fs::write(place.path("named"), "read")?;
@@ -140,7 +140,7 @@ fn hidden() -> Tested {
     ];
     for (sentence, line, mode, is_hidden) in rows {
         support::install("/bin/cat", &interpreter, mode)?;
-        // In a process of its own, and then one that is not hidden.
+        // In a process of its own, and then in one that is not hidden.
         let line = format!("{}; true", line.replace("named", "\"$FILE\""));
         let output = place.command(&["--archive", ".", "--", "sh", "-c", &line]).env("FILE", "named").output()?;
         let says = says(&output);
@@ -175,7 +175,7 @@ fn owned() -> Tested {
     Ok(())
 }
 
-/// Root can go into a folder that nobody may go into, and whoever has made it cannot.
+/// Root can enter a folder without permissions, but its owner cannot.
 fn umask() -> Tested {
     let place = Place::new()?;
     let mut command = place.command(&["--archive", "new/archives", "--exact", "dup-basic"]);

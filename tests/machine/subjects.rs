@@ -1,4 +1,4 @@
-//! Subjects: real tracers beside our own, by fences and without a sleep; and those that misbehave.
+//! Subjects: real tracers beside ours, with fences and without a sleep, and subjects that misbehave.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -12,7 +12,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::support::{self, Named, Tested};
 
-/// Whose scenarios are those that they claim calls of.
+/// The families whose calls these subjects claim.
 const TRACERS: [(&str, &[&str]); 7] = [
     ("perf", &["dup", "rename"]),
     ("lurk", &["dup", "rename"]),
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Runs `ior-it` in a mount namespace of its own, in which the filesystems of the kernel's tracers are mounted.
+/// Runs `ior-it` in its own mount namespace, in which the filesystems of the kernel's tracers are mounted.
 fn ior_it(args: &[&str]) -> Result<Output, Failed> {
     const MOUNTS: &str = "mount -t tracefs nodev /sys/kernel/tracing 2>/dev/null; \
                           mount -t debugfs nodev /sys/kernel/debug 2>/dev/null; exec \"$@\"";
@@ -61,7 +61,7 @@ fn ior_it(args: &[&str]) -> Result<Output, Failed> {
     Ok(command.args(args).stdin(Stdio::null()).output()?)
 }
 
-/// What it says when it has ended with this code.
+/// Its output, after it has ended with this code.
 fn expect(code: i32, args: &[&str]) -> Result<String, Failed> {
     let output = ior_it(args)?;
     let said = support::says(&output);
@@ -69,7 +69,7 @@ fn expect(code: i32, args: &[&str]) -> Result<String, Failed> {
     Ok(said)
 }
 
-/// A tracer of others is right about these scenarios, but for its known faults; or it is not here, and says why.
+/// Another tracer is right about these scenarios, except for its known faults. Or it is not installed, and the skip says so.
 fn live(name: &str, filters: &[&str]) -> Result<Completion, Failed> {
     let mut args = vec!["--subject", name];
     filters.iter().for_each(|filter| args.extend(["--filter", filter]));
@@ -110,7 +110,7 @@ fn several() -> Tested {
     Ok(())
 }
 
-/// A program is compared as a scenario is.
+/// A command is compared like a scenario.
 fn command() -> Tested {
     let said = expect(3, &["--subject", "strace", "--summary", "--", "sh", "-c", "cat /etc/passwd | wc -l; exit 3"])?;
     require!(said.contains("sh: strace") && said.contains(": pass\n"), "{said}");
@@ -136,7 +136,7 @@ fn faults() -> Tested {
     Ok(())
 }
 
-/// strace, whose output somebody has edited.
+/// strace with edited output.
 fn liar(edit: &str) -> String {
     format!(
         "[subject]\nname = \"liar\"\nadapter = \"strace\"\nfence = \"close\"\nexcludes = [\"ptrace\"]\n\
@@ -145,7 +145,7 @@ fn liar(edit: &str) -> String {
     )
 }
 
-/// One that never shows a fence is blind, and its last words say why.
+/// A subject that never reports a fence is blind. Its last output tells why.
 fn blind() -> Tested {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("blind.toml");
@@ -194,7 +194,7 @@ fn table() -> Tested {
     Ok(())
 }
 
-/// A crate that brings a tracer of its own: cargo builds examples with the tests.
+/// Another project's tracer in a test of its own: cargo builds examples with the tests.
 fn example() -> Tested {
     let program = std::env::current_exe()?.ancestors().nth(2).ok_or("no folder")?.join("examples/openat");
     let output = Command::new(program).env_remove("CI").stdin(Stdio::null()).output()?;
@@ -284,7 +284,7 @@ fn ignores() -> Tested {
     require!(wait_for(&running, &[0], LONG) == Waited::Shown, "it does not come");
     let child = nix::unistd::Pid::from_raw(std::fs::read_to_string(&file)?.trim().parse()?);
     drop(running.stop(Duration::from_millis(20)));
-    // Whoever was killed is gone when he is reaped, by init: this is waited for, and by nobody else.
+    // A killed process is gone when init has reaped it. Only this test waits for that.
     let gone = |pid| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         status.is_empty() || status.contains(") Z ")

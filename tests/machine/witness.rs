@@ -1,5 +1,5 @@
-//! `--witness`: BPF and ptrace see the same of every scenario, and a tracer that lies is caught though its expectation lies
-//! alike.
+//! `--witness`: BPF and ptrace see the same of every scenario. It catches a tracer that lies, even if the expectation has the
+//! same lie.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
@@ -27,15 +27,15 @@ const TESTS: &str = include_str!("../../tests.toml");
 const LONG: Limit = Limit::growing(Duration::from_secs(60));
 const SAID: &str = "BPF and the witness (ptrace) did not see the same";
 
-/// A tracer that lies, and an expectation that lies alike: without the witness the scenario passes.
+/// A tracer that lies, and an expectation with the same lie. Without the witness the scenario passes.
 struct Lie {
     name: &'static str,
-    /// What is replaced in the tracer, and by what; `{close}` is the number of that call.
+    /// The text of the tracer to replace, and its replacement. `{close}` is the number of that call.
     tracer: [&'static str; 2],
     scenario: &'static str,
-    /// What is replaced in the scenario's table, and by what.
+    /// The text of the scenario's table to replace, and its replacement.
     table: &'static [[&'static str; 2]],
-    /// What the witness says.
+    /// The witness's objection.
     said: &'static str,
 }
 
@@ -157,7 +157,7 @@ type Test = fn() -> Result<(), Failed>;
 
 pub fn main() -> ExitCode {
     support::run_live("witness", || {
-        // The zygote of this session is forked while there is no other thread.
+        // This session's zygote is forked while the process has no other thread.
         let programs = Prepared::new([SHELL, SWAPPED], Options { witness: true, ..Options::default() })
             .and_then(Prepared::load)
             .map(Arc::new)
@@ -194,7 +194,7 @@ fn every_scenario_is_seen_alike() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The scenario passes with the changed tracer and the changed table; with the witness, it fails for the reason of the row.
+/// With the changed tracer and table the scenario passes. With the witness it fails, for the reason in the row.
 fn is_caught(lie: &Lie) -> Result<(), Failed> {
     let Lie { name, tracer: [from, to], scenario, table, said } = *lie;
     let folder = tempfile::tempdir()?;
@@ -285,8 +285,8 @@ fn a_process_that_is_traced_already_is_named() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A limit that hardly a scenario keeps: whatever its tracees are in the middle of, everything ends, and what was seen until then
-/// was seen alike.
+/// A time limit that hardly any scenario meets. Whatever the tracees are doing, everything ends, and both sides agree on what
+/// was seen until then.
 fn a_scenario_out_of_time_is_killed() -> Result<(), Failed> {
     for scenario in ["foreign-noise", "fork-follow", "restart-signal", "thread-exec"] {
         let output = ior_it(&["--witness", "--exact", "--filter", scenario, "--timeout", "0.001"]).output()?;
@@ -299,7 +299,7 @@ fn a_scenario_out_of_time_is_killed() -> Result<(), Failed> {
 
 const SHELL: Scenario = Scenario::new("shell", shell);
 
-/// What people run: pipes, subshells, here-documents, background jobs, and signals to handlers.
+/// Shell scripts as people write them: pipes, subshells, here-documents, background jobs, and signals to handlers.
 const SCRIPT: &CStr = c"
     trap 'echo handled' USR1
     kill -USR1 $$
@@ -337,7 +337,7 @@ fn the_programs_of_a_shell_are_seen_alike(session: &Session) -> Result<(), Faile
 const SWAPPED: Scenario = Scenario::new("swapped", swapped);
 const NUMBER: i32 = 100;
 
-/// One thread puts one file after another where two others read.
+/// One thread replaces a file repeatedly where two others read it.
 fn swapped() -> Setup {
     act(|| {
         let files = [
@@ -359,7 +359,7 @@ fn swapped() -> Setup {
     })
 }
 
-/// The witness looks at the number a moment before BPF does.
+/// The witness looks at the descriptor a moment before BPF does.
 fn a_descriptor_that_a_thread_swaps_is_seen_alike(session: &Session) -> Result<(), Failed> {
     let table = "[swapped]\nabout = \"a number\"\npresent = [{ call = \"dup3\", ret = 100 }]\n";
     let tests = Expectations::parse("tests.toml", table, &["swapped"]).map_err(|errors| errors.to_string())?;

@@ -1,4 +1,4 @@
-//! Printing a call takes no memory of its own: a million calls are a million lines in one string.
+//! Printing a call allocates no memory: a million calls are a million lines in one string.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -14,14 +14,14 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, which counts what each thread asks for.
+/// The system's allocator, which counts the allocations of each thread.
 struct Counting;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
 fn count() {
-    // A thread that ends has no counter any more, and counts nothing.
+    // A thread that exits no longer has a counter, and counts nothing.
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
@@ -45,7 +45,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-// The archives hold the numbers of this architecture.
+// The archives have the numbers of this architecture.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_printed_call_allocates_nothing() {
@@ -59,7 +59,7 @@ fn a_printed_call_allocates_nothing() {
             let before = ALLOCATIONS.get();
             show::line(&mut line, call);
             let allocations = ALLOCATIONS.get() - before;
-            // What has to be escaped is rare, and goes through a string of its own.
+            // Text that needs escapes is rare, and goes through a string of its own.
             if line.contains('\\') {
                 with += allocations;
             } else {

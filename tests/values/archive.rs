@@ -1,6 +1,6 @@
-//! Archives: what goes in comes out, and what is damaged is refused or equal. No privileges.
+//! Archives: reading gives back what was written, and a damaged archive is refused or equal. No privileges.
 //!
-//! The archives in `tests/recorded` are of real runs; CONTRIBUTING.md says how they are made.
+//! The archives in `tests/recorded` come from real runs. CONTRIBUTING.md says how to make them.
 
 pub mod strategy;
 
@@ -12,7 +12,7 @@ use ior_it::trace::show;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
-/// The same cases each time, and nothing written when one fails.
+/// The same cases each time. A failure writes no file.
 fn cases(cases: u32) -> Config {
     Config { cases, rng_seed: RngSeed::Fixed(20_260_727), failure_persistence: None, ..Config::default() }
 }
@@ -51,7 +51,7 @@ proptest! {
         let mut bytes = unpacked(&encode(&archive).unwrap());
         damage.apply(&mut bytes);
         if let Ok(other) = decode(&packed(&bytes)) {
-            // Whatever it is now, it can be shown and judged, and it survives.
+            // Whatever it is now, it can be shown and judged, and survives another round.
             let _ = (other.headline(), show::trace(&other.observed.trace, true), other.observed.trace.losses());
             prop_assert_eq!(decode(&encode(&other).unwrap()).unwrap(), other);
         }
@@ -67,7 +67,7 @@ fn unpacked(archive: &[u8]) -> Vec<u8> {
     zstd::decode_all(archive).unwrap()
 }
 
-/// A frame as archives have it.
+/// A frame in the form of an archive's.
 fn packed(bytes: &[u8]) -> Vec<u8> {
     frame(bytes, true, true)
 }
@@ -80,7 +80,7 @@ fn frame(bytes: &[u8], checksum: bool, size: bool) -> Vec<u8> {
     frame.finish().unwrap()
 }
 
-/// A real one, as if it were of this architecture.
+/// A real archive, as if it came from this architecture.
 fn real() -> (Archive, Vec<u8>) {
     let mut bytes = unpacked(&std::fs::read(crate::recorded("dup-basic")).unwrap());
     replace(&mut bytes, &string("x86_64"), &string(std::env::consts::ARCH));
@@ -122,11 +122,11 @@ fn a_real_archive_with_any_bit_flipped_is_refused_or_equal() {
             equal += 1;
         }
     }
-    // Such as those of the window's size, which says how much memory to take and nothing of the contents.
+    // Such as the size of the window, which only says how much memory to take.
     assert!(equal * 100 < bits, "{equal} of {bits} flipped bits make no difference");
 }
 
-/// What is done to the values of a real archive, whose frame is then whole.
+/// A change to the values of a real archive, in an undamaged frame.
 fn changed(change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = unpacked(&real().1);
     change(&mut bytes);
@@ -137,7 +137,8 @@ fn swapped(old: &[u8], new: &[u8]) -> Vec<u8> {
     changed(|bytes| replace(bytes, old, new))
 }
 
-/// Where the calls begin: a map of 15 fields, the first of which is the number. The byte before is how many there are.
+/// The place where the calls begin: a map of 15 fields, the first of which is the number. The byte before it is the number of
+/// calls.
 fn first_call(bytes: &[u8]) -> usize {
     bytes.windows(8).position(|window| window == b"\x8f\xa6number").expect("there is a call")
 }
@@ -265,10 +266,10 @@ fn flipped_last(bytes: &[u8]) -> Vec<u8> {
 fn fields_can_be_added_without_a_new_version() {
     let (archive, _) = real();
     let later = changed(|bytes| {
-        // The header is a map of more than 15 fields only if this changes: then the test has to.
+        // The header is a map of more than 15 fields. If that changes, this test must change.
         assert_eq!(bytes[0] & 0xf0, 0x80, "the header is a short map");
         let at = first_call(bytes);
-        // A map of 16 fields is no short one any more.
+        // A map of 16 fields no longer has the short form.
         bytes.splice(at..=at, [0xde, 0, 16]);
         bytes.splice(
             at + 3..at + 3,
@@ -281,7 +282,7 @@ fn fields_can_be_added_without_a_new_version() {
     assert_eq!(decode(&later).unwrap(), archive);
 }
 
-/// Runs ior-it with no more than this much memory.
+/// Runs ior-it with a limit on its memory.
 fn with_memory(megabytes: u64, args: &[&Path]) -> Output {
     let mut command = Command::new("prlimit");
     command.arg(format!("--as={}", megabytes << 20)).arg(env!("CARGO_BIN_EXE_ior-it")).args(args);

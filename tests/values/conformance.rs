@@ -1,6 +1,6 @@
-//! The conformance table: what it says as text, Markdown, JSON and a page, and that no tracer can forge any of it.
+//! The conformance table as text, Markdown, JSON and a page. No tracer can forge any part of it.
 //!
-//! What is written is in `tests/golden/conformance`; `SNAPSHOTS=overwrite cargo test` writes it anew.
+//! The expected output is in `tests/golden/conformance`. `SNAPSHOTS=overwrite cargo test` writes it again.
 
 mod sample;
 
@@ -52,7 +52,7 @@ fn json_of_another_kind_is_refused_with_the_reason() {
         let error = parse(&text).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
-    // A key that is not known yet is no error.
+    // An unknown key is not an error.
     assert!(parse(&of_table.replacen("\"about\"", "\"later\": 1, \"about\"", 1)).is_ok());
 }
 
@@ -129,7 +129,7 @@ fn progress_is_one_line() {
     assert_eq!(progress(1, 2, &cell, 3).lines().count(), 1);
 }
 
-/// A terminal shows it as it is, and no line of it is forged.
+/// A terminal shows it unchanged, and no line in it is forged.
 fn assert_is_plain(text: &str, what: &str) {
     let unseen = |one: char| matches!(one, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
     let obeyed = text.chars().find(|&one| one != '\n' && (one.is_control() || unseen(one)));
@@ -155,7 +155,7 @@ fn nothing_that_a_tracer_says_is_obeyed() {
     assert!(!page.contains("onerror=\"") && page.contains("onerror=&quot;"));
 }
 
-/// What is in no code span of this Markdown. A span is ended by as many backticks as began it.
+/// The parts of this Markdown outside of code spans. A span ends with as many backticks as it began with.
 fn outside_of_code(line: &str) -> String {
     let (mut rest, mut outside) = (line, String::new());
     while let Some(start) = rest.find('`') {

@@ -1,4 +1,4 @@
-//! What the documents name is there: files of this repository, and what links lead to.
+//! Everything that the documents name exists: files of this repository, and targets of links.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// README.md and the others beside it, and those in docs/.
+/// README.md and the documents beside it, and those in docs/.
 fn documents() -> Vec<PathBuf> {
     let files = [root().to_owned(), root().join("docs")].into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     let files = files.map(|entry| entry.unwrap().path());
@@ -20,7 +20,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
     targets.filter_map(|target| target.split('#').next()).filter(|target| !target.is_empty() && !target.contains("://"))
 }
 
-/// What stands in `code` and begins like a path from the root. A word in capitals stands for a name.
+/// The `code` that begins like a path from the root. A word in capitals is a placeholder.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let folders = ["src/", "tests/", "bpf/", "docs/", "scripts/", "benches/", "subjects/"];
     let code = text.split('`').skip(1).step_by(2).filter_map(|code| code.split_whitespace().next());
@@ -48,8 +48,8 @@ fn what_a_document_names_is_there() {
     assert!(missing.is_empty(), "not there:\n{}", missing.join("\n"));
 }
 
-/// The floors of src/lib.rs and their modules, as docs/design.md draws them: `table names kind …`. What has a file of its own
-/// beside the floors stands alone.
+/// The floors of src/lib.rs and their modules, as docs/design.md draws them: `table names kind …`. A module without a floor has
+/// its own line.
 fn floors(lib: &str) -> Vec<String> {
     let mut floors: Vec<String> = Vec::new();
     for line in lib.lines() {

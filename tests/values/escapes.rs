@@ -1,5 +1,5 @@
-//! What comes from outside never reaches a terminal as it is: each field of an archive, each word of a command line, each part
-//! of a `tests.toml`, with all that a terminal obeys in it.
+//! Text from outside never reaches a terminal unchanged. Each field of an archive, each word of a command line and each part of
+//! a `tests.toml` is tried with every control sequence.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -18,12 +18,12 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 const TEXT: &str = "\x1b[31m\x1b]0;x\x07\x1b]52;c;eA==\x1b\\\u{9b}31m\u{9d}0;x\u{9c}\u{202e}\u{2066}\u{200b}\u{7f}\r\t\u{2028}\
                     \ntest result: ok. FAKE passed\ntest FAKE ... ok\n";
 
-/// The same with bytes that are no UTF-8.
+/// The same with bytes that are not UTF-8.
 fn bytes() -> Vec<u8> {
     [TEXT.as_bytes(), b"\x9b31m\xff\xfe\xc3"].concat()
 }
 
-/// Fails unless a terminal shows what was said as it is, and no line of it is forged.
+/// Fails unless a terminal shows the output unchanged, and no line in it is forged.
 fn assert_is_plain(said: &[u8], what: &str) {
     let text = std::str::from_utf8(said).unwrap_or_else(|error| panic!("{what}: {error}: {:?}", bstr::BStr::new(said)));
     let obeyed = |one: char| {
@@ -37,7 +37,7 @@ fn assert_is_plain(said: &[u8], what: &str) {
     assert!(!text.contains("panicked at"), "{what}:\n{text}");
 }
 
-/// What `ior-it` says, to both streams.
+/// The output of `ior-it` on both streams.
 fn said<S: AsRef<OsStr>>(arguments: &[S], folder: &Path) -> Vec<u8> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
     command.args(arguments).current_dir(folder).env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 impl Value {
-    /// Every text, every string of bytes and every key in it, with where it stands: the names of fields, without places in lists.
+    /// Every text, byte string and key in it, with its place: the names of fields, without indexes in lists.
     fn leaves<'v>(&'v mut self, path: &str, each: &mut dyn FnMut(String, &'v mut Value)) {
         match self {
             Value::Text(_) | Value::Bytes(_) => each(path.to_owned(), self),
@@ -173,7 +173,7 @@ fn recorded(scenario: &str) -> Archive {
     archive::load(&crate::recorded(scenario)).unwrap()
 }
 
-/// Values in which one leaf is another, for each leaf at a place that is not known yet, with that place.
+/// Copies of the values in which one leaf is replaced, for each leaf at a new place, with that place.
 fn changed(values: &[Value], known: &mut BTreeSet<String>) -> Vec<(String, Vec<Value>)> {
     let is_bytes = |leaf: &Value| matches!(leaf, Value::Bytes(_));
     let each_leaf = |values: &mut [Value], each: &mut dyn FnMut(usize, String, &mut Value)| {
@@ -242,7 +242,7 @@ fn whatever_stands_in_an_archive_is_shown_as_text() {
 #[test]
 fn whatever_is_in_a_name_is_shown_as_text() {
     let folder = tempfile::tempdir().unwrap();
-    // No slash in it, and no NUL.
+    // It contains no slash and no NUL.
     let name = OsString::from(OsStr::from_bytes(&bytes()));
     let inside = folder.path().join(&name);
     std::fs::create_dir(&inside).unwrap();
@@ -280,7 +280,7 @@ fn whatever_is_in_a_name_is_shown_as_text() {
         vec![word("--"), word("echo"), name.clone()],
     ];
     for row in rows {
-        // What `echo` says is its own.
+        // The output of `echo` is its own.
         let quiet = ["sh", "-c", "exec \"$0\" \"$@\" > /dev/null"];
         let echoes = row.iter().any(|word| word == "echo");
         let said = if echoes {
@@ -298,7 +298,7 @@ fn whatever_is_in_a_name_is_shown_as_text() {
 fn whatever_stands_in_a_tests_toml_is_shown_as_text() {
     let folder = tempfile::tempdir().unwrap();
     let tests = include_str!("../../tests.toml");
-    // As TOML writes it, and as far as TOML lets it stand as it is.
+    // In TOML's escapes, and literally as far as TOML permits.
     let escaped: String = TEXT.chars().map(|one| format!("\\U{:08x}", one as u32)).collect();
     let raw = "\u{9b}31m\u{202e}\u{2066}\u{200b}";
     let written = [escaped.as_str(), raw];

@@ -1,6 +1,6 @@
-//! `tests.toml`, the comparison and the reports: tables of rows, all of them without privileges.
+//! `tests.toml`, the comparison and the reports: tables of rows, without privileges.
 //!
-//! The messages are in `tests/golden`; `SNAPSHOTS=overwrite cargo test` writes them anew.
+//! The expected messages are in `tests/golden`. `SNAPSHOTS=overwrite cargo test` writes them again.
 
 mod calls;
 mod check;

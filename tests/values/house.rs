@@ -1,4 +1,4 @@
-//! The plan in src/lib.rs is true: no module takes from one that stands below it, and no file is longer than a reader can hold.
+//! The plan in src/lib.rs is true: no module uses a module below it, and no file is too long to read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ const LINES_OF_TESTS: usize = 400;
 /// A module's path from the root, as `["trace", "call"]`.
 type Module = Vec<String>;
 
-/// The modules in the order in which they stand, each with its code.
+/// The modules in order, each with its code.
 #[derive(Default)]
 struct House {
     /// The children of each module, in order.
@@ -27,11 +27,11 @@ impl House {
         house
     }
 
-    /// The module of this file, and those below it, whose files are in `folder`.
+    /// The module in this file, and its children, whose files are in `folder`.
     fn file(&mut self, path: &Path, module: &[String], folder: &Path) {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let code = without_tests_and_comments(&text);
-        // A module that stands in the file itself, as the floors in lib.rs do: `pub mod table {`.
+        // A module inside the file itself, like the floors in lib.rs: `pub mod table {`.
         let mut inside: Option<String> = None;
         for line in code.lines() {
             let line = line.trim();
@@ -56,7 +56,7 @@ impl House {
         self.code.push((module.to_vec(), code));
     }
 
-    /// The module that a path names, or that has what it names.
+    /// The module that a path names, or that defines its last part.
     fn module_of(&self, parts: &[&str]) -> Module {
         let mut module = Module::new();
         for part in parts {
@@ -68,7 +68,7 @@ impl House {
         module
     }
 
-    /// Whether `of` stands below `module` where their ways part.
+    /// Whether `of` is below `module`, where their paths part.
     fn is_below(&self, of: &Module, module: &Module) -> bool {
         let common = of.iter().zip(module).take_while(|(one, other)| one == other).count();
         let (Some(of), Some(by)) = (of.get(common), module.get(common)) else { return false };
@@ -85,7 +85,7 @@ fn is_visibility(text: &str) -> bool {
     text.is_empty() || text.starts_with("pub")
 }
 
-/// Unit tests stand at the end of a file, or in one of their own.
+/// Unit tests are at the end of a file, or in a file of their own.
 fn without_tests_and_comments(text: &str) -> String {
     let code = text.split_once("#[cfg(test)]").map_or(text, |(code, _)| code);
     let lines = code.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));

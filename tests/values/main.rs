@@ -1,4 +1,4 @@
-//! The tests that need no privileges: what takes values and returns values, and the command where it traces nothing.
+//! The tests that need no privileges: pure functions, and the command where it traces nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 mod archive;

@@ -1,6 +1,6 @@
-//! `--replay` and `--show`: archives judged and shown without privileges, as anybody would call them.
+//! `--replay` and `--show`: archives judged and shown without privileges.
 //!
-//! The archives in `tests/recorded` are of real runs of all scenarios; CONTRIBUTING.md says how they are made.
+//! The archives in `tests/recorded` come from real runs of all scenarios. CONTRIBUTING.md says how to make them.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use snapbox::{assert_data_eq, file};
 
 const TESTS: &str = include_str!("../../tests.toml");
 
-/// The archives hold the numbers of this architecture: on another one they are refused, which is tested there.
+/// The archives have the numbers of this architecture. On another architecture they are refused, which is tested there.
 const RECORDED_ON: &str = "x86_64";
 
 fn recorded() -> PathBuf {
@@ -37,7 +37,7 @@ fn names() -> Vec<&'static str> {
     scenarios::all().map(|scenario| scenario.name).collect()
 }
 
-/// The scenarios that are recorded: those that run without being asked for.
+/// The recorded scenarios: those that run by default.
 fn everyday() -> Vec<&'static str> {
     let expectations = Expectations::parse("tests.toml", TESTS, &names()).unwrap();
     names().into_iter().filter(|name| expectations.get(name).unwrap().ignored.is_none()).collect()
@@ -63,7 +63,7 @@ fn every_scenario_is_recorded_and_passes() {
     assert!(size < 2_000 * files as u64, "{files} archives are {size} bytes");
 }
 
-/// Every I/O call of every table is needed: without its line the recorded trace has one more than there may be.
+/// Every I/O call of every table is needed: without its line, the recorded trace has one call too many.
 #[test]
 fn with_any_line_less_in_its_table_a_recorded_trace_fails() {
     if !recorded_here() {
@@ -74,7 +74,7 @@ fn with_any_line_less_in_its_table_a_recorded_trace_fails() {
     let mut failed = 0;
     for at in 0..lines.len() {
         let call = lines[at].trim_start().strip_prefix("{ call = \"").and_then(|rest| rest.split('"').next());
-        // What is no I/O is only compared because a line names it.
+        // A call that is not I/O is compared only because a line names it.
         if call.and_then(Syscall::by_name).is_none_or(|row| row.class == Class::Other) {
             continue;
         }
@@ -84,7 +84,7 @@ fn with_any_line_less_in_its_table_a_recorded_trace_fails() {
         if !everyday.contains(&table) {
             continue;
         }
-        // Without the line that binds a name the file is wrong in another way.
+        // Without the line that binds a name, the file has another error.
         let Ok(expectations) = Expectations::parse("tests.toml", &without, &names) else { continue };
         let verdict = judge(expectations.get(table).unwrap(), "tests.toml", &read(table).observed);
         assert!(matches!(&verdict, Verdict::Fail(report) if report.contains("extra")), "line {}: {verdict:?}", at + 1);
@@ -93,7 +93,7 @@ fn with_any_line_less_in_its_table_a_recorded_trace_fails() {
     assert!(failed > 100, "only {failed} lines were tried");
 }
 
-/// The command as somebody without privileges calls it.
+/// The command as an unprivileged user runs it.
 fn ior_it(folder: &Path, args: &[&str]) -> Command {
     let binary = env!("CARGO_BIN_EXE_ior-it");
     let mut command = if nix::unistd::geteuid().is_root() {
@@ -115,14 +115,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What it says on its standard output; the exit code is as expected.
+/// Its standard output. The exit code must be as expected.
 fn says(folder: &Path, args: &[&str], code: i32) -> String {
     let output = output(folder, args);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
 }
 
-/// A folder with these recorded archives, changed.
+/// A folder with changed copies of these archives.
 fn folder(scenarios: &[&str], change: impl Fn(&mut Archive)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let place = archive::prepare(folder.path()).unwrap();
@@ -277,7 +277,7 @@ fn show_writes_what_strace_would() {
 const NASTY: &str =
     "\u{1b}]0;title\u{7}\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}\u{2066}\ntest result: ok. 1 passed\r\u{2028}";
 
-/// All of it in every field that holds text.
+/// All of it in every field of text.
 fn spoil(archive: &mut Archive, how: fn(String) -> How) {
     let bytes = || [NASTY.as_bytes(), b"\xff\xc3"].concat();
     let Archive { origin, observed } = archive;

@@ -1,4 +1,4 @@
-//! Subjects: the lines of a trace, what adapters make of what tracers print, and TOMLs. No privileges.
+//! Subjects: the lines of a trace, the adapters for each tracer's output, and the TOMLs. No privileges.
 
 mod adapters;
 mod compare;

@@ -57,7 +57,7 @@ pub(super) fn submit_one(file: i64) -> Result<(), Broken> {
     ensure(events[0].res == 5 && &head == b"hello", "the read gave other bytes")
 }
 
-/// A request that fills the buffer from an offset on.
+/// A request that fills the buffer from an offset.
 fn read_at(file: i64, buffer: &mut [u8], offset: i64) -> libc::iocb {
     // SAFETY: plain numbers, for which all bits zero is a value.
     let mut request: libc::iocb = unsafe { zeroed() };

@@ -1,4 +1,4 @@
-//! What the kernel was asked, where that is not plain: calls of 32-bit programs, numbers that are no calls, strings that change.
+//! Unusual requests to the kernel: calls of 32-bit programs, numbers that are not calls, strings that change.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -20,7 +20,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("asked-killed-in-open", asked_killed_in_open),
 ];
 
-/// A page of memory below 4 GiB that can be written to, with this string.
+/// Writable memory below 4 GiB, one page, that holds this string.
 fn low(text: &CStr) -> Result<*mut u8, Broken> {
     let rights = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | LOW;
@@ -38,7 +38,7 @@ const LOW: i32 = libc::MAP_32BIT;
 #[cfg(not(target_arch = "x86_64"))]
 const LOW: i32 = 0;
 
-/// A call by `int 0x80`, which takes a number of the 32-bit table from any program. The upper half of the registers is not looked at.
+/// A call by `int 0x80`. It takes a number of the 32-bit table from any program, and ignores the upper half of the registers.
 #[cfg(target_arch = "x86_64")]
 fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
     let [first, second, third, fourth] = args.map(|arg| u64::from(arg) | 7 << 32);
@@ -57,7 +57,7 @@ fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
             out("r8") _, out("r9") _, out("r10") _, out("r11") _,
         );
     }
-    // The kernel leaves 32 bits or all of them.
+    // The kernel sets 32 bits or all 64.
     i64::from(result as i32)
 }
 
@@ -66,11 +66,11 @@ fn int_0x80(_: u32, _: [u32; 4]) -> i64 {
     -i64::from(libc::ENOSYS)
 }
 
-/// open, lseek and close of the table of 32-bit programs: their numbers are those of others here.
+/// open, lseek and close from the 32-bit table. Their numbers mean other calls in the 64-bit table.
 fn asked_32_bit() -> Setup {
     let path = low(c"x.txt")?;
     let address = path as u32;
-    // getpid of that table, before anybody looks on.
+    // getpid from that table, before the watch begins.
     if int_0x80(20, [0; 4]) < 0 {
         return Err(Broken::Skip("this kernel takes no 32-bit calls".to_owned()));
     }
@@ -84,7 +84,7 @@ fn asked_32_bit() -> Setup {
     })
 }
 
-/// Numbers that no call has: -1, and one that would be a request of io_uring here. They fail, and do nothing to what is open.
+/// Numbers that no call has: -1, and one that is a request of io_uring here. They fail, and leave open descriptors as they are.
 fn asked_no_call() -> Setup {
     act(|| {
         let file = create(c"x.txt")?;
@@ -97,7 +97,7 @@ fn asked_no_call() -> Setup {
     })
 }
 
-/// The kernel looks at 32 bits of an `unsigned int`, whatever else is in the register.
+/// The kernel looks at 32 bits of an `unsigned int`, whatever the rest of the register holds.
 fn asked_wide() -> Setup {
     act(|| {
         let mut buffer = [0_u8; 512];
@@ -110,7 +110,7 @@ fn asked_wide() -> Setup {
     })
 }
 
-/// A file whose pages nobody has touched, mapped so that the process can write to it; it holds this string.
+/// A writable mapping of a file that holds this string, whose pages the process has not touched.
 fn untouched(text: &CStr, flags: i32) -> Result<*mut libc::c_char, Broken> {
     use std::os::fd::AsRawFd;
     fs::write("page", text.to_bytes_with_nul())?;
@@ -122,14 +122,14 @@ fn untouched(text: &CStr, flags: i32) -> Result<*mut libc::c_char, Broken> {
     Ok(page.cast())
 }
 
-/// readlink(2) into the memory that its path is in, which the tracer could not read before.
+/// readlink(2) into the memory of its own path, which the tracer could not read before the call.
 fn asked_overwritten() -> Setup {
     std::os::unix::fs::symlink("somewhere", "link")?;
     let path = untouched(c"link", libc::MAP_SHARED)?;
     act(move || returns(call!(readlinkat, AT_FDCWD, path, path, 9), 9))
 }
 
-/// execve(2) of a path on a page that nobody has touched: afterwards the memory is another program's.
+/// execve(2) of a path on a page that the process has not touched. Afterwards the memory belongs to another program.
 fn asked_exec_path() -> Setup {
     super::program::write_closing(c"tiny", &[])?;
     let path = untouched(c"tiny", libc::MAP_PRIVATE)?;
@@ -140,7 +140,7 @@ fn asked_exec_path() -> Setup {
     })
 }
 
-/// The open of a FIFO that nobody writes to does not return: SIGKILL ends the process in it.
+/// The open of a FIFO without a writer does not return: SIGKILL ends the process in it.
 fn asked_killed_in_open() -> Setup {
     // SAFETY: a string, and plain numbers; the child has one thread.
     unsafe {

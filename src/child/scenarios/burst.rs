@@ -1,4 +1,4 @@
-//! Very many calls, as fast as they go.
+//! Very many calls, as fast as possible.
 
 use super::steps::{close, create};
 use crate::child::scenario::{Scenario, Setup, act, call, returns};
@@ -8,7 +8,7 @@ pub const ALL: &[Scenario] = &[Scenario::new("burst", burst)];
 /// How many calls. The ring has room for a twentieth of them.
 const CALLS: u32 = 1_000_000;
 
-/// Calls that do so little that nothing makes more of them in the time.
+/// Calls that do very little, so that as many as possible fit into the time.
 fn burst() -> Setup {
     act(|| {
         let fd = create(c"burst.txt")?;

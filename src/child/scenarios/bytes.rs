@@ -14,7 +14,7 @@ pub const ALL: &[Scenario] = &[Scenario::new("bytes-meaning", bytes_meaning)];
 
 const PACKET: &[u8; 12] = b"hello, world";
 
-/// Packets that are peeked at, cut, and counted instead of measured; then requests and an offset.
+/// Packets that are peeked at, cut, and counted instead of measured. Then requests, and an offset.
 fn bytes_meaning() -> Setup {
     fs::write("bytes.txt", PACKET)?;
     act(|| {
@@ -45,14 +45,14 @@ fn send(socket: i64) -> Result<(), Broken> {
     returns(call!(sendto, socket, PACKET.as_ptr(), PACKET.len(), 0, 0, 0), 12)
 }
 
-/// Into a buffer that holds a third of the packet.
+/// The buffer holds a third of the packet.
 fn receive(socket: i64, flags: i32, result: i64) -> Result<(), Broken> {
     let mut buffer = [0_u8; 4];
     returns(call!(recvfrom, socket, buffer.as_mut_ptr(), buffer.len(), flags, 0, 0), result)?;
     ensure(&buffer == b"hell", "other bytes were received than were sent")
 }
 
-/// The same by recvmsg, whose buffer is behind pointers.
+/// The same with recvmsg, whose buffer is behind two pointers.
 fn receive_message(socket: i64) -> Result<(), Broken> {
     let mut buffer = [0_u8; 4];
     let mut data = part(&mut buffer);
@@ -60,7 +60,7 @@ fn receive_message(socket: i64) -> Result<(), Broken> {
     returns(call!(recvmsg, socket, &raw mut message.msg_hdr, MSG_TRUNC), 12)
 }
 
-/// Two packets by one call: both results are 2.
+/// Two packets in one call: both calls return 2.
 fn in_twos(one: i64, other: i64) -> Result<(), Broken> {
     let (mut first, mut second) = ([b'1'; 5], [b'2'; 7]);
     let mut data = [part(&mut first), part(&mut second)];

@@ -17,7 +17,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("chown-fchownat", chown_fchownat),
 ];
 
-/// Both are changed, then the group alone.
+/// Changes both owner and group, and then only the group.
 fn chown_basic() -> Setup {
     fs::write("chown.txt", "")?;
     may_be_given_away("chown.txt")?;
@@ -30,7 +30,7 @@ fn chown_basic() -> Setup {
     })
 }
 
-/// The -1 has 32 bits here, as in a program in C.
+/// The -1 has 32 bits here, as in a C program.
 fn chown_fchown() -> Setup {
     fs::write("fchown.txt", "")?;
     may_be_given_away("fchown.txt")?;
@@ -41,14 +41,14 @@ fn chown_fchown() -> Setup {
     })
 }
 
-/// Of a symbolic link that leads nowhere.
+/// A dangling symbolic link.
 fn chown_lchown() -> Setup {
     symlink("missing.txt", "link.txt")?;
     may_be_given_away("link.txt")?;
     act(|| returns(call!(lchown, c"link.txt", 1, 2), 0))
 }
 
-/// Of a symbolic link that leads nowhere, in a directory.
+/// A dangling symbolic link in a directory.
 fn chown_fchownat() -> Setup {
     fs::create_dir("sub")?;
     symlink("missing.txt", "sub/link.txt")?;
@@ -60,7 +60,7 @@ fn chown_fchownat() -> Setup {
     })
 }
 
-/// chown(2): that needs CAP_CHOWN, and users that the user namespace has.
+/// chown(2) needs CAP_CHOWN, and users that exist in the user namespace.
 fn may_be_given_away(path: &str) -> Result<(), Broken> {
     let denied =
         |error: &io::Error| matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EPERM | Errno::EINVAL));

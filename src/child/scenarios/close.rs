@@ -15,7 +15,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("close-range-cloexec", close_range_cloexec),
 ];
 
-/// Three files, closed in another order than opened.
+/// Closes three files, but not in the order in which they were opened.
 fn close_basic() -> Setup {
     act(|| {
         let a = create(c"a.txt")?;
@@ -27,7 +27,7 @@ fn close_basic() -> Setup {
     })
 }
 
-/// One call closes three descriptors; none of them can be used after it, and the one next to them can.
+/// One call closes three descriptors. None of them is usable afterwards, but the next higher one still is.
 fn close_range() -> Setup {
     act(|| {
         let a = create(c"a.txt")?;
@@ -64,7 +64,7 @@ fn close_double_close() -> Setup {
     })
 }
 
-/// Both bounds are open and have open neighbours; between them is a number that is not open.
+/// Both ends of the range are open, and so are their neighbours outside. A number between them is not open.
 fn close_range_bounded() -> Setup {
     act(|| {
         let below = create(c"below.txt")?;
@@ -84,7 +84,7 @@ fn close_range_bounded() -> Setup {
     })
 }
 
-/// Nothing is closed: close-on-exec is set, and on the one next to the range it is not.
+/// Closes nothing, but sets close-on-exec. The descriptor next to the range does not get the flag.
 fn close_range_cloexec() -> Setup {
     act(|| {
         let a = create(c"a.txt")?;

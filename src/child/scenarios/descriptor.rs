@@ -1,4 +1,4 @@
-//! Descriptors whose file changes, or changes its name.
+//! Descriptors whose file changes, or whose file is renamed.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -24,7 +24,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("fd-passed", fd_passed),
 ];
 
-/// A pipe gets the numbers of two files that were closed.
+/// A pipe gets the numbers of two closed files.
 fn fd_reuse() -> Setup {
     act(|| {
         let first = create(c"first.txt")?;
@@ -40,7 +40,7 @@ fn fd_reuse() -> Setup {
     })
 }
 
-/// Opened before the gate, so that no call in the trace says which file it is.
+/// Opened before the gate, so that no call in the trace tells which file it is.
 fn fd_inherited() -> Setup {
     let fd: i64 = fs::File::create_new("inherited.txt")?.into_raw_fd().into();
     act(move || {
@@ -51,7 +51,7 @@ fn fd_inherited() -> Setup {
     })
 }
 
-/// An open file is renamed, then its directory, then another file takes its old name.
+/// An open file is renamed, then its directory. Then another file takes its old name.
 fn fd_renamed() -> Setup {
     fs::create_dir("old")?;
     act(|| {
@@ -89,7 +89,7 @@ fn fd_flags() -> Setup {
     })
 }
 
-/// Flags that are set by a number behind a pointer.
+/// Sets flags with a number in memory.
 fn fd_flags_ioctl() -> Setup {
     act(|| {
         let [reading, writing] = pipe()?;
@@ -107,8 +107,8 @@ fn fd_flags_ioctl() -> Setup {
     })
 }
 
-/// A forked process passes a file and an eventfd of its own over a socket, and sets a flag when both have arrived in the
-/// socket: what arrives was made by no call of the process that receives it.
+/// A forked process sends a file and an eventfd of its own over a socket, and sets a flag when both are in the socket. The
+/// receiving process made neither of them by a call.
 fn fd_passed() -> Setup {
     act(|| {
         let mut ends = [0_i32; 2];

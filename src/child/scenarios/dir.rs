@@ -32,7 +32,7 @@ fn dir_mkdirat() -> Setup {
     })
 }
 
-/// A relative name after the working directory has changed.
+/// A relative path after the working directory has changed.
 fn dir_chdir() -> Setup {
     fs::create_dir("sub")?;
     act(|| {
@@ -41,13 +41,13 @@ fn dir_chdir() -> Setup {
     })
 }
 
-/// Reads a directory of one file to its end.
+/// Reads a directory with one file to its end.
 fn dir_getdents() -> Setup {
     fs::create_dir("sub")?;
     fs::write("sub/file.txt", "")?;
     act(|| {
         let dir = open_dir(c"sub")?;
-        // The kernel aligns the entries to 8 bytes from the start of the buffer and wants no more of it than this.
+        // The kernel aligns entries to 8 bytes from the start of the buffer, and needs no more of the buffer than this.
         let mut entries = [0_u64; 512];
         let length = call!(getdents64, dir, entries.as_mut_ptr(), size_of_val(&entries))?;
         ensure(length > 0, "the directory has no entries")?;
@@ -56,7 +56,7 @@ fn dir_getdents() -> Setup {
     })
 }
 
-/// The path is the kernel's answer, and there is none where the buffer is too small for it.
+/// The path is the kernel's result. If the buffer is too small, there is none.
 fn dir_getcwd() -> Setup {
     fs::create_dir("sub")?;
     act(|| {
@@ -74,7 +74,7 @@ fn dir_mkdir_eexist() -> Setup {
     act(|| fails(call!(mkdir, c"made", 0o700), Errno::EEXIST))
 }
 
-/// A relative name after the working directory has not changed.
+/// A relative path after chdir has failed.
 fn dir_chdir_enoent() -> Setup {
     act(|| {
         fails(call!(chdir, c"missing"), Errno::ENOENT)?;
@@ -82,7 +82,7 @@ fn dir_chdir_enoent() -> Setup {
     })
 }
 
-/// A relative name after the working directory has become that of a descriptor, which may then be closed.
+/// A relative path after fchdir to a descriptor, which may then be closed.
 fn dir_fchdir() -> Setup {
     fs::create_dir("sub")?;
     act(|| {

@@ -15,7 +15,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("dup3-invalid-flags", dup3_invalid_flags),
 ];
 
-/// A number of which nothing is open before the call.
+/// A number that is not open before the call.
 const FREE: i64 = 10;
 
 fn dup_basic() -> Setup {
@@ -28,7 +28,7 @@ fn dup_basic() -> Setup {
     })
 }
 
-/// Onto a free number, then onto an open one, whose file is closed by it.
+/// First onto a free number. Then onto an open one, which closes its file.
 fn dup_dup2() -> Setup {
     act(|| {
         let a = create(c"dup2.txt")?;
@@ -66,7 +66,7 @@ fn dup_invalid_fd() -> Setup {
     act(|| fails(call!(dup, NOT_OPEN), Errno::EBADF))
 }
 
-/// dup3 knows `O_CLOEXEC` only; the number that it was to make stays free.
+/// dup3 accepts only `O_CLOEXEC`. After the failure the new number is still free.
 fn dup3_invalid_flags() -> Setup {
     act(|| {
         let a = create(c"dup3.txt")?;

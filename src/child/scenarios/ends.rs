@@ -1,4 +1,4 @@
-//! Calls that do not return, and how a process or a thread ends.
+//! Calls that do not return, and the ends of processes and threads.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -17,7 +17,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("foreign-noise", foreign_noise),
 ];
 
-/// Blocks in read of an empty pipe until somebody who has seen it there kills it.
+/// Blocks in read of an empty pipe until another process sees that and kills it.
 fn killed_in_call() -> Setup {
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
@@ -35,8 +35,8 @@ fn killed_in_call() -> Setup {
     })
 }
 
-/// Kills a process as soon as proc_pid_syscall(5) says that it is blocked in the call that it shows like this, and
-/// proc_pid_stat(5) that it sleeps there: a process in a ptrace stop has not entered the call yet.
+/// Kills a process as soon as it is blocked in the call that proc_pid_syscall(5) shows like this. proc_pid_stat(5) must show
+/// that it sleeps: a process in a ptrace stop has not entered the call yet.
 pub(super) fn kill_once_blocked(victim: i32, call: &str) -> ! {
     let sleeps = || fs::read_to_string(format!("/proc/{victim}/stat")).is_ok_and(|text| text.contains(") S "));
     let is_in_call = || fs::read_to_string(format!("/proc/{victim}/syscall")).is_ok_and(|text| text.starts_with(call));
@@ -67,7 +67,7 @@ fn no_return() -> Setup {
     })
 }
 
-/// A sibling thread opens a file and exits; the first thread goes on to use it.
+/// A sibling thread opens a file and exits. The first thread continues to use the file.
 fn thread_exit() -> Setup {
     act(|| {
         let before = create(c"before.txt")?;
@@ -79,7 +79,7 @@ fn thread_exit() -> Setup {
     })
 }
 
-/// The name of a thread changes by its own prctl, and by a sibling's write to its comm (proc_pid_comm(5)).
+/// A thread changes its name by prctl, and a sibling changes it by a write to its comm (proc_pid_comm(5)).
 fn comm_change() -> Setup {
     act(|| {
         let first = create(c"first.txt")?;
@@ -87,7 +87,7 @@ fn comm_change() -> Setup {
         close(first)?;
         let third = create(c"third.txt")?;
         let sibling = std::thread::spawn(|| {
-            // The leader's name: the path is that of the process.
+            // The leader's name: the path names the process.
             let comm = open(c"/proc/self/comm", libc::O_WRONLY)?;
             write(comm, b"third")?;
             close(comm)
@@ -100,13 +100,13 @@ fn comm_change() -> Setup {
 /// How many calls the sibling process makes.
 const NOISE: u32 = 100_000;
 
-/// What `act` and the sibling process share: when to begin, and how many calls were made.
+/// Shared by `act` and the sibling process: when to begin, and how many calls were made.
 struct Noise {
     begin: AtomicBool,
     made: AtomicU32,
 }
 
-/// Between two calls of the child, another process makes very many.
+/// Another process makes very many calls between two calls of the child.
 fn foreign_noise() -> Setup {
     // SAFETY: a new anonymous page, shared with the fork.
     let noise = unsafe {

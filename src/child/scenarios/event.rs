@@ -28,7 +28,7 @@ pub const ALL: &[Scenario] = &[
 /// The size of the kernel's own signal sets in bytes: one bit for each of 64 signals.
 const SIGNALS: usize = 8;
 
-/// A counter of eight bytes: a write adds, a read takes all.
+/// A counter of eight bytes: a write adds to it, and a read takes all of it.
 fn eventfd_basic() -> Setup {
     act(|| {
         let fd = call!(eventfd2, 3, EFD_CLOEXEC | EFD_NONBLOCK)?;
@@ -40,7 +40,7 @@ fn eventfd_basic() -> Setup {
     })
 }
 
-/// A timer set to a time that is over has expired. One that was never set has nothing to be read.
+/// A timer that is set to a past time has expired. A timer that was never set has nothing to read.
 fn timerfd_basic() -> Setup {
     act(|| {
         let fd = call!(timerfd_create, CLOCK_MONOTONIC, TFD_CLOEXEC)?;
@@ -58,7 +58,7 @@ fn timerfd_basic() -> Setup {
     })
 }
 
-/// A signal is read instead of delivered. A second signalfd4 of the descriptor changes what it waits for, and returns it.
+/// A signal is read instead of delivered. A second signalfd4 on the descriptor changes its set and returns it.
 fn signalfd_basic() -> Setup {
     SigSet::from_iter([Signal::SIGUSR1, Signal::SIGUSR2]).thread_block()?;
     let pid = std::process::id();
@@ -78,7 +78,7 @@ fn signalfd_basic() -> Setup {
     })
 }
 
-/// Of a set of descriptors one becomes ready. A regular file cannot be in it.
+/// One of a set of descriptors becomes ready. A regular file cannot be in the set.
 fn epoll_basic() -> Setup {
     act(|| {
         let event = call!(eventfd2, 0, 0)?;
@@ -100,7 +100,7 @@ fn epoll_basic() -> Setup {
     })
 }
 
-/// A file is made in a watched directory. The result of inotify_add_watch numbers the watch and is no descriptor.
+/// A file is made in a watched directory. The result of inotify_add_watch is the number of the watch, and not a descriptor.
 fn inotify_basic() -> Setup {
     fs::create_dir("sub")?;
     act(|| {
@@ -112,13 +112,13 @@ fn inotify_basic() -> Setup {
         returns(call!(read, fd, events.as_mut_ptr(), size_of_val(&events)), 32)?;
         ensure(events[1] == IN_CREATE, "another event was read than that a file was made")?;
         returns(call!(inotify_rm_watch, fd, watch), 0)?;
-        // That the watch is gone is an event too (IN_IGNORED), without a name.
+        // The end of the watch is an event too (IN_IGNORED), without a name.
         returns(call!(read, fd, events.as_mut_ptr(), size_of_val(&events)), 16)?;
         close(fd)
     })
 }
 
-/// An opened file is told with a descriptor of it, which the read makes.
+/// The event about an opened file has a descriptor for it, which the read makes.
 fn fanotify_basic() -> Setup {
     fs::write("watched.txt", "hello")?;
     act(|| {
@@ -138,7 +138,7 @@ fn fanotify_basic() -> Setup {
     })
 }
 
-/// Events with descriptors are for the superuser (fanotify_init(2)), and a kernel may be without any.
+/// Events with descriptors need the superuser (fanotify_init(2)), and a kernel may lack them.
 fn without_fanotify(failed: Failed) -> Broken {
     match failed.errno {
         Errno::EPERM => Broken::Skip("fanotify_init needs CAP_SYS_ADMIN".to_owned()),

@@ -1,4 +1,4 @@
-//! Processes that become another program, and processes that fork.
+//! Processes that execute another program, and processes that fork.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -19,7 +19,7 @@ pub const ALL: &[Scenario] = &[
 
 const PROGRAM: &CStr = c"tiny";
 
-/// Becomes the program; returns only if it cannot.
+/// Executes the program. Returns only after a failure.
 fn exec() -> Result<(), Broken> {
     let arguments = [PROGRAM.as_ptr(), ptr::null()];
     let environment = [ptr::null::<libc::c_char>()];
@@ -27,7 +27,7 @@ fn exec() -> Result<(), Broken> {
     Ok(())
 }
 
-/// Opens a file that stays open across execve and is 3, and one that does not and is 4.
+/// Opens a file as 3 that stays open across execve, and one as 4 that does not.
 fn open_two() -> Result<(), Broken> {
     ensure(create(c"kept.txt")? == 3, "the first descriptor is not 3")?;
     let gone = call!(openat, AT_FDCWD, c"gone.txt", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)?;
@@ -42,7 +42,7 @@ fn exec_comm() -> Setup {
     })
 }
 
-/// execve by a thread that is not the leader: the others end, and it goes on under the leader's id.
+/// execve by a thread that is not the leader. The other threads end, and it continues under the leader's id.
 fn thread_exec() -> Setup {
     write_closing(PROGRAM, &[3, 4])?;
     act(|| {
@@ -55,7 +55,7 @@ fn thread_exec() -> Setup {
 
 /// Runs this in a forked process, and waits for its end.
 pub(super) fn in_fork(run: impl FnOnce() -> Result<(), Broken>) -> Result<(), Broken> {
-    // The raw call: a libc's fork would run handlers in between.
+    // A raw call, because a libc's fork would run handlers in between.
     let forked = call!(clone, libc::SIGCHLD, 0, 0, 0, 0)?;
     if forked == 0 {
         let status = i32::from(run().is_err());
@@ -67,7 +67,7 @@ pub(super) fn in_fork(run: impl FnOnce() -> Result<(), Broken>) -> Result<(), Br
     ensure(status == 0, "the forked process failed")
 }
 
-/// A child and a grandchild use the file that they were born with, and each one of its own.
+/// A child and a grandchild use an inherited file, and each opens one of its own.
 fn fork_follow() -> Setup {
     act(|| {
         let shared = create(c"shared.txt")?;
@@ -90,7 +90,7 @@ extern "C" fn exec_in_vfork(_: *mut libc::c_void) -> i32 {
     i32::from(exec().is_err())
 }
 
-/// A vforked process becomes another program, which closes its descriptors: its parent's stay open.
+/// A vforked process executes another program, which closes its descriptors. Those of its parent stay open.
 fn vfork_exec() -> Setup {
     write_closing(PROGRAM, &[3, 4])?;
     act(|| {

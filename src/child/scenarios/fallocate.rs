@@ -11,7 +11,7 @@ use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns
 pub const ALL: &[Scenario] =
     &[Scenario::new("fallocate-basic", fallocate_basic), Scenario::new("fallocate-punch-hole", fallocate_punch_hole)];
 
-/// Makes the file longer, then has room for more without making it longer.
+/// Makes the file longer, and then allocates more space without making it longer.
 fn fallocate_basic() -> Setup {
     act(|| {
         let fd = create(c"fallocate.txt")?;
@@ -24,7 +24,7 @@ fn fallocate_basic() -> Setup {
     })
 }
 
-/// What was in the hole reads as zeroes.
+/// The hole reads as zeroes.
 fn fallocate_punch_hole() -> Setup {
     fs::write("hole.txt", "hello, world")?;
     act(|| {

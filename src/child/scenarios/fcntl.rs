@@ -18,7 +18,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("fcntl-lock", fcntl_lock),
 ];
 
-/// The lowest number that the new descriptor may have; it is free.
+/// The lowest number that the new descriptor may get. It is free.
 const AT_LEAST: i64 = 20;
 
 /// The soft limit that every child has (RLIMIT_NOFILE).
@@ -43,7 +43,7 @@ fn duplicates(cmd: i32) -> Setup {
     })
 }
 
-/// The flags before and after `O_APPEND` is set: those that only open(2) acts on are in neither.
+/// The flags before and after `O_APPEND` is set. Neither has the flags that only act in open(2).
 fn fcntl_setfl() -> Setup {
     act(|| {
         let fd = call!(openat, AT_FDCWD, c"setfl.txt", O_RDWR | O_CREAT | O_TRUNC, 0o644)?;
@@ -68,7 +68,7 @@ fn fcntl_dupfd_max() -> Setup {
     })
 }
 
-/// Close-on-exec is clear, then set, then clear; F_SETFL would not change it.
+/// Close-on-exec is clear, then set, then clear. F_SETFL does not change it.
 fn fcntl_setfd() -> Setup {
     act(|| {
         let fd = create(c"setfd.txt")?;
@@ -81,7 +81,7 @@ fn fcntl_setfd() -> Setup {
     })
 }
 
-/// The process holds a lock; the lock of an open file description is in its way, although it is the same process's.
+/// The process holds a lock. A lock of an open file description conflicts with it, even in the same process.
 fn fcntl_lock() -> Setup {
     act(|| {
         let a = create(c"lock.txt")?;
@@ -96,7 +96,7 @@ fn fcntl_lock() -> Setup {
     })
 }
 
-/// Of the whole file.
+/// A lock on the whole file.
 fn lock(fd: i64, cmd: i32, kind: i32) -> Result<i64, Failed> {
     let mut lock = libc::flock { l_type: kind as i16, l_whence: SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 };
     call!(fcntl, fd, cmd, &raw mut lock)

@@ -10,7 +10,7 @@ use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns}
 
 pub const ALL: &[Scenario] = &[Scenario::new("ioctl-basic", ioctl_basic)];
 
-/// Operations that every file knows, and one that only a terminal does.
+/// Operations that every file supports, and one that only a terminal supports.
 fn ioctl_basic() -> Setup {
     fs::write("file.txt", "hello")?;
     act(|| {

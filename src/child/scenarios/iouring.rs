@@ -24,7 +24,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("iouring-register-ebadf", iouring_register_ebadf),
 ];
 
-/// How many entries the submission queue is to have.
+/// The requested number of entries in the submission queue.
 const ENTRIES: u32 = 4;
 
 /// IORING_REGISTER_BUFFERS (include/uapi/linux/io_uring.h).
@@ -48,8 +48,8 @@ fn iouring_enter() -> Setup {
     fs::write("ring.txt", "hello, ring")?;
     act(|| {
         let file = open(c"ring.txt", O_RDONLY)?;
-        // Set up by the crate, which makes io_uring_setup and mmap and nothing else; not dropped by it, so that the close
-        // is made here.
+        // Set up by the crate, which makes only io_uring_setup and mmap. The crate does not drop it, so that the close happens
+        // here.
         let mut ring = ManuallyDrop::new(IoUring::new(ENTRIES).map_err(without_ring)?);
         let mut buffer = [0_u8; 16];
         let read = opcode::Read::new(types::Fd(file as i32), buffer.as_mut_ptr(), buffer.len() as u32).build();
@@ -77,7 +77,8 @@ fn iouring_register() -> Setup {
     })
 }
 
-/// A ring that is registered with its thread, which names it by an index then. At that number is another file: the standard input.
+/// A ring that is registered with its thread, and then named by an index. The descriptor with that number is another file: the
+/// standard input.
 fn iouring_registered() -> Setup {
     act(|| {
         let ring = ring()?;
@@ -87,7 +88,7 @@ fn iouring_registered() -> Setup {
     })
 }
 
-/// The same of io_uring_register(2), since Linux 6.3.
+/// The same for io_uring_register(2), since Linux 6.3.
 fn iouring_register_registered() -> Setup {
     act(|| {
         let ring = ring()?;
@@ -103,7 +104,7 @@ fn iouring_register_registered() -> Setup {
 
 /// Registers a ring with this thread, at the first index.
 fn register(ring: i64) -> Result<u32, Broken> {
-    // struct io_uring_rsrc_update: any index that is free, and the ring.
+    // struct io_uring_rsrc_update: any free index, and the ring.
     let mut update = [u64::from(u32::MAX), ring as u64];
     match call!(io_uring_register, ring, REGISTER_RING_FDS, update.as_mut_ptr(), 1) {
         Err(Failed { errno: Errno::EINVAL, .. }) => return Err(no_registered_rings()),
@@ -136,7 +137,7 @@ fn no_ring_there(result: Result<i64, Failed>) -> Result<(), Broken> {
     }
 }
 
-/// The descriptor of a new ring, without its queues being mapped.
+/// A descriptor of a new ring, whose queues are not mapped.
 fn ring() -> Result<i64, Broken> {
     // struct io_uring_params, of 120 bytes; the first number is what the kernel made of the entries asked for.
     let mut params = [0_u32; 30];

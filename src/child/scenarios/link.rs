@@ -19,7 +19,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("link-readlinkat-einval", link_readlinkat_einval),
 ];
 
-/// The symbolic link's text is a relative path that leads nowhere: it is stored as it is.
+/// The text of the symbolic link is a dangling relative path, which is stored unchanged.
 fn link_basic() -> Setup {
     fs::write("file.txt", "")?;
     act(|| {
@@ -31,7 +31,7 @@ fn link_basic() -> Setup {
     })
 }
 
-/// The old name is relative to a directory, the new one to the working directory.
+/// The old path is relative to a directory, the new one to the working directory.
 fn link_linkat() -> Setup {
     fs::create_dir("sub")?;
     fs::write("sub/file.txt", "")?;
@@ -68,14 +68,14 @@ fn link_enoent() -> Setup {
     act(|| fails(call!(link, c"missing.txt", c"hard.txt"), Errno::ENOENT))
 }
 
-/// The link's text is a file that is there: what is in the way is the new name.
+/// The link's text names an existing file. The call fails because the new name exists.
 fn link_symlink_eexist() -> Setup {
     fs::write("file.txt", "")?;
     fs::write("taken.txt", "")?;
     act(|| fails(call!(symlink, c"file.txt", c"taken.txt"), Errno::EEXIST))
 }
 
-/// Of a file that is no symbolic link.
+/// A file that is not a symbolic link.
 fn link_readlinkat_einval() -> Setup {
     fs::write("file.txt", "hello")?;
     act(|| {

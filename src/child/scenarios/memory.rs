@@ -20,11 +20,11 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("memfd-basic", memfd_basic),
 ];
 
-/// How much is mapped, in bytes: less than the largest page of all.
+/// The size of the mapping in bytes: less than the largest page size.
 const LENGTH: usize = 4096;
 
-/// What is stored to a shared mapping is in the file. A mapping that the descriptor's mode does not allow is refused, and
-/// one of no file is made without a descriptor.
+/// A store to a shared mapping reaches the file. The kernel refuses a mapping that the descriptor's mode does not allow. An
+/// anonymous mapping needs no descriptor.
 fn mmap_file() -> Setup {
     fs::write("mapped.txt", "hello, world")?;
     act(|| {
@@ -44,7 +44,7 @@ fn mmap_file() -> Setup {
     })
 }
 
-/// A mapping outlives its descriptor and its file's other mapping, and msync has no descriptor.
+/// A mapping outlives its descriptor, and the other mapping of its file. msync takes no descriptor.
 fn mmap_msync() -> Setup {
     fs::write("mapped.txt", "hello, world")?;
     act(|| {
@@ -64,7 +64,7 @@ fn mmap_msync() -> Setup {
     })
 }
 
-/// msync either waits or does not; and it knows three flags. The file is mapped already when the tracing begins.
+/// msync waits or does not, and accepts three flags. The file is mapped before the watch begins.
 fn mmap_msync_invalid_flags() -> Setup {
     fs::write("mapped.txt", "hello, world")?;
     let fd = open(c"mapped.txt", O_RDWR)?;
@@ -76,7 +76,7 @@ fn mmap_msync_invalid_flags() -> Setup {
     })
 }
 
-/// A file in memory: it has a name that is no path. Sealed, it cannot be written any more.
+/// A file in memory has a name that is not a path. After it is sealed, it cannot be written.
 fn memfd_basic() -> Setup {
     act(|| {
         let fd = call!(memfd_create, c"scratch", MFD_CLOEXEC | MFD_ALLOW_SEALING)?;

@@ -13,7 +13,7 @@ fn mknod_fifo() -> Setup {
     act(|| returns(call!(mknod, c"fifo", S_IFIFO | 0o640, 0), 0))
 }
 
-/// A regular file, which is what needs no privilege besides a FIFO and a socket.
+/// A regular file. Only it, a FIFO and a socket need no privilege.
 fn mknod_mknodat() -> Setup {
     fs::create_dir("sub")?;
     act(|| {

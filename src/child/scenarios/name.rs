@@ -1,4 +1,4 @@
-//! What files are called: through links and `..`, after renames by anybody, when they are removed, and where they are mounted.
+//! Names of files: through links and `..`, after renames by any process, after removal, and across mounts.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -26,7 +26,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("name-cwd-removed", name_cwd_removed),
 ];
 
-/// A symbolic link, `..` behind one, and a link of /proc/self/fd: the descriptor is of the file, the path is the string.
+/// A symbolic link, `..` after one, and a link of /proc/self/fd. The descriptor is the file, and the path stays the given
+/// string.
 fn name_through_links() -> Setup {
     fs::create_dir_all("far/deep")?;
     fs::write("target.txt", "target")?;
@@ -36,7 +37,7 @@ fn name_through_links() -> Setup {
     act(|| {
         let by_link = open(c"link", O_RDONLY)?;
         read(by_link, b"target")?;
-        // `..` of where the link leads to, not of where it is.
+        // `..` of the link's target, not of the link.
         let by_parent = open(c"shortcut/../target.txt", O_RDONLY)?;
         read(by_parent, b"far")?;
         let again = open(c"/proc/self/fd/3", O_RDONLY)?;
@@ -47,7 +48,7 @@ fn name_through_links() -> Setup {
     })
 }
 
-/// The file stays open, and a directory above it is called otherwise.
+/// The file stays open while a directory above it is renamed.
 fn name_above_renamed() -> Setup {
     fs::create_dir_all("a/b")?;
     act(|| {
@@ -60,7 +61,7 @@ fn name_above_renamed() -> Setup {
     })
 }
 
-/// A process that is not watched renames the file.
+/// An unwatched process renames the file.
 fn name_renamed_by_another() -> Setup {
     let mut ends = [[0; 2]; 2];
     for pair in &mut ends {
@@ -93,7 +94,8 @@ fn rename_when_asked(asked: i32, answer: i32) -> ! {
     }
 }
 
-/// rename(2) of one of two names of a file onto the other does nothing. Then one is removed, and the file has the other.
+/// rename(2) of one name of a file onto another name of it does nothing. Then one name is removed, and the file keeps the
+/// other.
 fn name_two_links() -> Setup {
     fs::write("one.txt", "")?;
     fs::hard_link("one.txt", "two.txt")?;
@@ -111,7 +113,7 @@ fn name_two_links() -> Setup {
     })
 }
 
-/// A file that is removed, one that gets its name, and one over which another is renamed.
+/// A file is removed, another gets its name, and a third is renamed over that one.
 fn name_removed() -> Setup {
     act(|| {
         let old = create(c"x.txt")?;
@@ -144,7 +146,7 @@ fn name_in_root() -> Setup {
     })
 }
 
-/// More directories than a record of a name is told of at once.
+/// A path with more parts than BPF climbs in one stride.
 fn name_deep() -> Setup {
     let folder = "d/".repeat(60);
     fs::create_dir_all(&folder)?;
@@ -156,7 +158,7 @@ fn name_deep() -> Setup {
     })
 }
 
-/// A working directory whose name is longer than PATH_MAX, and than a link in /proc can be (readlink(2), ENAMETOOLONG).
+/// A working directory whose name exceeds PATH_MAX, and what a link in /proc can show (readlink(2), ENAMETOOLONG).
 fn name_too_deep() -> Setup {
     let name = "d".repeat(250);
     for _ in 0..20 {
@@ -172,7 +174,7 @@ fn name_too_deep() -> Setup {
 
 const NOT_PERMITTED: &str = "it takes the rights of root: chroot(2) and mount(2)";
 
-/// Absolute paths begin at the root of the process, and names at that of its mounts.
+/// Absolute paths begin at the root of the process, and names at the root of its mounts.
 fn name_chroot() -> Setup {
     fs::create_dir("jail")?;
     fs::write("jail/x.txt", "")?;
@@ -190,7 +192,7 @@ fn name_chroot() -> Setup {
     })
 }
 
-/// A mount that is moved takes the files in it along; what is in one that is detached has no path any more.
+/// A moved mount takes its files along. Files in a detached mount no longer have a path.
 fn name_mount_moved() -> Setup {
     fs::create_dir("here")?;
     fs::create_dir("there")?;
@@ -216,7 +218,7 @@ fn name_mount_moved() -> Setup {
     })
 }
 
-/// What begins at a working directory that was removed has no path.
+/// A path that begins at a removed working directory has no file.
 fn name_cwd_removed() -> Setup {
     fs::create_dir("gone")?;
     act(|| {

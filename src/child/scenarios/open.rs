@@ -33,7 +33,7 @@ fn open_creat() -> Setup {
     act(|| close(call!(creat, c"creat.txt", 0o640)?))
 }
 
-/// Opens a file that has been named by its handle only.
+/// Opens a file by its handle. No call in the trace has its name.
 fn open_by_handle_at() -> Setup {
     crate::base::rights::raise(caps::Capability::CAP_DAC_READ_SEARCH);
     fs::write("handle.txt", "hello")?;
@@ -70,8 +70,8 @@ fn take_handle(handle: &mut FileHandle) -> Result<i64, Failed> {
     call!(name_to_handle_at, AT_FDCWD, c"handle.txt", &raw mut *handle, &raw mut mount_id, 0)
 }
 
-/// A handle for which there is no room, and one for a file system that no descriptor names. Not one of a file that is gone:
-/// whether its inode is still in memory (ESTALE if not) depends on who else syncs just then.
+/// A handle without enough room, and one for a filesystem that no descriptor names. A handle of a removed file would not do:
+/// the error depends on whether its inode is still in memory (ESTALE if not), and so on other processes.
 fn open_by_handle_at_fail() -> Setup {
     fs::write("handle.txt", "hello")?;
     let mut handle = FileHandle::with_room_for(LONGEST);
@@ -85,7 +85,7 @@ fn open_by_handle_at_fail() -> Setup {
     })
 }
 
-/// Some file systems have no handles (overlayfs without nfs_export), and some containers may not open them.
+/// Some filesystems have no handles (overlayfs without nfs_export), and some containers may not open them.
 fn without_handles(failed: Failed) -> Broken {
     match failed.errno {
         Errno::EOPNOTSUPP => Broken::Skip("the file system of the workspace has no file handles".to_owned()),
@@ -110,7 +110,7 @@ fn open_rdonly_write() -> Setup {
 /// A grandchild opens a file of its own while the child is watched and waits for it.
 fn open_pid_filter() -> Setup {
     act(|| {
-        // Not fork: aarch64 has clone only, whose other arguments are in another order there, and 0 here.
+        // Not fork: aarch64 has only clone. Its other arguments have another order there, and are 0 here.
         let grandchild = call!(clone, libc::SIGCHLD, 0, 0, 0, 0)?;
         if grandchild == 0 {
             let opened = create(c"grandchild.txt").map_err(Broken::from).and_then(close);
@@ -123,10 +123,10 @@ fn open_pid_filter() -> Setup {
     })
 }
 
-/// Ends the process with nothing run before (exit handlers, destructors).
+/// Ends the process without exit handlers and destructors.
 fn exit(status: i32) -> ! {
     loop {
-        // It does not return, and if it did there would be nothing better to do than to try again.
+        // It does not return. If it did, the only choice would be to try again.
         let _ = call!(exit_group, status);
     }
 }
@@ -139,7 +139,7 @@ fn open_openat2() -> Setup {
     })
 }
 
-/// A path that leads out of its directory is refused, and opened where nobody minds.
+/// A path that leads out of its directory is refused with the flag, and opened without it.
 fn open_openat2_resolve() -> Setup {
     fs::create_dir("sub")?;
     fs::write("file.txt", "")?;
@@ -157,7 +157,7 @@ fn openat2(dirfd: i64, path: &CStr, flags: i32, mode: u64, resolve: u64) -> Resu
     call!(openat2, dirfd, path, how.as_ptr(), size_of_val(&how))
 }
 
-/// The file has no name: its path is that of the directory.
+/// The file has no name, and the path names the directory.
 fn open_tmpfile() -> Setup {
     fs::create_dir("sub")?;
     act(|| {
@@ -168,7 +168,7 @@ fn open_tmpfile() -> Setup {
     })
 }
 
-/// A directory below a directory, and a file below that.
+/// A directory below a directory, and a file in it.
 fn open_dirfd() -> Setup {
     fs::create_dir_all("sub/inner")?;
     act(|| {

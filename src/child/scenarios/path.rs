@@ -1,4 +1,4 @@
-//! Where a path lies in memory, and what bytes it is made of.
+//! The place of a path in memory, and its bytes.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -24,14 +24,14 @@ pub const ALL: &[Scenario] = &[
 
 const PAGE: usize = 4096;
 
-/// How many bytes of a long path are left for the file's name at least.
+/// The room that a long path leaves for the file's name, in bytes.
 const FILE: usize = 10;
 
 /// The longest path in bytes, without its NUL (PATH_MAX in path_resolution(7) counts it).
 const LONGEST: usize = libc::PATH_MAX as usize - 1;
 
-/// A string at the start of a page that is mapped and that this process has never touched: a read that must not fault, as
-/// at `sys_enter`, cannot see it.
+/// A string at the start of a mapped page that this process has never touched. A read that may not fault, as at `sys_enter`,
+/// cannot see it.
 pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
     let file = tempfile::tempfile_in(".")?;
     file.write_all_at(text.as_bytes(), 0)?;
@@ -51,7 +51,7 @@ fn ensure_cold(address: usize) -> Result<(), Broken> {
     premise(u64::from_ne_bytes(entry) >> 63 == 0, "the page of the path is resident already")
 }
 
-/// Both names cold, then only the old one, then only the new one.
+/// Both names are on untouched pages, then only the old one, then only the new one.
 fn path_cold_page() -> Setup {
     fs::write("both.txt", "")?;
     let (open, both_old, both_new) = (cold("open.txt")?, cold("both.txt")?, cold("a.txt")?);
@@ -108,7 +108,7 @@ fn path_too_long() -> Setup {
     act(move || fails(call!(openat, AT_FDCWD, path.as_ptr(), O_RDWR | O_CREAT, 0o644), Errno::ENAMETOOLONG))
 }
 
-/// Newline, quote, backslash, a control character, and bytes that are no UTF-8.
+/// Newline, quote, backslash, a control character, and bytes that are not UTF-8.
 fn path_bytes() -> Setup {
     const NAME: &CStr = c"a\nb\"c\\d\x01e\xff\xfe";
     act(|| {
@@ -118,7 +118,7 @@ fn path_bytes() -> Setup {
     })
 }
 
-/// An address that is never mapped (vm.mmap_min_addr), and one that belongs to the kernel.
+/// An address that is never mapped (vm.mmap_min_addr), and an address of the kernel.
 fn path_efault() -> Setup {
     act(|| {
         fails(call!(openat, AT_FDCWD, 8_usize, O_RDWR, 0), Errno::EFAULT)?;

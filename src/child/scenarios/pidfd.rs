@@ -12,10 +12,10 @@ use crate::child::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure,
 
 pub const ALL: &[Scenario] = &[Scenario::new("pidfd-getfd", pidfd_getfd)];
 
-/// The descriptor that both processes have open: here one file, there another.
+/// A descriptor number that both processes have open, for different files.
 const NUMBER: i64 = 3;
 
-/// Gets a file out of a grandchild that holds it open, and that is not watched.
+/// Gets a file from an unwatched grandchild that has it open.
 fn pidfd_getfd() -> Setup {
     fs::write("held.txt", "held")?;
     fs::write("own.txt", "own")?;
@@ -36,7 +36,7 @@ fn pidfd_getfd() -> Setup {
     })
 }
 
-/// pidfd_getfd(2): governed by the same check as ptrace(2).
+/// pidfd_getfd(2) needs the same permission as ptrace(2).
 fn not_permitted(failed: Failed) -> Broken {
     match failed.errno {
         Errno::EPERM => Broken::Skip("pidfd_getfd is not permitted here (see sysctl kernel.yama.ptrace_scope)".into()),
@@ -44,7 +44,7 @@ fn not_permitted(failed: Failed) -> Broken {
     }
 }
 
-/// Forks a process that has opened `held.txt` as [`NUMBER`] when this returns. It ends with this one.
+/// Forks a process that has opened `held.txt` as [`NUMBER`] when this returns. The process ends with this one.
 fn holder() -> Result<i32, Broken> {
     let (mut ready, say) = std::io::pipe()?;
     // SAFETY: this process has one thread, and the new one only makes system calls.
@@ -53,7 +53,7 @@ fn holder() -> Result<i32, Broken> {
         hold(say);
     }
     drop(say);
-    // Nothing comes if the other one has ended.
+    // The read returns nothing if the other process has ended.
     let mut byte = [0];
     ensure(ready.read(&mut byte)? == 1, "the grandchild could not open its file")?;
     Ok(pid)

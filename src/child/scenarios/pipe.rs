@@ -8,7 +8,7 @@ use crate::child::scenario::{Scenario, Setup, act, call, fails, returns};
 
 pub const ALL: &[Scenario] = &[Scenario::new("pipe-basic", pipe_basic), Scenario::new("pipe2-cloexec", pipe2_cloexec)];
 
-/// Each end goes one way; with no writer left there is an end of file.
+/// Each end has one direction. Without a writer, a read returns end of file.
 fn pipe_basic() -> Setup {
     act(|| {
         let mut ends = [0_i32; 2];
@@ -24,7 +24,7 @@ fn pipe_basic() -> Setup {
     })
 }
 
-/// Both flags are on both ends, the one with the descriptor, the other with the open file.
+/// Both ends get both flags: one belongs to the descriptor, the other to the open file.
 fn pipe2_cloexec() -> Setup {
     act(|| {
         let mut ends = [0_i32; 2];

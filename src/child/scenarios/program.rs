@@ -1,4 +1,4 @@
-//! A program of a few instructions, without a libc: what it does is known to the call.
+//! A program of a few instructions and no libc, so that every call of it is known.
 
 use std::ffi::CStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! read(2), write(2), their forms with an offset or with several buffers, and what goes with them: lseek(2), readahead(2),
+//! read(2), write(2), their forms with an offset or with several buffers, and related calls: lseek(2), readahead(2),
 //! posix_fadvise(2).
 
 use std::fs;
@@ -32,7 +32,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("readwrite-fadvise", readwrite_fadvise),
 ];
 
-/// Reads back what it wrote. More is asked for than there is.
+/// Reads back what it wrote, with a larger buffer than needed.
 fn readwrite_basic() -> Setup {
     act(|| {
         let fd = create(c"basic.txt")?;
@@ -64,7 +64,7 @@ fn readwrite_pwrite() -> Setup {
     })
 }
 
-/// Two buffers with room for more than is in the file.
+/// Two buffers with more room than the file has bytes.
 fn readwrite_readv() -> Setup {
     fs::write("readv.txt", "hello, world")?;
     act(|| {
@@ -77,7 +77,7 @@ fn readwrite_readv() -> Setup {
     })
 }
 
-/// Two buffers with more in them than the file may hold: a write that meets RLIMIT_FSIZE ends there (write(2)).
+/// Two buffers with more bytes than the file may have: a write ends at RLIMIT_FSIZE (write(2)).
 fn readwrite_writev() -> Setup {
     setrlimit(Resource::RLIMIT_FSIZE, 10, 10)?;
     act(|| {
@@ -99,7 +99,7 @@ fn readwrite_wronly_read() -> Setup {
     })
 }
 
-/// The refused write moves nothing: the file is read as it was.
+/// The refused write changes nothing: the file reads as before.
 fn readwrite_rdonly_write() -> Setup {
     fs::write("rdonly.txt", "hello")?;
     act(|| {
@@ -127,7 +127,7 @@ fn readwrite_pwrite_invalid() -> Setup {
     })
 }
 
-/// The file's own offset stays where it was.
+/// The offset of the open file does not change.
 fn readwrite_preadv() -> Setup {
     fs::write("preadv.txt", "hello, world")?;
     act(|| {
@@ -153,7 +153,7 @@ fn readwrite_pwritev() -> Setup {
     })
 }
 
-/// At an offset; at -1, which is the file's own and moves it; and with a flag that nobody knows.
+/// At an offset. At -1, which means the open file's own offset and moves it. And with an unknown flag.
 fn readwrite_preadv2() -> Setup {
     fs::write("preadv2.txt", "hello, world")?;
     act(|| {
@@ -182,7 +182,7 @@ fn readwrite_pwritev2() -> Setup {
     })
 }
 
-/// The result is an offset and no count of bytes. A file without holes has one at its end (lseek(2)).
+/// The result is an offset, and not a number of bytes. A file without holes has one at its end (lseek(2)).
 fn readwrite_lseek() -> Setup {
     fs::write("lseek.txt", "hello, world")?;
     act(|| {
@@ -204,7 +204,7 @@ fn readwrite_lseek() -> Setup {
     })
 }
 
-/// It moves nothing to the process, and its result says nothing of how much was read.
+/// It gives the process no bytes, and its result does not tell how much was read.
 fn readwrite_readahead() -> Setup {
     fs::write("readahead.txt", "hello, world")?;
     act(|| {
@@ -218,7 +218,7 @@ fn readwrite_readahead() -> Setup {
     })
 }
 
-/// Advice of three kinds, advice that there is not, and advice on a pipe.
+/// Three kinds of advice, an unknown one, and advice on a pipe.
 fn readwrite_fadvise() -> Setup {
     fs::write("fadvise.txt", "hello, world")?;
     act(|| {

@@ -29,7 +29,7 @@ fn rename_renameat2() -> Setup {
     between_directories(|from, to| call!(renameat2, from, c"old.txt", to, c"new.txt", 0))
 }
 
-/// Renames `from/old.txt` to `to/new.txt`, each by its directory's descriptor.
+/// Renames `from/old.txt` to `to/new.txt`, each relative to a descriptor of its directory.
 fn between_directories(rename: fn(i64, i64) -> Result<i64, Failed>) -> Setup {
     fs::create_dir("from")?;
     fs::create_dir("to")?;
@@ -53,7 +53,7 @@ fn rename_noreplace() -> Setup {
     act(|| {
         let renamed = call!(renameat2, AT_FDCWD, c"old.txt", AT_FDCWD, c"new.txt", RENAME_NOREPLACE);
         match renamed {
-            // rename(2): the file system has no support for the flag.
+            // rename(2): the filesystem does not support the flag.
             Err(Failed { errno: Errno::EINVAL, .. }) => {
                 Err(Broken::Skip("the file system of the workspace lacks RENAME_NOREPLACE".to_owned()))
             }

@@ -1,4 +1,4 @@
-//! Calls that are interrupted: by a handler, and by stop and continue.
+//! Interrupted calls: by a handler, and by stop and continue.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -16,15 +16,15 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("restart-changed", restart_changed),
 ];
 
-/// What the child and the process that sends it signals share.
+/// Shared by the child and the process that sends it signals.
 struct Shared {
-    /// Which read the child is about to make, from 1.
+    /// The number of the read that the child is about to make, counted from 1.
     step: AtomicU32,
     /// How many handlers have run.
     handled: AtomicU32,
 }
 
-/// The page is mapped before the handlers are set, and they find it here.
+/// The page is mapped before the handlers are set, so that they can use it.
 static SHARED: std::sync::OnceLock<&'static Shared> = std::sync::OnceLock::new();
 
 fn shared() -> Result<&'static Shared, Broken> {
@@ -38,7 +38,7 @@ fn shared() -> Result<&'static Shared, Broken> {
     Ok(SHARED.get_or_init(|| unsafe { &*page.cast::<Shared>() }))
 }
 
-/// Makes a call of its own before the interrupted one goes on.
+/// Makes its own call before the interrupted one continues.
 extern "C" fn calling(_: i32) {
     let _ = call!(close, -1);
     quiet(0);
@@ -59,8 +59,8 @@ fn handle(signal: i32, handler: extern "C" fn(i32), flags: i32) -> Result<(), Er
     Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
 }
 
-/// Four reads of an empty pipe: one goes on after a handler with SA_RESTART that makes a call itself, one fails with EINTR,
-/// one is made again by the program, and one goes on after stop and continue.
+/// Four reads of an empty pipe. One continues after a handler with SA_RESTART that makes a call itself. One fails with EINTR.
+/// The program makes one again. One continues after stop and continue.
 fn restart_signal() -> Setup {
     let shared = shared()?;
     let mut ends = [0; 2];
@@ -87,9 +87,9 @@ fn restart_signal() -> Setup {
     })
 }
 
-/// Sends what each step is about, always when proc(5) says that the reader is blocked in its read.
+/// Sends the signals for each step, always after proc(5) shows that the reader is blocked in its read.
 fn disturb(reader: i32, pipe: i32, shared: &Shared) -> ! {
-    // Of descriptor 3.
+    // A read of descriptor 3.
     let in_read = || is_blocked(reader, &format!("{} 0x3 ", libc::SYS_read));
     let blocked = |step| until(|| shared.step.load(Ordering::Acquire) == step && in_read());
     // SAFETY: plain numbers.
@@ -115,8 +115,8 @@ fn disturb(reader: i32, pipe: i32, shared: &Shared) -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Waits for a pipe with a timeout. The call cannot be made again as it was, since time has passed: the kernel goes on with it by
-/// restart_syscall(2).
+/// Waits for a pipe with a timeout. The kernel cannot restart the call unchanged, because time has passed. It continues the
+/// call by restart_syscall(2).
 fn restart_timeout() -> Setup {
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
@@ -141,7 +141,7 @@ fn restart_timeout() -> Setup {
     })
 }
 
-/// poll(2), which not every architecture has: there the scenario is skipped before anybody waits for this.
+/// Not every architecture has poll(2). The scenario is skipped there, before another process waits for the call.
 #[cfg(target_arch = "x86_64")]
 const WAIT: i64 = libc::SYS_poll;
 #[cfg(not(target_arch = "x86_64"))]
@@ -151,7 +151,7 @@ fn stop_and_continue(pid: i32) {
     // SAFETY: plain numbers.
     let send = |signal| unsafe { libc::kill(pid, signal) };
     send(libc::SIGSTOP);
-    // Under ptrace a stopped process is in state t.
+    // Under ptrace, a stopped process has the state t.
     until(|| matches!(state(pid), Some('T' | 't')));
     send(libc::SIGCONT);
 }
@@ -168,28 +168,29 @@ fn is_blocked(pid: i32, call: &str) -> bool {
         && state(pid) == Some('S')
 }
 
-/// proc_pid_stat(5): the state stands behind the name in parentheses.
+/// proc_pid_stat(5): the state follows the name in parentheses.
 fn state(pid: i32) -> Option<char> {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit(") ").next()?.chars().next()
 }
 
-/// The pipes that are read: by the program, and by its handler.
+/// The pipes that the program and its handler read.
 static PIPES: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
-/// Where all of them read to.
+/// The buffer for all reads.
 static BYTE: AtomicU32 = AtomicU32::new(0);
 
 fn read_pipe(at: usize) -> Result<i64, Failed> {
     call!(read, PIPES[at].load(Ordering::Relaxed), BYTE.as_ptr(), 1)
 }
 
-/// Makes the call that it has interrupted, with the same arguments, and then one that is interrupted itself.
+/// Makes the same call that it has interrupted, with the same arguments. Then it makes a call that another handler interrupts.
 extern "C" fn reading(_: i32) {
     let _ = read_pipe(0);
     let _ = read_pipe(1);
     quiet(0);
 }
 
-/// A read that a handler interrupts, which reads the same pipe, and another, where a second handler interrupts it. Each goes on.
+/// A handler interrupts a read, and reads the same pipe and another one, where a second handler interrupts it. Each read
+/// continues.
 fn restart_nested() -> Setup {
     let shared = shared()?;
     let mut ends = [[0; 2]; 2];
@@ -215,7 +216,7 @@ fn nest(reader: i32, ends: [[i32; 2]; 2], shared: &Shared) -> ! {
     // SAFETY: one readable byte.
     let write = |at: usize| unsafe { libc::write(ends[at][1], c"x".as_ptr().cast(), 1) };
     let handled = |count| until(|| shared.handled.load(Ordering::Acquire) == count);
-    // The same number, and another stack: until the handler has begun, it is the program's own read.
+    // The same number on another stack: until the handler has begun, this is the program's own read.
     let stack = || fs::read_to_string(format!("/proc/{reader}/syscall")).unwrap_or_default();
     blocked(0);
     let of_program = stack();
@@ -234,9 +235,9 @@ fn nest(reader: i32, ends: [[i32; 2]; 2], shared: &Shared) -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Where the handler goes on.
+/// The place at which the handler continues.
 static CONTEXT: std::sync::OnceLock<Context> = std::sync::OnceLock::new();
-/// Whether it has.
+/// Whether it has continued there.
 static JUMPED: AtomicU32 = AtomicU32::new(0);
 
 struct Context(std::cell::UnsafeCell<libc::ucontext_t>);
@@ -254,7 +255,7 @@ extern "C" fn jumping(_: i32) {
     }
 }
 
-/// A handler that does not return to the read that it has interrupted (siglongjmp(3)): the program makes the same one again, from
+/// A handler that does not return to the read that it interrupted (siglongjmp(3)). The program makes the same read again, from
 /// the same place.
 fn restart_jumped() -> Setup {
     let shared = shared()?;
@@ -286,7 +287,7 @@ fn restart_jumped() -> Setup {
     })
 }
 
-/// Lets the read that it has interrupted be made again from the other pipe.
+/// Changes the interrupted read so that it is made again on the other pipe.
 extern "C" fn changing(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let other = PIPES[1].load(Ordering::Relaxed);
     // SAFETY: sigaction(2): it is a ucontext_t, which becomes the registers of the interrupted code.
@@ -302,7 +303,7 @@ extern "C" fn changing(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_vo
     quiet(0);
 }
 
-/// A handler changes an argument of the read that it has interrupted: what the kernel makes then is another call.
+/// A handler changes an argument of the read that it interrupted. The call that the kernel then makes is another call.
 fn restart_changed() -> Setup {
     let shared = shared()?;
     let mut ends = [[0; 2]; 2];

@@ -1,4 +1,4 @@
-//! Calls that seccomp(2) answers, so that they are never made.
+//! Calls that seccomp(2) answers instead of the kernel.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -16,7 +16,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("seccomp-strict", seccomp_strict),
 ];
 
-/// A filter that has this answer to one call.
+/// A filter that gives this answer to one call.
 fn filter(number: i64, answer: u32) -> [libc::sock_filter; 4] {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     [
@@ -28,7 +28,7 @@ fn filter(number: i64, answer: u32) -> [libc::sock_filter; 4] {
     ]
 }
 
-/// A path that is in memory before. The kernel never looks at it: what is not is not read by anybody.
+/// A path on a page that is present. The kernel never reads it, and so a page that is not present would stay so.
 fn denied_path() -> std::ffi::CString {
     c"denied".to_owned()
 }
@@ -51,7 +51,7 @@ fn seccomp_denied() -> Setup {
 /// How many handlers have run.
 static HANDLED: AtomicU32 = AtomicU32::new(0);
 
-/// Makes a call of its own.
+/// Makes its own call.
 extern "C" fn calling(_: i32) {
     let _ = call!(close, -1);
     HANDLED.fetch_add(1, Ordering::Relaxed);
@@ -66,7 +66,7 @@ fn handle(signal: i32) -> Result<(), Errno> {
     Errno::result(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) }).map(drop)
 }
 
-/// Sets a filter, as `setup` may; the result is what the flags ask for.
+/// Sets a filter during `setup`. The flags decide what the call returns.
 fn set(number: i64, answer: u32, flags: u64) -> Result<i64, Errno> {
     let mut filter = filter(number, answer);
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
@@ -76,7 +76,7 @@ fn set(number: i64, answer: u32, flags: u64) -> Result<i64, Errno> {
     Errno::result(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) })
 }
 
-/// SECCOMP_RET_TRAP: SIGSYS instead of a result, whatever is in its register.
+/// SECCOMP_RET_TRAP: the program gets SIGSYS and no result, whatever the result's register holds.
 fn seccomp_trapped() -> Setup {
     let path = denied_path();
     handle(libc::SIGSYS)?;
@@ -89,7 +89,7 @@ fn seccomp_trapped() -> Setup {
     })
 }
 
-/// SECCOMP_RET_USER_NOTIF: another process is asked. While it takes its time a signal comes, and the wait is begun anew.
+/// SECCOMP_RET_USER_NOTIF asks another process. A signal comes before the answer, and the wait begins again.
 fn seccomp_waited() -> Setup {
     let path = denied_path();
     handle(libc::SIGUSR1)?;
@@ -122,7 +122,7 @@ fn seccomp_waited() -> Setup {
 const RECEIVE: libc::c_ulong = 0xc050_2100;
 const SEND: libc::c_ulong = 0xc018_2101;
 
-/// Waits for a call that is asked about: its id. One that was interrupted meanwhile is passed over.
+/// Waits for a call that seccomp asks about, and returns its id. Skips calls that were interrupted meanwhile.
 fn receive(listener: i32) -> Result<u64, Errno> {
     loop {
         // SAFETY: plain numbers, for which all bits zero is a value, and has to be.
@@ -141,7 +141,7 @@ fn answer(listener: i32, id: u64) -> Result<(), Errno> {
     Errno::result(unsafe { libc::ioctl(listener, SEND as _, &raw const answer) }).map(drop)
 }
 
-/// The strict mode: whoever calls what it does not allow is killed there and then, and neither enters the call nor leaves it.
+/// The strict mode kills a thread at once for a call that it does not allow. The call has neither an enter nor an exit.
 fn seccomp_strict() -> Setup {
     act(|| {
         returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT), 0)?;

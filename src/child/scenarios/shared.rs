@@ -1,5 +1,4 @@
-//! What processes share: descriptors, working directories, ids. The kernel keeps them for whoever shares them (clone(2),
-//! unshare(2)).
+//! Shared resources of processes: descriptors, working directories, ids (clone(2), unshare(2)).
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -20,7 +19,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("shared-vfork-long", shared_vfork_long),
 ];
 
-/// clone(2) with these flags; the child runs this, and is waited for.
+/// clone(2) with these flags. The child runs the function, and the parent waits for it.
 fn in_clone(flags: i32, run: impl FnOnce() -> Result<(), Broken>) -> Result<i64, Broken> {
     let cloned = call!(clone, flags | SIGCHLD, 0, 0, 0, 0)?;
     finished(cloned, run)
@@ -38,7 +37,7 @@ fn finished(cloned: i64, run: impl FnOnce() -> Result<(), Broken>) -> Result<i64
     Ok(cloned)
 }
 
-/// A child with CLONE_FS changes the working directory of both; one without only its own, and so does one that unshares.
+/// A child with CLONE_FS changes the working directory of both. A child without it, or after unshare, changes only its own.
 fn shared_cwd() -> Setup {
     fs::create_dir_all("sub/below")?;
     act(|| {
@@ -54,7 +53,7 @@ fn shared_cwd() -> Setup {
     })
 }
 
-/// A child with CLONE_FILES opens and closes for both, until it unshares.
+/// A child with CLONE_FILES opens and closes descriptors for both, until it unshares.
 fn shared_table() -> Setup {
     fs::write("x.txt", "")?;
     act(|| {
@@ -78,7 +77,7 @@ fn shared_table() -> Setup {
     })
 }
 
-/// A thread has the working directory of its process, until it unshares it.
+/// A thread shares the working directory of its process, until it unshares it.
 fn shared_thread_cwd() -> Setup {
     fs::create_dir_all("sub/below")?;
     let joined = |thread: std::thread::JoinHandle<Result<(), Broken>>| {
@@ -96,7 +95,7 @@ fn shared_thread_cwd() -> Setup {
     })
 }
 
-/// The first process of a pid namespace is 1 there: fork returns another number than the process has for the rest of the machine.
+/// The first process of a pid namespace is 1 there. fork returns another number than the pid outside.
 fn shared_pid_namespace() -> Setup {
     // SAFETY: plain numbers.
     let unshared = Errno::result(unsafe { libc::unshare(libc::CLONE_NEWPID) });
@@ -118,7 +117,7 @@ fn shared_pid_namespace() -> Setup {
     })
 }
 
-/// A process with the pid of one that is gone has its own files.
+/// A process that gets the pid of an ended one has its own files.
 fn shared_pid_again() -> Setup {
     act(|| {
         let first = in_clone(0, || {
@@ -145,7 +144,7 @@ extern "C" fn many_calls(_: *mut libc::c_void) -> i32 {
     i32::from(written.is_err())
 }
 
-/// The parent stands still until its vforked child ends, which makes many calls before: they are the child's.
+/// The parent waits until its vforked child ends. The many calls in between belong to the child.
 fn shared_vfork_long() -> Setup {
     act(|| {
         let mut stack = vec![0_u8; 64 * 1024];

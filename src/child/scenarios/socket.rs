@@ -16,7 +16,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("socket-sendmsg-fd", socket_sendmsg_fd),
 ];
 
-/// Both ways, until one of them is shut.
+/// Both directions, until one of them is shut down.
 fn socketpair_basic() -> Setup {
     act(|| {
         let [one, other] = socketpair()?;
@@ -39,7 +39,7 @@ fn socketpair() -> Result<[i64; 2], Failed> {
     Ok(ends.map(i64::from))
 }
 
-/// A connection within the process: it is accepted as a descriptor of its own.
+/// A connection within the process. accept returns a new descriptor for it.
 fn socket_accept4() -> Setup {
     act(|| {
         let (address, length) = address(b"listen.sock");
@@ -64,7 +64,7 @@ fn address(path: &[u8]) -> (libc::sockaddr_un, usize) {
     (address, offset_of!(libc::sockaddr_un, sun_path) + path.len() + 1)
 }
 
-/// A descriptor goes over a socket to the process itself, and arrives at the number that another file had.
+/// The process sends itself a descriptor over a socket. It arrives under a number that another file had.
 fn socket_sendmsg_fd() -> Setup {
     act(|| {
         let [one, other] = socketpair()?;
@@ -89,7 +89,7 @@ fn socket_sendmsg_fd() -> Setup {
     })
 }
 
-/// A control message that passes one descriptor (unix(7)): of CMSG_SPACE(4) bytes.
+/// A control message that passes one descriptor (unix(7)), of CMSG_SPACE(4) bytes.
 #[repr(C)]
 pub(super) struct Rights {
     header: libc::cmsghdr,
@@ -106,7 +106,7 @@ impl Rights {
         Self { header, fd }
     }
 
-    /// The message of this data that carries the descriptor.
+    /// A message with this data that carries the descriptor.
     pub(super) fn message(&mut self, data: &mut iovec) -> libc::msghdr {
         // SAFETY: plain numbers and pointers, for which all bits zero is a value.
         let mut message: libc::msghdr = unsafe { zeroed() };

@@ -45,7 +45,7 @@ fn stat_fstat() -> Setup {
     })
 }
 
-/// Of a symbolic link that leads nowhere.
+/// A dangling symbolic link.
 fn stat_lstat() -> Setup {
     symlink("missing.txt", "link.txt")?;
     act(|| {
@@ -55,7 +55,7 @@ fn stat_lstat() -> Setup {
     })
 }
 
-/// Of a symbolic link that leads nowhere.
+/// A dangling symbolic link.
 fn stat_newfstatat() -> Setup {
     symlink("missing.txt", "link.txt")?;
     act(|| {

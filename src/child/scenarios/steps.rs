@@ -1,4 +1,4 @@
-//! The steps that many scenarios share: each is one system call, checked.
+//! Steps that many scenarios share. Each makes one system call and checks its result.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -8,15 +8,15 @@ use nix::errno::Errno;
 
 use crate::child::scenario::{Broken, Failed, call, ensure, fails, returns};
 
-/// A number at which no descriptor is open.
+/// A number that is no open descriptor.
 pub const NOT_OPEN: i32 = 99_999;
 
-/// Opens a file for reading and writing and makes it if it is missing.
+/// Opens a file for reading and writing, and makes it if it does not exist.
 pub fn create(path: &CStr) -> Result<i64, Failed> {
     call!(openat, AT_FDCWD, path, O_RDWR | O_CREAT, 0o644)
 }
 
-/// Opens a file that is there.
+/// Opens an existing file.
 pub fn open(path: &CStr, flags: i32) -> Result<i64, Failed> {
     call!(openat, AT_FDCWD, path, flags, 0)
 }
@@ -31,14 +31,14 @@ pub fn write(fd: i64, text: &[u8]) -> Result<(), Broken> {
     returns(call!(write, fd, text.as_ptr(), text.len()), text.len() as i64)
 }
 
-/// Asks for 16 bytes and gets this text, which is shorter.
+/// Reads with a buffer of 16 bytes and gets this shorter text.
 pub fn read(fd: i64, text: &[u8]) -> Result<(), Broken> {
     let mut buffer = [0_u8; 16];
     returns(call!(read, fd, buffer.as_mut_ptr(), buffer.len()), text.len() as i64)?;
     ensure(buffer.starts_with(text), "other bytes were read than are in the file")
 }
 
-/// A pipe without flags: the end that is read, and the one that is written.
+/// Makes a pipe without flags, and returns its read end and its write end.
 pub fn pipe() -> Result<[i64; 2], Failed> {
     let mut ends = [0_i32; 2];
     call!(pipe2, ends.as_mut_ptr(), 0)?;
@@ -60,7 +60,7 @@ pub fn close_refused(fd: i64) -> Result<(), Broken> {
     fails(call!(close, fd), Errno::EBADF)
 }
 
-/// Why a call failed: with this errno, since the machine lacks something that the scenario needs.
+/// The failure with this errno, if it means that the machine lacks what the scenario needs.
 pub fn skip_on(errno: Errno, reason: &str) -> impl FnOnce(Failed) -> Broken {
     move |failed| if failed.errno == errno { Broken::Skip(reason.to_owned()) } else { failed.into() }
 }

@@ -31,7 +31,7 @@ fn sync_sync_file_range() -> Setup {
     written_then(move |fd| call!(sync_file_range, fd, 1, 4, flags))
 }
 
-/// There is something to make durable: a file that has just been written.
+/// A file with new data, so that there is something to write to disk.
 fn written_then(sync: impl FnOnce(i64) -> Result<i64, Failed> + 'static) -> Setup {
     act(move || {
         let fd = create(c"sync.txt")?;
@@ -45,7 +45,7 @@ fn sync_sync() -> Setup {
     act(|| returns(call!(sync), 0))
 }
 
-/// 0 bytes are all bytes from the offset on.
+/// A length of 0 means all bytes after the offset.
 fn sync_range_to_eof() -> Setup {
     written_then(|fd| call!(sync_file_range, fd, 2, 0, SYNC_FILE_RANGE_WRITE))
 }

@@ -1,4 +1,4 @@
-//! Threads that make calls at once.
+//! Threads that make calls at the same time.
 #![allow(unsafe_code)]
 
 use std::sync::{Arc, Barrier};
@@ -12,8 +12,8 @@ pub const ALL: &[Scenario] = &[Scenario::new("thread-fd", thread_fd)];
 /// How often each of the two threads makes its four calls.
 const ROUNDS: i64 = 250;
 
-/// Two threads open, write and close a file of their own each, and read the other's number as soon as it is free; in between
-/// they write to a file that the first thread of the process has opened for both.
+/// Two threads each open, write and close a file. Each reuses the other's descriptor number as soon as it is free. In between
+/// both write to a file that the first thread of the process has opened.
 fn thread_fd() -> Setup {
     act(|| {
         let shared = create(c"shared.txt")?;
@@ -39,7 +39,7 @@ fn own_and_shared(path: &'static std::ffi::CStr, shared: i64) -> Result<(), Brok
     close(own)
 }
 
-/// Sends no signal to itself, by what the kernel says it is: the trace must have the same number (tgkill(2)).
+/// Sends signal 0 to itself, under the id from the kernel. The trace must have the same id (tgkill(2)).
 fn names_itself() -> Result<(), Broken> {
     // SAFETY: plain numbers.
     let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };

@@ -17,10 +17,10 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("vmsplice-pipe", vmsplice_pipe),
 ];
 
-/// The address of an offset that is not given.
+/// A null pointer instead of an offset.
 const NULL: i32 = 0;
 
-/// More is asked for than there is; at the end there is nothing.
+/// The length exceeds the file. At the end of the file the result is 0.
 fn copy_file_range_basic() -> Setup {
     fs::write("from.txt", "hello, world")?;
     act(|| {
@@ -36,7 +36,7 @@ fn copy_file_range_basic() -> Setup {
     })
 }
 
-/// The target is not open, not open for writing, and open for appending only.
+/// The target is not open, then not open for writing, then open only for appending.
 fn copy_file_range_ebadf() -> Setup {
     fs::write("from.txt", "hello, world")?;
     fs::write("to.txt", "")?;
@@ -53,7 +53,7 @@ fn copy_file_range_ebadf() -> Setup {
     })
 }
 
-/// The descriptor written to comes first. With an offset, the file's own stays where it was.
+/// The descriptor that is written to is the first argument. With an offset, the open file's own offset does not change.
 fn sendfile_basic() -> Setup {
     fs::write("from.txt", "hello, world")?;
     act(|| {
@@ -70,7 +70,7 @@ fn sendfile_basic() -> Setup {
     })
 }
 
-/// Out of a file into a pipe, and out of that into another file at an offset; one of the two has to be a pipe.
+/// From a file into a pipe, and from the pipe into another file at an offset. One of the two must be a pipe.
 fn splice_pipe() -> Setup {
     fs::write("from.txt", "hello, world")?;
     act(|| {
@@ -90,7 +90,7 @@ fn splice_pipe() -> Setup {
     })
 }
 
-/// What is copied from one pipe to another is still in the first.
+/// Bytes that are copied from one pipe to another remain in the first.
 fn tee_pipe() -> Setup {
     act(|| {
         let [first, into_first] = pipe()?;
@@ -105,7 +105,7 @@ fn tee_pipe() -> Setup {
     })
 }
 
-/// Two buffers, whose pages become the pipe's.
+/// Two buffers, whose pages go into the pipe.
 fn vmsplice_pipe() -> Setup {
     act(|| {
         let [reading, writing] = pipe()?;
@@ -118,7 +118,7 @@ fn vmsplice_pipe() -> Setup {
     })
 }
 
-/// What is in a file from its beginning on, wherever its offset is.
+/// Reads a file from its begin, whatever its offset is.
 fn holds(fd: i64, text: &[u8]) -> Result<(), Broken> {
     let mut buffer = [0_u8; 32];
     returns(call!(pread64, fd, buffer.as_mut_ptr(), buffer.len(), 0), text.len() as i64)?;

@@ -1,4 +1,4 @@
-//! truncate(2), ftruncate(2): where they succeed, followed by a look at the size that the file then has.
+//! truncate(2), ftruncate(2). After a success the scenarios check the file's size.
 
 use std::fs;
 

@@ -49,7 +49,7 @@ fn unlink_rmdir_notempty() -> Setup {
     act(|| fails(call!(rmdir, c"dir"), Errno::ENOTEMPTY))
 }
 
-/// There is such a file, but not in that directory.
+/// The file exists, but not in that directory.
 fn unlink_unlinkat_enoent() -> Setup {
     fs::create_dir("sub")?;
     fs::write("missing.txt", "")?;

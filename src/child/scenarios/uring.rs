@@ -33,11 +33,11 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-request-splice", uring_request_splice),
 ];
 
-/// How many entries the submission queue has; the completion queue has twice as many (io_uring_setup(2)).
+/// The size of the submission queue. The completion queue has twice as many entries (io_uring_setup(2)).
 const ENTRIES: u32 = 4;
 
-/// A ring. Set up by the crate, which makes io_uring_setup and mmap and nothing else; not dropped by it, so that what closes
-/// it is made in the scenario.
+/// A ring. The crate sets it up, and makes only io_uring_setup and mmap. The crate does not drop it, so that the scenario makes
+/// the closing calls.
 struct Ring(ManuallyDrop<IoUring>);
 
 impl Ring {
@@ -51,7 +51,7 @@ impl Ring {
         ensure(pushed.is_ok(), "the ring has no room for one entry")
     }
 
-    /// Submits what was pushed, and waits until there are so many completions.
+    /// Submits the queued entries, and waits until this many requests have completed.
     fn enter(&mut self, to_submit: u32, min_complete: u32) -> Result<(), Broken> {
         let fd = self.0.as_raw_fd();
         let flags = EnterFlags::GETEVENTS.bits();
@@ -59,7 +59,7 @@ impl Ring {
         returns(submitted, to_submit.into())
     }
 
-    /// Takes the next completion out of the queue: its `user_data` and its result.
+    /// Takes the next completion from the queue: its `user_data` and its result.
     fn next(&mut self) -> Result<(u64, i32), Broken> {
         let completion = self.0.completion().next();
         let completion = completion.ok_or_else(|| Broken::Step("a completion is not there".to_owned()))?;
@@ -97,7 +97,7 @@ fn write_at_0(fd: i32, text: &'static [u8]) -> opcode::Write {
     opcode::Write::new(types::Fd(fd), text.as_ptr(), text.len() as u32)
 }
 
-/// A file's whole life, and no system call that is about it.
+/// A file from open to close, without a system call about it.
 fn uring_requests() -> Setup {
     act(|| {
         let mut ring = Ring::new()?;
@@ -121,14 +121,14 @@ fn uring_request_fail() -> Setup {
         ring.fails(missing.build(), Errno::ENOENT)?;
         ring.fails(read_at_0(NOT_OPEN, &mut buffer).build(), Errno::EBADF)?;
         ring.fails(opcode::Close::new(types::Fd(NOT_OPEN)).build(), Errno::EBADF)?;
-        // Refused when the entry is looked at, and so never submitted.
+        // The kernel refuses the entry when it reads it, and so never submits it.
         let nowhere = opcode::OpenAt::new(CWD, ptr::without_provenance(16)).flags(O_RDONLY);
         ring.fails(nowhere.build(), Errno::EFAULT)?;
         ring.close()
     })
 }
 
-/// What is linked to a request that fails is cancelled, and does nothing: the file stays open.
+/// A request that is linked to a failing one is cancelled: the file stays open.
 fn uring_request_linked() -> Setup {
     act(|| {
         let mut ring = Ring::new()?;
@@ -140,7 +140,7 @@ fn uring_request_linked() -> Setup {
         let results = [ring.next()?, ring.next()?];
         ensure(results == [(1, -libc::EBADF), (2, -libc::ECANCELED)], "the link was not broken by what failed")?;
         write(file, b"open")?;
-        // Refused when its entry is looked at, or, as a link, when it is prepared: either way it is one request.
+        // The kernel refuses it when it reads the entry, or, for a link, when it prepares it. Either way it is one request.
         ring.push(&opcode::Nop::new().build().flags(Flags::IO_LINK).user_data(3))?;
         let nowhere: *const libc::iovec = ptr::without_provenance(16);
         ring.push(&opcode::Writev::new(types::Fd(file as i32), nowhere, 1).build().user_data(4))?;
@@ -153,7 +153,7 @@ fn uring_request_linked() -> Setup {
     })
 }
 
-/// The kernel gives the read to a thread of its own (io_uring_enter(2), IOSQE_ASYNC).
+/// The kernel makes the read in a thread of its own (io_uring_enter(2), IOSQE_ASYNC).
 fn uring_request_async() -> Setup {
     fs::write("ring.txt", "hello, ring")?;
     act(|| {
@@ -167,7 +167,7 @@ fn uring_request_async() -> Setup {
     })
 }
 
-/// Requests that are about two names, or that change one.
+/// Requests with two names, or that change a name.
 fn uring_request_names() -> Setup {
     fs::write("a.txt", "a")?;
     act(|| {
@@ -186,7 +186,7 @@ fn uring_request_names() -> Setup {
     })
 }
 
-/// What is opened goes into the ring's own table of files: it gets no descriptor, and its index is none.
+/// The opened file goes into the ring's own table. It gets no descriptor, and its index is not one.
 fn uring_request_direct() -> Setup {
     fs::write("ring.txt", "hello, ring")?;
     act(|| {
@@ -213,7 +213,7 @@ fn uring_request_multishot() -> Setup {
         let poll = opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).multi(true);
         ring.push(&poll.build().user_data(7))?;
         ring.enter(1, 0)?;
-        // Completes it on the way out of the kernel, where requests of this thread go on.
+        // The completion comes on the way out of the kernel, where requests of this thread continue.
         write(writes, b"x")?;
         ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")?;
         ring.push(&opcode::PollRemove::new(7).build().user_data(8))?;
@@ -222,7 +222,7 @@ fn uring_request_multishot() -> Setup {
     })
 }
 
-/// The process ends while its ring waits for a pipe into which nobody writes.
+/// The process exits while its ring waits for a pipe that no process writes to.
 fn uring_request_unfinished() -> Setup {
     act(|| {
         let [reads, _] = pipe()?;
@@ -232,7 +232,7 @@ fn uring_request_unfinished() -> Setup {
     })
 }
 
-/// A request that asks for no completion unless it fails, and one that waits for it.
+/// A request without a completion unless it fails, and one that waits for it.
 fn uring_request_unposted() -> Setup {
     fs::write("ring.txt", "")?;
     act(|| {
@@ -243,7 +243,7 @@ fn uring_request_unposted() -> Setup {
         ring.push(&read_at_0(file as i32, &mut buffer).build().user_data(1))?;
         ring.enter(2, 1)?;
         ensure(ring.next()? == (1, 6), "the read did not complete with what was written")?;
-        // Of these one gets the memory of the first.
+        // One of these gets the memory of the first request.
         for _ in 0..ENTRIES {
             ring.push(&opcode::Nop::new().build())?;
         }
@@ -253,7 +253,7 @@ fn uring_request_unposted() -> Setup {
     })
 }
 
-/// More completions than their queue holds: the kernel keeps the rest until there is room.
+/// More completions than the queue can hold. The kernel keeps the rest until there is room.
 fn uring_request_overflow() -> Setup {
     act(|| {
         let mut ring = Ring::new()?;
@@ -267,8 +267,8 @@ fn uring_request_overflow() -> Setup {
     })
 }
 
-/// A thread of the kernel takes the entries out of the queue (io_uring_setup(2), IORING_SETUP_SQPOLL): the system call only
-/// wakes it, and waits. Which of the two comes first is not to be known.
+/// A thread of the kernel takes the entries out of the queue (io_uring_setup(2), IORING_SETUP_SQPOLL). The system call only
+/// wakes it, and waits. Either of the two may come first.
 fn uring_request_sqpoll() -> Setup {
     fs::write("ring.txt", "hello, ring")?;
     act(|| {
@@ -285,7 +285,7 @@ fn uring_request_sqpoll() -> Setup {
     })
 }
 
-/// A linked read waits for a poll. Until that completes, its descriptor becomes another file: that is the one that is read.
+/// A linked read waits for a poll. Before the poll completes, the descriptor becomes another file, and the read reads that one.
 fn uring_request_late_file() -> Setup {
     fs::write("a.txt", "a")?;
     fs::write("b.txt", "bb")?;
@@ -310,7 +310,8 @@ fn uring_request_late_file() -> Setup {
     })
 }
 
-/// A message of another ring (io_uring_enter(2), IORING_OP_MSG_RING) is a completion without a request, whatever its `user_data`.
+/// A message from another ring (io_uring_enter(2), IORING_OP_MSG_RING) is a completion without a request, whatever its
+/// `user_data`.
 fn uring_request_message() -> Setup {
     act(|| {
         let [reads, writes] = pipe()?;
@@ -331,7 +332,7 @@ fn uring_request_message() -> Setup {
     })
 }
 
-/// Two polls that complete more than once and have the same `user_data`: which of them completes, nobody can tell.
+/// Two multishot polls with the same `user_data`. Their completions cannot be told apart.
 fn uring_request_alike() -> Setup {
     act(|| {
         let [[first, write_first], [second, _]] = [pipe()?, pipe()?];
@@ -346,7 +347,7 @@ fn uring_request_alike() -> Setup {
     })
 }
 
-/// splice(2) is about two descriptors, of which the entry's `fd` is the second: each has its own file.
+/// splice(2) takes two descriptors, and the entry's `fd` is the second. Each has its own file.
 fn uring_request_splice() -> Setup {
     fs::write("from.txt", "spliced")?;
     act(|| {

@@ -17,9 +17,9 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("utime-enoent", utime_enoent),
 ];
 
-/// Seconds since the epoch: of the last access, and of the last modification.
+/// Seconds since the epoch: the last access, and the last modification.
 const SECONDS: [i64; 2] = [1_000_000_000, 1_500_000_000];
-/// The same, each with its microseconds or nanoseconds.
+/// The same times, each with microseconds or nanoseconds.
 const TIMES: [[i64; 2]; 2] = [[SECONDS[0], 0], [SECONDS[1], 0]];
 
 fn utime_basic() -> Setup {
@@ -47,7 +47,7 @@ fn utime_futimesat() -> Setup {
     })
 }
 
-/// Of a symbolic link that leads nowhere; then without a path, which is the descriptor's own file (futimens(3)).
+/// A dangling symbolic link. Then no path, which means the descriptor's own file (futimens(3)).
 fn utime_utimensat() -> Setup {
     symlink("missing.txt", "link.txt")?;
     fs::write("utimensat.txt", "")?;

@@ -18,10 +18,10 @@ pub const ALL: &[Scenario] = &[
 ];
 
 const USER: &CStr = c"user.ior";
-/// Symbolic links have no attributes of users (xattr(7)).
+/// A symbolic link has no user attributes (xattr(7)).
 const TRUSTED: &CStr = c"trusted.ior";
 
-/// Made, refused since it is there, measured, read, listed and removed.
+/// An attribute is made, refused because it exists, measured, read, listed and removed.
 fn xattr_path() -> Setup {
     fs::write("xattr.txt", "")?;
     may_have(c"xattr.txt", USER)?;
@@ -38,7 +38,7 @@ fn xattr_path() -> Setup {
     })
 }
 
-/// Of a link that leads nowhere, so that what follows it fails.
+/// A dangling link: a call that follows it fails.
 fn xattr_link() -> Setup {
     symlink("missing.txt", "link.txt")?;
     may_have(c"link.txt", TRUSTED)?;
@@ -69,7 +69,7 @@ fn xattr_fd() -> Setup {
     })
 }
 
-/// An attribute that is not there can neither be read, nor replaced, nor removed.
+/// An attribute that does not exist cannot be read, replaced or removed.
 fn xattr_enodata() -> Setup {
     fs::write("xattr.txt", "")?;
     may_have(c"xattr.txt", USER)?;
@@ -85,13 +85,13 @@ fn xattr_enodata() -> Setup {
     })
 }
 
-/// Security modules have attributes of their own, so that a list may be longer.
+/// Security modules add their own attributes, and so a list may be longer.
 fn lists(length: i64, list: &[u8], name: &CStr) -> Result<(), Broken> {
     let names = list.get(..length as usize).unwrap_or_default();
     ensure(names.split(|&byte| byte == 0).any(|listed| listed == name.to_bytes()), "the attribute is not in the list")
 }
 
-/// Sees whether files here have attributes of this kind, and leaves none.
+/// Checks that files here can have attributes of this kind, and leaves none.
 fn may_have(path: &CStr, name: &CStr) -> Result<(), Broken> {
     let skip = |reason: &str| Err(Broken::Skip(reason.to_owned()));
     match call!(lsetxattr, path, name, 0, 0, 0) {

@@ -49,20 +49,21 @@ impl Child<'_> {
         }
     }
 
-    /// Tells an enclosed child to do something, and waits until it has. False if it has ended before, or the limit has.
+    /// Gives an order to a child with fences, and waits until the child has carried it out. False if the child or the time
+    /// limit ends first.
     pub fn order(&self, order: Order, limit: Duration) -> Result<bool, Error> {
         let orders = &self.zygote.slots.get(self.lane()?.number).orders;
         orders.give(order);
         self.ask(limit, |wait| orders.is_done(wait))
     }
 
-    /// Waits until `act` of an enclosed child and the fences after it are over. False if the child has ended before, or the limit has.
+    /// Waits until `act` and the fences after it are over. False if the child or the time limit ends first.
     pub fn has_acted(&self, limit: Duration) -> Result<bool, Error> {
         let orders = &self.zygote.slots.get(self.lane()?.number).orders;
         self.ask(limit, |wait| orders.has_acted(wait))
     }
 
-    /// Asks again and again whether something is so, each time for a moment: the end of the child wakes nobody who asks.
+    /// Checks a condition repeatedly, with a short wait each time, because the end of the child does not wake this wait.
     fn ask(&self, limit: Duration, is_so: impl Fn(Duration) -> bool) -> Result<bool, Error> {
         const MOMENT: Duration = Duration::from_millis(10);
         let end = Instant::now() + limit;

@@ -1,4 +1,4 @@
-//! What a child is told beside its gate, in memory that it shares with `ior-it`: to make fences, to go to the gate, to end.
+//! Orders to a child besides its gate, in memory that it shares with `ior-it`: to make fences, to go to the gate, to end.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,21 +8,21 @@ use rustix::thread::futex;
 
 use crate::child::fence::{Fences, Kind};
 
-/// Something that a child is told to do.
+/// An order to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Make the fence with this number.
     Fence(u64),
-    /// Go on: to the gate, or after `act` to the end.
+    /// Go on: to the gate, or from `act` to the end.
     GoOn,
 }
 
-/// How a child encloses its `act`.
+/// The fences around a child's `act`.
 #[derive(Clone, Copy, Debug)]
 pub struct Enclosed {
     /// Its fences.
     pub fences: Fences,
-    /// The number of the fence before `act`. Those after it follow, one on each CPU.
+    /// The number of the fence before `act`. The later fences follow it, one on each CPU.
     pub open: u64,
     /// How many CPUs there are.
     pub cpus: u32,
@@ -31,12 +31,12 @@ pub struct Enclosed {
 /// The orders of one lane.
 #[derive(Debug)]
 pub struct Orders {
-    /// 0 where nothing is enclosed, else 1 and the kind.
+    /// 0 without fences, or else 1 plus the kind.
     kind: AtomicU32,
     nonce: AtomicU64,
     open: AtomicU64,
     cpus: AtomicU32,
-    /// The fence that the last order asks for, or [`GO_ON`].
+    /// The fence that the last order requests, or [`GO_ON`].
     number: AtomicU64,
     /// How many orders were given.
     given: AtomicU32,
@@ -50,14 +50,14 @@ const GO_ON: u64 = u64::MAX;
 const KINDS: [Kind; 4] = [Kind::Open, Kind::Close, Kind::Stat, Kind::Exec];
 
 impl Orders {
-    /// Makes it ready for the next child.
+    /// Resets it for the next child.
     pub fn clear(&self) {
         for word in [&self.kind, &self.given, &self.done, &self.acted] {
             word.store(0, Ordering::Release);
         }
     }
 
-    /// The next child encloses its `act`.
+    /// Makes the next child put fences around its `act`.
     pub fn enclose(&self, by: &Enclosed) {
         self.nonce.store(by.fences.nonce, Ordering::Relaxed);
         self.open.store(by.open, Ordering::Relaxed);
@@ -65,7 +65,7 @@ impl Orders {
         self.kind.store(1 + by.fences.kind as u32, Ordering::Release);
     }
 
-    /// Whether this child encloses its `act`, and by what.
+    /// The fences around this child's `act`, if it makes any.
     pub fn enclosed(&self) -> Option<Enclosed> {
         let kind = *KINDS.get(self.kind.load(Ordering::Acquire).checked_sub(1)? as usize)?;
         let fences = Fences { kind, nonce: self.nonce.load(Ordering::Relaxed) };
@@ -73,12 +73,12 @@ impl Orders {
         Some(Enclosed { fences, open, cpus: self.cpus.load(Ordering::Relaxed) })
     }
 
-    /// The child makes fences until it is told to go on.
+    /// Makes fences until the order to go on comes. Runs in the child.
     pub fn obey(&self, fences: &Fences) {
         loop {
             let done = self.done.load(Ordering::Relaxed);
             while self.given.load(Ordering::Acquire) == done {
-                // Whoever traces the child interrupts this.
+                // A tracer of the child interrupts this wait.
                 let _ = futex::wait(&self.given, futex::Flags::empty(), done, None);
             }
             let number = self.number.load(Ordering::Relaxed);
@@ -93,7 +93,7 @@ impl Orders {
         }
     }
 
-    /// The child says that `act` and the fences after it are over.
+    /// Reports that `act` and the fences after it are over. Runs in the child.
     pub fn acted(&self) {
         self.acted.store(1, Ordering::Release);
         let _ = futex::wake(&self.acted, futex::Flags::empty(), 1);
@@ -128,6 +128,6 @@ impl Orders {
 fn wait(word: &AtomicU32, value: u32, limit: Duration) {
     let limit = limit.try_into().ok();
     let waited: Result<(), Errno> = futex::wait(word, futex::Flags::empty(), value, limit.as_ref());
-    // Woken, too late, or interrupted: the caller looks again.
+    // Woken, timed out or interrupted: the caller checks again.
     let _ = waited;
 }

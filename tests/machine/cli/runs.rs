@@ -1,4 +1,4 @@
-//! What runs, and where what it writes goes.
+//! Which scenarios run, and where the output goes.
 
 use crate::support;
 use std::fs::write;
@@ -28,7 +28,7 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0
 }
 
 pub fn an_ignored_scenario_runs_when_it_is_asked_for() -> Tested {
-    // In a time that a million calls cannot keep: that it fails shows that it ran.
+    // The time is too short for a million calls. The failure shows that the scenario ran.
     let rows: [(&str, &[&str], i32); 5] = [
         ("not by a part of its name", &["burst"], 4),
         ("nor among others", &["--filter", "burst", "--filter", "dup-basic"], 0),
@@ -110,7 +110,7 @@ pub fn archives_are_written_and_judged_alike() -> Tested {
         require!(output.status.code() == Some(code), "{sentence}: {}: {says}{}", output.status, stderr(&output));
         require!(!says.contains("archive check"), "{sentence}: {says}");
     }
-    // The one that is ignored leaves none.
+    // The ignored scenario leaves no archive.
     let recorded = scenarios::all().filter(|scenario| scenario.name != "burst");
     let mut expected: Vec<String> = recorded.map(|scenario| format!("{}.ior.zst", scenario.name)).collect();
     expected.sort();

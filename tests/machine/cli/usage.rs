@@ -1,4 +1,4 @@
-//! What needs no privileges: help, lists, and what is refused before anything runs.
+//! Everything that needs no privileges: help, lists, and errors before anything runs.
 
 use std::fs::write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -65,7 +65,7 @@ pub fn bad_usage_says_what_is_accepted() -> Tested {
 pub fn the_list_needs_no_privilege() -> Tested {
     let expected: String = scenarios::all().map(|scenario| format!("{}: test\n", scenario.name)).collect();
     require!(expected.lines().count() >= 60, "the registry has {} scenarios", expected.lines().count());
-    // As `cargo test`, nextest and editors ask for it.
+    // The forms that `cargo test`, nextest and editors use.
     let rows: [(&str, &[&str], &str); 5] = [
         ("all scenarios", &["--list"], &expected),
         ("as nextest asks", &["--list", "--format", "terse"], &expected),
@@ -119,7 +119,7 @@ pub fn a_bad_tests_toml_is_named_with_its_line() -> Tested {
     }
     assert_data_eq!(transcript.0, file!["../../golden/cli/tests-toml.txt"]);
 
-    // Not in the golden file, which would change with each new scenario.
+    // Not in the golden file, because it would change with each new scenario.
     write(folder.path().join("empty.toml"), "")?;
     let says = expect_error(with_tests(folder.path(), "empty.toml"), 2)?;
     let count = format!("{} scenarios have no table", scenarios::all().count());

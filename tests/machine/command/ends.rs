@@ -1,4 +1,4 @@
-//! Who is followed and waited for, what is lost on the way, and how it ends.
+//! Which processes are followed and awaited, which records are lost, and how the run ends.
 
 use std::io::{BufReader, Read, Write};
 use std::process::Stdio;
@@ -20,7 +20,7 @@ pub fn no_follow() -> Tested {
 
 pub fn daemon() -> Tested {
     let (folder, path) = file("five!")?;
-    // Reads until nobody has the FIFO open for writing: the command is on its way out. $$ is its pid here too.
+    // Reads until the FIFO has no writer: then the command is about to exit. $$ is its pid here too.
     let waits = format!("read x <fifo; while kill -0 $$ 2>/dev/null; do :; done; exec cat {}", path.display());
     let script = format!("cd {}; mkfifo fifo; ({waits}) & exec 3>fifo; exit 7", folder.path().display());
     let trace = whole(traced(&[], &["sh", "-c", &script]), 7)?;
@@ -47,7 +47,7 @@ pub fn many_calls() -> Tested {
     Ok(())
 }
 
-/// Nobody reads the ring while 400,000 records come, of which each has at least 136 bytes: 32 MiB do not hold them.
+/// No thread reads the ring while 400,000 records come. Each has at least 136 bytes, and so the ring of 32 MiB is too small.
 pub fn losses() -> Tested {
     let mut command = working(&["--summary"], "burst", &[])?;
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -68,7 +68,7 @@ pub fn losses() -> Tested {
 
 pub fn interrupt() -> Tested {
     type Send = fn(Pid) -> nix::Result<()>;
-    // A terminal sends to the group, others to ior-it alone.
+    // A terminal sends to the group. Other senders send only to ior-it.
     let rows: [(&str, Send, i32); 4] = [
         ("trap 'exit 9' INT; echo ready; while :; do :; done", |pid| killpg(pid, Signal::SIGINT), 9),
         ("echo ready; while :; do :; done", |pid| killpg(pid, Signal::SIGINT), 130),
@@ -87,7 +87,8 @@ pub fn interrupt() -> Tested {
 }
 
 pub fn interrupt_left() -> Tested {
-    // A shell lets what it starts with & ignore SIGINT. The summary alone: nobody reads the other stream meanwhile.
+    // A shell makes jobs that it starts with & ignore SIGINT. Only the summary is printed, because this test does not read the
+    // other stream.
     let left = "echo ready; echo $$; exec sleep 1000 >/dev/null 2>&1";
     let script = format!("(while kill -0 $$ 2>/dev/null; do :; done; exec sh -c '{left}') & exit 6");
     let (mut child, mut stdout) = in_group(&["--summary"], &script)?;
@@ -110,7 +111,7 @@ pub fn killed() -> Tested {
     let (mut child, mut stdout) = in_group(&[], script)?;
     child.kill()?;
     child.wait()?;
-    // The end of the stream: nobody has the other end any more, neither the zygote nor the command nor what it has started.
+    // The end of the stream: the zygote, the command and its children have all closed the other end.
     stdout.read_to_string(&mut String::new())?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the command starts from, and the exit code.
+//! The state in which the command starts, and the exit code.
 
 use std::fs::{read_to_string, write};
 use std::io::Write;
@@ -76,11 +76,11 @@ pub fn streams() -> Tested {
     Ok(())
 }
 
-/// What a program can find out about where it comes from: the same with and without.
+/// Everything that a program can find out about its start is the same with and without `ior-it`.
 pub fn heritage() -> Tested {
     let script = "pwd; umask; ulimit -a; env | grep -v '^_='; cut -d' ' -f5-8,18-19 /proc/self/stat
         grep -E '^(Sig[^Q]|Shd|Cap|NoNew|Seccomp|Groups|Uid)' /proc/self/status; ls -l /proc/self/fd | grep -c -e '->'; cat";
-    // Signals ignored by the caller stay ignored; Rust's own runtime has to do with SIGPIPE.
+    // Signals that the caller ignores stay ignored. Rust's own runtime changes SIGPIPE.
     let under = |prefix: &str| -> Result<String, Failed> {
         let (folder, path) = file("input\n")?;
         let line =

@@ -1,4 +1,4 @@
-//! The same under a witness.
+//! Commands under a witness.
 #![allow(unsafe_code)]
 
 use std::fs::read_to_string;
@@ -32,7 +32,7 @@ pub fn witnessed() -> Tested {
     Ok(())
 }
 
-/// A tracer that says a wrong result.
+/// A tracer that reports a wrong result.
 pub fn disagreement() -> Tested {
     let folder = tempfile::tempdir()?;
     let source = support::source()?;

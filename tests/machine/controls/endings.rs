@@ -1,4 +1,4 @@
-//! Scenarios that end in all ways, and leave nothing to the next one.
+//! Scenarios that end in every way, and leave nothing to the next one.
 #![allow(unsafe_code)]
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use ior_it::child::scenario::{Broken, Scenario, Setup, act, call, ensure};
 use ior_it::session::Session;
 use libtest_mimic::Failed;
 
-/// Scenarios that end in all ways, and what is said of each.
+/// Scenarios that end in every way, and the verdict on each.
 pub const ENDINGS: &[(Scenario, &str)] = &[
     (
         Scenario::new("setup-fails", || Err(Broken::Step("no luck".to_owned()))),
@@ -77,7 +77,7 @@ fn pause() {
     unsafe { libc::pause() };
 }
 
-/// A grandchild in a session of its own, so that only its parentage tells whose it is; both hang.
+/// A grandchild in its own session, so that only its parent shows which scenario it belongs to. Both hang.
 fn fork_and_hang() {
     // SAFETY: the child has one thread.
     if unsafe { libc::fork() } == 0 {
@@ -108,7 +108,7 @@ fn finds_nothing() -> Setup {
         "the working directory is not the workspace",
     )?;
     ensure(std::fs::read_to_string("/proc/self/comm")?.trim() == "finds-nothing", "the name is not the scenario's")?;
-    // 0, 1, 2, the gate, and the one that reads this directory.
+    // 0, 1, 2, the gate, and the descriptor for reading this directory.
     let mut open: Vec<String> = std::fs::read_dir("/proc/self/fd")?
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .collect();
@@ -122,7 +122,7 @@ fn finds_nothing() -> Setup {
 
 pub const KERNEL_THREAD: Scenario = Scenario::new("kernel-thread", kernel_thread);
 
-/// A request of a ring that the kernel gives to a thread of its own, which it makes in this process.
+/// A request that the kernel gives to a thread of its own in this process.
 fn kernel_thread() -> Setup {
     let mut ring = io_uring::IoUring::new(4).map_err(|error| Broken::Skip(format!("no io_uring here: {error}")))?;
     let nop = io_uring::opcode::Nop::new().build().flags(io_uring::squeue::Flags::ASYNC);
@@ -162,7 +162,7 @@ pub const TAKES_A_SECOND: Scenario = Scenario::new("takes-a-second", || {
     })
 });
 
-/// Sixteen threads for each CPU want to run: what may take a fifth of a second then may take three.
+/// Sixteen threads for each CPU want to run. Work for a fifth of a second may then take three seconds.
 pub fn a_limit_grows_with_the_load_of_the_machine(sessions: &Sessions) -> Result<(), Failed> {
     let over = AtomicBool::new(false);
     let busy = || {
@@ -199,7 +199,7 @@ pub fn each_ending_has_its_own_message(sessions: &Sessions) -> Result<(), Failed
         let said = ending_of(&sessions.endings, scenario.name, limit)?;
         require!(said == *expected, "{}: expected {expected:?}, got {said:?}", scenario.name);
     }
-    // Both the child that hung and its grandchild, which had left its process group, are gone once the next one has run.
+    // The hung child and its grandchild, which had left its process group, are gone when the next scenario has run.
     let hanging = processes_named("act-hangs");
     require!(hanging == 0, "{hanging} processes of act-hangs are left");
     Ok(())

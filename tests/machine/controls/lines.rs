@@ -6,8 +6,8 @@ use ior_it::judge::verdict::Verdict;
 use ior_it::table::syscalls::{Class, Syscall};
 use libtest_mimic::Failed;
 
-/// Each line of `calls` of each table is taken out, doubled and changed: the verdict on the same trace, or the parser,
-/// must object.
+/// Each line of `calls` in each table is removed, doubled and changed. The verdict on the same trace must object, or the parser
+/// must.
 pub fn each_line_of_tests_toml_matters(sessions: &Sessions) -> Result<(), Failed> {
     let mut survivors = Vec::new();
     for (name, table) in tables() {
@@ -63,7 +63,7 @@ fn mutants(table: &str) -> Vec<(String, String)> {
     mutants
 }
 
-/// A call that is no I/O takes part in the comparison because its table names it: without its only line it does not.
+/// A call that is not I/O takes part in the comparison only because its table names it. Without its only line it does not.
 fn is_only_mention(line: &str, table: &str) -> bool {
     let call = line.trim_start().strip_prefix("{ call = ").and_then(|rest| rest.split('"').nth(1)).unwrap_or_default();
     let is_io = Syscall::by_name(call).is_none_or(|row| row.class == Class::Io);

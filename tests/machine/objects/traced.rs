@@ -1,4 +1,4 @@
-//! The process that objects watch: it makes fences when it is told to, and known calls between them.
+//! The process that objects watch. On request it makes fences, and known calls between them.
 #![allow(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Write};
@@ -10,10 +10,10 @@ use libtest_mimic::Failed;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Tells this very program to be the process that is traced.
+/// Makes this program act as the traced process.
 pub const WORK: &str = "IOR_IT_TEST_OBJECT";
 
-/// The process that is traced. It makes fences when it is told to, and between the last ones what is judged.
+/// The traced process. On request it makes fences, and between the last ones the calls that are judged.
 pub fn works(kind: &str) -> ExitCode {
     let out = ior_it::base::tell::Stream::Out;
     let fences = Fences { kind: if kind == "open" { Kind::Open } else { Kind::Close }, nonce: NONCE };
@@ -45,7 +45,7 @@ pub fn cpus() -> u32 {
     std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
 }
 
-/// Known calls, each on another CPU than the one before. Their results are what the process has seen, the kernel's own way.
+/// Known calls, each on another CPU than the one before. Their results come from the kernel, as the process saw them.
 fn act(cpus: u32) -> [i64; 9] {
     let mut calls = 0;
     let mut call = |number: libc::c_long, args: [usize; 4]| {
@@ -53,7 +53,7 @@ fn act(cpus: u32) -> [i64; 9] {
         if cpus > 0 {
             let mut one = CpuSet::new();
             let moved = one.set(calls % cpus as usize).and_then(|()| sched_setaffinity(Pid::from_raw(0), &one));
-            // Where it may not run, it stays.
+            // If it may not run on that CPU, it stays.
             let _ = moved;
         }
         // SAFETY: paths end in a NUL, buffers are as large as is said, and no descriptor but those made here is closed.
@@ -72,7 +72,7 @@ fn act(cpus: u32) -> [i64; 9] {
     [file, written, copy, closed[0], closed[1], closed[2], none, odd, moved]
 }
 
-/// What is known of the calls of [`act`]: the name, and what an object may say.
+/// The known facts about the calls of [`act`]: the name, and the fields that an object may report.
 pub fn made(results: &[i64], pid: u32) -> Vec<Said> {
     let [file, written, copy, ..] = *results else { return Vec::new() };
     let number = Value::Number;
@@ -99,7 +99,7 @@ pub fn made(results: &[i64], pid: u32) -> Vec<Said> {
     all.map(|(said, ret)| said.with("ret", ret).with("pid", process()).with("tid", process())).collect()
 }
 
-/// The process, and what it is told by.
+/// The process, and the pipe with its orders.
 pub struct Traced {
     pub child: Child,
     orders: ChildStdin,
@@ -119,7 +119,7 @@ impl Traced {
         Ok(Self { child, orders, answers: BufReader::new(answers), _folder: folder })
     }
 
-    /// Tells it what to do, and waits for its answer.
+    /// Gives it an order, and waits for its answer.
     pub fn order(&mut self, order: &str) -> Result<String, Failed> {
         writeln!(self.orders, "{order}")?;
         let mut answer = String::new();

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Output, Stdio};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 pub type Tested = Result<(), Failed>;
-/// A test of a group, by the name that it is run by.
+/// A test in a group, with the name to run it by.
 pub type Named = (&'static str, fn() -> Tested);
 
 /// `ior-it` with these arguments and nothing to read.
@@ -36,7 +36,7 @@ pub fn traced(options: &[&str], command: &[&str]) -> Command {
     ior_it(&[options, &["--"], command].concat())
 }
 
-/// This program as the command, told by a variable which work to do.
+/// This program as the command. A variable tells it which work to do.
 pub fn working(options: &[&str], (variable, work): (&str, &str), args: &[&str]) -> Result<Command, Failed> {
     let program = std::env::current_exe()?;
     let mut command = traced(options, &[&[program.to_str().ok_or("its path is no text")?], args].concat());
@@ -53,13 +53,13 @@ pub fn says(output: &Output) -> String {
     text(&[output.stdout.as_slice(), &output.stderr].concat())
 }
 
-/// Runs trials one after the other in the main thread. Without privileges they are ignored with the reason; in CI, where
-/// everything has to run, they fail.
+/// Runs trials one after the other in the main thread. Without privileges they are ignored with the reason. In CI, where
+/// everything must run, they fail.
 pub fn run_live(group: &str, trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let trials = match (arguments.list, ior_it::watch::tracer::check_machine()) {
         (false, Ok(())) => trials(),
-        // The names are only known by setting up; a list needs none of it, and neither does an ordinary user.
+        // The names are known only after the setup. A list does not need it, and an unprivileged user cannot do it.
         (_, checked) => {
             let reason = checked.err().map(|error| error.to_string()).unwrap_or_default();
             vec![Trial::ignorable_test("live", move || without_privilege(&reason))]

@@ -64,7 +64,7 @@ fn files() -> impl Strategy<Value = Files> {
     })
 }
 
-/// Numbers that mean something more often than not.
+/// Numbers, most of which have a meaning.
 fn word() -> impl Strategy<Value = u64> {
     prop_oneof![any::<u64>(), 0..8_u64, Just(libc::AT_FDCWD as u64)]
 }
@@ -189,7 +189,7 @@ pub fn archive() -> impl Strategy<Value = Archive> {
         .prop_map(|(origin, ending, trace)| Archive { origin, observed: Observed { ending, trace } })
 }
 
-/// Something that happens to bytes.
+/// Some damage to bytes.
 #[derive(Clone, Debug)]
 pub enum Damage {
     Cut(prop::sample::Index),

@@ -1,4 +1,4 @@
-//! A table as a run would make it, and one in which every text is hostile.
+//! A table from a plausible run, and one in which every text is hostile.
 
 use ior_it::subject::cell::{Cell, Found};
 use ior_it::subject::conformance::{About, Table};
@@ -48,7 +48,7 @@ pub fn about() -> About {
     }
 }
 
-/// Each verdict, findings of several kinds, a hard case, a subject whose version is not known everywhere.
+/// Every verdict, several kinds of findings, a hard case, and a subject that sometimes has no version.
 pub fn cells() -> Vec<Cell> {
     let strace = ("strace", Some("strace -- version 6.1"));
     let perf = ("perf", Some("perf version 6.1.158"));
@@ -96,7 +96,7 @@ pub fn table() -> Table {
     Table::new(cells(), family_of, about())
 }
 
-/// Every text of it is hostile, but the verdicts that are known.
+/// Every text is hostile, except the known verdicts.
 pub fn hostile() -> Table {
     let text = |at: usize| format!("{at}{HOSTILE}");
     let one = |verdict: &str| Cell {

@@ -1,4 +1,4 @@
-//! The calls of these tests: how one is made, and the traces that most rows change.
+//! The calls of these tests: how to make one, and the traces that most rows change.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use ior_it::trace::whole::Trace;
 
 pub const SCENARIOS: [&str; 1] = ["dup-basic"];
 
-/// A trace of calls whose every field a row below makes wrong, and its expectation.
+/// A trace of calls, and its expectation. For every field of the calls, a row below makes it wrong.
 pub const EXPECTED: &str = include_str!("whole.toml");
 
 pub fn call(name: &str, args: &[i64], ret: i64) -> Call {
@@ -132,7 +132,7 @@ pub fn parse(text: &str) -> Expectation {
     parsed.unwrap_or_else(|errors| panic!("{errors}")).get("dup-basic").unwrap().clone()
 }
 
-/// A table of these calls alone.
+/// A table with only these calls.
 pub fn of(calls: &str) -> Expectation {
     parse(&format!("[dup-basic]\nabout = \"x\"\ncalls = [{calls}]"))
 }

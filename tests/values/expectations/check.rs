@@ -5,7 +5,7 @@ use ior_it::judge::expectation::Expectation;
 use ior_it::judge::matcher::{self, Difference, FieldDifference};
 use ior_it::trace::call::Call;
 
-/// A difference in one line; calls are counted from 1 here.
+/// A difference in one line. Calls are counted from 1 here.
 fn short(difference: &Difference) -> String {
     let fields = |fields: &[FieldDifference]| {
         let one = |f: &FieldDifference| format!("{}: {} | {}", f.field, f.expected, f.observed);
@@ -41,7 +41,7 @@ pub fn differences(expectation: &Expectation, calls: Vec<Call>) -> Vec<String> {
 
 pub type Change = fn(&mut Vec<Call>);
 
-/// What is done to the observed calls, in a sentence and in code, and what has to be found then.
+/// A change to the observed calls, in a sentence and in code, and the differences that must be found.
 pub type Row = (&'static str, Change, &'static [&'static str]);
 
 pub fn check(rows: &[Row]) {

@@ -1,11 +1,11 @@
-//! What a table says about descriptors: kind, status, close-on-exec.
+//! The keys for descriptors: kind, status, close-on-exec.
 
 use super::calls::{BUF, call, on, pair, parse, peeking, told};
 use super::check::{Row, differences};
 use ior_it::table::kind::Kind;
 use ior_it::trace::call::{Attribute, Call, Contradiction, Identity};
 
-/// What is said about descriptors: of those that calls make, and of those that they are given.
+/// Values for descriptors that calls make, and for descriptors that calls are given.
 const DESCRIPTORS: &str = include_str!("descriptors.toml");
 
 pub fn of_descriptors() -> Vec<Call> {
@@ -33,7 +33,7 @@ pub fn of_descriptors() -> Vec<Call> {
     calls
 }
 
-/// The kernel sets it with each open; libc has it as 0.
+/// The kernel sets it in each open. In libc it is 0.
 const O_LARGEFILE: i32 = 0o100_000;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The file itself: what is wrong in one, and what a table means.
+//! The file as text: its errors, and the meaning of its tables.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Keys that mean something special: of one call or of a few.
+//! Keys with a special meaning, for one call or a few.
 
 use super::calls::{BUF, CWD, call, how, of, on, peeking};
 use super::check::differences;

@@ -1,4 +1,4 @@
-//! `calls`: a whole trace, of which each row breaks something.
+//! `calls`: a whole trace. Each row breaks something in it.
 
 use super::calls::{BUF, CWD, EXPECTED, call, how, making, making_pair, observed, of, pair, parse};
 use super::check::{check, differences};

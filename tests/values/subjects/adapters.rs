@@ -60,7 +60,7 @@ fn recorded_outputs_are_lines() {
     }
 }
 
-/// An adapter, what its tracer prints, and what that is.
+/// An adapter, its tracer's output, and the lines for it.
 type Row<'r> = (&'r str, &'r str, &'r str);
 
 #[cfg(target_arch = "x86_64")]
@@ -173,7 +173,7 @@ fn what_cannot_be_parsed_is_garbled_with_the_reason() {
 fn no_bytes_make_an_adapter_fall_over() {
     use proptest::prelude::*;
     use proptest::test_runner::{Config, RngSeed, TestRunner};
-    // Parts of what they print, in any order.
+    // Parts of the output, in any order.
     let parts: [&[u8]; 24] = [
         b"read(",
         b")",

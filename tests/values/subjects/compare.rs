@@ -1,4 +1,4 @@
-//! A subject's lines against a reference: each way of being wrong is found, and named for what it is.
+//! A subject's lines against a reference: every kind of fault is found and named.
 
 use ior_it::subject::claims::{Calls, Claims, Interrupted, Moment, Order, Paths, takes_part};
 use ior_it::subject::compare::{Compared, Comparison, Finding, compare};
@@ -9,7 +9,7 @@ use ior_it::trace::call::{Call, Outcome, Text};
 
 use super::lines::recorded;
 
-/// One thread's calls out of the recorded traces, in which every kind of call is there.
+/// One thread's calls from the recorded traces, with every kind of call.
 fn reference() -> Vec<Call> {
     let is_one =
         |call: &Call| call.request.is_none() && call.syscall().is_some_and(takes_part) && call.exit_tid == call.tid;
@@ -63,7 +63,7 @@ fn claiming(fields: &[&str]) -> Claims {
     Claims { fields: fields.iter().map(|&field| field.to_owned()).collect(), ..Claims::default() }
 }
 
-/// What is found, in words.
+/// The findings, in words.
 fn found(comparison: &Comparison) -> Vec<String> {
     let one = |finding: &Finding| match finding {
         Finding::Missing { reference } => format!("missing {reference}"),
@@ -90,7 +90,7 @@ fn a_trace_is_what_it_says_of_itself() {
     assert!(comparison.fields["path"].0 > 100 && comparison.fields["path"].0 == comparison.fields["path"].1);
 }
 
-/// What a faulty tracer does with a line.
+/// A faulty tracer's change to a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Drop,
@@ -255,7 +255,7 @@ fn a_path_is_resolved_or_given_as_is_claimed() {
     ] {
         assert_eq!(compared(&reference, &line(path), claims).findings.is_empty(), is_right, "{path}");
     }
-    // The file behind a descriptor has a field of its own.
+    // The file of a descriptor has its own field.
     let line = [said(r#"{"call":"read","fd":3,"path":"/ws/wrong"}"#)];
     assert_eq!(found(&compared(&reads, &line, &claiming(&["path"]))), Vec::<String>::new());
     assert_eq!(
@@ -326,7 +326,7 @@ fn each_thread_has_its_own_order() {
         found(&compared(&[reference[0].clone(), reference[2].clone()], &[line("c"), line("a")], &claiming(&["path"]))),
         ["order 0 1"]
     );
-    // Somebody else's are not looked at.
+    // Lines of other processes are ignored.
     let foreign = said(r#"{"call":"openat","pid":99,"path":"z"}"#);
     let comparison = compared(&reference[..1], &[line("a"), foreign], &claiming(&["path"]));
     assert_eq!((comparison.findings.len(), comparison.foreign), (0, 1));

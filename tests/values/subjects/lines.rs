@@ -1,4 +1,4 @@
-//! The lines of a trace: what is written is read back, and what is none is garbled.
+//! The lines of a trace: reading gives back what was written, and any other line is garbled.
 
 use std::path::Path;
 
@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn any_call_is_read_back(call in strategy::call()) {
-        // Whether a number is a request's is not said by both in a real trace.
+        // In a real trace, the number and the request never disagree.
         let request = call.request.filter(|_| call.number >= REQUESTS);
         is_read_back(&call.with(|deed| deed.request = request));
     }
@@ -93,7 +93,7 @@ fn values_may_be_written_in_more_than_one_way() {
     for (line, key, value) in rows {
         assert_eq!(said(line).get(key), Some(&value), "{line}");
     }
-    // The command stands behind what depends on it.
+    // The command comes after the arguments that depend on it.
     let said = said(r#"{"call":"fcntl","arg":"O_NONBLOCK","cmd":"F_SETFL"}"#);
     assert_eq!(said.number("arg"), Some(libc::O_NONBLOCK.into()));
 }

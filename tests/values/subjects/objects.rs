@@ -1,4 +1,4 @@
-//! What the records of an object become by its mapping: bytes in, lines out.
+//! The records of an object by its mapping: bytes in, lines out.
 
 use ior_it::subject::object::decode::{Decoder, Source, decode};
 use ior_it::subject::object::types::{Known, check};
@@ -40,7 +40,7 @@ fn whole(pid: u32, ret: i32, path: &[u8; 6]) -> Vec<u8> {
     bytes
 }
 
-/// The lines as they are written, without what a record was.
+/// The lines as written, without the bytes of the records.
 fn shown(lines: &[Line]) -> Vec<String> {
     let one = |line: &Line| match line {
         Line::Garbled { raw, why } => format!("{why} ({})", String::from_utf8_lossy(raw)),
@@ -227,7 +227,7 @@ proptest! {
     }
 }
 
-/// The errors of a TOML whose [object] and [records] are these.
+/// The errors in a TOML with this [object] and [records].
 fn errors(object: &str, text: &str) -> String {
     let text = format!(
         "[subject]\nname = \"x\"\nfence = \"close\"\n[object]\nfile = \"x\"\nring = \"r\"\n{object}\n{text}\n[claims]\nfields = [\"ret\"]\n"

@@ -1,11 +1,11 @@
-//! docs/call.schema.json: it is what the code says, and every line is as it says.
+//! docs/call.schema.json: it agrees with the code, and every line agrees with it.
 
 use ior_it::subject::json;
 use ior_it::subject::schema::{schema, text};
 use serde_json::Value as Json;
 use snapbox::{assert_data_eq, file};
 
-/// Whether a value is as a schema says, as far as ours has words: a small part of JSON Schema.
+/// Whether a value agrees with a schema, for the small part of JSON Schema that ours uses.
 pub fn is_valid(root: &Json, schema: &Json, value: &Json) -> bool {
     let Some(words) = schema.as_object() else { panic!("{schema} is no schema") };
     words.iter().all(|(word, wanted)| match word.as_str() {

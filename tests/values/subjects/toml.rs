@@ -1,4 +1,4 @@
-//! The TOML of a subject: what it says, and every error in it at once. The messages are in tests/golden/subjects/toml.
+//! The TOML of a subject: its content, and every error in it at once. The messages are in tests/golden/subjects/toml.
 
 use std::path::Path;
 use std::time::Duration;
