@@ -30,7 +30,7 @@ fn main() -> Result<(), Failure> {
         return Ok(());
     }
     // The zygote is forked before the first thread.
-    let as_in_a_run = tracer::Options { times: false, ..tracer::Options::default() };
+    let as_in_a_run = tracer::TracerOptions { times: false, ..tracer::TracerOptions::default() };
     let options = Options { tracer: as_in_a_run, ..Options::default() };
     let session = Prepared::new(scenarios::all().copied(), options)?.load()?;
     let mut names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
@@ -117,21 +117,22 @@ impl Harness {
 
 /// Times loading, attaching, detaching and freeing the object.
 fn object(criterion: &mut Criterion) -> Result<(), Failure> {
-    Tracer::load(&tracer::Options::default())?;
+    Tracer::load(&tracer::TracerOptions::default())?;
     let mut group = criterion.benchmark_group("object");
     group.sampling_mode(SamplingMode::Flat);
     type Step = fn() -> Result<Duration, Failure>;
     let steps: [(&str, Step); 4] = [
         ("load", || {
-            timed(|| Ok(Tracer::load(&tracer::Options { attach: false, ..tracer::Options::default() })?))
+            timed(|| Ok(Tracer::load(&tracer::TracerOptions { attach: false, ..tracer::TracerOptions::default() })?))
                 .map(|(elapsed, _)| elapsed)
         }),
         ("attach", || {
-            let mut tracer = Tracer::load(&tracer::Options { attach: false, ..tracer::Options::default() })?;
+            let mut tracer =
+                Tracer::load(&tracer::TracerOptions { attach: false, ..tracer::TracerOptions::default() })?;
             timed(|| Ok(tracer.attach()?)).map(|(elapsed, ())| elapsed)
         }),
         ("detach", || {
-            let mut tracer = Tracer::load(&tracer::Options::default())?;
+            let mut tracer = Tracer::load(&tracer::TracerOptions::default())?;
             timed(|| {
                 tracer.detach();
                 Ok(())
@@ -139,7 +140,7 @@ fn object(criterion: &mut Criterion) -> Result<(), Failure> {
             .map(|(elapsed, ())| elapsed)
         }),
         ("detach and free", || {
-            let tracer = Tracer::load(&tracer::Options::default())?;
+            let tracer = Tracer::load(&tracer::TracerOptions::default())?;
             timed(|| {
                 drop(tracer);
                 Ok(())

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use ior_it::child::zygote::Zygote;
-use ior_it::watch::tracer::{Options, Tracer};
+use ior_it::watch::tracer::{Tracer, TracerOptions};
 use support::floor::Floor;
 use support::rounds::{markdown, median, ratio};
 use support::{Failure, operations, worker};
@@ -59,9 +59,9 @@ fn main() -> Result<(), Failure> {
     }
     child.open_gate()?;
     let bpf = std::env::var_os("IOR_BPF").map(PathBuf::from);
-    let options = Options { bpf, attach: false, ..Options::default() };
+    let options = TracerOptions { bpf, attach: false, ..TracerOptions::default() };
     let tracer = Tracer::load(&options)?;
-    let without_times = Tracer::load(&Options { times: false, ..options })?;
+    let without_times = Tracer::load(&TracerOptions { times: false, ..options })?;
     let mut overhead = Overhead { tracer, without_times, floor: Floor::load()?, pid: child.pid() };
     let mut criterion = Criterion::default()
         .sample_size(20)

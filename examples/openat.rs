@@ -11,7 +11,7 @@ use std::time::Duration;
 use ior_it::base::error::Error;
 use ior_it::subject::claims::{Calls, Claims, Interrupted};
 use ior_it::subject::collector::Collector;
-use ior_it::subject::window::{Fences, Kind};
+use ior_it::subject::window::{FenceKind, Fences};
 use ior_it::subject::{Line, Profile, Said, Scope, Shown, Subject, Value, Waited, Watching};
 use libbpf_rs::{MapCore, MapFlags, Object, ObjectBuilder, RingBufferBuilder};
 
@@ -31,7 +31,7 @@ impl Openat {
         let claims = Claims { calls, fields, interrupted: Interrupted::Attempts, ..Claims::default() };
         let limit = Duration::from_secs(10);
         let (name, version) = ("openat".to_owned(), Some(env!("CARGO_PKG_VERSION").to_owned()));
-        let (fence, scope) = (Kind::Open, Scope::Pid);
+        let (fence, scope) = (FenceKind::Open, Scope::Pid);
         Self(Profile { name, version, claims, known: Vec::new(), fence, scope, attach: limit, close: limit })
     }
 }

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use crate::base::error::Error;
 use crate::base::rights;
-use crate::base::tell::{self, Stream};
+use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
 use crate::child::scenarios;
 use crate::command;
@@ -78,7 +78,7 @@ fn run_with(
     default_sigpipe();
     large_files_are_errors();
     if let Err(error) = rights::check_owner().and_then(|()| syscalls::check()) {
-        Stream::Error.line(&error.to_string());
+        StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
     rights::put_aside();
@@ -91,7 +91,7 @@ fn run_with(
     };
     if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
         let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
-        Stream::Error.line(&error.to_string());
+        StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
     let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
@@ -109,7 +109,7 @@ fn run_with(
     match done {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
-            Stream::Error.line(&error.to_string());
+            StandardStream::Error.line(&error.to_string());
             error.exit.into()
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use crate::archive::{self, Archive, Origin};
 use crate::base::descriptors;
 use crate::base::error::{Error, Exit};
-use crate::base::tell::Stream;
+use crate::base::tell::StandardStream;
 use crate::child::ending::How;
 use crate::child::zygote::{Program, Zygote};
 use crate::judge::verdict::Observed;
@@ -110,7 +110,7 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
     let Some(folder) = &archives else { return Ok(exit) };
     let origin = Origin::here(&program.name(), &working_directory(), began);
     let Err(error) = archive::save_checked(folder, &Archive { origin, observed }) else { return Ok(exit) };
-    Stream::Error.line(&error.to_string());
+    StandardStream::Error.line(&error.to_string());
     // A full disk must not hide the exit code of the command or the witness's word.
     Ok(if exit == 0 { Exit::Inconclusive as u8 } else { exit })
 }
@@ -145,8 +145,12 @@ fn concluded(
 /// A tracer that is known to see this process.
 fn load(options: &CommandOptions) -> Result<Tracer, Error> {
     let ring_size = options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM);
-    let options =
-        tracer::Options { bpf: options.bpf.clone(), ring_size, data: options.data, ..tracer::Options::default() };
+    let options = tracer::TracerOptions {
+        bpf: options.bpf.clone(),
+        ring_size,
+        data: options.data,
+        ..tracer::TracerOptions::default()
+    };
     let tracer = Tracer::for_program(&options)?;
     tracer.check_own_pid().map(|()| tracer)
 }

@@ -19,14 +19,14 @@ use crate::child::workspace::Workspaces;
 use crate::child::zygote::Zygote;
 use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
-use crate::judge::report::{self, Disagreeing};
+use crate::judge::report::{self, AgreementFailure};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::Trace;
-use crate::watch::tracer::{self, Records, Tracer, Watching};
+use crate::watch::tracer::{self, Tracer, WatchGuard, WatchRecords};
 use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
@@ -45,7 +45,7 @@ pub struct Options {
     /// How many scenarios may run at a time.
     pub lanes: usize,
     /// The tracer. `attach` is false only in tests that show that nothing passes then.
-    pub tracer: tracer::Options,
+    pub tracer: tracer::TracerOptions,
     /// Whether to keep the workspaces.
     pub keep: bool,
     /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
@@ -56,7 +56,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lanes: 1, tracer: tracer::Options::default(), keep: false, watch: true, witness: false }
+        Self { lanes: 1, tracer: tracer::TracerOptions::default(), keep: false, watch: true, witness: false }
     }
 }
 
@@ -86,7 +86,7 @@ pub struct Prepared {
 
 /// One run of a scenario.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct ScenarioRun {
     /// The verdict on it.
     pub verdict: Verdict,
     /// The witness's objection to the trace, as a report, if there is one.
@@ -205,7 +205,7 @@ impl Session {
         expectation: &Expectation,
         file: &str,
         limit: impl Into<Limit>,
-    ) -> Result<Run, Error> {
+    ) -> Result<ScenarioRun, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
         let (observed, testimony, mut phases) = match self.lacks(expectation) {
@@ -226,7 +226,7 @@ impl Session {
         let directory = workspace.path().as_os_str().as_bytes();
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         phases.matching += begin.elapsed();
-        Ok(Run { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
+        Ok(ScenarioRun { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.
@@ -304,7 +304,7 @@ impl Session {
             _ => false,
         };
         let mut ending = child.wait(limit)?;
-        let goes_on = |_: &&Watching| follow && matches!(ending.how, How::Finished | How::Exited(_));
+        let goes_on = |_: &&WatchGuard| follow && matches!(ending.how, How::Finished | How::Exited(_));
         if watching.as_ref().filter(goes_on).is_some_and(|watching| !watching.wait_until_gone(limit)) {
             ending.how = How::TimedOut(limit.now());
         }
@@ -328,7 +328,7 @@ fn stopped(pid: u32, follow: bool) -> Result<Witness, Error> {
     Witness::stop(pid, follow)
 }
 
-fn assembled(records: &Records, directory: &Path) -> Trace {
+fn assembled(records: &WatchRecords, directory: &Path) -> Trace {
     let mut assembly = Assembly::new(Some(directory.as_os_str().as_bytes()));
     records.for_each(|bytes| assembly.add(bytes));
     assembly.finished(records.counts)
@@ -341,7 +341,7 @@ pub(crate) fn nonce() -> u64 {
 }
 
 /// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`. Empty for the default tracer.
-fn flags(tracer: &tracer::Options) -> String {
+fn flags(tracer: &tracer::TracerOptions) -> String {
     let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::base::escape::path(file))).unwrap_or_default();
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
@@ -355,6 +355,7 @@ fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony
         return None;
     }
     let disagreements = agreement::compare(trace, testimony, Some(workspace));
-    let disagreeing = Disagreeing { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
+    let disagreeing =
+        AgreementFailure { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
     (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }

@@ -27,7 +27,7 @@ pub mod object; // a subject that is a BPF object
 pub mod own; // our own tracer as a subject
 pub mod roster; // the known subjects, and whether one can run here
 
-pub use facts::Kind;
+pub use facts::Wrongness;
 pub use json::Line;
 pub use said::{Said, Value};
 pub use seam::{Profile, Scope, Shown, Subject, Waited, Watching};

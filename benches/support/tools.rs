@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use ior_it::watch::tracer::{Options, Tracer};
+use ior_it::watch::tracer::{Tracer, TracerOptions};
 use libc::{SYS_close, SYS_dup, SYS_openat, syscall};
 use tempfile::TempDir;
 
@@ -126,7 +126,7 @@ impl Tools {
     pub fn load() -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("file"), "")?;
-        Ok(Self { tracer: Tracer::load(&Options { attach: false, ..Options::default() })?, folder })
+        Ok(Self { tracer: Tracer::load(&TracerOptions { attach: false, ..TracerOptions::default() })?, folder })
     }
 
     /// Why this tool cannot be measured here, if it cannot: an installed one is tried once, and its own words are passed on.

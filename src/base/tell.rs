@@ -22,14 +22,14 @@ static FAILED: AtomicI32 = AtomicI32::new(0);
 
 /// A stream whose failures are remembered and not returned, because its caller could do nothing about them.
 #[derive(Clone, Copy, Debug)]
-pub enum Stream {
+pub enum StandardStream {
     /// The standard output.
     Out,
     /// The standard error output.
     Error,
 }
 
-impl Stream {
+impl StandardStream {
     /// Writes this text as it is.
     pub fn raw(mut self, text: &str) {
         self.write_all(text.as_bytes()).unwrap_or_else(|error| failed(&error));
@@ -63,7 +63,7 @@ impl Stream {
 }
 
 /// Writes without a buffer. Unlike the standard library, it reports a stream that is closed (EBADF).
-impl Write for Stream {
+impl Write for StandardStream {
     /// Waits even with O_NONBLOCK, which another process may have set: it belongs to the open file.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
@@ -93,7 +93,7 @@ pub fn exit_code(code: u8) -> u8 {
         (_, 0) => code,
         (0, errno) => {
             let why = Errno::from_raw(errno).desc();
-            Stream::Error.line(&format!(
+            StandardStream::Error.line(&format!(
                 "error: not all of the output could be written: {why}\n hint: `df` says whether there is room"
             ));
             Exit::Inconclusive as u8
@@ -108,7 +108,7 @@ pub fn last_words(text: &str) {
     let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     // A pipe that can be written to has room for PIPE_BUF bytes (pipe(7)).
     if poll(&mut ready, PollTimeout::ZERO) == Ok(1) {
-        Stream::Error.line(text);
+        StandardStream::Error.line(text);
     }
 }
 
@@ -116,17 +116,17 @@ pub fn last_words(text: &str) {
 /// writes what comes out. A terminal is never full, so it needs no pipe.
 pub fn run_trials(arguments: &Arguments, trials: Vec<Trial>) -> Result<(), Error> {
     let to: Box<dyn Write + Send> = match &arguments.logfile {
-        None if Stream::Out.is_terminal() => {
+        None if StandardStream::Out.is_terminal() => {
             let _ = libtest_mimic::run(arguments, trials);
             return Ok(());
         }
-        None => Box::new(Stream::Out),
+        None => Box::new(StandardStream::Out),
         Some(file) => Box::new(crate::base::place::create(file.as_ref()).map_err(|error| {
             Error::usage(format!("--logfile {file}: {error}"), "without --logfile, it goes to the standard output")
         })?),
     };
     let color = match (arguments.color, &arguments.logfile) {
-        (None | Some(ColorSetting::Auto), None) if Stream::Out.has_colours() => ColorSetting::Always,
+        (None | Some(ColorSetting::Auto), None) if StandardStream::Out.has_colours() => ColorSetting::Always,
         (None | Some(ColorSetting::Auto), _) => ColorSetting::Never,
         (Some(chosen), _) => chosen,
     };

@@ -45,9 +45,9 @@ pub enum How {
 /// How the child ended, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
-    /// Where.
+    /// The phase in which the child ended.
     pub phase: Phase,
-    /// How.
+    /// The way in which the child ended.
     pub how: How,
 }
 

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 /// The call that a fence is: one that the tracer can report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FenceKind {
     /// openat(2) of a path that does not exist.
     Open,
     /// close(2) of a number that is not a descriptor.
@@ -22,7 +22,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fences {
     /// Their call.
-    pub kind: Kind,
+    pub kind: FenceKind,
     /// The word, in hexadecimal digits.
     pub nonce: u64,
 }
@@ -53,10 +53,10 @@ impl Fences {
         // SAFETY: the path ends in a NUL, the lists are empty, and no call succeeds: there is no such path and no such descriptor.
         unsafe {
             match self.kind {
-                Kind::Open => libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDONLY),
-                Kind::Close => libc::syscall(libc::SYS_close, Self::fd(number) as i32),
-                Kind::Stat => libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path, nothing.as_ptr(), 0),
-                Kind::Exec => libc::syscall(libc::SYS_execve, path, nothing.as_ptr(), nothing.as_ptr()),
+                FenceKind::Open => libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDONLY),
+                FenceKind::Close => libc::syscall(libc::SYS_close, Self::fd(number) as i32),
+                FenceKind::Stat => libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path, nothing.as_ptr(), 0),
+                FenceKind::Exec => libc::syscall(libc::SYS_execve, path, nothing.as_ptr(), nothing.as_ptr()),
             };
         }
     }

@@ -39,7 +39,7 @@ mod server;
 mod handle;
 
 pub use handle::Child;
-pub use orders::{Enclosed, Order};
+pub use orders::{ChildOrder, Enclosed};
 pub use program::{Program, is_ignored, was_closed};
 use slot::Slots;
 use wire::{FromZygote, ToZygote};

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::subjects::Slot;
+use super::subjects::SubjectSlot;
 use crate::base::error::{Error, Exit};
-use crate::base::tell::Stream;
+use crate::base::tell::StandardStream;
 use crate::child::scenarios::family_of;
 use crate::subject::cell::Cell;
 use crate::subject::conformance::{About, Table, files, progress, text};
@@ -22,16 +22,17 @@ struct Measured {
 
 /// Runs each subject on each scenario, prints the table, and writes it into a folder. `cell` runs one subject on one scenario.
 pub fn run(
-    subjects: &[Slot],
+    subjects: &[SubjectSlot],
     names: &[&'static str],
     lanes: usize,
     folder: &Path,
-    cell: &(dyn Fn(&Slot, &str) -> Cell + Sync),
+    cell: &(dyn Fn(&SubjectSlot, &str) -> Cell + Sync),
 ) -> Result<Exit, Error> {
     let folder = files::prepare(folder)?;
     subjects.iter().for_each(say_missing);
     let here = subjects.iter().filter(|slot| slot.missing.is_none());
-    let pairs: Vec<(&Slot, &'static str)> = here.flat_map(|slot| names.iter().map(move |&name| (slot, name))).collect();
+    let pairs: Vec<(&SubjectSlot, &'static str)> =
+        here.flat_map(|slot| names.iter().map(move |&name| (slot, name))).collect();
     let measured = Mutex::<Measured>::default();
     let (give, take) = crossbeam_channel::unbounded();
     let all = pairs.len();
@@ -50,16 +51,16 @@ pub fn run(
         return Ok(Exit::NothingRan);
     }
     let table = Table::new(cells, |name| family_of(name).unwrap_or("others").to_owned(), about());
-    Stream::Out.line(&text::text(&table, width()));
+    StandardStream::Out.line(&text::text(&table, width()));
     for path in files::write(&folder, &table)? {
-        Stream::Error.line(&format!("written: {}", crate::base::escape::path(&path)));
+        StandardStream::Error.line(&format!("written: {}", crate::base::escape::path(&path)));
     }
     Ok(Exit::Success)
 }
 
-fn say_missing(slot: &Slot) {
+fn say_missing(slot: &SubjectSlot) {
     if let Some(missing) = &slot.missing {
-        Stream::Error.line(&format!("{} is left out: {missing}", slot.name));
+        StandardStream::Error.line(&format!("{} is left out: {missing}", slot.name));
     }
 }
 
@@ -67,7 +68,7 @@ fn add(measured: &Mutex<Measured>, cell: Cell, all: usize) {
     let mut measured = measured.lock().unwrap_or_else(PoisonError::into_inner);
     measured.findings += cell.findings.len();
     let done = measured.cells.len() + 1;
-    Stream::Error.line(&progress::progress(done, all, &cell, measured.findings));
+    StandardStream::Error.line(&progress::progress(done, all, &cell, measured.findings));
     measured.cells.push(cell);
 }
 

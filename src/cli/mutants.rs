@@ -12,7 +12,7 @@ use super::plan;
 use super::select;
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
-use crate::base::tell::{self, Stream};
+use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::errors::near_or_all;
 use crate::judge::expectation::{Expectation, Expectations};
@@ -63,7 +63,7 @@ pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
     let judged = judge_all(&bench, mutants, jobs, &interrupted)?;
     let (scenarios, left_out) = (bench.scenes(), bench.left_out().to_vec());
     let report = Report { object, planned, scenarios, left_out, witness, judged, listed };
-    Stream::Out.line(&if json { report.json() } else { report.text() });
+    StandardStream::Out.line(&if json { report.json() } else { report.text() });
     Ok(if report.is_good() { Exit::Success } else { Exit::Failed })
 }
 
@@ -125,7 +125,8 @@ fn listed(cli: &Cli) -> Result<Listed, Error> {
 
 fn options(cli: &Cli, lanes: usize) -> Options {
     let ring_size = cli.ring_size.unwrap_or(tracer::RING_SIZE);
-    let tracer = tracer::Options { bpf: cli.bpf.clone(), ring_size, data: plan::DATA, ..tracer::Options::default() };
+    let tracer =
+        tracer::TracerOptions { bpf: cli.bpf.clone(), ring_size, data: plan::DATA, ..tracer::TracerOptions::default() };
     Options { lanes, tracer, keep: cli.keep, ..Options::default() }
 }
 
@@ -200,19 +201,19 @@ fn add(done: &Mutex<Done>, number: usize, one: Result<Judged, Error>, all: usize
 /// The progress: on a terminal a line that is written again and again, else one now and then. Survivors are said at once.
 fn say(count: &Count, one: &Judged, all: usize) {
     const NOW_AND_THEN: usize = 250;
-    let is_terminal = Stream::Error.is_terminal();
+    let is_terminal = StandardStream::Error.is_terminal();
     let (clear, end) = if is_terminal { ("\r\x1b[K", "") } else { ("", "\n") };
     if one.fate == Fate::Survived {
         let line = &one.mutant.line;
         let change = format!("survived: {}:{}: {}", line.file, line.line, one.mutant.change);
-        Stream::Error.raw(&format!("{clear}{}\n", escape::line(&change)));
+        StandardStream::Error.raw(&format!("{clear}{}\n", escape::line(&change)));
     }
     if is_terminal || count.all().is_multiple_of(NOW_AND_THEN) {
         let killed = count.killed + count.killed_by_witness;
         let sums = format!("{} of {all}: {killed} killed, {} survived", count.all(), count.survived);
-        Stream::Error.raw(&format!("{clear}{sums}{end}"));
+        StandardStream::Error.raw(&format!("{clear}{sums}{end}"));
     }
     if is_terminal && count.all() == all {
-        Stream::Error.raw(clear);
+        StandardStream::Error.raw(clear);
     }
 }

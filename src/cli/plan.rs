@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, FormatSetting};
 
 use super::flags::Cli;
 use super::select;
-use super::subjects::{self, Own, Slot};
+use super::subjects::{self, Own, SubjectSlot};
 use crate::base::error::Error;
 use crate::child::scenario::Scenario;
 use crate::command;
@@ -37,7 +37,7 @@ pub struct Plan {
     pub verbose: bool,
     pub timings: bool,
     pub archive: Option<PathBuf>,
-    pub subjects: Vec<Slot>,
+    pub subjects: Vec<SubjectSlot>,
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
@@ -67,13 +67,13 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         conformance: cli.output.clone().filter(|_| cli.conformance),
         session: Options {
             lanes,
-            tracer: tracer::Options {
+            tracer: tracer::TracerOptions {
                 bpf: cli.bpf.clone(),
                 ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
                 requests,
                 data: if is_about_data { DATA } else { 0 },
                 times: cli.archive.is_some(),
-                ..tracer::Options::default()
+                ..tracer::TracerOptions::default()
             },
             keep: cli.keep,
             witness: cli.witness,

@@ -12,7 +12,7 @@ use super::select;
 use super::verdicts::Verdicts;
 use crate::archive::{self, SUFFIX};
 use crate::base::error::{Error, Exit};
-use crate::base::tell::{self, Stream};
+use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectations;
 use crate::judge::verdict::{Verdict, judge_with};
@@ -178,12 +178,12 @@ pub fn show(path: &Path, as_json: bool) -> Result<Exit, Error> {
     let archive = archive::load(path)?;
     let trace = &archive.observed.trace;
     if as_json {
-        lines(trace).iter().for_each(|line| Stream::Out.line(line));
+        lines(trace).iter().for_each(|line| StandardStream::Out.line(line));
         return Ok(Exit::Success);
     }
     let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
-    Stream::Out.line(text.trim_end_matches('\n'));
+    StandardStream::Out.line(text.trim_end_matches('\n'));
     Ok(Exit::Success)
 }
 

@@ -12,12 +12,12 @@ use super::archives::Archives;
 use super::conformance;
 use super::ends;
 use super::plan::Plan;
-use super::subjects::{self, Slot, Tested};
+use super::subjects::{self, SubjectSlot, Tested};
 use super::verdicts::Verdicts;
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::limit::Limit;
-use crate::base::tell::{self, Stream};
+use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectation;
 use crate::judge::verdict::{Verdict, judge};
@@ -185,7 +185,7 @@ impl LiveRun {
     }
 
     /// The result of a subject in a scenario.
-    fn cell(&self, slot: &Slot, name: &str) -> Cell {
+    fn cell(&self, slot: &SubjectSlot, name: &str) -> Cell {
         let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
@@ -196,7 +196,7 @@ impl LiveRun {
 
     fn run_beside(
         &self,
-        slot: &Slot,
+        slot: &SubjectSlot,
         subject: &dyn Subject,
         name: &str,
         expectation: &Expectation,
@@ -207,7 +207,7 @@ impl LiveRun {
 
     fn once_beside(
         &self,
-        slot: &Slot,
+        slot: &SubjectSlot,
         subject: &dyn Subject,
         name: &str,
         expectation: &Expectation,
@@ -266,8 +266,8 @@ impl LiveRun {
     }
 
     /// With `--archive`, the verdict after the check of the archive.
-    fn archived(&self, name: &str, expectation: &Expectation, one: session::Run) -> Verdict {
-        let session::Run { verdict, objection, observed, workspace, began, phases: _ } = one;
+    fn archived(&self, name: &str, expectation: &Expectation, one: session::ScenarioRun) -> Verdict {
+        let session::ScenarioRun { verdict, objection, observed, workspace, began, phases: _ } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
         let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
@@ -284,13 +284,15 @@ impl LiveRun {
     fn print_timings(&self) {
         if self.plan.timings {
             // A program reads the standard output.
-            Stream::Error.line(&self.timings.lock().unwrap_or_else(PoisonError::into_inner).table().to_string());
+            StandardStream::Error
+                .line(&self.timings.lock().unwrap_or_else(PoisonError::into_inner).table().to_string());
         }
     }
 
     fn print_kept(&self) {
         if let (true, Some(root)) = (self.session.workspaces().keep(), self.session.workspaces().root()) {
-            Stream::Error.line(&format!("the workspaces are kept in {}", crate::base::escape::path(root.path())));
+            StandardStream::Error
+                .line(&format!("the workspaces are kept in {}", crate::base::escape::path(root.path())));
         }
     }
 }

@@ -9,7 +9,7 @@ use comfy_table::{Table, TableStyle};
 use super::flags::Cli;
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
-use crate::base::tell::Stream;
+use crate::base::tell::StandardStream;
 use crate::child::workspace::Workspaces;
 use crate::judge::verdict::Verdict;
 use crate::subject::Subject;
@@ -22,7 +22,7 @@ use crate::subject::toml::BUILT_IN;
 pub type Own = fn() -> Result<Box<dyn Subject>, Error>;
 
 /// The origin of a subject.
-enum Source {
+enum SubjectSource {
     /// The command line names it, or its file.
     Asked(Box<Candidate>),
     /// Another project's test program makes it ([`super::conformance`]).
@@ -30,7 +30,7 @@ enum Source {
 }
 
 /// A subject of the run, or the reason why it cannot run here.
-pub struct Slot {
+pub struct SubjectSlot {
     /// Its name.
     pub name: String,
     /// The command that runs it, without the options that select scenarios.
@@ -39,11 +39,11 @@ pub struct Slot {
     pub missing: Option<String>,
     /// The subject. `None` until the run has begun.
     pub subject: Option<Box<dyn Subject>>,
-    source: Source,
+    source: SubjectSource,
 }
 
 /// The subjects on the command line, checked, and the one of another project.
-pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
+pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<SubjectSlot>, Error> {
     let find = |name: &String| {
         let candidate = Candidate::find(name)?;
         let excludes_ptrace = candidate.definition.excludes.iter().any(|excluded| excluded == "ptrace");
@@ -59,11 +59,11 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<Slot>, Error> {
         }
         let name = candidate.definition.name.clone();
         let command = candidate.command();
-        Ok(Slot { name, command, missing, subject: None, source: Source::Asked(Box::new(candidate)) })
+        Ok(SubjectSlot { name, command, missing, subject: None, source: SubjectSource::Asked(Box::new(candidate)) })
     };
     let own = own.map(|own| {
         let (name, command) = ("own".to_owned(), this_program());
-        Ok(Slot { name, command, missing: None, subject: None, source: Source::Own(own) })
+        Ok(SubjectSlot { name, command, missing: None, subject: None, source: SubjectSource::Own(own) })
     });
     let all =
         BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).filter(|_| cli.conformance && cli.subjects.is_empty());
@@ -86,19 +86,19 @@ pub fn for_command(cli: &Cli) -> Result<Option<Candidate>, Error> {
         return if is_none { Ok(None) } else { Err(many()) };
     };
     match (slot.missing, slot.source) {
-        (None, Source::Asked(candidate)) => Ok(Some(*candidate)),
+        (None, SubjectSource::Asked(candidate)) => Ok(Some(*candidate)),
         (Some(reason), _) => Err(Error::cannot_trace(reason, "`ior-it --subjects` lists what is here")),
-        (None, Source::Own(_)) => Ok(None),
+        (None, SubjectSource::Own(_)) => Ok(None),
     }
 }
 
 /// Prepares the subjects. Their files go into the folder of the run.
-pub fn ready(slots: &mut [Slot], workspaces: &Workspaces) -> Result<(), Error> {
+pub fn ready(slots: &mut [SubjectSlot], workspaces: &Workspaces) -> Result<(), Error> {
     for slot in slots.iter_mut().filter(|slot| slot.missing.is_none()) {
         let files = workspaces.root().map_or(Path::new("/nonexistent"), |root| root.path()).join("subjects");
         let subject = match &slot.source {
-            Source::Asked(candidate) => candidate.subject(&files)?,
-            Source::Own(own) => own()?,
+            SubjectSource::Asked(candidate) => candidate.subject(&files)?,
+            SubjectSource::Own(own) => own()?,
         };
         slot.name.clone_from(&subject.profile().name);
         slot.subject = Some(subject);
@@ -133,7 +133,7 @@ impl Tested {
     }
 
     /// Prints the known faults that did not occur: their entries are no longer true for this version.
-    pub fn print_unseen(&self, slots: &[Slot]) {
+    pub fn print_unseen(&self, slots: &[SubjectSlot]) {
         let tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for subject in slots.iter().filter_map(|slot| slot.subject.as_deref()) {
             let profile = subject.profile();
@@ -142,7 +142,8 @@ impl Tested {
                 let seen = tested.get(&(profile.name.clone(), scenario.clone()));
                 if seen.is_some_and(|seen| !seen.contains(&known.why)) {
                     let name = escape::line(&profile.name);
-                    Stream::Error.line(&format!("{name}: a known fault was not seen in {scenario}: {}", known.why));
+                    StandardStream::Error
+                        .line(&format!("{name}: a known fault was not seen in {scenario}: {}", known.why));
                 }
             }
         }
@@ -161,7 +162,7 @@ pub fn list() -> Result<Exit, Error> {
         let version = version.map(|version| escape::line(&version).into_owned()).unwrap_or_default();
         table.add_row([name.to_owned(), here, version, claimed(&candidate.definition.claims)]);
     }
-    Stream::Out.line(&table.trim_fmt());
+    StandardStream::Out.line(&table.trim_fmt());
     Ok(Exit::Success)
 }
 

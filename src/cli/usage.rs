@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::flags::Cli;
 use crate::base::error::Exit;
 use crate::base::escape;
-use crate::base::tell::Stream;
+use crate::base::tell::StandardStream;
 
 /// Prints the message, and returns the exit code.
 pub fn say(mut error: clap::Error) -> Exit {
@@ -16,7 +16,7 @@ pub fn say(mut error: clap::Error) -> Exit {
         error.insert(kind, value);
     }
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let stream = if asked { Stream::Out } else { Stream::Error };
+    let stream = if asked { StandardStream::Out } else { StandardStream::Error };
     let text = error.render();
     let mut text = if stream.has_colours() { text.ansi().to_string() } else { text.to_string() };
     if error.kind() == ErrorKind::UnknownArgument {

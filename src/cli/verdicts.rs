@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Completion, Failed, FormatSetting};
 
 use crate::base::error::Exit;
 use crate::base::escape;
-use crate::base::tell::Stream;
+use crate::base::tell::StandardStream;
 use crate::judge::verdict::{Observed, Tally, Verdict};
 use crate::trace::show;
 
@@ -57,7 +57,7 @@ impl Verdicts {
         // A program reads the standard output then.
         let for_machines = matches!(libtest.format, Some(FormatSetting::Json));
         for text in order.iter().filter_map(|name| traces.get(name)) {
-            if for_machines { Stream::Error } else { Stream::Out }.line(text);
+            if for_machines { StandardStream::Error } else { StandardStream::Out }.line(text);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::CommandOptions;
 use crate::base::error::{Error, Exit};
 use crate::base::place;
-use crate::base::tell::Stream;
+use crate::base::tell::StandardStream;
 use crate::child::zygote::was_closed;
 use crate::trace::counts::Counts;
 
@@ -45,7 +45,7 @@ impl Output {
                     "--output FILE writes elsewhere",
                 ));
             }
-            None => ("the standard error output".to_owned(), Box::new(Stream::Error)),
+            None => ("the standard error output".to_owned(), Box::new(StandardStream::Error)),
             Some(path) => {
                 let name = crate::base::escape::path(path);
                 let file = place::create(path).map_err(|error| {
@@ -57,7 +57,7 @@ impl Output {
                 (name, Box::new(file))
             }
         };
-        let wanted = !options.quiet && Stream::Error.is_terminal();
+        let wanted = !options.quiet && StandardStream::Error.is_terminal();
         let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
         Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
     }
@@ -79,7 +79,7 @@ impl Output {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        Stream::Error.line(&format!("ior-it: {sentence}"));
+        StandardStream::Error.line(&format!("ior-it: {sentence}"));
     }
 
     /// Flushes what was written. If there was nothing for a while, shows the progress line.
@@ -122,7 +122,7 @@ impl Progress {
         if self.printed.elapsed() < SILENCE || counts.seen == self.said {
             return;
         }
-        Stream::Error.raw(&format!(
+        StandardStream::Error.raw(&format!(
             "{CLEAR}{} calls, {} lost, {} processes",
             counts.seen,
             counts.refused,
@@ -135,7 +135,7 @@ impl Progress {
     fn clear(&mut self) {
         self.printed = Instant::now();
         if std::mem::take(&mut self.shown) {
-            Stream::Error.raw(CLEAR);
+            StandardStream::Error.raw(CLEAR);
         }
     }
 }

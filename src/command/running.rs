@@ -11,7 +11,7 @@ use crate::base::error::Error;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::zygote::Child;
 use crate::trace::testimony::Testimony;
-use crate::watch::tracer::{Tracer, Watching};
+use crate::watch::tracer::{Tracer, WatchGuard};
 use crate::watch::witness::Witness;
 
 /// How many records are taken at a time. It bounds the memory for them.
@@ -31,7 +31,7 @@ const SIGNAL: u64 = 2;
 /// A program that runs or has run.
 pub struct TracedProgram<'t> {
     pub child: Child<'t>,
-    pub watching: Watching<'t>,
+    pub watching: WatchGuard<'t>,
     pub departure: Departure,
     pub sink: Sink,
     follow: bool,
@@ -56,7 +56,7 @@ pub struct TracedProgram<'t> {
 impl<'t> TracedProgram<'t> {
     pub fn new(
         child: Child<'t>,
-        watching: Watching<'t>,
+        watching: WatchGuard<'t>,
         witness: Option<Witness>,
         departure: Departure,
         sink: Sink,
@@ -207,7 +207,7 @@ impl<'t> TracedProgram<'t> {
 }
 
 /// Takes what the ring holds, in parts.
-fn take(watching: &Watching, sink: &mut Sink) {
+fn take(watching: &WatchGuard, sink: &mut Sink) {
     loop {
         let records = watching.take_some(TAKEN);
         if records.is_empty() {

@@ -15,7 +15,7 @@ use crate::trace::counts::Counts;
 use crate::trace::decoder::{Assembly, Decoded};
 use crate::trace::show;
 use crate::trace::whole::Trace;
-use crate::watch::tracer::Records;
+use crate::watch::tracer::WatchRecords;
 
 /// The note about a process whose watch ended early.
 const HIDDEN: &str = "+++ hidden: a program that its caller may not trace +++";
@@ -61,7 +61,7 @@ impl Sink {
 
     /// Takes records as they came out of the ring. The records of one batch are printed in the order in which their calls were
     /// entered.
-    pub fn take(&mut self, records: &Records) {
+    pub fn take(&mut self, records: &WatchRecords) {
         let mut decoded: Vec<(u64, Decoded)> = Vec::new();
         records.for_each(|bytes| {
             let Some(one) = self.assembly.decode(bytes) else { return };

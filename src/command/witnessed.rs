@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::sink::{self, Sink};
 use crate::judge::agreement;
-use crate::judge::report::{self, Disagreeing};
+use crate::judge::report::{self, AgreementFailure};
 use crate::judge::verdict::{self, Observed};
 use crate::trace::call::Call;
 use crate::trace::testimony::Testimony;
@@ -45,7 +45,7 @@ pub fn agrees(
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
     let words = shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap_or_default();
     sink.line(&format!("witness: {calls} calls compared, {} differences\n", disagreements.len()));
-    sink.line(&report::disagreement(&Disagreeing {
+    sink.line(&report::disagreement(&AgreementFailure {
         scenario: words.split(' ').next().unwrap_or_default(),
         ending: &observed.ending,
         trace: &trace,

@@ -1,7 +1,7 @@
 //! What each scenario's trace must be: `tests.toml`, read strictly.
 //!
 //! No I/O: takes the file's text and returns values, or every error in it at once. A key that a table leaves out gets its
-//! default here ("what is left out is nothing"). So [`crate::judge::matcher`] compares exactly the [`Field`]s of a call, and
+//! default here ("what is left out is nothing"). So [`crate::judge::matcher`] compares exactly the [`WantedField`]s of a call, and
 //! knows no defaults.
 
 use std::collections::{BTreeMap, HashSet};
@@ -111,7 +111,7 @@ pub struct ExpectedCall {
     /// Its keys and values as written in the file, in the file's order.
     pub parts: Vec<Part>,
     /// The fields that are compared.
-    pub fields: Vec<Field>,
+    pub fields: Vec<WantedField>,
 }
 
 impl ExpectedCall {
@@ -133,7 +133,7 @@ pub struct Part {
 
 /// One field to compare.
 #[derive(Clone, Debug)]
-pub struct Field {
+pub struct WantedField {
     /// Its key in the file.
     pub key: &'static str,
     /// The part of the call that it compares.

@@ -20,7 +20,7 @@ mod whole;
 
 /// A trace with its expectation, and the differences.
 #[derive(Clone, Debug)]
-pub enum Comparison<'e> {
+pub enum TraceComparison<'e> {
     /// Compares every call, in order: of the whole trace, or of each thread.
     Whole(Vec<(Strand<'e>, Vec<Difference>)>),
     /// Compares `present` and `absent`.
@@ -32,7 +32,7 @@ pub enum Comparison<'e> {
     },
 }
 
-impl Comparison<'_> {
+impl TraceComparison<'_> {
     /// The differences, in the order of the trace or thread by thread. Empty if the trace is as expected.
     pub fn differences(&self) -> impl Iterator<Item = &Difference> {
         let (strands, partial) = match self {
@@ -153,7 +153,7 @@ pub struct FieldDifference {
 }
 
 /// Compares a trace with its expectation.
-pub fn compare<'e>(expectation: &'e Expectation, trace: &Trace) -> Comparison<'e> {
+pub fn compare<'e>(expectation: &'e Expectation, trace: &Trace) -> TraceComparison<'e> {
     let observed = compared(expectation, trace);
     match &expectation.body {
         Body::Whole(calls) => {
@@ -162,17 +162,17 @@ pub fn compare<'e>(expectation: &'e Expectation, trace: &Trace) -> Comparison<'e
         Body::Threads(threads) => by_strand(threads::strands(threads, trace, &observed), trace),
         Body::Partial { present, absent } => {
             let differences = partial::compare(present, absent, trace, &observed);
-            Comparison::Partial { observed, differences }
+            TraceComparison::Partial { observed, differences }
         }
     }
 }
 
 /// Pairs the whole trace with `calls`. If the table has threads, pairs each thread's calls with those of the most similar
 /// thread in the table. Threads that are not in the table come last, with no expected calls.
-fn by_strand<'e>(strands: Vec<Strand<'e>>, trace: &Trace) -> Comparison<'e> {
+fn by_strand<'e>(strands: Vec<Strand<'e>>, trace: &Trace) -> TraceComparison<'e> {
     let mut bindings = facts::Bindings::default();
     let differences: Vec<_> = strands.iter().map(|strand| whole::compare(strand, trace, &mut bindings)).collect();
-    Comparison::Whole(strands.into_iter().zip(differences).collect())
+    TraceComparison::Whole(strands.into_iter().zip(differences).collect())
 }
 
 /// A sentence about a workload that did not end as expected. `None` if it did.

@@ -6,7 +6,7 @@
 use crate::base::escape;
 use crate::child::ending::Ending;
 use crate::judge::expectation::Expectation;
-use crate::judge::matcher::{self, Comparison, Difference, Strand};
+use crate::judge::matcher::{self, Difference, Strand, TraceComparison};
 use crate::trace::whole::Trace;
 
 mod wrap;
@@ -14,7 +14,7 @@ mod agreement;
 mod whole;
 mod partial;
 
-pub use agreement::{Disagreeing, disagreement};
+pub use agreement::{AgreementFailure, disagreement};
 use wrap::wrapped;
 
 /// The most differences that are listed, one on each line.
@@ -37,7 +37,7 @@ pub struct Failure<'a> {
     /// What was observed.
     pub trace: &'a Trace,
     /// How they differ.
-    pub comparison: &'a Comparison<'a>,
+    pub comparison: &'a TraceComparison<'a>,
     /// How the workload ended.
     pub ending: &'a Ending,
     /// What was lost, one sentence for each loss.
@@ -54,8 +54,8 @@ pub fn failure(failure: &Failure) -> String {
     lines.extend(losses.iter().flat_map(|loss| entry("lost", loss)));
     lines.extend(match comparison {
         _ if comparison.differences().next().is_none() => entry("trace", "as expected"),
-        Comparison::Whole(parts) => strands(parts, file, trace),
-        Comparison::Partial { observed, differences } => {
+        TraceComparison::Whole(parts) => strands(parts, file, trace),
+        TraceComparison::Partial { observed, differences } => {
             partial::list(&expectation.body, file, trace, observed, differences)
         }
     });

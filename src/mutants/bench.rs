@@ -17,7 +17,7 @@ use crate::base::limit::Limit;
 use crate::child::ending::{How, Phase};
 use crate::judge::expectation::Expectation;
 use crate::judge::verdict::Verdict;
-use crate::session::{Run, Session};
+use crate::session::{ScenarioRun, Session};
 use crate::watch::tracer::{self, Tracer};
 
 /// The least time that a scenario gets, and how many times longer it gets than it takes with the object as it is.
@@ -34,7 +34,7 @@ struct Scene<'e> {
 /// The place where mutants are judged.
 pub struct Bench<'e> {
     session: Session,
-    options: tracer::Options,
+    options: tracer::TracerOptions,
     name: String,
     image: Image,
     flow: Flow,
@@ -54,13 +54,13 @@ impl<'e> Bench<'e> {
     /// For the object that the session has loaded, which is `image`. It runs each of these scenarios once.
     pub fn new(
         session: Session,
-        options: tracer::Options,
+        options: tracer::TracerOptions,
         (name, image): (String, Image),
         scenarios: &[(&'static str, &'e Expectation)],
         witness: bool,
     ) -> Result<Self, Error> {
         let all_types = !session.tracer().used_excerpt();
-        let options = tracer::Options { attach: false, all_types, ..options };
+        let options = tracer::TracerOptions { attach: false, all_types, ..options };
         let image = image.bound(&session.tracer().linked(image.bytes()));
         let translated = session.tracer().translated()?;
         let mut bench = Self {
@@ -188,7 +188,7 @@ impl<'e> Bench<'e> {
         &self,
         session: &Session,
         mutant: &Mutant,
-        kills: impl Fn(&Run) -> bool,
+        kills: impl Fn(&ScenarioRun) -> bool,
     ) -> Result<Option<String>, Error> {
         let function = mutant.functions.first().map(String::as_str).unwrap_or_default();
         let order = lock(&self.order).first_to_last(function);
@@ -208,7 +208,7 @@ impl<'e> Bench<'e> {
 }
 
 /// Whether a run is not as it should be, and the tracer may be what is wrong.
-fn kills(run: &Run) -> bool {
+fn kills(run: &ScenarioRun) -> bool {
     let ending = &run.observed.ending;
     let is_of_machine = ending.phase == Phase::Setup || matches!(ending.how, How::PremiseNotMet(_));
     !is_of_machine && matches!(run.verdict, Verdict::Fail(_) | Verdict::Inconclusive(_))

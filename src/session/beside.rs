@@ -12,7 +12,7 @@ use super::{Session, Witnessed, watched};
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::child::fence::Fences;
-use crate::child::zygote::{Child, Enclosed, Order};
+use crate::child::zygote::{Child, ChildOrder, Enclosed};
 use crate::judge::expectation::Expectation;
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::cell::Cell;
@@ -128,7 +128,7 @@ impl<'s> Beside<'s> {
         let (end, mut pause) = (Instant::now() + limit, PAUSES[0]);
         let mut waited = Waited::TooLong;
         for number in self.first..self.open() {
-            if !child.order(Order::Fence(number), limit)? {
+            if !child.order(ChildOrder::Fence(number), limit)? {
                 return Ok(None);
             }
             waited = watching.wait_for(&|shown| shown.range(self.first..).next().is_some(), pause);
@@ -142,7 +142,7 @@ impl<'s> Beside<'s> {
             Waited::TooLong => Some(format!("it has shown no fence in {} s", limit.as_secs())),
             Waited::Ended => Some("it ended before it showed a fence".to_owned()),
         };
-        let goes_on = child.order(Order::GoOn, limit)?;
+        let goes_on = child.order(ChildOrder::GoOn, limit)?;
         Ok(goes_on.then_some(Attached { watching, blind: why }))
     }
 
@@ -158,8 +158,8 @@ impl<'s> Beside<'s> {
             return Ok(is_at_end);
         }
         let patience = self.subject.profile().close;
-        self.until_shown(attached, |number| child.order(Order::Fence(number), patience).is_ok_and(|made| made));
-        child.order(Order::GoOn, patience)?;
+        self.until_shown(attached, |number| child.order(ChildOrder::Fence(number), patience).is_ok_and(|made| made));
+        child.order(ChildOrder::GoOn, patience)?;
         Ok(false)
     }
 

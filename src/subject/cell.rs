@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Compared, Comparison, Finding};
-use super::facts::Kind;
+use super::compare::{Compared, Finding, SubjectComparison};
+use super::facts::Wrongness;
 use super::json::Line;
-use super::judge::{Known, Verdict};
+use super::judge::{KnownFault, SubjectVerdict};
 use crate::trace::show;
 
 /// One subject in one scenario, or beside one command.
@@ -55,7 +55,7 @@ pub struct Found {
 }
 
 /// The findings of a comparison, as data. `scenario` selects the known faults of one scenario.
-pub fn found(scenario: &str, comparison: &Comparison, compared: &Compared, known: &[Known]) -> Vec<Found> {
+pub fn found(scenario: &str, comparison: &SubjectComparison, compared: &Compared, known: &[KnownFault]) -> Vec<Found> {
     let one = |finding: &Finding| {
         let call = finding.call(compared);
         let known = |about: &str| {
@@ -98,11 +98,11 @@ pub fn found(scenario: &str, comparison: &Comparison, compared: &Compared, known
     comparison.findings.iter().flat_map(one).collect()
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind(kind: Wrongness) -> &'static str {
     match kind {
-        Kind::Absent => "absent",
-        Kind::Wrong => "wrong",
-        Kind::Cut => "cut",
+        Wrongness::Absent => "absent",
+        Wrongness::Wrong => "wrong",
+        Wrongness::Cut => "cut",
     }
 }
 
@@ -131,14 +131,14 @@ fn why_garbled(line: &Line) -> &str {
 }
 
 /// The word for a verdict, and the reason if it is not a pass or a failure.
-pub fn word(verdict: &Verdict) -> (&'static str, Option<&str>) {
+pub fn word(verdict: &SubjectVerdict) -> (&'static str, Option<&str>) {
     match verdict {
-        Verdict::Pass => ("pass", None),
-        Verdict::Fail => ("fail", None),
-        Verdict::SilentLoss => ("silent loss", None),
-        Verdict::Inconclusive(why) => ("inconclusive", Some(why)),
-        Verdict::Blind(why) => ("blind", Some(why)),
-        Verdict::Skip(why) => ("skip", Some(why)),
-        Verdict::NotClaimed => ("not claimed", None),
+        SubjectVerdict::Pass => ("pass", None),
+        SubjectVerdict::Fail => ("fail", None),
+        SubjectVerdict::SilentLoss => ("silent loss", None),
+        SubjectVerdict::Inconclusive(why) => ("inconclusive", Some(why)),
+        SubjectVerdict::Blind(why) => ("blind", Some(why)),
+        SubjectVerdict::Skip(why) => ("skip", Some(why)),
+        SubjectVerdict::NotClaimed => ("not claimed", None),
     }
 }

@@ -16,7 +16,7 @@ pub struct Claims {
     /// How it prints a path argument.
     pub path: Paths,
     /// The meaning of the order of its lines.
-    pub order: Order,
+    pub order: CallOrder,
     /// How it reports an interrupted call.
     pub interrupted: Interrupted,
     /// The thread id under which it reports an execve by a thread that is not the leader: execve(2) changes the id.
@@ -45,7 +45,7 @@ pub enum Paths {
 
 /// The meaning of the order of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum CallOrder {
     /// The calls of each thread are in order.
     Thread,
     /// The lines have no order, but `enter_ns` gives it.
@@ -78,7 +78,7 @@ impl Default for Claims {
             calls: Calls::All,
             fields: Vec::new(),
             path: Paths::Given,
-            order: Order::Thread,
+            order: CallOrder::Thread,
             interrupted: Interrupted::Once,
             exec_tid: Moment::Enter,
             alike: Vec::new(),

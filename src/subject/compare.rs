@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use super::claims::{Claims, Interrupted, Order};
-use super::facts::{self, Expected, Kind};
+use super::claims::{CallOrder, Claims, Interrupted};
+use super::facts::{self, Expected, Wrongness};
 use super::json::Line;
 use super::said::Said;
 use crate::judge::matcher::align::{Step, align};
@@ -64,7 +64,7 @@ pub struct FieldFinding {
     /// The field, as named in claims.
     pub field: &'static str,
     /// How the value is wrong.
-    pub kind: Kind,
+    pub kind: Wrongness,
     /// The value in the reference.
     pub expected: String,
     /// The value that the subject reports.
@@ -73,7 +73,7 @@ pub struct FieldFinding {
 
 /// The result of the comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
+pub struct SubjectComparison {
     /// The findings, in the order of the reference, and thread by thread if there are several.
     pub findings: Vec<Finding>,
     /// How many calls of the reference are claimed.
@@ -103,8 +103,8 @@ pub struct Compared<'a> {
 }
 
 /// Compares the two.
-pub fn compare(compared: &Compared) -> Comparison {
-    let mut comparison = Comparison::default();
+pub fn compare(compared: &Compared) -> SubjectComparison {
+    let mut comparison = SubjectComparison::default();
     let strands = strands(compared, &mut comparison);
     for (line, _) in compared.lines.iter().enumerate().filter(|(_, line)| matches!(line, Line::Garbled { .. })) {
         comparison.findings.push(Finding::Garbled { line });
@@ -117,7 +117,7 @@ pub fn compare(compared: &Compared) -> Comparison {
 
 /// Calls and lines that are compared with one another, by their places.
 #[derive(Default)]
-struct Strand<'a> {
+struct ComparedCalls<'a> {
     reference: Vec<(usize, Expected)>,
     lines: Vec<(usize, &'a Said)>,
     /// The threads of the reference in this group.
@@ -132,12 +132,12 @@ enum Whose {
     Anybody,
 }
 
-fn strands<'a>(compared: &Compared<'a>, comparison: &mut Comparison) -> Vec<Strand<'a>> {
+fn strands<'a>(compared: &Compared<'a>, comparison: &mut SubjectComparison) -> Vec<ComparedCalls<'a>> {
     let Compared { reference, lines, claims, workspace, takes_part } = *compared;
     let said: Vec<(usize, &Said)> = lines.iter().enumerate().filter_map(|(at, line)| Some((at, call(line)?))).collect();
     let whose = whose(&said);
-    let mut strands: BTreeMap<u32, Strand> = BTreeMap::new();
-    let known = Known::of(reference);
+    let mut strands: BTreeMap<u32, ComparedCalls> = BTreeMap::new();
+    let known = ReferenceIds::of(reference);
     for (at, call) in reference.iter().enumerate() {
         let Some(row) = call.syscall().filter(|row| takes_part(row)) else { continue };
         if !claims.shows(row) {
@@ -192,12 +192,12 @@ impl Whose {
 }
 
 /// The processes and threads of the reference.
-struct Known {
+struct ReferenceIds {
     pids: HashSet<i64>,
     tids: HashSet<i64>,
 }
 
-impl Known {
+impl ReferenceIds {
     fn of(reference: &[Call]) -> Self {
         let tids = reference.iter().flat_map(|call| [call.tid, call.exit_tid]).map(i64::from);
         Self { pids: reference.iter().map(|call| call.pid.into()).collect(), tids: tids.collect() }
@@ -209,10 +209,10 @@ impl Known {
     }
 }
 
-impl Strand<'_> {
-    fn compare(mut self, compared: &Compared, comparison: &mut Comparison) {
+impl ComparedCalls<'_> {
+    fn compare(mut self, compared: &Compared, comparison: &mut SubjectComparison) {
         let claims = compared.claims;
-        if claims.order == Order::Time {
+        if claims.order == CallOrder::Time {
             self.lines.sort_by_key(|(_, said)| said.number("enter_ns"));
         }
         let has_attempts = || self.lines.iter().any(|(_, said)| facts::is_restart(said.ret()));
@@ -224,7 +224,7 @@ impl Strand<'_> {
         }
         let distance = |e: usize, o: usize| self.reference[e].1.distance(self.lines[o].1, claims);
         let steps: Vec<Step> = align(self.reference.len(), self.lines.len(), distance).collect();
-        let mut places = Places::of(&self, &steps, claims);
+        let mut places = MovedCalls::of(&self, &steps, claims);
         for &step in &steps {
             match step {
                 Step::Pair(e, o) => self.pair(e, o, claims, comparison),
@@ -260,10 +260,10 @@ impl Strand<'_> {
 
     /// The order of calls in different threads means nothing.
     fn is_order_judged(&self, claims: &Claims) -> bool {
-        claims.order != Order::None && self.threads.len() <= 1
+        claims.order != CallOrder::None && self.threads.len() <= 1
     }
 
-    fn pair(&self, e: usize, o: usize, claims: &Claims, comparison: &mut Comparison) {
+    fn pair(&self, e: usize, o: usize, claims: &Claims, comparison: &mut SubjectComparison) {
         let ((reference, expected), (line, said)) = (&self.reference[e], self.lines[o]);
         let judged = expected.judge(said, claims);
         for one in &judged {
@@ -283,7 +283,7 @@ impl Strand<'_> {
         }
     }
 
-    fn extra(&self, o: usize, places: &Places, claims: &Claims, comparison: &mut Comparison) {
+    fn extra(&self, o: usize, places: &MovedCalls, claims: &Claims, comparison: &mut SubjectComparison) {
         let (line, said) = self.lines[o];
         let is_attempt = claims.interrupted == Interrupted::Attempts && facts::is_restart(said.ret());
         if places.taken.contains(&o) || is_attempt {
@@ -299,7 +299,7 @@ impl Strand<'_> {
 }
 
 /// Joins calls that are missing in one place and extra in another.
-struct Places {
+struct MovedCalls {
     /// The line of a missing call.
     elsewhere: HashMap<usize, usize>,
     /// Those lines.
@@ -308,8 +308,8 @@ struct Places {
     pairs: HashMap<usize, usize>,
 }
 
-impl Places {
-    fn of(strand: &Strand, steps: &[Step], claims: &Claims) -> Self {
+impl MovedCalls {
+    fn of(strand: &ComparedCalls, steps: &[Step], claims: &Claims) -> Self {
         let extra = |step: &Step| match *step {
             Step::Extra(o) => o..o + 1,
             Step::MoreExtra(o, count) => o..o + count,
@@ -362,9 +362,9 @@ impl fmt::Display for FieldFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, kind, expected, shown } = self;
         match kind {
-            Kind::Absent => write!(f, "{field}: {expected}, and it says nothing of it"),
-            Kind::Wrong => write!(f, "{field}: {expected}, and it says {shown}"),
-            Kind::Cut => write!(f, "{field}: {expected}, and it says {shown}, which is cut"),
+            Wrongness::Absent => write!(f, "{field}: {expected}, and it says nothing of it"),
+            Wrongness::Wrong => write!(f, "{field}: {expected}, and it says {shown}"),
+            Wrongness::Cut => write!(f, "{field}: {expected}, and it says {shown}, which is cut"),
         }
     }
 }

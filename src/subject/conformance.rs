@@ -52,7 +52,7 @@ pub struct About {
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Subject {
+pub struct SubjectColumn {
     /// Its name.
     pub name: String,
     /// Its version, as it prints it.
@@ -65,12 +65,12 @@ pub struct Family {
     /// Its name.
     pub name: String,
     /// Its rows, in the order in which they came.
-    pub scenarios: Vec<Scenario>,
+    pub scenarios: Vec<ScenarioRow>,
 }
 
 /// A scenario, or a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scenario {
+pub struct ScenarioRow {
     /// Its name.
     pub name: String,
     /// One cell for each column. `None` if the subject did not run.
@@ -83,7 +83,7 @@ pub struct Table {
     /// When and where it was measured.
     pub about: About,
     /// The columns, in the order in which they came.
-    pub subjects: Vec<Subject>,
+    pub subjects: Vec<SubjectColumn>,
     /// The families: first the ordinary ones, then the hard ones, each in the order in which they came.
     pub families: Vec<Family>,
 }
@@ -96,10 +96,10 @@ impl Table {
     }
 
     /// The same, with known families and first columns.
-    fn of(about: About, subjects: Vec<Subject>, cells: Vec<(String, Cell)>) -> Self {
+    fn of(about: About, subjects: Vec<SubjectColumn>, cells: Vec<(String, Cell)>) -> Self {
         let subjects = columns(subjects, &cells);
         let mut table = Self { about, subjects, families: Vec::new() };
-        let mut places = Places::default();
+        let mut places = RowPlaces::default();
         for (family, cell) in cells {
             table.add(family, cell, &mut places);
         }
@@ -108,7 +108,7 @@ impl Table {
         table
     }
 
-    fn add(&mut self, family: String, cell: Cell, places: &mut Places) {
+    fn add(&mut self, family: String, cell: Cell, places: &mut RowPlaces) {
         let Some(column) = column_of(&self.subjects, &cell) else { return };
         let row = *places.families.entry(family.clone()).or_insert_with(|| {
             self.families.push(Family { name: family, scenarios: Vec::new() });
@@ -117,7 +117,7 @@ impl Table {
         let scenarios = &mut self.families[row].scenarios;
         let place = *places.scenarios.entry((row, cell.scenario.clone())).or_insert_with(|| {
             let cells = vec![None; self.subjects.len()];
-            scenarios.push(Scenario { name: cell.scenario.clone(), cells });
+            scenarios.push(ScenarioRow { name: cell.scenario.clone(), cells });
             scenarios.len() - 1
         });
         let there = &mut scenarios[place].cells[column];
@@ -163,7 +163,7 @@ impl Family {
 
 /// Finds the place of a row.
 #[derive(Default)]
-struct Places {
+struct RowPlaces {
     families: HashMap<String, usize>,
     /// The rows of each family, by the family's place.
     scenarios: HashMap<(usize, String), usize>,
@@ -171,8 +171,8 @@ struct Places {
 
 /// A column for each name and version. A subject that could not run may have no version. It has its own column only if no other
 /// column has its name.
-fn columns(mut subjects: Vec<Subject>, cells: &[(String, Cell)]) -> Vec<Subject> {
-    let subject = |cell: &Cell| Subject { name: cell.subject.clone(), version: cell.version.clone() };
+fn columns(mut subjects: Vec<SubjectColumn>, cells: &[(String, Cell)]) -> Vec<SubjectColumn> {
+    let subject = |cell: &Cell| SubjectColumn { name: cell.subject.clone(), version: cell.version.clone() };
     for (_, cell) in cells.iter().filter(|(_, cell)| cell.version.is_some()) {
         if !subjects.iter().any(|there| is_of(there, cell)) {
             subjects.push(subject(cell));
@@ -186,12 +186,12 @@ fn columns(mut subjects: Vec<Subject>, cells: &[(String, Cell)]) -> Vec<Subject>
     subjects
 }
 
-fn column_of(subjects: &[Subject], cell: &Cell) -> Option<usize> {
+fn column_of(subjects: &[SubjectColumn], cell: &Cell) -> Option<usize> {
     let exactly = subjects.iter().position(|subject| is_of(subject, cell));
     let by_name = || subjects.iter().position(|subject| subject.name == cell.subject);
     exactly.or_else(|| if cell.version.is_none() { by_name() } else { None })
 }
 
-fn is_of(subject: &Subject, cell: &Cell) -> bool {
+fn is_of(subject: &SubjectColumn, cell: &Cell) -> bool {
     subject.name == cell.subject && subject.version == cell.version
 }

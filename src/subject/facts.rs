@@ -12,7 +12,7 @@ use crate::trace::show::uses_mode;
 
 /// How a value is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Wrongness {
     /// The field is claimed, and the line lacks it.
     Absent,
     /// The line has another value.
@@ -40,7 +40,7 @@ struct Claimed {
 /// One expected value, and whether the line has it.
 pub(super) struct Judged {
     pub field: &'static str,
-    pub kind: Option<Kind>,
+    pub kind: Option<Wrongness>,
     pub expected: String,
     pub shown: String,
 }
@@ -115,10 +115,10 @@ impl Expected {
 }
 
 impl Claimed {
-    fn kind(&self, said: &Said, claims: &Claims) -> Option<Kind> {
+    fn kind(&self, said: &Said, claims: &Claims) -> Option<Wrongness> {
         let expected = &self.value;
         let Some(said_value) = said.get(self.key.name) else {
-            return (*expected != Value::Nothing).then_some(Kind::Absent);
+            return (*expected != Value::Nothing).then_some(Wrongness::Absent);
         };
         let is_ret = self.key.of == Of::Field(Aspect::Ret);
         if is_ret && claims.interrupted == Interrupted::Attempts && is_attempt_of(said_value, expected) {
@@ -128,9 +128,9 @@ impl Claimed {
         match (self.relative(said_value), expected) {
             (said, expected) if said == *expected => None,
             (Value::Text(said), Value::Text(whole)) if !said.is_empty() && whole.starts_with(&said) => {
-                (!is_marked()).then_some(Kind::Cut)
+                (!is_marked()).then_some(Wrongness::Cut)
             }
-            _ => Some(Kind::Wrong),
+            _ => Some(Wrongness::Wrong),
         }
     }
 

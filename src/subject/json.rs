@@ -59,19 +59,19 @@ impl Line {
 }
 
 /// An object with its keys in order, each once.
-struct Object(Vec<(String, Json)>);
+struct JsonObject(Vec<(String, Json)>);
 
-impl<'de> Deserialize<'de> for Object {
+impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Entries;
         impl<'de> Visitor<'de> for Entries {
-            type Value = Object;
+            type Value = JsonObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject, A::Error> {
                 let mut entries: Vec<(String, Json)> = Vec::new();
                 while let Some((key, value)) = map.next_entry::<String, Json>()? {
                     if entries.iter().any(|(known, _)| *known == key) {
@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for Object {
                     }
                     entries.push((key, value));
                 }
-                Ok(Object(entries))
+                Ok(JsonObject(entries))
             }
         }
         from.deserialize_map(Entries)
@@ -91,7 +91,7 @@ pub fn read(raw: &[u8]) -> Line {
     let line = str::from_utf8(raw).map_err(|error| format!("the byte at {} is no UTF-8", error.valid_up_to()));
     let entries =
         line.and_then(|line| serde_json::from_str(line).map_err(|error| format!("this is no JSON object: {error}")));
-    match entries.and_then(|Object(entries)| of_entries(entries)) {
+    match entries.and_then(|JsonObject(entries)| of_entries(entries)) {
         Ok(Line::Call(mut said)) => {
             said.raw = raw.to_vec();
             Line::Call(said)
@@ -129,7 +129,7 @@ fn of_call_entries(entries: &[(String, Json)]) -> Result<Said, String> {
     let first = |key: &str| ["cmd", "file_index"].contains(&key);
     let (before, after): (Vec<_>, Vec<_>) = entries.iter().partition(|(key, _)| first(key));
     for (key, json) in before.into_iter().chain(after).filter(|(key, _)| key != "call") {
-        let value = one(&said, key, json)?;
+        let value = value_of_key(&said, key, json)?;
         said.put(key, value);
     }
     // In the order of the line.
@@ -137,7 +137,7 @@ fn of_call_entries(entries: &[(String, Json)]) -> Result<Said, String> {
     Ok(said)
 }
 
-fn one(said: &Said, key: &str, json: &Json) -> Result<Value, String> {
+fn value_of_key(said: &Said, key: &str, json: &Json) -> Result<Value, String> {
     let keys = keys(said.row, &said.meaning());
     match keys.iter().find(|known| known.name == key) {
         Some(known) => value(known, json).map_err(|wanted| format!("`{key}` is {json}, not {wanted}")),

@@ -2,12 +2,12 @@
 //!
 //! No I/O.
 
-use super::compare::{Comparison, misses_calls};
+use super::compare::{SubjectComparison, misses_calls};
 use super::window::Window;
 
 /// The verdict on a subject in one scenario, or beside one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SubjectVerdict {
     /// No difference in what the subject claims.
     Pass,
     /// Differences.
@@ -26,7 +26,7 @@ pub enum Verdict {
 
 /// A known fault of a subject in this version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownFault {
     /// The scenario that has it. Left out, it is any scenario.
     pub scenario: Option<String>,
     /// The call that has it.
@@ -37,7 +37,7 @@ pub struct Known {
     pub why: String,
 }
 
-impl Known {
+impl KnownFault {
     /// Whether it covers this finding: a field of this call, or `missing`, `extra`, `twice`, `order`, `garbled`.
     pub fn explains(&self, scenario: &str, call: &str, about: &str) -> bool {
         let is = |wanted: &Option<String>, one: &str| wanted.as_deref().is_none_or(|wanted| wanted == one);
@@ -60,32 +60,32 @@ pub struct Circumstances<'a> {
 }
 
 /// Gives the verdict.
-pub fn judge(circumstances: &Circumstances, comparison: &Comparison) -> Verdict {
+pub fn judge(circumstances: &Circumstances, comparison: &SubjectComparison) -> SubjectVerdict {
     let Circumstances { objection, window, open, closing, is_at_end } = circumstances;
     if let Some(objection) = objection {
-        return Verdict::Inconclusive(format!("the reference did not pass: {objection}"));
+        return SubjectVerdict::Inconclusive(format!("the reference did not pass: {objection}"));
     }
     if window.seen.is_empty() {
-        return Verdict::Blind("it has shown no fence".to_owned());
+        return SubjectVerdict::Blind("it has shown no fence".to_owned());
     }
     if comparison.claimed == 0 && comparison.findings.is_empty() {
-        return Verdict::NotClaimed;
+        return SubjectVerdict::NotClaimed;
     }
     if window.lost > 0 {
-        return Verdict::Inconclusive(format!("it says that it has lost {}", window.lost));
+        return SubjectVerdict::Inconclusive(format!("it says that it has lost {}", window.lost));
     }
     if misses_calls(&comparison.findings) && window.is_open && (*is_at_end || window.seen.contains(closing.end())) {
-        return Verdict::SilentLoss;
+        return SubjectVerdict::SilentLoss;
     }
     let lost = window.lost_fences(*open);
     if !lost.is_empty() {
-        return Verdict::SilentLoss;
+        return SubjectVerdict::SilentLoss;
     }
     let is_closed = *is_at_end || closing.clone().all(|number| window.seen.contains(&number));
     if !window.is_open || !is_closed {
-        return Verdict::Inconclusive("it has not shown the fence behind the last call".to_owned());
+        return SubjectVerdict::Inconclusive("it has not shown the fence behind the last call".to_owned());
     }
-    if comparison.findings.is_empty() { Verdict::Pass } else { Verdict::Fail }
+    if comparison.findings.is_empty() { SubjectVerdict::Pass } else { SubjectVerdict::Fail }
 }
 
 #[cfg(test)]
@@ -99,25 +99,25 @@ mod tests {
         Window { inside: Vec::new(), seen: BTreeSet::from_iter(seen.iter().copied()), lost, is_open: seen.contains(&1) }
     }
 
-    fn verdict(window: &Window, comparison: &Comparison, objection: Option<&str>) -> Verdict {
+    fn verdict(window: &Window, comparison: &SubjectComparison, objection: Option<&str>) -> SubjectVerdict {
         let objection = objection.map(str::to_owned);
         judge(&Circumstances { objection, window, open: 1, closing: 2..=3, is_at_end: false }, comparison)
     }
 
     #[test]
     fn the_verdict_says_what_is_known_and_no_more() {
-        let right = Comparison { claimed: 3, right: 3, ..Comparison::default() };
-        let with = |finding| Comparison { findings: vec![finding], ..right.clone() };
+        let right = SubjectComparison { claimed: 3, right: 3, ..SubjectComparison::default() };
+        let with = |finding| SubjectComparison { findings: vec![finding], ..right.clone() };
         let (missing, extra) = (with(Finding::Missing { reference: 0 }), with(Finding::Extra { line: 0 }));
-        let nothing = Comparison { not_claimed: 3, ..Comparison::default() };
-        let unsure = |why: &str| Verdict::Inconclusive(why.to_owned());
+        let nothing = SubjectComparison { not_claimed: 3, ..SubjectComparison::default() };
+        let unsure = |why: &str| SubjectVerdict::Inconclusive(why.to_owned());
         let rows = [
-            ("all is right", window(&[0, 1, 2, 3], 0), &right, None, Verdict::Pass),
-            ("a call too many", window(&[1, 2, 3], 0), &extra, None, Verdict::Fail),
-            ("a call too few", window(&[1, 2, 3], 0), &missing, None, Verdict::SilentLoss),
+            ("all is right", window(&[0, 1, 2, 3], 0), &right, None, SubjectVerdict::Pass),
+            ("a call too many", window(&[1, 2, 3], 0), &extra, None, SubjectVerdict::Fail),
+            ("a call too few", window(&[1, 2, 3], 0), &missing, None, SubjectVerdict::SilentLoss),
             ("it says so", window(&[1, 2, 3], 7), &missing, None, unsure("it says that it has lost 7")),
             ("it says so of what is right", window(&[1, 2, 3], 7), &right, None, unsure("it says that it has lost 7")),
-            ("a fence too few", window(&[1, 3], 0), &right, None, Verdict::SilentLoss),
+            ("a fence too few", window(&[1, 3], 0), &right, None, SubjectVerdict::SilentLoss),
             (
                 "its end is not there",
                 window(&[1, 2], 0),
@@ -125,8 +125,8 @@ mod tests {
                 None,
                 unsure("it has not shown the fence behind the last call"),
             ),
-            ("no fence", window(&[], 0), &missing, None, Verdict::Blind("it has shown no fence".to_owned())),
-            ("it claims none of these", window(&[1, 2, 3], 0), &nothing, None, Verdict::NotClaimed),
+            ("no fence", window(&[], 0), &missing, None, SubjectVerdict::Blind("it has shown no fence".to_owned())),
+            ("it claims none of these", window(&[1, 2, 3], 0), &nothing, None, SubjectVerdict::NotClaimed),
             (
                 "the reference is wrong",
                 window(&[1, 2, 3], 0),

@@ -12,7 +12,7 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use super::collector::Collector;
 use super::seam::{Profile, Shown, Subject, Waited, Watching};
-use super::toml::{self, Definition, Lifetime, Run};
+use super::toml::{self, Definition, HowRun, Lifetime};
 use super::window::Fences;
 use crate::base::error::Error;
 use crate::watch::tracer::refused;
@@ -23,24 +23,24 @@ mod merge; // the order of records from several CPUs
 mod load; // a file → attached programs
 mod reader; // the thread that reads the records
 
-use load::Loaded;
-use reader::Reader;
+use load::LoadedObject;
+use reader::RingReader;
 
 /// A BPF object under test.
 pub struct ObjectSubject {
     profile: Profile,
-    object: toml::Object,
+    object: toml::TracerObject,
     /// The path of its file.
     file: PathBuf,
     /// Whether it is loaded once for the whole run.
     stays: bool,
-    loaded: Mutex<Option<Loaded>>,
+    loaded: Mutex<Option<LoadedObject>>,
 }
 
 impl ObjectSubject {
     /// The subject for this definition. `folder` is the folder of its TOML: a relative path of the file begins there.
     pub fn new(definition: &Definition, version: Option<String>, folder: PathBuf) -> Result<Self, Error> {
-        let Run::Object(object) = &definition.run else {
+        let HowRun::Object(object) = &definition.run else {
             return Err(Error::usage(format!("{} is no BPF object", definition.name), "a command is run"));
         };
         let file = folder.join(object.file.replace("{folder}", &folder.to_string_lossy()));
@@ -62,7 +62,8 @@ impl Subject for ObjectSubject {
             *loaded = None;
             *loaded = Some(load::load(&self.file, &self.object, pid)?);
         }
-        let mut watch = Watch { stays: self.stays, loaded, filtered: None, reader: None, lost: 0, collector: None };
+        let mut watch =
+            ObjectWatch { stays: self.stays, loaded, filtered: None, reader: None, lost: 0, collector: None };
         watch.begin(&self.object, pid, fences)?;
         Ok(Box::new(watch))
     }
@@ -97,22 +98,22 @@ impl Drop for Filtered {
 }
 
 /// An object while it watches a process: one at a time.
-struct Watch<'s> {
+struct ObjectWatch<'s> {
     stays: bool,
-    reader: Option<Reader>,
+    reader: Option<RingReader>,
     filtered: Option<Filtered>,
-    loaded: MutexGuard<'s, Option<Loaded>>,
+    loaded: MutexGuard<'s, Option<LoadedObject>>,
     collector: Option<Arc<Collector>>,
     /// The count of losses at the begin.
     lost: u64,
 }
 
-impl Watch<'_> {
-    fn begin(&mut self, object: &toml::Object, pid: u32, fences: Fences) -> Result<(), Error> {
+impl ObjectWatch<'_> {
+    fn begin(&mut self, object: &toml::TracerObject, pid: u32, fences: Fences) -> Result<(), Error> {
         let Some(loaded) = self.loaded.as_ref() else { return Ok(()) };
         self.lost = loaded.drops.as_ref().map_or(0, counted);
         let collector = Arc::new(Collector::new(fences, 1));
-        self.reader = Some(Reader::start(&loaded.ring, loaded.source, &object.records, Arc::clone(&collector))?);
+        self.reader = Some(RingReader::start(&loaded.ring, loaded.source, &object.records, Arc::clone(&collector))?);
         self.collector = Some(collector);
         self.filtered = loaded.filter.as_ref().map(|map| Filtered::add(map, pid)).transpose()?;
         Ok(())
@@ -127,7 +128,7 @@ impl Watch<'_> {
     }
 }
 
-impl Watching for Watch<'_> {
+impl Watching for ObjectWatch<'_> {
     fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited {
         self.collector.as_ref().map_or(Waited::Ended, |collector| collector.wait_for(enough, limit))
     }
@@ -147,7 +148,7 @@ impl Watching for Watch<'_> {
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for ObjectWatch<'_> {
     fn drop(&mut self) {
         self.leave();
         self.reader = None;

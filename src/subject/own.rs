@@ -28,15 +28,15 @@ pub struct OwnTracer {
 impl OwnTracer {
     /// Loads and attaches it.
     pub fn load(profile: Profile) -> Result<Self, Error> {
-        let tracer = Tracer::load(&tracer::Options::default())?;
+        let tracer = Tracer::load(&tracer::TracerOptions::default())?;
         Ok(Self { profile, tracer, slots: Mutex::default() })
     }
 
     /// A slot that no other watch has, until it is dropped.
-    fn slot(&self) -> Result<Slot<'_>, Error> {
+    fn slot(&self) -> Result<OwnSlot<'_>, Error> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let free = (0..WATCHES).find(|slot| slots.insert(*slot));
-        free.map(|number| Slot { number, slots: &self.slots }).ok_or_else(|| {
+        free.map(|number| OwnSlot { number, slots: &self.slots }).ok_or_else(|| {
             Error::scenario(format!("{WATCHES} processes are watched, and no more can be"), "use fewer --test-threads")
         })
     }
@@ -51,31 +51,31 @@ impl Subject for OwnTracer {
         let slot = self.slot()?;
         let watching = self.tracer.watch(slot.number, pid, true)?;
         let decoder = Mutex::new(Decoder::new(None));
-        Ok(Box::new(Watch { collector: Collector::new(fences, 1), decoder, watching, _slot: slot }))
+        Ok(Box::new(OwnWatch { collector: Collector::new(fences, 1), decoder, watching, _slot: slot }))
     }
 }
 
 /// A slot of the tracer.
-struct Slot<'s> {
+struct OwnSlot<'s> {
     number: usize,
     slots: &'s Mutex<BTreeSet<usize>>,
 }
 
-impl Drop for Slot<'_> {
+impl Drop for OwnSlot<'_> {
     fn drop(&mut self) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
     }
 }
 
 /// One process that is watched, with what it forks. The slot is free once the watch has ended: fields are dropped in order.
-struct Watch<'s> {
+struct OwnWatch<'s> {
     collector: Collector,
     decoder: Mutex<Decoder>,
-    watching: tracer::Watching<'s>,
-    _slot: Slot<'s>,
+    watching: tracer::WatchGuard<'s>,
+    _slot: OwnSlot<'s>,
 }
 
-impl Watch<'_> {
+impl OwnWatch<'_> {
     fn decoder(&self) -> MutexGuard<'_, Decoder> {
         self.decoder.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +98,7 @@ impl Watch<'_> {
     }
 }
 
-impl Watching for Watch<'_> {
+impl Watching for OwnWatch<'_> {
     fn wait_for(&self, enough: &dyn Fn(&BTreeSet<u64>) -> bool, limit: Duration) -> Waited {
         let begin = Instant::now();
         loop {

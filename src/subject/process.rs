@@ -20,7 +20,7 @@ use super::collector::Collector;
 use super::json::Line;
 use super::seam::{Profile, Shown, Subject, Waited, Watching};
 use super::splitter::Splitter;
-use super::toml::{Adapter, Definition, Lifetime, Run, Stream};
+use super::toml::{AdapterChoice, Definition, HowRun, Lifetime, Stream};
 use super::window::Fences;
 use crate::base::error::Error;
 use crate::table::names;
@@ -29,7 +29,7 @@ use crate::table::names;
 const ROOM: usize = 1 << 16;
 
 /// One of its streams, if it has it.
-type Source = Option<Box<dyn Read + Send>>;
+type OutputPipe = Option<Box<dyn Read + Send>>;
 
 /// A running subject.
 pub struct Running {
@@ -44,7 +44,7 @@ const STREAMS: usize = 2;
 impl Running {
     /// Starts it on a process. `folder` has the files of its TOML.
     pub fn start(definition: &Definition, pid: u32, folder: &Path, fences: Fences) -> Result<Self, Error> {
-        let Run::Command { command, stream, adapter, stop, lost } = &definition.run else {
+        let HowRun::Command { command, stream, adapter, stop, lost } = &definition.run else {
             return Err(Error::usage(format!("{} is no command", definition.name), "a BPF object is loaded here"));
         };
         let words = |words: &[String]| -> Vec<String> {
@@ -56,26 +56,26 @@ impl Running {
         let (out, error) = (child.stdout.take(), child.stderr.take());
         let collector = Arc::new(Collector::new(fences, STREAMS));
         let mut running = Self { children: vec![child], stop: *stop, collector };
-        let (shown, others): (Source, Source) = match (stream, adapter) {
-            (Stream::Out, Adapter::Command(adapter)) => {
+        let (shown, others): (OutputPipe, OutputPipe) = match (stream, adapter) {
+            (Stream::Out, AdapterChoice::Command(adapter)) => {
                 let from = out.map_or_else(Stdio::null, Stdio::from);
                 (running.adapted(&words(adapter), from, group)?, error.map(boxed))
             }
-            (Stream::Error, Adapter::Command(adapter)) => {
+            (Stream::Error, AdapterChoice::Command(adapter)) => {
                 let from = error.map_or_else(Stdio::null, Stdio::from);
                 (running.adapted(&words(adapter), from, group)?, out.map(boxed))
             }
-            (Stream::Out, Adapter::BuiltIn(_)) => (out.map(boxed), error.map(boxed)),
-            (Stream::Error, Adapter::BuiltIn(_)) => (error.map(boxed), out.map(boxed)),
+            (Stream::Out, AdapterChoice::BuiltIn(_)) => (out.map(boxed), error.map(boxed)),
+            (Stream::Error, AdapterChoice::BuiltIn(_)) => (error.map(boxed), out.map(boxed)),
         };
-        let name = if let Adapter::BuiltIn(name) = adapter { name } else { "json" };
+        let name = if let AdapterChoice::BuiltIn(name) = adapter { name } else { "json" };
         running.read(shown, Reading::new(name, lost.clone()))?;
         running.listen(others, lost.clone())?;
         Ok(running)
     }
 
     /// Starts an adapter that reads its output, in the same group.
-    fn adapted(&mut self, words: &[String], from: Stdio, group: u32) -> Result<Source, Error> {
+    fn adapted(&mut self, words: &[String], from: Stdio, group: u32) -> Result<OutputPipe, Error> {
         let mut command = command(words);
         let started =
             command.stdin(from).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(group as i32).spawn();
@@ -85,7 +85,7 @@ impl Running {
         Ok(out)
     }
 
-    fn read(&self, from: Source, mut reading: Reading) -> Result<(), Error> {
+    fn read(&self, from: OutputPipe, mut reading: Reading) -> Result<(), Error> {
         self.on_thread(from, move |collector, bytes| {
             collector.push(match bytes {
                 Some(bytes) => reading.take(bytes),
@@ -94,7 +94,7 @@ impl Running {
         })
     }
 
-    fn listen(&self, from: Source, pattern: Option<Regex>) -> Result<(), Error> {
+    fn listen(&self, from: OutputPipe, pattern: Option<Regex>) -> Result<(), Error> {
         let mut splitter = Splitter::default();
         self.on_thread(from, move |collector, bytes| {
             splitter.push(bytes.unwrap_or(b"\n"), |line, _| {
@@ -109,7 +109,7 @@ impl Running {
     /// Reads a stream to its end, in a separate thread.
     fn on_thread(
         &self,
-        from: Source,
+        from: OutputPipe,
         mut take: impl FnMut(&Collector, Option<&[u8]>) + Send + 'static,
     ) -> Result<(), Error> {
         let collector = Arc::clone(&self.collector);
@@ -227,20 +227,25 @@ impl Reading {
     fn take(&mut self, bytes: &[u8]) -> Vec<(Line, usize)> {
         let Self { splitter, adapter, lost, .. } = self;
         let mut lines = Vec::new();
-        splitter.push(bytes, |line, whole| lines.extend(one(adapter.as_mut(), lost.as_ref(), line, whole)));
+        splitter.push(bytes, |line, whole| lines.extend(lines_of(adapter.as_mut(), lost.as_ref(), line, whole)));
         lines
     }
 
     fn end(&mut self) -> Vec<(Line, usize)> {
         let Self { splitter, adapter, lost, .. } = self;
         let mut lines = Vec::new();
-        splitter.end(|line, whole| lines.extend(one(adapter.as_mut(), lost.as_ref(), line, whole)));
+        splitter.end(|line, whole| lines.extend(lines_of(adapter.as_mut(), lost.as_ref(), line, whole)));
         lines.extend(adapter.end().into_iter().map(|line| (line, 0)));
         lines
     }
 }
 
-fn one(adapter: &mut dyn adapters::Adapter, pattern: Option<&Regex>, line: &[u8], whole: bool) -> Vec<(Line, usize)> {
+fn lines_of(
+    adapter: &mut dyn adapters::Adapter,
+    pattern: Option<&Regex>,
+    line: &[u8],
+    whole: bool,
+) -> Vec<(Line, usize)> {
     if !whole {
         return vec![(Line::garbled(line, "it is longer than 1 MiB"), line.len())];
     }

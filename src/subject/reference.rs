@@ -61,11 +61,11 @@ fn without(trace: &mut Trace, is_out: impl Fn(&Call) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::child::fence::Kind;
+    use crate::child::fence::FenceKind;
     use crate::trace::call::tests::call;
     use crate::trace::counts::Counts;
 
-    const FENCES: Fences = Fences { kind: Kind::Close, nonce: 1 };
+    const FENCES: Fences = Fences { kind: FenceKind::Close, nonce: 1 };
 
     fn close(order: u64, tid: u32, fd: i64) -> Call {
         Call { tid, ..call(order, libc::SYS_close as u32, [fd as u64, 0, 0, 0, 0, 0], -9) }

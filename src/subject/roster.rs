@@ -9,7 +9,7 @@ use super::object::ObjectSubject;
 use super::own::OwnTracer;
 use super::process::CommandSubject;
 use super::seam::Subject;
-use super::toml::{Definition, FILES, Run, built_in};
+use super::toml::{Definition, FILES, HowRun, built_in};
 use crate::base::error::Error;
 use crate::base::{escape, rights};
 
@@ -68,15 +68,15 @@ impl Candidate {
         };
         let version = self.version();
         Ok(match self.definition.run {
-            Run::Command { .. } => Box::new(CommandSubject::new(self.definition.clone(), version, folder)),
-            Run::Object(_) => Box::new(ObjectSubject::new(&self.definition, version, folder)?),
-            Run::Own => Box::new(OwnTracer::load(self.definition.profile(version))?),
+            HowRun::Command { .. } => Box::new(CommandSubject::new(self.definition.clone(), version, folder)),
+            HowRun::Object(_) => Box::new(ObjectSubject::new(&self.definition, version, folder)?),
+            HowRun::Own => Box::new(OwnTracer::load(self.definition.profile(version))?),
         })
     }
 
     /// The first line that its version command prints.
     pub fn version(&self) -> Option<String> {
-        if matches!(self.definition.run, Run::Own) {
+        if matches!(self.definition.run, HowRun::Own) {
             return Some(env!("CARGO_PKG_VERSION").to_owned());
         }
         let (program, arguments) = self.definition.version.split_first()?;
@@ -90,7 +90,7 @@ impl Candidate {
 
     /// The reason why it cannot run here, if it cannot, and how to get it.
     pub fn missing(&self) -> Option<String> {
-        let Run::Command { command, .. } = &self.definition.run else { return None };
+        let HowRun::Command { command, .. } = &self.definition.run else { return None };
         let program = command.first().map_or("", String::as_str);
         if !is_in_path(program) {
             return Some(format!("{program} is not installed{}", how_to_get(program)));

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use bstr::ByteSlice;
 
 use super::keys::{Key, Of, keys};
-use crate::judge::expectation::{Aspect, Field, Wanted};
+use crate::judge::expectation::{Aspect, Wanted, WantedField};
 use crate::judge::matcher::facts::{self, Fact};
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
@@ -186,7 +186,7 @@ fn call_ended(call: &Call) -> bool {
 
 fn of_subject(key: &Key, subject: Aspect, call: &Call) -> Option<Value> {
     // A line names one call, and so its flags depend on all its arguments. The comparison uses those of the table.
-    let field = Field { key: key.name, aspect: subject, role: key.role, wanted: Wanted::Nothing, written: false };
+    let field = WantedField { key: key.name, aspect: subject, role: key.role, wanted: Wanted::Nothing, written: false };
     Some(match facts::fact(&field, call)? {
         Fact::Number(number) => Value::Number(number),
         Fact::Errno(errno) => Value::Errno(errno),

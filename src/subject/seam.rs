@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::claims::Claims;
 use super::json::Line;
-use super::judge::Known;
-use super::window::{Fences, Kind};
+use super::judge::KnownFault;
+use super::window::{FenceKind, Fences};
 use crate::base::error::Error;
 
 /// A tracer under test.
@@ -41,9 +41,9 @@ pub struct Profile {
     /// What it claims.
     pub claims: Claims,
     /// Its known faults.
-    pub known: Vec<Known>,
+    pub known: Vec<KnownFault>,
     /// The fence call that it can report.
-    pub fence: Kind,
+    pub fence: FenceKind,
     /// The processes whose calls it sees.
     pub scope: Scope,
     /// How long it may take to report the first fence.

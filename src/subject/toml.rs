@@ -8,11 +8,11 @@ use regex_lite::Regex;
 use toml::de::{DeTable, DeValue};
 
 use super::adapters;
-use super::claims::{Calls, Claims, Interrupted, Moment, Order, Paths};
-use super::judge::Known;
+use super::claims::{CallOrder, Calls, Claims, Interrupted, Moment, Paths};
+use super::judge::KnownFault;
 use super::keys::keys;
 use super::seam::{Profile, Scope};
-use super::window::Kind;
+use super::window::FenceKind;
 use crate::base::error::Error;
 use crate::base::escape;
 use crate::judge::expectation::entries::{Entry, in_order};
@@ -22,9 +22,9 @@ use crate::table::syscalls::Syscall;
 mod reader;
 mod object;
 
-pub use object::{CallBy, Field, Layout, Number, Object, Record, Records};
+pub use object::{CallBy, Layout, LayoutField, Number, RecordFormat, RecordKind, TracerObject};
 
-use reader::Reader;
+use reader::TomlReader;
 
 /// A subject.
 #[derive(Clone, Debug)]
@@ -34,13 +34,13 @@ pub struct Definition {
     /// The command that prints its version.
     pub version: Vec<String>,
     /// The kind of subject.
-    pub run: Run,
+    pub run: HowRun,
     /// The processes whose calls it sees.
     pub scope: Scope,
     /// How long one instance of it runs.
     pub lifetime: Lifetime,
     /// The fence that it can report.
-    pub fence: Kind,
+    pub fence: FenceKind,
     /// What it needs.
     pub needs: Vec<String>,
     /// What it cannot run beside.
@@ -52,12 +52,12 @@ pub struct Definition {
     /// What it claims.
     pub claims: Claims,
     /// Its known faults.
-    pub known: Vec<Known>,
+    pub known: Vec<KnownFault>,
 }
 
 /// How a subject is run.
 #[derive(Clone, Debug)]
-pub enum Run {
+pub enum HowRun {
     /// A command that prints.
     Command {
         /// Its words, which may contain `{pid}` and `{folder}`.
@@ -65,14 +65,14 @@ pub enum Run {
         /// The stream that it prints to.
         stream: Stream,
         /// The adapter for its output.
-        adapter: Adapter,
+        adapter: AdapterChoice,
         /// The signal that ends it.
         stop: nix::sys::signal::Signal,
         /// The pattern of a message about losses. Its first group is the number.
         lost: Option<Regex>,
     },
     /// A BPF object, which `ior-it` loads.
-    Object(Box<Object>),
+    Object(Box<TracerObject>),
     /// Our own tracer, loaded a second time.
     Own,
 }
@@ -88,7 +88,7 @@ pub enum Stream {
 
 /// The adapter for a command's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Adapter {
+pub enum AdapterChoice {
     /// One of [`adapters::NAMES`].
     BuiltIn(String),
     /// A command that reads the output and prints lines.
@@ -155,7 +155,7 @@ impl Definition {
 }
 
 fn definition(document: &DeTable, problems: &mut Problems) -> Option<Definition> {
-    let mut root = Reader::root(document, &TABLES, problems);
+    let mut root = TomlReader::root(document, &TABLES, problems);
     let subject = root.required("subject", "a file of a subject has a table [subject]");
     let (object, records) = (root.get("object"), root.get("records"));
     let claims = root.required("claims", "without [claims] there is nothing to judge a subject by");
@@ -178,14 +178,15 @@ fn definition(document: &DeTable, problems: &mut Problems) -> Option<Definition>
     Some(Definition { claims: claims?, known: known?, ..subject })
 }
 
-fn subject(entry: Entry, object: Option<Option<Object>>, problems: &mut Problems) -> Option<Definition> {
+fn subject(entry: Entry, object: Option<Option<TracerObject>>, problems: &mut Problems) -> Option<Definition> {
     let is_object = !matches!(object, Some(None));
-    let mut table = Reader::table(entry, &SUBJECT, problems)?;
+    let mut table = TomlReader::table(entry, &SUBJECT, problems)?;
     let name = table.required("name", "write name = \"strace\"").and_then(|entry| table.name(entry));
     let version = table.words("version").unwrap_or_default();
     let fence =
         table.required("fence", "write fence = \"open\", \"close\", \"stat\" or \"exec\": one that it can show");
-    let kinds = [("open", Kind::Open), ("close", Kind::Close), ("stat", Kind::Stat), ("exec", Kind::Exec)];
+    let kinds =
+        [("open", FenceKind::Open), ("close", FenceKind::Close), ("stat", FenceKind::Stat), ("exec", FenceKind::Exec)];
     let fence = fence.and_then(|entry| table.one_of(entry, &kinds));
     let scopes = [("pid", Scope::Pid), ("tree", Scope::Tree), ("system", Scope::System)];
     let scope = table.choice("scope", Scope::Pid, &scopes);
@@ -197,13 +198,13 @@ fn subject(entry: Entry, object: Option<Option<Object>>, problems: &mut Problems
     table.follows_run(scope, lifetime);
     let run = if table.flag("own") {
         table.runs_no_command("`own`");
-        (!is_object).then_some(Run::Own).or_else(|| {
+        (!is_object).then_some(HowRun::Own).or_else(|| {
             table.problems().push(entry.0.span(), "`own` stands beside [object]", "drop one of the two");
             None
         })
     } else if is_object {
         table.runs_no_command("[object]");
-        object.flatten().map(|object| Run::Object(Box::new(object)))
+        object.flatten().map(|object| HowRun::Object(Box::new(object)))
     } else {
         command(&mut table)
     };
@@ -212,16 +213,16 @@ fn subject(entry: Entry, object: Option<Option<Object>>, problems: &mut Problems
     Some(Definition { name, version, run, scope, lifetime, fence, needs, excludes, attach, close, claims, known })
 }
 
-fn command(table: &mut Reader) -> Option<Run> {
+fn command(table: &mut TomlReader) -> Option<HowRun> {
     let command = table.required("command", "write command = [\"strace\", \"-p\", \"{pid}\"], or a table [object]");
     let command = command.and_then(|entry| table.command(entry));
     let stream = table.choice("stream", Stream::Out, &[("stdout", Stream::Out), ("stderr", Stream::Error)]);
     let adapter = match table.get("adapter") {
-        None => Some(Adapter::BuiltIn("json".to_owned())),
-        Some(entry) if entry.1.get_ref().is_array() => table.command(entry).map(Adapter::Command),
+        None => Some(AdapterChoice::BuiltIn("json".to_owned())),
+        Some(entry) if entry.1.get_ref().is_array() => table.command(entry).map(AdapterChoice::Command),
         Some(entry) => {
             let names: Vec<(&str, &str)> = adapters::NAMES.iter().map(|&name| (name, name)).collect();
-            table.one_of(entry, &names).map(|name| Adapter::BuiltIn(name.to_owned()))
+            table.one_of(entry, &names).map(|name| AdapterChoice::BuiltIn(name.to_owned()))
         }
     };
     let stop = match table.get("stop") {
@@ -232,17 +233,17 @@ fn command(table: &mut Reader) -> Option<Run> {
         None => Some(None),
         Some(entry) => table.regex(entry).map(Some),
     };
-    Some(Run::Command { command: command?, stream, adapter: adapter?, stop: stop?, lost: lost? })
+    Some(HowRun::Command { command: command?, stream, adapter: adapter?, stop: stop?, lost: lost? })
 }
 
 /// How long the first and the last fence may take, in seconds.
 const ATTACH: u64 = 30;
 const CLOSE: u64 = 10;
 
-fn limits(table: &mut Reader) -> [Duration; 2] {
+fn limits(table: &mut TomlReader) -> [Duration; 2] {
     let mut limits = [ATTACH, CLOSE].map(Duration::from_secs);
     let Some(entry) = table.get("limits") else { return limits };
-    let Some(mut inner) = Reader::table(entry, &["attach", "close"], table.problems()) else { return limits };
+    let Some(mut inner) = TomlReader::table(entry, &["attach", "close"], table.problems()) else { return limits };
     for (limit, key) in limits.iter_mut().zip(["attach", "close"]) {
         *limit = inner.seconds(key, *limit);
     }
@@ -250,7 +251,7 @@ fn limits(table: &mut Reader) -> [Duration; 2] {
 }
 
 fn claims(entry: Entry, problems: &mut Problems) -> Option<Claims> {
-    let mut table = Reader::table(entry, &CLAIMS, problems)?;
+    let mut table = TomlReader::table(entry, &CLAIMS, problems)?;
     let calls = match table.get("calls") {
         Some((_, value)) if value.get_ref().as_str() == Some("all") => Some(Calls::All),
         None => Some(Calls::All),
@@ -259,12 +260,12 @@ fn claims(entry: Entry, problems: &mut Problems) -> Option<Claims> {
     let fields = table.required("fields", "write what it says of a call, as in fields = [\"fd\", \"path\", \"ret\"]");
     let fields = fields.and_then(|entry| table.words_of(entry, &fields_of_claims()));
     let paths = [("given", Paths::Given), ("resolved", Paths::Resolved)];
-    let orders = [("thread", Order::Thread), ("time", Order::Time), ("none", Order::None)];
+    let orders = [("thread", CallOrder::Thread), ("time", CallOrder::Time), ("none", CallOrder::None)];
     let interrupted = [("once", Interrupted::Once), ("attempts", Interrupted::Attempts)];
     let moments = [("enter", Moment::Enter), ("exit", Moment::Exit)];
     Some(Claims {
         path: table.choice("path", Paths::Given, &paths),
-        order: table.choice("order", Order::Thread, &orders),
+        order: table.choice("order", CallOrder::Thread, &orders),
         interrupted: table.choice("interrupted", Interrupted::Once, &interrupted),
         exec_tid: table.choice("exec_tid", Moment::Enter, &moments),
         alike: table.groups("alike"),
@@ -284,14 +285,14 @@ fn fields_of_claims() -> Vec<&'static str> {
     names
 }
 
-fn known(entry: Entry, problems: &mut Problems) -> Option<Vec<Known>> {
+fn known(entry: Entry, problems: &mut Problems) -> Option<Vec<KnownFault>> {
     let DeValue::Array(items) = entry.1.get_ref() else {
         problems.push(entry.0.span(), "`known` is no list of tables", "write [[known]] before each of them");
         return None;
     };
     let mut known = Vec::new();
     for item in items {
-        let mut table = Reader::table((entry.0, item), &KNOWN, problems)?;
+        let mut table = TomlReader::table((entry.0, item), &KNOWN, problems)?;
         let why =
             table.required("why", "write why it is so, and of which version").and_then(|entry| table.string(entry));
         let call = table.get("call").and_then(|entry| table.call(entry));
@@ -299,7 +300,7 @@ fn known(entry: Entry, problems: &mut Problems) -> Option<Vec<Known>> {
         fields.extend(FINDINGS);
         let field = table.get("field").and_then(|entry| table.word_of(entry, &fields));
         let scenario = table.get("scenario").and_then(|entry| table.string(entry));
-        known.push(Known { scenario, call, field, why: why? });
+        known.push(KnownFault { scenario, call, field, why: why? });
     }
     Some(known)
 }

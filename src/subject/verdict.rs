@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use super::cell::{Cell, Found, found, word};
 use super::claims::takes_part;
 use super::compare::{Compared, compare};
-use super::judge::{Circumstances, Verdict, judge};
+use super::judge::{Circumstances, SubjectVerdict, judge};
 use super::seam::{Profile, Shown};
 use super::window::{Fences, Window};
 use crate::base::escape;
@@ -56,7 +56,7 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
     let comparison = compare(&compared);
     let objection = evidence.objection.clone();
     let verdict = match blind {
-        Some(why) => Verdict::Blind(why),
+        Some(why) => SubjectVerdict::Blind(why),
         None => judge(&Circumstances { objection, window: &window, open, closing, is_at_end }, &comparison),
     };
     let (word, why) = word(&verdict);
@@ -89,7 +89,7 @@ impl Cell {
             subject: subject.to_owned(),
             version: None,
             scenario: scenario.to_owned(),
-            verdict: word(&Verdict::Skip(String::new())).0.to_owned(),
+            verdict: word(&SubjectVerdict::Skip(String::new())).0.to_owned(),
             why: Some(why.to_owned()),
             claimed: 0,
             right: 0,

@@ -9,19 +9,19 @@ use std::ops::RangeInclusive;
 use super::json::Line;
 use super::said::{Said, Value};
 use crate::child::fence::{FIRST, FOLDER, MOST};
-pub use crate::child::fence::{Fences, Kind};
+pub use crate::child::fence::{FenceKind, Fences};
 
 impl Fences {
     /// The number of a call that is a fence of this kind.
     pub fn number(&self, said: &Said) -> Option<u64> {
         let names: &[&str] = match self.kind {
-            Kind::Close => {
+            FenceKind::Close => {
                 let fd = said.number("fd").filter(|_| said.call == "close")?;
                 return u64::try_from(FIRST - fd).ok().filter(|&number| number <= MOST);
             }
-            Kind::Open => &["open", "openat"],
-            Kind::Stat => &["stat", "newfstatat", "statx", "lstat"],
-            Kind::Exec => &["execve", "execveat"],
+            FenceKind::Open => &["open", "openat"],
+            FenceKind::Stat => &["stat", "newfstatat", "statx", "lstat"],
+            FenceKind::Exec => &["execve", "execveat"],
         };
         let Some(Value::Text(path)) = said.get("path").filter(|_| names.contains(&said.call.as_str())) else {
             return None;
@@ -34,7 +34,7 @@ impl Fences {
 
     /// Whether a call is a fence of any kind. The workload makes none.
     pub fn is_any(&self, said: &Said) -> bool {
-        let kinds = [Kind::Open, Kind::Close, Kind::Stat, Kind::Exec];
+        let kinds = [FenceKind::Open, FenceKind::Close, FenceKind::Stat, FenceKind::Exec];
         kinds.into_iter().any(|kind| Fences { kind, ..*self }.number(said).is_some())
     }
 }
@@ -76,7 +76,7 @@ impl Window {
                 Line::Note(_) | Line::Garbled { .. } => {}
             }
         }
-        let mut place = Place { closing, is_behind: false, closed: BTreeSet::new() };
+        let mut place = WindowScan { closing, is_behind: false, closed: BTreeSet::new() };
         for line in lines {
             let inside = match &line {
                 Line::Call(said) if fences.is_any(said) => {
@@ -105,13 +105,13 @@ impl Window {
 }
 
 /// The place of a fence among the lines.
-struct Place {
+struct WindowScan {
     closing: RangeInclusive<u64>,
     is_behind: bool,
     closed: BTreeSet<u64>,
 }
 
-impl Place {
+impl WindowScan {
     fn pass(&mut self, number: Option<u64>, open: u64) {
         self.is_behind |= number == Some(open);
         self.closed.extend(number.filter(|number| self.closing.contains(number)));
@@ -126,7 +126,7 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn fences(kind: Kind) -> Fences {
+    fn fences(kind: FenceKind) -> Fences {
         Fences { kind, nonce: 0xa1 }
     }
 
@@ -144,16 +144,16 @@ mod tests {
 
     #[test]
     fn a_fence_is_known_by_its_call_its_word_and_its_number() {
-        let rows: [(Kind, Said, Option<u64>); 9] = [
-            (Kind::Close, close(Fences::fd(3)), Some(3)),
-            (Kind::Close, close(-1), None),
-            (Kind::Close, close(3), None),
-            (Kind::Close, close(i64::from(i32::MIN)), None),
-            (Kind::Open, open(&fences(Kind::Open).path(7)), Some(7)),
-            (Kind::Open, open("/ior-it-fence/a2/7"), None),
-            (Kind::Open, open("/ior-it-fence/a1/7x"), None),
-            (Kind::Stat, open("/ior-it-fence/a1/7"), None),
-            (Kind::Exec, Said::new("execve").with("path", "/ior-it-fence/a1/0"), Some(0)),
+        let rows: [(FenceKind, Said, Option<u64>); 9] = [
+            (FenceKind::Close, close(Fences::fd(3)), Some(3)),
+            (FenceKind::Close, close(-1), None),
+            (FenceKind::Close, close(3), None),
+            (FenceKind::Close, close(i64::from(i32::MIN)), None),
+            (FenceKind::Open, open(&fences(FenceKind::Open).path(7)), Some(7)),
+            (FenceKind::Open, open("/ior-it-fence/a2/7"), None),
+            (FenceKind::Open, open("/ior-it-fence/a1/7x"), None),
+            (FenceKind::Stat, open("/ior-it-fence/a1/7"), None),
+            (FenceKind::Exec, Said::new("execve").with("path", "/ior-it-fence/a1/0"), Some(0)),
         ];
         for (kind, said, number) in rows {
             assert_eq!(fences(kind).number(&said), number, "{kind:?} {said:?}");
@@ -182,16 +182,16 @@ mod tests {
             line(close(Fences::fd(2))),
             line(close(5)),
         ];
-        let window = Window::of(lines.clone(), &fences(Kind::Close), 1, 2..=2);
+        let window = Window::of(lines.clone(), &fences(FenceKind::Close), 1, 2..=2);
         assert_eq!((inside(&window), window.is_open, window.lost), (vec![3, -1, 4], true, 5));
         assert_eq!(window.lost_fences(1), [3], "the fourth was shown, and it was not");
-        let of_two = Window::of(lines, &fences(Kind::Close), 1, 2..=3);
+        let of_two = Window::of(lines, &fences(FenceKind::Close), 1, 2..=3);
         assert_eq!(inside(&of_two), [3, -1, 4, 5], "they do not end before both are shown");
     }
 
     #[test]
     fn without_the_opening_fence_nothing_is_inside() {
-        let window = Window::of(vec![line(close(1))], &fences(Kind::Close), 1, 2..=2);
+        let window = Window::of(vec![line(close(1))], &fences(FenceKind::Close), 1, 2..=2);
         assert_eq!((window.inside.len(), window.is_open, window.seen.len()), (0, false, 0));
     }
 
@@ -200,6 +200,6 @@ mod tests {
         let at = |said: Said, ns: u64| line(said.with("enter_ns", ns));
         let (open, closed) = (at(close(Fences::fd(1)), 10), at(close(Fences::fd(2)), 40));
         let lines = vec![at(close(3), 20), open, at(close(2), 5), at(close(5), 50), closed, at(close(4), 30)];
-        assert_eq!(inside(&Window::of(lines, &fences(Kind::Close), 1, 2..=2)), [3, 4]);
+        assert_eq!(inside(&Window::of(lines, &fences(FenceKind::Close), 1, 2..=2)), [3, 4]);
     }
 }

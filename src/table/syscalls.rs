@@ -274,7 +274,7 @@ const EFFECTS_IN_BPF: [(Effect, u16); 3] = [
 const SYSCALLS: usize = 1024;
 const OPCODES: usize = 256;
 
-struct Table {
+struct SyscallTable {
     rows: Vec<Syscall>,
     /// Where the row of each number is, and of each opcode.
     by_number: Vec<Option<u16>>,
@@ -298,7 +298,7 @@ fn check_names<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), Error
     ))
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+static TABLE: LazyLock<SyscallTable> = LazyLock::new(|| {
     let calls = table::rows().into_iter().filter_map(|row| row.on_this_architecture());
     let rows: Vec<Syscall> = calls.chain(requests::rows()).collect();
     let by_name = rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
@@ -309,7 +309,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             None => by_number[row.number as usize] = Some(at),
         }
     }
-    Table { rows, by_number, by_opcode, by_name }
+    SyscallTable { rows, by_number, by_opcode, by_name }
 });
 
 /// The name of a number: the table's, else the kernel's, else `syscall_N`, or `IORING_OP_N` for a request.

@@ -32,7 +32,7 @@ pub struct KnownNames<'n> {
 pub fn describe(call: &mut Call, named: &KnownNames<'_>, workspace: Option<&[u8]>) {
     call.files = Files::default();
     let Some(row) = call.syscall() else { return };
-    let about = About { call, row, named, workspace };
+    let about = CallFiles { call, row, named, workspace };
     let files = Files {
         path: about.file("path"),
         path2: about.file("path2"),
@@ -67,14 +67,14 @@ fn kind(identity: &Identity, name: Option<&Name>) -> Kind {
 }
 
 /// A call and what is known of its files.
-struct About<'a> {
+struct CallFiles<'a> {
     call: &'a Call,
     row: &'static Syscall,
     named: &'a KnownNames<'a>,
     workspace: Option<&'a [u8]>,
 }
 
-impl About<'_> {
+impl CallFiles<'_> {
     /// The file that the call is about: of its path, else of its descriptor.
     fn file(&self, key: &str) -> Option<Vec<u8>> {
         let Self { call, row, .. } = self;

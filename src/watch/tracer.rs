@@ -1,7 +1,7 @@
-//! The BPF object, loaded and attached once. A [`Watching`] guard keeps one process in its filter map.
+//! The BPF object, loaded and attached once. A [`WatchGuard`] guard keeps one process in its filter map.
 //!
 //! The records of all watches come through one ring. The thread that waits for the end of a process drains the ring itself
-//! ([`Watching::collect`]); a second thread sleeps on the ring and only clears a backlog.
+//! ([`WatchGuard::collect`]); a second thread sleeps on the ring and only clears a backlog.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,15 +30,15 @@ mod watching;
 mod mutated;
 
 pub use killer::Killer;
-use load::Loaded;
+use load::LoadedTracer;
 pub use load::{check_machine, object};
 pub use mutated::Linked;
-pub use records::Records;
+pub use records::WatchRecords;
 pub use refusal::refused;
 pub(crate) use refusal::{Refusal, cause};
 use ring::{BacklogReader, RecordRing};
 use shared::SharedArray;
-pub use watching::Watching;
+pub use watching::WatchGuard;
 
 /// How many processes can be watched at a time.
 pub const WATCHES: usize = 1024;
@@ -51,7 +51,7 @@ pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
 
 /// What to load, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct TracerOptions {
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
     /// The size of the ring in bytes: a power of two and a multiple of the page size.
@@ -70,7 +70,7 @@ pub struct Options {
     pub attach: bool,
 }
 
-impl Default for Options {
+impl Default for TracerOptions {
     fn default() -> Self {
         Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, data: 0, all_types: false, attach: true }
     }
@@ -121,20 +121,20 @@ fn tell_roles(object: &Object, reads_data: bool) -> Result<(), Error> {
 
 impl Tracer {
     /// Loads the object, and attaches it if the options say so.
-    pub fn load(options: &Options) -> Result<Self, Error> {
+    pub fn load(options: &TracerOptions) -> Result<Self, Error> {
         let mut tracer = Self::for_program(options)?;
         tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
         Ok(tracer)
     }
 
-    /// The same for one program of any length. Only [`Watching::take_some`] reads the ring: records that wait stay in the kernel,
+    /// The same for one program of any length. Only [`WatchGuard::take_some`] reads the ring: records that wait stay in the kernel,
     /// where their room is bounded.
-    pub fn for_program(options: &Options) -> Result<Self, Error> {
+    pub fn for_program(options: &TracerOptions) -> Result<Self, Error> {
         Self::over(load::load(options)?, options)
     }
 
     /// The same over an object that is loaded.
-    fn over(Loaded { object, by_excerpt }: Loaded, options: &Options) -> Result<Self, Error> {
+    fn over(LoadedTracer { object, by_excerpt }: LoadedTracer, options: &TracerOptions) -> Result<Self, Error> {
         let map = |name| load::map_handle(&object, name);
         tell_roles(&object, options.data > 0)?;
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;

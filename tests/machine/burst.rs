@@ -16,7 +16,7 @@ use ior_it::child::ending::How;
 use ior_it::child::scenarios;
 use ior_it::judge::expectation::{Expectation, Expectations};
 use ior_it::judge::verdict::Verdict;
-use ior_it::session::{Options, Prepared, Run, Session};
+use ior_it::session::{Options, Prepared, ScenarioRun, Session};
 use ior_it::trace::counts::Counts;
 use ior_it::trace::whole::Trace;
 use ior_it::watch::tracer;
@@ -50,7 +50,7 @@ fn sessions() -> Result<Sessions, Error> {
     let expectation = expectations.ok().and_then(|all| all.get("burst").cloned());
     let expectation = expectation.ok_or_else(|| Error::usage("burst has no table", "see tests.toml"))?;
     let prepared = |ring_size| {
-        let tracer = tracer::Options { ring_size, ..Default::default() };
+        let tracer = tracer::TracerOptions { ring_size, ..Default::default() };
         Prepared::new(scenarios::all().copied(), Options { tracer, ..Options::default() })
     };
     let (whole, tiny) = (prepared(tracer::RING_SIZE)?, prepared(PAGE)?);
@@ -71,7 +71,7 @@ fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
     tests.into_iter().map(trial).collect()
 }
 
-fn run(session: &Session, expectation: &Expectation) -> Result<Run, Failed> {
+fn run(session: &Session, expectation: &Expectation) -> Result<ScenarioRun, Failed> {
     let run = session.run("burst", expectation, "tests.toml", LIMIT)?;
     require!(run.observed.ending.how == How::Finished, "it {}", run.observed.ending);
     Ok(run)
@@ -92,7 +92,7 @@ fn accounted_for(trace: &Trace) -> Result<(), Failed> {
 }
 
 /// Checks that the loss is reported, with its count.
-fn tells_loss(run: &Run) -> Result<(), Failed> {
+fn tells_loss(run: &ScenarioRun) -> Result<(), Failed> {
     let refused = run.observed.trace.counts.refused;
     let sentence = format!("{refused} of {CALLS} calls found no room in the ring buffer");
     match &run.verdict {

@@ -46,7 +46,8 @@ pub fn sessions() -> Result<Sessions, ior_it::base::error::Error> {
     let base = || scenarios::all().copied();
     let whole = Prepared::new(base(), Options::default())?;
     let unwatched = Prepared::new(base(), Options { watch: false, ..Options::default() })?;
-    let detached = Options { tracer: tracer::Options { attach: false, ..Default::default() }, ..Options::default() };
+    let detached =
+        Options { tracer: tracer::TracerOptions { attach: false, ..Default::default() }, ..Options::default() };
     let unattached = Prepared::new(base(), detached)?;
     let of_no_list = ENDINGS.iter().map(|row| row.0).chain([KERNEL_THREAD, TAKES_A_SECOND]);
     let endings = Prepared::new(of_no_list, Options::default())?;

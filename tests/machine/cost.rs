@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use ior_it::archive;
-use ior_it::watch::tracer::{Options, Tracer};
+use ior_it::watch::tracer::{Tracer, TracerOptions};
 use libbpf_rs::ObjectBuilder;
 use libbpf_rs::libbpf_sys::bpf_insn;
 use libtest_mimic::{Failed, Trial};
@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
 
 /// A program's tag is a hash of its instructions after the relocations.
 fn excerpt() -> Tested {
-    let load = |all_types| Tracer::load(&Options { all_types, attach: false, ..Options::default() });
+    let load = |all_types| Tracer::load(&TracerOptions { all_types, attach: false, ..TracerOptions::default() });
     let (with, without) = (load(false)?, load(true)?);
     require!(with.used_excerpt() && !without.used_excerpt(), "no excerpt was used: is a type missing in NAMES?");
     let [with, without] = [with.programs()?, without.programs()?].map(BTreeMap::from_iter);
@@ -143,7 +143,7 @@ fn marks() -> Tested {
     require!(source.matches(from).count() == 1, "bring this text up to date: {from}");
     let keeping = support::compile(folder.path(), "keeping", &source.replace(from, ""))?;
     let stays = |bpf| -> Result<[bool; 2], Failed> {
-        let tracer = Tracer::load(&Options { bpf, ..Options::default() })?;
+        let tracer = Tracer::load(&TracerOptions { bpf, ..TracerOptions::default() })?;
         let watching = tracer.watch(0, std::process::id(), false)?;
         let _call = nix::unistd::getppid();
         let during = tracer.marks(std::process::id());

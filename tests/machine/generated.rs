@@ -13,7 +13,7 @@ use crate::support::programs::{GENERATED, Source, Step, programs, store};
 use ior_it::base::limit::Limit;
 use ior_it::judge::agreement;
 use ior_it::judge::expectation::{Expectation, Expectations};
-use ior_it::judge::report::{self, Disagreeing};
+use ior_it::judge::report::{self, AgreementFailure};
 use ior_it::judge::verdict::{Observed, Verdict, judge};
 use ior_it::session::{Options, Prepared, Session};
 use ior_it::trace::testimony::{Leads, Seen, Testimony};
@@ -109,7 +109,14 @@ fn one(session: &Session, expectation: &Expectation, program: &[Step], tally: &m
     let disagreements = agreement::compare(trace, testimony, Some(workspace.path().as_os_str().as_bytes()));
     if !disagreements.is_empty() {
         let (scenario, rerun, disagreements) = (GENERATED.name, "this program", disagreements.as_slice());
-        return Err(report::disagreement(&Disagreeing { scenario, ending, trace, testimony, disagreements, rerun }));
+        return Err(report::disagreement(&AgreementFailure {
+            scenario,
+            ending,
+            trace,
+            testimony,
+            disagreements,
+            rerun,
+        }));
     }
     tally.add(testimony);
     Ok(())

@@ -53,7 +53,7 @@ fn sessions() -> Result<(Session, Lying), Failed> {
     let folder = tempfile::tempdir()?;
     let object = folder.path().join("lie.bpf.o");
     let prepare = |bpf: Option<PathBuf>| {
-        let tracer = tracer::Options { bpf, ..tracer::Options::default() };
+        let tracer = tracer::TracerOptions { bpf, ..tracer::TracerOptions::default() };
         let all = scenarios::all().copied().chain([RENAMED, fuse::SERVED]);
         Prepared::new(all, Options { witness: true, tracer, ..Options::default() })
     };

@@ -145,7 +145,7 @@ fn tells_the_status(object: &Path) -> Result<bool, Failed> {
 
 /// How many calls of this process, whose watch has ended, are counted for the new process in its slot, which makes none.
 fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
-    let tracer = Tracer::load(&tracer::Options { bpf: Some(object), ..tracer::Options::default() })?;
+    let tracer = Tracer::load(&tracer::TracerOptions { bpf: Some(object), ..tracer::TracerOptions::default() })?;
     drop(tracer.watch(0, std::process::id(), false)?);
     let mut blocked = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let input = blocked.stdin.take();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ior_it::subject::object::ObjectSubject;
 use ior_it::subject::toml::Definition;
-use ior_it::subject::window::{Fences, Kind, Window};
+use ior_it::subject::window::{FenceKind, Fences, Window};
 use ior_it::subject::{Line, Said, Shown, Subject, Waited, Watching};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -172,8 +172,8 @@ fn moves() -> Tested {
 fn let_go() -> Tested {
     let folder = tempfile::tempdir()?;
     let subject = subject(folder.path(), "halves", &[])?;
-    let fences = Fences { kind: Kind::Close, nonce: NONCE };
-    let (mut before, mut after) = (Traced::start(Kind::Close)?, Traced::start(Kind::Close)?);
+    let fences = Fences { kind: FenceKind::Close, nonce: NONCE };
+    let (mut before, mut after) = (Traced::start(FenceKind::Close)?, Traced::start(FenceKind::Close)?);
     let watching = subject.watch(before.child.id(), fences)?;
     attached(watching.as_ref(), &mut before)?;
     watching.stop(LONG);
@@ -199,7 +199,7 @@ fn ours() -> Tested {
 
 /// The error of an object that cannot watch.
 fn error_of(subject: &ObjectSubject) -> Result<String, Failed> {
-    let fences = Fences { kind: Kind::Close, nonce: NONCE };
+    let fences = Fences { kind: FenceKind::Close, nonce: NONCE };
     match subject.watch(std::process::id(), fences) {
         Ok(_) => Err("it was loaded".into()),
         Err(error) => Ok(format!("{error} {}", error.hint)),

@@ -246,7 +246,7 @@ fn stranger_with(pid: i32) -> Result<bool, Failed> {
 extern "C" fn handler(_: i32) {}
 
 fn tracer() -> Result<Tracer, Failed> {
-    Ok(Tracer::load(&tracer::Options::default())?)
+    Ok(Tracer::load(&tracer::TracerOptions::default())?)
 }
 
 fn stranger() -> Tested {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ior_it::subject::process::Running;
 use ior_it::subject::toml::Definition;
-use ior_it::subject::window::{Fences, Kind};
+use ior_it::subject::window::{FenceKind, Fences};
 use ior_it::subject::{Line, Waited};
 use libtest_mimic::{Completion, Failed, Trial};
 
@@ -203,7 +203,7 @@ fn example() -> Tested {
     Ok(())
 }
 
-fn fences(kind: Kind) -> Fences {
+fn fences(kind: FenceKind) -> Fences {
     Fences { kind, nonce: u64::from(std::process::id()) }
 }
 
@@ -216,7 +216,7 @@ fn script(script: &str, more: &str) -> Result<Definition, Failed> {
 }
 
 fn started(text: &str, more: &str) -> Result<Running, Failed> {
-    Ok(Running::start(&script(text, more)?, std::process::id(), Path::new("."), fences(Kind::Close))?)
+    Ok(Running::start(&script(text, more)?, std::process::id(), Path::new("."), fences(FenceKind::Close))?)
 }
 
 fn wait_for(running: &Running, fences: &[u64], limit: Duration) -> Waited {
@@ -230,7 +230,7 @@ fn not_there() -> Tested {
     let text =
         "[subject]\nname = \"x\"\ncommand = [\"/no/such/tracer\"]\nfence = \"close\"\n[claims]\nfields = [\"fd\"]\n";
     let definition = Definition::parse("x.toml", text).map_err(|errors| errors.to_string())?;
-    let started = Running::start(&definition, 1, Path::new("."), fences(Kind::Close));
+    let started = Running::start(&definition, 1, Path::new("."), fences(FenceKind::Close));
     let said = started.err().map(|error| error.to_string()).unwrap_or_default();
     require!(said.starts_with("error: /no/such/tracer could not be started: No such file or directory"), "{said}");
     Ok(())

@@ -13,7 +13,7 @@ use ior_it::subject::conformance::page::page;
 use ior_it::subject::conformance::progress::progress;
 use ior_it::subject::conformance::text::text;
 use ior_it::subject::conformance::{Mark, Sum, Table};
-use ior_it::subject::judge::Verdict;
+use ior_it::subject::judge::SubjectVerdict;
 use snapbox::{assert_data_eq, file};
 use textwrap::core::display_width;
 
@@ -69,13 +69,13 @@ fn no_line_is_wider_than_the_terminal() {
 fn each_verdict_has_a_sign_of_its_own() {
     let why = String::new;
     let verdicts = [
-        Verdict::Pass,
-        Verdict::Fail,
-        Verdict::SilentLoss,
-        Verdict::Inconclusive(why()),
-        Verdict::Blind(why()),
-        Verdict::Skip(why()),
-        Verdict::NotClaimed,
+        SubjectVerdict::Pass,
+        SubjectVerdict::Fail,
+        SubjectVerdict::SilentLoss,
+        SubjectVerdict::Inconclusive(why()),
+        SubjectVerdict::Blind(why()),
+        SubjectVerdict::Skip(why()),
+        SubjectVerdict::NotClaimed,
     ];
     let marks = verdicts.map(|verdict| Mark::of(&sample::cell(("x", None), "y", word(&verdict).0, 0, 0)));
     assert_eq!(marks, Mark::ALL);

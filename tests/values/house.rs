@@ -151,3 +151,27 @@ fn longer_than(most: usize, folder: PathBuf) -> Vec<String> {
     }
     long
 }
+
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut modules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (module, code) in House::read().code {
+        for name in code.lines().filter_map(type_declared_in) {
+            modules.entry(name.to_owned()).or_default().push(module.join("::"));
+        }
+    }
+    assert!(modules.len() > 200, "the types were not found");
+    let again: Vec<String> = modules
+        .iter()
+        .filter(|(_, modules)| modules.len() > 1)
+        .map(|(name, modules)| format!("{name} is in {}", modules.join(" and in ")))
+        .collect();
+    assert!(again.is_empty(), "{}", again.join("\n"));
+}
+
+/// The name of the type that this line of a module declares. A line that begins with a space is inside something else.
+fn type_declared_in(line: &str) -> Option<&str> {
+    let (before, declared) = ["struct ", "enum ", "trait ", "type "].iter().find_map(|word| line.split_once(word))?;
+    let name = declared.split(|char: char| !char.is_alphanumeric()).next()?;
+    is_visibility(before).then_some(name)
+}

@@ -17,7 +17,7 @@ const PREAD: u16 = 0;
 /// `struct io_event` (include/uapi/linux/aio_abi.h).
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Event {
+struct IoEvent {
     data: u64,
     obj: u64,
     res: i64,
@@ -35,7 +35,7 @@ fn aio_submit() -> Setup {
         let (mut first, mut second) = (read_at(file, &mut head, 0), read_at(file, &mut tail, 5));
         let mut requests = [&raw mut first, &raw mut second];
         returns(call!(io_submit, context, 2, requests.as_mut_ptr()), 2)?;
-        let mut events = [Event::default(); 4];
+        let mut events = [IoEvent::default(); 4];
         returns(call!(io_getevents, context, 2, 4, events.as_mut_ptr(), 0), 2)?;
         ensure(events[0].res + events[1].res == 12, "the two reads did not complete with the file's length")?;
         ensure(&head == b"hello" && tail.starts_with(b", world"), "the two reads gave other bytes")?;
@@ -52,7 +52,7 @@ pub(super) fn submit_one(file: i64) -> Result<(), Broken> {
     let mut request = read_at(file, &mut head, 0);
     let mut requests = [&raw mut request];
     returns(call!(io_submit, context, 1, requests.as_mut_ptr()), 1)?;
-    let mut events = [Event::default(); 1];
+    let mut events = [IoEvent::default(); 1];
     returns(call!(io_getevents, context, 1, 1, events.as_mut_ptr(), 0), 1)?;
     ensure(events[0].res == 5 && &head == b"hello", "the read gave other bytes")
 }

@@ -13,7 +13,7 @@ use nix::unistd::{Pid, setpgid};
 
 use super::orders::Enclosed;
 use super::program::Program;
-use super::slot::Slot;
+use super::slot::LaneSlot;
 use crate::base::error::Error;
 use crate::child::ending::How;
 use crate::child::scenario::{Act, Broken, Scenario};
@@ -22,7 +22,13 @@ use crate::child::scenario::{Act, Broken, Scenario};
 const GATE: i32 = 255;
 
 /// Runs the scenario and ends the process.
-pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, enter: impl Fn() -> nix::Result<()>) -> ! {
+pub fn run(
+    gate: &OwnedFd,
+    fill: &[u8],
+    slot: &LaneSlot,
+    scenario: &Scenario,
+    enter: impl Fn() -> nix::Result<()>,
+) -> ! {
     std::panic::set_hook(Box::new(|_| {}));
     let setup = || {
         prepare(gate, scenario.name, &enter)?;
@@ -38,7 +44,7 @@ pub fn run(gate: &OwnedFd, fill: &[u8], slot: &Slot, scenario: &Scenario, enter:
 
 /// Becomes the program once the gate is open. Descriptors, directory, environment and process group stay those of `ior-it`'s caller;
 /// `ior-it`'s own descriptors close on exec.
-pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Program) -> ! {
+pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &LaneSlot, program: &Program) -> ! {
     let pointers = program.pointers();
     if let Err(errno) = program.prepare() {
         slot.say(&How::Failed(format!("prctl: {errno}")));
@@ -61,7 +67,7 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &Slot, program: &Progra
 }
 
 /// After the store into the slot, only the gate's write(2) and `act` may make system calls.
-fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
+fn pass_gate_and_act(fill: &[u8], slot: &LaneSlot, act: Act) {
     let enclosed = slot.orders.enclosed();
     slot.enter_act();
     if let Some(Enclosed { fences, .. }) = &enclosed {
@@ -86,7 +92,7 @@ fn pass_gate_and_act(fill: &[u8], slot: &Slot, act: Act) {
 
 /// Waits until the gate is open; false if it cannot open any more. A stop (by a witness or SIGSTOP) ends the write before its last
 /// byte. Then the rest is written, unless the gate was opened meanwhile.
-fn pass_gate(gate: i32, fill: &[u8], slot: &Slot) -> bool {
+fn pass_gate(gate: i32, fill: &[u8], slot: &LaneSlot) -> bool {
     let mut left = fill;
     loop {
         // SAFETY: `left` is readable for its whole length.

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::Pid;
 
-use super::orders::Order;
+use super::orders::ChildOrder;
 use super::wire::{self, FromZygote, ToZygote};
 use super::{Lane, Zygote, is_readable, receive};
 use crate::base::error::Error;
@@ -51,7 +51,7 @@ impl Child<'_> {
 
     /// Gives an order to a child with fences, and waits until the child has carried it out. False if the child or the time
     /// limit ends first.
-    pub fn order(&self, order: Order, limit: Duration) -> Result<bool, Error> {
+    pub fn order(&self, order: ChildOrder, limit: Duration) -> Result<bool, Error> {
         let orders = &self.zygote.slots.get(self.lane()?.number).orders;
         orders.give(order);
         self.ask(limit, |wait| orders.is_done(wait))

@@ -6,11 +6,11 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::thread::futex;
 
-use crate::child::fence::{Fences, Kind};
+use crate::child::fence::{FenceKind, Fences};
 
 /// An order to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum ChildOrder {
     /// Make the fence with this number.
     Fence(u64),
     /// Go on: to the gate, or from `act` to the end.
@@ -47,7 +47,7 @@ pub struct Orders {
 }
 
 const GO_ON: u64 = u64::MAX;
-const KINDS: [Kind; 4] = [Kind::Open, Kind::Close, Kind::Stat, Kind::Exec];
+const KINDS: [FenceKind; 4] = [FenceKind::Open, FenceKind::Close, FenceKind::Stat, FenceKind::Exec];
 
 impl Orders {
     /// Resets it for the next child.
@@ -100,8 +100,8 @@ impl Orders {
     }
 
     /// Gives an order. The one before must have been carried out.
-    pub fn give(&self, order: Order) {
-        let number = if let Order::Fence(number) = order { number } else { GO_ON };
+    pub fn give(&self, order: ChildOrder) {
+        let number = if let ChildOrder::Fence(number) = order { number } else { GO_ON };
         self.number.store(number, Ordering::Relaxed);
         self.given.fetch_add(1, Ordering::Release);
         let _ = futex::wake(&self.given, futex::Flags::empty(), 1);

@@ -17,7 +17,7 @@ const TEXT_CAP: usize = 1000;
 /// One lane's slot.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub struct Slot {
+pub struct LaneSlot {
     /// 0 in `setup`, 1 in `act`.
     phase: AtomicU32,
     /// 1 once the gate is open.
@@ -38,7 +38,7 @@ const SKIPPED: u32 = 3;
 const PANICKED: u32 = 4;
 const PREMISE_NOT_MET: u32 = 5;
 
-impl Slot {
+impl LaneSlot {
     /// Clears the slot for the next child.
     pub fn clear(&self) {
         self.phase.store(0, Ordering::Relaxed);
@@ -116,12 +116,12 @@ impl Slot {
 
 /// The slots of all lanes, mapped before the zygote is forked and shared with every child.
 #[derive(Debug)]
-pub struct Slots(&'static [Slot]);
+pub struct Slots(&'static [LaneSlot]);
 
 impl Slots {
     /// Maps `count` slots; they stay mapped until the process ends.
     pub fn map(count: usize) -> io::Result<Self> {
-        let bytes = NonZeroUsize::new(count * size_of::<Slot>()).ok_or(io::ErrorKind::InvalidInput)?;
+        let bytes = NonZeroUsize::new(count * size_of::<LaneSlot>()).ok_or(io::ErrorKind::InvalidInput)?;
         // SAFETY: a new anonymous mapping; nothing else knows its address.
         let memory: NonNull<_> =
             unsafe { mmap_anonymous(None, bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED)? };
@@ -130,7 +130,7 @@ impl Slots {
     }
 
     /// The slot of a lane.
-    pub fn get(&self, lane: usize) -> &Slot {
+    pub fn get(&self, lane: usize) -> &LaneSlot {
         &self.0[lane]
     }
 }

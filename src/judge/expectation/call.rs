@@ -9,7 +9,7 @@ use super::entries::{Entry, find};
 use super::errors::{Problems, near, near_or_all};
 use super::keys::{CallKey, accepted, keys};
 use super::values;
-use super::{Aspect, ExpectedCall, Field, Part, Wanted, Which};
+use super::{Aspect, ExpectedCall, Part, Wanted, WantedField, Which};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
 
@@ -110,13 +110,13 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             }
             let wanted = Wanted::Contains(text.to_owned());
             let (aspect, role) = (Aspect::File(0), Role::Text);
-            fields.push(Field { key: "path_contains", aspect, role, wanted, written: true });
+            fields.push(WantedField { key: "path_contains", aspect, role, wanted, written: true });
         }
         self.unknown_keys(&["path_contains"]);
         self.finish(item, fields)
     }
 
-    fn finish(self, item: &Spanned<DeValue>, fields: Vec<Field>) -> ExpectedCall {
+    fn finish(self, item: &Spanned<DeValue>, fields: Vec<WantedField>) -> ExpectedCall {
         let text = self.problems.text;
         let parts = self.entries.iter().map(|entry| part(entry, text)).collect();
         ExpectedCall { syscall: self.row, line: self.problems.line_of(item.span().start), parts, fields }
@@ -144,13 +144,13 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
     }
 
     /// The value of a key.
-    fn field(&mut self, key: CallKey, entry: Entry) -> Option<Field> {
+    fn field(&mut self, key: CallKey, entry: Entry) -> Option<WantedField> {
         let wanted = match key.aspect {
             Aspect::Made(at) => self.made(entry, at)?,
             Aspect::Status(Which::Fd(at)) if self.row.makes_pair() => self.status_of_pair(entry, at, key.role)?,
             _ => self.wanted(key, entry)?,
         };
-        Some(Field { key: key.name, aspect: key.aspect, role: key.role, wanted, written: true })
+        Some(WantedField { key: key.name, aspect: key.aspect, role: key.role, wanted, written: true })
     }
 
     fn wanted(&mut self, key: CallKey, entry: Entry) -> Option<Wanted> {
@@ -260,7 +260,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
     }
 
     /// The default of a key in a whole trace. `None` if the key is then not compared.
-    fn left_out(&mut self, key: CallKey, item: &Spanned<DeValue>, fields: &[Field]) -> Option<Field> {
+    fn left_out(&mut self, key: CallKey, item: &Spanned<DeValue>, fields: &[WantedField]) -> Option<WantedField> {
         if let Some(hint) = self.hint_if_required(key) {
             let message = format!("`{}` of `{}` is missing", key.name, self.row.name);
             self.problems.push(item.span(), message, hint);
@@ -297,12 +297,12 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
                 _,
             ) => return None,
         };
-        Some(Field { key: key.name, aspect: key.aspect, role: key.role, wanted, written: false })
+        Some(WantedField { key: key.name, aspect: key.aspect, role: key.role, wanted, written: false })
     }
 
     /// The name of the file that a call opens or duplicates. It follows from the path if the path has no `..` and no symbolic
     /// link.
-    fn made_file(&self, fields: &[Field]) -> Wanted {
+    fn made_file(&self, fields: &[WantedField]) -> Wanted {
         let flags = find(self.entries, "flags").and_then(|(_, value)| value.get_ref().as_str());
         let unnamed = flags.is_some_and(|flags| flags.split('|').any(|flag| flag == "O_TMPFILE"));
         let path = fields.iter().find(|field| field.aspect == Aspect::File(0));
@@ -311,12 +311,12 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
     }
 
     /// The files that the call has no key for. A name for one of them would be invented.
-    fn no_file(&self) -> Vec<Field> {
+    fn no_file(&self) -> Vec<WantedField> {
         let has = |aspect| self.keys.iter().any(|key| key.aspect == aspect);
         [("path", Aspect::File(0)), ("path2", Aspect::File(1))]
             .into_iter()
             .filter(|&(_, aspect)| !has(aspect))
-            .map(|(key, aspect)| Field { key, aspect, role: Role::Text, wanted: Wanted::Nothing, written: false })
+            .map(|(key, aspect)| WantedField { key, aspect, role: Role::Text, wanted: Wanted::Nothing, written: false })
             .collect()
     }
 
@@ -338,7 +338,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
     }
 
     /// Refuses keys about a descriptor that the call fails to make. They would never be compared.
-    fn descriptor_of_nothing(&mut self, fields: &[Field]) {
+    fn descriptor_of_nothing(&mut self, fields: &[WantedField]) {
         let fails = fields.iter().any(|field| matches!(field.wanted, Wanted::Errno(_) | Wanted::Unfinished));
         if !fails || !(self.row.makes_pair() || self.keys.iter().any(|key| key.aspect == Aspect::Cloexec(Which::Made)))
         {

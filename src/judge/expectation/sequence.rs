@@ -5,12 +5,12 @@ use super::ExpectedCall;
 /// The calls of a whole trace, or of one of its threads. A *place* is the position of a call in the sequence, counted from 0.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
-    stretches: Vec<Stretch>,
+    stretches: Vec<Repetition>,
 }
 
 /// Consecutive calls, and how many times they are made.
 #[derive(Clone, Debug)]
-pub(super) struct Stretch {
+pub(super) struct Repetition {
     /// The place of the first call.
     start: usize,
     /// How many times.
@@ -23,7 +23,7 @@ pub(super) struct Stretch {
 impl Sequence {
     /// The number of calls, with all repetitions.
     pub fn len(&self) -> usize {
-        self.stretches.last().map_or(0, Stretch::end)
+        self.stretches.last().map_or(0, Repetition::end)
     }
 
     /// Whether there are no calls.
@@ -57,16 +57,16 @@ impl Sequence {
     /// Adds consecutive calls that are made this many times, at least once. `names` are those that each round binds anew.
     pub(super) fn push(&mut self, times: usize, calls: Vec<ExpectedCall>, names: Vec<String>) {
         if !calls.is_empty() {
-            self.stretches.push(Stretch { start: self.len(), times, calls, names });
+            self.stretches.push(Repetition { start: self.len(), times, calls, names });
         }
     }
 
-    fn stretch(&self, place: usize) -> &Stretch {
+    fn stretch(&self, place: usize) -> &Repetition {
         &self.stretches[self.stretches.partition_point(|stretch| stretch.end() <= place)]
     }
 }
 
-impl Stretch {
+impl Repetition {
     fn end(&self) -> usize {
         self.start + self.times * self.calls.len()
     }

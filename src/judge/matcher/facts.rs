@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bstr::{BStr, ByteSlice};
 
 use super::FieldDifference;
-use crate::judge::expectation::{Aspect, ExpectedCall, Field, Wanted, Which};
+use crate::judge::expectation::{Aspect, ExpectedCall, Wanted, WantedField, Which};
 use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::Abi;
@@ -113,7 +113,7 @@ pub(super) fn bind_all<'e>(expected: &'e ExpectedCall, number: usize, call: &Cal
     }
 }
 
-fn bind<'e>(field: &'e Field, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
+fn bind<'e>(field: &'e WantedField, number: usize, call: &Call, bindings: &mut Bindings<'e>) {
     if let Wanted::Name(name) = &field.wanted
         && let Some(Fact::Number(value)) = fact(field, call)
     {
@@ -121,7 +121,7 @@ fn bind<'e>(field: &'e Field, number: usize, call: &Call, bindings: &mut Binding
     }
 }
 
-fn meets(field: &Field, call: &Call, bindings: Option<&Bindings>) -> bool {
+fn meets(field: &WantedField, call: &Call, bindings: Option<&Bindings>) -> bool {
     let Some(fact) = fact(field, call) else { return true };
     match &field.wanted {
         Wanted::Name(name) => {
@@ -199,7 +199,7 @@ fn of_request<'c>(call: &Call, fact: impl FnOnce(&RingRequest) -> Fact<'c>) -> F
 }
 
 /// `None` where there is nothing to compare: the field is about a descriptor that the call did not make.
-pub(crate) fn fact<'c>(field: &Field, call: &'c Call) -> Option<Fact<'c>> {
+pub(crate) fn fact<'c>(field: &WantedField, call: &'c Call) -> Option<Fact<'c>> {
     Some(match field.aspect {
         Aspect::File(at) => file_fact(at, call),
         Aspect::Text(at) => Fact::Text(text_state(at, call)),
@@ -348,7 +348,7 @@ fn argument(call: &Call, at: usize, role: Role) -> i64 {
     }
 }
 
-fn show_wanted(field: &Field, bindings: &Bindings) -> String {
+fn show_wanted(field: &WantedField, bindings: &Bindings) -> String {
     match &field.wanted {
         Wanted::Nothing => "none".to_owned(),
         Wanted::Text(text) => format!("{:?}", BStr::new(text)),
@@ -365,7 +365,7 @@ fn show_wanted(field: &Field, bindings: &Bindings) -> String {
     }
 }
 
-fn show_fact(field: &Field, call: &Call) -> String {
+fn show_fact(field: &WantedField, call: &Call) -> String {
     match fact(field, call) {
         None => "nothing".to_owned(),
         Some(Fact::Number(value)) => show_number(value, field.role),

@@ -18,7 +18,7 @@ const GUTTER: &str = " | ";
 
 /// Both observations of a scenario, and how they differ.
 #[derive(Clone, Copy, Debug)]
-pub struct Disagreeing<'a> {
+pub struct AgreementFailure<'a> {
     /// The scenario's name.
     pub scenario: &'a str,
     /// How the workload ended.
@@ -34,7 +34,7 @@ pub struct Disagreeing<'a> {
 }
 
 /// The report on a scenario that BPF and the witness saw differently.
-pub fn disagreement(it: &Disagreeing) -> String {
+pub fn disagreement(it: &AgreementFailure) -> String {
     let mut lines = vec![format!("{}: BPF and the witness (ptrace) did not see the same", it.scenario)];
     let counts = [it.trace.calls.len(), it.testimony.calls.len()];
     lines.extend(entry("workload", &it.ending.to_string()));
@@ -48,7 +48,7 @@ pub fn disagreement(it: &Disagreeing) -> String {
 }
 
 /// The thread of the first difference, around that difference.
-fn side_by_side(it: &Disagreeing) -> Vec<String> {
+fn side_by_side(it: &AgreementFailure) -> Vec<String> {
     let Some(first) = it.disagreements.first() else { return Vec::new() };
     let tid = match *first {
         Discrepancy::OnlyBpf { bpf } | Discrepancy::Unlike { bpf, .. } => it.trace.calls[bpf].tid,
@@ -134,7 +134,7 @@ fn folded(text: &str) -> Vec<String> {
 }
 
 /// Every difference but the first, one on each line.
-fn others(it: &Disagreeing) -> Vec<String> {
+fn others(it: &AgreementFailure) -> Vec<String> {
     let rest = &it.disagreements[1..];
     if rest.is_empty() {
         return Vec::new();
@@ -149,7 +149,7 @@ fn others(it: &Disagreeing) -> Vec<String> {
     lines
 }
 
-fn sentences(disagreement: &Discrepancy, it: &Disagreeing) -> Vec<String> {
+fn sentences(disagreement: &Discrepancy, it: &AgreementFailure) -> Vec<String> {
     let by_ptrace = |at: usize| show::call(&it.testimony.calls[at].call);
     match disagreement {
         Discrepancy::OnlyBpf { bpf } => vec![format!("seen by BPF alone: {}", show::call(&it.trace.calls[*bpf]))],
@@ -180,7 +180,7 @@ mod tests {
         let (mut trace, testimony) = both();
         change(&mut trace);
         let disagreements = agreement::compare(&trace, &testimony, Some(b"/ws"));
-        disagreement(&Disagreeing {
+        disagreement(&AgreementFailure {
             scenario: "open-basic",
             ending: &Ending { phase: Phase::Act, how: How::Finished },
             trace: &trace,

@@ -20,7 +20,7 @@ pub(super) struct Perf {
 }
 
 /// A line without the times.
-struct Event<'a> {
+struct PerfEvent<'a> {
     /// The thread's name and id.
     who: Option<(&'a [u8], u64)>,
     text: &'a [u8],
@@ -53,7 +53,7 @@ impl Adapter for Perf {
         let mut left: Vec<_> = std::mem::take(&mut self.entered).into_iter().collect();
         left.sort_by_key(|(tid, _)| *tid);
         let line = |(tid, (text, raw)): (Option<u64>, (String, Vec<u8>))| {
-            without_end(&Event { who: tid.map(|tid| (b"".as_slice(), tid)), text: b"" }, &text, &raw)
+            without_end(&PerfEvent { who: tid.map(|tid| (b"".as_slice(), tid)), text: b"" }, &text, &raw)
         };
         left.into_iter().map(line).collect()
     }
@@ -61,7 +61,7 @@ impl Adapter for Perf {
 
 impl Perf {
     /// `... [continued]: read()) = 1`: the result of a call that was printed before, or that began before perf attached.
-    fn continued(&mut self, event: &Event, rest: &[u8], raw: &[u8]) -> Line {
+    fn continued(&mut self, event: &PerfEvent, rest: &[u8], raw: &[u8]) -> Line {
         let tid = event.who.map(|(_, tid)| tid);
         let Some((name, rest)) = rest.split_once_str(b"()") else { return Line::garbled(raw, "it names no call") };
         let begun = self.entered.remove(&tid).filter(|(text, _)| text.as_bytes().starts_with(&[name, b"("].concat()));
@@ -76,7 +76,7 @@ impl Perf {
 }
 
 /// A call whose result has not come.
-fn without_end(event: &Event, text: &str, raw: &[u8]) -> Line {
+fn without_end(event: &PerfEvent, text: &str, raw: &[u8]) -> Line {
     match whole(event, &[text.as_bytes(), b" = ?"].concat(), raw) {
         Line::Call(mut said) => {
             said.forget("ret");
@@ -92,7 +92,7 @@ fn lost(raw: &[u8]) -> Option<u64> {
 }
 
 /// `     0.050 ( 0.103 ms): work/21350 openat(...)`. The time may be `?`, and the duration may be blank.
-fn event(raw: &[u8]) -> Option<Event<'_>> {
+fn event(raw: &[u8]) -> Option<PerfEvent<'_>> {
     let (time, rest) = raw.trim_start().split_once_str(b" (")?;
     if !(time == b"?" || time.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')) {
         return None;
@@ -106,9 +106,9 @@ fn event(raw: &[u8]) -> Option<Event<'_>> {
         let after = rest[digits..].strip_prefix(b" ")?.trim_start();
         let name = after.iter().take_while(|&&byte| byte.is_ascii_alphanumeric() || byte == b'_').count();
         let is_call = after.starts_with(b"... [continued]: ") || name > 0 && after[name..].starts_with(b"(");
-        is_call.then_some(Event { who: Some((&text[..slash], tid)), text: after })
+        is_call.then_some(PerfEvent { who: Some((&text[..slash], tid)), text: after })
     });
-    Some(column.unwrap_or(Event { who: None, text: text.trim_start() }))
+    Some(column.unwrap_or(PerfEvent { who: None, text: text.trim_start() }))
 }
 
 /// The start of the result: after the last `)` that is followed by spaces and `=`. The text of an error has brackets, but no
@@ -120,7 +120,7 @@ fn result_at(text: &[u8]) -> Option<(usize, usize)> {
     })
 }
 
-fn whole(event: &Event, text: &[u8], raw: &[u8]) -> Line {
+fn whole(event: &PerfEvent, text: &[u8], raw: &[u8]) -> Line {
     match parse(text) {
         Ok(mut said) => {
             if let Some((comm, tid)) = event.who {

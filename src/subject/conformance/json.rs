@@ -15,7 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Cell, Family, Subject, Sum, Table};
+use super::{About, Cell, Family, SubjectColumn, Sum, Table};
 use crate::base::error::Error;
 use crate::base::escape;
 
@@ -26,7 +26,7 @@ pub const VERSION: u64 = 1;
 struct Written<'t> {
     version: u64,
     about: &'t About,
-    subjects: &'t [Subject],
+    subjects: &'t [SubjectColumn],
     families: Vec<Sums<'t>>,
     cells: Vec<InFamily<&'t str, &'t Cell>>,
 }
@@ -55,7 +55,7 @@ struct InFamily<S, C> {
 #[derive(Deserialize)]
 struct Read {
     about: About,
-    subjects: Vec<Subject>,
+    subjects: Vec<SubjectColumn>,
     cells: Vec<InFamily<String, Cell>>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Text from a tracer is in code spans, and so cannot become a link, a mention, an image or HTML.
 
-use super::{Cell, Family, Mark, Subject, Sum, Table, short};
+use super::{Cell, Family, Mark, SubjectColumn, Sum, Table, short};
 use crate::base::escape;
 use crate::subject::cell::Found;
 
@@ -37,7 +37,7 @@ pub fn markdown(table: &Table) -> String {
 
 fn rows(table: &Table, families: &[&Family]) -> String {
     let mut out = "| family |".to_owned();
-    for Subject { name, version } in &table.subjects {
+    for SubjectColumn { name, version } in &table.subjects {
         let version = version.as_deref().map(|version| format!(" {}", code(&short::version(version))));
         out += &format!(" {}{} |", code(name), version.unwrap_or_default());
     }
@@ -61,7 +61,7 @@ fn legend() -> String {
 }
 
 fn of_subject(table: &Table, column: usize) -> String {
-    let Subject { name, version } = &table.subjects[column];
+    let SubjectColumn { name, version } = &table.subjects[column];
     let version = version.as_deref().map(|version| format!(", {}", code(version))).unwrap_or_default();
     let mut out = format!("## {}{version}\n\nIn sum: {}.\n\n", code(name), table.sum(column).long());
     for (_, cell) in table.cells(column).filter(|(_, cell)| !matches!(Mark::of(cell), Mark::Pass | Mark::NotClaimed)) {

@@ -6,13 +6,13 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
-use super::{Cell, Family, Mark, Scenario, Subject, Sum, Table, short};
+use super::{Cell, Family, Mark, ScenarioRow, SubjectColumn, Sum, Table, short};
 use crate::base::escape;
 use crate::subject::cell::Found;
 
 mod place; // the names of elements
 
-use place::Place;
+use place::ElementName;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
@@ -97,7 +97,7 @@ fn filter(table: &Table) -> Markup {
     }
 }
 
-fn titled(Subject { name, version }: &Subject) -> String {
+fn titled(SubjectColumn { name, version }: &SubjectColumn) -> String {
     let version = version.iter().map(|version| format!(" {}", short::version(version))).collect::<String>();
     format!("{name}{version}")
 }
@@ -126,7 +126,7 @@ fn grid(table: &Table) -> Markup {
     }
 }
 
-fn heading(column: usize, subject: &Subject) -> Markup {
+fn heading(column: usize, subject: &SubjectColumn) -> Markup {
     let version = subject.version.as_deref().unwrap_or_default();
     html! {
         th scope="col" data-s=(column) title=(Foreign(version)) {
@@ -161,13 +161,13 @@ fn of_family(table: &Table, at: usize, family: &Family) -> Markup {
                 }
             }
             @for (row, scenario) in family.scenarios.iter().enumerate() {
-                (of_scenario(table, Place { family: at, row }, scenario))
+                (of_scenario(table, ElementName { family: at, row }, scenario))
             }
         }
     }
 }
 
-fn of_scenario(table: &Table, place: Place, scenario: &Scenario) -> Markup {
+fn of_scenario(table: &Table, place: ElementName, scenario: &ScenarioRow) -> Markup {
     let cells = || scenario.cells.iter().enumerate().filter_map(|(column, cell)| Some((column, cell.as_ref()?)));
     html! {
         tr.scenario {
@@ -189,7 +189,7 @@ fn of_scenario(table: &Table, place: Place, scenario: &Scenario) -> Markup {
 }
 
 /// The details of a cell.
-fn panel(place: Place, column: usize, cell: &Cell) -> Markup {
+fn panel(place: ElementName, column: usize, cell: &Cell) -> Markup {
     let sum = Sum::of([cell]);
     let mark = Mark::of(cell);
     let is_finding = sum.findings > 0 || mark == Mark::SilentLoss;

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, TableStyle};
 use textwrap::core::display_width;
 
-use super::{Cell, Family, Mark, Subject, Sum, Table, short};
+use super::{Cell, Family, Mark, SubjectColumn, Sum, Table, short};
 use crate::base::escape;
 
 /// The gap between two columns.
@@ -67,7 +67,7 @@ fn column_width(table: &Table, column: usize) -> usize {
     all.chain(heading.lines().map(display_width)).max().unwrap_or_default()
 }
 
-fn heading(Subject { name, version }: &Subject) -> String {
+fn heading(SubjectColumn { name, version }: &SubjectColumn) -> String {
     let version = short::version(version.as_deref().unwrap_or_default());
     format!("{}\n{}", escape::line(name), escape::line(&version))
 }
@@ -100,7 +100,7 @@ fn part(table: &Table, columns: &[usize], width: usize) -> String {
 
 /// The faults of a subject: a line for each verdict, and for each reason for no result.
 fn of_subject(table: &Table, column: usize, width: usize) -> String {
-    let Subject { name, version } = &table.subjects[column];
+    let SubjectColumn { name, version } = &table.subjects[column];
     let version = version.iter().map(|version| format!(" ({version})")).collect::<String>();
     let mut lines = vec![wrapped(&format!("{name}{version}: {}", table.sum(column).long()), width)];
     let mut groups: Vec<(Mark, Option<&str>, Vec<String>)> = Vec::new();

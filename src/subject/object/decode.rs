@@ -8,7 +8,7 @@ use crate::judge::expectation::Aspect;
 use crate::subject::json::Line;
 use crate::subject::keys::{Key, Of, keys, of_argument};
 use crate::subject::said::{Said, Value};
-use crate::subject::toml::{CallBy, Field, Layout, Record, Records};
+use crate::subject::toml::{CallBy, Layout, LayoutField, RecordFormat, RecordKind};
 use crate::table::syscalls::{self, REQUESTS, Role, Syscall, name_of};
 
 /// The most calls that may be open at a time. It bounds the memory for an object that invents ids.
@@ -20,7 +20,7 @@ const MAX_ERRNO: i64 = 4095;
 
 /// The buffer that carries the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum BufferKind {
     /// A ring buffer: records are in order, and as long as reserved.
     Ring,
     /// A perf buffer: each CPU has its own, and records are padded to words.
@@ -29,21 +29,21 @@ pub enum Source {
 
 /// Decodes records. An enter waits here for its exit.
 #[derive(Debug)]
-pub struct Decoder {
-    records: Records,
-    source: Source,
+pub struct ObjectDecoder {
+    records: RecordFormat,
+    source: BufferKind,
     /// The open calls by their pair field. Empty once a call is no longer open.
     open: HashMap<i64, Option<Said>>,
 }
 
 /// The lines of a single record.
-pub fn decode(records: &Records, bytes: &[u8]) -> Vec<Line> {
-    Decoder::new(records.clone(), Source::Ring).take(bytes)
+pub fn decode(records: &RecordFormat, bytes: &[u8]) -> Vec<Line> {
+    ObjectDecoder::new(records.clone(), BufferKind::Ring).take(bytes)
 }
 
-impl Decoder {
+impl ObjectDecoder {
     /// A decoder for this object's records.
-    pub fn new(records: Records, source: Source) -> Self {
+    pub fn new(records: RecordFormat, source: BufferKind) -> Self {
         Self { records, source, open: HashMap::new() }
     }
 
@@ -71,8 +71,8 @@ impl Decoder {
     }
 
     /// The kind of a record. `None` for a kind that is not a call.
-    fn kind(&self, bytes: &[u8]) -> Result<Option<&Record>, String> {
-        let Records { by, skip, kinds, .. } = &self.records;
+    fn kind(&self, bytes: &[u8]) -> Result<Option<&RecordKind>, String> {
+        let RecordFormat { by, skip, kinds, .. } = &self.records;
         let record = match by {
             None => kinds.values().next().ok_or("no record is described")?,
             Some(by) => {
@@ -89,9 +89,9 @@ impl Decoder {
     fn fits(&self, layout: &Layout, bytes: &[u8]) -> Result<(), String> {
         let size = match self.source {
             _ if layout.has_rest() => bytes.len().max(layout.size),
-            Source::Ring => layout.size,
+            BufferKind::Ring => layout.size,
             // The word before it holds its size (kernel/events/core.c, perf_prepare_sample()).
-            Source::Perf => (layout.size + 4).next_multiple_of(8) - 4,
+            BufferKind::Perf => (layout.size + 4).next_multiple_of(8) - 4,
         };
         match bytes.len() {
             len if len == size => Ok(()),
@@ -146,7 +146,7 @@ struct Half {
     is_enter: bool,
 }
 
-fn said(record: &Record, bytes: &[u8]) -> Result<Half, String> {
+fn said(record: &RecordKind, bytes: &[u8]) -> Result<Half, String> {
     if record.call.is_none() {
         return Ok(Half { said: None, is_enter: false });
     }
@@ -157,7 +157,7 @@ fn said(record: &Record, bytes: &[u8]) -> Result<Half, String> {
 }
 
 /// The name of the call.
-fn call(record: &Record, bytes: &[u8]) -> Result<String, String> {
+fn call(record: &RecordKind, bytes: &[u8]) -> Result<String, String> {
     let number = |name: &str| number_of(record, name, bytes);
     match &record.call {
         None => Err("it does not say which call it is".to_owned()),
@@ -175,13 +175,13 @@ fn call(record: &Record, bytes: &[u8]) -> Result<String, String> {
     }
 }
 
-fn number_of(record: &Record, name: &str, bytes: &[u8]) -> Result<i64, String> {
+fn number_of(record: &RecordKind, name: &str, bytes: &[u8]) -> Result<i64, String> {
     let field = record.layout.field(name).ok_or_else(|| format!("there is no field `{name}`"))?;
     field.number_in(bytes).ok_or_else(|| too_short(bytes, field.offset + field.number.size))
 }
 
 /// Reports every field of a record for a call. Fields for which the call has no key are left out.
-fn put(said: &mut Said, record: &Record, bytes: &[u8]) -> Result<(), String> {
+fn put(said: &mut Said, record: &RecordKind, bytes: &[u8]) -> Result<(), String> {
     if let Some(name) = &record.args {
         put_args(said, record.layout.field(name), bytes);
     }
@@ -196,7 +196,7 @@ fn put(said: &mut Said, record: &Record, bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Reports all arguments except paths.
-fn put_args(said: &mut Said, field: Option<&Field>, bytes: &[u8]) {
+fn put_args(said: &mut Said, field: Option<&LayoutField>, bytes: &[u8]) {
     let Some((row, field)) = said.row.zip(field) else { return };
     let mut args = [u64::MAX; 6];
     for (at, arg) in args.iter_mut().enumerate().take(field.count) {
@@ -214,7 +214,7 @@ fn put_args(said: &mut Said, field: Option<&Field>, bytes: &[u8]) {
     }
 }
 
-fn value(key: &Key, field: &Field, bytes: &[u8]) -> Option<Value> {
+fn value(key: &Key, field: &LayoutField, bytes: &[u8]) -> Option<Value> {
     let number = || field.number_in(bytes);
     let Of::Field(subject) = key.of else {
         return Some(match key.of {
@@ -234,12 +234,12 @@ fn value(key: &Key, field: &Field, bytes: &[u8]) -> Option<Value> {
 }
 
 /// One descriptor of a pair.
-fn element(key: &Key, field: &Field, bytes: &[u8], at: usize) -> Option<Value> {
+fn element(key: &Key, field: &LayoutField, bytes: &[u8], at: usize) -> Option<Value> {
     (at < field.count).then(|| field.element_in(bytes, at))?.map(|raw| Value::Number(narrowed(key.role, raw)))
 }
 
 /// Recognises an errno by its negative number, even in a field that is unsigned or half as wide.
-fn result(field: &Field, number: i64) -> Value {
+fn result(field: &LayoutField, number: i64) -> Value {
     let short = i64::from(number as i32);
     let number = if field.number.size == 4 && (-MAX_ERRNO..0).contains(&short) { short } else { number };
     if (-MAX_ERRNO..0).contains(&number) { Value::Errno(-number as i32) } else { Value::Number(number) }

@@ -12,7 +12,7 @@ use libbpf_rs::btf::Btf;
 use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenObject};
 use nix::errno::Errno;
 
-use super::decode::Source;
+use super::decode::BufferKind;
 use super::types::{self, Variable};
 use crate::base::error::Error;
 use crate::base::escape;
@@ -28,7 +28,7 @@ const LARGEST_MAP: u64 = 1 << 30;
 const LAST_LINES: usize = 12;
 
 /// An object that is loaded and attached.
-pub struct Loaded {
+pub struct LoadedObject {
     /// The links of its programs. They are dropped before the object.
     pub links: Vec<Link>,
     /// The object, which owns its programs and maps.
@@ -36,7 +36,7 @@ pub struct Loaded {
     /// The map that carries its records.
     pub ring: MapHandle,
     /// The kind of this buffer.
-    pub source: Source,
+    pub source: BufferKind,
     /// The map of watched processes.
     pub filter: Option<MapHandle>,
     /// The map that counts its losses.
@@ -44,7 +44,7 @@ pub struct Loaded {
 }
 
 /// Opens, checks, loads and attaches the object for a process.
-pub fn load(file: &Path, mapping: &toml::Object, pid: u32) -> Result<Loaded, Error> {
+pub fn load(file: &Path, mapping: &toml::TracerObject, pid: u32) -> Result<LoadedObject, Error> {
     let name = escape::path(file);
     let bytes = read(file)?;
     libbpf_log::listen();
@@ -73,7 +73,7 @@ pub fn load(file: &Path, mapping: &toml::Object, pid: u32) -> Result<Loaded, Err
     let filter = mapping.filter.as_deref().map(handle).transpose()?;
     let drops = mapping.drops.as_deref().map(handle).transpose()?;
     let links = attach(&name, &object, &chosen)?;
-    Ok(Loaded { links, _object: object, ring, source, filter, drops })
+    Ok(LoadedObject { links, _object: object, ring, source, filter, drops })
 }
 
 /// The contents of a file, if it is a regular file of a plausible size.
@@ -108,7 +108,7 @@ fn lacks(name: &str, what: &str, wanted: &str, all: &[String]) -> Error {
 }
 
 /// Checks that the mapping's maps exist, and that their types are supported.
-fn maps(name: &str, mapping: &toml::Object, open: &OpenObject) -> Result<Source, Error> {
+fn maps(name: &str, mapping: &toml::TracerObject, open: &OpenObject) -> Result<BufferKind, Error> {
     let all: Vec<String> = open.maps().map(|map| map.name().to_string_lossy().into_owned()).collect();
     let kind = |wanted: &str| {
         let map = open.maps().find(|map| map.name() == wanted).ok_or_else(|| lacks(name, "map", wanted, &all))?;
@@ -135,8 +135,8 @@ fn maps(name: &str, mapping: &toml::Object, open: &OpenObject) -> Result<Source,
         }
     }
     match kind(&mapping.ring)?.0 {
-        MapType::RingBuf => Ok(Source::Ring),
-        MapType::PerfEventArray => Ok(Source::Perf),
+        MapType::RingBuf => Ok(BufferKind::Ring),
+        MapType::PerfEventArray => Ok(BufferKind::Perf),
         other => Err(Error::usage(
             format!("the map `{}` of {name} is a {other:?}", mapping.ring),
             "`ring` names a BPF_MAP_TYPE_RINGBUF or a BPF_MAP_TYPE_PERF_EVENT_ARRAY",

@@ -15,11 +15,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::time::{ClockId, clock_gettime};
 
-use super::decode::{Decoder, Source};
+use super::decode::{BufferKind, ObjectDecoder};
 use super::merge::Merge;
 use crate::base::error::Error;
 use crate::subject::collector::Collector;
-use crate::subject::toml::Records;
+use crate::subject::toml::RecordFormat;
 use crate::watch::tracer::refused;
 
 /// An object may ask the kernel not to wake its reader. The buffer is then read at this period.
@@ -32,14 +32,19 @@ const PAGES: usize = 256;
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The thread, which ends when this is dropped.
-pub struct Reader {
+pub struct RingReader {
     wake: Arc<EventFd>,
     stops: Arc<AtomicBool>,
 }
 
-impl Reader {
+impl RingReader {
     /// Starts to read. The thread reports its end to the collector.
-    pub fn start(ring: &MapHandle, source: Source, records: &Records, to: Arc<Collector>) -> Result<Self, Error> {
+    pub fn start(
+        ring: &MapHandle,
+        source: BufferKind,
+        records: &RecordFormat,
+        to: Arc<Collector>,
+    ) -> Result<Self, Error> {
         let failed = |error: Errno| refused("the records of an object cannot be read", &error);
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let wake = Arc::new(EventFd::from_flags(flags).map_err(failed)?);
@@ -47,11 +52,11 @@ impl Reader {
         let of_libbpf = |error: libbpf_rs::Error| refused("the map of an object's records cannot be read", &error);
         let ring = MapHandle::try_from(ring).map_err(of_libbpf)?;
         let (of_thread, its_stops) = (Arc::clone(&wake), Arc::clone(&stops));
-        let decoder = Decoder::new(records.clone(), source);
+        let decoder = ObjectDecoder::new(records.clone(), source);
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
             let end = Arc::clone(&to);
-            let inbox = RefCell::new(Inbox { decoder, merge: Merge::default(), to });
+            let inbox = RefCell::new(RingInbox { decoder, merge: Merge::default(), to });
             match Buffer::open(&ring, source, &inbox, &its_stops) {
                 Ok(buffer) => {
                     let _ = ready.send(Ok(()));
@@ -79,20 +84,20 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for RingReader {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
 /// Where records go.
-struct Inbox {
-    decoder: Decoder,
+struct RingInbox {
+    decoder: ObjectDecoder,
     merge: Merge,
     to: Arc<Collector>,
 }
 
-impl Inbox {
+impl RingInbox {
     /// Records of a ring are in order.
     fn take(&mut self, record: &[u8]) {
         // A record takes more memory as values than as bytes.
@@ -136,12 +141,12 @@ enum Buffer<'b> {
 impl<'b> Buffer<'b> {
     fn open(
         map: &MapHandle,
-        source: Source,
-        inbox: &'b RefCell<Inbox>,
+        source: BufferKind,
+        inbox: &'b RefCell<RingInbox>,
         stops: &'b AtomicBool,
     ) -> Result<Self, libbpf_rs::Error> {
         match source {
-            Source::Ring => {
+            BufferKind::Ring => {
                 let mut builder = RingBufferBuilder::new();
                 let mut end = None;
                 // Without this limit, a writer that fills the ring as fast as it is read would keep the thread for ever.
@@ -156,7 +161,7 @@ impl<'b> Buffer<'b> {
                 })?;
                 Ok(Self::Ring(builder.build()?))
             }
-            Source::Perf => {
+            BufferKind::Perf => {
                 let builder = PerfBufferBuilder::new(map).pages(PAGES);
                 let builder = builder.sample_cb(|_, record| inbox.borrow_mut().hold(record));
                 let builder = builder.lost_cb(|_, count| inbox.borrow().to.lost(count));
@@ -183,7 +188,7 @@ impl<'b> Buffer<'b> {
     }
 }
 
-fn run(buffer: &Buffer<'_>, inbox: &RefCell<Inbox>, wake: &EventFd, stops: &AtomicBool) {
+fn run(buffer: &Buffer<'_>, inbox: &RefCell<RingInbox>, wake: &EventFd, stops: &AtomicBool) {
     let mut before = 0;
     loop {
         let stops = stops.load(Ordering::Acquire);

@@ -12,7 +12,7 @@ use libbpf_rs::btf::{Btf, BtfType};
 use crate::base::error::Error;
 use crate::base::escape;
 use crate::judge::expectation::errors::near_or_all;
-use crate::subject::toml::{Layout, Record, Records};
+use crate::subject::toml::{Layout, RecordFormat, RecordKind};
 
 /// The sections of variables that have a value before the object is loaded.
 const SECTIONS: [&str; 3] = [".rodata", ".data", ".bss"];
@@ -52,7 +52,7 @@ pub fn variables(types: &Btf<'_>) -> Vec<(String, Variable)> {
 
 /// A struct of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct StructOfObject {
     /// Its name.
     pub name: String,
     /// Its fields, with their offsets in bytes.
@@ -62,7 +62,7 @@ pub struct Known {
 }
 
 /// The structs of the object.
-pub fn structs(types: &Btf<'_>) -> Vec<Known> {
+pub fn structs(types: &Btf<'_>) -> Vec<StructOfObject> {
     let mut all = Vec::new();
     for found in types.type_by_kind::<Struct<'_>>() {
         let field = |at| {
@@ -71,13 +71,13 @@ pub fn structs(types: &Btf<'_>) -> Vec<Known> {
             Some((text(member.name), offset as usize / 8))
         };
         let fields = (0..found.len()).filter_map(field).collect();
-        all.push(Known { name: text(found.name()), fields, size: found.size() });
+        all.push(StructOfObject { name: text(found.name()), fields, size: found.size() });
     }
     all
 }
 
 /// Compares each layout with the struct that it names, or else with the structs that have exactly its fields.
-pub fn check(name: &str, records: &Records, structs: &[Known]) -> Result<(), Error> {
+pub fn check(name: &str, records: &RecordFormat, structs: &[StructOfObject]) -> Result<(), Error> {
     for (number, record) in &records.kinds {
         let wrong = difference(record, structs).map_err(|(sentence, hint)| {
             Error::usage(format!("{name}: {}", escape::line(&sentence)), escape::lines(&hint).into_owned())
@@ -96,7 +96,7 @@ pub fn check(name: &str, records: &Records, structs: &[Known]) -> Result<(), Err
 }
 
 /// The name of the struct and the difference, if there is one.
-fn difference(record: &Record, structs: &[Known]) -> Result<Option<(String, String)>, (String, String)> {
+fn difference(record: &RecordKind, structs: &[StructOfObject]) -> Result<Option<(String, String)>, (String, String)> {
     if let Some(name) = &record.of {
         let Some(known) = structs.iter().find(|known| known.name == *name) else {
             let names: Vec<&str> =
@@ -112,11 +112,11 @@ fn difference(record: &Record, structs: &[Known]) -> Result<Option<(String, Stri
     Ok(alike().find_map(|known| Some((known.name.clone(), differs(&record.layout, known)?))))
 }
 
-fn has_the_same_fields(layout: &Layout, known: &Known) -> bool {
+fn has_the_same_fields(layout: &Layout, known: &StructOfObject) -> bool {
     layout.fields.len() == known.fields.len() && known.fields.iter().all(|(name, _)| layout.field(name).is_some())
 }
 
-fn differs(layout: &Layout, known: &Known) -> Option<String> {
+fn differs(layout: &Layout, known: &StructOfObject) -> Option<String> {
     // The rest of a record is not in any struct.
     for field in layout.fields.iter().filter(|field| field.count != 0) {
         match known.fields.iter().find(|(name, _)| *name == field.name) {

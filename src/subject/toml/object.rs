@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::reader::Reader;
+use super::reader::TomlReader;
 use crate::judge::expectation::entries::{Entry, kind};
 use crate::judge::expectation::errors::{Problems, near_or_all};
 use crate::subject::keys::keys;
@@ -16,11 +16,11 @@ use crate::table::syscalls::Syscall;
 
 mod layout;
 
-pub use layout::{Field, Layout, Number};
+pub use layout::{Layout, LayoutField, Number};
 
 /// A BPF object.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Object {
+pub struct TracerObject {
     /// The path of its file.
     pub file: String,
     /// The map that carries its records.
@@ -36,25 +36,25 @@ pub struct Object {
     /// The map that counts its losses.
     pub drops: Option<String>,
     /// The format of its records.
-    pub records: Records,
+    pub records: RecordFormat,
 }
 
 /// The records of an object.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Records {
+pub struct RecordFormat {
     /// The field that distinguishes kinds of records, at the same place in all kinds. Without it there is one kind.
-    pub by: Option<Field>,
+    pub by: Option<LayoutField>,
     /// The kinds that are not calls.
     pub skip: Vec<u64>,
     /// The field that pairs an exit with its enter, if they are separate records.
     pub pair: Option<String>,
     /// Each kind, by its number. A single kind has the number 0.
-    pub kinds: BTreeMap<u64, Record>,
+    pub kinds: BTreeMap<u64, RecordKind>,
 }
 
 /// One kind of record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Record {
+pub struct RecordKind {
     /// Whether it is the enter of a call, whose exit is a separate record.
     pub enter: bool,
     /// The layout of its fields.
@@ -82,14 +82,14 @@ pub enum CallBy {
 
 const OBJECT: [&str; 7] = ["file", "ring", "attach", "rodata", "entries", "filter", "drops"];
 
-pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Option<Object> {
+pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Option<TracerObject> {
     let records = self::records(records, problems);
-    let mut table = Reader::table(object, &OBJECT, problems)?;
+    let mut table = TomlReader::table(object, &OBJECT, problems)?;
     let file = table.required("file", "write file = \"mine.bpf.o\"").and_then(|entry| table.string(entry));
     let ring = table.required("ring", "write the name of the map that the records come through");
     let ring = ring.and_then(|entry| table.string(entry));
     let attach = table.words("attach").unwrap_or_default();
-    let text = |table: &mut Reader, key| table.get(key).and_then(|entry| table.string(entry));
+    let text = |table: &mut TomlReader, key| table.get(key).and_then(|entry| table.string(entry));
     let (filter, drops) = (text(&mut table, "filter"), text(&mut table, "drops"));
     let rodata = match table.get("rodata") {
         Some(entry) => constants(entry, table.problems())?,
@@ -99,12 +99,12 @@ pub(super) fn read(object: Entry, records: Entry, problems: &mut Problems) -> Op
         Some(entry) => entries(entry, table.problems())?,
         None => BTreeMap::new(),
     };
-    Some(Object { file: file?, ring: ring?, attach, rodata, entries, filter, drops, records: records? })
+    Some(TracerObject { file: file?, ring: ring?, attach, rodata, entries, filter, drops, records: records? })
 }
 
 /// `entries = { events = 1048576 }`.
 fn entries(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, u32>> {
-    let table = Reader::any_table(entry, problems)?;
+    let table = TomlReader::any_table(entry, problems)?;
     let all: Vec<Entry> = table.entries().to_vec();
     let mut entries = BTreeMap::new();
     for (key, value) in all {
@@ -120,7 +120,7 @@ fn entries(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, u32
 }
 
 fn constants(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, Option<i64>>> {
-    let table = Reader::any_table(entry, problems)?;
+    let table = TomlReader::any_table(entry, problems)?;
     let entries: Vec<Entry> = table.entries().to_vec();
     let mut constants = BTreeMap::new();
     for (key, value) in entries {
@@ -140,15 +140,15 @@ fn constants(entry: Entry, problems: &mut Problems) -> Option<BTreeMap<String, O
     Some(constants)
 }
 
-fn records(entry: Entry, problems: &mut Problems) -> Option<Records> {
-    let table = Reader::any_table(entry, problems)?;
+fn records(entry: Entry, problems: &mut Problems) -> Option<RecordFormat> {
+    let table = TomlReader::any_table(entry, problems)?;
     let (kinds, plain): (Vec<Entry>, Vec<Entry>) =
         table.entries().iter().partition(|(_, value)| value.get_ref().is_table());
     let told_apart = told_apart(plain, problems);
     let pair = told_apart.as_ref().and_then(|told| told.pair.as_deref());
-    let all: Vec<Option<(u64, Record)>> =
+    let all: Vec<Option<(u64, RecordKind)>> =
         kinds.into_iter().map(|entry| kind_of_record(entry, pair, problems)).collect();
-    let all: Option<BTreeMap<u64, Record>> = all.into_iter().collect();
+    let all: Option<BTreeMap<u64, RecordKind>> = all.into_iter().collect();
     let (ToldApart { by, pair, skip }, kinds) = (told_apart?, all?);
     if kinds.is_empty() {
         problems.push(entry.0.span(), "[records] has no kind of record", "write [records.0] with `layout` and `call`");
@@ -163,11 +163,16 @@ fn records(entry: Entry, problems: &mut Problems) -> Option<Records> {
         Some(By::Named(name, at)) => Some(named(&name, &kinds, at, problems)?),
         None => None,
     };
-    Some(Records { by, skip, pair, kinds })
+    Some(RecordFormat { by, skip, pair, kinds })
 }
 
 /// The field with this name, at the same place in each kind.
-fn named(name: &str, kinds: &BTreeMap<u64, Record>, at: Range<usize>, problems: &mut Problems) -> Option<Field> {
+fn named(
+    name: &str,
+    kinds: &BTreeMap<u64, RecordKind>,
+    at: Range<usize>,
+    problems: &mut Problems,
+) -> Option<LayoutField> {
     let mut fields = kinds.values().map(|record| record.layout.field(name));
     let first = fields.next().flatten();
     if let Some(first) = first.filter(|first| fields.all(|field| field == Some(first))) {
@@ -180,7 +185,7 @@ fn named(name: &str, kinds: &BTreeMap<u64, Record>, at: Range<usize>, problems: 
 
 /// What distinguishes records: a field at their begin, or a field of the layouts.
 enum By {
-    Begin(Field),
+    Begin(LayoutField),
     Named(String, Range<usize>),
 }
 
@@ -199,7 +204,7 @@ fn told_apart(entries: Vec<Entry>, problems: &mut Problems) -> Option<ToldApart>
             ("by", DeValue::String(text)) if Number::named(text).is_none() && !text.contains([' ', '\t']) => {
                 told.by = Some(By::Named(text.to_string(), value.span()));
             }
-            ("by", DeValue::String(text)) => match Field::parse(text) {
+            ("by", DeValue::String(text)) => match LayoutField::parse(text) {
                 Ok(field) => told.by = Some(By::Begin(field)),
                 Err(why) => {
                     let hint = "write it as in C: \"u32 event_type\"";
@@ -226,7 +231,7 @@ fn whole(value: &DeValue) -> Option<u64> {
     value.as_integer().and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok())
 }
 
-fn kind_of_record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<(u64, Record)> {
+fn kind_of_record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<(u64, RecordKind)> {
     let Ok(number) = entry.0.get_ref().parse() else {
         let hint = "write [records.1], or [records.0] if there is one kind";
         problems.push(entry.0.span(), "a kind of record is a number", hint);
@@ -235,8 +240,8 @@ fn kind_of_record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> 
     Some((number, record(entry, pair, problems)?))
 }
 
-fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<Record> {
-    let mut table = Reader::any_table(entry, problems)?;
+fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<RecordKind> {
+    let mut table = TomlReader::any_table(entry, problems)?;
     let enter = table.flag("enter");
     let (layout, layout_at) = layout(&mut table)?;
     let names: Vec<&str> = layout.fields.iter().map(|field| field.name.as_str()).collect();
@@ -264,11 +269,11 @@ fn record(entry: Entry, pair: Option<&str>, problems: &mut Problems) -> Option<R
         let (key, field) = mapped(&mut table, entry, &names)?;
         keys.insert(key, field);
     }
-    Some(Record { enter, layout, of, call, args, keys })
+    Some(RecordKind { enter, layout, of, call, args, keys })
 }
 
 /// The layout of its fields, and its place in the text.
-fn layout(table: &mut Reader) -> Option<(Layout, Range<usize>)> {
+fn layout(table: &mut TomlReader) -> Option<(Layout, Range<usize>)> {
     let entry = table.required("layout", "write its fields as in C: layout = \"u32 pid; char path[256]\"")?;
     let text = table.string(entry)?;
     let read = Layout::parse(&text).map_err(|why| {
@@ -282,7 +287,7 @@ fn layout(table: &mut Reader) -> Option<(Layout, Range<usize>)> {
 const OF_RECORD: [&str; 5] = ["enter", "layout", "struct", "call", "args"];
 
 /// `args = "args"`: a field with as many words as the kernel takes.
-fn arguments(table: &mut Reader, entry: Entry, layout: &Layout) -> Option<String> {
+fn arguments(table: &mut TomlReader, entry: Entry, layout: &Layout) -> Option<String> {
     let names: Vec<&str> = layout.fields.iter().map(|field| field.name.as_str()).collect();
     let name = table.string(entry).filter(|name| is_field(table, entry.1, name, &names))?;
     let is_of_words = layout.field(&name).is_some_and(|field| field.number.size == 8 && (1..=6).contains(&field.count));
@@ -294,7 +299,7 @@ fn arguments(table: &mut Reader, entry: Entry, layout: &Layout) -> Option<String
 }
 
 /// `path = "filename"`: a key of lines, and its field.
-fn mapped(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<(String, String)> {
+fn mapped(table: &mut TomlReader, entry: Entry, names: &[&str]) -> Option<(String, String)> {
     let key = entry.0.get_ref().to_string();
     let rows = Syscall::all()
         .iter()
@@ -311,7 +316,7 @@ fn mapped(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<(String, S
     is_field(table, entry.1, &field, names).then_some((key, field))
 }
 
-fn is_field(table: &mut Reader, at: &Spanned<DeValue>, field: &str, names: &[&str]) -> bool {
+fn is_field(table: &mut TomlReader, at: &Spanned<DeValue>, field: &str, names: &[&str]) -> bool {
     let is_one = names.contains(&field);
     if !is_one {
         table.problems().push(at.span(), format!("the layout has no field `{field}`"), near_or_all(field, names));
@@ -320,11 +325,11 @@ fn is_field(table: &mut Reader, at: &Spanned<DeValue>, field: &str, names: &[&st
 }
 
 /// `"openat"`, `{ number = "nr" }` or `{ by = "op", names = { 1 = "read" } }`.
-fn call(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<CallBy> {
+fn call(table: &mut TomlReader, entry: Entry, names: &[&str]) -> Option<CallBy> {
     if entry.1.get_ref().is_str() {
         return table.call(entry).map(CallBy::Name);
     }
-    let mut inner = Reader::table(entry, &["number", "by", "names"], table.problems())?;
+    let mut inner = TomlReader::table(entry, &["number", "by", "names"], table.problems())?;
     if let Some(number) = inner.get("number") {
         let field = inner.string(number)?;
         return is_field(&mut inner, number.1, &field, names).then_some(CallBy::Number(field));
@@ -333,7 +338,7 @@ fn call(table: &mut Reader, entry: Entry, names: &[&str]) -> Option<CallBy> {
     let field = inner.string(by)?;
     let is_one = is_field(&mut inner, by.1, &field, names);
     let list = inner.required("names", "write names = { 1 = \"read\", 2 = \"write\" }")?;
-    let mut list = Reader::any_table(list, inner.problems())?;
+    let mut list = TomlReader::any_table(list, inner.problems())?;
     let mut calls = BTreeMap::new();
     for entry in list.entries().to_vec() {
         let Ok(number) = entry.0.get_ref().parse::<u64>() else {

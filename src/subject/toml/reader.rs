@@ -18,7 +18,7 @@ const PLACEHOLDERS: [&str; 2] = ["{pid}", "{folder}"];
 /// The longest limit, in seconds.
 const LONGEST: f64 = 3600.0;
 
-pub(super) struct Reader<'a, 't, 'p, 's> {
+pub(super) struct TomlReader<'a, 't, 'p, 's> {
     /// Its name in messages. Empty for the file itself.
     name: String,
     /// Its place in the text.
@@ -27,7 +27,7 @@ pub(super) struct Reader<'a, 't, 'p, 's> {
     problems: &'p mut Problems<'s>,
 }
 
-impl<'a, 't, 'p, 's> Reader<'a, 't, 'p, 's> {
+impl<'a, 't, 'p, 's> TomlReader<'a, 't, 'p, 's> {
     /// The file itself.
     pub(super) fn root(document: &'a DeTable<'t>, known: &[&str], problems: &'p mut Problems<'s>) -> Self {
         Self { name: String::new(), at: 0, entries: in_order(document), problems }.without_unknown(known)

@@ -156,8 +156,8 @@ fn paths_and_block_are_told_apart_by_their_lengths() {
     let cut = vec![b'p'; PATH_CAP];
     let longest = &cut[1..];
     /// A sentence, the paths, the block, and which of the paths was cut.
-    type Row<'r> = (&'r str, [&'r [u8]; 2], &'r [u8], [bool; 2]);
-    let rows: [Row<'_>; 7] = [
+    type PathsRow<'r> = (&'r str, [&'r [u8]; 2], &'r [u8], [bool; 2]);
+    let rows: [PathsRow<'_>; 7] = [
         ("neither a path nor a block", [b"", b""], b"", [false, false]),
         ("one path", [b"a.txt", b""], b"", [false, false]),
         ("a second path only", [b"", b"b.txt"], b"", [false, false]),

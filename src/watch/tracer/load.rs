@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use super::excerpt::ExcerptFile;
 use super::refusal::{Bug, Refusal, cause, refused};
-use super::{Options, WATCHES, libbpf_log};
+use super::{TracerOptions, WATCHES, libbpf_log};
 use crate::base::error::Error;
 use crate::table::layout::{self, Blocks, Filter, Roles, Watch};
 use crate::table::syscalls::Syscall;
@@ -81,7 +81,7 @@ pub fn check_machine() -> Result<(), Error> {
 }
 
 /// The object, and whether libbpf has used the excerpt of the kernel's types.
-pub struct Loaded {
+pub struct LoadedTracer {
     pub object: Object,
     pub by_excerpt: bool,
 }
@@ -95,25 +95,30 @@ pub fn object(file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
 }
 
 /// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it tries again with all types.
-pub fn load(options: &Options) -> Result<Loaded, Error> {
+pub fn load(options: &TracerOptions) -> Result<LoadedTracer, Error> {
     libbpf_log::listen();
     let (name, bytes) = object(options.bpf.as_deref())?;
     // The excerpt is for the embedded object: another one may need other types.
     let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
     if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
-        return Ok(Loaded { object, by_excerpt: true });
+        return Ok(LoadedTracer { object, by_excerpt: true });
     }
     libbpf_log::listen();
-    load_with(options, &name, &bytes, None).map(|object| Loaded { object, by_excerpt: false })
+    load_with(options, &name, &bytes, None).map(|object| LoadedTracer { object, by_excerpt: false })
 }
 
-fn load_with(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
+fn load_with(options: &TracerOptions, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
     opened(options, name, bytes, types)?.load().map_err(|error| not_loaded(name, &error))
 }
 
 /// Opens and checks the object, and makes it ready to be loaded.
-pub fn opened(options: &Options, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<OpenObject, Error> {
-    let Options { ring_size, requests, data, .. } = options;
+pub fn opened(
+    options: &TracerOptions,
+    name: &str,
+    bytes: &[u8],
+    types: Option<&ExcerptFile>,
+) -> Result<OpenObject, Error> {
+    let TracerOptions { ring_size, requests, data, .. } = options;
     let mut builder = ObjectBuilder::default();
     if let Some(types) = types {
         builder.btf_custom_path(types.path()).map_err(|error| not_opened(name, &error))?;

@@ -11,10 +11,10 @@ use libbpf_rs::{AsRawLibbpf, MapInfo, Object, ProgramMut};
 use nix::errno::Errno;
 
 use super::excerpt::ExcerptFile;
-use super::load::{self, Loaded};
+use super::load::{self, LoadedTracer};
 use super::refusal::{Refusal, refused};
 use super::ring::BacklogReader;
-use super::{Options, Tracer, libbpf_log};
+use super::{Tracer, TracerOptions, libbpf_log};
 use crate::base::error::Error;
 
 /// What the kernel was given of a program: the main function first, and behind it the functions that it calls.
@@ -32,7 +32,7 @@ const LOG: usize = 256;
 impl Tracer {
     /// Loads an object that has no CO-RE relocations, and attaches it if the options say so. With `all_types` it loads both programs
     /// for io_uring_complete. `None` if libbpf or the kernel refuses it. Libbpf says nothing more, in the whole process.
-    pub fn of_image(options: &Options, name: &str, image: &[u8]) -> Result<Option<Self>, Error> {
+    pub fn of_image(options: &TracerOptions, name: &str, image: &[u8]) -> Result<Option<Self>, Error> {
         static TYPES: OnceLock<Option<ExcerptFile>> = OnceLock::new();
         libbpf_log::silence();
         let types = if options.all_types { None } else { TYPES.get_or_init(ExcerptFile::make).as_ref() };
@@ -47,7 +47,7 @@ impl Tracer {
         }
         match open.load() {
             Ok(object) => {
-                let mut tracer = Self::over(Loaded { object, by_excerpt: false }, options)?;
+                let mut tracer = Self::over(LoadedTracer { object, by_excerpt: false }, options)?;
                 tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
                 Ok(Some(tracer))
             }

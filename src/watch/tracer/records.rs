@@ -20,13 +20,13 @@ const LEVEL: i32 = 1;
 
 /// What the kernel has recorded for one watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
+pub struct WatchRecords {
     pub(super) inbox: Inbox,
     /// BPF's counts. The reader's own counts are still 0.
     pub counts: Counts,
 }
 
-impl Records {
+impl WatchRecords {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.inbox.count == 0
@@ -94,7 +94,7 @@ mod tests {
         (0..40_000).for_each(|at| inbox.push(&record(at)));
         let held = inbox.open.len() + inbox.packed.iter().map(Vec::len).sum::<usize>();
         assert!(inbox.packed.len() == 3 && held < CHUNK + CHUNK / 2, "{held} bytes");
-        let (records, mut at) = (Records { inbox, counts: Counts::default() }, 0);
+        let (records, mut at) = (WatchRecords { inbox, counts: Counts::default() }, 0);
         records.for_each(|bytes| {
             assert_eq!(bytes, record(at), "record {at}");
             at += 1;

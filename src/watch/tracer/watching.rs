@@ -7,7 +7,7 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::killer::Killer;
-use super::records::{Inbox, Records};
+use super::records::{Inbox, WatchRecords};
 use super::refusal::refused;
 use super::ring::lock;
 use super::{Tracer, load};
@@ -19,12 +19,12 @@ use crate::trace::counts::Counts;
 
 impl Tracer {
     /// Watches a process from now on; with `follow`, the processes that it forks, too. No other living watch may have this slot.
-    pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<Watching<'_>, Error> {
+    pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<WatchGuard<'_>, Error> {
         self.watch_with(slot, pid, follow, true)
     }
 
     /// The same; only with `data` it is recorded what pointers lead to, if the object was loaded for that.
-    pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: bool) -> Result<Watching<'_>, Error> {
+    pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: bool) -> Result<WatchGuard<'_>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
@@ -35,7 +35,7 @@ impl Tracer {
         let data = if data { u64::from(self.data) << Watch::DATA_SHIFT } else { 0 };
         self.watches.set(slot, Watch { id, flags: follows | hides | times | data, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
-        let watching = Watching { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
+        let watching = WatchGuard { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };
         self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
             Error::scenario(
@@ -67,7 +67,7 @@ impl Tracer {
 }
 
 /// A process in the filter map. Dropping the guard removes the process, and those that it has forked.
-pub struct Watching<'t> {
+pub struct WatchGuard<'t> {
     tracer: &'t Tracer,
     slot: usize,
     id: u64,
@@ -77,16 +77,16 @@ pub struct Watching<'t> {
     skipped: u64,
 }
 
-impl Watching<'_> {
+impl WatchGuard<'_> {
     /// All records of the process, which must have been reaped. Then all its BPF programs have run, and all its records are in the
     /// ring. A record that another process is just writing may delay them for a moment.
-    pub fn collect(&self) -> Records {
+    pub fn collect(&self) -> WatchRecords {
         let counts = self.until_all_have_come(|| {
             self.tracer.ring.drain();
             self.received()
         });
         let inbox = lock(&self.tracer.ring.inboxes).remove(&self.id).unwrap_or_default();
-        Records { inbox, counts }
+        WatchRecords { inbox, counts }
     }
 
     /// Reads until all records have come that BPF has put into the ring. `read` reads once, and returns how many records have come
@@ -127,18 +127,18 @@ impl Watching<'_> {
 
     /// The records since the last `take`; the process may go on. The counts are those of the whole watch. A call that has returned
     /// before is in these records or in earlier ones.
-    pub fn take(&self) -> Records {
+    pub fn take(&self) -> WatchRecords {
         let counts = self.counts();
         self.tracer.ring.drain();
         let inbox = lock(&self.tracer.ring.inboxes).get_mut(&self.id).map(std::mem::take).unwrap_or_default();
-        Records { inbox, counts }
+        WatchRecords { inbox, counts }
     }
 
     /// At most this many of the records that were not taken yet.
-    pub fn take_some(&self, most: usize) -> Records {
+    pub fn take_some(&self, most: usize) -> WatchRecords {
         self.tracer.ring.drain_some(most);
         let inbox = lock(&self.tracer.ring.inboxes).get_mut(&self.id).map(std::mem::take).unwrap_or_default();
-        Records { inbox, counts: Counts::default() }
+        WatchRecords { inbox, counts: Counts::default() }
     }
 
     /// BPF's counts so far. The reader's own counts are 0.
@@ -212,7 +212,7 @@ fn exists(pid: &[u8]) -> bool {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
 }
 
-impl Drop for Watching<'_> {
+impl Drop for WatchGuard<'_> {
     fn drop(&mut self) {
         if !self.is_gone() {
             lock(&self.tracer.left_alive).insert(self.slot);

@@ -37,7 +37,7 @@ pub struct Reached {
 
 impl Reached {
     /// The new working directory or root, if the call sets one.
-    pub fn by(row: &Syscall, tid: u32) -> Option<Self> {
+    pub fn by_changed_directory(row: &Syscall, tid: u32) -> Option<Self> {
         let path = if row.effect == Effect::ChangeDirectory {
             format!("/proc/{tid}/cwd")
         } else if row.effect == Effect::ChangeRoot {

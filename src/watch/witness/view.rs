@@ -88,7 +88,7 @@ fn look_at_result(mounts: &mut Mounts, tid: u32, row: &Syscall, result: i64, see
             seen.call.made = identity;
             Reached { file, link }
         }
-        _ => Reached::by(row, tid)?,
+        _ => Reached::by_changed_directory(row, tid)?,
     };
     seen.names_mut().made_link.clone_from(&reached.link);
     Some(reached)

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
-use ior_it::subject::window::{Fences, Kind};
+use ior_it::subject::window::{FenceKind, Fences};
 use ior_it::subject::{Said, Value};
 use libtest_mimic::Failed;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -15,8 +15,8 @@ pub const WORK: &str = "IOR_IT_TEST_OBJECT";
 
 /// The traced process. On request it makes fences, and between the last ones the calls that are judged.
 pub fn works(kind: &str) -> ExitCode {
-    let out = ior_it::base::tell::Stream::Out;
-    let fences = Fences { kind: if kind == "open" { Kind::Open } else { Kind::Close }, nonce: NONCE };
+    let out = ior_it::base::tell::StandardStream::Out;
+    let fences = Fences { kind: if kind == "open" { FenceKind::Open } else { FenceKind::Close }, nonce: NONCE };
     for order in BufReader::new(std::io::stdin()).lines() {
         let Ok(order) = order else { return ExitCode::FAILURE };
         let numbers: Vec<u64> = order.split(' ').filter_map(|word| word.parse().ok()).collect();
@@ -109,9 +109,9 @@ pub struct Traced {
 
 impl Traced {
     /// Starts it in a folder of its own.
-    pub fn start(kind: Kind) -> Result<Self, Failed> {
+    pub fn start(kind: FenceKind) -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
-        let kind = if kind == Kind::Open { "open" } else { "close" };
+        let kind = if kind == FenceKind::Open { "open" } else { "close" };
         let mut command = Command::new(std::env::current_exe()?);
         command.env(WORK, kind).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;

@@ -1,9 +1,9 @@
 //! A subject's lines against a reference: every kind of fault is found and named.
 
-use ior_it::subject::claims::{Calls, Claims, Interrupted, Moment, Order, Paths, takes_part};
-use ior_it::subject::compare::{Compared, Comparison, Finding, compare};
-use ior_it::subject::judge::Known;
-use ior_it::subject::{Kind, Line, Said, Value};
+use ior_it::subject::claims::{CallOrder, Calls, Claims, Interrupted, Moment, Paths, takes_part};
+use ior_it::subject::compare::{Compared, Finding, SubjectComparison, compare};
+use ior_it::subject::judge::KnownFault;
+use ior_it::subject::{Line, Said, Value, Wrongness};
 use ior_it::table::syscalls::Syscall;
 use ior_it::trace::call::{Call, Outcome, Text};
 
@@ -28,7 +28,7 @@ fn lines(calls: &[Call]) -> Vec<Line> {
     calls.iter().map(|call| Line::Call(Box::new(Said::of(call)))).collect()
 }
 
-fn compared(reference: &[Call], lines: &[Line], claims: &Claims) -> Comparison {
+fn compared(reference: &[Call], lines: &[Line], claims: &Claims) -> SubjectComparison {
     compare(&Compared { reference, lines, claims, workspace: Some(b"/ws"), takes_part: &takes_part })
 }
 
@@ -64,7 +64,7 @@ fn claiming(fields: &[&str]) -> Claims {
 }
 
 /// The findings, in words.
-fn found(comparison: &Comparison) -> Vec<String> {
+fn found(comparison: &SubjectComparison) -> Vec<String> {
     let one = |finding: &Finding| match finding {
         Finding::Missing { reference } => format!("missing {reference}"),
         Finding::Extra { line } => format!("extra {line}"),
@@ -165,8 +165,8 @@ fn is_named(fault: Fault, finding: &Finding) -> bool {
         (Fault::Drop, Finding::Missing { .. })
         | (Fault::Double, Finding::Twice { .. })
         | (Fault::Swap, Finding::OutOfOrder { .. }) => true,
-        (Fault::Rename, Finding::Differs { fields, .. }) => fields.iter().all(|field| field.kind == Kind::Wrong),
-        (Fault::Cut, Finding::Differs { fields, .. }) => fields.iter().all(|field| field.kind == Kind::Cut),
+        (Fault::Rename, Finding::Differs { fields, .. }) => fields.iter().all(|field| field.kind == Wrongness::Wrong),
+        (Fault::Cut, Finding::Differs { fields, .. }) => fields.iter().all(|field| field.kind == Wrongness::Cut),
         _ => false,
     }
 }
@@ -314,7 +314,7 @@ fn each_thread_has_its_own_order() {
     assert_eq!(found(&compared(&reference, &apart, &claims)), Vec::<String>::new());
     let swapped = [line(8, "b"), line(7, "c"), line(7, "a")];
     assert_eq!(found(&compared(&reference, &swapped, &claims)), ["order 0 2"]);
-    let none = Claims { order: Order::None, ..claims.clone() };
+    let none = Claims { order: CallOrder::None, ..claims.clone() };
     assert_eq!(found(&compared(&reference, &swapped, &none)), Vec::<String>::new());
     // Without threads the order of several means nothing, of one it does.
     let line = |path: &str| said(&format!(r#"{{"call":"openat","pid":7,"path":"{path}"}}"#));
@@ -337,7 +337,7 @@ fn time_puts_lines_in_order_where_that_is_claimed() {
     let reference = [opened("a", 3, 0), opened("b", 4, 1)];
     let line = |path: &str, ns: u64| said(&format!(r#"{{"call":"openat","path":"{path}","enter_ns":{ns}}}"#));
     let lines = [line("b", 20), line("a", 10)];
-    let time = Claims { order: Order::Time, ..claiming(&["path"]) };
+    let time = Claims { order: CallOrder::Time, ..claiming(&["path"]) };
     assert_eq!(found(&compared(&reference, &lines, &time)), Vec::<String>::new());
     assert_eq!(found(&compared(&reference, &lines, &claiming(&["path"]))), ["order 0 1"]);
 }
@@ -377,7 +377,7 @@ fn a_mode_that_the_call_does_not_look_at_is_not_compared() {
 fn what_is_known_explains_what_it_names_and_no_more() {
     let known = |scenario: Option<&str>, call: Option<&str>, field: Option<&str>| {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        Known { scenario: text(scenario), call: text(call), field: text(field), why: String::new() }
+        KnownFault { scenario: text(scenario), call: text(call), field: text(field), why: String::new() }
     };
     let rows = [
         (known(None, None, None), true),

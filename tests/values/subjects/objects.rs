@@ -1,18 +1,18 @@
 //! The records of an object by its mapping: bytes in, lines out.
 
-use ior_it::subject::object::decode::{Decoder, Source, decode};
-use ior_it::subject::object::types::{Known, check};
-use ior_it::subject::toml::{Definition, Records, Run};
+use ior_it::subject::object::decode::{BufferKind, ObjectDecoder, decode};
+use ior_it::subject::object::types::{StructOfObject, check};
+use ior_it::subject::toml::{Definition, HowRun, RecordFormat};
 use ior_it::subject::{Line, json};
 use proptest::prelude::*;
 
-fn records(text: &str) -> Records {
+fn records(text: &str) -> RecordFormat {
     let text = format!(
         "[subject]\nname = \"x\"\nfence = \"close\"\n[object]\nfile = \"x\"\nring = \"r\"\n{text}\n[claims]\nfields = [\"ret\"]\n"
     );
     match Definition::parse("x.toml", &text).unwrap_or_else(|errors| panic!("{errors}")).run {
-        Run::Object(object) => object.records,
-        Run::Command { .. } | Run::Own => panic!("no object"),
+        HowRun::Object(object) => object.records,
+        HowRun::Command { .. } | HowRun::Own => panic!("no object"),
     }
 }
 
@@ -79,7 +79,7 @@ fn what_does_not_fit_is_garbled_with_its_bytes() {
     let long = decode(&one, &[0xab; 41]);
     let [Line::Garbled { raw, why }] = &long[..] else { panic!("{long:?}") };
     assert_eq!((raw.len(), why.as_str()), (82, "it has 41 bytes, and its layout 40"));
-    assert_eq!(Decoder::new(one, Source::Perf).take(&[0; 44]).len(), 1, "a perf buffer fills it up");
+    assert_eq!(ObjectDecoder::new(one, BufferKind::Perf).take(&[0; 44]).len(), 1, "a perf buffer fills it up");
 
     let several = records(
         "[records]\nby = \"u8 kind\"\nskip = [4]\n[records.1]\nlayout = \"u8 kind; u8 nr\"\ncall = { by = \"nr\", names = { 1 = \"read\" } }\n[records.2]\nlayout = \"u8 kind; s32 nr\"\ncall = { number = \"nr\" }\n",
@@ -133,7 +133,7 @@ fn exit(tid: u32, kind: u8, ret: i64) -> Vec<u8> {
 
 #[test]
 fn enter_and_exit_are_one_call() {
-    let mut decoder = Decoder::new(records(HALVES), Source::Ring);
+    let mut decoder = ObjectDecoder::new(records(HALVES), BufferKind::Ring);
     let mut take = |bytes: &[u8]| shown(&decoder.take(bytes));
     assert_eq!(
         take(&exit(5, 2, 1)),
@@ -165,7 +165,7 @@ fn enter_and_exit_are_one_call() {
 
 #[test]
 fn made_up_ids_take_no_more_than_some_memory() {
-    let mut decoder = Decoder::new(records(HALVES), Source::Ring);
+    let mut decoder = ObjectDecoder::new(records(HALVES), BufferKind::Ring);
     let lines: usize = (0..70_000).map(|tid| decoder.take(&enter(tid, 3, [0; 3])).len()).sum();
     assert_eq!((lines, decoder.end().len()), (70_000 - (1 << 16), 1 << 16));
 }
@@ -176,7 +176,7 @@ fn a_layout_is_compared_with_the_struct() {
     let field = |(name, offset): (&str, usize)| (name.to_owned(), offset);
     let lies =
         [("mark", 0), ("pid", 4), ("time", 8), ("ret", 16), ("flags", 20), ("path", 22), ("comm", 28)].map(field);
-    let known = |name: &str, size| Known { name: name.to_owned(), fields: lies.to_vec(), size };
+    let known = |name: &str, size| StructOfObject { name: name.to_owned(), fields: lies.to_vec(), size };
     let mut moved = known("event", 40);
     moved.fields[3].1 = 20;
     let mut other = known("event", 40);
@@ -216,8 +216,8 @@ proptest! {
     #[test]
     fn any_bytes_make_lines(all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..20)) {
         for text in [WHOLE, HALVES] {
-            for source in [Source::Ring, Source::Perf] {
-                let mut decoder = Decoder::new(records(text), source);
+            for source in [BufferKind::Ring, BufferKind::Perf] {
+                let mut decoder = ObjectDecoder::new(records(text), source);
                 for bytes in &all {
                     prop_assert!(decoder.take(bytes).len() <= 2);
                 }

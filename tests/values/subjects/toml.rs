@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use ior_it::subject::Scope;
-use ior_it::subject::claims::{Calls, Interrupted, Moment, Order, Paths};
-use ior_it::subject::toml::{Adapter, BUILT_IN, CallBy, Definition, FILES, Lifetime, Run, Stream, built_in};
-use ior_it::subject::window::Kind;
+use ior_it::subject::claims::{CallOrder, Calls, Interrupted, Moment, Paths};
+use ior_it::subject::toml::{AdapterChoice, BUILT_IN, CallBy, Definition, FILES, HowRun, Lifetime, Stream, built_in};
+use ior_it::subject::window::FenceKind;
 use snapbox::{Data, assert_data_eq};
 
 /// The example of the documentation.
@@ -80,16 +80,19 @@ fn a_command_is_read_as_it_is_written() {
     let perf = parse(PERF);
     assert_eq!(
         (perf.name.as_str(), perf.scope, perf.lifetime, perf.fence),
-        ("perf", Scope::Pid, Lifetime::Scenario, Kind::Close)
+        ("perf", Scope::Pid, Lifetime::Scenario, FenceKind::Close)
     );
     assert_eq!((perf.attach, perf.close), (Duration::from_secs(3), Duration::from_millis(500)));
     assert_eq!((perf.needs, perf.excludes), (vec!["tracefs".to_owned()], vec!["ptrace".to_owned()]));
-    let Run::Command { command, stream, adapter, stop, lost } = perf.run else { panic!("no command") };
-    assert_eq!((command[3].as_str(), stream, adapter), ("{pid}", Stream::Error, Adapter::BuiltIn("perf".to_owned())));
+    let HowRun::Command { command, stream, adapter, stop, lost } = perf.run else { panic!("no command") };
+    assert_eq!(
+        (command[3].as_str(), stream, adapter),
+        ("{pid}", Stream::Error, AdapterChoice::BuiltIn("perf".to_owned()))
+    );
     assert_eq!(stop.as_str(), "SIGINT");
     assert_eq!(&lost.unwrap().captures("LOST 12 events!").unwrap()[1], "12");
     let claims = perf.claims;
-    assert_eq!((claims.calls, claims.path, claims.order), (Calls::All, Paths::Given, Order::Thread));
+    assert_eq!((claims.calls, claims.path, claims.order), (Calls::All, Paths::Given, CallOrder::Thread));
     assert_eq!((claims.interrupted, claims.exec_tid, claims.fields.len()), (Interrupted::Attempts, Moment::Exit, 5));
     assert_eq!((perf.known.len(), perf.known[0].scenario.as_deref()), (1, Some("fd-reuse")));
 }
@@ -100,13 +103,13 @@ fn ten_lines_are_enough() {
         "[subject]\nname = \"mine\"\ncommand = [\"./mine\", \"{pid}\"]\nfence = \"open\"\n[claims]\ncalls = [\"openat\"]\nfields = [\"path\", \"ret\"]\n",
     );
     assert_eq!((mine.scope, mine.lifetime, mine.attach), (Scope::Pid, Lifetime::Scenario, Duration::from_secs(30)));
-    let Run::Command { adapter, stream, .. } = mine.run else { panic!("no command") };
-    assert_eq!((adapter, stream), (Adapter::BuiltIn("json".to_owned()), Stream::Out));
+    let HowRun::Command { adapter, stream, .. } = mine.run else { panic!("no command") };
+    assert_eq!((adapter, stream), (AdapterChoice::BuiltIn("json".to_owned()), Stream::Out));
 }
 
 #[test]
 fn an_object_is_read_as_it_is_written() {
-    let Run::Object(object) = parse(OBJECT).run else { panic!("no object") };
+    let HowRun::Object(object) = parse(OBJECT).run else { panic!("no object") };
     assert_eq!((object.file.as_str(), object.ring.as_str(), object.attach.len()), ("ior.bpf.o", "event_map", 1));
     assert_eq!((object.rodata["PID_FILTER"], object.rodata["TID_FILTER"]), (None, Some(-1)));
     assert_eq!((object.records.pair.as_deref(), object.records.kinds.len()), (Some("tid"), 4));
@@ -125,9 +128,9 @@ fn the_built_in_ones_are_right() {
         let definition = built_in(name).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(definition.name, name);
         let command = match definition.run {
-            Run::Command { command, .. } => command,
-            Run::Own => continue, // its version is that of the crate
-            Run::Object(_) => panic!("{name}"),
+            HowRun::Command { command, .. } => command,
+            HowRun::Own => continue, // its version is that of the crate
+            HowRun::Object(_) => panic!("{name}"),
         };
         assert!(!definition.version.is_empty(), "{name}: nothing is said of a tracer without its version");
         let named = command.iter().filter_map(|word| word.strip_prefix("{folder}/"));

@@ -2,14 +2,14 @@
 
 /// The place of a scenario.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct ElementName {
     /// The family's place in the table.
     pub family: usize,
     /// The scenario's place in the family.
     pub row: usize,
 }
 
-impl Place {
+impl ElementName {
     /// The name of a cell's details.
     pub fn panel(self, column: usize) -> String {
         format!("f{}-{}-{column}", self.family, self.row)

@@ -6,14 +6,14 @@
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     /// The fields, in order.
-    pub fields: Vec<Field>,
+    pub fields: Vec<LayoutField>,
     /// The size of the record in bytes.
     pub size: usize,
 }
 
 /// A field.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Field {
+pub struct LayoutField {
     /// Its name.
     pub name: String,
     /// The type of one element.
@@ -77,17 +77,17 @@ impl Layout {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (mut fields, mut end, mut align) = (Vec::new(), 0_usize, 1);
         for declared in text.split(';').map(str::trim).filter(|declared| !declared.is_empty()) {
-            if let Some(rest) = fields.last().filter(|field: &&Field| field.count == 0) {
+            if let Some(rest) = fields.last().filter(|field: &&LayoutField| field.count == 0) {
                 return Err(format!("`{}` is the rest of the record, and more stands behind it", rest.name));
             }
-            let mut field = Field::parse(declared)?;
+            let mut field = LayoutField::parse(declared)?;
             field.offset = end.next_multiple_of(field.number.size);
             end = field.offset + field.number.size * field.count;
             align = align.max(field.number.size);
             if end > LARGEST {
                 return Err(format!("it ends behind {LARGEST} bytes"));
             }
-            if fields.iter().any(|known: &Field| known.name == field.name) {
+            if fields.iter().any(|known: &LayoutField| known.name == field.name) {
                 return Err(format!("`{}` is there twice", field.name));
             }
             fields.push(field);
@@ -106,12 +106,12 @@ impl Layout {
     }
 
     /// The field with this name.
-    pub fn field(&self, name: &str) -> Option<&Field> {
+    pub fn field(&self, name: &str) -> Option<&LayoutField> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
-impl Field {
+impl LayoutField {
     /// Reads `u32 type` or `char name[256]`. Its offset is still 0.
     pub fn parse(declared: &str) -> Result<Self, String> {
         let (declared, count) = match declared.split_once('[') {

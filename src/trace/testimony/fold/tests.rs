@@ -69,9 +69,9 @@ const SYS: i64 = -ERESTARTSYS;
 const EINTR: Outcome = Returned(-libc::EINTR as i64);
 
 /// A sentence, the stops, and the calls that they are.
-type Row = (&'static str, &'static [Stop], &'static [(u32, Outcome)]);
+type StopsRow = (&'static str, &'static [Stop], &'static [(u32, Outcome)]);
 
-const ROWS: &[Row] = &[
+const ROWS: &[StopsRow] = &[
     ("a call", &[Enter(READ), Exit(5)], &[(READ, Returned(5))]),
     ("a call that fails", &[Enter(READ), Exit(-9)], &[(READ, Returned(-9))]),
     ("the gate's own exit", &[Exit(4096), Enter(READ), Exit(1)], &[(READ, Returned(1))]),

@@ -211,7 +211,7 @@ fn a_path_begins_at_the_working_directory() {
     let path = CString::new("/proc/self/cwd").unwrap();
     let mut seen = ground.seen(&path, 0);
     seen.call.args[0] = AT_FDCWD as u64;
-    let reached = Reached::by(Syscall::by_name("chdir").unwrap(), std::process::id()).unwrap();
+    let reached = Reached::by_changed_directory(Syscall::by_name("chdir").unwrap(), std::process::id()).unwrap();
     let link = reached.link.clone().unwrap();
     assert_eq!(leads(&mut Mounts::default(), &seen, &start(), &reached), Leads::Here(link));
 }
