@@ -60,6 +60,7 @@ lint: setup ## formatting, lints, docs and dependencies
 	@scripts/format-c
 	$(CARGO) clippy $(QUICK) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(QUICK) --no-deps
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(QUICK) --no-deps --document-private-items
 	@$(subst cargo,,$(CARGO)) scripts/deny
 
 bpf: ## compiles the tracer alone, to ./tracer.bpf.o: ./ior-it --bpf ./tracer.bpf.o

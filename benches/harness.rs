@@ -9,11 +9,11 @@ mod support;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
-use ior_it::child::scenarios;
-use ior_it::judge::expectation::Expectations;
-use ior_it::judge::verdict::Verdict;
-use ior_it::session::{Options, Prepared, Session};
-use ior_it::watch::tracer::{self, Tracer};
+use ior_it::support::child::scenarios;
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::verdict::Verdict;
+use ior_it::support::session::{Options, Prepared, Session};
+use ior_it::support::watch::tracer::{self, Tracer};
 use support::rounds::{markdown, ms, quantile, ratio};
 use support::{Failure, growth};
 

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
-use ior_it::child::zygote::Zygote;
-use ior_it::watch::tracer::{Tracer, TracerOptions};
+use ior_it::support::child::zygote::Zygote;
+use ior_it::support::watch::tracer::{Tracer, TracerOptions};
 use support::floor::Floor;
 use support::rounds::{markdown, median, ratio};
 use support::{Failure, operations, worker};

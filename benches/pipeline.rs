@@ -7,16 +7,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
-use ior_it::archive::{self, Archive};
-use ior_it::child::scenarios;
-use ior_it::judge::expectation::Expectations;
-use ior_it::judge::matcher;
-use ior_it::judge::verdict::judge;
-use ior_it::trace::call::Call;
-use ior_it::trace::counts::Counts;
-use ior_it::trace::decoder;
-use ior_it::trace::record::{self, Record};
-use ior_it::trace::whole::Trace;
+use ior_it::support::archive::{self, Archive};
+use ior_it::support::child::scenarios;
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::matcher;
+use ior_it::support::judge::verdict::judge;
+use ior_it::support::trace::call::Call;
+use ior_it::support::trace::counts::Counts;
+use ior_it::support::trace::decoder;
+use ior_it::support::trace::record::{self, Record};
+use ior_it::support::trace::whole::Trace;
 
 const TESTS: &str = include_str!("../tests.toml");
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");

@@ -8,11 +8,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ior_it::base::error::Error;
-use ior_it::subject::claims::{Calls, Claims, Interrupted};
-use ior_it::subject::collector::Collector;
-use ior_it::subject::window::{FenceKind, Fences};
-use ior_it::subject::{Line, Profile, Said, Scope, Shown, Subject, Value, Waited, Watching};
+use ior_it::{
+    Calls, Claims, Collector, Error, FenceKind, Fences, Interrupted, Line, Profile, Said, Scope, Shown, Subject, Value,
+    Waited, Watching,
+};
 use libbpf_rs::{MapCore, MapFlags, Object, ObjectBuilder, RingBufferBuilder};
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openat.bpf.o"));

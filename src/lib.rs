@@ -1,18 +1,17 @@
 //! `ior-it` proves that a BPF tracer of I/O system calls records exactly what a known program did.
 //!
-//! The modules are in order: none uses a module below it. [`trace`] and [`judge`] take values and return values: no
-//! I/O, no privileges. [`session`] is where one function runs one scenario from fork to verdict: read that one first.
+//! The modules are in order: none uses a module below it. `trace` and `judge` take values and return values: no
+//! I/O, no privileges. `session` is where one function runs one scenario from fork to verdict: read that one first.
 //!
 //! ```no_run
-//! use ior_it::{base::limit::Limit, child::scenarios, judge::expectation::Expectations, judge::verdict::Verdict};
-//! use ior_it::session::{Options, Prepared};
+//! use ior_it::{Expectations, Limit, Options, Prepared, Verdict, scenarios};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // As root, and before the process has a second thread: this forks the zygote.
-//! let session = Prepared::new(scenarios::all().copied(), Options::default())?.load()?;
+//! let session = Prepared::new(scenarios().copied(), Options::default())?.load()?;
 //!
 //! let text = std::fs::read_to_string("tests.toml")?;
-//! let names: Vec<&str> = scenarios::all().map(|scenario| scenario.name).collect();
+//! let names: Vec<&str> = scenarios().map(|scenario| scenario.name).collect();
 //! let expectations = Expectations::parse("tests.toml", &text, &names)?;
 //! let expectation = expectations.get("dup-basic").ok_or("dup-basic has no table")?;
 //!
@@ -28,7 +27,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 /// What every module may use.
-pub mod base {
+mod base {
     pub mod escape; // text of others, as a terminal may have it
     pub mod error; // a sentence, a hint, an exit code
     pub mod rights; // what a binary with file capabilities may do
@@ -39,7 +38,7 @@ pub mod base {
 }
 
 /// What calls mean.
-pub mod table {
+mod table {
     pub mod names; // flags, choices, errnos, signals by name, both ways
     pub mod kind; // what is behind a descriptor: a file, a pipe, an eventfd …
     pub mod layout; // records and maps as they lie in memory
@@ -48,7 +47,7 @@ pub mod table {
 }
 
 /// What was seen of calls.
-pub mod trace {
+mod trace {
     pub mod call; // what a call is
     pub mod counts; // what was lost on the way
     pub mod whole; // the calls of one scenario, and what was lost of them
@@ -60,7 +59,7 @@ pub mod trace {
 }
 
 /// Who makes the calls.
-pub mod child {
+mod child {
     pub mod ending; // how a child ended
     pub mod scenario; // what a scenario is written with
     pub mod scenarios; // the registry, a family a file
@@ -70,13 +69,13 @@ pub mod child {
 }
 
 /// Who watches.
-pub mod watch {
+mod watch {
     pub mod tracer; // the BPF object, the watches and the ring
     pub mod witness; // the same process seen by ptrace, at the same time
 }
 
 /// Whether it is right.
-pub mod judge {
+mod judge {
     pub mod expectation; // tests.toml → what each trace must be
     pub mod matcher; // a trace against its expectation
     pub mod agreement; // a trace against a testimony
@@ -84,12 +83,32 @@ pub mod judge {
     pub mod verdict; // pass, fail, skip, inconclusive
 }
 
-pub mod timings; // how long the phases took, in percentiles
-pub mod archive; // a trace as a file, and back
-pub mod subject; // any tracer: what it says of calls, against the trace
-pub mod session; // one scenario from fork to verdict
-pub mod mutants; // the object with one thing wrong, against the suite
-pub mod command; // any program, from its execve to the end of its last process
-pub mod cli; // the command line, and the whole run
+mod timings; // how long the phases took, in percentiles
+mod archive; // a trace as a file, and back
+mod subject; // any tracer: what it says of calls, against the trace
+mod session; // one scenario from fork to verdict
+mod mutants; // the object with one thing wrong, against the suite
+mod command; // any program, from its execve to the end of its last process
+mod cli; // the command line, and the whole run
 
-pub use cli::conformance;
+#[doc(hidden)]
+pub mod support; // what this project's own tests and benches use
+
+pub use base::error::Error;
+pub use cli::{conformance, main};
+
+// One scenario from fork to verdict.
+pub use base::limit::Limit;
+pub use child::scenario::Scenario;
+pub use child::scenarios::all as scenarios;
+pub use judge::expectation::{Expectation, Expectations};
+pub use judge::verdict::Verdict;
+pub use session::{Options, Prepared, ScenarioRun, Session};
+pub use watch::tracer::TracerOptions;
+
+// A tracer of another project in the slot.
+pub use child::fence::{FenceKind, Fences};
+pub use subject::claims::{CallOrder, Calls, Claims, Interrupted, Moment, Paths};
+pub use subject::collector::Collector;
+pub use subject::judge::KnownFault;
+pub use subject::{Line, Profile, Said, Scope, Shown, Subject, Value, Waited, Watching};

@@ -1,7 +1,7 @@
-//! The command: everything is in the library, see [`ior_it::cli`].
+//! The command: everything is in the library, see [`ior_it::main`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ior_it::cli::main()
+    ior_it::main()
 }

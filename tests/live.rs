@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ior_it::cli::main_of_test_target()
+    ior_it::support::cli::main_of_test_target()
 }

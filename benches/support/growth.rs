@@ -5,10 +5,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ior_it::child::scenario::{Scenario, Setup, act, call, ensure, returns};
-use ior_it::judge::expectation::Expectations;
-use ior_it::judge::verdict::Verdict;
-use ior_it::session::{Options, Prepared};
+use ior_it::support::child::scenario::{Scenario, Setup, act, call, ensure, returns};
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::verdict::Verdict;
+use ior_it::support::session::{Options, Prepared};
 
 use super::Failure;
 use super::rounds::{markdown, ms};

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::fd::{AsRawFd, IntoRawFd};
 
 use io_uring::{EnterFlags, IoUring, opcode, types};
-use ior_it::child::scenario::Broken;
+use ior_it::support::child::scenario::Broken;
 use libc::{AT_FDCWD, c_long, syscall};
 
 const BLOCK: usize = 4096;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use ior_it::watch::tracer::{Tracer, TracerOptions};
+use ior_it::support::watch::tracer::{Tracer, TracerOptions};
 use libc::{SYS_close, SYS_dup, SYS_openat, syscall};
 use tempfile::TempDir;
 
@@ -196,7 +196,7 @@ impl Tools {
         if let Some(watching) = watching {
             let records = watching.collect();
             refused = records.counts.refused;
-            let mut assembly = ior_it::trace::decoder::Assembly::new(Some(b"/"));
+            let mut assembly = ior_it::support::trace::decoder::Assembly::new(Some(b"/"));
             records.for_each(|bytes| assembly.add(bytes));
             let trace = assembly.finished(records.counts);
             dups = trace.calls.iter().filter(|call| i64::from(call.number) == SYS_dup).count();

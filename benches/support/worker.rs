@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ior_it::child::scenario::{Broken, Scenario, Setup, act, ensure};
+use ior_it::support::child::scenario::{Broken, Scenario, Setup, act, ensure};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
 use super::Failure;

@@ -1,8 +1,8 @@
 //! Whatever the bytes, reading an archive does not panic, and what could be read survives being written.
 #![no_main]
 
-use ior_it::archive::{BadArchive, decode, difference, encode};
-use ior_it::trace::show;
+use ior_it::support::archive::{BadArchive, decode, difference, encode};
+use ior_it::support::trace::show;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -89,13 +89,12 @@ pub struct Failed {
 }
 
 /// One raw system call: `call!(openat, libc::AT_FDCWD, c"a.txt", libc::O_RDONLY, 0)`. The result is an `i64`, or [`Failed`].
-#[macro_export]
 macro_rules! call {
     ($name:ident $(, $arg:expr)* $(,)?) => {
         $crate::child::scenario::raw(stringify!($name), &[$($crate::child::scenario::Word::word($arg)),*])
     };
 }
-pub use crate::call;
+pub(crate) use call;
 
 /// An argument as the register holds it.
 pub trait Word {
@@ -126,7 +125,7 @@ impl<T> Word for *mut T {
     }
 }
 
-/// The expansion of [`call!`]. A call that this architecture or kernel lacks fails with `ENOSYS`.
+/// The expansion of `call!`. A call that this architecture or kernel lacks fails with `ENOSYS`.
 pub fn raw(call: &'static str, words: &[i64]) -> Result<i64, Failed> {
     let number: Sysno = call.parse().map_err(|()| Failed { call, errno: Errno::ENOSYS })?;
     let mut six = [0; 6];

@@ -105,8 +105,3 @@ pub fn family_of(scenario: &str) -> Option<&'static str> {
     let has = |scenarios: &[Scenario]| scenarios.iter().any(|one| one.name == scenario);
     FAMILIES.iter().find(|(_, scenarios)| has(scenarios)).map(|(family, _)| *family)
 }
-
-/// The scenario of this name.
-pub fn by_name(name: &str) -> Option<&'static Scenario> {
-    all().find(|scenario| scenario.name == name)
-}

@@ -25,7 +25,7 @@ pub type Own = fn() -> Result<Box<dyn Subject>, Error>;
 enum SubjectSource {
     /// The command line names it, or its file.
     Asked(Box<Candidate>),
-    /// Another project's test program makes it ([`super::conformance`]).
+    /// Another project's test program makes it ([`super::conformance()`]).
     Own(Own),
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod call;
 mod calls;
 mod table;
 
-pub use errors::{Errors, Problem};
+pub use errors::Errors;
 pub use sequence::Sequence;
 
 use entries::in_order;

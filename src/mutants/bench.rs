@@ -80,11 +80,6 @@ impl<'e> Bench<'e> {
         Ok(bench)
     }
 
-    /// The object that mutants are made of.
-    pub fn image(&self) -> &Image {
-        &self.image
-    }
-
     /// The scenarios that do not pass with the object as it is. They judge no mutant.
     pub fn left_out(&self) -> &[String] {
         &self.left_out

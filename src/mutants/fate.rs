@@ -32,13 +32,6 @@ pub enum Fate {
     Survived,
 }
 
-impl Fate {
-    /// Whether the mutant could be seen, and was.
-    pub fn is_killed(&self) -> bool {
-        matches!(self, Self::Killed { .. } | Self::KilledByWitness { .. })
-    }
-}
-
 /// A mutant and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {

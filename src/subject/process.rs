@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,6 @@ use super::splitter::Splitter;
 use super::toml::{AdapterChoice, Definition, HowRun, Lifetime, Stream};
 use super::window::Fences;
 use crate::base::error::Error;
-use crate::table::names;
 
 /// How many bytes are read at a time.
 const ROOM: usize = 1 << 16;
@@ -200,15 +199,6 @@ fn retried(mut read: impl FnMut() -> std::io::Result<usize>) -> Option<usize> {
 fn lost(pattern: Option<&Regex>, line: &[u8]) -> Option<Line> {
     let line = str::from_utf8(line).ok()?;
     pattern?.captures(line)?.get(1)?.as_str().parse().ok().map(Line::Lost)
-}
-
-/// How a process ended, in words.
-pub fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("it exited with {code}"),
-        (None, Some(signal)) => format!("it was killed by {}", names::signal_name(signal)),
-        (None, None) => "it ended".to_owned(),
-    }
 }
 
 /// Bytes → lines of calls.

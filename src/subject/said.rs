@@ -10,7 +10,7 @@ use super::keys::{Key, Of, keys};
 use crate::judge::expectation::{Aspect, Wanted, WantedField};
 use crate::judge::matcher::facts::{self, Fact};
 use crate::table::syscalls::Abi;
-use crate::table::syscalls::{Ret, Role, Syscall, name_of, put_compat_name};
+use crate::table::syscalls::{Role, Syscall, name_of, put_compat_name};
 use crate::trace::call::{Call, Text};
 
 /// The content of a line about a call. What the line does not report is absent.
@@ -206,11 +206,6 @@ pub fn given(key: &Key, call: &Call) -> Option<Value> {
         Text::Read { bytes, cut: false } => Value::Text(bytes.clone()),
         Text::Read { .. } | Text::Unreadable(_) => Value::Nothing,
     })
-}
-
-/// Whether the result is a new descriptor.
-pub fn returns_descriptor(said: &Said) -> bool {
-    said.row.is_some_and(|row| matches!(row.ret_for(&said.meaning()), Ret::Fd))
 }
 
 /// The call as findings show it.

@@ -22,7 +22,7 @@ use crate::table::syscalls::Syscall;
 mod reader;
 mod object;
 
-pub use object::{CallBy, Layout, LayoutField, Number, RecordFormat, RecordKind, TracerObject};
+pub use object::{CallBy, Layout, LayoutField, RecordFormat, RecordKind, TracerObject};
 
 use reader::TomlReader;
 

@@ -102,8 +102,6 @@ pub enum MemberKind {
     Mode,
     /// A set of flags.
     Flags(&'static Names),
-    /// One value of a set of names.
-    Choice(&'static Names),
 }
 
 impl Block {

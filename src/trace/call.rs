@@ -19,7 +19,7 @@ pub use file::{Attribute, Contradiction, Files, Identity};
 
 use written::StoredCall;
 
-/// One system call as observed, or one request of io_uring. Calls that are alike share one [`Deed`] (see [`Deeds`]).
+/// One system call as observed, or one request of io_uring. Calls that are alike share one [`Deed`] (see `Deeds`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "StoredCall", into = "StoredCall")]
 pub struct Call {

@@ -14,7 +14,9 @@ use crate::trace::call::{Bytes, Call, Completion, Data, Deed, Identity, Outcome,
 
 mod encode; // a call → the bytes of its record
 
-pub use encode::{encode, encode_completion};
+pub use encode::encode;
+#[cfg(test)]
+pub use encode::encode_completion;
 
 /// Bytes that are no record, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -127,7 +127,7 @@ impl Tracer {
         Ok(tracer)
     }
 
-    /// The same for one program of any length. Only [`WatchGuard::take_some`] reads the ring: records that wait stay in the kernel,
+    /// The same for one program of any length. Only `WatchGuard::take_some` reads the ring: records that wait stay in the kernel,
     /// where their room is bounded.
     pub fn for_program(options: &TracerOptions) -> Result<Self, Error> {
         Self::over(load::load(options)?, options)

@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support;
-use ior_it::base::error::Error;
-use ior_it::base::limit::Limit;
-use ior_it::child::ending::How;
-use ior_it::child::scenarios;
-use ior_it::judge::expectation::{Expectation, Expectations};
-use ior_it::judge::verdict::Verdict;
-use ior_it::session::{Options, Prepared, ScenarioRun, Session};
-use ior_it::trace::counts::Counts;
-use ior_it::trace::whole::Trace;
-use ior_it::watch::tracer;
+use ior_it::support::base::error::Error;
+use ior_it::support::base::limit::Limit;
+use ior_it::support::child::ending::How;
+use ior_it::support::child::scenarios;
+use ior_it::support::judge::expectation::{Expectation, Expectations};
+use ior_it::support::judge::verdict::Verdict;
+use ior_it::support::session::{Options, Prepared, ScenarioRun, Session};
+use ior_it::support::trace::counts::Counts;
+use ior_it::support::trace::whole::Trace;
+use ior_it::support::watch::tracer;
 use libtest_mimic::{Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");

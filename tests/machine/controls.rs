@@ -14,13 +14,13 @@ use endings::{
     ENDINGS, KERNEL_THREAD, TAKES_A_SECOND, a_limit_grows_with_the_load_of_the_machine,
     a_scenario_inherits_nothing_from_another, a_thread_of_the_kernel_ends_nothing, each_ending_has_its_own_message,
 };
-use ior_it::base::limit::Limit;
-use ior_it::child::ending::{How, Phase};
-use ior_it::child::scenarios;
-use ior_it::judge::expectation::Expectations;
-use ior_it::judge::verdict::Verdict;
-use ior_it::session::{Options, Prepared, Session};
-use ior_it::watch::tracer;
+use ior_it::support::base::limit::Limit;
+use ior_it::support::child::ending::{How, Phase};
+use ior_it::support::child::scenarios;
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::verdict::Verdict;
+use ior_it::support::session::{Options, Prepared, Session};
+use ior_it::support::watch::tracer;
 use libtest_mimic::{Failed, Trial};
 use lines::each_line_of_tests_toml_matters;
 
@@ -42,7 +42,7 @@ pub struct Sessions {
     endings: Session,
 }
 
-pub fn sessions() -> Result<Sessions, ior_it::base::error::Error> {
+pub fn sessions() -> Result<Sessions, ior_it::support::base::error::Error> {
     let base = || scenarios::all().copied();
     let whole = Prepared::new(base(), Options::default())?;
     let unwatched = Prepared::new(base(), Options { watch: false, ..Options::default() })?;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use ior_it::archive;
-use ior_it::watch::tracer::{Tracer, TracerOptions};
+use ior_it::support::archive;
+use ior_it::support::watch::tracer::{Tracer, TracerOptions};
 use libbpf_rs::ObjectBuilder;
 use libbpf_rs::libbpf_sys::bpf_insn;
 use libtest_mimic::{Failed, Trial};
@@ -164,7 +164,7 @@ fn times() -> Tested {
     require!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let archive = archive::load(&folder.path().join("dup-basic.ior.zst"))?;
     let calls = &archive.observed.trace.calls;
-    let timed = |call: &&ior_it::trace::call::Call| call.enter_ns != 0 && call.duration_ns != 0;
+    let timed = |call: &&ior_it::support::trace::call::Call| call.enter_ns != 0 && call.duration_ns != 0;
     require!(calls.iter().filter(timed).count() == calls.len() && !calls.is_empty(), "{calls:?}");
     Ok(())
 }

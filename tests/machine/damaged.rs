@@ -19,7 +19,7 @@ const PORTION: u64 = 50;
 
 pub fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let checked = ior_it::watch::tracer::check_machine();
+    let checked = ior_it::support::watch::tracer::check_machine();
     if checked.is_err() || arguments.list {
         return support::run("damaged", &arguments, [support::live("damaged", || Ok(()))]);
     }

@@ -9,11 +9,11 @@ use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
 use crate::support::{self, Named, Tested, says};
-use ior_it::base::limit::Limit;
-use ior_it::base::place::{self, Folder};
-use ior_it::child::ending::How;
-use ior_it::child::scenario::{Scenario, act, call};
-use ior_it::session::{Options, Prepared, Session};
+use ior_it::support::base::limit::Limit;
+use ior_it::support::base::place::{self, Folder};
+use ior_it::support::child::ending::How;
+use ior_it::support::child::scenario::{Scenario, act, call};
+use ior_it::support::session::{Options, Prepared, Session};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -305,7 +305,7 @@ fn run_taken_away(session: &Session) -> Tested {
         let workspace = workspaces.for_scenario(MAKES.name)?;
         let limit = Limit::growing(Duration::from_secs(20));
         let (observed, _) = session.observe(MAKES.name, workspace.path(), limit, false)?;
-        Ok::<_, ior_it::base::error::Error>((observed.ending.how, away.join("makes.0/made").exists()))
+        Ok::<_, ior_it::support::base::error::Error>((observed.ending.how, away.join("makes.0/made").exists()))
     };
     let observed = observe();
     linked.and_then(|()| fs::remove_file(path))?;

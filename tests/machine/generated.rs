@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::programs::{GENERATED, Source, Step, programs, store};
-use ior_it::base::limit::Limit;
-use ior_it::judge::agreement;
-use ior_it::judge::expectation::{Expectation, Expectations};
-use ior_it::judge::report::{self, AgreementFailure};
-use ior_it::judge::verdict::{Observed, Verdict, judge};
-use ior_it::session::{Options, Prepared, Session};
-use ior_it::trace::testimony::{Leads, Seen, Testimony};
+use ior_it::support::base::limit::Limit;
+use ior_it::support::judge::agreement;
+use ior_it::support::judge::expectation::{Expectation, Expectations};
+use ior_it::support::judge::report::{self, AgreementFailure};
+use ior_it::support::judge::verdict::{Observed, Verdict, judge};
+use ior_it::support::session::{Options, Prepared, Session};
+use ior_it::support::trace::testimony::{Leads, Seen, Testimony};
 use libtest_mimic::{Failed, Trial};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::fuse;
-use ior_it::base::limit::Limit;
-use ior_it::child::ending::How;
-use ior_it::child::scenario::{Scenario, Setup, act, call, ensure, returns};
-use ior_it::child::scenarios;
-use ior_it::judge::agreement::{self, Discrepancy};
-use ior_it::judge::expectation::Expectations;
-use ior_it::session::{Options, Prepared, Session};
-use ior_it::trace::testimony::{Leads, Testimony};
-use ior_it::trace::whole::Trace;
-use ior_it::watch::tracer;
+use ior_it::support::base::limit::Limit;
+use ior_it::support::child::ending::How;
+use ior_it::support::child::scenario::{Scenario, Setup, act, call, ensure, returns};
+use ior_it::support::child::scenarios;
+use ior_it::support::judge::agreement::{self, Discrepancy};
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::session::{Options, Prepared, Session};
+use ior_it::support::trace::testimony::{Leads, Testimony};
+use ior_it::support::trace::whole::Trace;
+use ior_it::support::watch::tracer;
 use libtest_mimic::{Completion, Failed, Trial};
 
 const TESTS: &str = include_str!("../../tests.toml");

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use crate::support::{self, says, text};
-use ior_it::watch::tracer::{self, Tracer};
+use ior_it::support::watch::tracer::{self, Tracer};
 use libtest_mimic::{Completion, Failed, Trial};
 
 /// The text of the tracer to replace, its replacement, and what that breaks.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ior_it::subject::object::ObjectSubject;
-use ior_it::subject::toml::Definition;
-use ior_it::subject::window::{FenceKind, Fences, Window};
-use ior_it::subject::{Line, Said, Shown, Subject, Waited, Watching};
+use ior_it::support::subject::object::ObjectSubject;
+use ior_it::support::subject::toml::Definition;
+use ior_it::support::subject::window::{FenceKind, Fences, Window};
+use ior_it::support::subject::{Line, Said, Shown, Subject, Waited, Watching};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 

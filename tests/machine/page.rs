@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use ior_it::subject::conformance::Table;
-use ior_it::subject::conformance::page::page;
+use ior_it::support::subject::conformance::Table;
+use ior_it::support::subject::conformance::page::page;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::support;

@@ -9,9 +9,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use crate::support::{self, Named, Tested};
-use ior_it::child::scenario::{Scenario, act};
-use ior_it::child::zygote::Zygote;
-use ior_it::watch::tracer::{self, Tracer};
+use ior_it::support::child::scenario::{Scenario, act};
+use ior_it::support::child::zygote::Zygote;
+use ior_it::support::watch::tracer::{self, Tracer};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};

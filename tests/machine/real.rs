@@ -143,7 +143,7 @@ static ROWS: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 pub fn main() -> ExitCode {
     let all = std::env::var("REAL").is_ok_and(|which| which == "all");
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
-    let privilege = ior_it::watch::tracer::check_machine().err().map(|error| error.to_string());
+    let privilege = ior_it::support::watch::tracer::check_machine().err().map(|error| error.to_string());
     let chosen = REALS.iter().enumerate().filter(|(_, real)| all || real.quick);
     let trial = |(at, real): (usize, &'static Real)| {
         let privilege = privilege.clone();

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use ior_it::subject::process::Running;
-use ior_it::subject::toml::Definition;
-use ior_it::subject::window::{FenceKind, Fences};
-use ior_it::subject::{Line, Waited};
+use ior_it::support::subject::process::Running;
+use ior_it::support::subject::toml::Definition;
+use ior_it::support::subject::window::{FenceKind, Fences};
+use ior_it::support::subject::{Line, Waited};
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::support::{self, Named, Tested};
@@ -175,7 +175,7 @@ fn bad_usage() -> Tested {
 
 fn listed() -> Tested {
     let said = expect(0, &["--subjects"])?;
-    for (name, _) in ior_it::subject::toml::BUILT_IN {
+    for (name, _) in ior_it::support::subject::toml::BUILT_IN {
         require!(said.contains(&format!(" {name} ")), "{name}: {said}");
     }
     Ok(())

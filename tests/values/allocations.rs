@@ -4,9 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ior_it::archive;
-use ior_it::table::syscalls::Syscall;
-use ior_it::trace::show;
+use ior_it::support::archive;
+use ior_it::support::table::syscalls::Syscall;
+use ior_it::support::trace::show;
 
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
 

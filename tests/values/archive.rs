@@ -7,8 +7,8 @@ pub mod strategy;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use ior_it::archive::{self, Archive, BadArchive, decode, encode};
-use ior_it::trace::show;
+use ior_it::support::archive::{self, Archive, BadArchive, decode, encode};
+use ior_it::support::trace::show;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 

@@ -4,16 +4,16 @@
 
 mod sample;
 
-use ior_it::base::place::Folder;
-use ior_it::subject::cell::{Cell, word};
-use ior_it::subject::conformance::files::{self, JSON, MARKDOWN, PAGE};
-use ior_it::subject::conformance::json::{json, parse};
-use ior_it::subject::conformance::markdown::markdown;
-use ior_it::subject::conformance::page::page;
-use ior_it::subject::conformance::progress::progress;
-use ior_it::subject::conformance::text::text;
-use ior_it::subject::conformance::{Mark, Sum, Table};
-use ior_it::subject::judge::SubjectVerdict;
+use ior_it::support::base::place::Folder;
+use ior_it::support::subject::cell::{Cell, word};
+use ior_it::support::subject::conformance::files::{self, JSON, MARKDOWN, PAGE};
+use ior_it::support::subject::conformance::json::{json, parse};
+use ior_it::support::subject::conformance::markdown::markdown;
+use ior_it::support::subject::conformance::page::page;
+use ior_it::support::subject::conformance::progress::progress;
+use ior_it::support::subject::conformance::text::text;
+use ior_it::support::subject::conformance::{Mark, Sum, Table};
+use ior_it::support::subject::judge::SubjectVerdict;
 use snapbox::{assert_data_eq, file};
 use textwrap::core::display_width;
 

@@ -53,7 +53,8 @@ fn what_a_document_names_is_there() {
 fn floors(lib: &str) -> Vec<String> {
     let mut floors: Vec<String> = Vec::new();
     for line in lib.lines() {
-        let declared = line.trim().strip_prefix("pub mod ").and_then(|rest| rest.split([';', ' ']).next());
+        let declared =
+            line.trim().trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.split([';', ' ']).next());
         match (declared, line.starts_with(' '), floors.last_mut()) {
             (Some(module), true, Some(floor)) => *floor += &format!(" {module}"),
             (Some(module), _, _) => floors.push(module.to_owned()),

@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ior_it::archive::{self, Archive};
-use ior_it::child::ending::How;
+use ior_it::support::archive::{self, Archive};
+use ior_it::support::child::ending::How;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 

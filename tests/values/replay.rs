@@ -6,13 +6,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use ior_it::archive::{self, Archive};
-use ior_it::child::ending::{How, Phase};
-use ior_it::child::scenarios;
-use ior_it::judge::expectation::Expectations;
-use ior_it::judge::verdict::{Verdict, judge};
-use ior_it::table::syscalls::{Class, Syscall};
-use ior_it::trace::call::Text;
+use ior_it::support::archive::{self, Archive};
+use ior_it::support::child::ending::{How, Phase};
+use ior_it::support::child::scenarios;
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::verdict::{Verdict, judge};
+use ior_it::support::table::syscalls::{Class, Syscall};
+use ior_it::support::trace::call::Text;
 use snapbox::{assert_data_eq, file};
 
 const TESTS: &str = include_str!("../../tests.toml");

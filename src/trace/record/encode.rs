@@ -6,11 +6,11 @@ use zerocopy::IntoBytes;
 
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
-use crate::trace::call::{Call, Identity, Outcome, RingRequest, Text};
+use crate::trace::call::{Call, Identity, Outcome, Text};
 
 /// The bytes of the record that this call was decoded from, for what needs records without a kernel: benches and tests. Which
 /// files it was about is not in a record. Paths and block must be no longer than in a record. Of a request it is the record of
-/// its submission; [`encode_completion`] is the other one.
+/// its submission; `encode_completion` is the other one.
 pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
     let (ret, mut state) = encoded(call.outcome);
     state |= if call.refused { REFUSED } else { 0 } | if call.abi == Abi::Compat { COMPAT } else { 0 };
@@ -52,9 +52,10 @@ pub fn encode(watch: u64, call: &Call) -> Vec<u8> {
 }
 
 /// The bytes of the record of a request's completion.
+#[cfg(test)]
 pub fn encode_completion(watch: u64, call: &Call, request: u64) -> Vec<u8> {
     let (ret, state) = encoded(call.outcome);
-    let RingRequest { worker, more, ambiguous, .. } = call.request.unwrap_or_default();
+    let crate::trace::call::RingRequest { worker, more, ambiguous, .. } = call.request.unwrap_or_default();
     let ambiguous = if ambiguous { AMBIGUOUS } else { 0 };
     let mut args = [request, 0, 0, 0, 0, 0];
     if let Some([first, second]) = call.pair() {

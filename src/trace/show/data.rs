@@ -125,7 +125,7 @@ fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
         MemberKind::Signed => put_number(out, value),
         MemberKind::Hex => put_address_or_zero(out, value as u64),
         MemberKind::Mode => put_mode(out, value as u32),
-        MemberKind::Flags(names) | MemberKind::Choice(names) => names.put(out, value as u64),
+        MemberKind::Flags(names) => names.put(out, value as u64),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) const INSTRUCTION: u64 = 2;
 pub(super) const INSTRUCTION: u64 = 4;
 
 /// The value of the result register before a call: its number on x86-64, its first argument on aarch64
-/// (syscall_rollback() in arch/<arch>/include/asm/syscall.h).
+/// (syscall_rollback() in arch/ARCH/include/asm/syscall.h).
 pub(super) fn rolled_back(call: &Call) -> u32 {
     if cfg!(target_arch = "aarch64") { call.args[0] as u32 } else { call.number }
 }

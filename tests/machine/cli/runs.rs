@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{TESTS, Transcript, expect_error, expect_success, ior_it, names_in, stderr, stdout, unprivileged};
 use crate::support::Tested;
-use ior_it::child::scenarios;
+use ior_it::support::child::scenarios;
 use snapbox::{assert_data_eq, file, str};
 
 pub fn what_was_asked_for_runs() -> Tested {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::{TESTS, Transcript, expect_error, expect_success, ior_it, stderr, unprivileged};
 use crate::support::Tested;
-use ior_it::child::scenarios;
+use ior_it::support::child::scenarios;
 use snapbox::{assert_data_eq, file, str};
 
 pub fn help_and_version_are_asked_for() -> Tested {

@@ -4,7 +4,7 @@ use std::fs::read_to_string;
 
 use super::{file, ran, whole, working};
 use crate::support::{Tested, ior_it, text, traced};
-use ior_it::subject::json::{self, Line};
+use ior_it::support::subject::json::{self, Line};
 
 pub fn printed() -> Tested {
     let (_folder, path) = file("five!")?;

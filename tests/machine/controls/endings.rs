@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{LIMIT, LONG, Sessions};
-use ior_it::base::limit::Limit;
-use ior_it::child::ending::How;
-use ior_it::child::scenario::{Broken, Scenario, Setup, act, call, ensure};
-use ior_it::session::Session;
+use ior_it::support::base::limit::Limit;
+use ior_it::support::child::ending::How;
+use ior_it::support::child::scenario::{Broken, Scenario, Setup, act, call, ensure};
+use ior_it::support::session::Session;
 use libtest_mimic::Failed;
 
 /// Scenarios that end in every way, and the verdict on each.

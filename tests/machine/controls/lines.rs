@@ -1,9 +1,9 @@
 //! Each line of `tests.toml` matters.
 
 use super::{LONG, Sessions, TESTS, expectations};
-use ior_it::judge::expectation::Expectations;
-use ior_it::judge::verdict::Verdict;
-use ior_it::table::syscalls::{Class, Syscall};
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::verdict::Verdict;
+use ior_it::support::table::syscalls::{Class, Syscall};
 use libtest_mimic::Failed;
 
 /// Each line of `calls` in each table is removed, doubled and changed. The verdict on the same trace must object, or the parser
@@ -24,7 +24,7 @@ pub fn each_line_of_tests_toml_matters(sessions: &Sessions) -> Result<(), Failed
         for (what, mutant) in mutants(table) {
             let Ok(parsed) = Expectations::parse("tests.toml", &mutant, &[name]) else { continue };
             let expectation = parsed.get(name).ok_or("no table")?;
-            match ior_it::judge::verdict::judge(expectation, "tests.toml", &run.observed) {
+            match ior_it::support::judge::verdict::judge(expectation, "tests.toml", &run.observed) {
                 Verdict::Fail(_) => {}
                 other => survivors.push(format!("{name}: {what} → {other:?}")),
             }

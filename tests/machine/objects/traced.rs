@@ -4,8 +4,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
-use ior_it::subject::window::{FenceKind, Fences};
-use ior_it::subject::{Said, Value};
+use ior_it::support::subject::window::{FenceKind, Fences};
+use ior_it::support::subject::{Said, Value};
 use libtest_mimic::Failed;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -15,7 +15,7 @@ pub const WORK: &str = "IOR_IT_TEST_OBJECT";
 
 /// The traced process. On request it makes fences, and between the last ones the calls that are judged.
 pub fn works(kind: &str) -> ExitCode {
-    let out = ior_it::base::tell::StandardStream::Out;
+    let out = ior_it::support::base::tell::StandardStream::Out;
     let fences = Fences { kind: if kind == "open" { FenceKind::Open } else { FenceKind::Close }, nonce: NONCE };
     for order in BufReader::new(std::io::stdin()).lines() {
         let Ok(order) = order else { return ExitCode::FAILURE };

@@ -6,7 +6,7 @@ use std::fs;
 use std::mem::offset_of;
 use std::ptr;
 
-use ior_it::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
+use ior_it::support::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 use nix::errno::Errno;
 
 /// A process opens and reads what another one serves, and both are followed.

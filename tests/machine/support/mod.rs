@@ -57,7 +57,7 @@ pub fn says(output: &Output) -> String {
 /// everything must run, they fail.
 pub fn run_live(group: &str, trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
-    let trials = match (arguments.list, ior_it::watch::tracer::check_machine()) {
+    let trials = match (arguments.list, ior_it::support::watch::tracer::check_machine()) {
         (false, Ok(())) => trials(),
         // The names are known only after the setup. A list does not need it, and an unprivileged user cannot do it.
         (_, checked) => {
@@ -75,7 +75,7 @@ pub fn run(group: &str, arguments: &Arguments, trials: impl IntoIterator<Item = 
 
 /// A trial that needs privileges: without them it is ignored with the reason, or fails in CI.
 pub fn live(name: &str, test: fn() -> Result<(), Failed>) -> Trial {
-    match ior_it::watch::tracer::check_machine() {
+    match ior_it::support::watch::tracer::check_machine() {
         Ok(()) => Trial::test(name, test),
         Err(error) => Trial::ignorable_test(name, move || without_privilege(&error.to_string())),
     }

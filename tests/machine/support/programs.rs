@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ior_it::child::scenario::Scenario;
+use ior_it::support::child::scenario::Scenario;
 use libc::{CLONE_FILES, CLONE_FS, CLONE_NEWNS, CLONE_VFORK};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ior_it::archive::{Archive, Origin};
-use ior_it::child::ending::{Ending, How, Phase};
-use ior_it::judge::verdict::Observed;
-use ior_it::table::kind::Kind;
-use ior_it::table::syscalls::{Abi, Sqe};
-use ior_it::trace::call::{
+use ior_it::support::archive::{Archive, Origin};
+use ior_it::support::child::ending::{Ending, How, Phase};
+use ior_it::support::judge::verdict::Observed;
+use ior_it::support::table::kind::Kind;
+use ior_it::support::table::syscalls::{Abi, Sqe};
+use ior_it::support::trace::call::{
     Attribute, Bytes, Call, Contradiction, Data, Deed, Files, Identity, Outcome, RingRequest, Text,
 };
-use ior_it::trace::counts::Counts;
-use ior_it::trace::whole::Trace;
+use ior_it::support::trace::counts::Counts;
+use ior_it::support::trace::whole::Trace;
 use proptest::prelude::*;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

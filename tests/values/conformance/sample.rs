@@ -1,7 +1,7 @@
 //! A table from a plausible run, and one in which every text is hostile.
 
-use ior_it::subject::cell::{Cell, Found};
-use ior_it::subject::conformance::{About, Table};
+use ior_it::support::subject::cell::{Cell, Found};
+use ior_it::support::subject::conformance::{About, Table};
 
 /// ESC, a title and the clipboard (OSC), C1, NUL, bidi, what is not seen, a forged line, and what HTML, Markdown and tables obey.
 pub const HOSTILE: &str = "\x1b[31m\x1b]0;x\x07\x1b]52;c;eA==\x1b\\\u{9b}31m\0\u{202e}\u{2066}\u{200b}\u{7f}\r\t\u{2028}\u{fffd}\

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ior_it::judge::expectation::{Expectation, Expectations};
-use ior_it::table::syscalls::{Abi, Ret, Syscall};
-use ior_it::trace::call::{Call, Deed, Files, Identity, Outcome, Text};
-use ior_it::trace::whole::Trace;
+use ior_it::support::judge::expectation::{Expectation, Expectations};
+use ior_it::support::table::syscalls::{Abi, Ret, Syscall};
+use ior_it::support::trace::call::{Call, Deed, Files, Identity, Outcome, Text};
+use ior_it::support::trace::whole::Trace;
 
 pub const SCENARIOS: [&str; 1] = ["dup-basic"];
 

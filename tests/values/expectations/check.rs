@@ -1,9 +1,9 @@
 //! A trace against an expectation, with each difference in one line.
 
 use super::calls::{EXPECTED, observed, parse, trace};
-use ior_it::judge::expectation::Expectation;
-use ior_it::judge::matcher::{self, Difference, FieldDifference};
-use ior_it::trace::call::Call;
+use ior_it::support::judge::expectation::Expectation;
+use ior_it::support::judge::matcher::{self, Difference, FieldDifference};
+use ior_it::support::trace::call::Call;
 
 /// A difference in one line. Calls are counted from 1 here.
 fn short(difference: &Difference) -> String {

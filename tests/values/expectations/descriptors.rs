@@ -2,8 +2,8 @@
 
 use super::calls::{BUF, call, on, pair, parse, peeking, told};
 use super::check::{Row, differences};
-use ior_it::table::kind::Kind;
-use ior_it::trace::call::{Attribute, Call, Contradiction, Identity};
+use ior_it::support::table::kind::Kind;
+use ior_it::support::trace::call::{Attribute, Call, Contradiction, Identity};
 
 /// Values for descriptors that calls make, and for descriptors that calls are given.
 const DESCRIPTORS: &str = include_str!("descriptors.toml");

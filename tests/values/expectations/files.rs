@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::calls::{SCENARIOS, parse};
 use super::golden;
-use ior_it::judge::expectation::Expectations;
-use ior_it::table::syscalls::Syscall;
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::table::syscalls::Syscall;
 use snapbox::Data;
 
 #[test]
@@ -40,7 +40,7 @@ fn every_wrong_file_has_its_message() {
 
 #[test]
 fn the_suites_own_file_has_a_table_for_each_scenario() {
-    let names: Vec<&str> = ior_it::child::scenarios::all().map(|scenario| scenario.name).collect();
+    let names: Vec<&str> = ior_it::support::child::scenarios::all().map(|scenario| scenario.name).collect();
     if let Err(errors) = Expectations::parse("tests.toml", include_str!("../../../tests.toml"), &names) {
         panic!("{errors}");
     }

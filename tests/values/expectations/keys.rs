@@ -2,7 +2,7 @@
 
 use super::calls::{BUF, CWD, call, how, of, on, peeking};
 use super::check::differences;
-use ior_it::trace::call::{Outcome, Text};
+use ior_it::support::trace::call::{Outcome, Text};
 
 #[test]
 fn a_call_that_is_no_io_is_compared_when_it_is_named() {

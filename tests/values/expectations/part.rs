@@ -2,7 +2,7 @@
 
 use super::calls::{call, observed, parse};
 use super::check::{Row, differences};
-use ior_it::trace::call::{Attribute, Contradiction, Outcome};
+use ior_it::support::trace::call::{Attribute, Contradiction, Outcome};
 
 pub const PART: &str = include_str!("part.toml");
 

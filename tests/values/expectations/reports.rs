@@ -4,11 +4,11 @@ use super::calls::{EXPECTED, THREADS, by, call, making, observed, parse, read, t
 use super::check::Change;
 use super::golden_text;
 use super::part::PART;
-use ior_it::child::ending::{Ending, How, Phase};
-use ior_it::judge::expectation::Expectation;
-use ior_it::judge::matcher;
-use ior_it::judge::report::{self, Failure};
-use ior_it::trace::call::{Call, Outcome};
+use ior_it::support::child::ending::{Ending, How, Phase};
+use ior_it::support::judge::expectation::Expectation;
+use ior_it::support::judge::matcher;
+use ior_it::support::judge::report::{self, Failure};
+use ior_it::support::trace::call::{Call, Outcome};
 
 fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> String {
     let trace = trace(calls);

@@ -3,9 +3,9 @@
 use super::calls::{BUF, CWD, call, making, observed, on, told, trace};
 use super::descriptors::of_descriptors;
 use super::golden_text;
-use ior_it::table::syscalls::Sqe;
-use ior_it::trace::call::{Outcome, RingRequest, Text};
-use ior_it::trace::show;
+use ior_it::support::table::syscalls::Sqe;
+use ior_it::support::trace::call::{Outcome, RingRequest, Text};
+use ior_it::support::trace::show;
 
 #[test]
 fn calls_are_shown_as_strace_writes_them() {

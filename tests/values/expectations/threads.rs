@@ -2,7 +2,7 @@
 
 use super::calls::{BUF, CWD, THREADS, by, call, making, of, on, parse, threads, told};
 use super::check::{Row, differences};
-use ior_it::trace::call::Outcome;
+use ior_it::support::trace::call::Outcome;
 
 #[test]
 fn each_thread_is_compared_in_its_own_order() {

@@ -2,9 +2,9 @@
 
 use super::calls::{BUF, CWD, EXPECTED, call, how, making, making_pair, observed, of, pair, parse};
 use super::check::{check, differences};
-use ior_it::child::ending::{Ending, How, Phase};
-use ior_it::judge::matcher;
-use ior_it::trace::call::{Outcome, Text};
+use ior_it::support::child::ending::{Ending, How, Phase};
+use ior_it::support::judge::matcher;
+use ior_it::support::trace::call::{Outcome, Text};
 
 #[test]
 fn the_trace_as_expected_has_no_differences() {

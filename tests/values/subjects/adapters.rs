@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use ior_it::subject::adapters::by_name;
-use ior_it::subject::json::{self, Line};
-use ior_it::subject::schema::schema;
+use ior_it::support::subject::adapters::by_name;
+use ior_it::support::subject::json::{self, Line};
+use ior_it::support::subject::schema::schema;
 use snapbox::{Data, assert_data_eq};
 
 use super::schema::is_valid;
@@ -205,7 +205,7 @@ fn no_bytes_make_an_adapter_fall_over() {
     TestRunner::new(config)
         .run(&chosen, |chosen| {
             let raw: Vec<u8> = chosen.into_iter().flat_map(|at| parts[at].iter().copied()).collect();
-            for name in ior_it::subject::adapters::NAMES {
+            for name in ior_it::support::subject::adapters::NAMES {
                 let lines = adapted(name, &raw);
                 let is_one =
                     |line: &Line| matches!(line, Line::Garbled { .. }) || !json::write_line(line).contains('\n');

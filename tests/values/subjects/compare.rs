@@ -1,11 +1,11 @@
 //! A subject's lines against a reference: every kind of fault is found and named.
 
-use ior_it::subject::claims::{CallOrder, Calls, Claims, Interrupted, Moment, Paths, takes_part};
-use ior_it::subject::compare::{Compared, Finding, SubjectComparison, compare};
-use ior_it::subject::judge::KnownFault;
-use ior_it::subject::{Line, Said, Value, Wrongness};
-use ior_it::table::syscalls::Syscall;
-use ior_it::trace::call::{Call, Outcome, Text};
+use ior_it::support::subject::claims::{CallOrder, Calls, Claims, Interrupted, Moment, Paths, takes_part};
+use ior_it::support::subject::compare::{Compared, Finding, SubjectComparison, compare};
+use ior_it::support::subject::judge::KnownFault;
+use ior_it::support::subject::{Line, Said, Value, Wrongness};
+use ior_it::support::table::syscalls::Syscall;
+use ior_it::support::trace::call::{Call, Outcome, Text};
 
 use super::lines::recorded;
 
@@ -54,7 +54,7 @@ fn opened(path: &str, ret: i64, order: u64) -> Call {
 }
 
 fn said(line: &str) -> Line {
-    let line = ior_it::subject::json::read(line.as_bytes());
+    let line = ior_it::support::subject::json::read(line.as_bytes());
     assert!(matches!(line, Line::Call(_)), "{line:?}");
     line
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use ior_it::archive;
-use ior_it::subject::json::{self, Line};
-use ior_it::subject::{Said, Value};
-use ior_it::table::syscalls::REQUESTS;
-use ior_it::trace::call::Call;
+use ior_it::support::archive;
+use ior_it::support::subject::json::{self, Line};
+use ior_it::support::subject::{Said, Value};
+use ior_it::support::table::syscalls::REQUESTS;
+use ior_it::support::trace::call::Call;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 

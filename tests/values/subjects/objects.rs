@@ -1,9 +1,9 @@
 //! The records of an object by its mapping: bytes in, lines out.
 
-use ior_it::subject::object::decode::{BufferKind, ObjectDecoder, decode};
-use ior_it::subject::object::types::{StructOfObject, check};
-use ior_it::subject::toml::{Definition, HowRun, RecordFormat};
-use ior_it::subject::{Line, json};
+use ior_it::support::subject::object::decode::{BufferKind, ObjectDecoder, decode};
+use ior_it::support::subject::object::types::{StructOfObject, check};
+use ior_it::support::subject::toml::{Definition, HowRun, RecordFormat};
+use ior_it::support::subject::{Line, json};
 use proptest::prelude::*;
 
 fn records(text: &str) -> RecordFormat {

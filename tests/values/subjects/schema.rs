@@ -1,7 +1,7 @@
 //! docs/call.schema.json: it agrees with the code, and every line agrees with it.
 
-use ior_it::subject::json;
-use ior_it::subject::schema::{schema, text};
+use ior_it::support::subject::json;
+use ior_it::support::subject::schema::{schema, text};
 use serde_json::Value as Json;
 use snapbox::{assert_data_eq, file};
 

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ior_it::subject::Scope;
-use ior_it::subject::claims::{CallOrder, Calls, Interrupted, Moment, Paths};
-use ior_it::subject::toml::{AdapterChoice, BUILT_IN, CallBy, Definition, FILES, HowRun, Lifetime, Stream, built_in};
-use ior_it::subject::window::FenceKind;
+use ior_it::support::subject::Scope;
+use ior_it::support::subject::claims::{CallOrder, Calls, Interrupted, Moment, Paths};
+use ior_it::support::subject::toml::{
+    AdapterChoice, BUILT_IN, CallBy, Definition, FILES, HowRun, Lifetime, Stream, built_in,
+};
+use ior_it::support::subject::window::FenceKind;
 use snapbox::{Data, assert_data_eq};
 
 /// The example of the documentation.
@@ -173,9 +175,9 @@ fn what_the_docs_show_is_right() {
     assert_eq!(Definition::parse("tracer.toml", &command).unwrap().name, "tracer");
     let shown = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/opens.toml")).unwrap();
     assert_eq!(object, shown, "the object's file is that of the test");
-    let line = ior_it::subject::json::read(blocks("json")[0].trim().as_bytes());
+    let line = ior_it::support::subject::json::read(blocks("json")[0].trim().as_bytes());
     assert!(
-        matches!(line, ior_it::subject::Line::Call(said) if said.call == "openat" && said.number("ret") == Some(3))
+        matches!(line, ior_it::support::subject::Line::Call(said) if said.call == "openat" && said.number("ret") == Some(3))
     );
 }
 

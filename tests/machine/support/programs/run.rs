@@ -8,7 +8,7 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use ior_it::child::scenario::{Broken, Setup, Word, act, call, raw};
+use ior_it::support::child::scenario::{Broken, Setup, Word, act, call, raw};
 use nix::errno::Errno;
 
 use super::{Arg, BUFFER, CALLS, FILE, HOWS, MAGIC, PATHS, SLOTS, Step};

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use ior_it::table::names;
+use ior_it::support::table::names;
 
 use super::{Arg, BUFFER, HOWS, MAGIC, PATHS, SLOTS, Step};
 
