@@ -26,7 +26,7 @@ use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::Trace;
-use crate::watch::tracer::{self, Tracer, WatchGuard, WatchRecords};
+use crate::watch::tracer::{self, Tracer, TracerOptions, WatchGuard, WatchRecords};
 use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
@@ -45,7 +45,7 @@ pub struct Options {
     /// How many scenarios may run at a time.
     pub lanes: usize,
     /// The tracer. `attach` is false only in tests that show that nothing passes then.
-    pub tracer: tracer::TracerOptions,
+    pub tracer: TracerOptions,
     /// Whether to keep the workspaces.
     pub keep: bool,
     /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
@@ -56,7 +56,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lanes: 1, tracer: tracer::TracerOptions::default(), keep: false, watch: true, witness: false }
+        // Any table may say what pointers lead to.
+        let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
+        Self { lanes: 1, tracer, keep: false, watch: true, witness: false }
     }
 }
 
@@ -341,7 +343,7 @@ pub(crate) fn nonce() -> u64 {
 }
 
 /// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`. Empty for the default tracer.
-fn flags(tracer: &tracer::TracerOptions) -> String {
+fn flags(tracer: &TracerOptions) -> String {
     let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::base::escape::path(file))).unwrap_or_default();
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };

@@ -17,7 +17,7 @@ use crate::child::scenario::Scenario;
 use crate::judge::expectation::errors::near_or_all;
 use crate::judge::expectation::{Expectation, Expectations};
 use crate::mutants::bench::Bench;
-use crate::mutants::fate::{Count, Fate, Judged};
+use crate::mutants::fate::{Count, Fate, JudgedMutant};
 use crate::mutants::image::Image;
 use crate::mutants::listed::Listed;
 use crate::mutants::plan::{self as mutants_plan, Mutant};
@@ -28,7 +28,7 @@ use crate::watch::tracer;
 static EMBEDDED_LIST: &str = include_str!("../../mutants.toml");
 
 /// What the command line asks for, checked.
-struct Asked {
+struct MutantsAsked {
     image: (String, Image),
     mutants: Vec<Mutant>,
     planned: usize,
@@ -56,7 +56,7 @@ pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
         std::process::exit(Exit::Interrupted as i32);
     })?;
     let judging = judging(&expectations, &names, &selected);
-    let Asked { image, mutants, planned, listed, jobs, json, witness } = asked;
+    let MutantsAsked { image, mutants, planned, listed, jobs, json, witness } = asked;
     let object = image.0.clone();
     let made = Bench::new(session, tracer, image, &judging, witness);
     let bench = ends::unless_interrupted(&interrupted, made)?;
@@ -67,7 +67,7 @@ pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
     Ok(if report.is_good() { Exit::Success } else { Exit::Failed })
 }
 
-fn asked(cli: &Cli) -> Result<Asked, Error> {
+fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     let json = match cli.libtest.format {
         None | Some(FormatSetting::Pretty) => false,
         Some(FormatSetting::Json) => true,
@@ -93,7 +93,7 @@ fn asked(cli: &Cli) -> Result<Asked, Error> {
     }
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = cli.jobs.map_or(2 * cpus, |jobs| jobs as usize).min(mutants.len());
-    Ok(Asked { image: (name, image), mutants, planned, listed, jobs, json, witness: cli.witness })
+    Ok(MutantsAsked { image: (name, image), mutants, planned, listed, jobs, json, witness: cli.witness })
 }
 
 /// Each function that is named is one of the object's.
@@ -125,8 +125,12 @@ fn listed(cli: &Cli) -> Result<Listed, Error> {
 
 fn options(cli: &Cli, lanes: usize) -> Options {
     let ring_size = cli.ring_size.unwrap_or(tracer::RING_SIZE);
-    let tracer =
-        tracer::TracerOptions { bpf: cli.bpf.clone(), ring_size, data: plan::DATA, ..tracer::TracerOptions::default() };
+    let tracer = tracer::TracerOptions {
+        bpf: cli.bpf.clone(),
+        ring_size,
+        data: tracer::MOST_DATA,
+        ..tracer::TracerOptions::default()
+    };
     Options { lanes, tracer, keep: cli.keep, ..Options::default() }
 }
 
@@ -144,7 +148,7 @@ fn judging<'e>(
 /// What is judged so far.
 #[derive(Default)]
 struct Done {
-    judged: Vec<(usize, Judged)>,
+    judged: Vec<(usize, JudgedMutant)>,
     count: Count,
     failed: Option<Error>,
 }
@@ -155,7 +159,7 @@ fn judge_all(
     mutants: Vec<Mutant>,
     jobs: usize,
     interrupted: &AtomicBool,
-) -> Result<Vec<Judged>, Error> {
+) -> Result<Vec<JudgedMutant>, Error> {
     let all = mutants.len();
     let queue = Mutex::new(mutants.into_iter().enumerate());
     let done = Mutex::new(Done::default());
@@ -178,14 +182,14 @@ fn judge_all(
         return Err(error);
     }
     judged.sort_by(|(_, one), (_, other)| {
-        let key = |one: &Judged| (one.mutant.line.clone(), one.mutant.change.clone());
+        let key = |one: &JudgedMutant| (one.mutant.line.clone(), one.mutant.change.clone());
         key(one).cmp(&key(other))
     });
     Ok(judged.into_iter().map(|(_, one)| one).collect())
 }
 
 /// Notes a judgement. False if there was an error: then no further mutant is judged.
-fn add(done: &Mutex<Done>, number: usize, one: Result<Judged, Error>, all: usize) -> bool {
+fn add(done: &Mutex<Done>, number: usize, one: Result<JudgedMutant, Error>, all: usize) -> bool {
     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
     match one {
         Ok(one) => {
@@ -199,7 +203,7 @@ fn add(done: &Mutex<Done>, number: usize, one: Result<Judged, Error>, all: usize
 }
 
 /// The progress: on a terminal a line that is written again and again, else one now and then. Survivors are said at once.
-fn say(count: &Count, one: &Judged, all: usize) {
+fn say(count: &Count, one: &JudgedMutant, all: usize) {
     const NOW_AND_THEN: usize = 250;
     let is_terminal = StandardStream::Error.is_terminal();
     let (clear, end) = if is_terminal { ("\r\x1b[K", "") } else { ("", "\n") };

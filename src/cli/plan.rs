@@ -20,9 +20,6 @@ static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 /// The most threads that are useful: each needs a watch.
 const MOST_THREADS: usize = 256;
 
-/// How many bytes of data are read if a table has a key about them.
-pub const DATA: u32 = 4096;
-
 /// The command line and its files, checked. From here on only this machine can cause an error.
 pub struct Plan {
     pub libtest: Arguments,
@@ -71,7 +68,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
                 bpf: cli.bpf.clone(),
                 ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
                 requests,
-                data: if is_about_data { DATA } else { 0 },
+                data: if is_about_data { tracer::MOST_DATA } else { 0 },
                 times: cli.archive.is_some(),
                 ..tracer::TracerOptions::default()
             },

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::fate::{Fate, Judged};
+use super::fate::{Fate, JudgedMutant};
 use super::flow::Flow;
 use super::image::Image;
 use super::instruction::Instruction;
@@ -129,9 +129,9 @@ impl<'e> Bench<'e> {
     }
 
     /// Loads a mutant and runs the suite until a scenario kills it.
-    pub fn judge(&self, mutant: Mutant) -> Result<Judged, Error> {
+    pub fn judge(&self, mutant: Mutant) -> Result<JudgedMutant, Error> {
         let fate = self.fate(&mutant)?;
-        Ok(Judged { mutant, fate })
+        Ok(JudgedMutant { mutant, fate })
     }
 
     fn fate(&self, mutant: &Mutant) -> Result<Fate, Error> {

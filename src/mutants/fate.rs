@@ -34,7 +34,7 @@ pub enum Fate {
 
 /// A mutant and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct JudgedMutant {
     /// The mutant.
     pub mutant: Mutant,
     /// What became of it.
@@ -76,7 +76,7 @@ impl Count {
     }
 
     /// Of these.
-    pub fn of<'j>(judged: impl IntoIterator<Item = &'j Judged>) -> Self {
+    pub fn of<'j>(judged: impl IntoIterator<Item = &'j JudgedMutant>) -> Self {
         let mut count = Self::default();
         judged.into_iter().for_each(|one| count.add(&one.fate));
         count

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::image::{Function, Image};
-use super::instruction::{Class, Instruction};
+use super::instruction::{Instruction, InstructionClass};
 use super::plan::Mutant;
 
 const REGISTERS: usize = 11;
@@ -71,16 +71,18 @@ fn changed(before: &Instruction, becomes: &Instruction) -> Option<u64> {
         return None;
     }
     match before.class() {
-        Class::Load if before.is_zero_extending() && before.off == becomes.off => {
+        InstructionClass::Load if before.is_zero_extending() && before.off == becomes.off => {
             Some(mask(before.width()) ^ mask(becomes.width()))
         }
-        Class::Arithmetic if before.code == becomes.code && before.has_constant() => match before.code >> 4 {
-            // |, &, ^ and the assignment change a bit by the same bit of the constant.
-            0x4 | 0x5 | 0xa | 0xb => Some(of_constant(before) ^ of_constant(becomes)),
-            _ => Some(ALL),
-        },
-        Class::Constant | Class::Load | Class::Arithmetic => Some(ALL),
-        Class::Store | Class::StoreConstant | Class::Branch => None,
+        InstructionClass::Arithmetic if before.code == becomes.code && before.has_constant() => {
+            match before.code >> 4 {
+                // |, &, ^ and the assignment change a bit by the same bit of the constant.
+                0x4 | 0x5 | 0xa | 0xb => Some(of_constant(before) ^ of_constant(becomes)),
+                _ => Some(ALL),
+            }
+        }
+        InstructionClass::Constant | InstructionClass::Load | InstructionClass::Arithmetic => Some(ALL),
+        InstructionClass::Store | InstructionClass::StoreConstant | InstructionClass::Branch => None,
     }
 }
 
@@ -137,35 +139,35 @@ fn next(instructions: &[(usize, Instruction)], at: usize) -> impl Iterator<Item 
 fn used_before(one: &Instruction, mut used: Used, result: u64) -> Used {
     let (dst, src) = (usize::from(one.dst).min(REGISTERS - 1), usize::from(one.src).min(REGISTERS - 1));
     match one.class() {
-        Class::Arithmetic => arithmetic(one, &mut used, dst, src),
-        Class::Constant if one.is_wide() => used[dst] = 0,
-        Class::Constant => used = [ALL; REGISTERS],
-        Class::Load => {
+        InstructionClass::Arithmetic => arithmetic(one, &mut used, dst, src),
+        InstructionClass::Constant if one.is_wide() => used[dst] = 0,
+        InstructionClass::Constant => used = [ALL; REGISTERS],
+        InstructionClass::Load => {
             used[dst] = 0;
             used[src] = ALL;
         }
-        Class::StoreConstant => used[dst] = ALL,
-        Class::Store if one.is_access() => {
+        InstructionClass::StoreConstant => used[dst] = ALL,
+        InstructionClass::Store if one.is_access() => {
             used[src] |= mask(one.width());
             used[dst] = ALL;
         }
-        Class::Store => (used[0], used[dst], used[src]) = (ALL, ALL, ALL),
-        Class::Branch if one.is_call() => {
+        InstructionClass::Store => (used[0], used[dst], used[src]) = (ALL, ALL, ALL),
+        InstructionClass::Branch if one.is_call() => {
             used[0] = 0;
             used[1..=5].fill(ALL);
         }
-        Class::Branch if one.is_exit() => {
+        InstructionClass::Branch if one.is_exit() => {
             used = [0; REGISTERS];
             used[0] = result;
         }
-        Class::Branch if one.is_conditional() => {
+        InstructionClass::Branch if one.is_conditional() => {
             used[dst] = ALL;
             if !one.has_constant() {
                 used[src] = ALL;
             }
         }
-        Class::Branch if one.jumps().is_some() => {}
-        Class::Branch => used = [ALL; REGISTERS],
+        InstructionClass::Branch if one.jumps().is_some() => {}
+        InstructionClass::Branch => used = [ALL; REGISTERS],
     }
     used
 }

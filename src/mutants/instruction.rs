@@ -10,7 +10,7 @@ pub const FRAME: u8 = 10;
 
 /// The class of an instruction: the lowest three bits of its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum InstructionClass {
     /// A 64-bit constant.
     Constant,
     /// A load from memory.
@@ -84,14 +84,14 @@ impl Instruction {
     }
 
     /// Its class.
-    pub fn class(self) -> Class {
+    pub fn class(self) -> InstructionClass {
         match self.code & 7 {
-            0 => Class::Constant,
-            1 => Class::Load,
-            2 => Class::StoreConstant,
-            3 => Class::Store,
-            4 | 7 => Class::Arithmetic,
-            _ => Class::Branch,
+            0 => InstructionClass::Constant,
+            1 => InstructionClass::Load,
+            2 => InstructionClass::StoreConstant,
+            3 => InstructionClass::Store,
+            4 | 7 => InstructionClass::Arithmetic,
+            _ => InstructionClass::Branch,
         }
     }
 
@@ -117,7 +117,7 @@ impl Instruction {
 
     /// Whether it is a branch with a condition.
     pub fn is_conditional(self) -> bool {
-        self.class() == Class::Branch && !matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15)
+        self.class() == InstructionClass::Branch && !matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15)
     }
 
     /// Whether it ends a function.
@@ -141,7 +141,7 @@ impl Instruction {
 
     /// Whether it is a load that leaves the bits above its width 0.
     pub fn is_zero_extending(self) -> bool {
-        self.class() == Class::Load && self.code & 0xe0 == MODES_OF_MEMORY[0]
+        self.class() == InstructionClass::Load && self.code & 0xe0 == MODES_OF_MEMORY[0]
     }
 
     /// Whether its second operand is a constant, and not a register. For arithmetic and branches.
@@ -151,13 +151,13 @@ impl Instruction {
 
     /// Whether it loads from or stores to memory as a whole.
     pub fn is_access(self) -> bool {
-        matches!(self.class(), Class::Load | Class::Store | Class::StoreConstant)
+        matches!(self.class(), InstructionClass::Load | InstructionClass::Store | InstructionClass::StoreConstant)
             && MODES_OF_MEMORY.contains(&(self.code & 0xe0))
     }
 
     /// Whether it is an atomic operation.
     pub fn is_atomic(self) -> bool {
-        self.class() == Class::Store && self.code & 0xe0 == MODE_ATOMIC
+        self.class() == InstructionClass::Store && self.code & 0xe0 == MODE_ATOMIC
     }
 
     /// How many bytes it loads or stores.
@@ -183,7 +183,7 @@ impl Instruction {
 
     /// The register through which it accesses memory.
     pub fn base(self) -> u8 {
-        if self.class() == Class::Load { self.src } else { self.dst }
+        if self.class() == InstructionClass::Load { self.src } else { self.dst }
     }
 
     /// Whether it adds a constant.
@@ -224,7 +224,7 @@ mod tests {
         let load = Instruction { code: 0x79, dst: 1, src: 2, off: 8, imm: 0 };
         for width in [1, 2, 4, 8] {
             let changed = load.with_width(width);
-            assert_eq!((changed.width(), changed.class(), changed.off), (width, Class::Load, 8));
+            assert_eq!((changed.width(), changed.class(), changed.off), (width, InstructionClass::Load, 8));
         }
     }
 }

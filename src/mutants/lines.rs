@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// A place in the source. The lines of an inlined function are those where it is written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Line {
+pub struct SourceLine {
     /// The file, as the compiler was given it.
     pub file: String,
     /// The line, from 1; 0 stands for code that no line has.
@@ -19,7 +19,7 @@ pub struct Line {
 
 /// The lines of each code section, by the offset in bytes from which they hold.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(BTreeMap<String, BTreeMap<usize, Line>>);
+pub struct Lines(BTreeMap<String, BTreeMap<usize, SourceLine>>);
 
 /// The column is in the lower bits of `line_col`.
 const COLUMN_BITS: u32 = 10;
@@ -31,7 +31,7 @@ impl Lines {
     }
 
     /// The line of an instruction.
-    pub fn at(&self, section: &str, offset: usize) -> Option<&Line> {
+    pub fn at(&self, section: &str, offset: usize) -> Option<&SourceLine> {
         self.0.get(section)?.range(..=offset).next_back().map(|(_, line)| line)
     }
 
@@ -66,9 +66,9 @@ fn parse(btf: &[u8], ext: &[u8]) -> Option<Lines> {
     Some(lines)
 }
 
-fn line(strings: &[u8], record: &[u8]) -> Option<Line> {
+fn line(strings: &[u8], record: &[u8]) -> Option<SourceLine> {
     let at = word(record, 12)?;
-    Some(Line {
+    Some(SourceLine {
         file: string(strings, word(record, 4)?)?,
         line: at >> COLUMN_BITS,
         column: at & ((1 << COLUMN_BITS) - 1),

@@ -4,13 +4,13 @@
 
 use serde::Deserialize;
 
-use super::fate::{Fate, Judged};
+use super::fate::{Fate, JudgedMutant};
 use crate::base::error::Error;
 
 /// The survivors at one line of the source. The line is named by its text: its number changes with each edit.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct ListedMutant {
     /// The file.
     pub file: String,
     /// The text of the line, without what is around it.
@@ -29,7 +29,7 @@ pub struct Entry {
 pub struct Listed {
     /// The entries.
     #[serde(default)]
-    pub survives: Vec<Entry>,
+    pub survives: Vec<ListedMutant>,
 }
 
 impl Listed {
@@ -50,9 +50,9 @@ impl Listed {
     }
 
     /// Why a mutant survives, if it is listed.
-    pub fn reason(&self, one: &Judged) -> Option<&str> {
+    pub fn reason(&self, one: &JudgedMutant) -> Option<&str> {
         let line = &one.mutant.line;
-        let is_of = |entry: &&Entry| {
+        let is_of = |entry: &&ListedMutant| {
             entry.file == line.file
                 && entry.text == line.text
                 && entry.column.is_none_or(|column| column == line.column)
@@ -62,13 +62,13 @@ impl Listed {
     }
 
     /// The survivors that are not listed.
-    pub fn unlisted<'j>(&self, judged: &'j [Judged]) -> Vec<&'j Judged> {
+    pub fn unlisted<'j>(&self, judged: &'j [JudgedMutant]) -> Vec<&'j JudgedMutant> {
         judged.iter().filter(|one| one.fate == Fate::Survived && self.reason(one).is_none()).collect()
     }
 
     /// What is listed, and is killed by the suite.
-    pub fn dead<'j>(&self, judged: &'j [Judged]) -> Vec<&'j Judged> {
-        let is_dead = |one: &&Judged| matches!(one.fate, Fate::Killed { .. }) && self.reason(one).is_some();
+    pub fn dead<'j>(&self, judged: &'j [JudgedMutant]) -> Vec<&'j JudgedMutant> {
+        let is_dead = |one: &&JudgedMutant| matches!(one.fate, Fate::Killed { .. }) && self.reason(one).is_some();
         judged.iter().filter(is_dead).collect()
     }
 }

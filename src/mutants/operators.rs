@@ -2,7 +2,7 @@
 //!
 //! No I/O. A change says nothing of registers: the copies of an inlined function have others, and are changed together.
 
-use super::instruction::{Class, Instruction};
+use super::instruction::{Instruction, InstructionClass};
 
 /// Something else in the place of an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +20,18 @@ fn change(becomes: Instruction, words: String) -> Change {
 /// All changes of an instruction. `on_stack` says whether its register leads to the stack, which is no matter of the source.
 pub fn changes(at: Instruction, on_stack: bool) -> Vec<Change> {
     match at.class() {
-        Class::Branch if at.is_conditional() => condition(at),
-        Class::Branch if at.is_call() => vec![call(at)],
-        Class::Branch => Vec::new(),
-        Class::Arithmetic => arithmetic(at, on_stack),
-        Class::Constant if at.is_wide() && !at.is_reference() => constants(at, "the constant"),
-        Class::Constant => Vec::new(),
-        Class::Load | Class::Store | Class::StoreConstant if on_stack => Vec::new(),
-        Class::Load | Class::Store | Class::StoreConstant if at.is_access() => access(at),
-        Class::Store if at.is_atomic() => atomic(at),
-        Class::Load | Class::Store | Class::StoreConstant => Vec::new(),
+        InstructionClass::Branch if at.is_conditional() => condition(at),
+        InstructionClass::Branch if at.is_call() => vec![call(at)],
+        InstructionClass::Branch => Vec::new(),
+        InstructionClass::Arithmetic => arithmetic(at, on_stack),
+        InstructionClass::Constant if at.is_wide() && !at.is_reference() => constants(at, "the constant"),
+        InstructionClass::Constant => Vec::new(),
+        InstructionClass::Load | InstructionClass::Store | InstructionClass::StoreConstant if on_stack => Vec::new(),
+        InstructionClass::Load | InstructionClass::Store | InstructionClass::StoreConstant if at.is_access() => {
+            access(at)
+        }
+        InstructionClass::Store if at.is_atomic() => atomic(at),
+        InstructionClass::Load | InstructionClass::Store | InstructionClass::StoreConstant => Vec::new(),
     }
 }
 
@@ -110,7 +112,7 @@ fn arithmetic(at: Instruction, on_stack: bool) -> Vec<Change> {
 
 fn access(at: Instruction) -> Vec<Change> {
     let width = at.width();
-    let what = if at.class() == Class::Load { "load" } else { "store" };
+    let what = if at.class() == InstructionClass::Load { "load" } else { "store" };
     let before = format!("the {what} of {width} at offset {}", at.off);
     let moved = |off: i16| change(Instruction { off, ..at }, format!("{before} is at offset {off}"));
     let other = if width == 1 { 2 } else { width / 2 };
@@ -119,10 +121,10 @@ fn access(at: Instruction) -> Vec<Change> {
         moved(at.off.wrapping_sub(width)),
         change(at.with_width(other), format!("{before} is of {other}")),
     ];
-    if at.class() == Class::StoreConstant {
+    if at.class() == InstructionClass::StoreConstant {
         changes.extend(constants(at, "the stored constant"));
     }
-    if at.class() != Class::Load {
+    if at.class() != InstructionClass::Load {
         changes.push(change(Instruction::NOTHING, format!("{before} is left out")));
     }
     changes

@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::image::{Function, Image};
-use super::instruction::{Class, FRAME, Instruction};
-use super::lines::Line;
+use super::instruction::{FRAME, Instruction, InstructionClass};
+use super::lines::SourceLine;
 use super::operators;
 
 /// One mutant: the same change at the same place of the source, in all copies that the compiler has made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutant {
     /// The place in the source.
-    pub line: Line,
+    pub line: SourceLine,
     /// The change in words.
     pub change: String,
     /// The functions that have a copy, in the order of the object.
@@ -24,7 +24,7 @@ pub struct Mutant {
 
 /// All mutants of an object, in the order of the source.
 pub fn all(image: &Image) -> Vec<Mutant> {
-    let mut mutants: BTreeMap<(Line, String), Mutant> = BTreeMap::new();
+    let mut mutants: BTreeMap<(SourceLine, String), Mutant> = BTreeMap::new();
     for function in image.functions() {
         for (at, line, change) in of_function(image, function) {
             let new =
@@ -40,7 +40,7 @@ pub fn all(image: &Image) -> Vec<Mutant> {
 }
 
 /// The changes of a function: places in the file, lines, changes.
-fn of_function<'i>(image: &'i Image, function: &Function) -> Vec<(usize, &'i Line, operators::Change)> {
+fn of_function<'i>(image: &'i Image, function: &Function) -> Vec<(usize, &'i SourceLine, operators::Change)> {
     let instructions = image.instructions(function);
     let stack = on_stack(&instructions);
     let mut found = Vec::new();
@@ -62,26 +62,26 @@ fn on_stack(instructions: &[(usize, Instruction)]) -> BTreeSet<usize> {
     for (number, &(_, instruction)) in instructions.iter().enumerate() {
         let Instruction { dst, .. } = instruction;
         let is_changed = match instruction.class() {
-            Class::Arithmetic if instruction.takes_frame() => {
+            InstructionClass::Arithmetic if instruction.takes_frame() => {
                 from_frame.insert(dst);
                 false
             }
-            Class::Arithmetic if instruction.is_sum() && from_frame.contains(&dst) => {
+            InstructionClass::Arithmetic if instruction.is_sum() && from_frame.contains(&dst) => {
                 found.insert(number);
                 false
             }
-            Class::Load | Class::Store | Class::StoreConstant => {
+            InstructionClass::Load | InstructionClass::Store | InstructionClass::StoreConstant => {
                 let is_on_stack = from_frame.contains(&instruction.base());
                 found.extend(is_on_stack.then_some(number));
-                instruction.class() == Class::Load
+                instruction.class() == InstructionClass::Load
             }
-            Class::Arithmetic | Class::Constant => true,
+            InstructionClass::Arithmetic | InstructionClass::Constant => true,
             // A call takes the registers 0 to 5.
-            Class::Branch if instruction.is_call() => {
+            InstructionClass::Branch if instruction.is_call() => {
                 from_frame.retain(|&register| register > 5);
                 false
             }
-            Class::Branch => false,
+            InstructionClass::Branch => false,
         };
         if is_changed {
             from_frame.remove(&dst);

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, Table, TableStyle};
 use serde::Serialize;
 
-use super::fate::{Count, Fate, Judged};
+use super::fate::{Count, Fate, JudgedMutant};
 use super::listed::Listed;
 
 /// What a run has to tell.
@@ -25,13 +25,13 @@ pub struct Report {
     /// Whether the witness saw the survivors.
     pub witness: bool,
     /// The mutants of this run.
-    pub judged: Vec<Judged>,
+    pub judged: Vec<JudgedMutant>,
     /// The survivors that are known.
     pub listed: Listed,
 }
 
 /// The mutants by the first function that has them, as the object has its functions.
-fn by_function(judged: &[Judged]) -> Vec<(String, Count)> {
+fn by_function(judged: &[JudgedMutant]) -> Vec<(String, Count)> {
     let mut functions: BTreeMap<&str, Count> = BTreeMap::new();
     for one in judged {
         let function = one.mutant.functions.first().map(String::as_str).unwrap_or_default();
@@ -69,7 +69,7 @@ impl Report {
         text
     }
 
-    fn survivors(&self) -> Vec<&Judged> {
+    fn survivors(&self) -> Vec<&JudgedMutant> {
         self.judged.iter().filter(|one| one.fate == Fate::Survived).collect()
     }
 
@@ -111,7 +111,7 @@ impl Report {
     }
 
     /// These mutants, line by line of the source.
-    fn section(&self, head: &str, mutants: &[&Judged]) -> String {
+    fn section(&self, head: &str, mutants: &[&JudgedMutant]) -> String {
         let mut text = String::new();
         let mut before = None;
         for one in mutants {

@@ -25,7 +25,7 @@ pub struct Block {
     /// How large it is.
     pub size: Size,
     /// Who writes it.
-    pub way: Way,
+    pub way: Direction,
 }
 
 /// What lies in a block.
@@ -58,7 +58,7 @@ pub enum Size {
 
 /// Who writes a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// The program: the call reads it.
     In,
     /// The call, when it succeeds.
@@ -119,7 +119,7 @@ impl Block {
             What::Struct(of) => of.size as u32,
             What::Bytes | What::Address | What::Vector | What::Strings => 1,
         };
-        let way = if self.way == Way::In { RawBlock::IN } else { RawBlock::OUT };
+        let way = if self.way == Direction::In { RawBlock::IN } else { RawBlock::OUT };
         let is_whole = matches!((self.what, self.size), (What::Struct(_), Size::One) | (What::Address, _));
         let flags = way | if is_whole { RawBlock::WHOLE } else { 0 };
         Some(RawBlock { arg: place(self.arg)?, how, count, flags, size })

@@ -45,6 +45,9 @@ pub const WATCHES: usize = 1024;
 /// The default size of the ring in bytes: it holds the calls of 20 ms at full speed.
 pub const RING_SIZE: u32 = 8 << 20;
 
+/// `IOR_DATA_CAP`: the most bytes of a block that are recorded.
+pub const MOST_DATA: u32 = 4096;
+
 /// The size of the ring in bytes for a program, whose records one thread both reads and prints. It holds some 200,000 calls while
 /// that thread is held up. A power of 2 (BPF_MAP_TYPE_RINGBUF).
 pub const RING_OF_A_PROGRAM: u32 = 32 << 20;

@@ -4,14 +4,14 @@
 
 use super::Size::{Counted, Moved, One, Pointed};
 use super::What::{Address, Bytes, Strings, Struct, Vector};
-use super::{Block, Size, Way, What, structs};
+use super::{Block, Direction, Size, What, structs};
 
 const fn given(arg: &'static str, what: What, size: Size) -> Block {
-    Block { arg, what, size, way: Way::In }
+    Block { arg, what, size, way: Direction::In }
 }
 
 const fn filled(arg: &'static str, what: What, size: Size) -> Block {
-    Block { arg, what, size, way: Way::Out }
+    Block { arg, what, size, way: Direction::Out }
 }
 
 /// All rows.
