@@ -21,7 +21,7 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// A page of memory below 4 GiB that can be written to, with this string.
-fn low(text: &CStr) -> Result<*mut u8, Broken> {
+pub(super) fn low(text: &CStr) -> Result<*mut u8, Broken> {
     let rights = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | LOW;
     // SAFETY: a new page, into which the string fits.
@@ -40,7 +40,7 @@ const LOW: i32 = 0;
 
 /// A call by `int 0x80`, which takes a number of the 32-bit table from any program. The upper half of the registers is not looked at.
 #[cfg(target_arch = "x86_64")]
-fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
+pub(super) fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
     let [first, second, third, fourth] = args.map(|arg| u64::from(arg) | 7 << 32);
     let result: i64;
     // SAFETY: as a call of the 64-bit table; what pointers lead to is low in memory, and rbx is put back, which the compiler may use.
@@ -62,7 +62,7 @@ fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn int_0x80(_: u32, _: [u32; 4]) -> i64 {
+pub(super) fn int_0x80(_: u32, _: [u32; 4]) -> i64 {
     -i64::from(libc::ENOSYS)
 }
 
