@@ -9,13 +9,14 @@ use std::os::unix::fs::FileExt;
 use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR, O_WRONLY};
 use nix::errno::Errno;
 
-use super::steps::{close, create};
+use super::steps::{close, create, skip_on};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, fails, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("path-cold-page", path_cold_page),
     Scenario::new("path-cold-how", path_cold_how),
     Scenario::new("path-page-end", path_page_end),
+    Scenario::new("path-256", path_256),
     Scenario::new("path-max", path_max),
     Scenario::new("path-too-long", path_too_long),
     Scenario::new("path-bytes", path_bytes),
@@ -110,6 +111,24 @@ fn long(bytes: usize) -> Vec<u8> {
     path.resize(bytes, b'f');
     path.push(0);
     path
+}
+
+/// Paths of 256 bytes, whose length does not fit into a byte: an absolute one below another root, and two of one call.
+fn path_256() -> Setup {
+    fs::create_dir_all("jail/sub")?;
+    fs::write("jail/x.txt", "")?;
+    fs::write("jail/sub/before", "")?;
+    let path = |begin: &str, end: &str| {
+        let dots = "./".repeat((256 - begin.len() - end.len()) / 2);
+        format!("{begin}{dots}{end}\0").into_bytes()
+    };
+    let (absolute, before, after) = (path("/", "x.txt"), path("", "before"), path("", "behind"));
+    act(move || {
+        call!(chroot, c"jail").map_err(skip_on(Errno::EPERM, "chroot is not permitted"))?;
+        returns(call!(chdir, c"/sub"), 0)?;
+        close(call!(openat, AT_FDCWD, absolute.as_ptr(), O_RDWR, 0)?)?;
+        returns(call!(rename, before.as_ptr(), after.as_ptr()), 0)
+    })
 }
 
 fn path_max() -> Setup {
