@@ -34,6 +34,7 @@ mod pidfd;
 mod pipe;
 mod readwrite;
 mod rename;
+mod repeat;
 mod seccomp;
 mod shared;
 mod socket;
@@ -88,6 +89,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("asked", asked::ALL),
     ("ends", ends::ALL),
     ("restart", restart::ALL),
+    ("repeat", repeat::ALL),
     ("seccomp", seccomp::ALL),
     ("exec", exec::ALL),
     ("descriptor", descriptor::ALL),

@@ -2,6 +2,8 @@
 //!
 //! No I/O.
 
+use std::collections::HashMap;
+
 use crate::base::error::Exit;
 use crate::child::ending::{Ending, How, Phase};
 use crate::judge::expectation::Expectation;
@@ -78,7 +80,7 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
     if ending.phase == Phase::Setup {
         return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
     }
-    let losses = trace.losses();
+    let losses: Vec<String> = trace.losses().into_iter().chain(out_of_time(trace)).collect();
     if !losses.is_empty() {
         return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
     }
@@ -89,6 +91,20 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
     let failure =
         Failure { scenario: name, expectation, file, trace, comparison: &comparison, ending, losses: &losses, rerun };
     Verdict::Fail(report::failure(&failure))
+}
+
+/// How far the clock of BPF may seem to go back, in nanoseconds: it takes no lock against updates (kernel/time/timekeeping.c,
+/// ktime_get_mono_fast_ns()).
+const SLACK_NS: u64 = 1000;
+
+/// The first call that was entered before an earlier one of its thread, a sentence. Without times all is at 0.
+fn out_of_time(trace: &Trace) -> Option<String> {
+    let mut entered: HashMap<u32, u64> = HashMap::new();
+    trace.calls.iter().filter(|call| call.request.is_none()).find_map(|call| {
+        let before = entered.insert(call.tid, call.enter_ns).unwrap_or_default();
+        let is_before = call.enter_ns.saturating_add(SLACK_NS) < before;
+        is_before.then(|| format!("call number {} has a time before that of an earlier call of its thread", call.order))
+    })
 }
 
 /// How many scenarios got each verdict.
@@ -201,6 +217,24 @@ mod tests {
         }
         let nothing = judged(Phase::Act, How::Finished, Trace::default());
         assert!(is_verdict(&nothing, "inconclusive", "the end of the process was not seen"), "{nothing:?}");
+    }
+
+    #[test]
+    fn a_thread_does_not_go_back_in_time() {
+        let at = |times: [u64; 2]| {
+            let mut trace = trace(1);
+            trace.calls.push(trace.calls[0].clone());
+            (trace.calls[0].enter_ns, trace.calls[1].enter_ns) = (times[0], times[1]);
+            trace
+        };
+        for (times, is_wrong) in [([0, 0], false), ([5000, 4500], false), ([5000, 9000], false), ([5000, 0], true)] {
+            assert_eq!(out_of_time(&at(times)).is_some(), is_wrong, "{times:?}");
+        }
+        let mut two_threads = at([5000, 0]);
+        two_threads.calls[1].tid += 1;
+        assert_eq!(out_of_time(&two_threads), None);
+        let verdict = judged(Phase::Act, How::Finished, at([5000, 0]));
+        assert!(is_verdict(&verdict, "inconclusive", "before that of an earlier call"), "{verdict:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct ListedMutant {
     pub text: String,
     /// The column, if the same change at another column of the line has another fate.
     pub column: Option<u32>,
-    /// The changes that survive.
+    /// The changes that survive. `*` stands for any number, since offsets move with the members of a struct.
     pub changes: Vec<String>,
     /// Why none of them can be noticed.
     pub reason: String,
@@ -56,7 +56,7 @@ impl Listed {
             entry.file == line.file
                 && entry.text == line.text
                 && entry.column.is_none_or(|column| column == line.column)
-                && entry.changes.contains(&one.mutant.change)
+                && entry.changes.iter().any(|change| is_like(change, &one.mutant.change))
         };
         self.survives.iter().find(is_of).map(|entry| entry.reason.as_str())
     }
@@ -70,5 +70,72 @@ impl Listed {
     pub fn dead<'j>(&self, judged: &'j [JudgedMutant]) -> Vec<&'j JudgedMutant> {
         let is_dead = |one: &&JudgedMutant| matches!(one.fate, Fate::Killed { .. }) && self.reason(one).is_some();
         judged.iter().filter(is_dead).collect()
+    }
+}
+
+/// Whether a change is what an entry lists.
+fn is_like(listed: &str, change: &str) -> bool {
+    let mut parts = listed.split('*');
+    let rest = change.strip_prefix(parts.next().unwrap_or_default());
+    let rest = parts.fold(rest, |rest, part| {
+        let rest = rest?.strip_prefix('-').or(rest)?;
+        rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).strip_prefix(part)
+    });
+    rest == Some("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutants::lines::SourceLine;
+    use crate::mutants::plan::Mutant;
+
+    fn judged(change: &str, fate: Fate) -> JudgedMutant {
+        let line = SourceLine { file: "f.c".into(), line: 3, column: 5, text: "a = b;".into() };
+        JudgedMutant {
+            mutant: Mutant { line, change: change.into(), functions: vec![], places: vec![], replaced: vec![] },
+            fate,
+        }
+    }
+
+    fn list(more: &str) -> Listed {
+        let text = format!("[[survives]]\nfile = 'f.c'\ntext = 'a = b;'\nreason = 'r'\n{more}");
+        Listed::parse("list", &text).unwrap()
+    }
+
+    #[test]
+    fn a_star_is_a_number() {
+        let rows = [
+            ("the constant 1 becomes 2", "the constant 1 becomes 2", true),
+            ("the constant * becomes *", "the constant 17 becomes -2", true),
+            ("the store of 8 at offset * is left out", "the store of 8 at offset 240 is left out", true),
+            ("the store of 8 at offset * is left out", "the store of 4 at offset 240 is left out", false),
+            ("the store of 8 at offset *", "the store of 8 at offset 240 is left out", false),
+            ("*", "the constant 1 becomes 2", false),
+        ];
+        for (listed, change, expected) in rows {
+            assert_eq!(is_like(listed, change), expected, "{listed:?} {change:?}");
+        }
+    }
+
+    #[test]
+    fn what_survives_is_to_be_listed_and_what_is_listed_is_to_survive() {
+        let killed = || Fate::Killed { by: "dup-basic".into() };
+        let judged = [judged("one", Fate::Survived), judged("two", Fate::Survived), judged("three", killed())];
+        let list = list("changes = ['one', 'three']");
+        assert_eq!(list.unlisted(&judged), [&judged[1]]);
+        assert_eq!(list.dead(&judged), [&judged[2]]);
+        assert_eq!(list.reason(&judged[0]), Some("r"));
+        assert_eq!(self::list("changes = ['one']\ncolumn = 6").reason(&judged[0]), None);
+    }
+
+    #[test]
+    fn a_list_without_reasons_or_with_other_keys_is_refused() {
+        let refused = |text: &str| Listed::parse("list", text).unwrap_err().to_string();
+        let entry = "[[survives]]\nfile = 'f'\ntext = 't'\n";
+        assert!(refused(&format!("{entry}changes = ['c']\nreason = ' '")).contains("has no reason"));
+        assert!(refused(&format!("{entry}changes = []\nreason = 'r'")).contains("no changes"));
+        assert!(refused(&format!("{entry}changes = ['c']\nreason = 'r'\nwhy = 'x'")).contains("why"));
+        assert_eq!(Listed::parse("list", "").unwrap(), Listed::default());
     }
 }

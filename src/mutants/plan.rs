@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::image::{Function, Image};
-use super::instruction::{FRAME, Instruction, InstructionClass};
+use super::instruction::{FRAME, Instruction, InstructionClass, SIZE};
 use super::lines::SourceLine;
 use super::operators;
 
@@ -18,6 +18,8 @@ pub struct Mutant {
     pub change: String,
     /// The functions that have a copy, in the order of the object.
     pub functions: Vec<String>,
+    /// The places of the copies: functions and numbers of instructions, as `llvm-objdump -d` counts them from the function on.
+    pub places: Vec<String>,
     /// What is replaced: places in the file, and the instructions that come there.
     pub replaced: Vec<(usize, Instruction)>,
 }
@@ -27,10 +29,16 @@ pub fn all(image: &Image) -> Vec<Mutant> {
     let mut mutants: BTreeMap<(SourceLine, String), Mutant> = BTreeMap::new();
     for function in image.functions() {
         for (at, line, change) in of_function(image, function) {
-            let new =
-                || Mutant { line: line.clone(), change: change.words.clone(), functions: vec![], replaced: vec![] };
+            let new = || Mutant {
+                line: line.clone(),
+                change: change.words.clone(),
+                functions: vec![],
+                places: vec![],
+                replaced: vec![],
+            };
             let mutant = mutants.entry((line.clone(), change.words.clone())).or_insert_with(new);
             mutant.replaced.push((at, change.becomes));
+            mutant.places.push(format!("{}+{}", function.name, (at - function.bytes.start) / SIZE));
             if mutant.functions.last() != Some(&function.name) {
                 mutant.functions.push(function.name.clone());
             }
@@ -90,21 +98,29 @@ fn on_stack(instructions: &[(usize, Instruction)]) -> BTreeSet<usize> {
     found
 }
 
-/// So many of them, the same for the same seed.
-pub fn sample(mutants: Vec<Mutant>, count: usize, seed: u64) -> Vec<Mutant> {
-    let mut keyed: Vec<(u64, Mutant)> = mutants.into_iter().map(|mutant| (mixed(seed, &mutant), mutant)).collect();
+/// So many of them, the same for the same seed. Numbers do not count: an edit elsewhere moves lines and the members of structs, and
+/// leaves the sample as it is.
+pub fn sample(mut mutants: Vec<Mutant>, count: usize, seed: u64) -> Vec<Mutant> {
+    mutants.sort_by(|one, other| (&one.line, &one.change).cmp(&(&other.line, &other.change)));
+    let mut alike: BTreeMap<String, u64> = BTreeMap::new();
+    let mut keyed: Vec<(u64, Mutant)> = Vec::new();
+    for mutant in mutants {
+        let words = mutant.change.replace(|letter: char| letter.is_ascii_digit(), "");
+        let SourceLine { file, text, column, .. } = &mutant.line;
+        let name = format!("{file}\n{text}\n{column}\n{words}");
+        let before = alike.entry(name.clone()).or_default();
+        keyed.push((mixed(seed.wrapping_add(*before << 32), &name), mutant));
+        *before += 1;
+    }
     keyed.sort_by_key(|(key, _)| *key);
     keyed.truncate(count);
     keyed.into_iter().map(|(_, mutant)| mutant).collect()
 }
 
-/// A number for a mutant by FNV-1a and the finish of SplitMix64. It depends on its text and not on its line number: an edit
-/// elsewhere leaves the sample as it is.
-fn mixed(seed: u64, mutant: &Mutant) -> u64 {
-    let Mutant { line, change, .. } = mutant;
-    let bytes = line.file.bytes().chain(line.text.bytes()).chain(change.bytes()).chain(line.column.to_le_bytes());
-    let hash =
-        bytes.fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+/// A number for a text, by FNV-1a and the finish of SplitMix64.
+fn mixed(seed: u64, text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = text.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, step);
     let hash = (hash ^ hash >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ hash >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ hash >> 31

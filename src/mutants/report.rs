@@ -143,7 +143,7 @@ impl Report {
             text: &one.mutant.line.text,
             change: &one.mutant.change,
             functions: &one.mutant.functions,
-            copies: one.mutant.replaced.len(),
+            places: &one.mutant.places,
             reason: self.listed.reason(one),
             fate: &one.fate,
         });
@@ -196,7 +196,7 @@ struct JsonMutant<'r> {
     text: &'r str,
     change: &'r str,
     functions: &'r [String],
-    copies: usize,
+    places: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,
     #[serde(flatten)]

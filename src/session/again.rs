@@ -38,6 +38,11 @@ impl Session {
         self.tracer.follows_requests()
     }
 
+    /// Whether children are witnessed by ptrace.
+    pub fn is_witnessed(&self) -> bool {
+        self.witness
+    }
+
     /// Whether children are witnessed by ptrace from now on.
     pub fn set_witness(&mut self, on: bool) {
         self.witness = on;

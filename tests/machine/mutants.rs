@@ -1,4 +1,4 @@
-//! `--mutants`: what it says of the tracer, and of what is no tracer.
+//! Mutants of the tracer: the suite notices each of a sample, or mutants.toml says why it cannot.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,10 +9,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::support::{self, Named, Tested, ior_it, says};
+use crate::support::{self, Named, Tested, ior_it, says, text};
+
+/// How many mutants are judged, and which.
+const SAMPLE: [&str; 4] = ["--sample", "60", "--seed", "1"];
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 5] = [
+    let tests: [Named; 6] = [
+        ("each_mutant_of_a_sample_is_killed_or_listed", sample),
         ("an_unlisted_survivor_is_red_and_a_listed_one_that_dies_is_red_too", lists),
         ("a_mutant_has_the_same_fate_each_time", again),
         ("an_object_of_ones_own_is_mutated_like_the_embedded_one", own),
@@ -33,6 +37,13 @@ fn mutants(args: &[&str]) -> Result<(Option<i32>, Value), Failed> {
 fn of_fate<'r>(report: &'r Value, fate: &str) -> Vec<&'r Value> {
     let all = report["mutants"].as_array().map(Vec::as_slice).unwrap_or_default();
     all.iter().filter(|one| one["fate"] == fate).collect()
+}
+
+fn sample() -> Tested {
+    let output = ior_it(&[&["--mutants"], SAMPLE.as_slice()].concat()).output()?;
+    require!(output.status.code() == Some(0), "exit {:?}\n{}", output.status.code(), says(&output));
+    require!(text(&output.stdout).contains("60 of "), "{}", says(&output));
+    Ok(())
 }
 
 /// The function that is small, and whose mutants are all of them noticed or refused but for few.

@@ -16,12 +16,13 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("asked-no-call", asked_no_call),
     Scenario::new("asked-wide", asked_wide),
     Scenario::new("asked-overwritten", asked_overwritten),
+    Scenario::new("asked-late-how", asked_late_how),
     Scenario::new("asked-exec-path", asked_exec_path),
     Scenario::new("asked-killed-in-open", asked_killed_in_open),
 ];
 
 /// Writable memory below 4 GiB, one page, that holds this string.
-fn low(text: &CStr) -> Result<*mut u8, Broken> {
+pub(super) fn low(text: &CStr) -> Result<*mut u8, Broken> {
     let rights = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | LOW;
     // SAFETY: a new page, into which the string fits.
@@ -40,7 +41,7 @@ const LOW: i32 = 0;
 
 /// A call by `int 0x80`. It takes a number of the 32-bit table from any program, and ignores the upper half of the registers.
 #[cfg(target_arch = "x86_64")]
-fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
+pub(super) fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
     let [first, second, third, fourth] = args.map(|arg| u64::from(arg) | 7 << 32);
     let result: i64;
     // SAFETY: as a call of the 64-bit table; what pointers lead to is low in memory, and rbx is put back, which the compiler may use.
@@ -62,7 +63,7 @@ fn int_0x80(number: u32, args: [u32; 4]) -> i64 {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn int_0x80(_: u32, _: [u32; 4]) -> i64 {
+pub(super) fn int_0x80(_: u32, _: [u32; 4]) -> i64 {
     -i64::from(libc::ENOSYS)
 }
 
@@ -112,8 +113,13 @@ fn asked_wide() -> Setup {
 
 /// A writable mapping of a file that holds this string, whose pages the process has not touched.
 fn untouched(text: &CStr, flags: i32) -> Result<*mut libc::c_char, Broken> {
+    untouched_bytes(text.to_bytes_with_nul(), flags)
+}
+
+/// The same for any bytes.
+fn untouched_bytes(bytes: &[u8], flags: i32) -> Result<*mut libc::c_char, Broken> {
     use std::os::fd::AsRawFd;
-    fs::write("page", text.to_bytes_with_nul())?;
+    fs::write("page", bytes)?;
     let file = fs::File::options().read(true).write(true).open("page")?;
     let rights = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping of a file of less than a page.
@@ -127,6 +133,17 @@ fn asked_overwritten() -> Setup {
     std::os::unix::fs::symlink("somewhere", "link")?;
     let path = untouched(c"link", libc::MAP_SHARED)?;
     act(move || returns(call!(readlinkat, AT_FDCWD, path, path, 9), 9))
+}
+
+/// The flags of openat2(2) in memory that the process can write to and has not touched. They were read late, and the path was not.
+fn asked_late_how() -> Setup {
+    let how = [(O_RDWR | O_CREAT) as u64, 0o640, 0].map(u64::to_ne_bytes).concat();
+    let how = untouched_bytes(&how, libc::MAP_SHARED)?;
+    let path = *b"late.txt\0";
+    act(move || {
+        close(create(c"before.txt")?)?;
+        close(call!(openat2, AT_FDCWD, path.as_ptr(), how, 24)?)
+    })
 }
 
 /// execve(2) of a path on a page that the process has not touched. Afterwards the memory belongs to another program.

@@ -7,7 +7,7 @@ use std::ptr;
 use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR};
 
 use super::program::write_closing;
-use super::steps::{close, create, write};
+use super::steps::{close, create, open_dir, write};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
 pub const ALL: &[Scenario] = &[
@@ -15,6 +15,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("thread-exec", thread_exec),
     Scenario::new("fork-follow", fork_follow),
     Scenario::new("vfork-exec", vfork_exec),
+    Scenario::new("exec-at", exec_at),
 ];
 
 const PROGRAM: &CStr = c"tiny";
@@ -107,4 +108,32 @@ fn vfork_exec() -> Setup {
         close(4)?;
         close(3)
     })
+}
+
+/// The numbers of the directory's descriptor: as many digits as there can be, each with a program of its own.
+const DIRECTORIES: [i32; 4] = [3, 45, 678, 1012];
+
+/// execveat(2) below descriptors with one digit and more, and of a descriptor itself. The kernel makes one name of both, and the
+/// caller's path is what stands behind the number.
+fn exec_at() -> Setup {
+    std::fs::create_dir("sub")?;
+    write_closing(c"sub/tiny", &[])?;
+    act(|| {
+        let sub = open_dir(c"sub")?;
+        for number in DIRECTORIES {
+            if i64::from(number) != sub {
+                returns(call!(dup2, sub, number), number.into())?;
+            }
+            in_fork(|| at(number.into(), PROGRAM, 0))?;
+        }
+        let program = call!(openat, sub, PROGRAM, libc::O_RDONLY | O_CLOEXEC, 0)?;
+        in_fork(|| at(program, c"", libc::AT_EMPTY_PATH))
+    })
+}
+
+/// Becomes the program at this path; returns only if it cannot.
+fn at(dir: i64, path: &CStr, flags: i32) -> Result<(), Broken> {
+    let arguments = [PROGRAM.as_ptr(), ptr::null()];
+    call!(execveat, dir, path, arguments.as_ptr(), arguments[1..].as_ptr(), flags)?;
+    Ok(())
 }

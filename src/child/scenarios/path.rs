@@ -6,15 +6,17 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use libc::{AT_FDCWD, O_CREAT, O_RDWR};
+use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR, O_WRONLY};
 use nix::errno::Errno;
 
-use super::steps::{close, create};
+use super::steps::{close, create, skip_on};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, fails, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("path-cold-page", path_cold_page),
+    Scenario::new("path-cold-how", path_cold_how),
     Scenario::new("path-page-end", path_page_end),
+    Scenario::new("path-256", path_256),
     Scenario::new("path-max", path_max),
     Scenario::new("path-too-long", path_too_long),
     Scenario::new("path-bytes", path_bytes),
@@ -33,8 +35,13 @@ const LONGEST: usize = libc::PATH_MAX as usize - 1;
 /// A string at the start of a mapped page that this process has never touched. A read that may not fault, as at `sys_enter`,
 /// cannot see it.
 pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
+    cold_bytes(text.as_bytes())
+}
+
+/// The same for any bytes.
+fn cold_bytes(bytes: &[u8]) -> Result<*const u8, Broken> {
     let file = tempfile::tempfile_in(".")?;
-    file.write_all_at(text.as_bytes(), 0)?;
+    file.write_all_at(bytes, 0)?;
     file.set_len(PAGE as u64)?;
     // SAFETY: a new mapping of a file that nobody else changes.
     let page =
@@ -65,6 +72,20 @@ fn path_cold_page() -> Setup {
     })
 }
 
+/// The flags of openat2(2) are on a page that nobody has touched, and then the path as well. The third time nothing is there to read.
+fn path_cold_how() -> Setup {
+    let how = |flags: i32| [flags as u64, 0o640, 0].map(u64::to_ne_bytes).concat();
+    let (warm, cold_how) = (how(O_RDWR | O_CREAT), cold_bytes(&how(O_RDWR | O_CREAT | O_CLOEXEC))?);
+    let none = *b"none.txt\0";
+    let (both_how, both_path) = (cold_bytes(&how(O_WRONLY | O_CREAT))?, cold("both.txt")?);
+    act(move || {
+        close(call!(openat2, AT_FDCWD, c"how.txt", cold_how, 24)?)?;
+        close(call!(openat2, AT_FDCWD, both_path, both_how, 24)?)?;
+        fails(call!(openat2, AT_FDCWD, none.as_ptr(), 8_usize, 24), Errno::EFAULT)?;
+        close(call!(openat2, AT_FDCWD, c"warm.txt", warm.as_ptr(), 24)?)
+    })
+}
+
 /// The NUL is the last byte before memory that is not mapped.
 fn path_page_end() -> Setup {
     let text = c"end.txt".to_bytes_with_nul();
@@ -90,6 +111,24 @@ fn long(bytes: usize) -> Vec<u8> {
     path.resize(bytes, b'f');
     path.push(0);
     path
+}
+
+/// Paths of 256 bytes, whose length does not fit into a byte: an absolute one below another root, and two of one call.
+fn path_256() -> Setup {
+    fs::create_dir_all("jail/sub")?;
+    fs::write("jail/x.txt", "")?;
+    fs::write("jail/sub/before", "")?;
+    let path = |begin: &str, end: &str| {
+        let dots = "./".repeat((256 - begin.len() - end.len()) / 2);
+        format!("{begin}{dots}{end}\0").into_bytes()
+    };
+    let (absolute, before, after) = (path("/", "x.txt"), path("", "before"), path("", "behind"));
+    act(move || {
+        call!(chroot, c"jail").map_err(skip_on(Errno::EPERM, "chroot is not permitted"))?;
+        returns(call!(chdir, c"/sub"), 0)?;
+        close(call!(openat, AT_FDCWD, absolute.as_ptr(), O_RDWR, 0)?)?;
+        returns(call!(rename, before.as_ptr(), after.as_ptr()), 0)
+    })
 }
 
 fn path_max() -> Setup {

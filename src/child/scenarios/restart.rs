@@ -17,17 +17,17 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// Shared by the child and the process that sends it signals.
-struct Shared {
+pub(super) struct Shared {
     /// The number of the read that the child is about to make, counted from 1.
-    step: AtomicU32,
+    pub(super) step: AtomicU32,
     /// How many handlers have run.
-    handled: AtomicU32,
+    pub(super) handled: AtomicU32,
 }
 
 /// The page is mapped before the handlers are set, so that they can use it.
 static SHARED: std::sync::OnceLock<&'static Shared> = std::sync::OnceLock::new();
 
-fn shared() -> Result<&'static Shared, Broken> {
+pub(super) fn shared() -> Result<&'static Shared, Broken> {
     // SAFETY: a new anonymous page, shared with the fork.
     let page = unsafe {
         let rights = libc::PROT_READ | libc::PROT_WRITE;
@@ -44,13 +44,13 @@ extern "C" fn calling(_: i32) {
     quiet(0);
 }
 
-extern "C" fn quiet(_: i32) {
+pub(super) extern "C" fn quiet(_: i32) {
     if let Some(shared) = SHARED.get() {
         shared.handled.fetch_add(1, Ordering::Release);
     }
 }
 
-fn handle(signal: i32, handler: extern "C" fn(i32), flags: i32) -> Result<(), Errno> {
+pub(super) fn handle(signal: i32, handler: extern "C" fn(i32), flags: i32) -> Result<(), Errno> {
     // SAFETY: plain numbers, for which all bits zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler as *const () as libc::sighandler_t;
@@ -147,7 +147,7 @@ const WAIT: i64 = libc::SYS_poll;
 #[cfg(not(target_arch = "x86_64"))]
 const WAIT: i64 = -1;
 
-fn stop_and_continue(pid: i32) {
+pub(super) fn stop_and_continue(pid: i32) {
     // SAFETY: plain numbers.
     let send = |signal| unsafe { libc::kill(pid, signal) };
     send(libc::SIGSTOP);
@@ -156,14 +156,14 @@ fn stop_and_continue(pid: i32) {
     send(libc::SIGCONT);
 }
 
-fn until(holds: impl Fn() -> bool) {
+pub(super) fn until(holds: impl Fn() -> bool) {
     while !holds() {
         std::thread::yield_now();
     }
 }
 
 /// Whether a process is blocked in the call that proc_pid_syscall(5) shows like this. A stopped process is not.
-fn is_blocked(pid: i32, call: &str) -> bool {
+pub(super) fn is_blocked(pid: i32, call: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|text| text.starts_with(call))
         && state(pid) == Some('S')
 }
