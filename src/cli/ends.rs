@@ -14,7 +14,7 @@ const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// On the first such signal, a thread does this. `interrupted` is set in the handler: before anything that the signal brings about.
 pub fn on_signals(interrupted: &Arc<AtomicBool>, end: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
-        Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
+        Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`").because(error)
     };
     let mut signals = Signals::new(ENDING).map_err(cannot)?;
     for signal in ENDING {
