@@ -1,4 +1,7 @@
 //! What ends a run from outside: signals.
+//!
+//! A handler notes a signal before any thread can see what the signal has done, such as a child that it has killed. A signalfd, as a
+//! command has it (`src/command/departure.rs`), would be read too late for that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
