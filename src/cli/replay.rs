@@ -182,7 +182,7 @@ pub fn show(path: &Path, as_json: bool) -> Result<Exit, Error> {
         lines(trace).iter().for_each(|line| StandardStream::Out.line(line));
         return Ok(Exit::Success);
     }
-    let lost: String = trace.losses().iter().map(|loss| format!("# lost: {loss}\n")).collect();
+    let lost: String = trace.losses().sentences().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
     StandardStream::Out.line(text.trim_end_matches('\n'));
     Ok(Exit::Success)
@@ -190,7 +190,7 @@ pub fn show(path: &Path, as_json: bool) -> Result<Exit, Error> {
 
 /// A trace as JSON lines.
 fn lines(trace: &Trace) -> Vec<String> {
-    let losses = trace.losses();
+    let losses = trace.losses().sentences();
     let count = trace.counts.seen.saturating_sub(trace.calls.len() as u64).max(1);
     let lost = (!losses.is_empty()).then(|| json::write_line(&Line::Lost(count)));
     let notes = losses.into_iter().map(|loss| json::write_line(&Line::Note(format!("lost: {loss}"))));

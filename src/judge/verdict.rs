@@ -80,7 +80,7 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
     if ending.phase == Phase::Setup {
         return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
     }
-    let losses: Vec<String> = trace.losses().into_iter().chain(out_of_time(trace)).collect();
+    let losses: Vec<String> = trace.losses().sentences().into_iter().chain(out_of_time(trace)).collect();
     if !losses.is_empty() {
         return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
     }

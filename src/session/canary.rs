@@ -30,7 +30,7 @@ impl Session {
             (Phase::Setup, _) => return Err(cannot_start(&ending)),
             (Phase::Act, _) => return Err(canary_error(&format!("it {ending}"))),
         }
-        let losses = trace.losses();
+        let losses = trace.losses().sentences();
         let seen = trace.calls.iter().any(|call| call.name() == "dup" && call.errno() == Some(libc::EBADF));
         match (seen, losses.as_slice()) {
             (true, []) => Ok(()),

@@ -71,8 +71,8 @@ pub fn judge(circumstances: &Circumstances, comparison: &SubjectComparison) -> S
     if comparison.claimed == 0 && comparison.findings.is_empty() {
         return SubjectVerdict::NotClaimed;
     }
-    if window.lost > 0 {
-        return SubjectVerdict::Inconclusive(format!("it says that it has lost {}", window.lost));
+    if window.losses.are_known() {
+        return SubjectVerdict::Inconclusive(window.losses.clone().sentences().join("; "));
     }
     if misses_calls(&comparison.findings) && window.is_open && (*is_at_end || window.seen.contains(closing.end())) {
         return SubjectVerdict::SilentLoss;
@@ -94,9 +94,16 @@ mod tests {
 
     use super::*;
     use crate::subject::compare::Finding;
+    use crate::trace::counts::Losses;
 
     fn window(seen: &[u64], lost: u64) -> Window {
-        Window { inside: Vec::new(), seen: BTreeSet::from_iter(seen.iter().copied()), lost, is_open: seen.contains(&1) }
+        let losses = if lost > 0 { Losses::Reported(lost) } else { Losses::Unknown };
+        Window {
+            inside: Vec::new(),
+            seen: BTreeSet::from_iter(seen.iter().copied()),
+            losses,
+            is_open: seen.contains(&1),
+        }
     }
 
     fn verdict(window: &Window, comparison: &SubjectComparison, objection: Option<&str>) -> SubjectVerdict {

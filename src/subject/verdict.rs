@@ -49,7 +49,9 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
     let Stretch { shown, fences, open, closing, is_at_end, blind } = stretch;
     let mut window = Window::of(shown.lines, &fences, open, closing.clone());
     // Lines that `ior-it` did not keep are not the subject's losses, but they cannot be judged.
-    window.lost += u64::from(shown.not_kept > 0);
+    if shown.not_kept > 0 {
+        window.losses.report(1);
+    }
     let (claims, lines) = (&profile.claims, window.inside.as_slice());
     let Evidence { scenario, reference, workspace, .. } = *evidence;
     let compared = Compared { reference, lines, claims, workspace, takes_part: &takes_part };

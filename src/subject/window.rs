@@ -10,6 +10,7 @@ use super::json::Line;
 use super::said::{Said, Value};
 use crate::child::fence::{FIRST, FOLDER, MOST};
 pub use crate::child::fence::{FenceKind, Fences};
+use crate::trace::counts::Losses;
 
 impl Fences {
     /// The number of a call that is a fence of this kind.
@@ -47,7 +48,7 @@ pub struct Window {
     /// The reported fences.
     pub seen: BTreeSet<u64>,
     /// The losses that the subject has reported, anywhere in its output.
-    pub lost: u64,
+    pub losses: Losses,
     /// Whether the opening fence was reported.
     pub is_open: bool,
 }
@@ -62,7 +63,7 @@ impl Window {
         let (mut opened_ns, mut closed_ns) = (None, None);
         for line in &lines {
             match line {
-                Line::Lost(count) => window.lost += count,
+                Line::Lost(count) => window.losses.report(*count),
                 Line::Call(said) => {
                     let Some(number) = fences.number(said) else { continue };
                     window.seen.insert(number);
@@ -183,7 +184,10 @@ mod tests {
             line(close(5)),
         ];
         let window = Window::of(lines.clone(), &fences(FenceKind::Close), 1, 2..=2);
-        assert_eq!((inside(&window), window.is_open, window.lost), (vec![3, -1, 4], true, 5));
+        assert_eq!(
+            (inside(&window), window.is_open, window.losses.clone()),
+            (vec![3, -1, 4], true, Losses::Reported(5))
+        );
         assert_eq!(window.lost_fences(1), [3], "the fourth was shown, and it was not");
         let of_two = Window::of(lines, &fences(FenceKind::Close), 1, 2..=3);
         assert_eq!(inside(&of_two), [3, -1, 4, 5], "they do not end before both are shown");

@@ -51,6 +51,46 @@ pub struct Counts {
     pub hidden: u64,
 }
 
+/// What an observer can say about what it has lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Losses {
+    /// It counts at each step: a sentence for each place where something was lost, and none if all is there.
+    Counted(Vec<String>),
+    /// It reports that it has lost so many, without saying where.
+    Reported(u64),
+    /// It does not say.
+    #[default]
+    Unknown,
+}
+
+impl Losses {
+    /// Whether it says that something was lost.
+    pub fn are_known(&self) -> bool {
+        match self {
+            Self::Counted(sentences) => !sentences.is_empty(),
+            Self::Reported(count) => *count > 0,
+            Self::Unknown => false,
+        }
+    }
+
+    /// The same as sentences.
+    pub fn sentences(self) -> Vec<String> {
+        match self {
+            Self::Counted(sentences) => sentences,
+            Self::Reported(count) => vec![format!("it says that it has lost {count}")],
+            Self::Unknown => Vec::new(),
+        }
+    }
+
+    /// One more report of so many.
+    pub fn report(&mut self, more: u64) {
+        match self {
+            Self::Reported(count) => *count += more,
+            Self::Counted(_) | Self::Unknown => *self = Self::Reported(more),
+        }
+    }
+}
+
 /// A watch begins while its process is in the call that is its gate.
 const STRAYS: u64 = 1;
 
@@ -98,8 +138,11 @@ impl Counts {
             crowded == 0,
             format!("{crowded} requests of io_uring were submitted beside 4096 in flight, which are too many"),
         );
-        lost(untold == 0, format!("{untold} names of files found no room in the ring buffer"));
-        lost(told == told_received, format!("{told} names of files were emitted and {told_received} received"));
+        lost(untold == 0, format!("{untold} names and blocks of data found no room in the ring buffer"));
+        lost(
+            told == told_received,
+            format!("{told} names and blocks of data were emitted and {told_received} received"),
+        );
         lost(
             strays <= STRAYS,
             format!("{} calls were seen to return that were not seen to begin", strays.saturating_sub(STRAYS)),

@@ -1,7 +1,7 @@
 //! A trace: the calls of one scenario in order, with what was lost.
 
 use crate::trace::call::Call;
-use crate::trace::counts::Counts;
+use crate::trace::counts::{Counts, Losses};
 
 /// The calls of one scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,10 +17,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// What was lost, or hidden, a sentence for each place; empty if the trace is whole.
-    pub fn losses(&self) -> Vec<String> {
+    /// What was lost, or hidden, as the tracer counts it.
+    pub fn losses(&self) -> Losses {
         let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
-        self.counts.losses().into_iter().chain(gap).chain(self.counts.hidden()).collect()
+        Losses::Counted(self.counts.losses().into_iter().chain(gap).chain(self.counts.hidden()).collect())
     }
 
     /// The first number that no call has, if the calls are not all there.
@@ -51,7 +51,7 @@ mod tests {
     fn losses(counts: Counts, orders: &[u64]) -> Vec<String> {
         let sync = |&order: &u64| call(order, libc::SYS_sync as u32, [0; 6], 0);
         let calls = orders.iter().map(sync).collect();
-        Trace { calls, counts, ..Trace::default() }.losses()
+        Trace { calls, counts, ..Trace::default() }.losses().sentences()
     }
 
     #[test]
@@ -117,13 +117,13 @@ mod tests {
                 "no room for a name",
                 Counts { untold: 1, ..whole(1) },
                 &[0],
-                &["1 names of files found no room in the ring buffer"],
+                &["1 names and blocks of data found no room in the ring buffer"],
             ),
             (
                 "a name did not arrive",
                 Counts { told: 2, told_received: 1, ..whole(1) },
                 &[0],
-                &["2 names of files were emitted and 1 received"],
+                &["2 names and blocks of data were emitted and 1 received"],
             ),
             (
                 "too many requests at a time",
@@ -166,6 +166,6 @@ mod tests {
 
     #[test]
     fn nothing_counted_is_not_nothing_lost() {
-        assert_eq!(Trace::default().losses(), ["the end of the process was not seen"]);
+        assert_eq!(Trace::default().losses().sentences(), ["the end of the process was not seen"]);
     }
 }

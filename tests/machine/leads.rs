@@ -89,7 +89,7 @@ fn run(session: &Session, name: &'static str, follow: bool) -> Result<Result<Fou
         How::Finished | How::Exited(0) | How::Signal(_) => {}
         _ => return Err(format!("{name}: it {}", observed.ending).into()),
     }
-    let losses = observed.trace.losses();
+    let losses = observed.trace.losses().sentences();
     require!(losses.is_empty(), "{name}: {}", losses.join("\n"));
     let folder = workspace.path().as_os_str().as_encoded_bytes().to_vec();
     Ok(Ok((observed.trace, testimony.ok_or("there is no witness")?, folder)))

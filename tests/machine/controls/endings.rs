@@ -147,7 +147,7 @@ pub fn a_thread_of_the_kernel_ends_nothing(sessions: &Sessions) -> Result<(), Fa
         return Ok(());
     }
     require!(observed.ending.how == How::Finished, "it {}", observed.ending);
-    let losses = observed.trace.losses();
+    let losses = observed.trace.losses().sentences();
     require!(losses.is_empty(), "{}", losses.join("\n"));
     require!(observed.trace.counts.ends == 1, "{} ends of one process", observed.trace.counts.ends);
     let last: Vec<_> = observed.trace.calls.iter().rev().take(2).map(|call| call.name()).collect();
