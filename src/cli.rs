@@ -23,6 +23,7 @@ mod archives; // --archive
 mod verdicts; // what the trials of a run share
 mod replay; // --replay and --show
 mod conformance; // --conformance
+mod coverage; // --coverage
 mod ends; // what a signal brings about
 mod mutants; // --mutants
 mod run; // the live scenarios
@@ -97,6 +98,7 @@ fn run_with(
     let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
     let done: Result<u8, Error> =
         refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+            _ if cli.coverage => coverage::run(&cli, &scenarios).map(|exit| exit as u8),
             _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
             (Some(file), _, _) => plan::as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
             (None, [], []) if cli.mutants => mutants::run(&cli, scenarios).map(|exit| exit as u8),

@@ -89,6 +89,9 @@ pub mod watch {
     }
 }
 pub mod judge {
+    pub mod coverage {
+        pub use crate::judge::coverage::{Coverage, text};
+    }
     pub mod expectation {
         pub use crate::judge::expectation::{Expectation, Expectations};
     }

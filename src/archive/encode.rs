@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::header::WrittenHeader;
 use super::{Archive, BadArchive, Position, limits};
-use crate::base::error::Cause;
 
 /// zstd's default. The highest level makes an archive 5 % smaller and takes 30 times as long.
 const LEVEL: i32 = 3;
@@ -36,7 +35,7 @@ fn pack(archive: &Archive, unpacked: u64) -> Result<Vec<u8>, BadArchive> {
 }
 
 fn unwritable(error: io::Error) -> BadArchive {
-    BadArchive::Damaged(Cause::new(error))
+    BadArchive::Damaged(error.to_string())
 }
 
 /// Hands the bytes of each value to `put`.

@@ -12,6 +12,7 @@ mod bytes;
 mod chmod;
 mod chown;
 mod close;
+mod connect;
 mod dir;
 mod dup;
 mod ends;
@@ -26,13 +27,18 @@ mod iouring;
 mod link;
 mod memory;
 mod mknod;
+mod mount;
+mod mqueue;
 mod name;
 mod open;
 mod path;
 mod data;
 mod pidfd;
 mod pipe;
+mod poll;
 mod readwrite;
+mod recent;
+mod refused;
 mod rename;
 mod repeat;
 mod seccomp;
@@ -94,6 +100,12 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("exec", exec::ALL),
     ("descriptor", descriptor::ALL),
     ("thread", thread::ALL),
+    ("mount", mount::ALL),
+    ("mqueue", mqueue::ALL),
+    ("poll", poll::ALL),
+    ("recent", recent::ALL),
+    ("connect", connect::ALL),
+    ("refused", refused::ALL),
     ("burst", burst::ALL),
 ];
 

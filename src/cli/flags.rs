@@ -99,6 +99,10 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", requires = "mutants")]
     pub listed: Option<PathBuf>,
 
+    /// Print which calls the tables show succeed and fail, and which flags none shows; runs nothing
+    #[arg(long, conflicts_with_all = ["command", "archive", "replay", "show", "conformance"])]
+    pub coverage: bool,
+
     /// A subject that cannot run here is an error instead of a skip
     #[arg(long, requires = "subjects")]
     pub no_skip: bool,

@@ -305,6 +305,14 @@ impl Expectation {
         }
     }
 
+    /// The calls that it says are made.
+    pub(crate) fn shown(&self) -> Box<dyn Iterator<Item = &ExpectedCall> + '_> {
+        match &self.body {
+            Body::Partial { present, .. } => Box::new(present.iter().map(|entry| &entry.call)),
+            Body::Whole(_) | Body::Threads(_) => self.calls(),
+        }
+    }
+
     /// Whether it says what pointers lead to.
     pub(crate) fn is_about_data(&self) -> bool {
         self.calls().any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_))))

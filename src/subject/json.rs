@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 use syscalls::Sysno;
 
-use super::keys::{Key, Of, keys};
+use super::keys::{DECISIVE, Key, Of, keys};
 use super::said::{Said, Value};
 use crate::judge::expectation::Aspect;
 use crate::judge::expectation::call::{ABIS, TEXT_STATES};
@@ -126,7 +126,7 @@ fn of_call_entries(entries: &[(String, Json)]) -> Result<Said, String> {
         return Err(with_hint(format!("there is no call `{name}`"), near(name, known)));
     }
     // The meaning of the other arguments may depend on these.
-    let first = |key: &str| ["cmd", "file_index"].contains(&key);
+    let first = |key: &str| DECISIVE.contains(&key);
     let (before, after): (Vec<_>, Vec<_>) = entries.iter().partition(|(key, _)| first(key));
     for (key, json) in before.into_iter().chain(after).filter(|(key, _)| key != "call") {
         let value = value_of_key(&said, key, json)?;

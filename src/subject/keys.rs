@@ -51,9 +51,12 @@ static OF_ROWS: LazyLock<HashMap<u32, Vec<Key>>> = LazyLock::new(|| {
     fixed.map(|row| (row.number, of_row(row, &[u64::MAX; 6]))).collect()
 });
 
+/// The arguments on which the meaning of other arguments, or of the result, may depend.
+pub const DECISIVE: [&str; 4] = ["cmd", "file_index", "flags", "op"];
+
 /// Whether the meaning of some arguments depends on other arguments ([`Syscall::ret_for`]).
 fn depends(row: &Syscall) -> bool {
-    matches!(row.ret, Ret::ByCommand) || row.arg("file_index").is_some()
+    matches!(row.ret, Ret::ByCommand | Ret::FdWhen(_)) || row.arg("file_index").is_some()
 }
 
 const fn key(name: &'static str, role: Role, of: Of) -> Key {

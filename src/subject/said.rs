@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bstr::ByteSlice;
 
-use super::keys::{Key, Of, keys};
+use super::keys::{DECISIVE, Key, Of, keys};
 use crate::judge::expectation::{Aspect, Wanted, WantedField};
 use crate::judge::matcher::facts::{self, Fact};
 use crate::table::syscalls::Abi;
@@ -126,7 +126,7 @@ impl Said {
     pub fn meaning(&self) -> [u64; 6] {
         let mut args = [u64::MAX; 6];
         let of = |name| self.row.and_then(|row| row.arg(name)).zip(self.number(name));
-        for (at, number) in ["cmd", "file_index"].into_iter().filter_map(of) {
+        for (at, number) in DECISIVE.into_iter().filter_map(of) {
             args[at] = number as u64;
         }
         args

@@ -45,12 +45,24 @@ pub enum Kind {
     Pidfd,
     /// userfaultfd(2).
     Userfaultfd,
+    /// mq_open(2).
+    MessageQueue,
+    /// memfd_secret(2).
+    SecretMemory,
+    /// fsopen(2), fspick(2).
+    FsContext,
+    /// landlock_create_ruleset(2).
+    Landlock,
+    /// perf_event_open(2).
+    Perf,
+    /// bpf(2): a map, a program, a link, types.
+    Bpf,
     /// An anonymous inode, where the call that made it is not known.
     Anonymous,
 }
 
 /// The kinds by the names that they have in `tests.toml` and in archives.
-const NAMES: [(Kind, &str); 19] = [
+const NAMES: [(Kind, &str); 25] = [
     (Kind::File, "file"),
     (Kind::Directory, "directory"),
     (Kind::Symlink, "symlink"),
@@ -69,6 +81,12 @@ const NAMES: [(Kind, &str); 19] = [
     (Kind::IoUring, "io_uring"),
     (Kind::Pidfd, "pidfd"),
     (Kind::Userfaultfd, "userfaultfd"),
+    (Kind::MessageQueue, "message_queue"),
+    (Kind::SecretMemory, "secret_memory"),
+    (Kind::FsContext, "fs_context"),
+    (Kind::Landlock, "landlock"),
+    (Kind::Perf, "perf"),
+    (Kind::Bpf, "bpf"),
     (Kind::Anonymous, "anonymous"),
 ];
 
@@ -76,6 +94,9 @@ const NAMES: [(Kind, &str); 19] = [
 const ANON_INODE_FS: u32 = 0x0904_1934;
 const PIPEFS: u32 = 0x5049_5045;
 const PID_FS: u32 = 0x5049_4446;
+/// ipc/mqueue.c, mm/secretmem.c.
+const MQUEUE: u32 = 0x1980_0202;
+const SECRETMEM: u32 = 0x5345_434d;
 
 impl Kind {
     /// The kind by the filesystem's `s_magic` and the type in `i_mode` (inode(7)). An anonymous inode has no type before Linux
@@ -84,6 +105,8 @@ impl Kind {
         match (magic, u32::from(mode) & libc::S_IFMT) {
             (ANON_INODE_FS, _) => Kind::Anonymous,
             (PID_FS, _) => Kind::Pidfd,
+            (MQUEUE, libc::S_IFREG) => Kind::MessageQueue,
+            (SECRETMEM, _) => Kind::SecretMemory,
             (PIPEFS, libc::S_IFIFO) => Kind::Pipe,
             (_, libc::S_IFREG) => Kind::File,
             (_, libc::S_IFDIR) => Kind::Directory,
@@ -107,7 +130,11 @@ impl Kind {
             | Kind::Inotify
             | Kind::Fanotify
             | Kind::IoUring
-            | Kind::Userfaultfd => kernel == Kind::Anonymous,
+            | Kind::Userfaultfd
+            | Kind::FsContext
+            | Kind::Landlock
+            | Kind::Perf
+            | Kind::Bpf => kernel == Kind::Anonymous,
             // An anonymous inode before Linux 6.9.
             Kind::Pidfd => matches!(kernel, Kind::Pidfd | Kind::Anonymous),
             Kind::File
@@ -118,6 +145,8 @@ impl Kind {
             | Kind::Fifo
             | Kind::Pipe
             | Kind::Socket
+            | Kind::MessageQueue
+            | Kind::SecretMemory
             | Kind::Anonymous => self == kernel,
         }
     }

@@ -22,15 +22,23 @@ macro_rules! values {
 }
 
 mod event;
+mod ipc;
+mod kernel;
 mod memory;
+mod mount;
 mod process;
+mod schedule;
 mod socket;
 mod transfer;
 mod uring;
 
 pub use event::*;
+pub use ipc::*;
+pub use kernel::*;
 pub use memory::*;
+pub use mount::*;
 pub use process::*;
+pub use schedule::*;
 pub use socket::*;
 pub use transfer::*;
 pub use uring::*;

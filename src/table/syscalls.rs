@@ -133,6 +133,13 @@ impl Syscall {
             (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
             (Ret::ByCommand, libc::F_GET_SEALS) => Ret::Flags(&names::SEALS),
             (Ret::ByCommand, _) => Ret::Number,
+            (Ret::FdWhen(makes), _) => {
+                if makes(args) {
+                    Ret::Fd
+                } else {
+                    Ret::Number
+                }
+            }
             (Ret::Fd, _) if self.arg("file_index").is_some_and(|at| args[at] != 0) => Ret::Number,
             (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
             (ret, _) => ret,
@@ -213,10 +220,11 @@ impl Syscall {
     }
 
     /// Whether the call returns a descriptor for the file that it is about. It does if it opens a path or a handle, or duplicates a
-    /// descriptor. accept(2) and pidfd_getfd(2) do not, and the name in memfd_create(2) is no path.
+    /// descriptor. accept(2), fspick(2) and pidfd_getfd(2) do not, and the name in memfd_create(2) is no path.
     pub fn returns_its_file(&self) -> bool {
         let opens_handle = matches!(self.peek, Some((_, Peek::HandleIn)));
-        self.effect.duplicates() || opens_handle || self.args_where(|role| matches!(role, Role::Path)).next().is_some()
+        let opens_path = self.makes.is_none() && self.args_where(|role| matches!(role, Role::Path)).next().is_some();
+        self.effect.duplicates() || opens_handle || opens_path
     }
 
     /// The kind of descriptor that the call makes, where the call alone determines it.
@@ -240,7 +248,7 @@ impl Syscall {
             *slot = numbered(at);
         }
         roles.replaces = self.replaces().map_or(0, numbered);
-        if matches!(self.ret, Ret::Fd | Ret::ByCommand) {
+        if matches!(self.ret, Ret::Fd | Ret::ByCommand | Ret::FdWhen(_)) {
             roles.flags |= Roles::RETURNS_FD;
         }
         if let Some((at, peek)) = self.peek {

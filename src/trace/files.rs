@@ -61,6 +61,11 @@ fn kind(identity: &Identity, name: Option<&Name>) -> Kind {
         (Kind::Anonymous, b"[io_uring]") => Kind::IoUring,
         (Kind::Anonymous, b"[pidfd]") => Kind::Pidfd,
         (Kind::Anonymous, b"[userfaultfd]") => Kind::Userfaultfd,
+        (Kind::Anonymous, b"[fscontext]") => Kind::FsContext,
+        (Kind::Anonymous, b"[landlock-ruleset]") => Kind::Landlock,
+        (Kind::Anonymous, b"[perf_event]") => Kind::Perf,
+        // bpf-map, bpf-prog, bpf_link, btf … (kernel/bpf/syscall.c, kernel/bpf/btf.c).
+        (Kind::Anonymous, word) if word.starts_with(b"bpf") || word == b"btf" => Kind::Bpf,
         (Kind::File, word) if word.starts_with(b"memfd:") => Kind::Memfd,
         (kind, _) => kind,
     }

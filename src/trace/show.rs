@@ -228,7 +228,7 @@ fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
             Some(_) => put_number(out, value),
             None => put(out, format_args!("{value} (bytes not known)")),
         },
-        Ret::Number | Ret::ByCommand | Ret::Never => put_number(out, value),
+        Ret::Number | Ret::ByCommand | Ret::FdWhen(_) | Ret::Never => put_number(out, value),
     }
 }
 

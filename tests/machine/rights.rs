@@ -152,9 +152,7 @@ fn hidden() -> Tested {
         let show = String::from_utf8(place.run(&["--show", "sh.ior.zst"])?.stdout)?;
         require!(show.contains(&format!("\n# lost: {hidden}\n")) == is_hidden, "{sentence}: {show}");
         for trace in [says, show] {
-            let opened = "openat(AT_FDCWD, \"named\"";
-            require!(trace.contains(opened) != is_hidden, "{sentence}: the file that it opens: {trace}");
-            require!(trace.contains("\"read\", ") != is_hidden, "{sentence}: what it reads: {trace}");
+            require!(trace.contains("\"named\"") != is_hidden, "{sentence}: the file that it opens: {trace}");
         }
     }
     Ok(())

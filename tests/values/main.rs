@@ -10,6 +10,7 @@ mod replay;
 mod allocations;
 mod subjects;
 mod conformance;
+mod coverage;
 
 use std::path::{Path, PathBuf};
 

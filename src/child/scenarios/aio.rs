@@ -5,11 +5,16 @@ use std::fs;
 use std::mem::zeroed;
 
 use libc::O_RDONLY;
+use nix::errno::Errno;
 
 use super::steps::{close, open};
-use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, returns};
 
-pub const ALL: &[Scenario] = &[Scenario::new("aio-submit", aio_submit)];
+pub const ALL: &[Scenario] = &[
+    Scenario::new("aio-no-context", aio_no_context),
+    Scenario::new("aio-pgetevents", aio_pgetevents),
+    Scenario::new("aio-submit", aio_submit),
+];
 
 /// IOCB_CMD_PREAD (include/uapi/linux/aio_abi.h).
 const PREAD: u16 = 0;
@@ -67,4 +72,25 @@ fn read_at(file: i64, buffer: &mut [u8], offset: i64) -> libc::iocb {
     request.aio_nbytes = buffer.len() as u64;
     request.aio_offset = offset;
     request
+}
+
+/// Where nothing was set up, nothing is done.
+fn aio_no_context() -> Setup {
+    act(|| {
+        fails(call!(io_destroy, 0), Errno::EINVAL)?;
+        fails(call!(io_submit, 0, 1, 0), Errno::EINVAL)?;
+        fails(call!(io_cancel, 0, 0, 0), Errno::EFAULT)?;
+        fails(call!(io_getevents, 0, 0, 1, 0, 0), Errno::EINVAL)?;
+        fails(call!(io_pgetevents, 0, 0, 1, 0, 0, 0), Errno::EINVAL)
+    })
+}
+
+/// Nothing was submitted, and nothing is waited for.
+fn aio_pgetevents() -> Setup {
+    act(|| {
+        let (mut context, mut events) = (0_u64, [0_u64; 4]);
+        returns(call!(io_setup, 1, &raw mut context), 0)?;
+        returns(call!(io_pgetevents, context, 0, 1, events.as_mut_ptr(), 0, 0), 0)?;
+        returns(call!(io_destroy, context), 0)
+    })
 }

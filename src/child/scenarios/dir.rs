@@ -8,6 +8,7 @@ use super::steps::{NOT_OPEN, close, create, open_dir};
 use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
+    Scenario::new("dir-getdents-old", dir_getdents_old),
     Scenario::new("dir-basic", dir_basic),
     Scenario::new("dir-mkdirat", dir_mkdirat),
     Scenario::new("dir-chdir", dir_chdir),
@@ -97,5 +98,17 @@ fn dir_getdents_ebadf() -> Setup {
     act(|| {
         let mut entries = [0_u64; 512];
         fails(call!(getdents64, NOT_OPEN, entries.as_mut_ptr(), size_of_val(&entries)), Errno::EBADF)
+    })
+}
+
+/// The old form: an empty directory has two entries of 24 bytes.
+fn dir_getdents_old() -> Setup {
+    fs::create_dir("empty")?;
+    act(|| {
+        let folder = open_dir(c"empty")?;
+        let mut entries = [0_u64; 32];
+        returns(call!(getdents, folder, entries.as_mut_ptr(), size_of_val(&entries)), 48)?;
+        returns(call!(getdents, folder, entries.as_mut_ptr(), size_of_val(&entries)), 0)?;
+        close(folder)
     })
 }

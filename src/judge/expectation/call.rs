@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::entries::{Entry, find};
 use super::errors::{Problems, near, near_or_all};
-use super::keys::{CallKey, accepted, keys};
+use super::keys::{CallKey, accepted, command, keys};
 use super::values;
 use super::{Aspect, ExpectedCall, Part, Wanted, WantedField, Which};
 use crate::table::kind::Kind;
@@ -379,22 +379,4 @@ fn takes_name(key: CallKey) -> bool {
         | Aspect::Comm
         | Aspect::Made(_) => false,
     }
-}
-
-/// The arguments that decide what other arguments mean: fcntl's command, and whether a request puts its descriptor into the
-/// ring's own table.
-fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
-    let mut args = [u64::MAX; 6];
-    if let Some(at) = row.arg("file_index") {
-        let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
-        args[at] = written.is_some_and(|number| number.as_str() != "0").into();
-    }
-    let by_command = matches!(row.ret, Ret::ByCommand);
-    if let Some(at) = row.arg("cmd").filter(|_| by_command)
-        && let Role::Choice(names) = row.args[at].role
-        && let Some(value) = find(entries, "cmd").and_then(|(_, value)| names.parse(value.get_ref().as_str()?).ok())
-    {
-        args[at] = value;
-    }
-    args
 }

@@ -1,5 +1,6 @@
 //! The keys of a call: one for each argument, and those that follow from the kind of call.
 
+use super::entries::{Entry, find};
 use super::{Aspect, Which};
 use crate::table::blocks;
 use crate::table::names;
@@ -29,7 +30,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let ret_role = match ret {
         Ret::Flags(names) => Role::Flags(names),
         Ret::Pointer => Role::Pointer,
-        Ret::Number | Ret::Fd | Ret::Bytes | Ret::ByCommand | Ret::Never => Role::Signed,
+        Ret::Number | Ret::Fd | Ret::Bytes | Ret::ByCommand | Ret::FdWhen(_) | Ret::Never => Role::Signed,
     };
     if row.makes_pair() {
         keys.extend([0, 1].map(|at| key("makes", Aspect::Made(at), Role::FdNumber)));
@@ -148,4 +149,36 @@ fn flag_keys(row: &'static Syscall) -> Vec<CallKey> {
         ],
         Some((_, Peek::Pair | Peek::HandleOut | Peek::HandleIn)) | None => Vec::new(),
     }
+}
+
+/// The arguments as far as the meaning of others depends on them: fcntl's command, and whether what a request makes goes into
+/// the ring's own table.
+pub(super) fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
+    let mut args = [u64::MAX; 6];
+    if let Some(at) = row.arg("file_index") {
+        let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
+        args[at] = written.is_some_and(|number| number.as_str() != "0").into();
+    }
+    if matches!(row.ret, Ret::FdWhen(_)) {
+        return named_arguments(row, entries);
+    }
+    let by_command = matches!(row.ret, Ret::ByCommand);
+    if let Some(at) = row.arg("cmd").filter(|_| by_command)
+        && let Role::Choice(names) = row.args[at].role
+        && let Some(value) = find(entries, "cmd").and_then(|(_, value)| names.parse(value.get_ref().as_str()?).ok())
+    {
+        args[at] = value;
+    }
+    args
+}
+
+/// The arguments that have names. Flags that are left out are none.
+fn named_arguments(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
+    let mut args = [u64::MAX; 6];
+    for (arg, value) in row.args.iter().zip(&mut args) {
+        let (Role::Flags(names) | Role::Choice(names)) = arg.role else { continue };
+        let written = find(entries, arg.name).and_then(|(_, value)| value.get_ref().as_str());
+        *value = names.parse(written.unwrap_or_default()).unwrap_or(u64::MAX);
+    }
+    args
 }

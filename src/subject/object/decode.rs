@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::judge::expectation::Aspect;
 use crate::subject::json::Line;
-use crate::subject::keys::{Key, Of, keys, of_argument};
+use crate::subject::keys::{DECISIVE, Key, Of, keys, of_argument};
 use crate::subject::said::{Said, Value};
 use crate::subject::toml::{CallBy, Layout, LayoutField, RecordFormat, RecordKind};
 use crate::table::syscalls::{self, REQUESTS, Role, Syscall, name_of};
@@ -203,7 +203,7 @@ fn put_args(said: &mut Said, field: Option<&LayoutField>, bytes: &[u8]) {
         *arg = field.element_in(bytes, at).unwrap_or_default() as u64;
     }
     // The meaning of the other arguments may depend on these.
-    let is_first = |row: &Syscall, at: usize| ["cmd", "file_index"].contains(&row.args[at].name);
+    let is_first = |row: &Syscall, at: usize| DECISIVE.contains(&row.args[at].name);
     let places = || 0..row.args.len().min(field.count);
     let order = places().filter(|&at| is_first(row, at)).chain(places().filter(|&at| !is_first(row, at)));
     for at in order {

@@ -53,6 +53,8 @@ pub enum Ret {
     Pointer,
     /// It depends on the `cmd` of fcntl(2).
     ByCommand,
+    /// A new descriptor for these arguments, and a plain number for others (bpf(2), landlock_create_ruleset(2)).
+    FdWhen(fn(&[u64; 6]) -> bool),
     /// The call does not return.
     Never,
 }

@@ -12,6 +12,11 @@ macro_rules! args {
     ($($name:ident: $role:expr),* $(,)?) => { const { &[$(Arg { name: stringify!($name), role: $role }),*] } };
 }
 
+mod ipc;
+mod kernel;
+mod mounts;
+mod schedule;
+
 const fn row(name: &'static str, class: Class, args: &'static [Arg], ret: Ret) -> PortableRow {
     PortableRow { name, effect: Effect::Other, class, args, ret, implied_flags: None, peek: None, makes: None }
 }
@@ -48,19 +53,19 @@ const fn peeking(at: usize, peek: Peek, row: PortableRow) -> PortableRow {
 }
 
 /// Calls without a row, whose arguments are numbers for that, and what they do all the same.
-pub(super) const WITHOUT_ROW: [(&str, Effect); 6] = [
-    ("mount", Effect::ChangeNames),
-    ("move_mount", Effect::ChangeNames),
+pub(super) const WITHOUT_ROW: [(&str, Effect); 1] = [
     // Of 32-bit programs.
     ("umount", Effect::ChangeNames),
-    ("umount2", Effect::ChangeNames),
-    ("pivot_root", Effect::ChangeNames),
-    ("seccomp", Effect::ControlFilter),
 ];
 
 /// All rows. A call that is missing here is still traced: its class is [`Class::Other`] and its arguments are numbers.
-#[allow(clippy::too_many_lines)] // a table
 pub(super) fn rows() -> Vec<PortableRow> {
+    let families = [everyday(), mounts::rows(), ipc::rows(), kernel::rows(), schedule::rows()];
+    families.into_iter().flatten().collect()
+}
+
+#[allow(clippy::too_many_lines)] // a table
+fn everyday() -> Vec<PortableRow> {
     let creat_flags = (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC) as u64;
     vec![
         // Opening and closing.

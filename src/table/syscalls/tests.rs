@@ -4,6 +4,13 @@ use zerocopy::IntoBytes;
 
 use super::*;
 
+#[test]
+fn every_call_of_this_architecture_has_a_row() {
+    let without: Vec<_> =
+        Sysno::iter().map(|call| call.name()).filter(|name| Syscall::by_name(name).is_none()).collect();
+    assert_eq!(without, Vec::<&str>::new());
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn every_row_is_a_system_call() {
@@ -22,8 +29,7 @@ fn a_name_that_is_no_calls_is_an_error() {
 
 #[test]
 fn a_call_without_a_row_may_have_an_effect() {
-    assert_eq!(effect_without_row(Sysno::mount.id() as u32, Abi::Native), Effect::ChangeNames);
-    assert_eq!(effect_without_row(Sysno::reboot.id() as u32, Abi::Native), Effect::Other);
+    assert_eq!(effect_without_row(9999, Abi::Native), Effect::Other);
     let umount = effect_without_row(22, Abi::Compat);
     assert!(umount == Effect::ChangeNames || cfg!(not(target_arch = "x86_64")), "22 is umount on x86 alone");
     let rows = table::rows();
@@ -212,9 +218,8 @@ fn the_command_means_nothing_to_another_call() {
 
 #[test]
 fn a_call_without_a_row_still_has_a_name() {
-    assert_eq!(name_of(Sysno::reboot.id() as u32), "reboot");
     assert_eq!(name_of(9999), "syscall_9999");
-    assert!(Syscall::by_name("reboot").is_none() && !Syscall::is_known("reboot"));
+    assert!(Syscall::by_name("umount").is_none() && !Syscall::is_known("umount"), "of 32-bit programs");
     assert!(Syscall::is_known("creat"), "on aarch64 too, which has no such call");
 }
 

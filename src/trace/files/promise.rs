@@ -78,8 +78,11 @@ fn flags(call: &Call, row: &Syscall) -> Option<i32> {
 /// Whether the flags ask for close-on-exec. Each call has a flag of its own for that.
 fn closes_on_exec(row: &Syscall, flags: i32) -> bool {
     let set = match row.kind_made() {
-        // pidfd_open(2), io_uring_setup(2): always set.
-        Some(Kind::Pidfd | Kind::IoUring) => return true,
+        // pidfd_open(2), io_uring_setup(2), landlock_create_ruleset(2): always set.
+        Some(Kind::Pidfd | Kind::IoUring | Kind::Landlock) => return true,
+        // FSOPEN_CLOEXEC and FSPICK_CLOEXEC (include/uapi/linux/mount.h), PERF_FLAG_FD_CLOEXEC (include/uapi/linux/perf_event.h).
+        Some(Kind::FsContext) => 1,
+        Some(Kind::Perf) => 8,
         Some(Kind::Memfd) => libc::MFD_CLOEXEC as i32,
         Some(Kind::Fanotify) => libc::FAN_CLOEXEC as i32,
         Some(_) | None => O_CLOEXEC,
