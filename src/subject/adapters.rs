@@ -11,6 +11,7 @@ mod bpftrace;
 mod ftrace;
 mod ior;
 mod lurk;
+mod macros; // what strace prints as a macro of C
 mod opensnoop;
 mod perf;
 mod strace;
