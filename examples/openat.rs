@@ -41,7 +41,9 @@ impl Subject for Openat {
     }
 
     fn watch(&self, pid: u32, fences: Fences) -> Result<Box<dyn Watching + '_>, Error> {
-        let failed = |error: libbpf_rs::Error| Error::cannot_trace(format!("openat: {error}"), "is this root?");
+        let failed = |error: libbpf_rs::Error| {
+            Error::cannot_trace(format!("openat: {error}"), "is this root, and is tracefs mounted?")
+        };
         let object = ObjectBuilder::default().open_memory(OBJECT).and_then(|open| open.load()).map_err(failed)?;
         let pids = object.maps().find(|map| map.name() == "pids").expect("the object has it");
         pids.update(&pid.to_ne_bytes(), &[1], MapFlags::ANY).map_err(failed)?;

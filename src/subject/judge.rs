@@ -77,7 +77,7 @@ pub fn judge(circumstances: &Circumstances, comparison: &SubjectComparison) -> S
     if misses_calls(&comparison.findings) && window.is_open && (*is_at_end || window.seen.contains(closing.end())) {
         return SubjectVerdict::SilentLoss;
     }
-    let lost = window.lost_fences(*open);
+    let lost = window.lost_fences(*open, *closing.end());
     if !lost.is_empty() {
         return SubjectVerdict::SilentLoss;
     }
@@ -125,6 +125,7 @@ mod tests {
             ("it says so", window(&[1, 2, 3], 7), &missing, None, unsure("it says that it has lost 7")),
             ("it says so of what is right", window(&[1, 2, 3], 7), &right, None, unsure("it says that it has lost 7")),
             ("a fence too few", window(&[1, 3], 0), &right, None, SubjectVerdict::SilentLoss),
+            ("a fence that only pushes is still to come", window(&[1, 2, 3, 5], 0), &right, None, SubjectVerdict::Pass),
             (
                 "its end is not there",
                 window(&[1, 2], 0),

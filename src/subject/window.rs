@@ -98,10 +98,11 @@ impl Window {
         window
     }
 
-    /// The fences after the opening one that were not reported, although later ones were: the subject has lost them.
-    pub fn lost_fences(&self, open: u64) -> Vec<u64> {
+    /// The fences from the opening to the last closing one that were not reported, although later ones were: the subject has lost
+    /// them. Fences after the closing ones only push others out. One of them may still be in the buffer of its CPU.
+    pub fn lost_fences(&self, open: u64, last_closing: u64) -> Vec<u64> {
         let last = self.seen.last().copied().unwrap_or(open);
-        (open..last).filter(|number| !self.seen.contains(number)).collect()
+        (open..last.min(last_closing + 1)).filter(|number| !self.seen.contains(number)).collect()
     }
 }
 
@@ -188,7 +189,7 @@ mod tests {
             (inside(&window), window.is_open, window.losses.clone()),
             (vec![3, -1, 4], true, Losses::Reported(5))
         );
-        assert_eq!(window.lost_fences(1), [3], "the fourth was shown, and it was not");
+        assert_eq!(window.lost_fences(1, 4), [3], "the fourth was shown, and it was not");
         let of_two = Window::of(lines, &fences(FenceKind::Close), 1, 2..=3);
         assert_eq!(inside(&of_two), [3, -1, 4, 5], "they do not end before both are shown");
     }

@@ -52,13 +52,17 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Runs `ior-it` in its own mount namespace, in which the filesystems of the kernel's tracers are mounted.
 fn ior_it(args: &[&str]) -> Result<Output, Failed> {
+    Ok(with_tracefs(Path::new(env!("CARGO_BIN_EXE_ior-it"))).args(args).stdin(Stdio::null()).output()?)
+}
+
+/// Runs a program in its own mount namespace, in which the filesystems of the kernel's tracers are mounted.
+fn with_tracefs(program: &Path) -> Command {
     const MOUNTS: &str = "mount -t tracefs nodev /sys/kernel/tracing 2>/dev/null; \
                           mount -t debugfs nodev /sys/kernel/debug 2>/dev/null; exec \"$@\"";
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "sh", "-c", MOUNTS, "sh", env!("CARGO_BIN_EXE_ior-it")]);
-    Ok(command.args(args).stdin(Stdio::null()).output()?)
+    command.args(["--mount", "--propagation", "private", "sh", "-c", MOUNTS, "sh"]).arg(program);
+    command
 }
 
 /// Its output, after it has ended with this code.
@@ -197,7 +201,7 @@ fn table() -> Tested {
 /// Another project's tracer in a test of its own: cargo builds examples with the tests.
 fn example() -> Tested {
     let program = std::env::current_exe()?.ancestors().nth(2).ok_or("no folder")?.join("examples/openat");
-    let output = Command::new(program).env_remove("CI").stdin(Stdio::null()).output()?;
+    let output = with_tracefs(&program).env_remove("CI").stdin(Stdio::null()).output()?;
     let said = support::says(&output);
     require!(output.status.success() && said.contains("[openat] open-basic"), "{}\n{said}", output.status);
     Ok(())
