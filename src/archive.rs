@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::base::error::Cause;
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::place::Folder;
@@ -119,7 +120,7 @@ fn collect(source: impl std::io::BufRead) -> Result<Archive, BadArchive> {
 /// Writes an archive into a folder. A reader sees either the old archive or all of the new one.
 pub fn save(folder: &Folder, archive: &Archive) -> Result<(), Error> {
     let bytes = encode(archive).map_err(|bad| bad.in_file(&saved_as(folder, archive)))?;
-    folder.replace(name_of(archive).as_ref(), &bytes).map_err(|error| cannot_write(folder.path(), &error))
+    folder.replace(name_of(archive).as_ref(), &bytes).map_err(|error| cannot_write(folder.path(), error))
 }
 
 /// Reads back what [`save`] wrote.
@@ -155,14 +156,15 @@ fn name_of(archive: &Archive) -> String {
 /// Makes a folder for archives, and checks that it is writable.
 pub fn prepare(folder: &Path) -> Result<Folder, Error> {
     let made = Folder::make(folder).and_then(|made| made.check_writable().map(|()| made));
-    made.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(folder, &error) })
+    made.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(folder, error) })
 }
 
-fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
+fn cannot_write(folder: &Path, error: std::io::Error) -> Error {
     Error::scenario(
         format!("no archive could be written in {}: {error}", escape::path(folder)),
         "let --archive name a folder that can be written to, with room in it",
     )
+    .because(error)
 }
 
 /// Reads the archive in a file.
@@ -184,11 +186,11 @@ fn open(path: &Path) -> Result<BufReader<File>, BadArchive> {
 
 fn source(file: File) -> Result<BufReader<File>, BadArchive> {
     if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(BadArchive::Unreadable("it is no regular file".to_owned()));
+        return Err(BadArchive::Unreadable(Cause::new("it is no regular file")));
     }
     Ok(BufReader::with_capacity(limits::BUFFER, file))
 }
 
 fn unreadable(error: std::io::Error) -> BadArchive {
-    BadArchive::Unreadable(error.to_string())
+    BadArchive::Unreadable(Cause::new(error))
 }

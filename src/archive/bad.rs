@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::base::error::Error;
+use crate::base::error::{Cause, Error};
 
 use super::VERSION;
 
@@ -11,7 +11,7 @@ use super::VERSION;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadArchive {
     /// The file cannot be read, for this reason.
-    Unreadable(String),
+    Unreadable(Cause),
     /// There are no bytes.
     Empty,
     /// The bytes are not a zstd frame.
@@ -21,7 +21,7 @@ pub enum BadArchive {
     /// The frame ends too early.
     Truncated,
     /// The frame is damaged. The text is zstd's.
-    Damaged(String),
+    Damaged(Cause),
     /// Something is larger than an archive allows. The number is the limit in bytes.
     TooLarge(&'static str, u64),
     /// The frame holds something other than an archive.
@@ -67,7 +67,7 @@ impl fmt::Display for BadArchive {
             BadArchive::NotZstd => write!(f, "it is not an archive: it does not begin with a zstd frame"),
             BadArchive::Unprotected => write!(f, "its zstd frame lacks the checksum or the unpacked size"),
             BadArchive::Truncated => write!(f, "it is cut off: its zstd frame is incomplete"),
-            BadArchive::Damaged(why) => write!(f, "it is damaged: {}", why.to_lowercase()),
+            BadArchive::Damaged(why) => write!(f, "it is damaged: {}", why.to_string().to_lowercase()),
             BadArchive::TooLarge(what, most) => write!(f, "{what} is larger than the limit of {most} bytes"),
             BadArchive::NotIor => write!(f, "it is not an archive: its zstd frame holds something else"),
             BadArchive::Version(version) if *version > VERSION => {
@@ -89,7 +89,24 @@ impl fmt::Display for BadArchive {
     }
 }
 
-impl std::error::Error for BadArchive {}
+impl std::error::Error for BadArchive {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BadArchive::Unreadable(cause) | BadArchive::Damaged(cause) => Some(cause.error()),
+            BadArchive::Empty
+            | BadArchive::NotZstd
+            | BadArchive::Unprotected
+            | BadArchive::Truncated
+            | BadArchive::TooLarge(..)
+            | BadArchive::NotIor
+            | BadArchive::Version(_)
+            | BadArchive::Architecture(_)
+            | BadArchive::Contents(..)
+            | BadArchive::MoreThan(_)
+            | BadArchive::Trailing => None,
+        }
+    }
+}
 
 impl BadArchive {
     /// What to do about it.

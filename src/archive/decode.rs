@@ -8,6 +8,7 @@ use zstd::zstd_safe::get_frame_content_size;
 
 use super::header::{Opening, ReadHeader};
 use super::{BadArchive, FORMAT, Position, VERSION, limits};
+use crate::base::error::Cause;
 use crate::trace::call::Call;
 
 /// The first bytes of a zstd frame, and the length of its longest header (RFC 8878, 3.1.1).
@@ -44,10 +45,10 @@ struct Values<R: BufRead> {
 
 impl<R: BufRead> Values<R> {
     fn over(mut source: R) -> Result<Self, BadArchive> {
-        check_frame(source.fill_buf().map_err(|error| refused(&error))?)?;
+        check_frame(source.fill_buf().map_err(refused)?)?;
         let packed = Packed { source, taken: 0 };
-        let mut unpacked = zstd::Decoder::with_buffer(packed).map_err(|error| refused(&error))?.single_frame();
-        unpacked.window_log_max(limits::WINDOW_LOG).map_err(|error| refused(&error))?;
+        let mut unpacked = zstd::Decoder::with_buffer(packed).map_err(refused)?.single_frame();
+        unpacked.window_log_max(limits::WINDOW_LOG).map_err(refused)?;
         Ok(Self { frame: Frame { unpacked, size: 0, over: false }, window: Vec::new(), at: 0 })
     }
 
@@ -103,7 +104,7 @@ impl<R: BufRead> Values<R> {
         match self.frame.unpacked.finish().fill_buf() {
             Ok([]) => Ok(()),
             Ok(_) => Err(BadArchive::Trailing),
-            Err(error) => Err(refused(&error)),
+            Err(error) => Err(refused(error)),
         }
     }
 }
@@ -126,7 +127,7 @@ fn check_frame(start: &[u8]) -> Result<(), BadArchive> {
     }
     match get_frame_content_size(start) {
         Err(_) if start.len() < LONGEST_HEADER => Err(BadArchive::Truncated),
-        Err(_) => Err(BadArchive::Damaged("its frame header makes no sense".to_owned())),
+        Err(_) => Err(BadArchive::Damaged(Cause::new("its frame header makes no sense"))),
         Ok(None) => Err(BadArchive::Unprotected),
         Ok(Some(size)) if size > limits::UNPACKED => {
             Err(BadArchive::TooLarge("its unpacked content", limits::UNPACKED))
@@ -176,7 +177,7 @@ impl<R: BufRead> Frame<R> {
         while window.len() < 2 * limits::VALUE && !self.over {
             let begin = window.len();
             window.resize(begin + limits::BUFFER, 0);
-            let read = self.unpacked.read(&mut window[begin..]).map_err(|error| refused(&error))?;
+            let read = self.unpacked.read(&mut window[begin..]).map_err(refused)?;
             window.truncate(begin + read);
             self.over = read == 0;
             self.size += read as u64;
@@ -189,10 +190,10 @@ impl<R: BufRead> Frame<R> {
     }
 }
 
-fn refused(error: &io::Error) -> BadArchive {
+fn refused(error: io::Error) -> BadArchive {
     match (error.kind(), error.raw_os_error()) {
-        (_, Some(_)) => BadArchive::Unreadable(error.to_string()),
+        (_, Some(_)) => BadArchive::Unreadable(Cause::new(error)),
         (io::ErrorKind::UnexpectedEof, None) => BadArchive::Truncated,
-        (_, None) => BadArchive::Damaged(error.to_string()),
+        (_, None) => BadArchive::Damaged(Cause::new(error)),
     }
 }

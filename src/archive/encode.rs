@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::header::WrittenHeader;
 use super::{Archive, BadArchive, Position, limits};
+use crate::base::error::Cause;
 
 /// zstd's default. The highest level makes an archive 5 % smaller and takes 30 times as long.
 const LEVEL: i32 = 3;
@@ -35,7 +36,7 @@ fn pack(archive: &Archive, unpacked: u64) -> Result<Vec<u8>, BadArchive> {
 }
 
 fn unwritable(error: io::Error) -> BadArchive {
-    BadArchive::Damaged(error.to_string())
+    BadArchive::Damaged(Cause::new(error))
 }
 
 /// Hands the bytes of each value to `put`.

@@ -1,6 +1,7 @@
 //! Errors: a lowercase sentence, a hint, and the exit code.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::base::escape;
 
@@ -45,7 +46,40 @@ pub struct Error {
     pub hint: String,
     /// The exit code.
     pub exit: Exit,
+    /// The error below it, if there is one.
+    pub cause: Option<Cause>,
 }
+
+/// The error below an error, of the system or of a library: `source` of [`std::error::Error`].
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    /// Keeps the error.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into().into())
+    }
+
+    /// The error.
+    pub fn error(&self) -> &(dyn std::error::Error + 'static) {
+        self.0.as_ref()
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Causes are equal if they say the same.
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Cause {}
 
 impl Error {
     /// This machine cannot trace.
@@ -66,7 +100,13 @@ impl Error {
 
     /// An error with this exit code.
     pub fn new(sentence: String, hint: String, exit: Exit) -> Self {
-        Self { sentence, details: String::new(), hint, exit }
+        Self { sentence, details: String::new(), hint, exit, cause: None }
+    }
+
+    /// The same with the error below it.
+    #[must_use]
+    pub fn because(self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { cause: Some(Cause::new(error)), ..self }
     }
 
     /// A scenario could not be run: it counts as failed.
@@ -86,4 +126,25 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(Cause::error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_its_cause_and_says_it_once() {
+        let cause = std::io::Error::from_raw_os_error(libc::ENOENT);
+        let error = Error::usage(format!("--tests x: {cause}"), "without it").because(cause);
+        let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        assert_eq!(source.and_then(std::io::Error::raw_os_error), Some(libc::ENOENT));
+        assert_eq!(error.to_string().matches("No such file").count(), 1);
+        assert!(Error::usage("x", "y").source().is_none());
+    }
+}

@@ -24,7 +24,7 @@ impl Workspaces {
     pub fn make(keep: bool) -> Self {
         let temp = std::env::temp_dir();
         let root = Folder::open(&temp).and_then(|temp| temp.make_private_new("ior-it."));
-        let root = root.map(Arc::new).map_err(|error| cannot_make(&temp, &error));
+        let root = root.map(Arc::new).map_err(|error| cannot_make(&temp, error));
         Self { root, keep, made: AtomicU64::new(0) }
     }
 
@@ -42,7 +42,7 @@ impl Workspaces {
     pub fn for_scenario(&self, name: &str) -> Result<Workspace, Error> {
         let root = Arc::clone(self.root.as_ref().map_err(Error::clone)?);
         let name = format!("{name}.{}", self.made.fetch_add(1, Ordering::Relaxed));
-        root.make_private(name.as_ref()).map_err(|error| cannot_make(root.path(), &error))?;
+        root.make_private(name.as_ref()).map_err(|error| cannot_make(root.path(), error))?;
         Ok(Workspace { path: root.path().join(&name), name, root, keep: self.keep })
     }
 
@@ -64,11 +64,12 @@ impl Drop for Workspaces {
     }
 }
 
-fn cannot_make(inside: &Path, error: &io::Error) -> Error {
+fn cannot_make(inside: &Path, error: io::Error) -> Error {
     Error::scenario(
         format!("no workspace could be made in {}: {error}", crate::base::escape::path(inside)),
         "make room there, or let TMPDIR name a folder that can be written to",
     )
+    .because(error)
 }
 
 /// A scenario's own directory; removed when dropped.

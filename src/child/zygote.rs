@@ -103,7 +103,7 @@ impl Zygote {
             Error::cannot_trace(
                 format!("the process that forks the scenarios could not be started: {error}"),
                 "`ulimit -n` and `ulimit -u` say how many descriptors and processes are allowed; --test-threads 1 needs the fewest",
-            )
+            ).because(error)
         })
     }
 

@@ -1,4 +1,7 @@
 //! What ends a run from outside: signals.
+//!
+//! A handler notes a signal before any thread can see what the signal has done, such as a child that it has killed. A signalfd, as a
+//! command has it (`src/command/departure.rs`), would be read too late for that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +17,7 @@ const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// On the first such signal, a thread does this. `interrupted` is set in the handler: before anything that the signal brings about.
 pub fn on_signals(interrupted: &Arc<AtomicBool>, end: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
-        Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`")
+        Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`").because(error)
     };
     let mut signals = Signals::new(ENDING).map_err(cannot)?;
     for signal in ENDING {

@@ -139,6 +139,7 @@ pub fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations),
             let shown = crate::base::escape::path(path);
             let bytes = std::fs::read(path).map_err(|error| {
                 Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
+                    .because(error)
             })?;
             (shown, bytes)
         }

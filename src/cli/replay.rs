@@ -67,6 +67,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
                 format!("--replay {}: {error}", crate::base::escape::path(path)),
                 "--replay takes all that follows it: a FILTER goes before it",
             )
+            .because(error)
         };
         if !std::fs::metadata(path).map_err(cannot)?.is_dir() {
             files.push(path.clone());

@@ -78,7 +78,7 @@ impl Running {
         let mut command = command(words);
         let started =
             command.stdin(from).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(group as i32).spawn();
-        let mut adapter = started.map_err(|error| not_started(words, &error))?;
+        let mut adapter = started.map_err(|error| not_started(words, error))?;
         let out = adapter.stdout.take().map(boxed);
         self.children.push(adapter);
         Ok(out)
@@ -122,8 +122,10 @@ impl Running {
             collector.end();
         };
         let thread = std::thread::Builder::new().name("subject".to_owned()).spawn(work);
-        let failed =
-            |error| Error::cannot_trace(format!("no thread for the output of a subject: {error}"), "see `ulimit -u`");
+        let failed = |error| {
+            Error::cannot_trace(format!("no thread for the output of a subject: {error}"), "see `ulimit -u`")
+                .because(error)
+        };
         thread.map(drop).map_err(failed)
     }
 
@@ -174,15 +176,16 @@ fn command(words: &[String]) -> Command {
 fn spawn(words: &[String], from: Stdio, to: Stdio) -> Result<Child, Error> {
     let mut command = command(words);
     let started = command.stdin(from).stdout(to).stderr(Stdio::piped()).process_group(0).spawn();
-    started.map_err(|error| not_started(words, &error))
+    started.map_err(|error| not_started(words, error))
 }
 
-fn not_started(words: &[String], error: &std::io::Error) -> Error {
+fn not_started(words: &[String], error: std::io::Error) -> Error {
     let program = words.first().map_or("", String::as_str);
     Error::usage(
         format!("{program} could not be started: {error}"),
         "`ior-it --subjects` says what is there, and how to get it",
     )
+    .because(error)
 }
 
 /// Reads again after an interruption by a signal. `None` after an error, which ends the stream too.

@@ -36,6 +36,7 @@ impl Candidate {
         let shown = escape::path(path);
         let text = std::fs::read(path).map_err(|error| {
             Error::usage(format!("--subject {shown}: {error}"), "`ior-it --subjects` lists those that are built in")
+                .because(error)
         })?;
         let parsed = Definition::parse_bytes(&shown, &text);
         let definition = parsed.map_err(|errors| {
@@ -62,6 +63,7 @@ impl Candidate {
                         format!("the scripts of the subjects could not be written: {error}"),
                         "make room in TMPDIR",
                     )
+                    .because(error)
                 })?;
                 files.to_owned()
             }

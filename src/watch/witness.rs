@@ -71,6 +71,7 @@ impl Witness {
                 format!("no thread for the witness: {error}"),
                 "see `ulimit -u`; --test-threads 1 needs the fewest",
             )
+            .because(error)
         })?;
         let witness = Self { release: Some(release), wish, thread: Some(thread) };
         stopped.recv().unwrap_or_else(|_| Err(panicked()))?;

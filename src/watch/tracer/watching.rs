@@ -42,6 +42,7 @@ impl Tracer {
                 format!("process {pid} could not be watched: {error}"),
                 "is the filter map full? try --test-threads 1",
             )
+            .because(error)
         })?;
         // Only now: a process that does not find itself in the filter takes its mark away (bpf/state.h, unmark()).
         self.marked.add_bit(pid);
