@@ -11,13 +11,84 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/subjects.md");
 
 pub fn main() -> ExitCode {
     support::run_live("recipe", || {
-        vec![Trial::ignorable_test("a_newcomers_tracer_is_in_the_slot_by_the_recipe_of_the_docs", recipe)]
+        vec![
+            Trial::ignorable_test("a_newcomers_tracer_is_in_the_slot_by_the_recipe_of_the_docs", recipe),
+            Trial::ignorable_test("faults_in_each_50th_line_of_it_are_found_and_named", injected),
+        ]
     })
 }
 
+/// Why the recipe cannot be followed here.
+fn lacks() -> Option<Completion> {
+    let missing = ["python3", "strace"].into_iter().find(|program| !is_installed(program))?;
+    Some(Completion::ignored_with(format!("{missing} is not installed")))
+}
+
+/// Passes on the lines of the document's tracer, with a fault in each 50th that is no fence. The first of them depends on the seed.
+const WRAPPER: &str = r#"
+import json, os, subprocess, sys
+
+fault, seed, pid = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+tracer = os.path.join(os.path.dirname(sys.argv[0]), "tracer.py")
+held, nth = None, 0
+for line in subprocess.Popen(["python3", tracer, pid], stdout=subprocess.PIPE, text=True).stdout:
+    if json.loads(line)["call"] != "write":
+        print(line, end="", flush=True)
+        continue
+    nth += 1
+    out = [line]
+    if nth % 50 == seed:
+        if fault == "drop": out = []
+        if fault == "double": out = [line, line]
+        if fault == "rename": out = [line.replace('"write"', '"pwrite64"')]
+        if fault == "cut": out = [line[:20] + "\n"]
+        if fault == "swap": held, out = line, []
+    elif held:
+        out, held = [line, held], None
+    for one in out:
+        print(one, end="", flush=True)
+"#;
+
+/// 120 calls of write(2), each of another size.
+const WRITES: &str = r#"i=1; while [ $i -le 120 ]; do printf "%${i}s" ""; i=$((i + 1)); done > /dev/null"#;
+
+/// Each fault, and the word of its findings.
+const FAULTS: [(&str, &str); 5] = [
+    ("drop", "missing "),
+    ("double", "twice "),
+    ("swap", "out of order "),
+    ("rename", "missing "),
+    ("cut", "garbled "),
+];
+
+/// Eight runs of each fault, whose places lie elsewhere each time.
+fn injected() -> Result<Completion, Failed> {
+    if let Some(lacks) = lacks() {
+        return Ok(lacks);
+    }
+    let text = std::fs::read_to_string(DOCUMENT)?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("tracer.py"), file(&text, "python", "tracer.py")?)?;
+    std::fs::write(folder.path().join("wrapper.py"), WRAPPER)?;
+    for (at, (fault, word)) in FAULTS.into_iter().cycle().take(40).enumerate() {
+        let seed = 2 + 6 * (at / FAULTS.len());
+        let toml =
+            file(&text, "toml", "tracer.toml")?.replace(r#"calls = ["close", "dup", "write"]"#, r#"calls = ["write"]"#);
+        let toml = toml.replace("tracer.py\", ", &format!("wrapper.py\", \"{fault}\", \"{seed}\", "));
+        std::fs::write(folder.path().join("tracer.toml"), toml)?;
+        let output = run(folder.path(), &["--summary", "--", "sh", "-c", WRITES])?;
+        let said = support::says(&output);
+        let found = said.lines().filter(|line| line.starts_with(&format!("  {word}"))).count();
+        let injected = if seed <= 20 { 3 } else { 2 };
+        require!(output.status.code() == Some(101), "{fault} {seed}: {}\n{said}", output.status);
+        require!(found == injected, "{fault} {seed}: {found} of {injected}\n{said}");
+    }
+    Ok(Completion::Completed)
+}
+
 fn recipe() -> Result<Completion, Failed> {
-    if let Some(missing) = ["python3", "strace"].into_iter().find(|program| !is_installed(program)) {
-        return Ok(Completion::ignored_with(format!("{missing} is not installed")));
+    if let Some(lacks) = lacks() {
+        return Ok(lacks);
     }
     let text = std::fs::read_to_string(DOCUMENT)?;
     let folder = tempfile::tempdir()?;
