@@ -91,7 +91,7 @@ fn run_with(
         }
     };
     if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
-        let error = Error::usage("no command stands after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
+        let error = Error::usage("there is no command after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
         StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }

@@ -123,9 +123,7 @@ impl Mailbox {
             return;
         }
         let name = names::signal_name(signal);
-        tell::last_words(&format!(
-            "ior-it: ended by {name}: nobody reads the output, and what was not printed is lost"
-        ));
+        tell::last_words(&format!("ior-it: ended by {name}: the output is not read, and what was not printed is lost"));
         // SAFETY: ends the process at once, whatever its other threads hold. The zygote cleans up.
         unsafe { libc::_exit(128 + signal) }
     }

@@ -45,7 +45,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// The header of .BTF.ext has the places of its three parts behind itself.
+/// The header of .BTF.ext has the places of its three parts after itself.
 fn parse(btf: &[u8], ext: &[u8]) -> Option<Lines> {
     let strings = btf.get((word(btf, 4)?.checked_add(word(btf, 16)?)?) as usize..)?;
     let begin = word(ext, 4)?.checked_add(word(ext, 16)?)? as usize;

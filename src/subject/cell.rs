@@ -67,7 +67,7 @@ pub fn found(scenario: &str, comparison: &SubjectComparison, compared: &Compared
         let raw = line.and_then(|at| raw(&compared.lines[at]));
         let (kind, said) = match finding {
             Finding::Missing { .. } => ("missing", "it does not show this call"),
-            Finding::Extra { .. } => ("extra", "nobody made this call"),
+            Finding::Extra { .. } => ("extra", "the program did not make this call"),
             Finding::Twice { .. } => ("twice", "it shows this call once more"),
             Finding::OutOfOrder { .. } => ("out of order", "it shows this call in another place"),
             Finding::Garbled { line } => ("garbled", why_garbled(&compared.lines[*line])),

@@ -83,7 +83,7 @@ pub fn judge(circumstances: &Circumstances, comparison: &SubjectComparison) -> S
     }
     let is_closed = *is_at_end || closing.clone().all(|number| window.seen.contains(&number));
     if !window.is_open || !is_closed {
-        return SubjectVerdict::Inconclusive("it has not shown the fence behind the last call".to_owned());
+        return SubjectVerdict::Inconclusive("it has not shown the fence after the last call".to_owned());
     }
     if comparison.findings.is_empty() { SubjectVerdict::Pass } else { SubjectVerdict::Fail }
 }
@@ -131,7 +131,7 @@ mod tests {
                 window(&[1, 2], 0),
                 &missing,
                 None,
-                unsure("it has not shown the fence behind the last call"),
+                unsure("it has not shown the fence after the last call"),
             ),
             ("no fence", window(&[], 0), &missing, None, SubjectVerdict::Blind("it has shown no fence".to_owned())),
             ("it claims none of these", window(&[1, 2, 3], 0), &nothing, None, SubjectVerdict::NotClaimed),

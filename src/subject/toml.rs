@@ -166,11 +166,11 @@ fn definition(document: &DeTable, problems: &mut Problems) -> Option<Definition>
         (Some(object), Some(records)) => object::read(object, records, problems).map(Some),
         (None, None) => Some(None),
         (Some((key, _)), None) => {
-            problems.push(key.span(), "`object` stands without `records`", "[records] says what its records are");
+            problems.push(key.span(), "`object` needs `records`", "[records] says what its records are");
             None
         }
         (None, Some((key, _))) => {
-            problems.push(key.span(), "`records` stands without `object`", "[object] names the file of the BPF object");
+            problems.push(key.span(), "`records` needs `object`", "[object] names the file of the BPF object");
             None
         }
     };
@@ -199,7 +199,7 @@ fn subject(entry: Entry, object: Option<Option<TracerObject>>, problems: &mut Pr
     let run = if table.flag("own") {
         table.runs_no_command("`own`");
         (!is_object).then_some(HowRun::Own).or_else(|| {
-            table.problems().push(entry.0.span(), "`own` stands beside [object]", "drop one of the two");
+            table.problems().push(entry.0.span(), "`own` cannot be used with [object]", "drop one of the two");
             None
         })
     } else if is_object {

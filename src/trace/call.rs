@@ -51,7 +51,7 @@ pub struct Deed {
     pub args: [u64; 6],
     /// What became of it.
     pub outcome: Outcome,
-    /// The strings behind its path arguments, in the order of [`Syscall::path_args`].
+    /// The strings of its path arguments, in the order of [`Syscall::path_args`].
     pub texts: [Text; 2],
     /// The files of its descriptor arguments, in the order of [`Syscall::fd_args`]; `None` if a descriptor is not open. A call
     /// that makes a pair of descriptors ([`Syscall::makes_pair`]) has no such arguments: then these are the files of the pair.
@@ -141,9 +141,9 @@ pub struct Completion {
     pub ambiguous: bool,
     /// The file that the request used, when that is known.
     pub used: Option<Identity>,
-    /// The file behind the descriptor that the request returned.
+    /// The file of the descriptor that the request returned.
     pub made: Option<Identity>,
-    /// The files behind the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in, if it was read.
+    /// The files of the pair that the request made, and the pair: two `int`s, as pipe(2) fills them in, if it was read.
     pub pair: ([Option<Identity>; 2], Option<Vec<u8>>),
 }
 
@@ -256,13 +256,13 @@ impl Call {
         }
     }
 
-    /// The string behind the argument of this index, if that is a path or a text.
+    /// The string of the argument of this index, if that is a path or a text.
     pub fn text(&self, at: usize) -> Option<&Text> {
         let place = self.syscall()?.path_args().position(|arg| arg == at)?;
         self.texts.get(place)
     }
 
-    /// Whether the string behind the argument of this index was read when the call ended.
+    /// Whether the string of the argument of this index was read when the call ended.
     pub fn is_late(&self, at: usize) -> bool {
         let place = self.syscall().and_then(|row| row.path_args().position(|arg| arg == at));
         place.is_some_and(|place| self.late[place])

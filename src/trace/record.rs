@@ -108,7 +108,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let texts: usize = [header.path[0], header.path[1], header.peek].iter().map(|text| usize::from(text.len)).sum();
     let promised = places * size_of::<RawIdentity>() + texts;
     if promised != rest.len() {
-        return Err(BadRecord(format!("{promised} bytes behind the header are promised, {} are there", rest.len())));
+        return Err(BadRecord(format!("{promised} bytes after the header are promised, {} are there", rest.len())));
     }
     if header.kind == KIND_END {
         let status = (header.state & HIDDEN == 0).then_some(header.ret as i32);

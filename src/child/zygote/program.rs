@@ -109,7 +109,7 @@ fn refused(name: &OsStr, errno: Errno) -> Error {
             Exit::NotFound,
         ),
         Errno::ENOENT | Errno::ENOTDIR => {
-            ("not found", "the path of a program, or the name of one in PATH, stands after --", Exit::NotFound)
+            ("not found", "write the path of a program after --, or the name of one in PATH", Exit::NotFound)
         }
         Errno::EISDIR => ("it is a directory", "a program, and its arguments, stand after --", Exit::NotExecutable),
         Errno::EACCES => ("permission denied", "`chmod +x` makes a file executable", Exit::NotExecutable),

@@ -135,7 +135,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
                 }
                 "path_contains" | "min_count" => {
                     let hint = "it is for `present`; `calls` has whole paths, and a line for each call";
-                    (format!("`{name}` stands in `calls`"), hint.to_owned())
+                    (format!("`{name}` has no place in `calls`"), hint.to_owned())
                 }
                 _ => (format!("`{}` has no key `{name}`", self.row.name), near_or_all(name, &known)),
             };

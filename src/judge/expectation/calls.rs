@@ -143,7 +143,7 @@ pub(super) fn absent(item: &Spanned<DeValue>, problems: &mut Problems) -> Option
     for (key, _) in entries.iter().filter(|(key, _)| is_count(key.get_ref())) {
         problems.push(
             key.span(),
-            format!("`{}` stands in `absent`", key.get_ref()),
+            format!("`{}` has no place in `absent`", key.get_ref()),
             "leave it out: `absent` means not once",
         );
     }
@@ -167,12 +167,12 @@ fn vague(item: &Spanned<DeValue>, row: &Syscall, problems: &mut Problems) {
 fn times(entries: &[Entry], problems: &mut Problems) -> Times {
     let [count, min_count] = ["count", "min_count"].map(|key| find(entries, key));
     if let (Some(_), Some((key, _))) = (count, min_count) {
-        problems.push(key.span(), "`min_count` stands beside `count`", "`count` is exact: write one of them");
+        problems.push(key.span(), "`min_count` cannot be used with `count`", "`count` is exact: write one of them");
     }
     let mut number = |entry: Entry| {
         let number = values::integer(entry, 0, problems)?;
         if number == 0 {
-            problems.push(entry.1.span(), "this is there 0 times", "what must not be there stands in `absent`");
+            problems.push(entry.1.span(), "this is there 0 times", "write a call that must not be made in `absent`");
         }
         usize::try_from(number).ok()
     };

@@ -108,8 +108,8 @@ fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, la
     let entries = in_order(table);
     let [calls, threads, present, absent] = ["calls", "threads", "present", "absent"].map(|key| find(&entries, key));
     if let (Some((whole, _)), Some((key, _))) = (calls.or(threads), calls.and(threads).or(present).or(absent)) {
-        let hint = format!("`{}` is the whole trace: drop it, or what stands beside it", whole.get_ref());
-        problems.push(key.span(), format!("`{}` stands beside `{}`", key.get_ref(), whole.get_ref()), hint);
+        let hint = format!("`{}` is the whole trace: drop it, or the other key", whole.get_ref());
+        problems.push(key.span(), format!("`{}` cannot be used with `{}`", key.get_ref(), whole.get_ref()), hint);
     }
     let mut names = BoundNames::default();
     if calls.is_some() {

@@ -194,7 +194,7 @@ fn flags_value(entry: Entry, text: &str, names: &'static Names, problems: &mut P
         let all: Vec<&str> = names.all().collect();
         match hex.map_or_else(|| names.parse(word), Ok) {
             Ok(_) if word.is_empty() => {
-                problems.push(entry.1.span(), format!("nothing stands beside a `|` of `{text}`"), "drop the `|`");
+                problems.push(entry.1.span(), format!("a `|` of `{text}` has nothing on one side"), "drop the `|`");
                 return None;
             }
             Ok(value) => sum |= value,

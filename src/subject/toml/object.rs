@@ -179,7 +179,7 @@ fn named(
         return Some(first.clone());
     }
     let message = format!("`{name}` does not lie at the same place in all kinds of records");
-    problems.push(at, message, "write it in each layout, behind the same fields");
+    problems.push(at, message, "write it in each layout, after the same fields");
     None
 }
 

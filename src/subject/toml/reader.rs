@@ -233,7 +233,7 @@ impl<'a, 't, 'p, 's> TomlReader<'a, 't, 'p, 's> {
             let odd = placeholders(word).find(|found| !PLACEHOLDERS.contains(found));
             if let Some(odd) = odd {
                 let hint = near_or_all(odd, &PLACEHOLDERS);
-                self.problems.push(entry.1.span(), format!("nothing stands for `{odd}`"), hint);
+                self.problems.push(entry.1.span(), format!("`{odd}` has no value"), hint);
                 return None;
             }
         }
@@ -305,7 +305,7 @@ impl<'a, 't, 'p, 's> TomlReader<'a, 't, 'p, 's> {
         for key in ["command", "stream", "adapter", "stop", "lost"] {
             if let Some((found, _)) = self.get(key) {
                 let hint = "it is loaded here, and no command is run: drop one of the two";
-                self.problems.push(found.span(), format!("`{key}` stands beside {what}"), hint);
+                self.problems.push(found.span(), format!("`{key}` cannot be used with {what}"), hint);
             }
         }
     }

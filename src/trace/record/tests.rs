@@ -302,7 +302,7 @@ fn data_is_the_first_bytes_of_what_an_argument_leads_to() {
 
 #[test]
 fn what_is_no_record_is_refused_with_the_reason() {
-    let lies = "bytes behind the header are promised";
+    let lies = "bytes after the header are promised";
     let rows: [(&str, Vec<u8>, &str); 15] = [
         ("nothing", Vec::new(), "0 bytes are less than a header"),
         ("a byte less than a header", vec![0; SIZE - 1], "151 bytes are less than a header"),
@@ -318,7 +318,7 @@ fn what_is_no_record_is_refused_with_the_reason() {
         ("a block that is said not to be there", lying(|header| header.peek.len = 0), lies),
         ("lengths of which the sum needs more than 16 bits", all_lengths_at_most(), lies),
         ("bytes that nobody promised", [lying(|_| ()), vec![0]].concat(), lies),
-        ("an end record with bytes behind it", [end_bytes(9), vec![0]].concat(), lies),
+        ("an end record with bytes after it", [end_bytes(9), vec![0]].concat(), lies),
     ];
     for (sentence, bytes, reason) in rows {
         let bad = decode(&bytes).expect_err(sentence);

@@ -17,7 +17,7 @@ use super::ring::BacklogReader;
 use super::{Tracer, TracerOptions, libbpf_log};
 use crate::base::error::Error;
 
-/// What the kernel was given of a program: the main function first, and behind it the functions that it calls.
+/// What the kernel was given of a program: the main function first, and after it the functions that it calls.
 #[derive(Clone, Debug, Default)]
 pub struct Linked {
     /// The instructions, 8 bytes each.

@@ -78,14 +78,14 @@ impl Layout {
         let (mut fields, mut end, mut align) = (Vec::new(), 0_usize, 1);
         for declared in text.split(';').map(str::trim).filter(|declared| !declared.is_empty()) {
             if let Some(rest) = fields.last().filter(|field: &&LayoutField| field.count == 0) {
-                return Err(format!("`{}` is the rest of the record, and more stands behind it", rest.name));
+                return Err(format!("`{}` is the rest of the record, and more follows it", rest.name));
             }
             let mut field = LayoutField::parse(declared)?;
             field.offset = end.next_multiple_of(field.number.size);
             end = field.offset + field.number.size * field.count;
             align = align.max(field.number.size);
             if end > LARGEST {
-                return Err(format!("it ends behind {LARGEST} bytes"));
+                return Err(format!("it is longer than {LARGEST} bytes"));
             }
             if fields.iter().any(|known: &LayoutField| known.name == field.name) {
                 return Err(format!("`{}` is there twice", field.name));
@@ -187,8 +187,8 @@ mod tests {
             ("u32 a; u64 a", "`a` is there twice"),
             ("char a[x]", "`char a[x]` has no number of elements"),
             ("char a[0]", "`char a[0]` has no number of elements"),
-            ("char a[]; u8 b", "`a` is the rest of the record, and more stands behind it"),
-            ("char a[1048576]; u8 b", "it ends behind 1048576 bytes"),
+            ("char a[]; u8 b", "`a` is the rest of the record, and more follows it"),
+            ("char a[1048576]; u8 b", "it is longer than 1048576 bytes"),
         ];
         for (text, why) in rows {
             assert_eq!(Layout::parse(text), Err(why.to_owned()), "{text}");

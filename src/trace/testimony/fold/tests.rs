@@ -144,7 +144,7 @@ const ROWS: &[StopsRow] = &[
         &[(READ, Unfinished), (SIGRETURN, Unfinished), (READ, Returned(0))],
     ),
     (
-        "a handler puts another result behind the call",
+        "a handler puts in another result after the call",
         &[Enter(READ), Exit(SYS), Handler, Enter(SIGRETURN), Exit(77), Enter(CLOSE), Exit(0)],
         &[(READ, Unfinished), (SIGRETURN, Unfinished), (CLOSE, Returned(0))],
     ),
