@@ -234,15 +234,15 @@ mod tests {
     #[test]
     fn shifts_and_sums_move_what_is_used() {
         // r0 >>= 4; exit, of which a byte is used; r0 += r1; exit, of which bit 3 is used.
-        assert_eq!(used_before(&Instruction::decode([0x77, 0, 0, 0, 4, 0, 0, 0]), one(0xff), 0)[0], 0xff0);
-        assert_eq!(used_before(&Instruction::decode([0x67, 0, 0, 0, 4, 0, 0, 0]), one(0xff), 0)[0], 0xf);
-        let sum = used_before(&Instruction::decode([0x0f, 0x10, 0, 0, 0, 0, 0, 0]), one(8), 0);
+        assert_eq!(used_before(&Instruction::decode([0x77, 0, 0, 0, 4, 0, 0, 0]), used_bits(0xff), 0)[0], 0xff0);
+        assert_eq!(used_before(&Instruction::decode([0x67, 0, 0, 0, 4, 0, 0, 0]), used_bits(0xff), 0)[0], 0xf);
+        let sum = used_before(&Instruction::decode([0x0f, 0x10, 0, 0, 0, 0, 0, 0]), used_bits(8), 0);
         assert_eq!((sum[0], sum[1]), (0xf, 0xf));
         // 32 bits: the upper half of r1 is not used.
-        assert_eq!(used_before(&Instruction::decode([0xbc, 0x10, 0, 0, 0, 0, 0, 0]), one(ALL), 0)[1], mask(4));
+        assert_eq!(used_before(&Instruction::decode([0xbc, 0x10, 0, 0, 0, 0, 0, 0]), used_bits(ALL), 0)[1], mask(4));
     }
 
-    fn one(bits: u64) -> Used {
+    fn used_bits(bits: u64) -> Used {
         let mut used = [0; REGISTERS];
         used[0] = bits;
         used
