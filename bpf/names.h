@@ -198,7 +198,8 @@ static __always_inline bool spell_by(bool cast, struct spelled *out)
 		below = mount;
 		mount = READ(cast, below, mnt_parent);
 		if (mount == below) {
-			if (!READ(cast, mount, mnt_ns))
+			/* NULL, or the error that an internal mount of the kernel has (MNT_NS_INTERNAL, fs/mount.h) */
+			if (number_of(READ(cast, mount, mnt_ns)) - 1 >= -4096UL)
 				out->state |= IOR_NAME_DETACHED;
 			out->done = 1;
 			return true;
