@@ -44,6 +44,7 @@ mod repeat;
 mod seccomp;
 mod shared;
 mod socket;
+mod denied;
 mod descriptor;
 mod stat;
 mod sync;
@@ -106,6 +107,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("recent", recent::ALL),
     ("connect", connect::ALL),
     ("refused", refused::ALL),
+    ("denied", denied::ALL),
     ("burst", burst::ALL),
 ];
 
