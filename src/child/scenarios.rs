@@ -11,6 +11,7 @@ mod burst;
 mod bytes;
 mod chmod;
 mod chown;
+mod clock;
 mod close;
 mod connect;
 mod dir;
@@ -39,6 +40,7 @@ mod poll;
 mod readwrite;
 mod recent;
 mod refused;
+mod remote;
 mod rename;
 mod repeat;
 mod seccomp;
@@ -48,6 +50,7 @@ mod denied;
 mod descriptor;
 mod stat;
 mod sync;
+mod sysv;
 mod thread;
 mod transfer;
 mod truncate;
@@ -103,6 +106,9 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("thread", thread::ALL),
     ("mount", mount::ALL),
     ("mqueue", mqueue::ALL),
+    ("sysv", sysv::ALL),
+    ("remote", remote::ALL),
+    ("clock", clock::ALL),
     ("poll", poll::ALL),
     ("recent", recent::ALL),
     ("connect", connect::ALL),
