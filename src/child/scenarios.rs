@@ -31,6 +31,7 @@ mod mknod;
 mod mount;
 mod mqueue;
 mod name;
+mod network;
 mod open;
 mod path;
 mod data;
@@ -112,6 +113,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("poll", poll::ALL),
     ("recent", recent::ALL),
     ("connect", connect::ALL),
+    ("network", network::ALL),
     ("refused", refused::ALL),
     ("denied", denied::ALL),
     ("burst", burst::ALL),
