@@ -23,6 +23,7 @@ mod exec;
 mod fallocate;
 mod fcntl;
 mod flock;
+mod handle;
 mod ioctl;
 mod iouring;
 mod link;
@@ -64,6 +65,7 @@ mod xattr;
 const FAMILIES: &[(&str, &[Scenario])] = &[
     ("harness", harness::ALL),
     ("open", open::ALL),
+    ("handle", handle::ALL),
     ("readwrite", readwrite::ALL),
     ("close", close::ALL),
     ("dup", dup::ALL),

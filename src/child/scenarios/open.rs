@@ -45,18 +45,18 @@ fn open_by_handle_at() -> Setup {
 }
 
 /// The longest handle, in bytes.
-const LONGEST: usize = libc::MAX_HANDLE_SZ as usize;
+pub(super) const LONGEST: usize = libc::MAX_HANDLE_SZ as usize;
 
 /// `struct file_handle` with room for the longest handle (open_by_handle_at(2)).
 #[repr(C)]
-struct FileHandle {
+pub(super) struct FileHandle {
     handle_bytes: u32,
     handle_type: i32,
     f_handle: [u8; LONGEST],
 }
 
 impl FileHandle {
-    fn with_room_for(bytes: usize) -> Self {
+    pub(super) fn with_room_for(bytes: usize) -> Self {
         Self { handle_bytes: bytes as u32, handle_type: 0, f_handle: [0; LONGEST] }
     }
 }
@@ -86,7 +86,7 @@ fn open_by_handle_at_fail() -> Setup {
 }
 
 /// Some filesystems have no handles (overlayfs without nfs_export), and some containers may not open them.
-fn without_handles(failed: Failed) -> Broken {
+pub(super) fn without_handles(failed: Failed) -> Broken {
     match failed.errno {
         Errno::EOPNOTSUPP => Broken::Skip("the file system of the workspace has no file handles".to_owned()),
         Errno::EPERM => Broken::Skip(format!("{} needs CAP_DAC_READ_SEARCH", failed.call)),
