@@ -15,10 +15,7 @@ mod close;
 mod connect;
 mod dir;
 mod dup;
-mod ends;
-mod asked;
 mod event;
-mod exec;
 mod fallocate;
 mod fcntl;
 mod flock;
@@ -32,6 +29,9 @@ mod mqueue;
 mod name;
 mod open;
 mod path;
+mod exec;
+mod ends;
+mod asked;
 mod data;
 mod pidfd;
 mod pipe;
@@ -41,6 +41,8 @@ mod recent;
 mod refused;
 mod rename;
 mod repeat;
+mod signal;
+mod held;
 mod seccomp;
 mod shared;
 mod socket;
@@ -96,6 +98,8 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("ends", ends::ALL),
     ("restart", restart::ALL),
     ("repeat", repeat::ALL),
+    ("signal", signal::ALL),
+    ("held", held::ALL),
     ("seccomp", seccomp::ALL),
     ("exec", exec::ALL),
     ("descriptor", descriptor::ALL),
