@@ -27,9 +27,12 @@ mod mknod;
 mod mount;
 mod mqueue;
 mod name;
+mod network;
 mod open;
+mod handle;
 mod path;
 mod exec;
+mod clock;
 mod ends;
 mod asked;
 mod data;
@@ -39,6 +42,7 @@ mod poll;
 mod readwrite;
 mod recent;
 mod refused;
+mod remote;
 mod rename;
 mod repeat;
 mod signal;
@@ -46,9 +50,11 @@ mod held;
 mod seccomp;
 mod shared;
 mod socket;
+mod denied;
 mod descriptor;
 mod stat;
 mod sync;
+mod sysv;
 mod thread;
 mod transfer;
 mod truncate;
@@ -61,6 +67,7 @@ mod xattr;
 const FAMILIES: &[(&str, &[Scenario])] = &[
     ("harness", harness::ALL),
     ("open", open::ALL),
+    ("handle", handle::ALL),
     ("readwrite", readwrite::ALL),
     ("close", close::ALL),
     ("dup", dup::ALL),
@@ -106,10 +113,15 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("thread", thread::ALL),
     ("mount", mount::ALL),
     ("mqueue", mqueue::ALL),
+    ("sysv", sysv::ALL),
+    ("remote", remote::ALL),
+    ("clock", clock::ALL),
     ("poll", poll::ALL),
     ("recent", recent::ALL),
     ("connect", connect::ALL),
+    ("network", network::ALL),
     ("refused", refused::ALL),
+    ("denied", denied::ALL),
     ("burst", burst::ALL),
 ];
 
