@@ -34,7 +34,11 @@ static __always_inline struct ior_roles *begin(struct ior_watch *watch, struct p
 {
 	struct ior_record *record = &call->record;
 
-	__builtin_memset(record->path, 0, WHOLE - __builtin_offsetof(struct ior_record, path));
+	for (int i = 0; i < 2; i++)
+		record->path[i].len = record->path[i].err = 0;
+	record->peek.len = record->peek.err = 0;
+	for (int i = 0; i < IOR_PLACES; i++)
+		call->file[i].open = 0;
 	record->watch = watch->id;
 	record->number = __sync_fetch_and_add(&watch->seen, 1);
 	record->cwd = record->root = 0;
@@ -102,8 +106,6 @@ static __noinline int refuse(struct ior_watch *watch, struct pending *call, stru
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!watch || !call)
-		return 0;
 	if (call->active == INTERRUPTED && is_made_again(call, regs)) {
 		call->record.state |= IOR_REFUSED;
 	} else {

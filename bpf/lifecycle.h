@@ -10,18 +10,14 @@
 /* Sends the end of a process. It is not inlined, so that the record leaves the stack at once. */
 static __noinline int tell_end(struct ior_watch *watch, int status, __u32 state)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct ior_record end = {};
 
 	end.watch = watch->id;
 	end.number = watch->seen;
-	end.enter_ns = now(watch);
 	end.ret = status;
-	end.pid = id >> 32;
-	end.tid = end.exit_tid = id;
+	end.pid = bpf_get_current_pid_tgid() >> 32;
 	end.kind = IOR_END;
 	end.state = state;
-	bpf_get_current_comm(end.comm, sizeof(end.comm));
 	__sync_fetch_and_add(&watch->ends, 1);
 	if (bpf_ringbuf_output(&ring, &end, sizeof(end),
 			       watch->flags & IOR_FOLLOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
@@ -35,7 +31,7 @@ static __noinline int hide(struct ior_watch *watch, struct pending *call)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
 
-	if (!watch || !call || !entry)
+	if (!entry)
 		return 0;
 	finish_unreturned(watch, call);
 	call->record.watch = 0;
@@ -77,7 +73,7 @@ static __noinline int tell_killer(struct ior_watch *watch, struct pending *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!watch || !call || call->active == KILLED || !is_killed_by_seccomp(task))
+	if (!call || call->active == KILLED || !is_killed_by_seccomp(task))
 		return 0;
 	begin_refused(watch, call, task, (const struct pt_regs *)bpf_task_pt_regs(task));
 	return finish_unreturned(watch, call);

@@ -7,7 +7,7 @@
 
 #include "names.h"
 
-/* Fills in the identity of a file. `to` is all zero before. `cast` is a constant. */
+/* Fills in the identity of a file, but for `cloexec`. `cast` is a constant. */
 static __always_inline void identify_by(bool cast, struct ior_identity *to, struct ior_watch *watch, __u64 at)
 {
 	struct file *file = AT(cast, file, at);
@@ -60,8 +60,8 @@ static __always_inline __u64 files_of(struct task_struct *task)
 }
 
 /*
- * Fills in the identity of a descriptor's file, and returns the file. `to` is all zero before, and stays so if the descriptor is
- * not open. The files_struct is read without its locks, since it is this thread's own.
+ * Fills in the identity of a descriptor's file, and returns the file. `to` stays as it is if the descriptor is not open. The
+ * files_struct is read without its locks, since it is this thread's own.
  */
 static __always_inline __u64 identify_now(struct ior_identity *to, struct ior_watch *watch, __u64 files, __s64 fd)
 {

@@ -79,7 +79,7 @@ struct ior_identity {
 	__u32 device; /* s_dev: major << 20 | minor */
 	__u32 flags;  /* f_flags: access mode and status flags */
 	__u16 mode;   /* i_mode: type and permissions */
-	__u8 open;    /* 1 if the descriptor was open; everything else is 0 if not */
+	__u8 open;    /* 1 if the descriptor was open; everything else means nothing if not */
 	__u8 cloexec; /* 1 if close-on-exec is set on the descriptor */
 	__u32 magic;  /* s_magic of its filesystem: type bits alone do not tell an anonymous inode from a file */
 };

@@ -17,15 +17,6 @@ static __always_inline bool asks_for_restart(long ret)
 	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
 }
 
-/* Copies a call that was put aside. */
-static __noinline int copy_call(struct pending *to, struct pending *from)
-{
-	if (!to || !from)
-		return 0;
-	bpf_probe_read_kernel(to, sizeof(*to), from);
-	return 0;
-}
-
 static __always_inline void put_aside(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
 	struct aside key = { .task = (__u64)task, .before = call->aside };
@@ -67,8 +58,7 @@ static long give_up_one(__u32 index, struct search_aside *search)
 	struct aside key = { .task = search->task, .before = search->count - 1 - index };
 	struct pending *aside = bpf_map_lookup_elem(&interrupted_calls, &key);
 
-	if (aside)
-		finish_unreturned(search->watch, aside);
+	finish_unreturned(search->watch, aside);
 	bpf_map_delete_elem(&interrupted_calls, &key);
 	return 0;
 }
@@ -78,8 +68,6 @@ static __noinline int give_up(struct ior_watch *watch, struct pending *call, __u
 {
 	struct search_aside search = {};
 
-	if (!watch || !call || call->aside <= keep)
-		return 0;
 	search.watch = watch;
 	search.task = (__u64)bpf_get_current_task_btf();
 	search.count = call->aside;
@@ -93,8 +81,6 @@ static __noinline __u32 find_aside(struct pending *call, __u64 instruction, __u6
 {
 	struct search_aside search = {};
 
-	if (!call)
-		return 0;
 	search.task = (__u64)bpf_get_current_task_btf();
 	search.count = call->aside;
 	search.instruction = instruction;
@@ -110,23 +96,17 @@ static __noinline __u32 find_aside(struct pending *call, __u64 instruction, __u6
 static __noinline int come_back(struct ior_watch *watch, struct pending *call, __u64 instruction, __u64 stack)
 {
 	struct aside key = { .task = (__u64)bpf_get_current_task_btf() };
-	struct pending *aside;
-	__u32 found;
+	__u32 found = find_aside(call, instruction + CALL_BYTES, stack);
 
-	if (!watch || !call)
-		return 0;
-	found = find_aside(call, instruction + CALL_BYTES, stack);
 	if (!found)
 		return 0;
 	give_up(watch, call, found);
 	key.before = found - 1;
-	aside = bpf_map_lookup_elem(&interrupted_calls, &key);
-	if (!aside)
-		return 0;
-	copy_call(call, aside);
-	call->active = INTERRUPTED;
-	call->aside = found - 1;
+	/* The copy is as the call was put aside: interrupted, with those aside that were there before it. */
+	bpf_probe_read_kernel(call, sizeof(*call), bpf_map_lookup_elem(&interrupted_calls, &key));
 	bpf_map_delete_elem(&interrupted_calls, &key);
+	/* A signal that comes now interrupts no call: whatever its handler, this one is made again after it. */
+	call->record.ret = -ERESTARTNOINTR;
 	return 0;
 }
 
@@ -141,7 +121,7 @@ static __noinline bool is_made_again(struct pending *call, const struct pt_regs 
 	__u64 args[6];
 	int i;
 
-	if (!call || call->instruction != INSTRUCTION(regs) || call->stack != STACK(regs))
+	if (call->instruction != INSTRUCTION(regs) || call->stack != STACK(regs))
 		return false;
 	if (IS_COMPAT(task))
 		COMPAT_ARGS(regs, args);

@@ -15,11 +15,7 @@ mod close;
 mod connect;
 mod dir;
 mod dup;
-mod ends;
-mod asked;
 mod event;
-mod exec;
-mod clock;
 mod fallocate;
 mod fcntl;
 mod flock;
@@ -35,6 +31,10 @@ mod network;
 mod open;
 mod handle;
 mod path;
+mod exec;
+mod clock;
+mod ends;
+mod asked;
 mod data;
 mod pidfd;
 mod pipe;
@@ -45,6 +45,8 @@ mod refused;
 mod remote;
 mod rename;
 mod repeat;
+mod signal;
+mod held;
 mod seccomp;
 mod shared;
 mod socket;
@@ -103,6 +105,8 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("ends", ends::ALL),
     ("restart", restart::ALL),
     ("repeat", repeat::ALL),
+    ("signal", signal::ALL),
+    ("held", held::ALL),
     ("seccomp", seccomp::ALL),
     ("exec", exec::ALL),
     ("descriptor", descriptor::ALL),

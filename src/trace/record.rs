@@ -120,8 +120,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
     let ids = Ids {
-        fds: [files[FIRST].name, files[SECOND].name],
-        made: files[MADE].name,
+        fds: [name_of(&files[FIRST]), name_of(&files[SECOND])],
+        made: name_of(&files[MADE]),
         cwd: header.cwd,
         root: header.root,
     };
@@ -129,7 +129,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         KIND_REQUEST => Record::Request(request(&header, &files, [first, second], peek), ids),
         KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files)), ids),
         KIND_NAME => Record::Name(header.number, name(header.state, first)),
-        KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: files[FIRST].name },
+        KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: name_of(&files[FIRST]) },
         KIND_DATA => Record::Data { order: header.number, data: data(&header, first)? },
         _ => Record::Call(without_indices(call(&header, &files, [first, second], peek)), ids),
     })
@@ -249,6 +249,11 @@ fn call(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 2],
             files: Default::default(),
         }),
     }
+}
+
+/// The id of a file's name. The fields of a place without a file are left over from another call.
+fn name_of(raw: &RawIdentity) -> u64 {
+    if raw.open != 0 { raw.name } else { 0 }
 }
 
 fn identity(raw: &RawIdentity) -> Option<Identity> {

@@ -150,7 +150,8 @@ impl Tracer {
             _backlog: None,
             ring_map,
             ring,
-            next_id: AtomicU64::new(1),
+            // Both halves of an id say something: a tracer that loses one is found out.
+            next_id: AtomicU64::new((1 << 32) + 1),
             left_alive: Mutex::default(),
             links: Vec::new(),
             follows_requests: options.requests,

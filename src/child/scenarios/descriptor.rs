@@ -23,6 +23,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("fd-flags", fd_flags),
     Scenario::new("fd-flags-ioctl", fd_flags_ioctl),
     Scenario::new("fd-passed", fd_passed),
+    Scenario::new("fd-cloexec-edges", fd_cloexec_edges),
 ];
 
 /// A pipe gets the numbers of two closed files.
@@ -168,4 +169,31 @@ fn arrive(socket: i64) -> Result<i64, Broken> {
     let mut message = rights.message(&mut data);
     returns(call!(recvmsg, socket, &raw mut message, 0), 1)?;
     Ok(rights.fd.into())
+}
+
+/// Descriptors at the edges of the words in which the kernel keeps close-on-exec: each has another flag than its neighbours.
+fn fd_cloexec_edges() -> Setup {
+    const NUMBERS: [(i64, i32); 9] = [
+        (0, O_CLOEXEC),
+        (62, 0),
+        (63, O_CLOEXEC),
+        (64, 0),
+        (65, O_CLOEXEC),
+        (66, 0),
+        (127, O_CLOEXEC),
+        (128, 0),
+        (129, O_CLOEXEC),
+    ];
+    // SAFETY: nobody reads from it.
+    unsafe { libc::close(0) };
+    act(|| {
+        let file = call!(openat, AT_FDCWD, c"x.txt", O_RDWR | O_CREAT, 0o644)?;
+        let file = call!(dup3, file, 3, 0)?;
+        for (number, flags) in NUMBERS.into_iter().skip(1) {
+            returns(call!(dup3, file, number, flags), number)?;
+        }
+        returns(call!(fcntl, 0, libc::F_SETFD, libc::FD_CLOEXEC), 0)?;
+        NUMBERS.into_iter().try_for_each(|(number, _)| close(number))?;
+        close(file)
+    })
 }

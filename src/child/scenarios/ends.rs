@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
+use super::exec::in_fork;
 use super::steps::{close, create, open, write};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, premise, returns};
 
@@ -15,6 +16,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("thread-exit", thread_exit),
     Scenario::new("comm-change", comm_change),
     Scenario::new("foreign-noise", foreign_noise),
+    Scenario::new("leader-gone", leader_gone),
+    Scenario::new("killed-by-write", killed_by_write),
 ];
 
 /// Blocks in read of an empty pipe until another process sees that and kills it.
@@ -48,6 +51,20 @@ pub(super) fn kill_once_blocked(victim: i32, call: &str) -> ! {
         libc::kill(victim, libc::SIGKILL);
         libc::_exit(0)
     }
+}
+
+/// Writes to a pipe that nobody reads: the write fails, and its signal kills the process on the way out of the call.
+fn killed_by_write() -> Setup {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors, of which nothing else uses the first.
+    unsafe {
+        Errno::result(libc::pipe(ends.as_mut_ptr()))?;
+        libc::close(ends[0]);
+    }
+    act(move || {
+        call!(write, ends[1], c"x", 1)?;
+        Err(Broken::Premise("the write did not kill the process".to_owned()))
+    })
 }
 
 extern "C" fn handler(_: i32) {}
@@ -94,6 +111,29 @@ fn comm_change() -> Setup {
         });
         sibling.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))??;
         close(third)
+    })
+}
+
+/// The kernel makes it 0 when the thread has exited (set_tid_address(2)).
+static LEADER: AtomicU32 = AtomicU32::new(1);
+
+/// The first thread of a process exits, and another one goes on: it uses the files, and its exit_group is the end of the process.
+fn leader_gone() -> Setup {
+    act(|| {
+        let before = create(c"before.txt")?;
+        in_fork(|| {
+            call!(set_tid_address, LEADER.as_ptr())?;
+            std::thread::spawn(move || {
+                while LEADER.load(Ordering::Acquire) != 0 {
+                    std::hint::spin_loop();
+                }
+                let status = i32::from(close(before).is_err());
+                let _ = call!(exit_group, status);
+            });
+            call!(exit, 7)?;
+            Ok(())
+        })?;
+        close(before)
     })
 }
 

@@ -6,7 +6,8 @@ use std::ptr;
 
 use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR};
 
-use super::program::write_closing;
+use super::path::cold_at;
+use super::program::{BASE, write_closing};
 use super::steps::{close, create, open_dir, write};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
@@ -16,6 +17,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("fork-follow", fork_follow),
     Scenario::new("vfork-exec", vfork_exec),
     Scenario::new("exec-at", exec_at),
+    Scenario::new("exec-same-address", exec_same_address),
 ];
 
 const PROGRAM: &CStr = c"tiny";
@@ -136,4 +138,15 @@ fn at(dir: i64, path: &CStr, flags: i32) -> Result<(), Broken> {
     let arguments = [PROGRAM.as_ptr(), ptr::null()];
     call!(execveat, dir, path, arguments.as_ptr(), arguments[1..].as_ptr(), flags)?;
     Ok(())
+}
+
+/// The path is on an untouched page, at an address at which the new program has something else.
+fn exec_same_address() -> Setup {
+    write_closing(PROGRAM, &[])?;
+    let path = cold_at("tiny", BASE)?;
+    act(move || {
+        let words = [path, ptr::null()];
+        call!(execve, path, words.as_ptr(), words[1..].as_ptr())?;
+        Err(Broken::Step("execve returned".to_owned()))
+    })
 }

@@ -38,14 +38,23 @@ pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
     cold_bytes(text.as_bytes())
 }
 
+/// The same at this address, which must be free.
+pub(super) fn cold_at(text: &str, address: u64) -> Result<*const u8, Broken> {
+    cold_mapping(text.as_bytes(), address as *mut _, libc::MAP_FIXED_NOREPLACE)
+}
+
 /// The same for any bytes.
 fn cold_bytes(bytes: &[u8]) -> Result<*const u8, Broken> {
+    cold_mapping(bytes, std::ptr::null_mut(), 0)
+}
+
+fn cold_mapping(bytes: &[u8], address: *mut libc::c_void, flags: i32) -> Result<*const u8, Broken> {
     let file = tempfile::tempfile_in(".")?;
     file.write_all_at(bytes, 0)?;
     file.set_len(PAGE as u64)?;
-    // SAFETY: a new mapping of a file that nobody else changes.
-    let page =
-        unsafe { libc::mmap(std::ptr::null_mut(), PAGE, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0) };
+    let flags = flags | libc::MAP_PRIVATE;
+    // SAFETY: a new mapping of a file that nobody else changes. It replaces no other.
+    let page = unsafe { libc::mmap(address, PAGE, libc::PROT_READ, flags, file.as_raw_fd(), 0) };
     premise(page != libc::MAP_FAILED, "no page could be mapped")?;
     ensure_cold(page as usize)?;
     Ok(page.cast())

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::child::scenario::Broken;
 
 /// Where the program's one segment is mapped.
-const BASE: u64 = 0x40_0000;
+pub(super) const BASE: u64 = 0x40_0000;
 /// The ELF header and one program header (elf(5)).
 const HEADERS: u64 = 64 + 56;
 

@@ -15,7 +15,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("repeat-32-bit-timeout", repeat_32_bit_timeout),
 ];
 
-/// Which argument the handler changes, from 0, and to what.
+/// Which argument the handler changes, from 0, and to what. After the arguments comes the number of the call.
 static ARGUMENT: AtomicUsize = AtomicUsize::new(0);
 static VALUE: AtomicU64 = AtomicU64::new(0);
 
@@ -26,13 +26,13 @@ extern "C" fn changing(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_vo
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
     #[cfg(target_arch = "x86_64")]
     {
-        use libc::{REG_R8, REG_R9, REG_R10, REG_RDI, REG_RDX, REG_RSI};
-        let places = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9];
+        use libc::{REG_R8, REG_R9, REG_R10, REG_RAX, REG_RDI, REG_RDX, REG_RSI};
+        let places = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9, REG_RAX];
         registers.gregs[places[argument] as usize] = value as i64;
     }
     #[cfg(target_arch = "aarch64")]
     {
-        registers.regs[argument] = value;
+        registers.regs[if argument == NUMBER { 8 } else { argument }] = value;
     }
     quiet(0);
 }
@@ -42,14 +42,67 @@ extern "C" fn changing(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_vo
 struct Room {
     bytes: [u8; 16],
     address: [u8; 160],
-    lengths: [u32; 2],
+    lengths: [u32; 3],
 }
 
-/// Receives of a socket are interrupted, one for each argument, and the handler changes that argument: what the kernel makes then is
-/// another call. The seventh is made again as it was.
+/// The place of the number after six arguments.
+const NUMBER: usize = 6;
+
+/// What follows a change.
+#[derive(Clone, Copy)]
+enum Then {
+    /// The call is made again and receives from this socket.
+    Receives(usize),
+    /// It is made again and fails at once.
+    Fails(Errno),
+}
+
+/// An argument, from 0, and what the handler makes of it.
+type Change = (usize, u64, Then);
+
+/// Each argument up and down, and by its upper half. Then the number, to one that no call has and to restart_syscall(2). At last
+/// nothing is changed.
+fn changes(room: &Room, [from, other]: [u64; 2]) -> Vec<Change> {
+    let [_, bytes, count, _, address, length] = room.arguments(from);
+    let here = Then::Receives(0);
+    let high = 1 << 32;
+    let not_there = Then::Fails(Errno::ENOSYS);
+    vec![
+        (0, other, Then::Receives(1)),
+        (1, bytes + 1, here),
+        (2, count + 1, here),
+        (3, libc::MSG_NOSIGNAL as u64, here),
+        (4, address + 1, here),
+        (5, length + 4, here),
+        (0, from | high, here),
+        (1, bytes - 1, here),
+        (2, count - 1, here),
+        (2, count | high, here),
+        (3, high, here),
+        (4, address - 1, here),
+        (5, length - 4, here),
+        (NUMBER, libc::SYS_recvfrom as u64 | 1 << 16, not_there),
+        (NUMBER, libc::SYS_restart_syscall as u64, Then::Fails(Errno::EINTR)),
+        (0, from, here),
+    ]
+}
+
+impl Room {
+    fn arguments(&self, from: u64) -> [u64; 6] {
+        let place = |field: *const u8| field as u64;
+        let (bytes, address) = (place(&raw const self.bytes[1]), place(&raw const self.address[1]));
+        [from, bytes, 2, 0, address, place((&raw const self.lengths[1]).cast())]
+    }
+}
+
+/// Receives of a socket are interrupted, and the handler changes one register: what the kernel makes then is another call. At last it
+/// is made again as it was.
 fn repeat_changed() -> Setup {
     let shared = shared()?;
     let ends = [pair()?, pair()?];
+    // It is never freed, since both processes know its address.
+    let room: &Room = Box::leak(Box::new(Room { bytes: [0; 16], address: [0; 160], lengths: [100; 3] }));
+    let changes = changes(room, ends.map(|pair| pair[0] as u64));
     // SAFETY: plain numbers, for which all bits zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = changing as *const () as libc::sighandler_t;
@@ -59,25 +112,24 @@ fn repeat_changed() -> Setup {
     // SAFETY: the child has one thread.
     let (receiver, forked) = unsafe { (libc::getpid(), libc::fork()) };
     if forked == 0 {
-        interrupt(receiver, &ends, shared);
+        interrupt(receiver, &ends, &changes, shared);
     }
+    let [a, b, c, d, e, f] = room.arguments(ends[0][0] as u64);
     act(move || {
-        let mut room = Room { bytes: [0; 16], address: [0; 160], lengths: [100; 2] };
-        let [from, other] = ends.map(|pair| pair[0] as u64);
-        let (bytes, address) = (room.bytes.as_mut_ptr() as u64, room.address.as_mut_ptr() as u64);
-        let length = room.lengths.as_mut_ptr() as u64;
-        let as_it_was = [from, bytes, 1, 0, address, length];
-        let changed = [other, bytes + 1, 2, libc::MSG_NOSIGNAL as u64, address + 1, length + 4, from];
-        for (number, value) in changed.into_iter().enumerate() {
-            ARGUMENT.store(number % as_it_was.len(), Ordering::Relaxed);
+        let last = changes.len() as u32;
+        for ((argument, value, then), step) in changes.into_iter().zip(1_u32..) {
+            ARGUMENT.store(argument, Ordering::Relaxed);
             VALUE.store(value, Ordering::Relaxed);
             // It says in the trace which receive follows.
-            fails(call!(lseek, from, number, libc::SEEK_SET), Errno::ESPIPE)?;
-            shared.step.store(number as u32 + 1, Ordering::Release);
-            let [a, b, c, d, e, f] = as_it_was;
-            returns(call!(recvfrom, a, b, c, d, e, f), 1)?;
+            fails(call!(lseek, a, step - 1, libc::SEEK_SET), Errno::ESPIPE)?;
+            shared.step.store(step, Ordering::Release);
+            let received = call!(recvfrom, a, b, c, d, e, f);
+            match then {
+                Then::Receives(_) => returns(received, 1)?,
+                Then::Fails(errno) => ensure(received.is_err_and(|failed| failed.errno == errno), "another errno")?,
+            }
         }
-        premise(shared.handled.load(Ordering::Acquire) == 7, "a signal was not handled")
+        premise(shared.handled.load(Ordering::Acquire) == last, "a signal was not handled")
     })
 }
 
@@ -88,18 +140,20 @@ fn pair() -> Result<[i32; 2], Broken> {
     Ok(ends)
 }
 
-fn interrupt(receiver: i32, ends: &[[i32; 2]; 2], shared: &Shared) -> ! {
-    let blocked = |at: usize| until(|| is_blocked(receiver, &format!("{} {:#x} ", libc::SYS_recvfrom, ends[at][0])));
-    for step in 1..=7 {
+fn interrupt(receiver: i32, ends: &[[i32; 2]; 2], changes: &[Change], shared: &Shared) -> ! {
+    let blocked = || until(|| is_blocked(receiver, &format!("{} {:#x} ", libc::SYS_recvfrom, ends[0][0])));
+    for (&(argument, value, then), step) in changes.iter().zip(1..) {
         until(|| shared.step.load(Ordering::Acquire) == step);
-        blocked(0);
+        blocked();
         // SAFETY: plain numbers.
         unsafe { libc::kill(receiver, libc::SIGUSR1) };
         until(|| shared.handled.load(Ordering::Acquire) == step);
-        let from = usize::from(step == 1);
-        blocked(from);
-        // SAFETY: one readable byte.
-        unsafe { libc::write(ends[from][1], c"x".as_ptr().cast(), 1) };
+        if let Then::Receives(at) = then {
+            let first = if argument == 0 { value } else { ends[0][0] as u64 };
+            until(|| is_blocked(receiver, &format!("{} {first:#x} ", libc::SYS_recvfrom)));
+            // SAFETY: one readable byte.
+            unsafe { libc::write(ends[at][1], c"x".as_ptr().cast(), 1) };
+        }
     }
     // SAFETY: runs nothing.
     unsafe { libc::_exit(0) }

@@ -22,6 +22,10 @@ pub(super) struct Shared {
     pub(super) step: AtomicU32,
     /// How many handlers have run.
     pub(super) handled: AtomicU32,
+    /// A lock (futex(2)).
+    pub(super) word: AtomicU32,
+    /// The ids of two threads.
+    pub(super) tids: [AtomicU32; 2],
 }
 
 /// The page is mapped before the handlers are set, so that they can use it.
@@ -34,12 +38,12 @@ pub(super) fn shared() -> Result<&'static Shared, Broken> {
         libc::mmap(std::ptr::null_mut(), 4096, rights, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
     };
     premise(page != libc::MAP_FAILED, "no page could be mapped")?;
-    // SAFETY: aligned, zeroed, which both atomics can be, and never unmapped.
+    // SAFETY: aligned, zeroed, which all atomics can be, and never unmapped.
     Ok(SHARED.get_or_init(|| unsafe { &*page.cast::<Shared>() }))
 }
 
 /// Makes its own call before the interrupted one continues.
-extern "C" fn calling(_: i32) {
+pub(super) extern "C" fn calling(_: i32) {
     let _ = call!(close, -1);
     quiet(0);
 }
@@ -173,12 +177,12 @@ fn state(pid: i32) -> Option<char> {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit(") ").next()?.chars().next()
 }
 
-/// The pipes that the program and its handler read.
-static PIPES: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+/// The pipes that the program and its handlers read.
+pub(super) static PIPES: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 /// The buffer for all reads.
 static BYTE: AtomicU32 = AtomicU32::new(0);
 
-fn read_pipe(at: usize) -> Result<i64, Failed> {
+pub(super) fn read_pipe(at: usize) -> Result<i64, Failed> {
     call!(read, PIPES[at].load(Ordering::Relaxed), BYTE.as_ptr(), 1)
 }
 
@@ -236,17 +240,17 @@ fn nest(reader: i32, ends: [[i32; 2]; 2], shared: &Shared) -> ! {
 }
 
 /// The place at which the handler continues.
-static CONTEXT: std::sync::OnceLock<Context> = std::sync::OnceLock::new();
+pub(super) static CONTEXT: std::sync::OnceLock<Context> = std::sync::OnceLock::new();
 /// Whether it has continued there.
 static JUMPED: AtomicU32 = AtomicU32::new(0);
 
-struct Context(std::cell::UnsafeCell<libc::ucontext_t>);
+pub(super) struct Context(pub(super) std::cell::UnsafeCell<libc::ucontext_t>);
 // SAFETY: the process has one thread.
 unsafe impl Sync for Context {}
 // SAFETY: as above.
 unsafe impl Send for Context {}
 
-extern "C" fn jumping(_: i32) {
+pub(super) extern "C" fn jumping(_: i32) {
     JUMPED.store(1, Ordering::Relaxed);
     quiet(0);
     if let Some(context) = CONTEXT.get() {

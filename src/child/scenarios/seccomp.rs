@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
+use super::held::ended;
 use super::steps::{close, create};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
 
@@ -14,6 +15,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("seccomp-trapped", seccomp_trapped),
     Scenario::new("seccomp-waited", seccomp_waited),
     Scenario::new("seccomp-strict", seccomp_strict),
+    Scenario::new("seccomp-killed", seccomp_killed),
+    Scenario::new("seccomp-killed-thread", seccomp_killed_thread),
 ];
 
 /// A filter that gives this answer to one call.
@@ -146,5 +149,44 @@ fn seccomp_strict() -> Setup {
     act(|| {
         returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT), 0)?;
         fails(call!(close, -1), Errno::EBADF)
+    })
+}
+
+/// SECCOMP_RET_KILL_PROCESS: a signal kills the process on its way out of the call.
+fn seccomp_killed() -> Setup {
+    let path = denied_path();
+    set(libc::SYS_mkdirat, libc::SECCOMP_RET_KILL_PROCESS, 0)?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755)?;
+        Err(Broken::Premise("the process was not killed".to_owned()))
+    })
+}
+
+/// Uses three descriptors, and is killed in a call that has none.
+extern "C" fn after_descriptors(file: *mut libc::c_void) -> *mut libc::c_void {
+    let _ = call!(dup3, file, 20, 0);
+    let _ = call!(lseek, -1, 0, libc::SEEK_SET);
+    ptr::null_mut()
+}
+
+/// Uses two paths, and is killed in a call that has none.
+extern "C" fn after_paths(file: *mut libc::c_void) -> *mut libc::c_void {
+    let _ = call!(renameat, libc::AT_FDCWD, c"/ior-it-is-not-there", libc::AT_FDCWD, c"x");
+    let _ = call!(lseek, file, 0, libc::SEEK_SET);
+    ptr::null_mut()
+}
+
+/// SECCOMP_RET_KILL_THREAD kills one thread of several at once. Its last call has nothing of the one before.
+fn seccomp_killed_thread() -> Setup {
+    set(libc::SYS_lseek, libc::SECCOMP_RET_KILL_THREAD, 0)?;
+    act(|| {
+        let file = create(c"x.txt")?;
+        returns(call!(dup3, file, 20, 0), 20)?;
+        let argument = ptr::without_provenance_mut(file as usize);
+        ended(after_descriptors, argument)?;
+        ended(after_paths, argument)?;
+        close(20)?;
+        close(file)
     })
 }

@@ -5,10 +5,16 @@ use std::ffi::CString;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 
+use nix::errno::Errno;
+
 use super::steps::{close, create, open, write};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, returns};
 
-pub const ALL: &[Scenario] = &[Scenario::new("thread-fd", thread_fd), Scenario::new("thread-comm", thread_comm)];
+pub const ALL: &[Scenario] = &[
+    Scenario::new("thread-fd", thread_fd),
+    Scenario::new("thread-comm", thread_comm),
+    Scenario::new("thread-two-cpus", thread_two_cpus),
+];
 
 /// How often each of the two threads makes its four calls.
 const ROUNDS: i64 = 250;
@@ -93,4 +99,44 @@ fn named_twice(index: usize, shared: i64, all: &Barrier) -> Result<(), Broken> {
 
 fn joined(thread: JoinHandle<Result<(), Broken>>) -> Result<(), Broken> {
     thread.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))?
+}
+
+/// How many calls each of two threads makes.
+const MANY: i64 = 5000;
+
+/// Two threads make their calls on two CPUs at once.
+fn thread_two_cpus() -> Setup {
+    let cpus = two_cpus()?;
+    act(move || {
+        let file = create(c"x.txt")?;
+        let both = Arc::new(Barrier::new(2));
+        let threads = cpus.map(|cpu| {
+            let both = Arc::clone(&both);
+            Builder::new().spawn(move || {
+                returns(call!(sched_setaffinity, 0, size_of_val(&cpu), &raw const cpu), 0)?;
+                both.wait();
+                (0..MANY).try_for_each(|_| returns(call!(lseek, file, 0, libc::SEEK_CUR), 0))
+            })
+        });
+        threads.into_iter().try_for_each(|thread| joined(thread?))?;
+        close(file)
+    })
+}
+
+/// Two sets of one CPU each, of those on which this process may run.
+fn two_cpus() -> Result<[libc::cpu_set_t; 2], Broken> {
+    // SAFETY: bits, for which all bits zero is a value.
+    let (mut all, mut one, mut other): (libc::cpu_set_t, _, _) = unsafe { std::mem::zeroed() };
+    // SAFETY: room for the set.
+    Errno::result(unsafe { libc::sched_getaffinity(0, size_of_val(&all), &raw mut all) })?;
+    // SAFETY: the numbers are within the set.
+    unsafe {
+        let mut cpus = (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &all));
+        let (Some(first), Some(second)) = (cpus.next(), cpus.next()) else {
+            return Err(Broken::Skip("it takes two CPUs".to_owned()));
+        };
+        libc::CPU_SET(first, &mut one);
+        libc::CPU_SET(second, &mut other);
+    }
+    Ok([one, other])
 }

@@ -108,14 +108,17 @@ impl Fold {
 
     /// Whether the thread enters the interrupted call again, by itself or by restart_syscall(2). Then this is no new call. In between
     /// it runs no code of its own (signal(7), "Interruption of system calls and library functions by signal handlers"). But its
-    /// handler may have put another number or other arguments into the registers.
-    pub fn resumes(&mut self, tid: u32, entered: &Call) -> bool {
+    /// handler may have put another number or other arguments into the registers, and an aborted restartable sequence (rseq(2)) goes
+    /// on elsewhere. `behind` is the address after the instruction, and `stack` the stack pointer.
+    pub fn resumes(&mut self, tid: u32, entered: &Call, behind: u64, stack: u64) -> bool {
         let Some(thread) = self.threads.get_mut(&tid) else { return false };
-        let ThreadState::Interrupted(InterruptedCall { call, since, .. }) = thread.state else { return false };
+        let ThreadState::Interrupted(interrupted) = thread.state else { return false };
+        let InterruptedCall { call, since, .. } = interrupted;
         let seen = &mut self.testimony.calls[call];
         let before = &seen.call;
-        let same_number = entered.number == before.number || is_restart(entered);
-        if !same_number || (entered.abi, entered.args) != (before.abi, before.args) {
+        let same_number = entered.number == before.number || interrupted.by_restart && is_restart(entered);
+        let same_place = (behind, stack) == (interrupted.behind, interrupted.stack);
+        if !same_number || !same_place || (entered.abi, entered.args) != (before.abi, before.args) {
             thread.state = ThreadState::Outside;
             return false;
         }
@@ -171,7 +174,9 @@ impl Fold {
             return self.handler_returns(tid, value, ip, stack);
         }
         if matches!(-value, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
-            thread.state = ThreadState::Interrupted(InterruptedCall { call: place, behind: ip, since: thread.since });
+            let (since, by_restart) = (thread.since, -value == ERESTART_RESTARTBLOCK);
+            thread.state =
+                ThreadState::Interrupted(InterruptedCall { call: place, behind: ip, stack, by_restart, since });
             return None;
         }
         call.outcome = Outcome::Returned(value);

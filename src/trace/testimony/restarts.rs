@@ -19,6 +19,10 @@ pub(super) struct InterruptedCall {
     pub(super) call: usize,
     /// The address after the instruction that made the call.
     pub(super) behind: u64,
+    /// The stack pointer when it was made.
+    pub(super) stack: u64,
+    /// Whether restart_syscall(2) goes on with it (ERESTART_RESTARTBLOCK).
+    pub(super) by_restart: bool,
     /// As `TracedThread::since`.
     pub(super) since: u64,
 }

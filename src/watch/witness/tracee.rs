@@ -239,7 +239,7 @@ impl Tracees {
                 let args =
                     if abi == Abi::Compat { entry.args.map(|arg| arg & u64::from(u32::MAX)) } else { entry.args };
                 let call = view::blank(entry.nr as u32, abi, args);
-                if !self.fold.resumes(tid, &call) {
+                if !self.fold.resumes(tid, &call, info.instruction_pointer, info.stack_pointer) {
                     let filtered = self.filtered.contains(&tid);
                     let seen = Seen { filtered, ..view::entered(&mut self.mounts, tid, call) };
                     let start = seen.call.syscall().and_then(|row| BeforeCall::of(row, tid, self.fold.is_alone(tid)));

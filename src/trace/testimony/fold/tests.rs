@@ -18,6 +18,8 @@ enum Stop {
     /// With this value; it goes on there, with that stack.
     ExitTo(i64, u64, u64),
     EnterWith(u32, u64),
+    /// By the instruction before this address, with this stack.
+    EnterFrom(u32, u64, u64),
     Handler,
     HandlerAt(u64),
     Trap,
@@ -44,9 +46,10 @@ fn folded(stops: &[Stop]) -> Vec<(u32, Outcome)> {
     fold.found(1, 1);
     for &stop in stops {
         match stop {
-            Enter(number) if fold.resumes(1, &seen(number).call) => {}
-            EnterWith(number, argument) if fold.resumes(1, &with(number, argument).call) => {}
-            Enter(number) => drop(fold.enter(1, seen(number))),
+            Enter(number) if fold.resumes(1, &seen(number).call, 102, STACK) => {}
+            EnterWith(number, argument) if fold.resumes(1, &with(number, argument).call, 102, STACK) => {}
+            EnterFrom(number, behind, stack) if fold.resumes(1, &seen(number).call, behind, stack) => {}
+            Enter(number) | EnterFrom(number, ..) => drop(fold.enter(1, seen(number))),
             EnterWith(number, argument) => drop(fold.enter(1, with(number, argument))),
             Exit(value) => drop(fold.exit(1, value, 102, STACK)),
             ExitBefore(value) => drop(fold.exit(1, value, 102 - INSTRUCTION, STACK)),
@@ -81,6 +84,16 @@ const ROWS: &[StopsRow] = &[
         "stop and continue, or a signal that is ignored",
         &[Enter(READ), Exit(SYS), Enter(READ), Exit(1)],
         &[(READ, Returned(1))],
+    ),
+    (
+        "the same call is made from another place",
+        &[Enter(READ), Exit(SYS), EnterFrom(READ, 104, STACK), Exit(1)],
+        &[(READ, Unfinished), (READ, Returned(1))],
+    ),
+    (
+        "or with another stack",
+        &[Enter(READ), Exit(SYS), EnterFrom(READ, 102, STACK - 8), Exit(1)],
+        &[(READ, Unfinished), (READ, Returned(1))],
     ),
     (
         "restart_syscall goes on with it",
@@ -137,6 +150,11 @@ const ROWS: &[StopsRow] = &[
         "a handler puts another number where the call is to be made again",
         &[Enter(READ), Exit(SYS), Handler, Enter(SIGRETURN), ExitBefore(0), Enter(CLOSE), Exit(0)],
         &[(READ, Unfinished), (SIGRETURN, Unfinished), (CLOSE, Returned(0))],
+    ),
+    (
+        "or that of restart_syscall, though the call is not to be continued by it",
+        &[Enter(READ), Exit(SYS), Handler, Enter(SIGRETURN), ExitBefore(0), Enter(RESTART), Exit(-4)],
+        &[(READ, Unfinished), (SIGRETURN, Unfinished), (RESTART, EINTR)],
     ),
     (
         "or another argument",
@@ -304,7 +322,7 @@ fn what_happens_while_a_call_is_interrupted_disturbs_it() {
         fold.exit(2, 0, 102, STACK);
         fold.enter(1, seen(SIGRETURN));
         fold.exit(1, 0, 102 - INSTRUCTION, STACK);
-        assert!(fold.resumes(1, &seen(READ).call));
+        assert!(fold.resumes(1, &seen(READ).call, 102, STACK));
         fold.exit(1, 0, 102, STACK).unwrap().disturbed
     };
     assert!(judged(RENAME));
