@@ -40,12 +40,12 @@ fn own_and_shared(path: &'static std::ffi::CStr, shared: i64) -> Result<(), Brok
 }
 
 /// Sends signal 0 to itself, under the id from the kernel. The trace must have the same id (tgkill(2)).
-fn names_itself() -> Result<(), Broken> {
+pub(super) fn names_itself() -> Result<(), Broken> {
     // SAFETY: plain numbers.
     let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
     returns(call!(tgkill, pid, tid, 0), 0)
 }
 
-fn joined(thread: JoinHandle<Result<(), Broken>>) -> Result<(), Broken> {
+pub(super) fn joined(thread: JoinHandle<Result<(), Broken>>) -> Result<(), Broken> {
     thread.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))?
 }
