@@ -21,16 +21,9 @@ __noinline int send_request(struct ior_watch *watch, struct pending *call)
 	return send(watch, &watch->submitted, call);
 }
 
-static __always_inline void empty(struct ior_identity *file)
-{
-	file->name = 0;
-	file->open = 0;
-	file->cloexec = 0;
-}
-
 /*
- * Room for a record, with nothing that the one before has left. The rest is written for each record, or nobody reads it in records
- * of this kind.
+ * Room for a record, without what the one before has left where it would be read. All else is written for each record, or is not
+ * read in one of this kind.
  */
 static __always_inline struct pending *empty_scratch(void)
 {
@@ -43,10 +36,11 @@ static __always_inline struct pending *empty_scratch(void)
 	record = &call->record;
 	record->cwd = 0;
 	record->root = 0;
-	record->path[0] = record->path[1] = record->peek = (struct ior_text){};
-	empty(&call->file[IOR_FIRST]);
-	empty(&call->file[IOR_MADE]);
-	empty(&call->file[IOR_SECOND]);
+	record->path[0].len = 0;
+	record->path[1].len = 0;
+	record->peek.len = 0;
+	call->file[IOR_FIRST].open = 0;
+	call->file[IOR_SECOND].open = 0;
 	return call;
 }
 
@@ -99,7 +93,6 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 					   const struct ior_roles *role)
 {
 	struct ior_record *record = &call->record;
-	bool at_exit = role->flags & IOR_PEEK_AT_EXIT;
 	struct path_room *second;
 	__u64 files = files_of(task);
 
@@ -115,7 +108,7 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 		if (second)
 			read_path_at(record, watch, 1, second, argument(record, role->path[1]));
 	}
-	if (role->peek && !at_exit)
+	if (role->peek)
 		peek_at(call, role);
 }
 
@@ -224,8 +217,9 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 static long end_request(void *map, __u64 *key, struct request *request, __u32 *tgid)
 {
 	struct ior_watch *watch = watch_at(request->slot);
+	bool has_ended = !watch || watch->id != request->watch;
 
-	if (request->pid == *tgid || !watch || watch->id != request->watch)
+	if (has_ended || request->pid == *tgid)
 		complete(request, *key, 0, IOR_UNFINISHED);
 	return 0;
 }

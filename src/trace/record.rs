@@ -119,12 +119,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     files.as_mut_bytes()[..raw.len()].copy_from_slice(raw);
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
-    let ids = Ids {
-        fds: [files[FIRST].name, files[SECOND].name],
-        made: files[MADE].name,
-        cwd: header.cwd,
-        root: header.root,
-    };
+    // What BPF has not found open keeps the name of an earlier record.
+    let name_at = |place: usize| if files[place].open != 0 { files[place].name } else { 0 };
+    let ids = Ids { fds: [name_at(FIRST), name_at(SECOND)], made: name_at(MADE), cwd: header.cwd, root: header.root };
     Ok(match header.kind {
         KIND_REQUEST => Record::Request(request(&header, &files, [first, second], peek), ids),
         KIND_COMPLETION => Record::Completion(Box::new(completion(&header, &files)), ids),
@@ -182,6 +179,8 @@ fn request(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 
     let request = Some(RingRequest { sqe, ..RingRequest::default() });
     let mut call = call(header, files, paths, peek);
     (call.number, call.args, call.request, call.outcome) = (number, args, request, Outcome::Unfinished);
+    // Its completion has what it makes. This place keeps what an earlier record had.
+    call.made = None;
     without_indices(call)
 }
 

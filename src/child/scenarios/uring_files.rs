@@ -1,7 +1,7 @@
 //! Requests about files and names: where each has its descriptors, paths and numbers (io_uring_enter(2)).
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::mem::zeroed;
 use std::ptr;
@@ -11,7 +11,7 @@ use libc::{AT_SYMLINK_FOLLOW, FALLOC_FL_KEEP_SIZE, O_CLOEXEC, O_CREAT, O_RDONLY,
 use nix::errno::Errno;
 
 use super::ring::{CWD, Ring, at, read_at_0, write_at_0};
-use super::steps::{NOT_OPEN, close, create, open, open_dir, part, pipe, read, write};
+use super::steps::{NOT_OPEN, close, create, open, open_dir, part, pipe, read, skip_on, write};
 use super::xattr::{USER, may_have};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
@@ -75,8 +75,8 @@ fn uring_file_splice() -> Setup {
         let tee = || opcode::Tee::new(at(first), at(into_second), 3);
         ring.succeeds(tee().build(), 3)?;
         ring.succeeds(opcode::Splice::new(at(first), -1, at(to), 4, 5).build(), 5)?;
-        ring.fails(tee().flags(2).build(), Errno::EAGAIN)?;
         ring.fails(opcode::Tee::new(at(first), NOWHERE, 3).build(), Errno::EBADF)?;
+        ring.fails(tee().flags(2).build(), Errno::EAGAIN)?;
         ring.fails(opcode::Splice::new(NOWHERE, 0, at(into_first), -1, 1).build(), Errno::EBADF)?;
         read(second, b"lic")?;
         // IORING_REGISTER_FILES: the input is a place of the ring's own table.
@@ -291,6 +291,7 @@ fn uring_file_provided() -> Setup {
 
 /// Paths that begin at the root, and a path in memory that cannot be read, in each place.
 fn uring_file_root() -> Setup {
+    fs::create_dir("root")?;
     act(|| {
         let mut ring = Ring::new()?;
         let nowhere = ptr::without_provenance(16);
@@ -302,6 +303,11 @@ fn uring_file_root() -> Setup {
         ring.fails(opcode::OpenAt::new(CWD, c"new/".as_ptr()).flags(O_CREAT).build(), Errno::EISDIR)?;
         let how: *const types::OpenHow = ptr::without_provenance(16);
         ring.fails(opcode::OpenAt2::new(CWD, null, how).build(), Errno::EFAULT)?;
+        // One of more than 256 bytes at each place.
+        let long = CString::new("./".repeat(200) + "none").map_err(|_| Broken::Step("a NUL in a path".to_owned()))?;
+        ring.fails(opcode::RenameAt::new(CWD, long.as_ptr(), CWD, long.as_ptr()).build(), Errno::ENOENT)?;
+        call!(chroot, c"root").map_err(skip_on(Errno::EPERM, "chroot takes CAP_SYS_CHROOT"))?;
+        ring.fails(opcode::OpenAt::new(CWD, c"/x.txt".as_ptr()).flags(O_RDONLY).build(), Errno::ENOENT)?;
         close(file.into())?;
         ring.close()
     })
