@@ -285,6 +285,7 @@ fn uring_file_provided() -> Setup {
         // The end of the file has taken no buffer.
         ring.succeeds(opcode::RemoveBuffers::new(4, 5).build(), 1)?;
         ring.fails(opcode::RemoveBuffers::new(4, 6).build(), Errno::ENOENT)?;
+        ring.fails(opcode::ReadMulti::new(NOWHERE, 0, 5).build(), Errno::EBADF)?;
         ring.close()
     })
 }

@@ -141,6 +141,8 @@ fn uring_socket_messages() -> Setup {
         receive(&mut ring, 0, 4)?;
         ring.fails(opcode::SendMsg::new(NOWHERE, sent).build(), Errno::EBADF)?;
         ring.fails(opcode::RecvMsg::new(NOWHERE, received).build(), Errno::EBADF)?;
+        // The ring has no queue of a network device.
+        ring.fails(opcode::RecvZc::new(at(other), 12).build(), Errno::EINVAL)?;
         ring.close()
     })
 }
@@ -162,6 +164,9 @@ fn uring_socket_zero_copy() -> Setup {
         ring.next()?;
         // A notification follows this one as well.
         ring.fails(opcode::SendZc::new(NOWHERE, PACKET.as_ptr(), 12).build(), Errno::EBADF)?;
+        ring.close()?;
+        let mut ring = Ring::new()?;
+        ring.fails(opcode::SendMsgZc::new(NOWHERE, &raw const sent).build(), Errno::EBADF)?;
         ring.close()
     })
 }
