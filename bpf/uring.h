@@ -21,29 +21,43 @@ __noinline int send_request(struct ior_watch *watch, struct pending *call)
 	return send(watch, &watch->submitted, call);
 }
 
+/*
+ * Room for a record, without what the one before has left where it would be read. All else is written for each record, or is not
+ * read in one of this kind.
+ */
 static __always_inline struct pending *empty_scratch(void)
 {
 	__u32 only = 0;
 	struct pending *call = bpf_map_lookup_elem(&scratch, &only);
+	struct ior_record *record;
 
-	if (call)
-		__builtin_memset(&call->record, 0, WHOLE);
+	if (!call)
+		return NULL;
+	record = &call->record;
+	record->cwd = 0;
+	record->root = 0;
+	record->path[0].len = 0;
+	record->path[1].len = 0;
+	record->peek.len = 0;
+	call->file[IOR_FIRST].open = 0;
+	call->file[IOR_SECOND].open = 0;
 	return call;
 }
 
 /* The queue's entry that is being submitted: the last one taken (io_uring/io_uring.c, io_get_sqe()). */
-static __always_inline const struct io_uring_sqe *last_entry(struct io_ring_ctx *ring)
+static __always_inline __u64 last_entry(__u64 ring, __u32 head)
 {
-	__u32 flags = BPF_CORE_READ(ring, flags), mask = BPF_CORE_READ(ring, sq_entries) - 1;
-	__u32 at = (BPF_CORE_READ(ring, cached_sq_head) - 1) & mask;
-	__u32 *indices = BPF_CORE_READ(ring, sq_array);
+	__u64 indices = number_of(FIELD(io_ring_ctx, ring, sq_array));
+	__u64 entries = number_of(FIELD(io_ring_ctx, ring, sq_sqes));
+	__u32 flags = FIELD(io_ring_ctx, ring, flags), mask = FIELD(io_ring_ctx, ring, sq_entries) - 1;
+	__u32 at = (head - 1) & mask;
 
 	if (!(flags & IORING_SETUP_NO_SQARRAY))
-		bpf_probe_read_kernel(&at, sizeof(at), &indices[at]);
+		bpf_probe_read_kernel(&at, sizeof(at), (const void *)(indices + at * sizeof(at)));
 	at &= mask;
 	if (flags & IORING_SETUP_SQE128)
 		at *= 2;
-	return BPF_CORE_READ(ring, sq_sqes) + at;
+	return entries + (__u64)at * sizeof(struct io_uring_sqe);
 }
 
 /*
@@ -79,7 +93,6 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 					   const struct ior_roles *role)
 {
 	struct ior_record *record = &call->record;
-	bool at_exit = role->flags & IOR_PEEK_AT_EXIT;
 	struct path_room *second;
 	__u64 files = files_of(task);
 
@@ -95,17 +108,19 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 		if (second)
 			read_path_at(record, watch, 1, second, argument(record, role->path[1]));
 	}
-	if (role->peek && !at_exit)
+	if (role->peek)
 		peek_at(call, role);
 }
 
 static __always_inline void read_request(struct pending *call, struct ior_watch *watch, struct task_struct *task,
 					 const struct io_uring_sqe *sqe)
 {
+	const __u64 *words = (const __u64 *)sqe;
 	struct ior_record *record = &call->record;
 	__u32 opcode = sqe->opcode;
 	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
 
+	/* The arguments by their places, and then the words of the entry. At two places they are the same. */
 	record->args[IOR_SQE_FD - 1] = sqe->fd;
 	record->args[IOR_SQE_OFF - 1] = sqe->off;
 	record->args[IOR_SQE_ADDR - 1] = sqe->addr;
@@ -114,7 +129,10 @@ static __always_inline void read_request(struct pending *call, struct ior_watch 
 	record->args[IOR_SQE_ADDR3 - 1] = sqe->addr3;
 	if (role)
 		read_arguments(call, watch, task, role);
-	__builtin_memcpy(record->args, sqe, sizeof(record->args));
+	record->args[0] = words[0];
+	record->args[3] = words[3];
+	record->args[4] = words[4];
+	record->args[5] = words[5];
 }
 
 /* Identifies what a request has made. Only a thread of the process can: it shares descriptors and memory, a kworker does not. */
@@ -171,7 +189,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	}
 	/* The file that the descriptor was at the issue. A linked request waits for others, which may have changed it. */
 	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
-	if (file && !(out->record.state & IOR_HAS_FILE) && !out->file[IOR_FIRST].open) {
+	if (file) {
 		identify_any(&out->file[IOR_FIRST], watch, file);
 		out->record.state |= IOR_HAS_FILE;
 	}
@@ -199,8 +217,9 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 static long end_request(void *map, __u64 *key, struct request *request, __u32 *tgid)
 {
 	struct ior_watch *watch = watch_at(request->slot);
+	bool has_ended = !watch || watch->id != request->watch;
 
-	if (request->pid == *tgid || !watch || watch->id != request->watch)
+	if (has_ended || request->pid == *tgid)
 		complete(request, *key, 0, IOR_UNFINISHED);
 	return 0;
 }
@@ -211,25 +230,25 @@ static __always_inline int submit(__u64 key, __u64 from)
 	__u32 tgid = task->tgid;
 	struct ior_filter *entry = is_marked(tgid) ? watched(tgid) : NULL;
 	struct ior_watch *watch = entry ? watch_of(entry) : NULL;
-	struct io_ring_ctx *ring;
 	struct io_uring_sqe sqe = {};
 	struct ior_record *record;
 	struct request *before;
 	struct pending *call;
+	__u64 ring;
 	__u32 head;
 
 	if (!watch)
 		return 0;
-	ring = BPF_CORE_READ((struct io_kiocb *)key, ctx);
-	head = BPF_CORE_READ(ring, cached_sq_head);
+	ring = number_of(FIELD(io_kiocb, key, ctx));
+	head = FIELD(io_ring_ctx, ring, cached_sq_head);
 	before = bpf_map_lookup_elem(&requests, &key);
 	/* Older kernels submit a linked entry and may refuse it then: that is one request. */
-	if (before && from && before->ring == (__u64)ring && before->head == head)
+	if (before && from && before->ring == ring && before->head == head)
 		return 0;
 	/* The kernel uses the memory again: the request that was there has ended without a completion. */
 	if (before)
 		complete(before, key, 0, IOR_UNFINISHED);
-	bpf_probe_read_kernel(&sqe, sizeof(sqe), from ? (const void *)from : last_entry(ring));
+	bpf_probe_read_kernel(&sqe, sizeof(sqe), (const void *)(from ? from : last_entry(ring, head)));
 	call = empty_scratch();
 	if (!call)
 		return 0;
@@ -241,12 +260,13 @@ static __always_inline int submit(__u64 key, __u64 from)
 	record->tid = task->pid;
 	record->nr = sqe.opcode;
 	record->kind = IOR_REQUEST;
+	record->state = 0;
 	copy_comm(record, task);
 	read_request(call, watch, task, &sqe);
 	record->enter_ns = now(watch);
 	if (send_request(watch, call)) {
 		__sync_fetch_and_add(&watch->refused, 1);
-	} else if (keep(call, key, (__u64)ring, head, &sqe)) {
+	} else if (keep(call, key, ring, head, &sqe)) {
 		__sync_fetch_and_add(&watch->refused, 1);
 		__sync_fetch_and_add(&watch->crowded, 1);
 	}

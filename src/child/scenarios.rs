@@ -21,6 +21,7 @@ mod fcntl;
 mod flock;
 mod ioctl;
 mod iouring;
+mod ring;
 mod link;
 mod memory;
 mod mknod;
@@ -62,6 +63,10 @@ mod unlink;
 mod uring;
 mod utime;
 mod xattr;
+mod uring_queues;
+mod uring_files;
+mod uring_sockets;
+mod uring_flight;
 
 /// The families, in the order in which they run and are listed.
 const FAMILIES: &[(&str, &[Scenario])] = &[
@@ -98,6 +103,10 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("data", data::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
+    ("uring_queues", uring_queues::ALL),
+    ("uring_files", uring_files::ALL),
+    ("uring_sockets", uring_sockets::ALL),
+    ("uring_flight", uring_flight::ALL),
     ("path", path::ALL),
     ("name", name::ALL),
     ("shared", shared::ALL),

@@ -87,7 +87,7 @@ pub struct Cli {
     #[arg(long, conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
     pub mutants: bool,
 
-    /// With --mutants: change only this function; may be repeated
+    /// With --mutants: change only this function or file; may be repeated
     #[arg(long = "in", value_name = "FUNCTION", requires = "mutants")]
     pub functions: Vec<String>,
 

@@ -78,11 +78,9 @@ fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     let listed = listed(cli)?;
     let (name, bytes) = tracer::object(cli.bpf.as_deref())?;
     let image = Image::parse(&name, bytes)?;
-    check_functions(&cli.functions, &name, &image)?;
     let all = mutants_plan::all(&image);
-    let is_asked = |mutant: &Mutant| {
-        cli.functions.is_empty() || mutant.functions.iter().any(|function| cli.functions.contains(function))
-    };
+    check_places(&cli.functions, &name, &image, &all)?;
+    let is_asked = |mutant: &Mutant| cli.functions.is_empty() || cli.functions.iter().any(|named| is_in(mutant, named));
     let planned = all.len();
     let mut mutants: Vec<Mutant> = all.into_iter().filter(is_asked).collect();
     if let Some(count) = cli.sample {
@@ -96,10 +94,18 @@ fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     Ok(MutantsAsked { image: (name, image), mutants, planned, listed, jobs, json, witness: cli.witness })
 }
 
-/// Each function that is named is one of the object's.
-fn check_functions(named: &[String], object: &str, image: &Image) -> Result<(), Error> {
+/// Whether a mutant is in the function or in the file of this name. A file may be named without its folders.
+fn is_in(mutant: &Mutant, named: &str) -> bool {
+    let is_of_file =
+        mutant.line.file.strip_suffix(named).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'));
+    is_of_file || mutant.functions.iter().any(|function| function == named)
+}
+
+/// Each function that is named is one of the object's, or a file with mutants.
+fn check_places(named: &[String], object: &str, image: &Image, mutants: &[Mutant]) -> Result<(), Error> {
     let all: Vec<&str> = image.functions().iter().map(|function| function.name.as_str()).collect();
-    match named.iter().find(|name| !all.contains(&name.as_str())) {
+    let is_known = |name: &str| all.contains(&name) || mutants.iter().any(|mutant| is_in(mutant, name));
+    match named.iter().find(|name| !is_known(name.as_str())) {
         Some(unknown) => Err(Error::usage(
             format!("{object} has no function `{}`", escape::line(unknown)),
             escape::lines(&near_or_all(unknown, &all)).into_owned(),

@@ -36,7 +36,7 @@ pub struct Covered {
     pub name: String,
     /// Whether it is I/O; `None` without a row.
     pub io: Option<bool>,
-    /// Whether the running kernel has it; `None` where that cannot be read.
+    /// Whether the running kernel has it; `None` where that cannot be read, and of a request of io_uring.
     pub in_kernel: Option<bool>,
     /// The scenarios in which it succeeds.
     pub succeeds: BTreeSet<String>,
@@ -87,9 +87,15 @@ fn all_calls(kernel: Option<&BTreeSet<String>>) -> BTreeMap<String, Covered> {
     let calls = known.map(|name| {
         let io = Syscall::by_name(&name).map(|row| row.class == Class::Io);
         let in_kernel = kernel.map(|kernel| kernel.contains(&name));
-        (name.clone(), Covered { name, io, in_kernel, succeeds: BTreeSet::new(), fails: BTreeMap::new() })
+        covered(name, io, in_kernel)
     });
-    calls.collect()
+    let requests = Syscall::all().iter().filter(|row| row.is_request());
+    let requests = requests.map(|row| covered(row.name.to_owned(), Some(row.class == Class::Io), None));
+    calls.chain(requests).collect()
+}
+
+fn covered(name: String, io: Option<bool>, in_kernel: Option<bool>) -> (String, Covered) {
+    (name.clone(), Covered { name, io, in_kernel, succeeds: BTreeSet::new(), fails: BTreeMap::new() })
 }
 
 fn add(calls: &mut BTreeMap<String, Covered>, used: &mut BTreeMap<&'static str, NamesUsed>, expectation: &Expectation) {

@@ -151,7 +151,8 @@ impl Syscall {
     ///
     /// A peek (recv(2), `MSG_PEEK`) moves none, since the bytes are received again. With `MSG_TRUNC` the result is the length of the
     /// packet, of which only as much is stored as the buffer holds. The size of recvmsg's buffers is not known. A `size` of 0 only
-    /// asks how many bytes there are (getxattr(2)).
+    /// asks how many bytes there are (getxattr(2)). A request with a `len` of 0 takes a provided buffer as it is (io_uring_enter(2),
+    /// IOSQE_BUFFER_SELECT).
     pub fn bytes(&self, args: &[u64; 6], result: u64) -> Option<u64> {
         if !matches!(self.ret, Ret::Bytes) {
             return None;
@@ -164,6 +165,9 @@ impl Syscall {
         match (flags & libc::MSG_PEEK != 0, flags & libc::MSG_TRUNC != 0, self.arg("len")) {
             (true, ..) => Some(0),
             (false, true, None) => Some(result).filter(|&result| result == 0),
+            (false, true, Some(len)) if self.is_request() && args[len] == 0 => {
+                Some(result).filter(|&result| result == 0)
+            }
             (false, true, Some(len)) => Some(result.min(args[len])),
             (false, false, _) => Some(result),
         }
@@ -235,6 +239,12 @@ impl Syscall {
     /// Whether the call makes two descriptors.
     pub fn makes_pair(&self) -> bool {
         matches!(self.peek, Some((_, Peek::Pair)))
+    }
+
+    /// Whether a call with these arguments makes two descriptors. With a `file_index`, a request makes files without descriptors
+    /// (io_uring_enter(2)).
+    pub fn makes_pair_for(&self, args: &[u64; 6]) -> bool {
+        self.makes_pair() && self.arg("file_index").is_none_or(|at| args[at] == 0)
     }
 
     /// The row as BPF reads it.

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use crate::table::syscalls::SqeField;
+use crate::table::syscalls::{Ret, SqeField};
 use crate::trace::call::{Call, Completion, Data, Deeds, RingRequest};
 use crate::trace::counts::Counts;
 use crate::trace::files::{self, KnownNames};
@@ -172,13 +172,14 @@ fn joined(request: &Call, of_request: Ids, completion: Completion, of_completion
     let mut ids = of_request;
     let Some(row) = call.syscall() else { return (call, ids) };
     // A file in the ring's own table has an index and no descriptor. BPF takes the index for a descriptor.
-    let direct = row.arg("file_index").is_some_and(|at| call.args[at] != 0);
-    if let (Some(made), false) = (made, direct) {
+    let returns_fd = call.success().is_some() && matches!(row.ret_for(&call.args), Ret::Fd);
+    if let (Some(made), true) = (made, returns_fd) {
         (call.made, ids.made) = (Some(made), of_completion.made);
     }
     if row.makes_pair() {
         let (fds, peek) = pair;
-        (call.fds, call.peek) = if direct { ([None; 2], None) } else { (fds, peek) };
+        let makes_fds = call.success().is_some() && row.makes_pair_for(&call.args);
+        (call.fds, call.peek) = if makes_fds { (fds, peek) } else { ([None; 2], None) };
         ids.fds = of_completion.fds;
     }
     // The kernel reports the file of the entry's `fd`. In a splice that is the second descriptor, to which the bytes go.

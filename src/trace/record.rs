@@ -182,6 +182,8 @@ fn request(header: &RecordHeader, files: &[RawIdentity; PLACES], paths: [&[u8]; 
     let request = Some(RingRequest { sqe, ..RingRequest::default() });
     let mut call = call(header, files, paths, peek);
     (call.number, call.args, call.request, call.outcome) = (number, args, request, Outcome::Unfinished);
+    // Its completion has what it makes. This place keeps what an earlier record had.
+    call.made = None;
     without_indices(call)
 }
 

@@ -35,9 +35,9 @@ const UNREGISTER_BUFFERS: u32 = 1;
 /// IORING_REGISTER_RING_FDS.
 const REGISTER_RING_FDS: u32 = 20;
 /// IORING_ENTER_REGISTERED_RING.
-const ENTER_REGISTERED_RING: u32 = 1 << 4;
+pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
 /// IORING_REGISTER_USE_REGISTERED_RING.
-const USE_REGISTERED_RING: u32 = 1 << 31;
+pub(super) const USE_REGISTERED_RING: u32 = 1 << 31;
 
 fn iouring_setup() -> Setup {
     act(|| close(ring()?))
@@ -103,7 +103,7 @@ fn iouring_register_registered() -> Setup {
 }
 
 /// Registers a ring with this thread, at the first index.
-fn register(ring: i64) -> Result<u32, Broken> {
+pub(super) fn register(ring: i64) -> Result<u32, Broken> {
     // struct io_uring_rsrc_update: any free index, and the ring.
     let mut update = [u64::from(u32::MAX), ring as u64];
     match call!(io_uring_register, ring, REGISTER_RING_FDS, update.as_mut_ptr(), 1) {

@@ -56,7 +56,7 @@ fn socket_accept4() -> Setup {
 }
 
 /// A path as a socket's address, and its length with the NUL (unix(7)).
-fn address(path: &[u8]) -> (libc::sockaddr_un, usize) {
+pub(super) fn address(path: &[u8]) -> (libc::sockaddr_un, usize) {
     // SAFETY: plain numbers, for which all bits zero is a value.
     let mut address: libc::sockaddr_un = unsafe { zeroed() };
     address.sun_family = AF_UNIX as libc::sa_family_t;

@@ -47,7 +47,7 @@ fn own_and_shared(path: &'static std::ffi::CStr, shared: i64) -> Result<(), Brok
 }
 
 /// Sends signal 0 to itself, under the id from the kernel. The trace must have the same id (tgkill(2)).
-fn names_itself() -> Result<(), Broken> {
+pub(super) fn names_itself() -> Result<(), Broken> {
     // SAFETY: plain numbers.
     let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
     returns(call!(tgkill, pid, tid, 0), 0)
@@ -97,7 +97,7 @@ fn named_twice(index: usize, shared: i64, all: &Barrier) -> Result<(), Broken> {
     (2..5).try_for_each(seek)
 }
 
-fn joined(thread: JoinHandle<Result<(), Broken>>) -> Result<(), Broken> {
+pub(super) fn joined(thread: JoinHandle<Result<(), Broken>>) -> Result<(), Broken> {
     thread.join().map_err(|_| Broken::Step("the thread panicked".to_owned()))?
 }
 

@@ -2,16 +2,14 @@
 #![allow(unsafe_code)]
 
 use std::fs;
-use std::mem::ManuallyDrop;
-use std::os::fd::AsRawFd;
 use std::ptr;
 
-use io_uring::squeue::{Entry, Flags};
+use io_uring::squeue::Flags;
 use io_uring::{EnterFlags, IoUring, opcode, types};
-use libc::{AT_FDCWD, O_CREAT, O_RDONLY, O_RDWR};
+use libc::{O_CREAT, O_RDONLY, O_RDWR};
 use nix::errno::Errno;
 
-use super::iouring::without_ring;
+use super::ring::{CWD, ENTRIES, Ring, read_at_0, write_at_0};
 use super::steps::{NOT_OPEN, close, create, open, pipe, read, write};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
@@ -32,70 +30,6 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-request-alike", uring_request_alike),
     Scenario::new("uring-request-splice", uring_request_splice),
 ];
-
-/// The size of the submission queue. The completion queue has twice as many entries (io_uring_setup(2)).
-const ENTRIES: u32 = 4;
-
-/// A ring. The crate sets it up, and makes only io_uring_setup and mmap. The crate does not drop it, so that the scenario makes
-/// the closing calls.
-struct Ring(ManuallyDrop<IoUring>);
-
-impl Ring {
-    fn new() -> Result<Self, Broken> {
-        IoUring::new(ENTRIES).map(|ring| Self(ManuallyDrop::new(ring))).map_err(without_ring)
-    }
-
-    fn push(&mut self, entry: &Entry) -> Result<(), Broken> {
-        // SAFETY: what the entries here point to outlives their completion, or is refused by the kernel.
-        let pushed = unsafe { self.0.submission().push(entry) };
-        ensure(pushed.is_ok(), "the ring has no room for one entry")
-    }
-
-    /// Submits the queued entries, and waits until this many requests have completed.
-    fn enter(&mut self, to_submit: u32, min_complete: u32) -> Result<(), Broken> {
-        let fd = self.0.as_raw_fd();
-        let flags = EnterFlags::GETEVENTS.bits();
-        let submitted = call!(io_uring_enter, fd, to_submit, min_complete, flags, ptr::null::<u8>(), 0);
-        returns(submitted, to_submit.into())
-    }
-
-    /// Takes the next completion from the queue: its `user_data` and its result.
-    fn next(&mut self) -> Result<(u64, i32), Broken> {
-        let completion = self.0.completion().next();
-        let completion = completion.ok_or_else(|| Broken::Step("a completion is not there".to_owned()))?;
-        Ok((completion.user_data(), completion.result()))
-    }
-
-    /// One request from its submission to its result.
-    fn request(&mut self, entry: &Entry) -> Result<i32, Broken> {
-        self.push(entry)?;
-        self.enter(1, 1)?;
-        self.next().map(|(_, result)| result)
-    }
-
-    fn succeeds(&mut self, entry: Entry, expected: i32) -> Result<(), Broken> {
-        let result = self.request(&entry)?;
-        ensure(result == expected, &format!("a request was to return {expected} and returned {result}"))
-    }
-
-    fn fails(&mut self, entry: Entry, errno: Errno) -> Result<(), Broken> {
-        self.succeeds(entry, -(errno as i32))
-    }
-
-    fn close(self) -> Result<(), Broken> {
-        close(self.0.as_raw_fd().into())
-    }
-}
-
-const CWD: types::Fd = types::Fd(AT_FDCWD);
-
-fn read_at_0(fd: i32, buffer: &mut [u8]) -> opcode::Read {
-    opcode::Read::new(types::Fd(fd), buffer.as_mut_ptr(), buffer.len() as u32)
-}
-
-fn write_at_0(fd: i32, text: &'static [u8]) -> opcode::Write {
-    opcode::Write::new(types::Fd(fd), text.as_ptr(), text.len() as u32)
-}
 
 /// A file from open to close, without a system call about it.
 fn uring_requests() -> Setup {
@@ -194,7 +128,7 @@ fn uring_request_direct() -> Setup {
         let mut buffer = [0_u8; 16];
         let none = [-1_i32; 2];
         // IORING_REGISTER_FILES, with both places empty.
-        returns(call!(io_uring_register, ring.0.as_raw_fd(), 2, none.as_ptr(), none.len()), 0)?;
+        returns(call!(io_uring_register, ring.fd(), 2, none.as_ptr(), none.len()), 0)?;
         let slot = types::DestinationSlot::try_from_slot_target(1).map_err(|_| Broken::Step("no slot 1".to_owned()))?;
         let direct = opcode::OpenAt::new(CWD, c"ring.txt".as_ptr()).flags(O_RDONLY).file_index(Some(slot));
         ring.succeeds(direct.build(), 0)?;
@@ -273,12 +207,10 @@ fn uring_request_sqpoll() -> Setup {
     fs::write("ring.txt", "hello, ring")?;
     act(|| {
         let file = open(c"ring.txt", O_RDONLY)?;
-        let made = IoUring::builder().setup_sqpoll(1000).build(ENTRIES).map_err(without_ring)?;
-        let mut ring = Ring(ManuallyDrop::new(made));
+        let mut ring: Ring = Ring::built(IoUring::builder().setup_sqpoll(1000).build(ENTRIES))?;
         let mut buffer = [0_u8; 16];
         ring.push(&read_at_0(file as i32, &mut buffer).build().user_data(1))?;
-        let (fd, flags) = (ring.0.as_raw_fd(), EnterFlags::GETEVENTS | EnterFlags::SQ_WAKEUP);
-        returns(call!(io_uring_enter, fd, 1, 1, flags.bits(), ptr::null::<u8>(), 0), 1)?;
+        ring.enter_as(ring.fd(), EnterFlags::SQ_WAKEUP.bits(), 1, 1)?;
         ensure(ring.next()? == (1, 11), "the read did not complete with the file's length")?;
         ring.close()?;
         close(file)
@@ -318,7 +250,7 @@ fn uring_request_message() -> Setup {
         let (mut ring, mut other) = (Ring::new()?, Ring::new()?);
         ring.push(&opcode::PollAdd::new(types::Fd(reads as i32), libc::POLLIN as u32).build().user_data(7))?;
         ring.enter(1, 0)?;
-        let message = opcode::MsgRingData::new(types::Fd(ring.0.as_raw_fd()), 5, 7, None);
+        let message = opcode::MsgRingData::new(types::Fd(ring.fd()), 5, 7, None);
         let sent = other.request(&message.build().user_data(1))?;
         if sent == -libc::EINVAL {
             return Err(Broken::Skip("this kernel has no IORING_OP_MSG_RING".to_owned()));

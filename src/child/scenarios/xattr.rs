@@ -17,7 +17,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("xattr-enodata", xattr_enodata),
 ];
 
-const USER: &CStr = c"user.ior";
+pub(super) const USER: &CStr = c"user.ior";
 /// A symbolic link has no user attributes (xattr(7)).
 const TRUSTED: &CStr = c"trusted.ior";
 
@@ -92,7 +92,7 @@ fn lists(length: i64, list: &[u8], name: &CStr) -> Result<(), Broken> {
 }
 
 /// Checks that files here can have attributes of this kind, and leaves none.
-fn may_have(path: &CStr, name: &CStr) -> Result<(), Broken> {
+pub(super) fn may_have(path: &CStr, name: &CStr) -> Result<(), Broken> {
     let skip = |reason: &str| Err(Broken::Skip(reason.to_owned()));
     match call!(lsetxattr, path, name, 0, 0, 0) {
         Err(Failed { errno: Errno::EOPNOTSUPP, .. }) => skip("the file system of the workspace lacks these attributes"),

@@ -278,7 +278,7 @@ fn of_descriptor<'c, T: PartialEq>(
 ) -> Option<Fact<'c>> {
     let row = call.syscall()?;
     let is_made = row.makes_pair() || which == Which::Made;
-    let returns_one = row.makes_pair() || matches!(row.ret_for(&call.args), Ret::Fd);
+    let returns_one = row.makes_pair_for(&call.args) || matches!(row.ret_for(&call.args), Ret::Fd);
     if is_made && !(returns_one && call.success().is_some()) {
         return None;
     }

@@ -243,11 +243,11 @@ fn sockets() -> Vec<Syscall> {
         io("IORING_OP_SHUTDOWN", op::Shutdown::CODE, sqe![Fd fd: Fd, Len how: Choice(&names::SHUTDOWN)]),
         moves_bytes("IORING_OP_SEND", op::Send::CODE, buffer),
         moves_bytes("IORING_OP_SEND_ZC", op::SendZc::CODE, buffer),
-        moves_bytes("IORING_OP_RECV", op::Recv::CODE, buffer),
+        does(Effect::Receive, moves_bytes("IORING_OP_RECV", op::Recv::CODE, buffer)),
         moves_bytes("IORING_OP_RECV_ZC", op::RecvZc::CODE, sqe![Fd fd: Fd, Len len: Unsigned]),
         moves_bytes("IORING_OP_SENDMSG", op::SendMsg::CODE, message),
         moves_bytes("IORING_OP_SENDMSG_ZC", op::SendMsgZc::CODE, message),
-        moves_bytes("IORING_OP_RECVMSG", op::RecvMsg::CODE, message),
+        does(Effect::ReceiveMessages, moves_bytes("IORING_OP_RECVMSG", op::RecvMsg::CODE, message)),
         io("IORING_OP_URING_CMD", op::UringCmd16::CODE, sqe![Fd fd: Fd, Off cmd_op: Unsigned]),
     ]
 }
