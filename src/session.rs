@@ -13,14 +13,14 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
-use crate::child::diary::{self, Diary};
+use crate::child::diary;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
-use crate::child::zygote::Zygote;
+use crate::child::zygote::{Child, Zygote};
 use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
-use crate::judge::noted::{self, OwnWord};
+use crate::judge::noted::OwnWord;
 use crate::judge::report::{self, AgreementFailure};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
@@ -34,12 +34,14 @@ use crate::watch::witness::{self, Witness};
 pub(crate) mod beside; // a subject beside a child
 
 mod again; // the same children for another tracer
+mod own; // the child's own word on its trace
 mod canary; // the check before all scenarios
 
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
+use own::contradicted;
 
 /// How to set up a session.
 #[derive(Clone, Debug)]
@@ -314,22 +316,12 @@ impl Session {
             (Some(beside), Some(attached)) => beside.close(attached, &child, limit)?,
             _ => false,
         };
-        let mut ending = child.wait(limit)?;
-        let goes_on = |_: &&WatchGuard| follow && matches!(ending.how, How::Finished | How::Exited(_));
-        if watching.as_ref().filter(goes_on).is_some_and(|watching| !watching.wait_until_gone(limit)) {
-            ending.how = How::TimedOut(limit.now());
-        }
+        let ending = ended(&mut child, watching.as_ref().filter(|_| follow), limit)?;
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
         let (trace, ends) = assembled(&records, directory);
-        let diary = if keeps_diary { child.diary() } else { Diary::default() };
-        let own = OwnWord {
-            pid: child.pid(),
-            diary,
-            ends,
-            span_ns: self.tracer.records_times().then(|| (opened_ns, diary::now_ns())),
-        };
+        let own = self.own_word(&child, keeps_diary, &ends, opened_ns);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
@@ -344,6 +336,16 @@ fn stopped(pid: u32, follow: bool) -> Result<Witness, Error> {
     // more.
     crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
     Witness::stop(pid, follow)
+}
+
+/// Waits for the end of a child, and of the processes of a watch that follows.
+fn ended(child: &mut Child<'_>, follows: Option<&WatchGuard<'_>>, limit: Limit) -> Result<Ending, Error> {
+    let ending = child.wait(limit)?;
+    let goes_on = matches!(ending.how, How::Finished | How::Exited(_));
+    match follows.filter(|_| goes_on) {
+        Some(watching) if !watching.wait_until_gone(limit) => Ok(Ending { how: How::TimedOut(limit.now()), ..ending }),
+        Some(_) | None => Ok(ending),
+    }
 }
 
 fn assembled(records: &WatchRecords, directory: &Path) -> (Trace, Vec<ProcessEnd>) {
@@ -365,17 +367,6 @@ fn flags(tracer: &TracerOptions) -> String {
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size
-}
-
-/// The report on what the trace says otherwise than the child itself. A child without a gate has no trace, and one with losses is not
-/// compared: its losses are reported.
-fn contradicted(name: &str, rerun: &str, observed: &Observed, own: &OwnWord) -> Option<String> {
-    let Observed { ending, trace } = observed;
-    if ending.phase == Phase::Setup || trace.losses().are_known() {
-        return None;
-    }
-    let contradictions = noted::contradictions(trace, ending, own);
-    (!contradictions.is_empty()).then(|| report::contradicted(name, &contradictions, ending, rerun))
 }
 
 /// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.

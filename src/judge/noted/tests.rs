@@ -21,11 +21,14 @@ fn written(at: u64) -> (Call, NotedCall) {
     (seen, NotedCall { number, args, result: 5, before_ns: at - 100, after_ns: at + 10_100, fds, made: None })
 }
 
+/// An end as the tracer recorded it: the process and the status.
+type Recorded = (u32, Option<i32>);
+
 fn ended(how: How) -> Ending {
     Ending { phase: Phase::Act, how }
 }
 
-fn own(calls: Vec<NotedCall>, recorded: &[(u32, Option<i32>)]) -> OwnWord {
+fn own(calls: Vec<NotedCall>, recorded: &[Recorded]) -> OwnWord {
     let ends = recorded.iter().map(|&(pid, status)| ProcessEnd { pid, status }).collect();
     OwnWord { pid: PID, diary: Diary { calls, ..Diary::default() }, ends, span_ns: Some(SPAN) }
 }
@@ -174,7 +177,7 @@ fn equal_calls_are_told_apart_by_their_times() {
 
 #[test]
 fn the_end_of_the_child_is_recorded_once_with_its_status() {
-    let rows: [(&str, How, &[(u32, Option<i32>)], bool); 9] = [
+    let rows: [(&str, How, &[Recorded], bool); 9] = [
         ("it finished", How::Finished, &[(PID, Some(0))], false),
         ("it exited with 3", How::Exited(3), &[(PID, Some(3 << 8))], false),
         ("a signal ended it", How::Signal(9), &[(PID, Some(9))], false),
@@ -193,7 +196,7 @@ fn the_end_of_the_child_is_recorded_once_with_its_status() {
 
 #[test]
 fn the_ends_that_the_child_waited_for_are_recorded_with_their_status() {
-    let said = |recorded: &[(u32, Option<i32>)]| {
+    let said = |recorded: &[Recorded]| {
         let mut own = own(Vec::new(), recorded);
         own.diary.ends = vec![(7, 0x500)];
         contradictions(&Trace::default(), &ended(How::Finished), &own)
