@@ -61,6 +61,7 @@ mod trace {
 /// Who makes the calls.
 mod child {
     pub mod ending; // how a child ended
+    pub mod diary; // what a child itself notes of its calls
     pub mod scenario; // what a scenario is written with
     pub mod scenarios; // the registry, a family a file
     pub mod fence; // calls that say that a tracer traces
@@ -79,6 +80,7 @@ mod judge {
     pub mod expectation; // tests.toml → what each trace must be
     pub mod matcher; // a trace against its expectation
     pub mod agreement; // a trace against a testimony
+    pub mod noted; // a trace against the child's own diary
     pub mod report; // a failure as a finished bug report
     pub mod verdict; // pass, fail, skip, inconclusive
     pub mod bless; // what was observed, into tests.toml

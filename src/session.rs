@@ -13,31 +13,35 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
+use crate::child::diary;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
-use crate::child::zygote::Zygote;
+use crate::child::zygote::{Child, Zygote};
 use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
+use crate::judge::noted::OwnWord;
 use crate::judge::report::{self, AgreementFailure};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
-use crate::trace::whole::Trace;
+use crate::trace::whole::{ProcessEnd, Trace};
 use crate::watch::tracer::{self, Tracer, TracerOptions, WatchGuard, WatchRecords};
 use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
 
 mod again; // the same children for another tracer
+mod own; // the child's own word on its trace
 mod canary; // the check before all scenarios
 
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
+use own::contradicted;
 
 /// How to set up a session.
 #[derive(Clone, Debug)]
@@ -105,7 +109,9 @@ pub struct ScenarioRun {
 
 /// What all observers saw of a scenario.
 struct Witnessed {
+    /// With the diary's own calls.
     observed: Observed,
+    own: OwnWord,
     testimony: Option<Testimony>,
     /// What a subject reported.
     stretch: Option<Stretch>,
@@ -116,7 +122,7 @@ impl Witnessed {
     /// The result for a child that ended before its gate was opened.
     fn nothing(ending: Ending, phases: Phases) -> Self {
         let observed = Observed { ending, trace: Trace::default() };
-        Self { observed, testimony: None, stretch: None, phases }
+        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, phases }
     }
 }
 
@@ -127,10 +133,12 @@ struct Watched {
     follow: bool,
     /// Whether it includes the data that pointers lead to.
     data: bool,
+    /// Whether the child keeps a diary.
+    diary: bool,
 }
 
 fn watched(expectation: &Expectation) -> Watched {
-    Watched { follow: expectation.follow, data: expectation.is_about_data() }
+    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false }
 }
 
 /// A stopwatch that is read between phases.
@@ -210,23 +218,24 @@ impl Session {
     ) -> Result<ScenarioRun, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let began = SystemTime::now();
-        let (observed, testimony, mut phases) = match self.lacks(expectation) {
+        let seen = match self.lacks(expectation) {
             Some(reason) => {
-                let ending = Ending { phase: Phase::Setup, how: How::Skipped(reason) };
-                (Observed { ending, trace: Trace::default() }, None, Phases::default())
+                Witnessed::nothing(Ending { phase: Phase::Setup, how: How::Skipped(reason) }, Phases::default())
             }
             None => {
-                let Witnessed { observed, testimony, phases, stretch: _ } =
-                    self.seen_by_all(name, workspace.path(), limit.into(), watched(expectation), None)?;
-                (observed, testimony, phases)
+                let watched = Watched { diary: true, ..watched(expectation) };
+                self.seen_by_all(name, workspace.path(), limit.into(), watched, None)?
             }
         };
+        let Witnessed { observed, own, testimony, mut phases, stretch: _ } = seen;
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
         let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags), file);
-        let verdict = judge_with(expectation, file, &observed, &rerun);
         let directory = workspace.path().as_os_str().as_bytes();
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
+        let contradicted = contradicted(name, &rerun, &observed, &own);
+        let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
+        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(contradicted);
         phases.matching += begin.elapsed();
         Ok(ScenarioRun { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
     }
@@ -247,7 +256,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, data: false };
+        let watched = Watched { follow, data: false, diary: false };
         self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -259,7 +268,8 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let seen = self.seen_by_all(name, directory, limit, Watched { follow, data: false }, None)?;
+        let watched = Watched { follow, data: false, diary: false };
+        let seen = self.seen_by_all(name, directory, limit, watched, None)?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
 
@@ -275,7 +285,7 @@ impl Session {
         name: &str,
         directory: &Path,
         limit: Limit,
-        Watched { follow, data }: Watched,
+        Watched { follow, data, diary: keeps_diary }: Watched,
         beside: Option<&Beside<'_>>,
     ) -> Result<Witnessed, Error> {
         let mut phases = Phases::default();
@@ -284,7 +294,7 @@ impl Session {
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
-        let mut child = self.zygote.spawn_enclosed(number, directory, enclosed.as_ref())?;
+        let mut child = self.zygote.spawn_with(number, directory, enclosed.as_ref(), keeps_diary)?;
         phases.fork = lap.end();
         let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {
@@ -299,26 +309,24 @@ impl Session {
             witness.into_iter().for_each(Witness::mistaken);
             return Ok(Witnessed::nothing(child.wait(limit)?, phases));
         }
+        let opened_ns = diary::now_ns();
         child.open_gate()?;
         witness.iter().for_each(Witness::release);
         let is_at_end = match (beside, &attached) {
             (Some(beside), Some(attached)) => beside.close(attached, &child, limit)?,
             _ => false,
         };
-        let mut ending = child.wait(limit)?;
-        let goes_on = |_: &&WatchGuard| follow && matches!(ending.how, How::Finished | How::Exited(_));
-        if watching.as_ref().filter(goes_on).is_some_and(|watching| !watching.wait_until_gone(limit)) {
-            ending.how = How::TimedOut(limit.now());
-        }
+        let ending = ended(&mut child, watching.as_ref().filter(|_| follow), limit)?;
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
-        let trace = assembled(&records, directory);
+        let (trace, ends) = assembled(&records, directory);
+        let own = self.own_word(&child, keeps_diary, &ends, opened_ns);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
         let stretch = beside.zip(attached).map(|(beside, attached)| beside.stretch(attached, is_at_end));
-        Ok(Witnessed { observed: Observed { ending, trace }, testimony, stretch, phases })
+        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, phases })
     }
 }
 
@@ -330,10 +338,21 @@ fn stopped(pid: u32, follow: bool) -> Result<Witness, Error> {
     Witness::stop(pid, follow)
 }
 
-fn assembled(records: &WatchRecords, directory: &Path) -> Trace {
+/// Waits for the end of a child, and of the processes of a watch that follows.
+fn ended(child: &mut Child<'_>, follows: Option<&WatchGuard<'_>>, limit: Limit) -> Result<Ending, Error> {
+    let ending = child.wait(limit)?;
+    let goes_on = matches!(ending.how, How::Finished | How::Exited(_));
+    match follows.filter(|_| goes_on) {
+        Some(watching) if !watching.wait_until_gone(limit) => Ok(Ending { how: How::TimedOut(limit.now()), ..ending }),
+        Some(_) | None => Ok(ending),
+    }
+}
+
+fn assembled(records: &WatchRecords, directory: &Path) -> (Trace, Vec<ProcessEnd>) {
     let mut assembly = Assembly::new(Some(directory.as_os_str().as_bytes()));
     records.for_each(|bytes| assembly.add(bytes));
-    assembly.finished(records.counts)
+    let ends = assembly.ends().to_vec();
+    (assembly.finished(records.counts), ends)
 }
 
 /// A word that no other run has.

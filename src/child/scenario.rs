@@ -10,6 +10,8 @@ use std::fmt;
 use nix::errno::Errno;
 use syscalls::Sysno;
 
+use crate::child::diary;
+
 /// A named workload. Its function is `setup`, which is not traced, and returns `act`, which is.
 #[derive(Clone, Copy)]
 pub struct Scenario {
@@ -131,10 +133,13 @@ pub fn raw(call: &'static str, words: &[i64]) -> Result<i64, Failed> {
     let mut six = [0; 6];
     six[..words.len()].copy_from_slice(words);
     let [a, b, c, d, e, f] = six;
+    let begun = diary::before(number.id() as u32, &six);
     // SAFETY: scenarios pass pointers to memory that lives through the call, or bad ones on purpose, which the kernel refuses
     // with EFAULT.
     let result = unsafe { libc::syscall(i64::from(number.id()), a, b, c, d, e, f) };
-    Errno::result(result).map_err(|errno| Failed { call, errno })
+    let result = Errno::result(result);
+    diary::after(begun, result.unwrap_or_else(|errno| -i64::from(errno as i32)));
+    result.map_err(|errno| Failed { call, errno })
 }
 
 /// Checks that a call has failed with this errno.

@@ -27,6 +27,7 @@ use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
 use crate::base::error::Error;
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
+use crate::table::syscalls::Syscall;
 
 mod program;
 mod process;
@@ -109,6 +110,8 @@ impl Zygote {
 
     fn try_start(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> io::Result<Self> {
         let slots = Slots::map(lanes)?;
+        // The children look calls up: the table is made before they are forked.
+        let _ = Syscall::by_number(0);
         let (life, servers_life) = seqpacket_pair()?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for number in 0..lanes {
@@ -136,7 +139,7 @@ impl Zygote {
 
     /// Forks a child for the scenario with this number, in this workspace. Waits for a free lane.
     pub fn spawn(&self, scenario: usize, workspace: &Path) -> Result<Child<'_>, Error> {
-        self.spawn_enclosed(scenario, workspace, None)
+        self.spawn_with(scenario, workspace, None, false)
     }
 
     /// The same, with fences around `act`. The child does not go to its gate before it has the order to go on.
@@ -146,11 +149,22 @@ impl Zygote {
         workspace: &Path,
         enclosed: Option<&Enclosed>,
     ) -> Result<Child<'_>, Error> {
+        self.spawn_with(scenario, workspace, enclosed, false)
+    }
+
+    /// The same, with a child that keeps a diary if it is asked to.
+    pub fn spawn_with(
+        &self,
+        scenario: usize,
+        workspace: &Path,
+        enclosed: Option<&Enclosed>,
+        keeps_diary: bool,
+    ) -> Result<Child<'_>, Error> {
         self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
         let lane = self.free.1.recv().map_err(|_| self.gone())?;
         lane.drain();
         let slot = self.slots.get(lane.number);
-        slot.clear();
+        slot.clear(keeps_diary);
         enclosed.into_iter().for_each(|enclosed| slot.orders.enclose(enclosed));
         let request =
             ToZygote::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };

@@ -30,7 +30,7 @@ impl Archives {
     /// Writes an archive and checks it. Returns the verdict of the run, or a failure if the archive gives back another
     /// observation or gets another verdict.
     pub fn checked(&self, archive: &Archive, verdict: Verdict, judge: impl Fn(&Observed) -> Verdict) -> Verdict {
-        match (self.check(archive, &verdict, judge), verdict) {
+        match (self.check(archive, judge), verdict) {
             (Ok(()), verdict) => verdict,
             (Err(error), Verdict::Pass | Verdict::Skip(_)) => Verdict::Fail(error.to_string()),
             (Err(error), Verdict::Fail(report) | Verdict::Inconclusive(report)) => {
@@ -39,13 +39,14 @@ impl Archives {
         }
     }
 
-    fn check(&self, archive: &Archive, verdict: &Verdict, judge: impl Fn(&Observed) -> Verdict) -> Result<(), Error> {
+    fn check(&self, archive: &Archive, judge: impl Fn(&Observed) -> Verdict) -> Result<(), Error> {
         let read = {
             let _writing = self.writing.read().unwrap_or_else(PoisonError::into_inner);
             archive::save_checked(&self.folder, archive)?
         };
-        let again = judge(&read.observed);
-        if again == *verdict {
+        // The verdict of the run may rest on more than an archive holds.
+        let (verdict, again) = (judge(&archive.observed), judge(&read.observed));
+        if again == verdict {
             return Ok(());
         }
         let what = format!("the verdict was {verdict:?}, and is {again:?}");

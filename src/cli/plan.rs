@@ -74,7 +74,6 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
                 ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
                 requests,
                 data: if is_about_data { tracer::MOST_DATA } else { 0 },
-                times: cli.archive.is_some(),
                 ..tracer::TracerOptions::default()
             },
             keep: cli.keep,

@@ -84,6 +84,19 @@ pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &
     joined(&lines)
 }
 
+/// The report on a trace that contradicts what the child itself has noted.
+pub fn contradicted(scenario: &str, contradictions: &[String], ending: &Ending, rerun: &str) -> String {
+    let mut lines = vec![format!("{scenario}: the trace contradicts what the child itself has noted")];
+    lines.extend(entry("workload", &ending.to_string()));
+    lines.extend(contradictions.iter().take(MOST_LISTED).flat_map(|sentence| entry("noted", sentence)));
+    if contradictions.len() > MOST_LISTED {
+        lines.push(format!("  and {} more", contradictions.len() - MOST_LISTED));
+    }
+    lines.push(String::new());
+    lines.extend(entry("run again", rerun));
+    joined(&lines)
+}
+
 /// Shows the whole trace, or each thread that is not as expected.
 fn strands(parts: &[(Strand, Vec<Difference>)], file: &str, trace: &Trace) -> Vec<String> {
     let wrong = || parts.iter().filter(|(_, differences)| !differences.is_empty());

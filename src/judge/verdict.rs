@@ -8,6 +8,7 @@ use crate::base::error::Exit;
 use crate::child::ending::{Ending, How, Phase};
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher;
+use crate::judge::noted::SLACK_NS;
 use crate::judge::report::{self, Failure};
 use crate::trace::whole::Trace;
 
@@ -92,10 +93,6 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
         Failure { scenario: name, expectation, file, trace, comparison: &comparison, ending, losses: &losses, rerun };
     Verdict::Fail(report::failure(&failure))
 }
-
-/// How far the clock of BPF may seem to go back, in nanoseconds: it takes no lock against updates (kernel/time/timekeeping.c,
-/// ktime_get_mono_fast_ns()).
-const SLACK_NS: u64 = 1000;
 
 /// The first call that was entered before an earlier one of its thread, a sentence. Without times all is at 0.
 fn out_of_time(trace: &Trace) -> Option<String> {

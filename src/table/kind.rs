@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// `s_magic` of overlayfs, btrfs and bcachefs. Their stat(2) shows another device than their superblock, which mountinfo shows.
+pub const HAVE_OTHER_DEVICES: [u32; 3] = [0x794c_7630, 0x9123_683e, 0xca45_1a4e];
+
 /// The kind of file that a descriptor is open for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,7 +11,7 @@ use crate::trace::call::{Call, Completion, Data, Deeds, RingRequest};
 use crate::trace::counts::Counts;
 use crate::trace::files::{self, KnownNames};
 use crate::trace::record::{self, Ids, Name, Record};
-use crate::trace::whole::Trace;
+use crate::trace::whole::{ProcessEnd, Trace};
 
 /// How many names are kept. A call that takes so long that this many others arrive meanwhile has no names.
 const NAMES: usize = 1 << 18;
@@ -201,6 +201,7 @@ pub struct Assembly {
     decoder: Decoder,
     watch: u64,
     calls: Vec<Call>,
+    ends: Vec<ProcessEnd>,
     deeds: Deeds,
 }
 
@@ -212,8 +213,10 @@ impl Assembly {
 
     /// Decodes one more record. The calls are in no order before the trace is finished.
     pub fn add(&mut self, bytes: &[u8]) {
-        if let Some(Decoded::Call(call)) = self.decode(bytes) {
-            self.keep(call);
+        match self.decode(bytes) {
+            Some(Decoded::Call(call)) => self.keep(call),
+            Some(Decoded::End { pid, status, .. }) => self.ends.push(ProcessEnd { pid, status }),
+            None => {}
         }
     }
 
@@ -227,6 +230,11 @@ impl Assembly {
     pub(crate) fn keep(&mut self, mut call: Call) {
         self.deeds.share(&mut call);
         self.calls.push(call);
+    }
+
+    /// The ends of processes that were added so far.
+    pub fn ends(&self) -> &[ProcessEnd] {
+        &self.ends
     }
 
     /// The decoder, for its counts.

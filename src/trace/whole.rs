@@ -16,7 +16,31 @@ pub struct Trace {
     pub bad_records: Vec<String>,
 }
 
+/// The end of a process, as the tracer recorded it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessEnd {
+    /// The process.
+    pub pid: u32,
+    /// Its status as wait4(2) reports it; `None` if it lives on, hidden.
+    pub status: Option<i32>,
+}
+
 impl Trace {
+    /// The trace without these calls, as if they had never been made.
+    pub fn without(mut self, is_left_out: impl Fn(&Call) -> bool) -> Self {
+        let mut left_out = 0;
+        self.calls.retain_mut(|call| {
+            let stays = !is_left_out(call);
+            left_out += u64::from(!stays);
+            call.order -= left_out;
+            stays
+        });
+        for count in [&mut self.counts.seen, &mut self.counts.emitted, &mut self.counts.received] {
+            *count = count.saturating_sub(left_out);
+        }
+        self
+    }
+
     /// What was lost, or hidden, as the tracer counts it.
     pub fn losses(&self) -> Losses {
         let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
@@ -156,6 +180,18 @@ mod tests {
         for (sentence, counts, orders, expected) in rows {
             assert_eq!(losses(counts, orders), expected, "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_trace_without_some_calls_is_as_if_they_had_not_been_made() {
+        let calls = |orders: &[u64]| -> Vec<Call> {
+            orders.iter().map(|&order| call(order, libc::SYS_sync as u32, [order; 6], 0)).collect()
+        };
+        let whole = Trace { calls: calls(&[0, 1, 2, 3, 4]), counts: whole(5), ..Trace::default() };
+        let left = whole.without(|call| call.args[0] == 1 || call.args[0] == 2);
+        let places: Vec<_> = left.calls.iter().map(|call| (call.order, call.args[0])).collect();
+        assert_eq!(places, [(0, 0), (1, 3), (2, 4)]);
+        assert_eq!((left.counts, left.losses().are_known()), (super::tests::whole(3), false));
     }
 
     #[test]

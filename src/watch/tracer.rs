@@ -166,6 +166,11 @@ impl Tracer {
         Ok(tracer)
     }
 
+    /// Whether times are recorded.
+    pub fn records_times(&self) -> bool {
+        self.times
+    }
+
     /// Whether io_uring requests are recorded: the options ask for it, and this kernel has the tracepoints.
     pub fn follows_requests(&self) -> bool {
         self.follows_requests

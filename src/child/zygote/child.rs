@@ -15,6 +15,7 @@ use super::orders::Enclosed;
 use super::program::Program;
 use super::slot::LaneSlot;
 use crate::base::error::Error;
+use crate::child::diary;
 use crate::child::ending::How;
 use crate::child::scenario::{Act, Broken, Scenario};
 
@@ -25,7 +26,7 @@ const GATE: i32 = 255;
 pub fn run(
     gate: &OwnedFd,
     fill: &[u8],
-    slot: &LaneSlot,
+    slot: &'static LaneSlot,
     scenario: &Scenario,
     enter: impl Fn() -> nix::Result<()>,
 ) -> ! {
@@ -67,7 +68,8 @@ pub fn become_program(gate: &OwnedFd, fill: &[u8], slot: &LaneSlot, program: &Pr
 }
 
 /// After the store into the slot, only the gate's write(2) and `act` may make system calls.
-fn pass_gate_and_act(fill: &[u8], slot: &LaneSlot, act: Act) {
+fn pass_gate_and_act(fill: &[u8], slot: &'static LaneSlot, act: Act) {
+    diary::begin(&slot.diary);
     let enclosed = slot.orders.enclosed();
     slot.enter_act();
     if let Some(Enclosed { fences, .. }) = &enclosed {

@@ -13,6 +13,7 @@ use super::wire::{self, FromZygote, ToZygote};
 use super::{Lane, Zygote, is_readable, receive};
 use crate::base::error::Error;
 use crate::base::limit::Limit;
+use crate::child::diary::Diary;
 use crate::child::ending::{Ending, How, Phase};
 
 /// A forked child, from before its gate to its end. Dropping it kills what is left of it.
@@ -95,6 +96,11 @@ impl Child<'_> {
             Some(_) => self.ending(),
             None => self.time_out(limit),
         }
+    }
+
+    /// What the child has noted of its calls. It must have ended.
+    pub fn diary(&self) -> Diary {
+        self.lane.as_ref().map(|lane| self.zygote.slots.get(lane.number).diary.read()).unwrap_or_default()
     }
 
     /// The errno with which execve(2) has refused the program, if it has.

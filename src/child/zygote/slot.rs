@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
 use super::orders::Orders;
+use crate::child::diary::DiaryPage;
 use crate::child::ending::{How, Phase};
 
 const TEXT_CAP: usize = 1000;
@@ -29,6 +30,8 @@ pub struct LaneSlot {
     refused: AtomicI32,
     /// Beside the gate.
     pub orders: Orders,
+    /// What the child notes of its calls.
+    pub diary: DiaryPage,
     text: [AtomicU8; TEXT_CAP],
 }
 
@@ -39,13 +42,14 @@ const PANICKED: u32 = 4;
 const PREMISE_NOT_MET: u32 = 5;
 
 impl LaneSlot {
-    /// Clears the slot for the next child.
-    pub fn clear(&self) {
+    /// Clears the slot for the next child, which keeps a diary or not.
+    pub fn clear(&self, keeps_diary: bool) {
         self.phase.store(0, Ordering::Relaxed);
         self.open.store(0, Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
         self.refused.store(0, Ordering::Relaxed);
         self.orders.clear();
+        self.diary.clear(keeps_diary);
         self.how.store(0, Ordering::Release);
     }
 
@@ -130,7 +134,7 @@ impl Slots {
     }
 
     /// The slot of a lane.
-    pub fn get(&self, lane: usize) -> &LaneSlot {
+    pub fn get(&self, lane: usize) -> &'static LaneSlot {
         &self.0[lane]
     }
 }

@@ -10,12 +10,12 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Statx, StatxFlags, fstatfs, statfs, statx};
 use rustix::io::Result;
 
+use crate::table::kind::HAVE_OTHER_DEVICES;
+
 /// STATX_MNT_ID_UNIQUE (statx(2), since Linux 6.8): an id that is never used again.
 const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 /// `s_magic` of a filesystem in user space.
 const FUSE: u32 = 0x6573_5546;
-/// `s_magic` of overlayfs, btrfs and bcachefs. Their stat(2) shows another device than their superblock, which mountinfo shows.
-const HAVE_OTHER_DEVICES: [u32; 3] = [0x794c_7630, 0x9123_683e, 0xca45_1a4e];
 /// `s_magic` of filesystems that date each change of a directory, at least to the clock's tick: ext4, xfs, btrfs, tmpfs,
 /// overlayfs, f2fs, bcachefs.
 const DATE_CHANGES: [u32; 7] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0xca45_1a4e];
