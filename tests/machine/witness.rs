@@ -151,6 +151,40 @@ const LIES: &[Lie] = &[
         table: &[["\"$second\"", "\"$first\", exit_tid = \"$second\""]],
         said: "seen by ptrace alone: ",
     },
+    Lie {
+        name: "other_bytes_behind_a_pointer",
+        tracer: [
+            "	out->record.path[0].err = err;\n	if (n > IOR_DATA_CAP)",
+            "	out->record.path[0].err = err;\n	if (n == 3)\n		out->bytes[1] += 1;\n	if (n > IOR_DATA_CAP)",
+        ],
+        scenario: "data-written",
+        table: &[["\"one\"", "\"ooe\""], ["\"two\"", "\"txo\""]],
+        said: "write, what buf leads to: \"ooe\" by BPF, \"one\" by ptrace",
+    },
+    Lie {
+        name: "a_segment_too_many",
+        tracer: ["if (err || at >= count || !left)", "if (err || at >= count)"],
+        scenario: "data-vectors",
+        table: &[
+            ["iov = [\"bcde\"]", "iov = [\"bcde\", \"\"]"],
+            ["iov = [], iovcnt = 2", "iov = [\"\", \"\"], iovcnt = 2"],
+        ],
+        said: "preadv, what iov leads to: [\"bcde\", \"\"] by BPF, [\"bcde\"] by ptrace",
+    },
+    Lie {
+        name: "members_of_another_place",
+        tracer: [
+            "	asked.address = argument(&call->record, block->arg);",
+            "	asked.address = argument(&call->record, block->arg) + 8;",
+        ],
+        scenario: "data-epoll",
+        table: &[
+            ["event = { events = \"EPOLLIN\", data = 7 }, ", ""],
+            ["event = { events = \"EPOLLOUT\", data = 0x123456789abc }, ", ""],
+            ["events = [{ events = \"EPOLLOUT\", data = 0x123456789abc }], ", ""],
+        ],
+        said: "what event leads to",
+    },
 ];
 
 type Test = fn() -> Result<(), Failed>;
@@ -274,7 +308,7 @@ fn a_process_that_is_traced_already_is_named() -> Result<(), Failed> {
     let mut traced = command.arg("--version").stdout(std::process::Stdio::null()).spawn()?;
     let pid = Pid::from_raw(traced.id() as i32);
     let stopped = nix::sys::wait::waitpid(pid, None)?;
-    let refused = Witness::stop(traced.id(), false).err();
+    let refused = Witness::stop(traced.id(), false, 0).err();
     ptrace::detach(pid, None::<Signal>)?;
     traced.wait()?;
     require!(stopped.pid() == Some(pid), "{stopped:?}");

@@ -53,7 +53,7 @@ pub(super) fn show_wanted(wanted: &WantedContent, bound: &dyn Fn(&str) -> Option
 }
 
 /// The content that was found, in the same way: of structs only the members that are wanted.
-pub(super) fn show_found(found: &Content, wanted: Option<&WantedContent>) -> String {
+pub(crate) fn show_found(found: &Content, wanted: Option<&WantedContent>) -> String {
     match (found, wanted) {
         (Content::Bytes(bytes), _) => format!("{:?}", BStr::new(bytes)),
         (Content::Number(value), Some(WantedContent::Number(_, ShownAs(role)))) => show_number(*value, *role),

@@ -55,6 +55,9 @@ pub fn limited() -> Tested {
         ("3", "write(4[pipe], \"a t\"..., 37) = 37"),
         ("37", "write(4[pipe], \"a text of thirty-six bytes, no less..\", 37) = 37"),
         ("0", "write(4[pipe], 0x"),
+        // A string of just that many bytes is whole.
+        ("11", "\"with spaces\"], 0x"),
+        ("10", "\"with space\"...], 0x"),
     ];
     for (limit, part) in rows {
         let trace = whole(working(&["-s", limit], "data", &[])?, 0)?;
