@@ -16,8 +16,9 @@ use crate::archive::strategy;
 pub fn recorded() -> Vec<Call> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let archives = files.filter(|path| path.to_string_lossy().ends_with(archive::SUFFIX));
-    archives.flat_map(|path| archive::load(&path).unwrap().observed.trace.calls).collect()
+    let mut archives: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with(archive::SUFFIX)).collect();
+    archives.sort();
+    archives.iter().flat_map(|path| archive::load(path).unwrap().observed.trace.calls).collect()
 }
 
 fn is_read_back(call: &Call) {
@@ -162,7 +163,7 @@ fn show_prints_the_lines_of_an_archive() {
     let shown = show(&["--format", "json"]);
     let lines: Vec<Line> = shown.stdout.trim_ascii_end().split(|&byte| byte == b'\n').map(json::read).collect();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/dup-basic.ior.zst");
-    let calls = archive::load(&path).unwrap().observed.trace.calls;
+    let calls = archive::load(path).unwrap().observed.trace.calls;
     assert_eq!(lines, calls.iter().map(|call| Line::Call(Box::new(Said::of(call)))).collect::<Vec<_>>());
     let refused = show(&["--format", "terse"]);
     assert_eq!(refused.status.code(), Some(2));
