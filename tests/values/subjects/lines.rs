@@ -163,7 +163,7 @@ fn show_prints_the_lines_of_an_archive() {
     let shown = show(&["--format", "json"]);
     let lines: Vec<Line> = shown.stdout.trim_ascii_end().split(|&byte| byte == b'\n').map(json::read).collect();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/dup-basic.ior.zst");
-    let calls = archive::load(path).unwrap().observed.trace.calls;
+    let calls = archive::load(&path).unwrap().observed.trace.calls;
     assert_eq!(lines, calls.iter().map(|call| Line::Call(Box::new(Said::of(call)))).collect::<Vec<_>>());
     let refused = show(&["--format", "terse"]);
     assert_eq!(refused.status.code(), Some(2));
