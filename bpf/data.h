@@ -71,10 +71,12 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 	if (asked->is_string) {
 		err = bpf_probe_read_user_str(out->bytes, n, (const void *)asked->address);
 		if (err > 0) {
-			/* The NUL is not sent. A string of all that was asked for is cut. */
+			/* The NUL is not sent. A string that fills all the room may go on: its last byte is not sent either. */
 			n = err - 1;
+			out->record.args[2] = n;
+			if (err == asked->limit)
+				n--;
 			err = 0;
-			out->record.args[2] = n + (n + 1 == asked->limit);
 		}
 	} else if (n) {
 		err = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
@@ -191,7 +193,8 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		return tell_vector(watch, call, &asked, count, block->flags & IOR_BLOCK_OUT ? ret : ~0ULL);
 	}
 	if (block->how == IOR_SIZE_STRINGS) {
-		asked.limit = wanted + 1;
+		/* With a NUL, and a byte that says that there is more than was wanted. */
+		asked.limit = (wanted < IOR_DATA_CAP - 2 ? wanted : IOR_DATA_CAP - 2) + 2;
 		return tell_strings(watch, call, &asked);
 	}
 	return tell_data(watch, call, &asked);

@@ -96,7 +96,7 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
         return Err(session::cannot_start(&ending));
     }
     let began = SystemTime::now();
-    let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow)).transpose()?;
+    let witness = options.witness.then(|| Witness::stop(child.pid(), options.follow, options.data)).transpose()?;
     let watching = tracer.watch(0, child.pid(), options.follow)?;
     if child.has_ended()? {
         witness.into_iter().for_each(Witness::mistaken);

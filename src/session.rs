@@ -77,6 +77,8 @@ pub struct Session {
     flags: String,
     watch: bool,
     witness: bool,
+    /// How many bytes of data are recorded, where a table is about data.
+    data: u32,
     /// The word in the fences of this run, and the number of the next fence.
     nonce: u64,
     fence: AtomicU64,
@@ -175,10 +177,10 @@ impl Prepared {
         let tracer = Tracer::load(&options.tracer)?;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
         let flags = flags(&options.tracer);
-        let (watch, witness) = (options.watch, options.witness);
+        let (watch, witness, data) = (options.watch, options.witness, options.tracer.data);
         let (nonce, fence) = (nonce(), AtomicU64::default());
         let (zygote, workspaces, numbers) = (Arc::new(zygote), Arc::new(workspaces), Arc::new(numbers));
-        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch, witness, nonce, fence })
+        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch, witness, data, nonce, fence })
     }
 }
 
@@ -301,7 +303,7 @@ impl Session {
             return Ok(Witnessed::nothing(ending, phases));
         }
         phases.setup = lap.end();
-        witness = self.witness.then(|| stopped(child.pid(), follow)).transpose()?;
+        witness = self.witness.then(|| stopped(child.pid(), follow, if data { self.data } else { 0 })).transpose()?;
         let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), follow, data);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
@@ -331,11 +333,11 @@ impl Session {
 }
 
 /// A witness for a child, which it stops.
-fn stopped(pid: u32, follow: bool) -> Result<Witness, Error> {
+fn stopped(pid: u32, follow: bool, data: u32) -> Result<Witness, Error> {
     // For the processes that `ior-it` itself forks. The witness of a command has its caller's rights: the kernel lets it see no
     // more.
     crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
-    Witness::stop(pid, follow)
+    Witness::stop(pid, follow, data)
 }
 
 /// Waits for the end of a child, and of the processes of a watch that follows.

@@ -30,6 +30,9 @@ pub mod base {
     }
 }
 pub mod table {
+    pub mod blocks {
+        pub use crate::table::blocks::{What, of};
+    }
     pub mod names {
         pub use crate::table::names::CLONE;
     }

@@ -107,8 +107,8 @@ pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
         bpf: cli.bpf.clone(),
         ring_size: cli.ring_size,
         subject: subjects::for_command(cli)?,
-        // Neither the table nor JSON lines have data: then nobody pays for it.
-        data: if cli.summary || is_json { 0 } else { cli.data },
+        // The table has no data: then nobody pays for it.
+        data: if cli.summary { 0 } else { cli.data },
         json: is_json,
     })
 }

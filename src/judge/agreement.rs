@@ -11,6 +11,7 @@ use crate::trace::whole::Trace;
 mod sights;
 mod tables;
 mod fields;
+mod data;
 mod names;
 mod permitted;
 
@@ -92,6 +93,7 @@ pub fn compare(trace: &Trace, testimony: &Testimony, workspace: Option<&[u8]>) -
     let with_names = |mut pair: Discrepancy| {
         if let Discrepancy::Unlike { bpf, ptrace, fields } = &mut pair {
             let (call, seen) = (&trace.calls[*bpf], &testimony.calls[*ptrace]);
+            fields.extend(data::differences(call, seen));
             fields.extend(ComparedNames { call, seen, sights: &sights, tables: &tables, workspace }.fields());
             (!fields.is_empty()).then_some(pair)
         } else {

@@ -17,9 +17,11 @@ pub(crate) mod keys;
 mod sequence;
 pub(crate) mod values;
 pub(crate) mod call;
+pub(crate) mod content;
 mod calls;
 mod table;
 
+pub use content::WantedContent;
 pub use errors::Errors;
 pub use sequence::Sequence;
 
@@ -155,7 +157,7 @@ pub enum Aspect {
     Text(usize),
     /// An argument, by its index.
     Arg(usize),
-    /// The bytes that an argument leads to, by its index.
+    /// What an argument leads to, by its index.
     Data(usize),
     /// The flags that the call implies (creat).
     Implied,
@@ -233,6 +235,8 @@ pub enum Wanted {
     Is(bool),
     /// These files.
     Files(Vec<String>),
+    /// This behind a pointer.
+    Content(WantedContent),
 }
 
 impl Expectations {

@@ -13,6 +13,7 @@ use crate::trace::call::Call;
 use crate::trace::whole::Trace;
 
 pub(crate) mod align;
+pub(crate) mod content;
 pub(crate) mod facts;
 mod partial;
 mod threads;

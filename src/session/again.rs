@@ -18,6 +18,7 @@ impl Session {
             flags: self.flags.clone(),
             watch: true,
             witness: false,
+            data: self.data,
             nonce: self.nonce,
             fence: AtomicU64::default(),
         }

@@ -3,12 +3,14 @@
 //! No I/O.
 
 use super::claims::{Claims, Interrupted, Moment, Paths};
-use super::keys::{Key, Of, keys};
-use super::said::{Said, Value, given, show, shown, value};
+use super::keys::{DATA, Key, Of, keys};
+use super::said::{self, Said, Value, given, show_of, shown, value};
 use crate::judge::expectation::Aspect;
 use crate::table::syscalls::{Effect, Role, Syscall};
 use crate::trace::call::{Call, Text};
 use crate::trace::show::uses_mode;
+
+mod data; // what pointers lead to
 
 /// How a value is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl Expected {
         let keys = keys(row, &call.args);
         let claimed = keys.iter().filter_map(|key| {
             let field = field(key, call);
-            let is_said = claims.says(field)
+            let is_said = claims.says(field) && !is_called_data(key)
                 || is_argument(key) && claims.says("args")
                 || matches!(key.of, Of::Field(Aspect::How(_))) && claims.says("open_how");
             let (value, is_resolved) = expected(key, call, claims)?;
@@ -107,8 +109,8 @@ impl Expected {
         let one = |claimed: &Claimed| {
             let Claimed { field, key, value, .. } = claimed;
             let kind = claimed.kind(said, claims);
-            let shown = shown(key.role, said.get(key.name));
-            Judged { field, kind, expected: show(key.role, value), shown }
+            let shown = shown(key, said.get(key.name));
+            Judged { field, kind, expected: show_of(key, value), shown }
         };
         self.fields.iter().map(one).collect()
     }
@@ -117,6 +119,9 @@ impl Expected {
 impl Claimed {
     fn kind(&self, said: &Said, claims: &Claims) -> Option<Wrongness> {
         let expected = &self.value;
+        if let Of::Data(_) = self.key.of {
+            return data::wrongness(expected, said);
+        }
         let Some(said_value) = said.get(self.key.name) else {
             return (*expected != Value::Nothing).then_some(Wrongness::Absent);
         };
@@ -170,6 +175,11 @@ fn is_argument(key: &Key) -> bool {
     is_one && !matches!(key.role, Role::Pointer)
 }
 
+/// Whether it is an argument that happens to be called `data` (mount(2)), and not the field `data`.
+fn is_called_data(key: &Key) -> bool {
+    key.name == DATA && !matches!(key.of, Of::Data(_))
+}
+
 /// Whether the kernel ignores an argument, so that its register may have any value. Examples are the mode of a call that makes
 /// no file (open(2)), the argument of fcntl's get commands, and the upper half of a 64-bit offset (preadv2(2)).
 fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
@@ -193,7 +203,8 @@ fn expected(key: &Key, call: &Call, claims: &Claims) -> Option<(Value, bool)> {
     let row = call.syscall();
     let is_ignored = row.is_some_and(|row| is_ignored(key, row, call));
     match key.of {
-        Of::Enter | Of::Exit => None,
+        Of::Enter | Of::Exit | Of::DataIs(_) => None,
+        Of::Data(_) => Some((said::data::certain(call)?, false)),
         _ if is_ignored => None,
         Of::Field(Aspect::Tid) => Some((Value::Number(tid(call, claims).into()), false)),
         Of::Field(Aspect::File(_)) if is_unknown_text(key, call) => None,

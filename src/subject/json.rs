@@ -21,6 +21,7 @@ use crate::table::names::{self, Names};
 use crate::table::syscalls::{Role, Syscall, put_compat_name};
 
 mod write;
+mod data; // what pointers lead to
 
 pub use write::{of_call, write, write_line};
 
@@ -190,6 +191,8 @@ fn value(key: &Key, json: &Json) -> Result<Value, String> {
         Of::Pointer(_) => pointer(json),
         Of::Both(..) => pair(&|json| by_role(key.role, json)),
         Of::Field(subject) => of_subject(subject, key.role, json),
+        Of::Data(number) => data::read(number, json),
+        Of::DataIs(number) => data::read_states(number, json),
     }
 }
 

@@ -1,13 +1,15 @@
 //! The keys of a line: those of `tests.toml` (docs/tests-toml.md) and the arguments that are addresses.
 //!
 //! No I/O. `pid` and `tid` are always the process and thread that made the call. An argument of that name (kill(2), tgkill(2))
-//! has the key `pid2` or `tid2`.
+//! has the key `pid2` or `tid2`. In the same way, `data` is what pointers lead to, where that is known, and an argument `data` of such
+//! a call has the key `data2`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::judge::expectation::{self, Aspect};
+use crate::table::blocks;
 use crate::table::syscalls::{Ret, Role, Syscall};
 
 /// A key that a line may have.
@@ -34,7 +36,16 @@ pub enum Of {
     Field(Aspect),
     /// The same part of both descriptors of a pair: an array of two.
     Both(Aspect, Aspect),
+    /// What the pointers of the call with this number lead to.
+    Data(u32),
+    /// How that was read.
+    DataIs(u32),
 }
+
+/// The key of [`Of::Data`].
+pub const DATA: &str = "data";
+/// The key of [`Of::DataIs`].
+pub const DATA_IS: &str = "data_is";
 
 /// The keys of a call with these arguments, in the order of a line. Without a row, the arguments are unknown.
 pub fn keys(row: Option<&'static Syscall>, args: &[u64; 6]) -> Cow<'static, [Key]> {
@@ -87,7 +98,7 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut own: Vec<(usize, Key)> = Vec::new();
     for known in expectation::keys::keys(row, args) {
         let (of, at) = match known.aspect {
-            // A line has the address of an argument, and not what it leads to.
+            // An argument has its address in a line. What that leads to has a key of its own.
             Aspect::Pid | Aspect::Tid | Aspect::Comm | Aspect::Data(_) => continue,
             subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
         };
@@ -103,8 +114,17 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         }
     }
     let pointers = (0..row.args.len()).filter(|&at| matches!(row.role_for(at, args), Role::Pointer));
-    own.extend(pointers.map(|at| (at, key(row.args[at].name, Role::Pointer, Of::Pointer(at)))));
+    let has_data = !blocks::of(row).is_empty();
+    let name = |at: usize| match row.args[at].name {
+        DATA if has_data => "data2",
+        name => name,
+    };
+    own.extend(pointers.map(|at| (at, key(name(at), Role::Pointer, Of::Pointer(at)))));
     own.sort_by_key(|&(at, _)| at);
+    if has_data {
+        let data = [key(DATA, Role::Text, Of::Data(row.number)), key(DATA_IS, Role::Text, Of::DataIs(row.number))];
+        own.extend(data.map(|key| (row.args.len(), key)));
+    }
     WHO.into_iter().chain(own.into_iter().map(|(_, key)| key)).chain(WHEN).collect()
 }
 
@@ -122,7 +142,7 @@ pub fn of_argument(row: &'static Syscall, args: &[u64; 6], at: usize) -> Option<
     let is_it = |of: Of| match of {
         Of::Pointer(place) | Of::Field(Aspect::Arg(place)) => place == at,
         Of::Field(Aspect::File(nth)) => name == ["path", "path2"][nth],
-        Of::Enter | Of::Exit | Of::Field(_) | Of::Both(..) => false,
+        Of::Enter | Of::Exit | Of::Field(_) | Of::Both(..) | Of::Data(_) | Of::DataIs(_) => false,
     };
     keys(Some(row), args).iter().copied().find(|key| is_it(key.of))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::collector::Collector;
 use super::json;
+use super::keys::DATA;
 use super::seam::{Profile, Shown, Subject, Waited, Watching};
 use super::window::Fences;
 use crate::base::error::Error;
@@ -21,6 +22,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct OwnTracer {
     profile: Profile,
     tracer: Tracer,
+    /// Whether it reads what pointers lead to: only if that is claimed.
+    data: bool,
     /// Which slots of the tracer are taken.
     slots: Mutex<BTreeSet<usize>>,
 }
@@ -28,8 +31,10 @@ pub struct OwnTracer {
 impl OwnTracer {
     /// Loads and attaches it.
     pub fn load(profile: Profile) -> Result<Self, Error> {
-        let tracer = Tracer::load(&tracer::TracerOptions::default())?;
-        Ok(Self { profile, tracer, slots: Mutex::default() })
+        let claims_data = profile.claims.says(DATA);
+        let data = if claims_data { tracer::MOST_DATA } else { 0 };
+        let tracer = Tracer::load(&tracer::TracerOptions { data, ..tracer::TracerOptions::default() })?;
+        Ok(Self { profile, tracer, data: claims_data, slots: Mutex::default() })
     }
 
     /// A slot that no other watch has, until it is dropped.
@@ -49,7 +54,7 @@ impl Subject for OwnTracer {
 
     fn watch(&self, pid: u32, fences: Fences) -> Result<Box<dyn Watching + '_>, Error> {
         let slot = self.slot()?;
-        let watching = self.tracer.watch(slot.number, pid, true)?;
+        let watching = self.tracer.watch_with(slot.number, pid, true, self.data)?;
         let decoder = Mutex::new(Decoder::new(None));
         Ok(Box::new(OwnWatch { collector: Collector::new(fences, 1), decoder, watching, _slot: slot }))
     }

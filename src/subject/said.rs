@@ -8,10 +8,13 @@ use bstr::ByteSlice;
 
 use super::keys::{DECISIVE, Key, Of, keys};
 use crate::judge::expectation::{Aspect, Wanted, WantedField};
+use crate::judge::matcher::content::show_number;
 use crate::judge::matcher::facts::{self, Fact};
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{Role, Syscall, name_of, put_compat_name};
 use crate::trace::call::{Call, Text};
+
+pub(super) mod data; // what pointers lead to
 
 /// The content of a line about a call. What the line does not report is absent.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub enum Value {
     Is(bool),
     /// Several.
     List(Vec<Value>),
+    /// Members with names.
+    Object(Vec<(&'static str, Value)>),
 }
 
 impl From<&[u8]> for Value {
@@ -172,6 +177,8 @@ pub fn value(key: &Key, call: &Call) -> Option<Value> {
     match key.of {
         Of::Enter => Some(Value::Number(call.enter_ns as i64)),
         Of::Exit => call_ended(call).then(|| Value::Number(call.exit_ns() as i64)).or(Some(Value::Nothing)),
+        Of::Data(_) => data::of_call(call),
+        Of::DataIs(_) => data::states(call),
         Of::Pointer(at) => Some(Value::Number(call.args[at] as i64)),
         Of::Field(subject) => of_subject(key, subject, call),
         // After a failure, the numbers in its memory are not descriptors.
@@ -195,6 +202,7 @@ fn of_subject(key: &Key, subject: Aspect, call: &Call) -> Option<Value> {
         Fact::File(Some(bytes)) | Fact::Text(bytes) => Value::Text(bytes.to_vec()),
         Fact::Files(files) => Value::List(files.iter().map(|file| Value::Text(file.clone())).collect()),
         Fact::Is(is) => Value::Is(is),
+        Fact::Content(content) => content.into(),
     })
 }
 
@@ -212,7 +220,7 @@ pub fn given(key: &Key, call: &Call) -> Option<Value> {
 pub fn show(role: Role, value: &Value) -> String {
     match value {
         Value::Nothing => "nothing".to_owned(),
-        Value::Number(number) => facts::show_number(*number, role),
+        Value::Number(number) => show_number(*number, role),
         Value::Errno(errno) => crate::table::names::errno_name(*errno),
         Value::Unfinished => "unfinished".to_owned(),
         Value::Text(bytes) => format!("{:?}", bytes.as_bstr()),
@@ -221,10 +229,19 @@ pub fn show(role: Role, value: &Value) -> String {
             let each: Vec<Cow<'_, str>> = values.iter().map(|value| show(role, value).into()).collect();
             format!("[{}]", each.join(", "))
         }
+        Value::Object(members) => {
+            let each = members.iter().map(|(name, value)| format!("{name} = {}", show(role, value)));
+            format!("{{ {} }}", each.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
+/// The value of a key as findings show it.
+pub(super) fn show_of(key: &Key, value: &Value) -> String {
+    if let Of::Data(number) = key.of { data::show_content(number, value) } else { show(key.role, value) }
+}
+
 /// A value as findings show it, even if it is absent.
-pub(super) fn shown(role: Role, value: Option<&Value>) -> String {
-    value.map_or_else(|| "not said".to_owned(), |value| show(role, value))
+pub(super) fn shown(key: &Key, value: Option<&Value>) -> String {
+    value.map_or_else(|| "not said".to_owned(), |value| show_of(key, value))
 }

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::keys::{Key, Of, keys};
+use super::said::data::shapes;
 use crate::judge::expectation::Aspect;
 use crate::judge::expectation::call::{ABIS, TEXT_STATES};
+use crate::table::blocks::{InternetVersion, Shape};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Role, Syscall};
+use crate::trace::call::ContentState;
 
 /// The version of the schema. It changes when a line that was valid becomes invalid.
 pub const VERSION: u32 = 1;
@@ -39,6 +42,8 @@ pub fn schema() -> Json {
                 "required": ["note"],
                 "additionalProperties": false,
             },
+            "data": data(),
+            "data_is": data_is(),
             "bytes": {
                 "description": "Text, or bytes in hex where it is no UTF-8.",
                 "anyOf": [
@@ -121,6 +126,8 @@ fn value(key: &Key) -> Json {
         Of::Pointer(_) => by_role(Role::Pointer),
         Of::Both(..) => json!({ "type": "array", "items": by_role(key.role), "minItems": 2, "maxItems": 2 }),
         Of::Field(subject) => of_subject(subject, key.role),
+        Of::Data(_) => json!({ "$ref": "#/$defs/data" }),
+        Of::DataIs(_) => json!({ "$ref": "#/$defs/data_is" }),
     }
 }
 
@@ -171,4 +178,48 @@ fn by_role(role: Role) -> Json {
         Role::Unsigned => json!({ "type": "integer", "minimum": 0 }),
         Role::UnsignedInt => between(0, u32::MAX.into()),
     }
+}
+
+/// What the arguments of all calls lead to, by their names. The same name may lead to something else in another call.
+fn contents() -> BTreeMap<&'static str, Vec<Json>> {
+    let mut contents: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
+    for (arg, shape) in Syscall::all().iter().flat_map(|row| shapes(row.number)) {
+        let (value, known) = (shaped(&shape), contents.entry(arg).or_default());
+        if !known.contains(&value) {
+            known.push(value);
+        }
+    }
+    contents
+}
+
+fn data() -> Json {
+    let or_null = |(arg, mut values): (_, Vec<Json>)| {
+        values.push(json!({ "type": "null" }));
+        (arg, json!({ "anyOf": values }))
+    };
+    object("What pointers lead to; null is unreadable.", contents().into_iter().map(or_null))
+}
+
+fn data_is() -> Json {
+    let words = ContentState::ALL.map(|(_, word)| word);
+    let states = contents().into_keys().map(|arg| (arg, json!({ "enum": words })));
+    object("How that was read; whole, if it is not said.", states)
+}
+
+fn shaped(shape: &Shape) -> Json {
+    match shape {
+        Shape::Bytes => json!({ "$ref": "#/$defs/bytes" }),
+        Shape::Number(role) => by_role(*role),
+        Shape::Internet(InternetVersion::V4) => json!({ "type": "string", "description": "as in 127.0.0.1" }),
+        Shape::Internet(InternetVersion::V6) => json!({ "type": "string", "description": "as in ::1" }),
+        Shape::Object(within) => {
+            object("some or all members", within.iter().map(|(name, shape)| (*name, shaped(shape))))
+        }
+        Shape::List(each) => json!({ "type": "array", "items": shaped(each) }),
+    }
+}
+
+fn object<'n>(description: &str, members: impl Iterator<Item = (&'n str, Json)>) -> Json {
+    let properties: serde_json::Map<String, Json> = members.map(|(name, value)| (name.to_owned(), value)).collect();
+    json!({ "type": "object", "description": description, "properties": properties, "additionalProperties": false })
 }

@@ -11,6 +11,9 @@ use crate::table::syscalls::Syscall;
 
 mod rows; // the blocks of each call
 mod structs; // the members of structs
+mod shape; // how their content is written
+
+pub use shape::{InternetVersion, Shape};
 
 /// `IOR_PARTS`: the most segments of a vector that are read, and the most strings of a list.
 pub const PARTS: usize = 16;

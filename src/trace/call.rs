@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::table::syscalls::{self, Abi, Effect, Peek, Sqe, SqeField, Syscall};
 
 mod data; // what its pointers lead to
+mod content; // the same, taken apart into values
 mod file; // the files of a call
 mod written; // a call as archives have it
 
+pub use content::{Content, ContentState};
 pub use data::{Bytes, Data};
 pub use file::{Attribute, Contradiction, Files, Identity};
 

@@ -42,6 +42,8 @@ pub struct Seen {
     /// Whether each of its paths, and its block, was on a page that was not in memory when the call returned. The call has not
     /// read it.
     pub untouched: [bool; 3],
+    /// Another thread of the process could write to what its pointers lead to, between two looks at it.
+    pub shares_memory: bool,
     /// The thread had a seccomp filter, which may have answered the call.
     pub filtered: bool,
     /// A signal handler has interrupted the call and has not returned. It is not known whether the call has failed.
@@ -95,6 +97,7 @@ impl Seen {
             at_death: None,
             vanished: false,
             untouched: [false; 3],
+            shares_memory: false,
             filtered: false,
             unsettled: false,
             disturbed: false,

@@ -26,6 +26,7 @@ mod look;
 mod walk;
 mod leads;
 mod view;
+mod behind;
 mod stop;
 mod tracee;
 
@@ -50,15 +51,16 @@ struct Wish {
 }
 
 impl Witness {
-    /// Seizes a process and stops it, wherever it is. With `follow`, the processes that it forks become tracees, too.
-    pub fn stop(pid: u32, follow: bool) -> Result<Self, Error> {
+    /// Seizes a process and stops it, wherever it is. With `follow`, the processes that it forks become tracees, too. `data` is how
+    /// many bytes, or elements, are read of what pointers lead to.
+    pub fn stop(pid: u32, follow: bool, data: u32) -> Result<Self, Error> {
         let (release, released) = mpsc::channel();
         let (say, stopped) = mpsc::channel();
         let wish = Arc::<Wish>::default();
         let wished = Arc::clone(&wish);
         let run = move || {
             let tracees =
-                Tracees::seize(pid, follow, wished).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
+                Tracees::seize(pid, follow, data, wished).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
             // The thread that has started this one waits for it.
             let _ = say.send(Ok(()));
             match released.recv() {

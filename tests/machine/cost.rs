@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use ior_it::support::archive;
+use ior_it::support::base::error::Exit;
 use ior_it::support::watch::tracer::{Tracer, TracerOptions};
 use libbpf_rs::ObjectBuilder;
 use libbpf_rs::libbpf_sys::bpf_insn;
@@ -14,11 +15,12 @@ use crate::support::{self, Tested};
 
 pub fn main() -> ExitCode {
     type Test = fn() -> Tested;
-    let tests: [(&str, Test); 4] = [
+    let tests: [(&str, Test); 5] = [
         ("an_excerpt_of_the_kernels_types_gives_the_same_programs", excerpt),
         ("stacks_fit_over_all_chains_of_calls", stacks),
         ("who_is_watched_no_more_is_looked_at_once", marks),
         ("times_are_there_where_they_are_asked_for", times),
+        ("programs_that_read_data_are_loaded_only_where_it_is_asked_for", data),
     ];
     support::run_live("cost", || tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect())
 }
@@ -60,6 +62,31 @@ fn stacks() -> Tested {
     let object = support::compile(folder.path(), "large", &large)?;
     let seen = deepest(&object).map_or(true, |chains| chains.values().any(|chain| chain.bytes > MOST_STACK));
     require!(seen, "a frame of 320 bytes more was not seen");
+    Ok(())
+}
+
+/// Each of the two programs that read data reads an address that the verifier forbids. So the kernel refuses whoever loads it.
+fn data() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let places = [("enter", "	call->unread = 0;\n"), ("exit", "	role = roles_of(&call->record);\n	if (ret >= 0")];
+    for (name, place) in places {
+        let source = support::source()?;
+        require!(source.matches(place).count() == 1, "{place:?} does not stand in one place of the tracer");
+        let refused = source.replace(place, &format!("	(void)*(volatile __u64 *)8;\n{place}"));
+        let object = support::compile(folder.path(), name, &refused)?;
+        let runs: [(&[&str], i32); 6] = [
+            (&["--exact", "--filter", "dup-basic"], 0),
+            (&["--summary", "--", "true"], 0),
+            (&["-s", "0", "--", "true"], 0),
+            (&["--exact", "--filter", "data-written"], Exit::CannotTrace as i32),
+            (&["--", "true"], Exit::CannotTrace as i32),
+            (&["--format", "json", "--", "true"], Exit::CannotTrace as i32),
+        ];
+        for (arguments, code) in runs {
+            let output = support::ior_it(&[]).arg("--bpf").arg(&object).args(arguments).output()?;
+            require!(output.status.code() == Some(code), "{name}, {arguments:?}: {}", support::says(&output));
+        }
+    }
     Ok(())
 }
 

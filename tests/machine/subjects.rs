@@ -24,7 +24,7 @@ const TRACERS: [(&str, &[&str]); 7] = [
 ];
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 17] = [
+    let tests: [Named; 18] = [
         ("a_command_that_is_not_there_is_an_error", not_there),
         ("one_that_ends_early_is_told_with_its_last_words", ends_early),
         ("one_that_shows_nothing_is_waited_for_no_longer_than_its_limit", shows_nothing),
@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
         ("an_adapter_may_be_a_command", own_adapter),
         ("strace_is_right_about_all_scenarios", all_scenarios),
         ("our_own_tracer_is_right_about_all_scenarios_in_its_own_slot", own_tracer),
+        ("one_that_claims_data_is_judged_by_it", own_tracer_with_data),
         ("several_run_one_after_the_other", several),
         ("a_command_is_compared_as_a_scenario_is", command),
         ("faults_are_found_and_named", faults),
@@ -104,6 +105,18 @@ fn all_scenarios() -> Tested {
 fn own_tracer() -> Tested {
     let said = expect(0, &["--subject", "ior-it"])?;
     require!(said.contains("[ior-it] dup-basic") && said.contains("; 0 failed; "), "{said}");
+    Ok(())
+}
+
+/// Our own tracer reads data where that is claimed.
+fn own_tracer_with_data() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("data.toml");
+    let subject = "[subject]\nname = \"data\"\nown = true\nscope = \"tree\"\nfence = \"close\"\n\
+                   [claims]\nfields = [\"data\", \"ret\"]\npath = \"resolved\"\n";
+    std::fs::write(&file, subject)?;
+    let file = file.to_str().ok_or("its path is no text")?;
+    expect(0, &["--subject", file, "--filter", "data-"])?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The expected messages are in `tests/golden`. `SNAPSHOTS=overwrite cargo test` writes them again.
 
-mod calls;
+pub mod calls;
 mod check;
 
 mod descriptors;

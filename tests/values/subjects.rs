@@ -2,6 +2,7 @@
 
 mod adapters;
 mod compare;
+mod data;
 mod lines;
 mod objects;
 mod schema;

@@ -6,7 +6,7 @@
 use super::Discrepancy;
 use super::sights::{self, Asked, Sights};
 use super::tables::Tables;
-use crate::trace::call::{Call, Identity, Outcome};
+use crate::trace::call::{Bytes, Call, Data, Identity, Outcome};
 use crate::trace::testimony::{Leads, Seen, Testimony};
 use crate::trace::whole::Trace;
 
@@ -66,6 +66,25 @@ pub(super) fn may_end_otherwise(bpf: &Call, seen: &Seen) -> bool {
 /// A path, or in place 2 the block, that one side could not read in time: see [`is_untouched`] and [`is_late`].
 pub(super) fn may_read_otherwise(bpf: &Call, seen: &Seen, place: usize) -> bool {
     is_untouched(seen.untouched[place]) || is_late(bpf.late[place])
+}
+
+/// What the pointers of a call lead to, if it was never made: BPF does not look at it. Otherwise another thread of the process may
+/// have written there between the two looks.
+pub(super) fn may_hold_otherwise(bpf: &Call, seen: &Seen) -> bool {
+    bpf.refused || seen.shares_memory
+}
+
+/// What one pointer leads to, by what each side has of it: see [`is_untouched`] and [`is_late`]. What a call has filled in before its
+/// thread was killed is no longer there to be read.
+pub(super) fn may_lead_otherwise<'d>(
+    bpf: impl Iterator<Item = &'d Data>,
+    mut ptrace: impl Iterator<Item = &'d Data>,
+    is_filled_in: bool,
+    outcomes: [Outcome; 2],
+) -> bool {
+    let untouched = |data: &Data| data.late && matches!(data.bytes, Bytes::Unreadable(_));
+    let is_killed = is_filled_in && outcomes.contains(&Outcome::Unfinished);
+    is_killed || is_late(bpf.into_iter().any(|data| data.late)) || is_untouched(ptrace.any(untouched))
 }
 
 /// The result of a call whose thread was killed in it without a later stop. ptrace(2) promises no PTRACE_EVENT_EXIT for a

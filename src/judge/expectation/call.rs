@@ -10,6 +10,7 @@ use super::errors::{Problems, near, near_or_all};
 use super::keys::{CallKey, accepted, command, keys};
 use super::values;
 use super::{Aspect, ExpectedCall, Part, Wanted, WantedField, Which};
+use crate::table::blocks::{self, Shape};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
 
@@ -67,7 +68,7 @@ pub(super) struct CallReader<'a, 't, 'p> {
     entries: &'a [Entry<'a, 't>],
     /// The names bound so far. `None` where calls have no order.
     names: Option<&'a BoundNames>,
-    problems: &'a mut Problems<'p>,
+    pub(super) problems: &'a mut Problems<'p>,
 }
 
 impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
@@ -168,10 +169,13 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             Aspect::Comm => self.comm(entry),
             Aspect::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
             Aspect::Abi => values::one_of(entry, &ABIS, self.problems),
+            Aspect::Data(at) => {
+                let shape = Shape::of(blocks::of_arg(self.row, at)?);
+                self.content(entry, &shape).map(Wanted::Content)
+            }
             Aspect::File(_)
             | Aspect::MadeFile
             | Aspect::Arg(_)
-            | Aspect::Data(_)
             | Aspect::Implied
             | Aspect::How(_)
             | Aspect::Status(_)
@@ -185,7 +189,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
     }
 
     /// A `$x`, which may be new if `binds`.
-    fn name(&mut self, name: &str, value: &Spanned<DeValue>, binds: bool) -> Option<Wanted> {
+    pub(super) fn name(&mut self, name: &str, value: &Spanned<DeValue>, binds: bool) -> Option<Wanted> {
         let Some(names) = self.names else {
             let hint = "`present` and `absent` have no order: write what is known before";
             self.problems.push(value.span(), format!("nothing binds `{name}` here"), hint);

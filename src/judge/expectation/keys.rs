@@ -103,9 +103,7 @@ const fn key(name: &'static str, aspect: Aspect, role: Role) -> CallKey {
 fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let aspect = |at: usize, role: Role| match role {
         Role::Path | Role::Text => Some(Aspect::File(usize::from(row.args[at].name == "path2"))),
-        Role::Pointer => {
-            blocks::of_arg(row, at).filter(|block| matches!(block.what, blocks::What::Bytes)).map(|_| Aspect::Data(at))
-        }
+        Role::Pointer => blocks::of_arg(row, at).map(|_| Aspect::Data(at)),
         Role::Fd
         | Role::DirFd
         | Role::FdNumber

@@ -9,7 +9,7 @@ use super::errors::{Problems, near, near_or_all};
 use crate::table::names::{self, Names};
 use crate::table::syscalls::Role;
 
-fn wrong_type(entry: Entry, wanted: &str, hint: &str, problems: &mut Problems) {
+pub(super) fn wrong_type(entry: Entry, wanted: &str, hint: &str, problems: &mut Problems) {
     let (key, value) = entry;
     problems.push(value.span(), format!("`{}` is {}, not {wanted}", key.get_ref(), kind(value.get_ref())), hint);
 }
@@ -68,7 +68,7 @@ pub(super) fn is_well_formed(name: &str) -> bool {
 
 /// The bytes of a path: a string, or a list. The items of a list are strings, single bytes as numbers, and `{ times = N, of =
 /// "…" }`.
-fn text(entry: Entry, problems: &mut Problems) -> Option<Vec<u8>> {
+pub(super) fn text(entry: Entry, problems: &mut Problems) -> Option<Vec<u8>> {
     let DeValue::Array(items) = entry.1.get_ref() else {
         return string(entry, problems).map(|text| text.as_bytes().to_vec());
     };

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use bstr::{BStr, ByteSlice};
 
 use super::FieldDifference;
+use super::content::{self, show_number};
 use crate::judge::expectation::{Aspect, ExpectedCall, Wanted, WantedField, Which};
 use crate::table::kind::Kind;
 use crate::table::names;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{self, Ret, Role};
-use crate::trace::call::{Call, Identity, Outcome, RingRequest, Text};
+use crate::trace::call::{Call, Content, Identity, Outcome, RingRequest, Text};
 use crate::trace::show;
 
 /// What the names are bound to: the value, and the place of the expected call that bound it, counted from 1.
@@ -29,11 +30,18 @@ pub(crate) enum Fact<'c> {
     Files(&'c [Vec<u8>]),
     Text(&'c [u8]),
     Is(bool),
+    /// What a pointer leads to.
+    Content(Content),
     /// No value, with the reason. It equals only an absent file or a flag that was left out.
     Unknown(Cow<'c, str>),
 }
 
 impl Bindings<'_> {
+    /// The value of a name.
+    fn value(&self, name: &str) -> Option<i64> {
+        self.values.get(name).map(|(value, _)| *value)
+    }
+
     /// Unbinds these names.
     pub(super) fn forget(&mut self, names: &[String]) {
         for name in names {
@@ -132,7 +140,8 @@ fn meets(field: &WantedField, call: &Call, bindings: Option<&Bindings>) -> bool 
             Fact::Number(value) => *wanted == value,
             // A failing openat2 may have had an unreadable `struct open_how`. The table cannot name its flags then.
             Fact::Unknown(_) => !field.written && call.errno().is_some(),
-            Fact::Errno(_) | Fact::Unfinished | Fact::File(_) | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
+            Fact::Errno(_) | Fact::Unfinished | Fact::File(_) | Fact::Files(_) | Fact::Text(_) => false,
+            Fact::Is(_) | Fact::Content(_) => false,
         },
         Wanted::Errno(wanted) => matches!(fact, Fact::Errno(errno) if errno == *wanted),
         Wanted::Unfinished => matches!(fact, Fact::Unfinished),
@@ -141,7 +150,8 @@ fn meets(field: &WantedField, call: &Call, bindings: Option<&Bindings>) -> bool 
         Wanted::Nothing => match fact {
             Fact::File(file) => file.is_none(),
             Fact::Unknown(_) => file(field.aspect, call).is_none(),
-            Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) | Fact::Is(_) => false,
+            Fact::Number(_) | Fact::Errno(_) | Fact::Unfinished | Fact::Files(_) | Fact::Text(_) => false,
+            Fact::Is(_) | Fact::Content(_) => false,
         },
         Wanted::Text(wanted) => {
             matches!(fact, Fact::File(Some(bytes)) | Fact::Text(bytes) if bytes == of_process(wanted, call).as_ref())
@@ -150,6 +160,10 @@ fn meets(field: &WantedField, call: &Call, bindings: Option<&Bindings>) -> bool 
         Wanted::Files(wanted) => {
             let wanted = wanted.iter().map(String::as_bytes);
             matches!(fact, Fact::Files(files) if wanted.eq(files.iter().map(Vec::as_slice)))
+        }
+        Wanted::Content(wanted) => {
+            let bound = |name: &str| bindings.and_then(|bindings| bindings.value(name));
+            matches!(fact, Fact::Content(found) if content::meets(wanted, &found, &bound))
         }
     }
 }
@@ -204,7 +218,7 @@ pub(crate) fn fact<'c>(field: &WantedField, call: &'c Call) -> Option<Fact<'c>> 
         Aspect::File(at) => file_fact(at, call),
         Aspect::Text(at) => Fact::Text(text_state(at, call)),
         Aspect::Arg(at) => Fact::Number(argument(call, at, field.role)),
-        Aspect::Data(at) => call.bytes_at(at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Text),
+        Aspect::Data(at) => call.whole_content(at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Content),
         Aspect::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
         Aspect::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),
@@ -362,6 +376,7 @@ fn show_wanted(field: &WantedField, bindings: &Bindings) -> String {
         Wanted::Unfinished => "unfinished".to_owned(),
         Wanted::Is(value) => value.to_string(),
         Wanted::Files(files) => format!("{files:?}"),
+        Wanted::Content(wanted) => content::show_wanted(wanted, &|name| bindings.value(name)),
     }
 }
 
@@ -375,19 +390,10 @@ fn show_fact(field: &WantedField, call: &Call) -> String {
         Some(Fact::File(Some(bytes)) | Fact::Text(bytes)) => format!("{:?}", BStr::new(bytes)),
         Some(Fact::Files(files)) => format!("{:?}", files.iter().map(BStr::new).collect::<Vec<_>>()),
         Some(Fact::Is(value)) => value.to_string(),
+        Some(Fact::Content(found)) => match &field.wanted {
+            Wanted::Content(wanted) => content::show_found(&found, Some(wanted)),
+            _ => content::show_found(&found, None),
+        },
         Some(Fact::Unknown(why)) => why.into_owned(),
-    }
-}
-
-pub(crate) fn show_number(value: i64, role: Role) -> String {
-    match role {
-        Role::DirFd if value == i64::from(libc::AT_FDCWD) => "AT_FDCWD".to_owned(),
-        Role::Flags(names) | Role::Choice(names) => names.show(value as u64),
-        Role::Mode => format!("{value:#o}"),
-        Role::Unsigned | Role::UnsignedInt => (value as u64).to_string(),
-        Role::Pointer => format!("{:#x}", value as u64),
-        Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Int | Role::Signed | Role::Path | Role::Text => {
-            value.to_string()
-        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
-use super::{AT_FDCWD, Line, UNFINISHED};
+use super::{AT_FDCWD, Line, UNFINISHED, data};
 use crate::base::escape;
 use crate::judge::expectation::Aspect;
 use crate::subject::keys::{Key, Of};
@@ -61,30 +61,39 @@ impl Serialize for Said {
 }
 
 fn written(key: &Key, role: Role, value: &Value) -> Json {
-    match value {
-        Value::Nothing => Json::Null,
-        Value::Is(is) => Json::Bool(*is),
-        Value::Unfinished => UNFINISHED.into(),
-        Value::Errno(errno) => names::errno_name(*errno).into(),
-        Value::Text(bytes) => text(bytes),
-        Value::List(values) => values.iter().map(|value| written(key, role, value)).collect(),
-        Value::Number(number) if key.of == Of::Field(Aspect::Ret) => (*number).into(),
-        Value::Number(number) => match role {
-            Role::Flags(names) | Role::Choice(names) => names.show(*number as u64).into(),
-            Role::Mode if *number == 0 => "0".into(),
-            Role::Mode => format!("0{number:o}").into(),
-            Role::Pointer => format!("{number:#x}").into(),
-            Role::DirFd if *number == i64::from(libc::AT_FDCWD) => AT_FDCWD.into(),
-            Role::Unsigned | Role::UnsignedInt => (*number as u64).into(),
-            Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Signed | Role::Int | Role::Path | Role::Text => {
-                (*number).into()
-            }
-        },
+    match (value, key.of) {
+        (Value::Nothing, _) => Json::Null,
+        (value, Of::Data(number)) => data::written(number, value),
+        (Value::Is(is), _) => Json::Bool(*is),
+        (Value::Unfinished, _) => UNFINISHED.into(),
+        (Value::Errno(errno), _) => names::errno_name(*errno).into(),
+        (Value::Text(bytes), _) => text(bytes),
+        (Value::List(values), _) => values.iter().map(|value| written(key, role, value)).collect(),
+        (Value::Object(members), _) => {
+            Json::Object(members.iter().map(|(name, value)| (name.to_string(), written(key, role, value))).collect())
+        }
+        (Value::Number(number), Of::Field(Aspect::Ret)) => (*number).into(),
+        (Value::Number(value), _) => number(role, *value),
+    }
+}
+
+/// A number as an argument of this role.
+pub(super) fn number(role: Role, number: i64) -> Json {
+    match role {
+        Role::Flags(names) | Role::Choice(names) => names.show(number as u64).into(),
+        Role::Mode if number == 0 => "0".into(),
+        Role::Mode => format!("0{number:o}").into(),
+        Role::Pointer => format!("{number:#x}").into(),
+        Role::DirFd if number == i64::from(libc::AT_FDCWD) => AT_FDCWD.into(),
+        Role::Unsigned | Role::UnsignedInt => (number as u64).into(),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Id | Role::Signed | Role::Int | Role::Path | Role::Text => {
+            number.into()
+        }
     }
 }
 
 /// Bytes that are not UTF-8, as `{"hex":"…"}`.
-fn text(bytes: &[u8]) -> Json {
+pub(super) fn text(bytes: &[u8]) -> Json {
     match str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => {

@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Call;
-
 /// What a pointer among a call's arguments leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Data {
@@ -30,17 +28,4 @@ pub enum Bytes {
     Read(#[serde(with = "serde_bytes")] Vec<u8>),
     /// They could not be read: the errno.
     Unreadable(i32),
-}
-
-impl Call {
-    /// The bytes that the argument of this index leads to, if all of them were read, or why not.
-    pub fn bytes_at(&self, at: usize) -> Result<&[u8], String> {
-        let found = self.data.iter().find(|data| usize::from(data.arg) == at && data.part == 0);
-        let Some(Data { bytes, size, .. }) = found else { return Err("not read".to_owned()) };
-        match bytes {
-            Bytes::Read(bytes) if bytes.len() as u64 == *size => Ok(bytes),
-            Bytes::Read(bytes) => Err(format!("{} of {size} bytes", bytes.len())),
-            Bytes::Unreadable(_) => Err("unreadable".to_owned()),
-        }
-    }
 }

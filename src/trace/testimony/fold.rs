@@ -129,6 +129,12 @@ impl Fold {
         true
     }
 
+    /// The call that the thread is in.
+    pub fn current(&mut self, tid: u32) -> Option<&mut Seen> {
+        let place = self.threads.get(&tid)?.state.call()?;
+        self.testimony.calls.get_mut(place)
+    }
+
     /// Adds a new call that the thread enters. Returns its index.
     pub fn enter(&mut self, tid: u32, mut seen: Seen) -> Option<u64> {
         let thread = self.threads.get_mut(&tid)?;

@@ -13,6 +13,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::behind;
 use super::leads::{self, BeforeCall};
 use super::look;
 use super::mounts::Mounts;
@@ -36,6 +37,8 @@ const NATIVE: u32 = 0xc000_00b7;
 /// All that one witness has seized.
 pub struct Tracees {
     follow: bool,
+    /// How much is read of what pointers lead to.
+    data: u32,
     fold: Fold,
     /// Threads with a seccomp filter.
     filtered: HashSet<u32>,
@@ -48,9 +51,10 @@ pub struct Tracees {
 
 impl Tracees {
     /// Seizes all threads of a process and stops them.
-    pub fn seize(pid: u32, follow: bool, wish: Arc<Wish>) -> Result<Self, Error> {
+    pub fn seize(pid: u32, follow: bool, data: u32, wish: Arc<Wish>) -> Result<Self, Error> {
         let mut tracees = Self {
             follow,
+            data,
             fold: Fold::default(),
             filtered: HashSet::default(),
             starts: HashMap::default(),
@@ -238,20 +242,15 @@ impl Tracees {
                 // The kernel takes 32 bits for a 32-bit call, but ptrace shows the whole registers.
                 let args =
                     if abi == Abi::Compat { entry.args.map(|arg| arg & u64::from(u32::MAX)) } else { entry.args };
-                let call = view::blank(entry.nr as u32, abi, args);
-                if !self.fold.resumes(tid, &call, info.instruction_pointer, info.stack_pointer) {
-                    let filtered = self.filtered.contains(&tid);
-                    let seen = Seen { filtered, ..view::entered(&mut self.mounts, tid, call) };
-                    let start = seen.call.syscall().and_then(|row| BeforeCall::of(row, tid, self.fold.is_alone(tid)));
-                    if let (Some(place), Some(start)) = (self.fold.enter(tid, seen), start) {
-                        self.starts.insert(place, start);
-                    }
-                }
+                self.enters(tid, view::blank(entry.nr as u32, abi, args), &info);
             }
             libc::PTRACE_SYSCALL_INFO_EXIT => {
                 // SAFETY: as above.
                 let exit = unsafe { info.u.exit };
+                let is_shared = !self.fold.is_alone(tid);
                 if let Some(seen) = self.fold.exit(tid, exit.sval, info.instruction_pointer, info.stack_pointer) {
+                    behind::read_filled(tid, seen, self.data);
+                    seen.shares_memory |= is_shared;
                     let start = self.starts.remove(&seen.call.order);
                     let reached = view::look_at_exit(&mut self.mounts, tid, seen);
                     if let (Some(start), Some(reached)) = (start, reached) {
@@ -265,6 +264,25 @@ impl Tracees {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A thread enters a new call, or the interrupted one again. Its handler may have changed the memory meanwhile.
+    fn enters(&mut self, tid: u32, call: Call, info: &libc::ptrace_syscall_info) {
+        let alone = self.fold.is_alone(tid);
+        if self.fold.resumes(tid, &call, info.instruction_pointer, info.stack_pointer) {
+            if let Some(seen) = self.fold.current(tid) {
+                behind::read_given(tid, seen, self.data);
+                seen.shares_memory |= !alone;
+            }
+            return;
+        }
+        let filtered = self.filtered.contains(&tid);
+        let mut seen = Seen { filtered, shares_memory: !alone, ..view::entered(&mut self.mounts, tid, call) };
+        behind::read_given(tid, &mut seen, self.data);
+        let start = seen.call.syscall().and_then(|row| BeforeCall::of(row, tid, alone));
+        if let (Some(place), Some(start)) = (self.fold.enter(tid, seen), start) {
+            self.starts.insert(place, start);
         }
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, ExitCode};
 
 use super::{whole, working};
-use crate::support::{Tested, traced};
+use crate::support::{Tested, ior_it, text, traced};
 
 /// Makes the calls that [`shown`] expects.
 pub fn work() -> ExitCode {
@@ -55,6 +55,9 @@ pub fn limited() -> Tested {
         ("3", "write(4[pipe], \"a t\"..., 37) = 37"),
         ("37", "write(4[pipe], \"a text of thirty-six bytes, no less..\", 37) = 37"),
         ("0", "write(4[pipe], 0x"),
+        // A string of just that many bytes is whole.
+        ("11", "\"with spaces\"], 0x"),
+        ("10", "\"with space\"...], 0x"),
     ];
     for (limit, part) in rows {
         let trace = whole(working(&["-s", limit], "data", &[])?, 0)?;
@@ -62,5 +65,29 @@ pub fn limited() -> Tested {
     }
     let output = traced(&["-s", "4097"], &["true"]).output()?;
     require!(output.status.code() == Some(2), "{}", output.status);
+    Ok(())
+}
+
+/// JSON lines have the same, and an archive has them as well.
+pub fn json_lines() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let archives = folder.path().to_str().ok_or("its path is no text")?;
+    let lines = working(&["--format", "json", "--archive", archives], "data", &[])?.output()?;
+    let archive = std::fs::read_dir(folder.path())?.next().ok_or("there is no archive")??.path();
+    let archive = archive.to_str().ok_or("its path is no text")?;
+    let shown = ior_it(&["--show", archive, "--format", "json"]).output()?;
+    let limited = working(&["--format", "json", "-s", "0"], "data", &[])?.output()?;
+    let rows = [
+        r#""data":{"buf":"a text of thirty-six bytes, no l"},"data_is":{"buf":"cut"}"#,
+        r#""data":{"iov":["one","two"]}"#,
+        r#""data":{"iov":["on","etwo"]}"#,
+        r#""data":{"addr":{"sa_family":"AF_INET","sin_addr":"127.0.0.1","sin_port":9}}"#,
+        r#""data":{"argv":["/no/such/program","with spaces"]}"#,
+    ];
+    for part in rows {
+        require!(text(&lines.stderr).contains(part), "no {part}:\n{}", text(&lines.stderr));
+        require!(text(&shown.stdout).contains(part), "no {part} in the archive:\n{}", text(&shown.stdout));
+    }
+    require!(!text(&limited.stderr).contains(r#""data""#), "-s 0: {}", text(&limited.stderr));
     Ok(())
 }

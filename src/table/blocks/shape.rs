@@ -1,0 +1,90 @@
+//! How the content of a block is written: in `tests.toml`, and in JSON lines.
+//!
+//! No I/O.
+
+use super::{Block, Member, MemberKind, Size, Struct, What};
+use crate::table::names;
+use crate::table::syscalls::Role;
+
+/// How a value is written.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// Bytes, as a text.
+    Bytes,
+    /// A number, as an argument of this role.
+    Number(Role),
+    /// An address of the Internet (ip(7), ipv6(7)), as a text.
+    Internet(InternetVersion),
+    /// Members with names.
+    Object(Vec<(&'static str, Shape)>),
+    /// Several values, all of this shape.
+    List(Box<Shape>),
+}
+
+/// The version of an address of the Internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InternetVersion {
+    /// `127.0.0.1`
+    V4,
+    /// `::1`
+    V6,
+}
+
+impl Shape {
+    /// The shape of what a block holds.
+    pub fn of(block: &Block) -> Self {
+        let list = |shape| Shape::List(Box::new(shape));
+        match block.what {
+            What::Bytes => Shape::Bytes,
+            What::Vector | What::Strings => list(Shape::Bytes),
+            What::Address => Shape::Object(of_socket_address()),
+            What::Struct(of) if matches!(block.size, Size::One) => Shape::of_struct(of),
+            What::Struct(of) => list(Shape::of_struct(of)),
+        }
+    }
+
+    fn of_struct(of: &Struct) -> Self {
+        let mut members = Vec::new();
+        for member in of.members {
+            put(&mut members, member.name, Shape::of_member(member));
+        }
+        Shape::Object(members)
+    }
+
+    fn of_member(member: &Member) -> Self {
+        Shape::Number(match member.kind {
+            MemberKind::Unsigned => Role::Unsigned,
+            MemberKind::Signed => Role::Signed,
+            MemberKind::Hex => Role::Pointer,
+            MemberKind::Mode => Role::Mode,
+            MemberKind::Flags(names) => Role::Flags(names),
+        })
+    }
+}
+
+/// Adds a member. A name like `it_value.tv_sec` is a member of a member.
+fn put(members: &mut Vec<(&'static str, Shape)>, name: &'static str, shape: Shape) {
+    let Some((outer, inner)) = name.split_once('.') else { return members.push((name, shape)) };
+    match members.last_mut() {
+        Some((last, Shape::Object(within))) if *last == outer => put(within, inner, shape),
+        _ => {
+            let mut within = Vec::new();
+            put(&mut within, inner, shape);
+            members.push((outer, Shape::Object(within)));
+        }
+    }
+}
+
+/// The members of all kinds of socket addresses. An address has those of its family (unix(7), ip(7), ipv6(7)); one of another family
+/// has its bytes in `sa_data`.
+fn of_socket_address() -> Vec<(&'static str, Shape)> {
+    vec![
+        ("sa_family", Shape::Number(Role::Choice(&names::FAMILY))),
+        ("sun_path", Shape::Bytes),
+        ("sin_port", Shape::Number(Role::UnsignedInt)),
+        ("sin_addr", Shape::Internet(InternetVersion::V4)),
+        ("sin6_port", Shape::Number(Role::UnsignedInt)),
+        ("sin6_addr", Shape::Internet(InternetVersion::V6)),
+        ("sa_data", Shape::Bytes),
+    ]
+}
