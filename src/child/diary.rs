@@ -12,7 +12,7 @@ mod page; // the memory
 mod keep; // the side of the child
 
 pub use keep::{after, before, begin};
-pub use page::{DiaryPage, now_ns};
+pub use page::{DiaryPage, clock_is_ahead, now_ns};
 
 /// What a child has noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

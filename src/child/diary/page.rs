@@ -60,11 +60,22 @@ pub fn now_ns() -> u64 {
     clock.ns()
 }
 
+/// By how many seconds the clock of this process is ahead of that of BPF: it is in another namespace of times.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+/// From here on, this process is in a namespace whose clock is so many seconds ahead (time_namespaces(7)).
+pub fn clock_is_ahead(seconds: i64) {
+    AHEAD.store(seconds, Ordering::Relaxed);
+}
+
 impl Clock {
     /// Writes down what time it is. Where the vDSO cannot tell it, this is a system call.
     pub fn note(&self) {
         // SAFETY: room for a `struct timespec`, which one thread writes.
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, self.0.get()) };
+        unsafe {
+            libc::clock_gettime(libc::CLOCK_MONOTONIC, self.0.get());
+            (*self.0.get()).tv_sec -= AHEAD.load(Ordering::Relaxed);
+        }
     }
 
     fn clear(&self) {

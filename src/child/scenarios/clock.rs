@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::exec::in_fork;
 use super::steps::{close, create, skip_on};
+use crate::child::diary;
 use crate::child::scenario::{Failed, Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
@@ -68,20 +69,24 @@ fn clock_interval() -> Setup {
     })
 }
 
-/// A child in a namespace in which the machine has run for a thousand seconds more. Its calls have the tracer's time.
+/// By how many seconds the clock of the namespace is ahead.
+const AHEAD: i64 = 1000;
+
+/// A child in a namespace in which the machine has run for longer. Its calls have the tracer's time.
 fn clock_namespace() -> Setup {
     // SAFETY: a number.
     let apart = Errno::result(unsafe { libc::unshare(CLONE_NEWTIME) });
     let skip = skip_on(Errno::EPERM, "it takes the rights of root: a namespace of times");
     apart.map_err(|errno| skip(Failed { call: "unshare", errno }))?;
-    fs::write("/proc/self/timens_offsets", "monotonic 1000 0\nboottime 1000 0\n")?;
+    fs::write("/proc/self/timens_offsets", format!("monotonic {AHEAD} 0\nboottime {AHEAD} 0\n"))?;
     act(|| {
         let mut before = time(0, 0);
         returns(call!(clock_gettime, CLOCK_MONOTONIC, &raw mut before), 0)?;
         in_fork(|| {
+            diary::clock_is_ahead(AHEAD);
             let mut now = time(0, 0);
             returns(call!(clock_gettime, CLOCK_MONOTONIC, &raw mut now), 0)?;
-            ensure(now.tv_sec >= before.tv_sec + 1000, "the child has the time of its parent")?;
+            ensure(now.tv_sec >= before.tv_sec + AHEAD, "the child has the time of its parent")?;
             close(create(c"x.txt")?)
         })
     })
