@@ -3,6 +3,7 @@
 use bstr::ByteSlice;
 use toml_edit::{Array, Value};
 
+use super::content::{self, content, number_of};
 use super::names::BoundNumbers;
 use crate::judge::expectation::{Aspect, WantedField};
 use crate::judge::matcher::facts::{Fact, fact};
@@ -31,6 +32,7 @@ fn one(field: &WantedField, call: &Call, known: &BoundNumbers) -> Option<Value> 
         Fact::Text(bytes) => Some(text(bytes, call)),
         Fact::Is(is) => Some(is.into()),
         Fact::Files(files) => Some(Value::Array(files.iter().map(|file| text(file, call)).collect())),
+        Fact::Content(found) => content(field, &found, call, known),
         // The words for it are those of the key.
         Fact::Unknown(why) if field.aspect == Aspect::Bytes => Some(why.into_owned().into()),
         Fact::Unknown(_) => None,
@@ -38,32 +40,8 @@ fn one(field: &WantedField, call: &Call, known: &BoundNumbers) -> Option<Value> 
 }
 
 fn number(field: &WantedField, number: i64) -> Option<Value> {
-    match field.role {
-        Role::DirFd if number == i64::from(libc::AT_FDCWD) => Some("AT_FDCWD".into()),
-        Role::Flags(_) if number == 0 && field.aspect != Aspect::Ret => None,
-        Role::Flags(names) | Role::Choice(names) => Some(named(&names.show(number as u64), number)),
-        Role::Mode => format!("{number:#o}").parse().ok(),
-        Role::Fd
-        | Role::DirFd
-        | Role::FdNumber
-        | Role::Id
-        | Role::Int
-        | Role::Signed
-        | Role::Unsigned
-        | Role::UnsignedInt
-        | Role::Pointer
-        | Role::Path
-        | Role::Text => Some(number.into()),
-    }
-}
-
-/// A choice without a name is a number.
-fn named(shown: &str, number: i64) -> Value {
-    if shown.starts_with(|first: char| first.is_ascii_digit()) && !shown.contains('|') {
-        number.into()
-    } else {
-        shown.into()
-    }
+    let is_default = matches!(field.role, Role::Flags(_)) && number == 0 && field.aspect != Aspect::Ret;
+    number_of(field.role, number).filter(|_| !is_default)
 }
 
 /// A path or another text. A process that is in it gets its placeholder, and bytes that are no UTF-8 become pieces.
@@ -74,27 +52,5 @@ fn text(bytes: &[u8], call: &Call) -> Value {
             [b"/proc/{pid}/".as_slice(), &rest.replace(format!("task/{}/", call.tid), "task/{tid}/")].concat()
         }
     };
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => string(text),
-        Err(_) => Value::Array(pieces(&bytes)),
-    }
-}
-
-/// On one line, whatever is in it: what JSON escapes, TOML reads.
-fn string(text: &str) -> Value {
-    let json = serde_json::to_string(text).ok();
-    json.and_then(|json| json.parse().ok()).unwrap_or_else(|| text.into())
-}
-
-fn pieces(bytes: &[u8]) -> Array {
-    let mut pieces = Array::new();
-    for chunk in bytes.utf8_chunks() {
-        if !chunk.valid().is_empty() {
-            pieces.push_formatted(string(chunk.valid()));
-        }
-        for byte in chunk.invalid() {
-            pieces.push_formatted(format!("{byte:#04x}").parse().unwrap_or_else(|_| i64::from(*byte).into()));
-        }
-    }
-    pieces
+    content::bytes(&bytes)
 }
