@@ -11,6 +11,7 @@ use crate::judge::matcher::{self, TraceComparison};
 use crate::judge::verdict::Observed;
 
 mod names; // which name a number has
+mod content; // what a pointer leads to as TOML
 mod fact; // a value of a call as TOML
 mod lines; // a call as a line
 mod strand; // the calls of a table, or of one of its threads

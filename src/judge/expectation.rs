@@ -159,6 +159,8 @@ pub enum Aspect {
     Arg(usize),
     /// What an argument leads to, by its index.
     Data(usize),
+    /// How that was read: `whole`, `cut`, `unreadable` or `late`.
+    DataIs(usize),
     /// The flags that the call implies (creat).
     Implied,
     /// A word of the `struct open_how`: flags, mode, resolve.
@@ -319,7 +321,8 @@ impl Expectation {
 
     /// Whether it says what pointers lead to.
     pub(crate) fn is_about_data(&self) -> bool {
-        self.calls().any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_))))
+        self.calls()
+            .any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_) | Aspect::DataIs(_))))
     }
 
     /// Whether it names a request of io_uring or one of its system calls. If not, the scenario makes no request, because

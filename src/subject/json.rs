@@ -212,6 +212,7 @@ fn of_subject(subject: Aspect, role: Role, json: &Json) -> Result<Value, String>
         }
         Aspect::Arg(_)
         | Aspect::Data(_)
+        | Aspect::DataIs(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Bytes

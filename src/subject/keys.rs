@@ -99,7 +99,7 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     for known in expectation::keys::keys(row, args) {
         let (of, at) = match known.aspect {
             // An argument has its address in a line. What that leads to has a key of its own.
-            Aspect::Pid | Aspect::Tid | Aspect::Comm | Aspect::Data(_) => continue,
+            Aspect::Pid | Aspect::Tid | Aspect::Comm | Aspect::Data(_) | Aspect::DataIs(_) => continue,
             subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
         };
         let name = second(known.name, known.aspect);

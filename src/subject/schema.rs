@@ -148,6 +148,7 @@ fn of_subject(subject: Aspect, role: Role) -> Json {
         Aspect::Closes => json!({ "type": "array", "items": bytes }),
         Aspect::Arg(_)
         | Aspect::Data(_)
+        | Aspect::DataIs(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Bytes

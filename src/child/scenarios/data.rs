@@ -3,6 +3,7 @@
 
 use std::fs::Permissions;
 use std::mem::{size_of_val, zeroed};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::ptr::{null, null_mut};
 
@@ -10,7 +11,7 @@ use libc::{AT_FDCWD, CLOCK_MONOTONIC, EPOLL_CTL_ADD, EPOLLIN, EPOLLOUT, O_RDONLY
 use nix::errno::Errno;
 
 use super::steps::{close, create, open, part, pipe};
-use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
+use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("data-written", data_written),
@@ -20,6 +21,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("data-failed", data_failed),
     Scenario::new("data-cut", data_cut),
     Scenario::new("data-vectors", data_vectors),
+    Scenario::new("data-many", data_many),
+    Scenario::new("data-overwritten", data_overwritten),
     Scenario::new("data-strings", data_strings),
     Scenario::new("data-stat", data_stat),
     Scenario::new("data-addresses", data_addresses),
@@ -126,6 +129,40 @@ fn data_vectors() -> Setup {
         returns(call!(preadv, fd, room.as_ptr(), 2, 5, 0), 0)?;
         ensure(&four == b"bcde" && eight.starts_with(b"e\0"), "preadv has filled in something else")?;
         fails(call!(writev, -1, given.as_ptr(), 1), Errno::EBADF)?;
+        close(fd)
+    })
+}
+
+/// One segment more than is read.
+fn data_many() -> Setup {
+    act(|| {
+        let fd = create(c"data.txt")?;
+        let mut byte = *b"x";
+        let segments: [libc::iovec; 17] = std::array::from_fn(|_| part(&mut byte));
+        returns(call!(writev, fd, segments.as_ptr(), 17), 17)?;
+        returns(call!(writev, fd, segments.as_ptr(), 16), 16)?;
+        close(fd)
+    })
+}
+
+/// The file that is written to is mapped where the bytes come from: the call overwrites them.
+fn data_overwritten() -> Setup {
+    std::fs::write("data.txt", "abcdef")?;
+    let file = std::fs::File::options().read(true).write(true).open("data.txt")?;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping of a file that nobody else changes.
+    let page = unsafe { libc::mmap(null_mut(), 6, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+    premise(page != libc::MAP_FAILED, "no page could be mapped")?;
+    let page: *mut u8 = page.cast();
+    // SAFETY: it is mapped and has six bytes of the file. The store makes it present.
+    unsafe { page.write_volatile(b'a') };
+    act(move || {
+        let fd = open(c"data.txt", libc::O_RDWR)?;
+        let segment = libc::iovec { iov_base: page.cast(), iov_len: 4 };
+        returns(call!(pwritev, fd, &raw const segment, 1, 2, 0), 4)?;
+        returns(call!(pwrite64, fd, page, 4, 1), 4)?;
+        // SAFETY: as above.
+        ensure(unsafe { page.add(1).read_volatile() } == b'a', "the call has overwritten nothing")?;
         close(fd)
     })
 }

@@ -62,6 +62,12 @@ impl BoundNumbers {
         own.or(bound.last()).map(|by| by.name.as_str())
     }
 
+    /// The name of a descriptor that an earlier call of the same process returned or made.
+    pub(super) fn descriptor(&self, number: i64, call: &Call) -> Option<String> {
+        let bound = self.bound.get(&(Meaning::Result, number))?;
+        bound.iter().rev().find(|by| by.pid == call.pid).map(|by| by.name.clone())
+    }
+
     fn insert(&mut self, field: &WantedField, number: i64, call: &Call, name: &str) {
         if let Some(meaning) = meaning(field) {
             let by = BoundBy { pid: call.pid, name: name.to_owned() };

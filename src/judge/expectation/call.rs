@@ -13,6 +13,7 @@ use super::{Aspect, ExpectedCall, Part, Wanted, WantedField, Which};
 use crate::table::blocks::{self, Shape};
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
+use crate::trace::call::ContentState;
 
 /// The `$x` that earlier calls have bound.
 #[derive(Clone, Default)]
@@ -169,6 +170,10 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             Aspect::Comm => self.comm(entry),
             Aspect::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
             Aspect::Abi => values::one_of(entry, &ABIS, self.problems),
+            Aspect::DataIs(_) => {
+                let states = ContentState::ALL.map(|(_, word)| word);
+                values::one_of(entry, &states, self.problems)
+            }
             Aspect::Data(at) => {
                 let shape = Shape::of(blocks::of_arg(self.row, at)?);
                 self.content(entry, &shape).map(Wanted::Content)
@@ -273,6 +278,11 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         let wanted = match (key.aspect, key.role) {
             (Aspect::File(_), _) => Wanted::Nothing,
             (Aspect::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
+            (Aspect::DataIs(at), _) => {
+                // Compared if the table says what the pointer leads to.
+                find(self.entries, self.row.args[at].name)?;
+                Wanted::Text(ContentState::Whole.word().into())
+            }
             (Aspect::Closes, _) => Wanted::Files(Vec::new()),
             (Aspect::Cloexec(Which::Made | Which::Pair) | Aspect::More, _) => Wanted::Is(false),
             (Aspect::Ambiguous | Aspect::Refused, _) => Wanted::Is(false),
@@ -373,6 +383,7 @@ fn takes_name(key: CallKey) -> bool {
         | Aspect::File(_)
         | Aspect::Text(_)
         | Aspect::Data(_)
+        | Aspect::DataIs(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Bytes

@@ -1,5 +1,8 @@
 //! The keys of a call: one for each argument, and those that follow from the kind of call.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::entries::{Entry, find};
 use super::{Aspect, Which};
 use crate::table::blocks;
@@ -25,6 +28,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
         let second = usize::from(row.args[at].name == "path2");
         keys.push(key(["path_is", "path2_is"][second], Aspect::Text(second), Role::Text));
     }
+    keys.extend(data_keys(row));
     keys.extend(flag_keys(row));
     let ret = row.ret_for(args);
     let ret_role = match ret {
@@ -119,6 +123,19 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let roles = (0..row.args.len()).map(|at| (at, row.role_for(at, args)));
     let written = |role| if matches!(role, Role::Pointer) { Role::Text } else { role };
     roles.filter_map(|(at, role)| Some(key(row.args[at].name, aspect(at, role)?, written(role)))).collect()
+}
+
+/// How what pointers lead to was read.
+fn data_keys(row: &'static Syscall) -> Vec<CallKey> {
+    static NAMES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+        let args = Syscall::all().iter().flat_map(blocks::of).map(|block| block.arg);
+        // They are needed as long as the tables, which are never dropped.
+        args.map(|arg| (arg, &*Box::leak(format!("{arg}_is").into_boxed_str()))).collect()
+    });
+    let one = |block: &blocks::Block| {
+        Some(key(NAMES.get(block.arg).copied()?, Aspect::DataIs(row.arg(block.arg)?), Role::Text))
+    };
+    blocks::of(row).iter().filter_map(one).collect()
 }
 
 /// The files of a call without a path: those of its descriptors, or that of the returned descriptor.

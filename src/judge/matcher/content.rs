@@ -6,10 +6,23 @@ use std::fmt::Display;
 
 use bstr::BStr;
 
-use crate::judge::expectation::WantedContent;
 use crate::judge::expectation::content::ShownAs;
+use crate::judge::expectation::{Wanted, WantedContent};
 use crate::table::syscalls::Role;
-use crate::trace::call::Content;
+use crate::trace::call::{Call, Content};
+
+const NOT_READ: &str = "not read";
+
+/// What an argument leads to, as far as it was read, or why there is nothing.
+pub(super) fn of(call: &Call, at: usize) -> Result<Content, &'static str> {
+    let (content, state) = call.content(at).ok_or(NOT_READ)?;
+    content.ok_or(state.word())
+}
+
+/// How it was read, by its word.
+pub(super) fn state(call: &Call, at: usize) -> Result<&'static [u8], &'static str> {
+    call.content(at).map(|(_, state)| state.word().as_bytes()).ok_or(NOT_READ)
+}
 
 /// Whether the content has all that is wanted. A name that nothing has bound may have any value.
 pub(super) fn meets(wanted: &WantedContent, found: &Content, bound: &dyn Fn(&str) -> Option<i64>) -> bool {
@@ -68,6 +81,11 @@ pub(crate) fn show_found(found: &Content, wanted: Option<&WantedContent>) -> Str
             list(items.iter().enumerate().map(|(at, item)| show_found(item, wanted.get(at))))
         }
     }
+}
+
+/// The same beside the wanted value of its field.
+pub(super) fn show_beside(found: &Content, wanted: &Wanted) -> String {
+    show_found(found, if let Wanted::Content(wanted) = wanted { Some(wanted) } else { None })
 }
 
 fn object<V: Display>(members: impl Iterator<Item = (&'static str, V)>) -> String {

@@ -183,6 +183,7 @@ fn file(aspect: Aspect, call: &Call) -> Option<&[u8]> {
         Aspect::Text(_)
         | Aspect::Arg(_)
         | Aspect::Data(_)
+        | Aspect::DataIs(_)
         | Aspect::Implied
         | Aspect::How(_)
         | Aspect::Ret
@@ -218,7 +219,8 @@ pub(crate) fn fact<'c>(field: &WantedField, call: &'c Call) -> Option<Fact<'c>> 
         Aspect::File(at) => file_fact(at, call),
         Aspect::Text(at) => Fact::Text(text_state(at, call)),
         Aspect::Arg(at) => Fact::Number(argument(call, at, field.role)),
-        Aspect::Data(at) => call.whole_content(at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Content),
+        Aspect::Data(at) => content::of(call, at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Content),
+        Aspect::DataIs(at) => content::state(call, at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Text),
         Aspect::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
         Aspect::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),
@@ -390,10 +392,7 @@ fn show_fact(field: &WantedField, call: &Call) -> String {
         Some(Fact::File(Some(bytes)) | Fact::Text(bytes)) => format!("{:?}", BStr::new(bytes)),
         Some(Fact::Files(files)) => format!("{:?}", files.iter().map(BStr::new).collect::<Vec<_>>()),
         Some(Fact::Is(value)) => value.to_string(),
-        Some(Fact::Content(found)) => match &field.wanted {
-            Wanted::Content(wanted) => content::show_found(&found, Some(wanted)),
-            _ => content::show_found(&found, None),
-        },
+        Some(Fact::Content(found)) => content::show_beside(&found, &field.wanted),
         Some(Fact::Unknown(why)) => why.into_owned(),
     }
 }

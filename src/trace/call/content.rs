@@ -56,19 +56,6 @@ impl Call {
     }
 }
 
-impl Call {
-    /// What the argument of this index leads to, if all of it was read, or why not.
-    pub fn whole_content(&self, at: usize) -> Result<Content, String> {
-        let Some((content, state)) = self.content(at) else { return Err("not read".to_owned()) };
-        match (state, content) {
-            (ContentState::Whole | ContentState::Late, Some(content)) => Ok(content),
-            (ContentState::Cut, Some(Content::Bytes(bytes))) => Err(format!("cut after {} bytes", bytes.len())),
-            (ContentState::Cut, Some(Content::List(items))) => Err(format!("cut after {} values", items.len())),
-            (state, _) => Err(state.word().to_owned()),
-        }
-    }
-}
-
 fn state(block: &Block, parts: &[&Data]) -> ContentState {
     let is_cut = |data: &&Data| matches!(&data.bytes, Bytes::Read(bytes) if (bytes.len() as u64) < data.size);
     let is_long = matches!(block.what, What::Strings) && parts.len() >= PARTS;

@@ -167,8 +167,7 @@ fn put_socket_address(out: &mut String, bytes: &[u8]) {
         }
         (libc::AF_INET6, [p0, p1, _, _, _, _, address @ ..]) if address.len() >= 16 => {
             let port = u16::from_be_bytes([*p0, *p1]);
-            let address = address.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes));
-            let address = address.map(|address| address.to_string()).unwrap_or_default();
+            let address = Ipv6Addr::from(*address.first_chunk::<16>().unwrap_or(&[0; 16]));
             put(out, format_args!(", sin6_port=htons({port}), inet_pton(AF_INET6, \"{address}\", &sin6_addr)"));
         }
         (_, data) => {
