@@ -156,6 +156,15 @@ static __always_inline void read_completion(struct pending *to, struct ior_watch
 	identify(&to->file[IOR_SECOND], watch, files, pair[1], NULL);
 }
 
+/* Whether this thread is the one that ends the request. */
+static __always_inline bool forget(__u64 key)
+{
+	if (bpf_map_delete_elem(&requests, &key))
+		return false;
+	__sync_fetch_and_add(&in_flight, -1);
+	return true;
+}
+
 /*
  * Sends the record of a completion, and ends the request unless more completions follow. The thread that deletes the request is the
  * one that sends the record. send() is not used: a completion has no paths, and the verifier would check send() in each program.
@@ -170,12 +179,14 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	if (!request || !out)
 		return 0;
 	watch = watch_at(request->slot);
-	if (watch && watch->id != request->watch)
-		watch = NULL;
+	if (!watch || watch->id != request->watch) {
+		forget(key);
+		return 0;
+	}
 	out->record.watch = request->watch;
 	out->record.number = request->number;
 	out->record.args[0] = request->number;
-	out->record.duration_ns = watch ? now(watch) - request->enter_ns : 0;
+	out->record.duration_ns = now(watch) - request->enter_ns;
 	out->record.ret = res;
 	out->record.pid = request->pid;
 	out->record.nr = request->opcode;
@@ -184,24 +195,17 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	out->record.identities = IOR_PLACES;
 	if (!(state & IOR_UNFINISHED)) {
 		out->record.state |= task->pid != request->tid ? IOR_WORKER : 0;
-		if (watch)
-			read_completion(out, watch, task, request->addr);
+		read_completion(out, watch, task, request->addr);
 	}
 	/* The file that the descriptor was at the issue. A linked request waits for others, which may have changed it. */
-	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
+	file = key && !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
 	if (file) {
 		identify_any(&out->file[IOR_FIRST], watch, file);
 		out->record.state |= IOR_HAS_FILE;
 	}
-	if (state & IOR_MORE) {
-		if (watch)
-			out->record.number = __sync_fetch_and_add(&watch->seen, 1);
-	} else {
-		if (bpf_map_delete_elem(&requests, &key))
-			return 0;
-		__sync_fetch_and_add(&in_flight, -1);
-	}
-	if (!watch)
+	if (state & IOR_MORE)
+		out->record.number = __sync_fetch_and_add(&watch->seen, 1);
+	else if (!forget(key))
 		return 0;
 	flags = wakeup(watch, out->record.number, false);
 	__sync_fetch_and_add(&watch->emitted, 1);
