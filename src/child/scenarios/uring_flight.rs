@@ -14,6 +14,7 @@ use super::exec::in_fork;
 use super::iouring::{ENTER_REGISTERED_RING, USE_REGISTERED_RING, register};
 use super::ring::{ENTRIES, Ring, at, read_at_0, write_at_0};
 use super::steps::{NOT_OPEN, close, create, open, part, pipe, skip_on, write};
+use super::thread::joined;
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, premise, returns};
 
 pub const ALL: &[Scenario] = &[
@@ -22,6 +23,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-flight-links", uring_flight_links),
     Scenario::new("uring-flight-processes", uring_flight_processes),
     Scenario::new("uring-flight-stranger", uring_flight_stranger),
+    Scenario::new("uring-flight-thread-gone", uring_flight_thread_gone),
     Scenario::new("uring-flight-pid", uring_flight_pid),
     Scenario::new("uring-flight-many-alike", uring_flight_many_alike),
     Scenario::new("uring-flight-overflow-alike", uring_flight_overflow_alike),
@@ -148,6 +150,20 @@ fn uring_flight_stranger() -> Setup {
         ring.enter(0, 1)?;
         ensure(ring.next()? == (7, POLLIN.into()), "the pipe did not become readable")?;
         ring.close()
+    })
+}
+
+/// A thread is gone when its process ends, and its request still waits.
+fn uring_flight_thread_gone() -> Setup {
+    act(|| {
+        let thread = std::thread::spawn(|| {
+            let [reads, _] = pipe()?;
+            let mut ring = Ring::new()?;
+            ring.push(&poll(reads, 7, false))?;
+            ring.enter(1, 0)
+        });
+        joined(thread)?;
+        close(create(c"after.txt")?)
     })
 }
 
