@@ -7,7 +7,7 @@ use std::ptr;
 
 use io_uring::squeue::Flags;
 use io_uring::{opcode, types};
-use libc::{O_RDONLY, POLLIN, SIGCHLD};
+use libc::{O_RDONLY, O_RDWR, POLLIN, SIGCHLD};
 use nix::errno::Errno;
 
 use super::exec::in_fork;
@@ -27,6 +27,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-flight-pid", uring_flight_pid),
     Scenario::new("uring-flight-many-alike", uring_flight_many_alike),
     Scenario::new("uring-flight-overflow-alike", uring_flight_overflow_alike),
+    Scenario::new("uring-flight-overflow-results", uring_flight_overflow_results),
+    Scenario::new("uring-flight-memory-again", uring_flight_memory_again),
     Scenario::new("uring-flight-registered", uring_flight_registered),
     Scenario::new("uring-flight-updated", uring_flight_updated),
     Scenario::new("uring-flight-memory", uring_flight_memory),
@@ -214,6 +216,9 @@ fn uring_flight_many_alike() -> Setup {
         let [before, into_before] = pipe()?;
         other.push(&poll(before, 7, true))?;
         other.enter(1, 0)?;
+        let [upper, _] = pipe()?;
+        ring.push(&poll(upper, 7 | 1 << 40, true))?;
+        ring.enter(1, 0)?;
         let mut last = 0;
         for _ in 0..2 * ENTRIES {
             let [reads, writes] = pipe()?;
@@ -237,6 +242,36 @@ fn uring_flight_overflow_alike() -> Setup {
                 ring.push(&opcode::Nop::new().build().user_data(7))?;
             }
             ring.enter(ENTRIES, ENTRIES)?;
+        }
+        ring.close()
+    })
+}
+
+/// Completions that find no room in their queue, each with its own result. A result has the bits of any flag of a completion.
+fn uring_flight_overflow_results() -> Setup {
+    act(|| {
+        let file = open(c"/dev/null", O_RDWR)?;
+        let mut ring = Ring::new()?;
+        for batch in 0..4 {
+            for text in [b"1".as_slice(), b"12", b"1234", b"12345678"] {
+                let number = batch << 40 | text.len() as u64;
+                ring.push(&opcode::Write::new(at(file), text.as_ptr(), text.len() as u32).build().user_data(number))?;
+            }
+            ring.enter(ENTRIES, ENTRIES)?;
+        }
+        ring.close()?;
+        close(file)
+    })
+}
+
+/// A request without a completion, whose memory another one gets at once: the ring uses again first what it has freed last.
+fn uring_flight_memory_again() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        ring.push(&opcode::Nop::new().build().flags(Flags::SKIP_SUCCESS).user_data(1))?;
+        ring.enter(1, 0)?;
+        for _ in 0..8 {
+            ring.succeeds(opcode::Nop::new().build().user_data(2), 0)?;
         }
         ring.close()
     })
