@@ -137,23 +137,32 @@ static __always_inline void read_request(struct pending *call, struct ior_watch 
 
 /* Identifies what a request has made. Only a thread of the process can: it shares descriptors and memory, a kworker does not. */
 static __always_inline void read_completion(struct pending *to, struct ior_watch *watch, struct task_struct *task,
-					    __u64 addr)
+					    const struct request *request)
 {
-	__u32 opcode = to->record.nr;
+	__u32 opcode = request->opcode;
 	struct ior_roles *role = bpf_map_lookup_elem(&request_roles, &opcode);
 	__u64 files = files_of(task);
 	__s32 pair[2];
 
-	if (!role || to->record.ret < 0 || task->tgid != to->record.pid)
+	if (!role || to->record.ret < 0 || task->tgid != request->pid)
 		return;
 	if (role->flags & IOR_RETURNS_FD)
 		identify(&to->file[IOR_MADE], watch, files, to->record.ret, NULL);
-	if (!(role->flags & IOR_MAKES_PAIR) || bpf_probe_read_user(pair, sizeof(pair), (void *)addr))
+	if (!(role->flags & IOR_MAKES_PAIR) || bpf_probe_read_user(pair, sizeof(pair), (void *)request->addr))
 		return;
 	to->record.args[1] = pair[0];
 	to->record.args[2] = pair[1];
 	identify(&to->file[IOR_FIRST], watch, files, pair[0], NULL);
 	identify(&to->file[IOR_SECOND], watch, files, pair[1], NULL);
+}
+
+/* Whether this thread is the one that ends the request. */
+static __always_inline bool forget(__u64 key)
+{
+	if (bpf_map_delete_elem(&requests, &key))
+		return false;
+	__sync_fetch_and_add(&in_flight, -1);
+	return true;
 }
 
 /*
@@ -170,38 +179,31 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 	if (!request || !out)
 		return 0;
 	watch = watch_at(request->slot);
-	if (watch && watch->id != request->watch)
-		watch = NULL;
+	if (!watch || watch->id != request->watch) {
+		forget(key);
+		return 0;
+	}
 	out->record.watch = request->watch;
 	out->record.number = request->number;
 	out->record.args[0] = request->number;
-	out->record.duration_ns = watch ? now(watch) - request->enter_ns : 0;
+	out->record.duration_ns = now(watch) - request->enter_ns;
 	out->record.ret = res;
-	out->record.pid = request->pid;
-	out->record.nr = request->opcode;
 	out->record.kind = IOR_COMPLETION;
 	out->record.state = state;
 	out->record.identities = IOR_PLACES;
 	if (!(state & IOR_UNFINISHED)) {
 		out->record.state |= task->pid != request->tid ? IOR_WORKER : 0;
-		if (watch)
-			read_completion(out, watch, task, request->addr);
+		read_completion(out, watch, task, request);
 	}
 	/* The file that the descriptor was at the issue. A linked request waits for others, which may have changed it. */
-	file = key && watch && !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
+	file = !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
 	if (file) {
 		identify_any(&out->file[IOR_FIRST], watch, file);
 		out->record.state |= IOR_HAS_FILE;
 	}
-	if (state & IOR_MORE) {
-		if (watch)
-			out->record.number = __sync_fetch_and_add(&watch->seen, 1);
-	} else {
-		if (bpf_map_delete_elem(&requests, &key))
-			return 0;
-		__sync_fetch_and_add(&in_flight, -1);
-	}
-	if (!watch)
+	if (state & IOR_MORE)
+		out->record.number = __sync_fetch_and_add(&watch->seen, 1);
+	else if (!forget(key))
 		return 0;
 	flags = wakeup(watch, out->record.number, false);
 	__sync_fetch_and_add(&watch->emitted, 1);

@@ -18,7 +18,9 @@ use crate::child::scenario::{Broken, Failed, call, ensure, returns};
 /// The size of the submission queue. The completion queue has twice as many entries (io_uring_setup(2)).
 pub(super) const ENTRIES: u32 = 4;
 
-/// IORING_SETUP_SQPOLL (include/uapi/linux/io_uring.h).
+/// IORING_SETUP_IOPOLL (include/uapi/linux/io_uring.h).
+pub(super) const SETUP_IOPOLL: u32 = 1 << 0;
+/// IORING_SETUP_SQPOLL.
 pub(super) const SETUP_SQPOLL: u32 = 1 << 1;
 
 /// A ring. The crate sets it up, and makes only io_uring_setup and mmap. The crate does not drop it, so that the scenario makes

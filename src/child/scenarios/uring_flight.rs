@@ -7,13 +7,14 @@ use std::ptr;
 
 use io_uring::squeue::Flags;
 use io_uring::{opcode, types};
-use libc::{O_RDONLY, POLLIN, SIGCHLD};
+use libc::{O_RDONLY, O_RDWR, POLLIN, SIGCHLD};
 use nix::errno::Errno;
 
 use super::exec::in_fork;
 use super::iouring::{ENTER_REGISTERED_RING, USE_REGISTERED_RING, register};
 use super::ring::{ENTRIES, Ring, at, read_at_0, write_at_0};
 use super::steps::{NOT_OPEN, close, create, open, part, pipe, skip_on, write};
+use super::thread::joined;
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, premise, returns};
 
 pub const ALL: &[Scenario] = &[
@@ -22,9 +23,12 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-flight-links", uring_flight_links),
     Scenario::new("uring-flight-processes", uring_flight_processes),
     Scenario::new("uring-flight-stranger", uring_flight_stranger),
+    Scenario::new("uring-flight-thread-gone", uring_flight_thread_gone),
     Scenario::new("uring-flight-pid", uring_flight_pid),
     Scenario::new("uring-flight-many-alike", uring_flight_many_alike),
     Scenario::new("uring-flight-overflow-alike", uring_flight_overflow_alike),
+    Scenario::new("uring-flight-overflow-results", uring_flight_overflow_results),
+    Scenario::new("uring-flight-memory-again", uring_flight_memory_again),
     Scenario::new("uring-flight-registered", uring_flight_registered),
     Scenario::new("uring-flight-updated", uring_flight_updated),
     Scenario::new("uring-flight-memory", uring_flight_memory),
@@ -151,6 +155,20 @@ fn uring_flight_stranger() -> Setup {
     })
 }
 
+/// A thread is gone when its process ends, and its request still waits.
+fn uring_flight_thread_gone() -> Setup {
+    act(|| {
+        let thread = std::thread::spawn(|| {
+            let [reads, _] = pipe()?;
+            let mut ring = Ring::new()?;
+            ring.push(&poll(reads, 7, false))?;
+            ring.enter(1, 0)
+        });
+        joined(thread)?;
+        close(create(c"after.txt")?)
+    })
+}
+
 /// A pid of more than 16 bits (clone3(2), `set_tid`), of a process that ends while its request waits.
 fn uring_flight_pid() -> Setup {
     let most = fs::read_to_string("/proc/sys/kernel/pid_max")?;
@@ -198,6 +216,9 @@ fn uring_flight_many_alike() -> Setup {
         let [before, into_before] = pipe()?;
         other.push(&poll(before, 7, true))?;
         other.enter(1, 0)?;
+        let [upper, _] = pipe()?;
+        ring.push(&poll(upper, 7 | 1 << 40, true))?;
+        ring.enter(1, 0)?;
         let mut last = 0;
         for _ in 0..2 * ENTRIES {
             let [reads, writes] = pipe()?;
@@ -221,6 +242,36 @@ fn uring_flight_overflow_alike() -> Setup {
                 ring.push(&opcode::Nop::new().build().user_data(7))?;
             }
             ring.enter(ENTRIES, ENTRIES)?;
+        }
+        ring.close()
+    })
+}
+
+/// Completions that find no room in their queue, each with its own result. A result has the bits of any flag of a completion.
+fn uring_flight_overflow_results() -> Setup {
+    act(|| {
+        let file = open(c"/dev/null", O_RDWR)?;
+        let mut ring = Ring::new()?;
+        for batch in 0..4 {
+            for text in [b"1".as_slice(), b"12", b"1234", b"12345678"] {
+                let number = batch << 40 | text.len() as u64;
+                ring.push(&opcode::Write::new(at(file), text.as_ptr(), text.len() as u32).build().user_data(number))?;
+            }
+            ring.enter(ENTRIES, ENTRIES)?;
+        }
+        ring.close()?;
+        close(file)
+    })
+}
+
+/// A request without a completion, whose memory another one gets at once: the ring uses again first what it has freed last.
+fn uring_flight_memory_again() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        ring.push(&opcode::Nop::new().build().flags(Flags::SKIP_SUCCESS).user_data(1))?;
+        ring.enter(1, 0)?;
+        for _ in 0..8 {
+            ring.succeeds(opcode::Nop::new().build().user_data(2), 0)?;
         }
         ring.close()
     })

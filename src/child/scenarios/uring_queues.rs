@@ -9,7 +9,7 @@ use io_uring::squeue::{Entry, Entry128, EntryMarker};
 use io_uring::{EnterFlags, IoUring, opcode};
 use libc::{O_CREAT, O_RDWR};
 
-use super::ring::{ENTRIES, Ring, SETUP_SQPOLL, at, write_at_0};
+use super::ring::{ENTRIES, Ring, SETUP_IOPOLL, SETUP_SQPOLL, at, write_at_0};
 use super::steps::{close, create, open};
 use super::thread::{joined, names_itself};
 use crate::child::scenario::{Broken, Scenario, Setup, act, ensure};
@@ -17,6 +17,7 @@ use crate::child::scenario::{Broken, Scenario, Setup, act, ensure};
 pub const ALL: &[Scenario] = &[
     Scenario::new("uring-queue-permuted", uring_queue_permuted),
     Scenario::new("uring-queue-permuted-sqpoll", uring_queue_permuted_sqpoll),
+    Scenario::new("uring-queue-permuted-iopoll", uring_queue_permuted_iopoll),
     Scenario::new("uring-queue-no-array", uring_queue_no_array),
     Scenario::new("uring-queue-wide-entries", uring_queue_wide_entries),
     Scenario::new("uring-queue-wide-completions", uring_queue_wide_completions),
@@ -93,6 +94,17 @@ fn uring_queue_permuted_sqpoll() -> Setup {
         }
         ring.close()?;
         close(file)
+    })
+}
+
+/// The same on a ring that polls devices for completions (IORING_SETUP_IOPOLL).
+fn uring_queue_permuted_iopoll() -> Setup {
+    act(|| {
+        let mut ring = Ring::reversed(SETUP_IOPOLL)?;
+        ring.push_all(&[1, 2, 3, 4].map(|number| opcode::Nop::new().build().user_data(number)))?;
+        ring.enter(ENTRIES, ENTRIES)?;
+        ensure(ring.next()? == (4, 0), "the entries were not taken in the order of the array")?;
+        ring.close()
     })
 }
 
