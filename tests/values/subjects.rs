@@ -4,5 +4,7 @@ mod adapters;
 mod compare;
 mod lines;
 mod objects;
+#[cfg(feature = "parquet")]
+mod recordings;
 mod schema;
 mod toml;
