@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use regex_lite::Regex;
 
 use super::collector::Collector;
 use super::json::Line;
