@@ -1,6 +1,6 @@
 //! Judges another tracer: compares the calls that it reports, as JSON lines, with the reference trace.
 //!
-//! No I/O, except in [`process`], [`object`], [`own`] and [`roster`]. A *subject* is a tracer under test. Its output becomes lines
+//! No I/O, except in [`process`], [`output`], [`object`], [`own`] and [`roster`]. A *subject* is a tracer under test. Its output becomes lines
 //! ([`json`]), with the help of an adapter if it prints another format ([`adapters`]). The lines between its fences
 //! ([`window`]) are compared with our own trace ([`compare`]). A subject is judged only by what it claims ([`claims`]).
 
@@ -22,6 +22,8 @@ pub mod collector; // what a subject has reported so far
 pub mod reference; // our own trace, without the fences
 pub mod verdict; // a subject's report → a cell and a text
 pub mod toml; // how to run a subject, and its claims
+mod reading; // bytes → lines
+mod output; // the file that a subject writes
 pub mod process; // a subject that is a command
 pub mod object; // a subject that is a BPF object
 pub mod own; // our own tracer as a subject

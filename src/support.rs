@@ -178,7 +178,7 @@ pub mod subject {
         pub use crate::subject::compare::{Compared, Finding, SubjectComparison, compare};
     }
     pub mod adapters {
-        pub use crate::subject::adapters::{NAMES, by_name};
+        pub use crate::subject::adapters::{NAMES, by_name, of_files};
     }
     pub mod schema {
         pub use crate::subject::schema::{schema, text};

@@ -138,7 +138,7 @@ impl<'s> Beside<'s> {
             pause = (2 * pause).min(PAUSES[1]);
         }
         let why = match waited {
-            Waited::Shown => None,
+            Waited::Shown | Waited::AtEnd => None,
             Waited::TooLong => Some(format!("it has shown no fence in {} s", limit.as_secs())),
             Waited::Ended => Some("it ended before it showed a fence".to_owned()),
         };
@@ -205,6 +205,7 @@ impl<'s> Beside<'s> {
         let Attached { watching, blind } = attached;
         let shown = watching.stop(self.subject.profile().close);
         let words = shown.last_words.clone();
+        let blind = blind.or_else(|| shown.unread.clone());
         let blind = blind.map(|why| if words.is_empty() { why } else { format!("{why}: {words}") });
         Stretch { shown, fences: self.fences, open: self.open(), closing: self.closing(), is_at_end, blind }
     }

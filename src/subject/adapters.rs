@@ -1,8 +1,8 @@
 //! Translates the output of each tracer to lines.
 //!
-//! No I/O. An adapter takes raw lines one after the other, and adds nothing to what they report. A line that it cannot parse is
-//! garbled. A line that is no call (a header, a signal) is dropped or becomes a note. `subjects/` has the command line of each
-//! tracer.
+//! No I/O. An adapter takes raw lines one after the other, or a whole file that has no lines. It adds nothing to what they
+//! report. A line that it cannot parse is garbled. A line that is no call (a header, a signal) is dropped or becomes a note.
+//! `subjects/` has the command line of each tracer.
 
 use super::json::{self, Line};
 
@@ -10,6 +10,8 @@ mod arguments; // a printed argument → a value, by its type in the table
 mod bpftrace;
 mod ftrace;
 mod ior;
+#[cfg(feature = "parquet")]
+mod ior_parquet;
 mod lurk;
 mod macros; // what strace prints as a macro of C
 mod opensnoop;
@@ -28,10 +30,28 @@ pub trait Adapter: Send {
 }
 
 /// The names of all adapters.
-pub const NAMES: [&str; 9] =
-    ["json", "strace", "perf", "lurk", "bpftrace", "opensnoop", "opensnoop.bt", "ftrace", "ior"];
+pub const NAMES: [&str; 10] =
+    ["json", "strace", "perf", "lurk", "bpftrace", "opensnoop", "opensnoop.bt", "ftrace", "ior", "ior.parquet"];
 
-/// The adapter of this name.
+/// Parses a whole file, and gives its lines one by one. The error is why the rest of it cannot be read.
+pub type FileAdapter = fn(Vec<u8>, &mut dyn FnMut(Line)) -> Result<(), String>;
+
+/// The adapter of this name, if it parses files that have no lines.
+pub fn of_files(name: &str) -> Option<FileAdapter> {
+    (name == "ior.parquet").then_some(ior_parquet::read)
+}
+
+/// In place of the adapter.
+#[cfg(not(feature = "parquet"))]
+mod ior_parquet {
+    use super::Line;
+
+    pub(super) fn read(_: Vec<u8>, _: &mut dyn FnMut(Line)) -> Result<(), String> {
+        Err("this ior-it is built without the feature `parquet`".to_owned())
+    }
+}
+
+/// The adapter of this name, if it parses lines.
 pub fn by_name(name: &str) -> Option<Box<dyn Adapter>> {
     Some(match name {
         "json" => Box::new(JsonLines),
@@ -72,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_name_has_an_adapter() {
-        assert!(NAMES.iter().all(|name| by_name(name).is_some()));
+        assert!(NAMES.iter().all(|name| by_name(name).is_some() != of_files(name).is_some()));
         assert!(by_name("nope").is_none());
     }
 }

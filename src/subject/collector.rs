@@ -34,6 +34,10 @@ struct State {
     not_kept: u64,
     fences: BTreeSet<u64>,
     last_words: Vec<u8>,
+    /// Whether it has said that it traces. It reports its calls at its end.
+    attached: bool,
+    /// Whether it has said that its output file is written.
+    written: bool,
     /// How many streams have ended.
     ended: usize,
 }
@@ -82,6 +86,18 @@ impl Collector {
         state.last_words.drain(..too_much);
     }
 
+    /// Marks that the subject traces, and that it reports its calls at its end.
+    pub fn attached(&self) {
+        self.state().attached = true;
+        self.changed.notify_all();
+    }
+
+    /// Marks that the subject has reported everything.
+    pub fn written(&self) {
+        self.state().written = true;
+        self.changed.notify_all();
+    }
+
     /// Marks the end of a stream.
     pub fn end(&self) {
         self.state().ended += 1;
@@ -94,14 +110,15 @@ impl Collector {
             if enough(&state.fences) {
                 return Some(Waited::Shown);
             }
-            (state.ended == self.streams).then_some(Waited::Ended)
+            let is_ended = state.ended == self.streams;
+            is_ended.then_some(Waited::Ended).or_else(|| state.attached.then_some(Waited::AtEnd))
         })
         .unwrap_or(Waited::TooLong)
     }
 
-    /// Waits until every stream has ended. False if the time limit came first.
+    /// Waits until every stream has ended, or everything is reported. False if the time limit came first.
     pub fn wait_for_end(&self, limit: Duration) -> bool {
-        self.until(limit, |state| (state.ended == self.streams).then_some(())).is_some()
+        self.until(limit, |state| (state.written || state.ended == self.streams).then_some(())).is_some()
     }
 
     fn until<T>(&self, limit: Duration, is_so: impl Fn(&State) -> Option<T>) -> Option<T> {
@@ -127,6 +144,7 @@ impl Collector {
             lines: std::mem::take(&mut state.lines),
             last_words: String::from_utf8_lossy(&state.last_words).trim().to_owned(),
             not_kept: std::mem::take(&mut state.not_kept),
+            unread: None,
         }
     }
 }

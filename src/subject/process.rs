@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use regex_lite::Regex;
 
-use super::adapters;
 use super::collector::Collector;
 use super::json::Line;
+use super::output::{Announcements, OutputFile};
+use super::reading::{Reading, lost};
 use super::seam::{Profile, Shown, Subject, Waited, Watching};
 use super::splitter::Splitter;
 use super::toml::{AdapterChoice, Definition, HowRun, Lifetime, Stream};
@@ -35,26 +35,44 @@ pub struct Running {
     children: Vec<Child>,
     stop: Signal,
     collector: Arc<Collector>,
+    /// The file that it reports to, if it does not print.
+    output: Option<OutputFile>,
 }
 
 /// The streams that are read: its report, and its other output.
 const STREAMS: usize = 2;
 
 impl Running {
-    /// Starts it on a process. `folder` has the files of its TOML.
-    pub fn start(definition: &Definition, pid: u32, folder: &Path, fences: Fences) -> Result<Self, Error> {
-        let HowRun::Command { command, stream, adapter, stop, lost } = &definition.run else {
+    /// Starts it on a process. `folder` has the files of its TOML. A file that it writes is in a new folder below `outputs`.
+    pub fn start(
+        definition: &Definition,
+        pid: u32,
+        folder: &Path,
+        outputs: &Path,
+        fences: Fences,
+    ) -> Result<Self, Error> {
+        let HowRun::Command { command, stream, adapter, stop, lost, output } = &definition.run else {
             return Err(Error::usage(format!("{} is no command", definition.name), "a BPF object is loaded here"));
         };
-        let words = |words: &[String]| -> Vec<String> {
-            let folder = folder.to_string_lossy();
-            words.iter().map(|word| word.replace("{pid}", &pid.to_string()).replace("{folder}", &folder)).collect()
-        };
+        let output = output.as_deref().map(|output| OutputFile::new(output, adapter, outputs)).transpose()?;
+        let values = [
+            ("{pid}", pid.to_string()),
+            ("{folder}", folder.to_string_lossy().into_owned()),
+            ("{output}", output.as_ref().map(OutputFile::path).unwrap_or_default()),
+        ];
+        let value = |word: &String| values.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value));
+        let words = |words: &[String]| -> Vec<String> { words.iter().map(value).collect() };
         let mut child = spawn(&words(command), Stdio::null(), Stdio::piped())?;
         let group = child.id();
         let (out, error) = (child.stdout.take(), child.stderr.take());
         let collector = Arc::new(Collector::new(fences, STREAMS));
-        let mut running = Self { children: vec![child], stop: *stop, collector };
+        let says = Announcements::of(lost.clone(), output.as_ref());
+        let mut running = Self { children: vec![child], stop: *stop, collector, output };
+        if running.output.is_some() {
+            running.listen(out.map(boxed), says.clone())?;
+            running.listen(error.map(boxed), says)?;
+            return Ok(running);
+        }
         let (shown, others): (OutputPipe, OutputPipe) = match (stream, adapter) {
             (Stream::Out, AdapterChoice::Command(adapter)) => {
                 let from = out.map_or_else(Stdio::null, Stdio::from);
@@ -69,7 +87,7 @@ impl Running {
         };
         let name = if let AdapterChoice::BuiltIn(name) = adapter { name } else { "json" };
         running.read(shown, Reading::new(name, lost.clone()))?;
-        running.listen(others, lost.clone())?;
+        running.listen(others, says)?;
         Ok(running)
     }
 
@@ -93,15 +111,16 @@ impl Running {
         })
     }
 
-    fn listen(&self, from: OutputPipe, pattern: Option<Regex>) -> Result<(), Error> {
+    fn listen(&self, from: OutputPipe, says: Announcements) -> Result<(), Error> {
         let mut splitter = Splitter::default();
         self.on_thread(from, move |collector, bytes| {
+            collector.words(bytes.unwrap_or_default());
             splitter.push(bytes.unwrap_or(b"\n"), |line, _| {
-                if let Some(Line::Lost(count)) = lost(pattern.as_ref(), line) {
+                if let Some(Line::Lost(count)) = lost(says.lost.as_ref(), line) {
                     collector.lost(count);
                 }
+                says.tell(line, collector);
             });
-            collector.words(bytes.unwrap_or_default());
         })
     }
 
@@ -139,8 +158,9 @@ impl Running {
         if let Some(child) = self.children.first() {
             let _ = kill(Pid::from_raw(child.id() as i32), self.stop);
         }
-        self.collector.wait_for_end(limit);
-        self.collector.take()
+        let is_all = self.collector.wait_for_end(limit);
+        let unread = self.output.as_ref().and_then(|output| output.read(&self.collector, is_all).err());
+        Shown { unread, ..self.collector.take() }
     }
 
     /// How it ended, if it has ended.
@@ -155,8 +175,12 @@ impl Drop for Running {
         if let Some(child) = self.children.first() {
             let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
         }
-        let mut children = std::mem::take(&mut self.children);
-        let reap = move || children.iter_mut().for_each(|child| drop(child.wait()));
+        let (mut children, output) = (std::mem::take(&mut self.children), self.output.take());
+        let reap = move || {
+            children.iter_mut().for_each(|child| drop(child.wait()));
+            // Nobody writes into its folder any more.
+            drop(output);
+        };
         // Without a thread, the process that inherits them reaps them.
         let _ = std::thread::Builder::new().name("reap".to_owned()).spawn(reap);
     }
@@ -198,73 +222,23 @@ fn retried(mut read: impl FnMut() -> std::io::Result<usize>) -> Option<usize> {
     }
 }
 
-/// The number of losses that a pattern finds in a line.
-fn lost(pattern: Option<&Regex>, line: &[u8]) -> Option<Line> {
-    let line = str::from_utf8(line).ok()?;
-    pattern?.captures(line)?.get(1)?.as_str().parse().ok().map(Line::Lost)
-}
-
-/// Bytes → lines of calls.
-struct Reading {
-    splitter: Splitter,
-    adapter: Box<dyn adapters::Adapter>,
-    lost: Option<Regex>,
-}
-
-impl Reading {
-    fn new(adapter: &str, lost: Option<Regex>) -> Self {
-        let adapter = adapters::by_name(adapter).unwrap_or_else(|| Box::new(adapters::JsonLines));
-        Self { splitter: Splitter::default(), adapter, lost }
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> Vec<(Line, usize)> {
-        let Self { splitter, adapter, lost, .. } = self;
-        let mut lines = Vec::new();
-        splitter.push(bytes, |line, whole| lines.extend(lines_of(adapter.as_mut(), lost.as_ref(), line, whole)));
-        lines
-    }
-
-    fn end(&mut self) -> Vec<(Line, usize)> {
-        let Self { splitter, adapter, lost, .. } = self;
-        let mut lines = Vec::new();
-        splitter.end(|line, whole| lines.extend(lines_of(adapter.as_mut(), lost.as_ref(), line, whole)));
-        lines.extend(adapter.end().into_iter().map(|line| (line, 0)));
-        lines
-    }
-}
-
-fn lines_of(
-    adapter: &mut dyn adapters::Adapter,
-    pattern: Option<&Regex>,
-    line: &[u8],
-    whole: bool,
-) -> Vec<(Line, usize)> {
-    if !whole {
-        return vec![(Line::garbled(line, "it is longer than 1 MiB"), line.len())];
-    }
-    let lines = match lost(pattern, line) {
-        Some(lost) => vec![lost],
-        None => adapter.line(line),
-    };
-    // A line takes more memory as values than as text.
-    lines.into_iter().map(|one| (one, 8 * line.len() + 64)).collect()
-}
-
 /// A subject that is a command.
 pub struct CommandSubject {
     definition: Definition,
     profile: Profile,
     /// The folder with the files of its TOML.
     folder: PathBuf,
+    /// The folder for files that it writes.
+    outputs: PathBuf,
     /// The process, if one runs for the whole run.
     running: Mutex<Option<Running>>,
 }
 
 impl CommandSubject {
     /// The subject for this definition.
-    pub fn new(definition: Definition, version: Option<String>, folder: PathBuf) -> Self {
+    pub fn new(definition: Definition, version: Option<String>, folder: PathBuf, outputs: PathBuf) -> Self {
         let profile = definition.profile(version);
-        Self { definition, profile, folder, running: Mutex::default() }
+        Self { definition, profile, folder, outputs, running: Mutex::default() }
     }
 }
 
@@ -274,7 +248,7 @@ impl Subject for CommandSubject {
     }
 
     fn watch(&self, pid: u32, fences: Fences) -> Result<Box<dyn Watching + '_>, Error> {
-        let start = || Running::start(&self.definition, pid, &self.folder, fences);
+        let start = || Running::start(&self.definition, pid, &self.folder, &self.outputs, fences);
         if self.definition.lifetime == Lifetime::Scenario {
             return Ok(Box::new(OfScenario(start()?)));
         }

@@ -70,13 +70,15 @@ impl Candidate {
         };
         let version = self.version();
         Ok(match self.definition.run {
-            HowRun::Command { .. } => Box::new(CommandSubject::new(self.definition.clone(), version, folder)),
+            HowRun::Command { .. } => {
+                Box::new(CommandSubject::new(self.definition.clone(), version, folder, files.to_owned()))
+            }
             HowRun::Object(_) => Box::new(ObjectSubject::new(&self.definition, version, folder)?),
             HowRun::Own => Box::new(OwnTracer::load(self.definition.profile(version))?),
         })
     }
 
-    /// The first line that its version command prints.
+    /// The first line with a digit that its version command prints: above it there may be a banner.
     pub fn version(&self) -> Option<String> {
         if matches!(self.definition.run, HowRun::Own) {
             return Some(env!("CARGO_PKG_VERSION").to_owned());
@@ -85,7 +87,9 @@ impl Candidate {
         let asked = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
         let line = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+            let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let numbered = lines().find(|line| line.contains(|char: char| char.is_ascii_digit()));
+            numbered.or_else(|| lines().next()).map(str::to_owned)
         };
         line(&asked.stdout).or_else(|| line(&asked.stderr))
     }

@@ -72,6 +72,8 @@ pub enum Waited {
     TooLong,
     /// The subject ended first.
     Ended,
+    /// The subject traces, and reports no call before it is stopped.
+    AtEnd,
 }
 
 /// What a subject has reported.
@@ -83,4 +85,6 @@ pub struct Shown {
     pub last_words: String,
     /// How many bytes of lines were not kept.
     pub not_kept: u64,
+    /// Why its output file cannot be read, if it cannot.
+    pub unread: Option<String>,
 }

@@ -70,11 +70,24 @@ pub enum HowRun {
         stop: nix::sys::signal::Signal,
         /// The pattern of a message about losses. Its first group is the number.
         lost: Option<Regex>,
+        /// The file that it writes, if its streams do not have the calls.
+        output: Option<Box<OutputChoice>>,
     },
     /// A BPF object, which `ior-it` loads.
     Object(Box<TracerObject>),
     /// Our own tracer, loaded a second time.
     Own,
+}
+
+/// A file that a command writes, and that is read when the command is stopped.
+#[derive(Clone, Debug)]
+pub struct OutputChoice {
+    /// Its name. `{output}` in the command is its path.
+    pub file: String,
+    /// The pattern of a message that says that the command traces.
+    pub attached: Regex,
+    /// The pattern of a message that says that the file is written. Without it, the end of the command's streams says so.
+    pub written: Option<Regex>,
 }
 
 /// The stream that a command prints to.
@@ -104,10 +117,11 @@ pub enum Lifetime {
     Run,
 }
 
-const SUBJECT: [&str; 14] = [
-    "name", "version", "command", "stream", "adapter", "scope", "lifetime", "fence", "stop", "lost", "needs",
+const SUBJECT: [&str; 15] = [
+    "name", "version", "command", "stream", "output", "adapter", "scope", "lifetime", "fence", "stop", "lost", "needs",
     "excludes", "limits", "own",
 ];
+const OUTPUT: [&str; 3] = ["file", "attached", "written"];
 const CLAIMS: [&str; 7] = ["calls", "fields", "path", "order", "interrupted", "exec_tid", "alike"];
 const KNOWN: [&str; 4] = ["scenario", "call", "field", "why"];
 const TABLES: [&str; 5] = ["subject", "object", "records", "claims", "known"];
@@ -233,7 +247,27 @@ fn command(table: &mut TomlReader) -> Option<HowRun> {
         None => Some(None),
         Some(entry) => table.regex(entry).map(Some),
     };
-    Some(HowRun::Command { command: command?, stream, adapter: adapter?, stop: stop?, lost: lost? })
+    let output = output(table, adapter.as_ref());
+    Some(HowRun::Command { command: command?, stream, adapter: adapter?, stop: stop?, lost: lost?, output: output? })
+}
+
+/// The file that a command writes. The inner `None` is a command that prints.
+fn output(table: &mut TomlReader, adapter: Option<&AdapterChoice>) -> Option<Option<Box<OutputChoice>>> {
+    let Some(entry) = table.get("output") else {
+        table.needs_output(adapter);
+        return Some(None);
+    };
+    table.fits_output(entry, adapter);
+    let mut inner = TomlReader::table(entry, &OUTPUT, table.problems())?;
+    let file = inner.required("file", "write file = \"trace.jsonl\": the name of the file that it writes");
+    let file = file.and_then(|entry| inner.name(entry));
+    let attached = inner.required("attached", "write a pattern for the message that says that it traces");
+    let attached = attached.and_then(|entry| inner.pattern(entry));
+    let written = match inner.get("written") {
+        None => Some(None),
+        Some(entry) => inner.pattern(entry).map(Some),
+    };
+    Some(Some(Box::new(OutputChoice { file: file?, attached: attached?, written: written? })))
 }
 
 /// How long the first and the last fence may take, in seconds.
@@ -311,7 +345,7 @@ fn entries<'a, 't>(value: &'a DeValue<'t>) -> Option<Vec<Entry<'a, 't>>> {
 }
 
 /// The built-in subjects: their names and their TOMLs.
-pub const BUILT_IN: [(&str, &str); 9] = [
+pub const BUILT_IN: [(&str, &str); 10] = [
     ("ior-it", include_str!("../../subjects/own.toml")),
     ("strace", include_str!("../../subjects/strace.toml")),
     ("perf", include_str!("../../subjects/perf.toml")),
@@ -321,6 +355,7 @@ pub const BUILT_IN: [(&str, &str); 9] = [
     ("opensnoop.bt", include_str!("../../subjects/opensnoop.bt.toml")),
     ("ftrace", include_str!("../../subjects/ftrace.toml")),
     ("ior", include_str!("../../subjects/ior.toml")),
+    ("ior.parquet", include_str!("../../subjects/ior.parquet.toml")),
 ];
 
 /// The files that `{folder}` refers to.

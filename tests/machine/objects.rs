@@ -97,7 +97,7 @@ fn attached(watching: &dyn Watching, traced: &mut Traced) -> Result<u64, Failed>
         match watching.wait_for(&|shown| !shown.is_empty(), Duration::from_millis(16)) {
             Waited::Shown => break,
             Waited::TooLong => {}
-            Waited::Ended => return Err("it has ended".into()),
+            Waited::Ended | Waited::AtEnd => return Err("it has ended".into()),
         }
     }
     Ok(number)

@@ -12,6 +12,8 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::support::{self, Named, Tested};
 
+mod writers; // subjects that write a file
+
 /// The families whose calls these subjects claim.
 const TRACERS: [(&str, &[&str]); 7] = [
     ("perf", &["dup", "rename"]),
@@ -24,7 +26,7 @@ const TRACERS: [(&str, &[&str]); 7] = [
 ];
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 18] = [
+    let tests: [Named; 21] = [
         ("a_command_that_is_not_there_is_an_error", not_there),
         ("one_that_ends_early_is_told_with_its_last_words", ends_early),
         ("one_that_shows_nothing_is_waited_for_no_longer_than_its_limit", shows_nothing),
@@ -32,6 +34,9 @@ pub fn main() -> ExitCode {
         ("a_flood_on_the_other_stream_is_kept_to_its_end", flood),
         ("one_that_ignores_its_signal_and_leaves_children_is_gone", ignores),
         ("an_adapter_may_be_a_command", own_adapter),
+        ("one_that_writes_a_file_is_read_at_its_end", writers::writes),
+        ("a_file_that_is_not_there_or_is_garbled_has_its_reason", writers::writes_nothing),
+        ("a_tracer_that_writes_a_file_is_compared", writers::written),
         ("strace_is_right_about_all_scenarios", all_scenarios),
         ("our_own_tracer_is_right_about_all_scenarios_in_its_own_slot", own_tracer),
         ("one_that_claims_data_is_judged_by_it", own_tracer_with_data),
@@ -233,7 +238,13 @@ fn script(script: &str, more: &str) -> Result<Definition, Failed> {
 }
 
 fn started(text: &str, more: &str) -> Result<Running, Failed> {
-    Ok(Running::start(&script(text, more)?, std::process::id(), Path::new("."), fences(FenceKind::Close))?)
+    Ok(Running::start(
+        &script(text, more)?,
+        std::process::id(),
+        Path::new("."),
+        &std::env::temp_dir(),
+        fences(FenceKind::Close),
+    )?)
 }
 
 fn wait_for(running: &Running, fences: &[u64], limit: Duration) -> Waited {
@@ -247,7 +258,7 @@ fn not_there() -> Tested {
     let text =
         "[subject]\nname = \"x\"\ncommand = [\"/no/such/tracer\"]\nfence = \"close\"\n[claims]\nfields = [\"fd\"]\n";
     let definition = Definition::parse("x.toml", text).map_err(|errors| errors.to_string())?;
-    let started = Running::start(&definition, 1, Path::new("."), fences(FenceKind::Close));
+    let started = Running::start(&definition, 1, Path::new("."), &std::env::temp_dir(), fences(FenceKind::Close));
     let said = started.err().map(|error| error.to_string()).unwrap_or_default();
     require!(said.starts_with("error: /no/such/tracer could not be started: No such file or directory"), "{said}");
     Ok(())

@@ -5,5 +5,7 @@ mod compare;
 mod data;
 mod lines;
 mod objects;
+#[cfg(feature = "parquet")]
+mod recordings;
 mod schema;
 mod toml;

@@ -165,6 +165,20 @@ pub(super) fn is_text(said: &Said, at: usize) -> bool {
     key.is_some_and(|key| matches!(key.of, Of::Field(Aspect::File(_))))
 }
 
+/// The name of a call, by the name of its tracepoints: some functions in the kernel have another name
+/// (arch/x86/entry/syscalls/syscall_64.tbl).
+pub(super) fn by_tracepoint(name: &str) -> &str {
+    match name {
+        "newstat" => "stat",
+        "newfstat" => "fstat",
+        "newlstat" => "lstat",
+        "newuname" => "uname",
+        "sendfile64" => "sendfile",
+        "umount" => "umount2",
+        name => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use bstr::ByteSlice;
 
-use super::arguments::{c_number, put_bits, put_raw_ret};
+use super::arguments::{by_tracepoint, c_number, put_bits, put_raw_ret};
 use super::{Adapter, call};
 use crate::subject::json::Line;
 use crate::subject::said::{Said, Value};
@@ -101,7 +101,7 @@ fn head(raw: &[u8]) -> Option<Head<'_>> {
 fn enter(head: &Head, raw: &[u8]) -> Option<Said> {
     let event = head.event.to_str().ok()?.strip_prefix("sys_")?.strip_suffix(')')?;
     let (name, args) = event.split_once('(')?;
-    let mut said = Said::new(&by_syscall(name)).with("tid", head.tid).with("comm", head.comm);
+    let mut said = Said::new(by_tracepoint(name)).with("tid", head.tid).with("comm", head.comm);
     // The order is that of the call. The kernel's names for the arguments differ from ours.
     for (at, arg) in args.split(", ").filter(|arg| !arg.is_empty()).enumerate() {
         let (_, value) = arg.split_once(": ")?;
@@ -118,19 +118,5 @@ fn enter(head: &Head, raw: &[u8]) -> Option<Said> {
 /// `sys_openat -> 0x3`
 fn exit(event: &[u8]) -> Option<(String, u64)> {
     let (name, ret) = event.to_str().ok()?.strip_prefix("sys_")?.split_once(" -> ")?;
-    Some((by_syscall(name), c_number(ret)?))
-}
-
-/// The name of a call whose function in the kernel has another name (arch/x86/entry/syscalls/syscall_64.tbl).
-fn by_syscall(name: &str) -> String {
-    match name {
-        "newstat" => "stat",
-        "newfstat" => "fstat",
-        "newlstat" => "lstat",
-        "newuname" => "uname",
-        "sendfile64" => "sendfile",
-        "umount" => "umount2",
-        name => name,
-    }
-    .to_owned()
+    Some((by_tracepoint(name).to_owned(), c_number(ret)?))
 }

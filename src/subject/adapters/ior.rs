@@ -5,7 +5,7 @@
 
 use bstr::ByteSlice;
 
-use super::arguments::put_raw_ret;
+use super::arguments::{by_tracepoint, put_raw_ret};
 use super::{Adapter, call, note};
 use crate::subject::json::{Line, names_value};
 use crate::subject::said::Said;
@@ -61,7 +61,7 @@ fn row(raw: &[u8]) -> Option<Said> {
     })?;
     let (name, rest) = rest.split_once_str(b"=>")?;
     let (ret, file) = rest.split_once_str(b",")?;
-    let mut said = Said::new(name.to_str().ok()?).with("pid", pid).with("tid", tid);
+    let mut said = Said::new(by_tracepoint(name.to_str().ok()?)).with("pid", pid).with("tid", tid);
     if !comm.is_empty() {
         said = said.with("comm", comm);
     }

@@ -8,13 +8,13 @@ use nix::sys::signal::Signal;
 use regex_lite::Regex;
 use toml::de::{DeTable, DeValue};
 
-use super::{Lifetime, Scope, entries};
+use super::{AdapterChoice, Lifetime, Scope, entries};
 use crate::judge::expectation::entries::{Entry, in_order, kind};
 use crate::judge::expectation::errors::{Problems, near, near_or_all};
 use crate::table::syscalls::Syscall;
 
 /// The placeholders of a command.
-const PLACEHOLDERS: [&str; 2] = ["{pid}", "{folder}"];
+const PLACEHOLDERS: [&str; 3] = ["{pid}", "{folder}", "{output}"];
 /// The longest limit, in seconds.
 const LONGEST: f64 = 3600.0;
 
@@ -251,6 +251,16 @@ impl<'a, 't, 'p, 's> TomlReader<'a, 't, 'p, 's> {
         found
     }
 
+    /// A pattern.
+    pub(super) fn pattern(&mut self, entry: Entry) -> Option<Regex> {
+        let text = self.string(entry)?;
+        let pattern = Regex::new(&text);
+        if let Err(error) = &pattern {
+            self.problems.push(entry.1.span(), format!("this is no pattern: {error}"), "as in '^Probing for '");
+        }
+        pattern.ok()
+    }
+
     /// A pattern with one group, which is a number.
     pub(super) fn regex(&mut self, entry: Entry) -> Option<Regex> {
         let text = self.string(entry)?;
@@ -280,12 +290,50 @@ impl<'a, 't, 'p, 's> TomlReader<'a, 't, 'p, 's> {
         }
     }
 
+    /// Whether a word of the command has this placeholder.
+    fn has_placeholder(&self, placeholder: &str) -> bool {
+        self.get("command").is_some_and(|(_, value)| {
+            let words = value.get_ref().as_array().map(|items| items.iter().filter_map(|item| item.get_ref().as_str()));
+            words.is_some_and(|mut words| words.any(|word| word.contains(placeholder)))
+        })
+    }
+
+    /// Without `output`, nothing can need its file.
+    pub(super) fn needs_output(&mut self, adapter: Option<&AdapterChoice>) {
+        let hint = "write output = { file = \"trace.parquet\", attached = '^Probing' }";
+        let is_of_files =
+            matches!(adapter, Some(AdapterChoice::BuiltIn(name)) if super::adapters::of_files(name).is_some());
+        if let (true, Some((_, value))) = (is_of_files, self.get("adapter")) {
+            self.problems.push(value.span(), "this adapter reads a file, and there is no `output`", hint);
+        }
+        if let (true, Some((_, value))) = (self.has_placeholder("{output}"), self.get("command")) {
+            self.problems.push(value.span(), "`{output}` has no value without `output`", hint);
+        }
+    }
+
+    /// What cannot be used with `output`.
+    pub(super) fn fits_output(&mut self, (key, _): Entry, adapter: Option<&AdapterChoice>) {
+        if !self.has_placeholder("{output}") {
+            let hint = "write {output} in `command`: the path of the file";
+            self.problems.push(key.span(), "the command does not know its `output`", hint);
+        }
+        if let Some((found, _)) = self.get("stream") {
+            let hint = "both streams are listened to: drop one of the two";
+            self.problems.push(found.span(), "`stream` cannot be used with `output`", hint);
+        }
+        if let (Some(AdapterChoice::Command(_)), Some((found, _))) = (adapter, self.get("adapter")) {
+            let hint = "name a built-in adapter, or let the command write JSON lines";
+            self.problems.push(found.span(), "an adapter that is a command cannot be used with `output`", hint);
+        }
+        if let Some((_, value)) = self.get("lifetime").filter(|(_, value)| value.get_ref().as_str() == Some("run")) {
+            let hint = "the file is read when the command is stopped: drop one of the two";
+            self.problems.push(value.span(), "`lifetime = \"run\"` cannot be used with `output`", hint);
+        }
+    }
+
     /// A subject that runs for all scenarios cannot have one process id on its command line.
     pub(super) fn follows_run(&mut self, scope: Scope, lifetime: Lifetime) {
-        let has_pid = self.get("command").is_some_and(|(_, value)| {
-            let words = value.get_ref().as_array().map(|items| items.iter().filter_map(|item| item.get_ref().as_str()));
-            words.is_some_and(|mut words| words.any(|word| word.contains("{pid}")))
-        });
+        let has_pid = self.has_placeholder("{pid}");
         let at = self.get("lifetime").map(|(_, value)| value.span());
         if let (Lifetime::Run, Some(at)) = (lifetime, at) {
             if scope != Scope::System {
@@ -302,7 +350,7 @@ impl<'a, 't, 'p, 's> TomlReader<'a, 't, 'p, 's> {
 
     /// The keys of commands are errors beside `what`, which is loaded here.
     pub(super) fn runs_no_command(&mut self, what: &str) {
-        for key in ["command", "stream", "adapter", "stop", "lost"] {
+        for key in ["command", "stream", "output", "adapter", "stop", "lost"] {
             if let Some((found, _)) = self.get(key) {
                 let hint = "it is loaded here, and no command is run: drop one of the two";
                 self.problems.push(found.span(), format!("`{key}` cannot be used with {what}"), hint);

@@ -20,7 +20,7 @@ fn adapted(adapter: &str, raw: &[u8]) -> Vec<Line> {
     lines
 }
 
-fn shown(lines: &[Line]) -> String {
+pub fn shown(lines: &[Line]) -> String {
     let one = |line: &Line| match line {
         Line::Garbled { raw, why } => format!("garbled, {why}: {}\n", String::from_utf8_lossy(raw)),
         Line::Call(_) | Line::Lost(_) | Line::Note(_) => json::write_line(line) + "\n",
@@ -205,7 +205,7 @@ fn no_bytes_make_an_adapter_fall_over() {
     TestRunner::new(config)
         .run(&chosen, |chosen| {
             let raw: Vec<u8> = chosen.into_iter().flat_map(|at| parts[at].iter().copied()).collect();
-            for name in ior_it::support::subject::adapters::NAMES {
+            for name in ior_it::support::subject::adapters::NAMES.into_iter().filter(|name| by_name(name).is_some()) {
                 let lines = adapted(name, &raw);
                 let is_one =
                     |line: &Line| matches!(line, Line::Garbled { .. }) || !json::write_line(line).contains('\n');

@@ -86,7 +86,7 @@ fn a_command_is_read_as_it_is_written() {
     );
     assert_eq!((perf.attach, perf.close), (Duration::from_secs(3), Duration::from_millis(500)));
     assert_eq!((perf.needs, perf.excludes), (vec!["tracefs".to_owned()], vec!["ptrace".to_owned()]));
-    let HowRun::Command { command, stream, adapter, stop, lost } = perf.run else { panic!("no command") };
+    let HowRun::Command { command, stream, adapter, stop, lost, .. } = perf.run else { panic!("no command") };
     assert_eq!(
         (command[3].as_str(), stream, adapter),
         ("{pid}", Stream::Error, AdapterChoice::BuiltIn("perf".to_owned()))
