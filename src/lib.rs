@@ -79,6 +79,7 @@ mod judge {
     pub mod expectation; // tests.toml → what each trace must be
     pub mod matcher; // a trace against its expectation
     pub mod agreement; // a trace against a testimony
+    pub mod cause; // what failures have in common
     pub mod report; // a failure as a finished bug report
     pub mod verdict; // pass, fail, skip, inconclusive
     pub mod coverage; // which calls the tables show succeed and fail
@@ -102,7 +103,9 @@ pub use cli::{conformance, main};
 pub use base::limit::Limit;
 pub use child::scenario::Scenario;
 pub use child::scenarios::all as scenarios;
+pub use judge::cause::Cause;
 pub use judge::expectation::{Expectation, Expectations};
+pub use judge::report::{Mark, Report, ReportLine};
 pub use judge::verdict::Verdict;
 pub use session::{Options, Prepared, ScenarioRun, Session};
 pub use watch::tracer::TracerOptions;
