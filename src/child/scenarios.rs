@@ -19,6 +19,7 @@ mod ends;
 mod asked;
 mod event;
 mod exec;
+mod clock;
 mod fallocate;
 mod fcntl;
 mod flock;
@@ -30,7 +31,9 @@ mod mknod;
 mod mount;
 mod mqueue;
 mod name;
+mod network;
 mod open;
+mod handle;
 mod path;
 mod data;
 mod pidfd;
@@ -39,14 +42,17 @@ mod poll;
 mod readwrite;
 mod recent;
 mod refused;
+mod remote;
 mod rename;
 mod repeat;
 mod seccomp;
 mod shared;
 mod socket;
+mod denied;
 mod descriptor;
 mod stat;
 mod sync;
+mod sysv;
 mod thread;
 mod transfer;
 mod truncate;
@@ -59,6 +65,7 @@ mod xattr;
 const FAMILIES: &[(&str, &[Scenario])] = &[
     ("harness", harness::ALL),
     ("open", open::ALL),
+    ("handle", handle::ALL),
     ("readwrite", readwrite::ALL),
     ("close", close::ALL),
     ("dup", dup::ALL),
@@ -102,10 +109,15 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("thread", thread::ALL),
     ("mount", mount::ALL),
     ("mqueue", mqueue::ALL),
+    ("sysv", sysv::ALL),
+    ("remote", remote::ALL),
+    ("clock", clock::ALL),
     ("poll", poll::ALL),
     ("recent", recent::ALL),
     ("connect", connect::ALL),
+    ("network", network::ALL),
     ("refused", refused::ALL),
+    ("denied", denied::ALL),
     ("burst", burst::ALL),
 ];
 

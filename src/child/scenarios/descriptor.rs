@@ -18,6 +18,7 @@ use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, 
 pub const ALL: &[Scenario] = &[
     Scenario::new("fd-reuse", fd_reuse),
     Scenario::new("fd-inherited", fd_inherited),
+    Scenario::new("fd-inherited-many", fd_inherited_many),
     Scenario::new("fd-renamed", fd_renamed),
     Scenario::new("fd-flags", fd_flags),
     Scenario::new("fd-flags-ioctl", fd_flags_ioctl),
@@ -48,6 +49,25 @@ fn fd_inherited() -> Setup {
         let copy = call!(dup, fd)?;
         close(copy)?;
         close(fd)
+    })
+}
+
+/// How many files are open before the gate.
+const MANY: usize = 64;
+
+/// Each file is closed, and a pipe takes its number, before the next is closed.
+fn fd_inherited_many() -> Setup {
+    let files: Vec<i64> = (0..MANY)
+        .map(|index| Ok(fs::File::create_new(format!("{index:02}"))?.into_raw_fd().into()))
+        .collect::<std::io::Result<_>>()?;
+    act(move || {
+        files.iter().try_for_each(|file| {
+            close(*file)?;
+            let [reading, writing] = pipe()?;
+            ensure(reading == *file, "the pipe got another number")?;
+            write(writing, b"x")?;
+            close(writing)
+        })
     })
 }
 

@@ -1,6 +1,7 @@
 //! Mounts in a namespace of their own: mount(2), fsopen(2), move_mount(2), mount_setattr(2), statmount(2), pivot_root(2).
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::fs;
 use std::ptr;
 
@@ -31,7 +32,7 @@ const FROM_EMPTY_PATH: i32 = 4;
 const CLONE: i32 = 1;
 
 /// A namespace of mounts from which nothing leads to others, and two directories.
-fn alone() -> Result<(), Broken> {
+pub(super) fn alone() -> Result<(), Broken> {
     fs::create_dir("here")?;
     fs::create_dir("there")?;
     // SAFETY: plain numbers and strings.
@@ -45,7 +46,12 @@ fn alone() -> Result<(), Broken> {
 }
 
 fn mount_here() -> Result<(), Failed> {
-    call!(mount, c"none", c"here", c"tmpfs", 0, 0).map(drop)
+    mount_at(c"here", c"")
+}
+
+/// A new file system in memory at this directory (tmpfs(5)).
+pub(super) fn mount_at(directory: &CStr, options: &CStr) -> Result<(), Failed> {
+    call!(mount, c"none", directory, c"tmpfs", 0, options).map(drop)
 }
 
 /// Mounted read-only, and unmounted; what is no mount is not unmounted, and an unknown type not mounted.

@@ -20,6 +20,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("open-pid-filter", open_pid_filter),
     Scenario::new("open-openat2", open_openat2),
     Scenario::new("open-openat2-resolve", open_openat2_resolve),
+    Scenario::new("open-sync", open_sync),
     Scenario::new("open-tmpfile", open_tmpfile),
     Scenario::new("open-dirfd", open_dirfd),
     Scenario::new("open-by-handle-at-fail", open_by_handle_at_fail),
@@ -45,18 +46,18 @@ fn open_by_handle_at() -> Setup {
 }
 
 /// The longest handle, in bytes.
-const LONGEST: usize = libc::MAX_HANDLE_SZ as usize;
+pub(super) const LONGEST: usize = libc::MAX_HANDLE_SZ as usize;
 
 /// `struct file_handle` with room for the longest handle (open_by_handle_at(2)).
 #[repr(C)]
-struct FileHandle {
+pub(super) struct FileHandle {
     handle_bytes: u32,
     handle_type: i32,
     f_handle: [u8; LONGEST],
 }
 
 impl FileHandle {
-    fn with_room_for(bytes: usize) -> Self {
+    pub(super) fn with_room_for(bytes: usize) -> Self {
         Self { handle_bytes: bytes as u32, handle_type: 0, f_handle: [0; LONGEST] }
     }
 }
@@ -86,12 +87,23 @@ fn open_by_handle_at_fail() -> Setup {
 }
 
 /// Some filesystems have no handles (overlayfs without nfs_export), and some containers may not open them.
-fn without_handles(failed: Failed) -> Broken {
+pub(super) fn without_handles(failed: Failed) -> Broken {
     match failed.errno {
         Errno::EOPNOTSUPP => Broken::Skip("the file system of the workspace has no file handles".to_owned()),
         Errno::EPERM => Broken::Skip(format!("{} needs CAP_DAC_READ_SEARCH", failed.call)),
         _ => failed.into(),
     }
+}
+
+fn open_sync() -> Setup {
+    act(|| {
+        let waits = call!(openat, AT_FDCWD, c"x.txt", O_RDWR | O_CREAT | libc::O_SYNC, 0o644)?;
+        write(waits, b"x")?;
+        let waits_for_data = open(c"x.txt", O_RDWR | libc::O_DSYNC)?;
+        let direct = open(c"x.txt", O_RDWR | libc::O_DIRECT);
+        let direct = direct.map_err(skip_on(Errno::EINVAL, "the file system of the workspace has no direct I/O"))?;
+        [direct, waits_for_data, waits].into_iter().try_for_each(close)
+    })
 }
 
 fn open_enoent() -> Setup {

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use libc::AT_FDCWD;
 use nix::errno::Errno;
 
-use super::steps::NOT_OPEN;
+use super::steps::{NOT_OPEN, skip_on};
 use crate::child::scenario::{Broken, Failed, Scenario, Setup, act, fails, raw};
 use crate::table::syscalls::{Arg, Role, Syscall};
 
@@ -20,6 +20,14 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("refused-path", || refused(PATH, Bad::Path)),
     Scenario::new("refused-path-new", || refused(PATH_NEW, Bad::Path)),
     Scenario::new("refused-path-old", || refused(PATH_OLD, Bad::Path)),
+    Scenario::new("refused-not-directory", || refused_below(PATH, Bad::NotDirectory)),
+    Scenario::new("refused-not-directory-old", || refused_below(PATH_OLD, Bad::NotDirectory)),
+    Scenario::new("refused-loop", || refused_below(PATH, Bad::Loop)),
+    Scenario::new("refused-loop-old", || refused_below(PATH_OLD, Bad::Loop)),
+    Scenario::new("refused-long", || refused_below(PATH, Bad::Long)),
+    Scenario::new("refused-long-old", || refused_below(PATH_OLD, Bad::Long)),
+    Scenario::new("refused-denied", || denied(PATH)),
+    Scenario::new("refused-denied-old", || denied(PATH_OLD)),
     Scenario::new("refused-string", || refused(PATH, Bad::String)),
     Scenario::new("refused-string-old", || refused(PATH_OLD, Bad::String)),
     Scenario::new("refused-pointer", || refused(POINTER, Bad::Pointer)),
@@ -36,6 +44,14 @@ enum Bad {
     Descriptor,
     /// A path in a directory that is not there.
     Path,
+    /// A path below a regular file.
+    NotDirectory,
+    /// A path through a symbolic link to itself.
+    Loop,
+    /// A path through a directory of another user.
+    Denied,
+    /// A path with a name of 256 bytes: one too many.
+    Long,
     /// A path or text at an address at which nothing is.
     String,
     /// Such an address for all else.
@@ -49,6 +65,10 @@ impl Bad {
         match self {
             Bad::Descriptor => Errno::EBADF,
             Bad::Path => Errno::ENOENT,
+            Bad::NotDirectory => Errno::ENOTDIR,
+            Bad::Loop => Errno::ELOOP,
+            Bad::Denied => Errno::EACCES,
+            Bad::Long => Errno::ENAMETOOLONG,
             Bad::String | Bad::Pointer => Errno::EFAULT,
             Bad::Flag => Errno::EINVAL,
         }
@@ -279,6 +299,41 @@ const NO_FLAG: i64 = 1 << 30;
 /// The strings that are not bad. A call that is refused early does not read them.
 static STRINGS: [&CStr; 4] = [c".", c"user.ior", c"missing/x", c"ior-missing"];
 
+/// The bad paths of more kinds.
+const BELOW_FILE: &CStr = c"x.txt/x";
+const BELOW_LOOP: &CStr = c"loop/x";
+const BELOW_LOCKED: &CStr = c"locked/x";
+static LONG_NAME: [u8; 257] = {
+    let mut name = [b'n'; 257];
+    name[256] = 0;
+    name
+};
+
+/// Makes what the paths lead through, then as [`refused`].
+fn refused_below(calls: &'static [&'static str], bad: Bad) -> Setup {
+    std::fs::write("x.txt", "")?;
+    std::os::unix::fs::symlink("loop", "loop")?;
+    drop(black_box((black_box(LONG_NAME).to_vec(), BELOW_FILE.to_bytes().to_vec(), BELOW_LOOP.to_bytes().to_vec())));
+    refused(calls, bad)
+}
+
+/// Makes the calls as a user who has no rights (nobody), and is root again at the end. umount2 asks for rights before it looks
+/// at its path.
+fn denied(calls: &'static [&'static str]) -> Setup {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create("locked")?;
+    drop(black_box(black_box(BELOW_LOCKED).to_bytes().to_vec()));
+    STRINGS.iter().for_each(|text| drop(black_box(black_box(*text).to_bytes().to_vec())));
+    act(move || {
+        let become_user = |id: i64| raw("setresuid", &[id, id, -1]);
+        become_user(65_534).map_err(skip_on(Errno::EPERM, "it takes the rights of root: another user"))?;
+        let mut calls = calls.iter().filter(|call| **call != "umount2");
+        let refused = calls.try_for_each(|call| one(call, Bad::Denied));
+        become_user(0)?;
+        refused
+    })
+}
+
 /// Makes each call of the list, which must be refused.
 fn refused(calls: &'static [&'static str], bad: Bad) -> Setup {
     // They are in memory before a call is made: the tracer cannot read what nobody has read.
@@ -309,6 +364,10 @@ fn word_of(call: &str, arg: &Arg, bad: Bad) -> i64 {
     match (arg.role, bad) {
         (Role::Fd, Bad::Descriptor) => NOT_OPEN.into(),
         (Role::Path, Bad::Path) => address(STRINGS[2]),
+        (Role::Path, Bad::NotDirectory) => address(BELOW_FILE),
+        (Role::Path, Bad::Loop) => address(BELOW_LOOP),
+        (Role::Path, Bad::Denied) => address(BELOW_LOCKED),
+        (Role::Path, Bad::Long) => LONG_NAME.as_ptr() as i64,
         // The kernel looks for a queue by its name.
         (Role::Text, Bad::Path) if call.starts_with("mq_") => address(STRINGS[3]),
         (Role::Path | Role::Text, Bad::String) => NOWHERE,

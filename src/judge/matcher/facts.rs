@@ -171,12 +171,12 @@ fn meets(field: &WantedField, call: &Call, bindings: Option<&Bindings>) -> bool 
     }
 }
 
-/// Replaces `{pid}` in a path of proc(5) by the process that made the call.
+/// Replaces `{pid}` and `{tid}` in a path of proc(5) by the process and the thread that made the call.
 fn of_process<'w>(wanted: &'w [u8], call: &Call) -> Cow<'w, [u8]> {
-    match wanted.find("{pid}") {
-        Some(_) => Cow::Owned(wanted.replace("{pid}", call.pid.to_string())),
-        None => Cow::Borrowed(wanted),
+    if !wanted.contains(&b'{') {
+        return Cow::Borrowed(wanted);
     }
+    Cow::Owned(wanted.replace("{pid}", call.pid.to_string()).replace("{tid}", call.tid.to_string()))
 }
 
 fn file(aspect: Aspect, call: &Call) -> Option<&[u8]> {

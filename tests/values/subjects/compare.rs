@@ -129,20 +129,10 @@ fn shows(fault: Fault, reference: &[Call], lines: &[Line], at: usize) -> bool {
                 !calls.is_empty() && !lines.is_empty() && compared(calls, lines, &claims()).findings.is_empty()
             };
             let is_other = |one: usize, other: usize| !is_as_good(one, other) && !is_as_good(other, one);
-            at + 1 < lines.len() && compared_alone(lines, at) && is_other(at, at + 2) && is_other(at + 1, at - 1)
+            at + 1 < lines.len() && is_other(at, at + 1) && is_other(at, at + 2) && is_other(at + 1, at - 1)
         }
         Fault::Rename | Fault::Cut => path_of(&lines[at]).is_some(),
     }
-}
-
-fn compared_alone(lines: &[Line], at: usize) -> bool {
-    let shown = |line: &Line| {
-        let Line::Call(said) = line else { panic!("no call") };
-        let fields: Vec<String> =
-            said.iter().filter(|(key, _)| !key.ends_with("_ns")).map(|field| format!("{field:?}")).collect();
-        (said.call.clone(), fields)
-    };
-    shown(&lines[at]) != shown(&lines[at + 1])
 }
 
 fn with_fault(fault: Fault, lines: &[Line], at: usize) -> Vec<Line> {

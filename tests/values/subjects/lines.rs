@@ -16,8 +16,9 @@ use crate::archive::strategy;
 pub fn recorded() -> Vec<Call> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let archives = files.filter(|path| path.to_string_lossy().ends_with(archive::SUFFIX));
-    archives.flat_map(|path| archive::load(&path).unwrap().observed.trace.calls).collect()
+    let mut archives: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with(archive::SUFFIX)).collect();
+    archives.sort();
+    archives.iter().flat_map(|path| archive::load(path).unwrap().observed.trace.calls).collect()
 }
 
 fn is_read_back(call: &Call) {
