@@ -98,9 +98,7 @@ fn run_with(
             return tell::exit_code(usage::say(error, &args) as u8).into();
         }
     };
-    if let Some(choice) = cli.libtest.colours() {
-        choice.write_global();
-    }
+    cli.libtest.choose_colours();
     if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
         let error = Error::usage("there is no command after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
         StandardStream::Error.line(&error.to_string());

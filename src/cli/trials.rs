@@ -176,17 +176,18 @@ pub fn run(options: &TrialOptions, trials: Vec<Trial>) -> Result<TrialSums, Erro
 
 fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -> TrialSums {
     let all = trials.len();
+    let libtest = &options.libtest;
     let is_selected = |trial: &Trial| {
-        options.selected.iter().any(|name| escape::line(name) == trial.name.name)
-            && (trial.is_ignored || !options.libtest.ignored)
+        let is_named = options.selected.iter().any(|name| escape::line(name) == trial.name.name);
+        is_named && (trial.is_ignored || !libtest.ignored) && (!libtest.bench || libtest.list)
     };
     let mut trials: Vec<(usize, Trial)> = trials.into_iter().filter(is_selected).enumerate().collect();
     let mut sums = TrialSums { filtered_out: all - trials.len(), ..TrialSums::default() };
-    if options.libtest.list {
+    if libtest.list {
         trials.iter().for_each(|(_, trial)| output.put(&format!("{}: test\n", trial.name)));
         return sums;
     }
-    let seed = options.libtest.shuffle.map(|seed| seed.unwrap_or_else(|| fastrand::u64(..1 << 32)));
+    let seed = libtest.shuffle.map(|seed| seed.unwrap_or_else(|| fastrand::u64(..1 << 32)));
     if let Some(seed) = seed {
         fastrand::Rng::with_seed(seed).shuffle(&mut trials);
     }

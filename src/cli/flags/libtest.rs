@@ -113,12 +113,12 @@ impl LibtestFlags {
         if self.quiet { OutputFormat::Terse } else { self.format.unwrap_or(OutputFormat::Pretty) }
     }
 
-    /// What `--color` asks for, for all streams. Without it the streams and the environment decide.
-    pub fn colours(&self) -> Option<anstream::ColorChoice> {
-        match self.color? {
-            ColorWhen::Auto => None,
-            ColorWhen::Always => Some(anstream::ColorChoice::Always),
-            ColorWhen::Never => Some(anstream::ColorChoice::Never),
+    /// Chooses colours for all streams, as `--color` asks. Without it the streams and the environment decide.
+    pub fn choose_colours(&self) {
+        match self.color {
+            None | Some(ColorWhen::Auto) => {}
+            Some(ColorWhen::Always) => anstream::ColorChoice::Always.write_global(),
+            Some(ColorWhen::Never) => anstream::ColorChoice::Never.write_global(),
         }
     }
 

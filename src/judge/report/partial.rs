@@ -46,9 +46,6 @@ fn lines_of(
     trace: &Trace,
 ) -> Vec<ReportLine> {
     let observed = |at: usize| show::call(&trace.calls[at]);
-    let marked = |mark, lines: Vec<String>| -> Vec<ReportLine> {
-        lines.iter().map(|line| ReportLine::marked(mark, line)).collect()
-    };
     let shown = |call: &ExpectedCall| {
         marked(Mark::Expected, wrapped(&format!("{file}:{}  {}", call.line, call.source()), "  ", "      "))
     };
@@ -86,4 +83,8 @@ fn lines_of(
             vec!["  BUG: a difference of `calls` in `present` and `absent`".to_owned().into()]
         }
     }
+}
+
+fn marked(mark: Mark, lines: Vec<String>) -> Vec<ReportLine> {
+    lines.iter().map(|line| ReportLine::marked(mark, line)).collect()
 }
