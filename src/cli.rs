@@ -19,6 +19,7 @@ mod environment; // what the environment adds for cargo test
 mod select; // the scenarios that the filters select
 mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
+mod bless; // --bless
 mod plan; // the command line and its files, checked
 mod archives; // --archive
 mod traces; // -v

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::WithoutPrivilege;
 use super::archives::Archives;
+use super::bless::Blessing;
 use super::conformance;
 use super::ends;
 use super::plan::Plan;
@@ -34,6 +35,8 @@ struct LiveRun {
     plan: Plan,
     traces: KeptTraces,
     archives: Option<Archives>,
+    /// What is to be blessed.
+    bless: Option<Blessing>,
     /// The findings about subjects.
     tested: Tested,
     timings: Mutex<Timings>,
@@ -60,8 +63,10 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
+    let bless = plan.bless.take();
     let run = Arc::new(LiveRun {
         session,
+        bless,
         plan,
         traces: KeptTraces::default(),
         archives,
@@ -77,11 +82,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
     let sums = trials::run(&run.plan.trials(), run.trials(&names))?;
-    run.traces.print(&run.plan.libtest, &run.plan.selected);
-    run.tested.print_unseen(&run.plan.subjects);
-    run.print_timings();
-    run.print_kept();
-    Ok(run.unless_interrupted(sums.exit()))
+    run.finish(&names, sums.exit())
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -159,6 +160,16 @@ impl LiveRun {
                 .with_ignored_flag(flag)
         };
         pairs.map(trial).collect()
+    }
+
+    /// What comes after the trials.
+    fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
+        self.traces.print(&self.plan.libtest, &self.plan.selected);
+        self.tested.print_unseen(&self.plan.subjects);
+        self.print_timings();
+        self.print_kept();
+        let exit = self.unless_interrupted(exit);
+        self.bless.as_ref().map_or(Ok(exit), |bless| bless.finish(names, exit))
     }
 
     /// The verdict on a trial, unless its scenario runs only on request.
@@ -268,6 +279,9 @@ impl LiveRun {
         }
         if self.plan.timings {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
+        }
+        if let (Some(bless), Verdict::Fail(_)) = (&self.bless, &one.verdict) {
+            bless.keep(name, &one.observed, one.objection.as_ref());
         }
         Ok(self.archived(name, expectation, one))
     }

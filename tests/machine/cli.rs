@@ -3,6 +3,7 @@
 //! `SNAPSHOTS=overwrite cargo test --test machine cli` writes the present output into the snapshots. `git diff` shows the
 //! changes.
 
+mod bless;
 pub mod misuse;
 mod runs;
 mod usage;
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 11] = [
+    let live: [Named; 12] = [
         ("the_test_target_loads_the_object_of_the_environment", the_test_target_loads_the_object_of_the_environment),
         ("an_object_that_the_verifier_refuses_is_its_owners", an_object_that_the_verifier_refuses_is_its_owners),
         ("colours_are_as_asked_for", colours_are_as_asked_for),
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         ("archives_are_written_and_judged_alike", archives_are_written_and_judged_alike),
         ("a_run_writes_nothing_unless_it_is_asked_to", a_run_writes_nothing_unless_it_is_asked_to),
         ("where_no_archive_can_be_written_nothing_runs", where_no_archive_can_be_written_nothing_runs),
+        ("a_wrong_table_is_blessed_if_somebody_says_so", bless::a_wrong_table_is_blessed_if_somebody_says_so),
     ];
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
     let live = live.into_iter().map(|(name, test)| support::live(name, test));
