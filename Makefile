@@ -36,7 +36,7 @@ build: setup ## builds ./ior-it
 	@cp $(TARGET)/quick/ior-it ior-it.new && mv -f ior-it.new ior-it
 
 install: setup ## installs an optimised ior-it as PREFIX/bin/ior-it: make install PREFIX=~/.local
-	$(CARGO) build --release --locked --bin ior-it
+	IOR_IT_COMMIT=$$(git describe --always --dirty --abbrev=12 2>/dev/null || true) $(CARGO) build --release --locked --bin ior-it
 	install -D -m 0755 $(TARGET)/release/ior-it $(DESTDIR)$(PREFIX)/bin/ior-it
 
 test: setup programs lint ## formatting, lints, docs and all tests, the live scenarios as root

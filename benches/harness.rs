@@ -69,7 +69,7 @@ impl Harness {
         let run = self.session.run(name, expectation, "tests.toml", LIMIT)?;
         match run.verdict {
             Verdict::Pass | Verdict::Skip(_) => Ok(run.phases.gate_to_verdict()),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.into()),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Err(report.to_string().into()),
         }
     }
 

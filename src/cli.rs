@@ -15,13 +15,15 @@ use crate::subject::Subject;
 use crate::table::syscalls;
 
 mod flags; // the flags
-mod usage; // help, and wrong usage
+mod environment; // what the environment adds for cargo test
 mod select; // the scenarios that the filters select
+mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
 mod bless; // --bless
 mod plan; // the command line and its files, checked
 mod archives; // --archive
-mod verdicts; // what the trials of a run share
+mod traces; // -v
+mod trials; // runs trials and prints their verdicts
 mod replay; // --replay and --show
 mod conformance; // --conformance
 mod coverage; // --coverage
@@ -61,7 +63,13 @@ pub fn conformance(make: fn() -> Result<Box<dyn Subject>, Error>) -> ExitCode {
 fn test_target(own: Option<Own>) -> ExitCode {
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
     let without = if in_ci { WithoutPrivilege::Refuse } else { WithoutPrivilege::Ignore };
-    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let mut args = match environment::with_variables(std::env::args_os().collect(), |name| std::env::var_os(name)) {
+        Ok(args) => args,
+        Err(error) => {
+            StandardStream::Error.line(&error.to_string());
+            return error.exit.into();
+        }
+    };
     // In CI everything runs, unless the command line selects something.
     let chooses = ["--list", "--ignored", "--include-ignored"];
     if in_ci && !args.iter().any(|arg| chooses.iter().any(|chosen| arg == chosen)) {
@@ -76,7 +84,7 @@ fn run_with(
     without: WithoutPrivilege,
     own: Option<Own>,
 ) -> ExitCode {
-    // As with other Unix tools, `ior-it --list | head -1` ends quietly. libtest-mimic would panic on the closed pipe.
+    // As with other Unix tools, `ior-it --list | head -1` ends quietly. An error would be no use: nobody reads it.
     default_sigpipe();
     large_files_are_errors();
     if let Err(error) = rights::check_owner().and_then(|()| syscalls::check()) {
@@ -88,9 +96,10 @@ fn run_with(
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            return tell::exit_code(usage::say(error) as u8).into();
+            return tell::exit_code(usage::say(error, &args) as u8).into();
         }
     };
+    cli.libtest.choose_colours();
     if cli.command.is_empty() && args.last().is_some_and(|last| last == "--") {
         let error = Error::usage("there is no command after --", "such as `sudo ./ior-it -- ls -l`; `ior-it --help`");
         StandardStream::Error.line(&error.to_string());

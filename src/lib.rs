@@ -81,6 +81,7 @@ mod judge {
     pub mod matcher; // a trace against its expectation
     pub mod agreement; // a trace against a testimony
     pub mod noted; // a trace against the child's own diary
+    pub mod cause; // what failures have in common
     pub mod report; // a failure as a finished bug report
     pub mod verdict; // pass, fail, skip, inconclusive
     pub mod bless; // what was observed, into tests.toml
@@ -105,7 +106,9 @@ pub use cli::{conformance, main};
 pub use base::limit::Limit;
 pub use child::scenario::Scenario;
 pub use child::scenarios::all as scenarios;
+pub use judge::cause::Cause;
 pub use judge::expectation::{Expectation, Expectations};
+pub use judge::report::{Mark, Report, ReportLine};
 pub use judge::verdict::Verdict;
 pub use session::{Options, Prepared, ScenarioRun, Session};
 pub use watch::tracer::TracerOptions;

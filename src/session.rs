@@ -21,7 +21,7 @@ use crate::child::zygote::{Child, Zygote};
 use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::noted::OwnWord;
-use crate::judge::report::{self, AgreementFailure};
+use crate::judge::report::{self, AgreementFailure, Report};
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
@@ -98,7 +98,7 @@ pub struct ScenarioRun {
     /// The verdict on it.
     pub verdict: Verdict,
     /// The witness's objection to the trace, as a report, if there is one.
-    pub objection: Option<String>,
+    pub objection: Option<Report>,
     /// What was observed.
     pub observed: Observed,
     /// How long it took.
@@ -372,7 +372,7 @@ fn flags(tracer: &TracerOptions) -> String {
 }
 
 /// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.
-fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<String> {
+fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<Report> {
     let Observed { ending, trace } = observed;
     if trace.losses().are_known() {
         return None;

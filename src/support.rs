@@ -105,7 +105,9 @@ pub mod judge {
         pub use crate::judge::verdict::{Observed, Verdict, judge};
     }
     pub mod report {
-        pub use crate::judge::report::{AgreementFailure, Failure, before_gate, disagreement, failure, inconclusive};
+        pub use crate::judge::report::{
+            AgreementFailure, Failure, Report, before_gate, disagreement, failure, inconclusive,
+        };
     }
     pub mod agreement {
         pub use crate::judge::agreement::{Discrepancy, compare};

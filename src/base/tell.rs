@@ -4,17 +4,14 @@
 //! remembered, and decide the exit code if all else went well: [`exit_code`].
 #![allow(clippy::disallowed_methods)]
 
-use std::fs::File;
-use std::io::{self, IsTerminal, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread::JoinHandle;
 
-use libtest_mimic::{Arguments, ColorSetting, Trial};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::base::error::{Error, Exit};
+use crate::base::error::Exit;
 use crate::base::escape;
 
 /// The errno of the first write that failed; 0 if none has.
@@ -52,6 +49,15 @@ impl StandardStream {
             Self::Error => anstream::AutoStream::choice(&io::stderr()),
         };
         choice != anstream::ColorChoice::Never
+    }
+
+    /// Whether to write links (OSC 8): the stream is a terminal that is known to show them, and colours are wanted.
+    pub fn has_links(self) -> bool {
+        let stream = match self {
+            Self::Out => supports_hyperlinks::Stream::Stdout,
+            Self::Error => supports_hyperlinks::Stream::Stderr,
+        };
+        self.has_colours() && supports_hyperlinks::on(stream)
     }
 
     fn with_fd<T>(self, act: impl FnOnce(BorrowedFd) -> T) -> T {
@@ -109,68 +115,5 @@ pub fn last_words(text: &str) {
     // A pipe that can be written to has room for PIPE_BUF bytes (pipe(7)).
     if poll(&mut ready, PollTimeout::ZERO) == Ok(1) {
         StandardStream::Error.line(text);
-    }
-}
-
-/// Runs trials as libtest does. libtest-mimic prints by itself and panics if it cannot, so it prints into a pipe, and this module
-/// writes what comes out. A terminal is never full, so it needs no pipe.
-pub fn run_trials(arguments: &Arguments, trials: Vec<Trial>) -> Result<(), Error> {
-    let to: Box<dyn Write + Send> = match &arguments.logfile {
-        None if StandardStream::Out.is_terminal() => {
-            let _ = libtest_mimic::run(arguments, trials);
-            return Ok(());
-        }
-        None => Box::new(StandardStream::Out),
-        Some(file) => Box::new(crate::base::place::create(file.as_ref()).map_err(|error| {
-            Error::usage(format!("--logfile {file}: {error}"), "without --logfile, it goes to the standard output")
-        })?),
-    };
-    let color = match (arguments.color, &arguments.logfile) {
-        (None | Some(ColorSetting::Auto), None) if StandardStream::Out.has_colours() => ColorSetting::Always,
-        (None | Some(ColorSetting::Auto), _) => ColorSetting::Never,
-        (Some(chosen), _) => chosen,
-    };
-    let relay = Relay::start(to).map_err(|error| {
-        Error::cannot_trace(
-            format!("no pipe for the output of the trials: {error}"),
-            "see `ulimit -n` and `ulimit -u`, and whether /proc is mounted",
-        )
-    })?;
-    let arguments = Arguments { logfile: Some(relay.path()), color: Some(color), ..arguments.clone() };
-    let _ = libtest_mimic::run(&arguments, trials);
-    relay.finish();
-    Ok(())
-}
-
-/// A pipe, and a thread that copies its contents to where the output belongs.
-struct Relay {
-    end: PipeWriter,
-    thread: JoinHandle<()>,
-}
-
-impl Relay {
-    fn start(mut to: Box<dyn Write + Send>) -> io::Result<Self> {
-        let (mut from, end) = io::pipe()?;
-        let copy = move || {
-            let mut room = vec![0; 1 << 16];
-            // It reads on after a failed write, so that the writer never waits for room in the pipe.
-            while let Ok(read @ 1..) = from.read(&mut room) {
-                to.write_all(&room[..read]).unwrap_or_else(|error| failed(&error));
-            }
-        };
-        let relay = Self { end, thread: std::thread::Builder::new().name("output".to_owned()).spawn(copy)? };
-        // If the path cannot be opened, libtest-mimic would panic.
-        File::options().write(true).open(relay.path()).map(|_| relay)
-    }
-
-    /// The path of the pipe. Opening it gives another writing end (proc_pid_fd(5)).
-    fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.end.as_raw_fd())
-    }
-
-    /// Waits until all has been written.
-    fn finish(self) {
-        drop(self.end);
-        let _ = self.thread.join();
     }
 }

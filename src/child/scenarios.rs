@@ -134,6 +134,14 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("burst", burst::ALL),
 ];
 
+/// The families of the basic tier. Where one of them is red, nothing else says anything: each scenario opens, reads and closes.
+pub const BASIC: [&str; 4] = ["harness", "open", "close", "readwrite"];
+
+/// Whether a scenario is in the basic tier.
+pub fn is_basic(scenario: &str) -> bool {
+    family_of(scenario).is_some_and(|family| BASIC.contains(&family))
+}
+
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     FAMILIES.iter().flat_map(|(_, scenarios)| scenarios.iter())

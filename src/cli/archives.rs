@@ -32,9 +32,9 @@ impl Archives {
     pub fn checked(&self, archive: &Archive, verdict: Verdict, judge: impl Fn(&Observed) -> Verdict) -> Verdict {
         match (self.check(archive, judge), verdict) {
             (Ok(()), verdict) => verdict,
-            (Err(error), Verdict::Pass | Verdict::Skip(_)) => Verdict::Fail(error.to_string()),
+            (Err(error), Verdict::Pass | Verdict::Skip(_)) => Verdict::Fail(error.to_string().into()),
             (Err(error), Verdict::Fail(report) | Verdict::Inconclusive(report)) => {
-                Verdict::Fail(format!("{report}\n{error}"))
+                Verdict::Fail(report.and(error.to_string().into()))
             }
         }
     }

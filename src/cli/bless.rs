@@ -14,6 +14,7 @@ use crate::base::escape;
 use crate::base::place::Folder;
 use crate::base::tell::StandardStream;
 use crate::judge::bless::{NotBlessed, blessed};
+use crate::judge::report::Report;
 use crate::judge::verdict::{EMBEDDED, Observed};
 
 /// The file that is to be blessed, and what was observed of the scenarios that failed.
@@ -36,7 +37,7 @@ impl Blessing {
     }
 
     /// Keeps what was observed of a scenario that failed. What the witness contradicts is no truth.
-    pub fn keep(&self, scenario: &'static str, observed: &Observed, objection: Option<&String>) {
+    pub fn keep(&self, scenario: &'static str, observed: &Observed, objection: Option<&Report>) {
         let observed = match objection {
             None => Ok(observed.clone()),
             Some(_) => Err(NotBlessed {

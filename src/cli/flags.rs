@@ -2,17 +2,21 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::Parser;
-use libtest_mimic::Arguments;
 use nix::unistd::{SysconfVar, sysconf};
+
+mod libtest; // those that libtest has too
+
+pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
 
 /// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
 #[derive(Debug, Parser)]
 #[command(
     name = "ior-it",
-    version,
+    version = VERSION.as_str(),
     about,
     disable_version_flag = false,
     override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
@@ -21,7 +25,7 @@ use nix::unistd::{SysconfVar, sysconf};
 )]
 pub struct Cli {
     #[command(flatten)]
-    pub libtest: Arguments,
+    pub libtest: LibtestFlags,
 
     /// Run only scenarios whose name contains F; may be repeated, and any of them will do
     #[arg(long = "filter", value_name = "F")]
@@ -50,6 +54,18 @@ pub struct Cli {
     /// Run no further scenario after the first that fails or is inconclusive
     #[arg(long)]
     pub fail_fast: bool,
+
+    /// Print the report on each scenario that does not pass, and all of it: not one for each cause, of at most 60 lines
+    #[arg(long, conflicts_with = "command")]
+    pub all_reports: bool,
+
+    /// Run everything even if the basic tier is red: else a run of all scenarios ends after harness, open, close and readwrite
+    #[arg(long, conflicts_with = "command")]
+    pub no_tiers: bool,
+
+    /// Run only part K of N of the selected scenarios: each N-th, from the K-th on
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub shard: Option<Shard>,
 
     /// Leave the workspaces behind, and say where
     #[arg(long)]
@@ -156,7 +172,7 @@ pub struct Cli {
 }
 
 /// The flags that exclude a command.
-const NOT_WITH_A_COMMAND: [&str; 17] = [
+const NOT_WITH_A_COMMAND: [&str; 20] = [
     "include_ignored",
     "ignored",
     "test",
@@ -172,12 +188,15 @@ const NOT_WITH_A_COMMAND: [&str; 17] = [
     "timeout",
     "repeat",
     "fail_fast",
+    "all_reports",
+    "shard",
+    "shuffle",
     "keep",
     "timings",
 ];
 
 /// The flags that exclude `--show`: all except `--format`.
-const NOT_WITH_SHOW: [&str; 34] = [
+const NOT_WITH_SHOW: [&str; 37] = [
     "mutants",
     "conformance",
     "subjects",
@@ -194,7 +213,6 @@ const NOT_WITH_SHOW: [&str; 34] = [
     "test_threads",
     "logfile",
     "skip",
-    "color",
     "filter",
     "filters",
     "tests",
@@ -203,6 +221,10 @@ const NOT_WITH_SHOW: [&str; 34] = [
     "timeout",
     "repeat",
     "fail_fast",
+    "all_reports",
+    "no_tiers",
+    "shard",
+    "shuffle",
     "keep",
     "verbose",
     "witness",
@@ -232,6 +254,29 @@ With -- COMMAND the exit code is the command's own, or 128 and the number of the
   126  the command cannot be executed
   127  the command was not found";
 
+static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
+
+/// The version, with the commit if the build was told it: `make install` tells it.
+fn version(commit: Option<&str>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    commit.filter(|commit| !commit.is_empty()).map_or(version.to_owned(), |commit| format!("{version} ({commit})"))
+}
+
+/// A part of the selected scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, counted from 1.
+    pub part: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    let shard = numbers.map(|(part, of)| Shard { part, of }).filter(|shard| (1..=shard.of).contains(&shard.part));
+    shard.ok_or_else(|| "K/N with K from 1 to N, such as 2/5".to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
@@ -250,4 +295,16 @@ fn ring_size(text: &str) -> Result<u32, String> {
     let (number, unit) = found.unwrap_or((text, 1));
     let size = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
     if size.is_power_of_two() && (page..=LARGEST_RING).contains(&size) { Ok(size) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_has_the_commit_if_it_is_known() {
+        assert_eq!(version(Some("0123456789ab")), format!("{} (0123456789ab)", env!("CARGO_PKG_VERSION")));
+        assert_eq!(version(Some("")), env!("CARGO_PKG_VERSION"));
+        assert_eq!(version(None), env!("CARGO_PKG_VERSION"));
+    }
 }

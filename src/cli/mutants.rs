@@ -4,10 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libtest_mimic::FormatSetting;
-
 use super::ends;
-use super::flags::Cli;
+use super::flags::{Cli, OutputFormat};
 use super::plan;
 use super::select;
 use crate::base::error::{Error, Exit};
@@ -21,7 +19,7 @@ use crate::mutants::fate::{Count, Fate, JudgedMutant};
 use crate::mutants::image::Image;
 use crate::mutants::listed::Listed;
 use crate::mutants::plan::{self as mutants_plan, Mutant};
-use crate::mutants::report::Report;
+use crate::mutants::report::MutantsReport;
 use crate::session::{Options, Prepared};
 use crate::watch::tracer;
 
@@ -42,7 +40,7 @@ struct MutantsAsked {
 pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let (_, expectations) = plan::expectations(cli, &names)?;
-    let selected = select::select(&cli.libtest, &cli.filters, &names)?;
+    let selected = select::select(cli, &names)?;
     let asked = asked(cli)?;
     tracer::check_machine()?;
     let options = options(cli, asked.jobs);
@@ -62,17 +60,17 @@ pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
     let bench = ends::unless_interrupted(&interrupted, made)?;
     let judged = judge_all(&bench, mutants, jobs, &interrupted)?;
     let (scenarios, left_out) = (bench.scenes(), bench.left_out().to_vec());
-    let report = Report { object, planned, scenarios, left_out, witness, judged, listed };
+    let report = MutantsReport { object, planned, scenarios, left_out, witness, judged, listed };
     StandardStream::Out.line(&if json { report.json() } else { report.text() });
     Ok(if report.is_good() { Exit::Success } else { Exit::Failed })
 }
 
 fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     let json = match cli.libtest.format {
-        None | Some(FormatSetting::Pretty) => false,
-        Some(FormatSetting::Json) => true,
-        Some(FormatSetting::Terse) => {
-            return Err(Error::usage("--mutants has no terse format", "--format json is for machines"));
+        None | Some(OutputFormat::Pretty) => false,
+        Some(OutputFormat::Json) => true,
+        Some(OutputFormat::Terse | OutputFormat::Junit | OutputFormat::Ktap) => {
+            return Err(Error::usage("--mutants has no such --format", "--format json is for machines"));
         }
     };
     let listed = listed(cli)?;

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, FormatSetting};
-
 use super::bless::Blessing;
-use super::flags::Cli;
+use super::flags::{Cli, LibtestFlags, OutputFormat};
 use super::select;
 use super::subjects::{self, Own, SubjectSlot};
 use crate::base::error::Error;
@@ -16,15 +14,17 @@ use crate::judge::expectation::{Expectation, Expectations};
 use crate::session::Options;
 use crate::watch::tracer;
 
-static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
+pub static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 
 /// The most threads that are useful: each needs a watch.
 const MOST_THREADS: usize = 256;
 
 /// The command line and its files, checked. From here on only this machine can cause an error.
 pub struct Plan {
-    pub libtest: Arguments,
+    pub libtest: LibtestFlags,
     pub selected: Vec<String>,
+    /// How many scenarios run at a time.
+    pub threads: usize,
     /// Whether scenarios run that their table marks as ignored.
     pub asks_for_ignored: bool,
     pub expectations: Expectations,
@@ -32,6 +32,9 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     pub repeat: u32,
     pub fail_fast: bool,
+    pub all_reports: bool,
+    /// Whether nothing runs after a red basic tier: only a run of everything has tiers.
+    pub tiers: bool,
     pub verbose: bool,
     pub timings: bool,
     pub archive: Option<PathBuf>,
@@ -48,19 +51,22 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
     let (file, expectations) = expectations_of(bless.as_ref(), cli, &names)?;
-    let selected = select::select(&cli.libtest, &cli.filters, &names)?;
+    let selected = select::select(cli, &names)?;
     let lanes = threads.min(selected.len()).max(1);
     let is_about_data = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_data);
     let requests = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_io_uring);
     Ok(Plan {
-        libtest: select::arguments(&cli.libtest, threads, &selected, &names),
+        libtest: cli.libtest.clone(),
         selected,
+        threads,
         asks_for_ignored: asks_for_ignored(cli),
         expectations,
         file,
         timeout: cli.timeout,
         repeat: cli.repeat,
         fail_fast: cli.fail_fast,
+        all_reports: cli.all_reports,
+        tiers: has_tiers(cli),
         verbose: cli.verbose,
         timings: cli.timings,
         archive: cli.archive.clone(),
@@ -81,6 +87,13 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
             ..Options::default()
         },
     })
+}
+
+/// A run of everything, on our own tracer.
+fn has_tiers(cli: &Cli) -> bool {
+    let libtest = &cli.libtest;
+    let selects = libtest.filter.is_some() || libtest.ignored || !libtest.skip.is_empty() || !cli.filters.is_empty();
+    !cli.no_tiers && !cli.bless && !selects && cli.shard.is_none() && cli.subjects.is_empty()
 }
 
 /// Selected by libtest's flags, or by its full name: an exact name is a request to run it.
@@ -117,23 +130,32 @@ pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
 pub fn as_json(cli: &Cli) -> Result<bool, Error> {
     match cli.libtest.format {
         None => Ok(false),
-        Some(FormatSetting::Json) => Ok(true),
-        Some(FormatSetting::Pretty | FormatSetting::Terse) => Err(Error::usage(
-            "a trace has no such --format",
-            "--format json prints JSON lines; without it, a trace is as strace would write it",
-        )),
+        Some(OutputFormat::Json) => Ok(true),
+        Some(OutputFormat::Pretty | OutputFormat::Terse | OutputFormat::Junit | OutputFormat::Ktap) => {
+            Err(Error::usage(
+                "a trace has no such --format",
+                "--format json prints JSON lines; without it, a trace is as strace would write it",
+            ))
+        }
     }
 }
 
-pub fn threads(libtest: &Arguments) -> Result<usize, Error> {
-    match libtest.test_threads {
-        None => Ok(std::thread::available_parallelism().map_or(1, Into::into).min(MOST_THREADS)),
-        Some(threads @ 1..=MOST_THREADS) => Ok(threads),
-        Some(threads) => Err(Error::usage(
-            format!("--test-threads {threads} is not possible"),
-            format!("--test-threads takes 1 to {MOST_THREADS}"),
-        )),
-    }
+/// How many scenarios run at a time: `--test-threads`, or the variable that libtest reads, or one for each CPU.
+pub fn threads(libtest: &LibtestFlags) -> Result<usize, Error> {
+    const VARIABLE: &str = "RUST_TEST_THREADS";
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+    let (asked, number) = match (libtest.test_threads, variable) {
+        (Some(threads), _) => (format!("--test-threads {threads}"), Some(threads)),
+        (None, Some(value)) => {
+            let text = value.to_string_lossy();
+            (format!("{VARIABLE}={}", crate::base::escape::line(&text)), text.parse().ok())
+        }
+        (None, None) => return Ok(std::thread::available_parallelism().map_or(1, Into::into).min(MOST_THREADS)),
+    };
+    let name = asked.split([' ', '=']).next().unwrap_or_default();
+    number
+        .filter(|threads| (1..=MOST_THREADS).contains(threads))
+        .ok_or_else(|| Error::usage(format!("{asked} is not possible"), format!("{name} takes 1 to {MOST_THREADS}")))
 }
 
 pub fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Trial};
-
-use super::flags::Cli;
+use super::flags::{Cli, LibtestFlags};
 use super::plan::{expectations, threads};
 use super::select;
-use super::verdicts::Verdicts;
+use super::traces::KeptTraces;
+use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{self, SUFFIX};
 use crate::base::error::{Error, Exit};
-use crate::base::tell::{self, StandardStream};
+use crate::base::tell::StandardStream;
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectations;
 use crate::judge::verdict::{Verdict, judge_with};
@@ -22,13 +21,15 @@ use crate::trace::whole::Trace;
 
 /// What `--replay` will do, checked.
 pub struct Replay {
-    libtest: Arguments,
+    libtest: LibtestFlags,
+    threads: usize,
     selected: Vec<String>,
     archives: Vec<Archived>,
     expectations: Expectations,
     file: String,
     verbose: bool,
     fail_fast: bool,
+    all_reports: bool,
 }
 
 /// One archive.
@@ -46,15 +47,17 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
     let (file, expectations) = expectations(cli, &known)?;
     let archives = named(checked(&files(&cli.replay)?, &known)?);
     let names: Vec<&str> = archives.iter().map(|archived| archived.name.as_str()).collect();
-    let selected = select::select(&cli.libtest, &cli.filters, &names)?;
+    let selected = select::select(cli, &names)?;
     Ok(Replay {
-        libtest: select::arguments(&cli.libtest, threads, &selected, &names),
+        libtest: cli.libtest.clone(),
+        threads,
         selected,
         archives,
         expectations,
         file,
         verbose: cli.verbose,
         fail_fast: cli.fail_fast,
+        all_reports: cli.all_reports,
     })
 }
 
@@ -140,30 +143,39 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
 
 /// Judges the selected archives.
 pub fn run(mut replay: Replay) -> Result<Exit, Error> {
-    let verdicts = Arc::new(Verdicts::new(replay.fail_fast));
+    let traces = Arc::new(KeptTraces::default());
     let archives = std::mem::take(&mut replay.archives);
     let replay = Arc::new(replay);
     let trial = |archived: Archived| {
-        let (replay, verdicts) = (Arc::clone(&replay), Arc::clone(&verdicts));
-        Trial::ignorable_test(archived.name.clone(), move || verdicts.of_trial(|| replay.verdict(&archived, &verdicts)))
+        let (replay, traces) = (Arc::clone(&replay), Arc::clone(&traces));
+        Trial::new(archived.name.clone(), move || replay.verdict(&archived, &traces))
     };
-    tell::run_trials(&replay.libtest, archives.into_iter().map(trial).collect())?;
-    verdicts.print_traces(&replay.libtest, &replay.selected);
-    Ok(if replay.libtest.list { Exit::Success } else { verdicts.exit() })
+    let options = TrialOptions {
+        libtest: replay.libtest.clone(),
+        threads: replay.threads,
+        selected: replay.selected.clone(),
+        fail_fast: replay.fail_fast,
+        all_reports: replay.all_reports,
+        tiers: false,
+        file: replay.file.clone(),
+    };
+    let sums = trials::run(&options, archives.into_iter().map(trial).collect())?;
+    traces.print(&replay.libtest, &replay.selected);
+    Ok(if replay.libtest.list { Exit::Success } else { sums.exit() })
 }
 
 impl Replay {
-    fn verdict(&self, archived: &Archived, verdicts: &Verdicts) -> Verdict {
+    fn verdict(&self, archived: &Archived, traces: &KeptTraces) -> Verdict {
         let Archived { name, scenario, path } = archived;
         let read = match archive::load(path) {
             Ok(read) => read,
-            Err(error) => return Verdict::Fail(error.to_string()),
+            Err(error) => return Verdict::Fail(error.to_string().into()),
         };
         if self.verbose {
-            verdicts.keep_trace(name, &read.observed);
+            traces.keep(name, &read.observed);
         }
         let Some(expectation) = self.expectations.get(scenario) else {
-            return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file));
+            return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file).into());
         };
         judge_with(
             expectation,

@@ -5,8 +5,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use libtest_mimic::{Completion, Failed, Trial};
-
 use super::WithoutPrivilege;
 use super::archives::Archives;
 use super::bless::Blessing;
@@ -14,13 +12,16 @@ use super::conformance;
 use super::ends;
 use super::plan::Plan;
 use super::subjects::{self, SubjectSlot, Tested};
-use super::verdicts::Verdicts;
+use super::traces::KeptTraces;
+use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::limit::Limit;
 use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
+use crate::child::scenarios::is_basic;
 use crate::judge::expectation::Expectation;
+use crate::judge::report::Report;
 use crate::judge::verdict::{Verdict, judge};
 use crate::session::{self, Beheld, Prepared, Session};
 use crate::subject::Subject;
@@ -32,7 +33,7 @@ use crate::watch::tracer;
 struct LiveRun {
     session: Session,
     plan: Plan,
-    verdicts: Verdicts,
+    traces: KeptTraces,
     archives: Option<Archives>,
     /// What is to be blessed.
     bless: Option<Blessing>,
@@ -47,8 +48,9 @@ struct LiveRun {
 pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
-        let trial = |&name: &&'static str| Trial::test(name, || Ok(())).with_ignored_flag(plan.ignored(name).is_some());
-        tell::run_trials(&plan.libtest, names.iter().map(trial).collect())?;
+        let trial =
+            |&name: &&'static str| Trial::new(name, || Verdict::Pass).with_ignored_flag(plan.ignored(name).is_some());
+        trials::run(&plan.trials(), names.iter().map(trial).collect())?;
         return Ok(Exit::Success);
     }
     if let Err(error) = tracer::check_machine() {
@@ -61,13 +63,12 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
-    let verdicts = Verdicts::new(plan.fail_fast);
     let bless = plan.bless.take();
     let run = Arc::new(LiveRun {
         session,
         bless,
         plan,
-        verdicts,
+        traces: KeptTraces::default(),
         archives,
         tested: Tested::default(),
         timings: Mutex::default(),
@@ -80,8 +81,8 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
-    tell::run_trials(&run.plan.libtest, run.trials(&names))?;
-    run.finish(&names)
+    let sums = trials::run(&run.plan.trials(), run.trials(&names))?;
+    run.finish(&names, sums.exit())
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -89,9 +90,9 @@ fn ignore(plan: &Plan, names: &[&'static str], error: &Error) -> Result<Exit, Er
     let reason = error.sentence.clone();
     let trial = |&name: &&'static str| {
         let reason = reason.clone();
-        Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
+        Trial::new(name, move || Verdict::Skip(reason))
     };
-    tell::run_trials(&plan.libtest, names.iter().map(trial).collect()).map(|()| Exit::Success)
+    trials::run(&plan.trials(), names.iter().map(trial).collect()).map(|_| Exit::Success)
 }
 
 /// After a signal the zygote kills the children and removes the workspaces. Then the process ends.
@@ -109,6 +110,19 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
 }
 
 impl Plan {
+    /// How to run the trials.
+    fn trials(&self) -> TrialOptions {
+        TrialOptions {
+            libtest: self.libtest.clone(),
+            threads: self.threads,
+            selected: self.selected.clone(),
+            fail_fast: self.fail_fast,
+            all_reports: self.all_reports,
+            tiers: self.tiers && self.subjects.is_empty(),
+            file: self.file.clone(),
+        }
+    }
+
     /// Whether to run a scenario.
     fn is_selected(&self, name: &str) -> bool {
         let is_left_out = self.ignored(name).is_some() && !self.asks_for_ignored;
@@ -125,9 +139,11 @@ impl LiveRun {
     fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);
-            // With --ignored, libtest-mimic leaves out all trials without the flag.
+            // With --ignored, only the trials with the flag run.
             let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
-            Trial::ignorable_test(name, move || run.trial(name)).with_ignored_flag(flag)
+            Trial::new(name, move || run.trial_of(name, || run.repeated(name)))
+                .with_ignored_flag(flag)
+                .in_basic_tier(is_basic(name))
         };
         if self.plan.subjects.is_empty() { names.iter().map(trial).collect() } else { self.trials_of_subjects(names) }
     }
@@ -139,7 +155,7 @@ impl LiveRun {
             let run = Arc::clone(self);
             let flag = self.plan.libtest.ignored && self.plan.ignored(name).is_some();
             let kind = &self.plan.subjects[at].name;
-            Trial::ignorable_test(name, move || run.trial_of(name, || run.beside(at, name)))
+            Trial::new(name, move || run.trial_of(name, || run.beside(at, name)))
                 .with_kind(kind)
                 .with_ignored_flag(flag)
         };
@@ -147,30 +163,21 @@ impl LiveRun {
     }
 
     /// What comes after the trials.
-    fn finish(&self, names: &[&'static str]) -> Result<Exit, Error> {
-        self.verdicts.print_traces(&self.plan.libtest, &self.plan.selected);
+    fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
+        self.traces.print(&self.plan.libtest, &self.plan.selected);
         self.tested.print_unseen(&self.plan.subjects);
         self.print_timings();
         self.print_kept();
-        let exit = self.unless_interrupted(self.verdicts.exit());
+        let exit = self.unless_interrupted(exit);
         self.bless.as_ref().map_or(Ok(exit), |bless| bless.finish(names, exit))
     }
 
-    /// One scenario as a trial of libtest.
-    fn trial(&self, name: &'static str) -> Result<Completion, Failed> {
-        self.trial_of(name, || self.repeated(name))
-    }
-
-    fn trial_of(
-        &self,
-        name: &'static str,
-        verdict: impl FnOnce() -> Result<Verdict, Error>,
-    ) -> Result<Completion, Failed> {
+    /// The verdict on a trial, unless its scenario runs only on request.
+    fn trial_of(&self, name: &'static str, verdict: impl FnOnce() -> Result<Verdict, Error>) -> Verdict {
         if let Some(reason) = self.plan.ignored(name).filter(|_| !self.plan.asks_for_ignored) {
-            return Ok(Completion::ignored_with(format!("{reason}: --ignored, or --exact and its name, runs it")));
+            return Verdict::Skip(format!("{reason}: --ignored, or --exact and its name, runs it"));
         }
-        self.verdicts
-            .of_trial(|| self.unless_interrupted(verdict().unwrap_or_else(|error| Verdict::Fail(error.to_string()))))
+        self.unless_interrupted(verdict().unwrap_or_else(|error| Verdict::Fail(error.to_string().into())))
     }
 
     /// A result, unless a signal has caused it by killing the child. After a signal it waits for the signal's thread, which
@@ -229,7 +236,7 @@ impl LiveRun {
         let verdict = subjects::verdict(&one.cell);
         let Some(observed) = one.observed else { return Ok(verdict) };
         if self.plan.verbose {
-            self.verdicts.keep_trace(name, &observed);
+            self.traces.keep(name, &observed);
         }
         let Some(archives) = &self.archives else { return Ok(verdict) };
         // The archive has our own trace, which is judged by its table.
@@ -268,7 +275,7 @@ impl LiveRun {
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
         let one = self.session.run(name, expectation, &self.plan.file, self.limit(expectation))?;
         if self.plan.verbose {
-            self.verdicts.keep_trace(name, &one.observed);
+            self.traces.keep(name, &one.observed);
         }
         if self.plan.timings {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
@@ -288,10 +295,10 @@ impl LiveRun {
         archives.checked(&Archive { origin, observed }, verdict, judge).with_objection(objection)
     }
 
-    fn in_round(&self, round: u32, report: String) -> String {
+    fn in_round(&self, round: u32, report: Report) -> Report {
         match self.plan.repeat {
             1 => report,
-            all => format!("in run {round} of {all}:\n{report}"),
+            all => report.below(format!("in run {round} of {all}:")),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::tell::StandardStream;
 use crate::child::workspace::Workspaces;
+use crate::judge::cause::Cause;
+use crate::judge::report::Report;
 use crate::judge::verdict::Verdict;
 use crate::subject::Subject;
 use crate::subject::cell::Cell;
@@ -111,11 +113,28 @@ pub fn verdict(cell: &Cell) -> Verdict {
     match cell.verdict.as_str() {
         "pass" => Verdict::Pass,
         "fail" | "silent loss" if !cell.findings.is_empty() && !cell.has_unknown() => Verdict::Pass,
-        "inconclusive" => Verdict::Inconclusive(cell.report()),
+        "inconclusive" => Verdict::Inconclusive(report(cell)),
         "skip" => Verdict::Skip(cell.why.clone().unwrap_or_default()),
         "not claimed" => Verdict::Skip(format!("{} claims no I/O call of this scenario", cell.subject)),
-        _ => Verdict::Fail(cell.report()),
+        _ => Verdict::Fail(report(cell)),
     }
+}
+
+/// The report on a cell. What the first unknown finding is about is the cause.
+fn report(cell: &Cell) -> Report {
+    let finding = cell.findings.iter().find(|found| found.known.is_none());
+    let cause = match (finding, &cell.why) {
+        (Some(found), _) => {
+            let title = match &found.field {
+                Some(field) => format!("{}: {field} {}", found.call, found.kind),
+                None => format!("{} {}", found.call, found.kind),
+            };
+            Some(Cause { title, call: Some(found.call.clone()), place: None })
+        }
+        (None, Some(why)) => Some(Cause::of_sentence(why)),
+        (None, None) => None,
+    };
+    Report::from(cell.report()).with_cause(cause)
 }
 
 /// The known faults that subjects have shown, and the scenarios in which they were judged.

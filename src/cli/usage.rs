@@ -1,19 +1,25 @@
 //! Prints clap's messages: help and version on request, and wrong usage.
 
+use std::ffi::OsString;
+
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::flags::Cli;
+use super::select;
 use crate::base::error::Exit;
 use crate::base::escape;
 use crate::base::tell::StandardStream;
 
-/// Prints the message, and returns the exit code.
-pub fn say(mut error: clap::Error) -> Exit {
+/// Prints the message, and returns the exit code. `args` is the command line.
+pub fn say(mut error: clap::Error, args: &[OsString]) -> Exit {
     let escaped: Vec<(ContextKind, ContextValue)> =
         error.context().map(|(kind, value)| (kind, escaped(value))).collect();
     for (kind, value) in escaped {
-        error.insert(kind, value);
+        match value {
+            ContextValue::StyledStrs(tips) if tips.is_empty() => drop(error.remove(kind)),
+            value => drop(error.insert(kind, value)),
+        }
     }
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let stream = if asked { StandardStream::Out } else { StandardStream::Error };
@@ -21,6 +27,9 @@ pub fn say(mut error: clap::Error) -> Exit {
     let mut text = if stream.has_colours() { text.ansi().to_string() } else { text.to_string() };
     if error.kind() == ErrorKind::UnknownArgument {
         text += &format!("\nAccepted: {}\n", accepted().join(", "));
+        if let Some(hint) = select::hint_at_program(args) {
+            text += &format!("\n hint: {hint}\n");
+        }
     }
     stream.raw(&text);
     if asked { Exit::Success } else { Exit::Usage }
@@ -33,9 +42,13 @@ fn escaped(value: &ContextValue) -> ContextValue {
         ContextValue::Strings(words) => {
             ContextValue::Strings(words.iter().map(|word| escape::line(word).into_owned()).collect())
         }
-        // Tips, one on each line, with such words.
+        // Tips, one on each line, with such words. What follows `--` is a program, and no value: that tip is wrong here.
         ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(
-            tips.iter().map(|tip| escape::line(&tip.to_string()).into_owned().into()).collect(),
+            tips.iter()
+                .map(ToString::to_string)
+                .filter(|tip| !tip.contains("as a value, use"))
+                .map(|tip| escape::line(&tip).into_owned().into())
+                .collect(),
         ),
         other => other.clone(),
     }

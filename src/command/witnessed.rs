@@ -45,14 +45,15 @@ pub fn agrees(
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
     let words = shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap_or_default();
     sink.line(&format!("witness: {calls} calls compared, {} differences\n", disagreements.len()));
-    sink.line(&report::disagreement(&AgreementFailure {
+    let report = report::disagreement(&AgreementFailure {
         scenario: words.split(' ').next().unwrap_or_default(),
         ending: &observed.ending,
         trace: &trace,
         testimony: &testimony,
         disagreements: &disagreements,
         rerun: &verdict::rerun(&format!("--witness -- {words}"), verdict::EMBEDDED),
-    }));
+    });
+    sink.line(&report.to_string());
     false
 }
 

@@ -98,6 +98,8 @@ pub enum Difference {
         expected: usize,
         /// The place of the observed call.
         observed: usize,
+        /// The place of the expected call with which it is swapped, if the two are in each other's place.
+        with: Option<usize>,
     },
     /// A call occurs, but not as expected.
     Wrong {
@@ -151,6 +153,22 @@ pub struct FieldDifference {
     pub expected: String,
     /// The observed value.
     pub observed: String,
+}
+
+impl FieldDifference {
+    /// The other field that has this one's value, and whose value this one has: the two are swapped.
+    pub fn swapped_with(&self, all: &[Self]) -> Option<&'static str> {
+        let is_swapped = |other: &&Self| {
+            self.field != other.field && self.value() == other.observed && other.value() == self.observed
+        };
+        all.iter().find(is_swapped).map(|other| other.field)
+    }
+
+    /// The expected value without the name that is bound to it, as in `$a = 3 (bound by call 1)`.
+    fn value(&self) -> &str {
+        let value = self.expected.strip_prefix('$').and_then(|bound| bound.split_once(" = "));
+        value.and_then(|(_, value)| value.split_once(" (bound")).map_or(&self.expected, |(value, _)| value)
+    }
 }
 
 /// Compares a trace with its expectation.

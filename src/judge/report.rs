@@ -1,20 +1,22 @@
 //! A failure as a finished bug report: what was expected, what was observed, where they first differ, and how to run it
 //! again.
 //!
-//! No I/O and no colour. The width is 100 columns.
+//! No I/O and no colour: each line has a mark, which a terminal may show as a colour. The width is 100 columns.
 
-use crate::base::escape;
 use crate::child::ending::Ending;
+use crate::judge::cause::Cause;
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher::{self, Difference, Strand, TraceComparison};
 use crate::trace::whole::Trace;
 
+mod lines;
 mod wrap;
 mod agreement;
 mod whole;
 mod partial;
 
 pub use agreement::{AgreementFailure, disagreement};
+pub use lines::{Mark, Report, ReportLine};
 use wrap::wrapped;
 
 /// The most differences that are listed, one on each line.
@@ -47,7 +49,7 @@ pub struct Failure<'a> {
 }
 
 /// The report on a scenario whose trace or end is not as expected.
-pub fn failure(failure: &Failure) -> String {
+pub fn failure(failure: &Failure) -> Report {
     let Failure { scenario, expectation, file, trace, comparison, ending, losses, rerun } = *failure;
     let mut lines = head(expectation, scenario, file);
     lines.extend(workload(expectation, ending));
@@ -59,88 +61,91 @@ pub fn failure(failure: &Failure) -> String {
             partial::list(&expectation.body, file, trace, observed, differences)
         }
     });
-    lines.push(String::new());
-    lines.extend(entry("run again", rerun));
-    joined(&lines)
+    // What a workload that ended early has not done is missing: the end is the cause.
+    let end = matcher::ending(expectation, ending).map(|sentence| Cause::of_sentence(&sentence));
+    finished(lines, rerun).with_cause(end.or_else(|| Cause::of(expectation, file, trace, comparison)))
 }
 
 /// The report on a workload that never reached its gate, and so has no trace.
-pub fn before_gate(expectation: &Expectation, file: &str, ending: &Ending, rerun: &str) -> String {
+pub fn before_gate(expectation: &Expectation, file: &str, ending: &Ending, rerun: &str) -> Report {
     let mut lines = head(expectation, &expectation.name, file);
     lines.extend(entry("workload", &ending.to_string()));
     lines.extend(entry("trace", "none: nothing is traced before the gate"));
-    lines.push(String::new());
-    lines.extend(entry("run again", rerun));
-    joined(&lines)
+    finished(lines, rerun).with_cause(Some(Cause::of_sentence(&ending.to_string())))
 }
 
 /// The report on a scenario that lost part of its trace.
-pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &str) -> String {
-    let mut lines = vec![format!("{scenario}: a part of the trace was lost, so it proves nothing")];
+pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &str) -> Report {
+    let mut lines: Vec<ReportLine> =
+        vec![format!("{scenario}: a part of the trace was lost, so it proves nothing").into()];
     lines.extend(entry("workload", &ending.to_string()));
     lines.extend(losses.iter().flat_map(|loss| entry("lost", loss)));
-    lines.push(String::new());
+    finished(lines, rerun).with_cause(losses.first().map(|loss| Cause::of_sentence(loss)))
+}
+
+/// The report of these lines. The last one is the command to run it again.
+fn finished(mut lines: Vec<ReportLine>, rerun: &str) -> Report {
+    lines.push(ReportLine::empty());
     lines.extend(entry("run again", rerun));
-    joined(&lines)
+    Report::new(lines)
 }
 
 /// The report on a trace that contradicts what the child itself has noted.
-pub fn contradicted(scenario: &str, contradictions: &[String], ending: &Ending, rerun: &str) -> String {
-    let mut lines = vec![format!("{scenario}: the trace contradicts what the child itself has noted")];
+pub fn contradicted(scenario: &str, contradictions: &[String], ending: &Ending, rerun: &str) -> Report {
+    let sentence = "the trace contradicts what the child itself has noted";
+    let mut lines: Vec<ReportLine> = vec![format!("{scenario}: {sentence}").into()];
     lines.extend(entry("workload", &ending.to_string()));
     lines.extend(contradictions.iter().take(MOST_LISTED).flat_map(|sentence| entry("noted", sentence)));
     if contradictions.len() > MOST_LISTED {
-        lines.push(format!("  and {} more", contradictions.len() - MOST_LISTED));
+        lines.push(format!("  and {} more", contradictions.len() - MOST_LISTED).into());
     }
-    lines.push(String::new());
-    lines.extend(entry("run again", rerun));
-    joined(&lines)
+    finished(lines, rerun).with_cause(Some(Cause::of_sentence(sentence)))
 }
 
 /// Shows the whole trace, or each thread that is not as expected.
-fn strands(parts: &[(Strand, Vec<Difference>)], file: &str, trace: &Trace) -> Vec<String> {
+fn strands(parts: &[(Strand, Vec<Difference>)], file: &str, trace: &Trace) -> Vec<ReportLine> {
     let wrong = || parts.iter().filter(|(_, differences)| !differences.is_empty());
     let mut lines = Vec::new();
     for (strand, differences) in wrong().take(MOST_THREADS) {
-        lines.push(String::new());
-        lines.extend(whole::diff(strand, trace, differences));
+        lines.push(ReportLine::empty());
+        lines.extend(whole::diff(strand, file, trace, differences));
         lines.extend(others(strand, file, trace, &differences[1..]));
     }
     let more = wrong().count().saturating_sub(MOST_THREADS);
     if more > 0 {
-        lines.extend([String::new(), format!("and {more} more threads are not as expected")]);
+        lines.extend([ReportLine::empty(), format!("and {more} more threads are not as expected").into()]);
     }
     lines
 }
 
 /// Every difference but the first, one on each line.
-fn others(strand: &Strand, file: &str, trace: &Trace, rest: &[Difference]) -> Vec<String> {
+fn others(strand: &Strand, file: &str, trace: &Trace, rest: &[Difference]) -> Vec<ReportLine> {
     if rest.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![String::new(), "the other differences:".to_owned()];
+    let mut lines = vec![ReportLine::empty(), "the other differences:".to_owned().into()];
     let sentences: Vec<String> =
         rest.iter().take(MOST_READ).map(|difference| whole::sentence(difference, strand, file, trace)).collect();
     // A call that is repeated by mistake makes one line, not hundreds.
     let runs: Vec<&[String]> = sentences.chunk_by(|one, next| one == next).collect();
     for run in runs.iter().take(MOST_LISTED) {
         let times = if run.len() == 1 { String::new() } else { format!(" ({} times)", run.len()) };
-        lines.extend(wrapped(&format!("{}{times}", run[0]), "  ", "      "));
+        lines.extend(plain(wrapped(&format!("{}{times}", run[0]), "  ", "      ")));
     }
     let listed: usize = runs.iter().take(MOST_LISTED).map(|run| run.len()).sum();
     if rest.len() > listed {
-        lines.push(format!("  and {} more", rest.len() - listed));
+        lines.push(format!("  and {} more", rest.len() - listed).into());
     }
     lines
 }
 
-fn head(expectation: &Expectation, scenario: &str, file: &str) -> Vec<String> {
-    let mut lines = wrapped(&format!("{scenario}: {}", expectation.about), "", "    ");
+fn head(expectation: &Expectation, scenario: &str, file: &str) -> Vec<ReportLine> {
+    let mut lines = plain(wrapped(&format!("{scenario}: {}", expectation.about), "", "    "));
     lines.extend(entry("expected by", &format!("{file}:{}", expectation.line)));
     lines
 }
 
-fn workload(expectation: &Expectation, ending: &Ending) -> Vec<String> {
+fn workload(expectation: &Expectation, ending: &Ending) -> Vec<ReportLine> {
     match matcher::ending(expectation, ending) {
         Some(sentence) => entry("workload", &sentence),
         None => entry("workload", &format!("{ending}, as expected")),
@@ -148,17 +153,17 @@ fn workload(expectation: &Expectation, ending: &Ending) -> Vec<String> {
 }
 
 /// A line with its label. All lines of a longer text are indented alike.
-fn entry(label: &str, text: &str) -> Vec<String> {
+fn entry(label: &str, text: &str) -> Vec<ReportLine> {
     let first = format!("  {label:<12} ");
     let indent = " ".repeat(first.len());
     let mut lines = Vec::new();
     for (at, line) in text.lines().enumerate() {
-        lines.extend(wrapped(line, if at == 0 { &first } else { &indent }, &indent));
+        lines.extend(plain(wrapped(line, if at == 0 { &first } else { &indent }, &indent)));
     }
     lines
 }
 
-/// Keeps each item on one line, whatever it contains.
-fn joined(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{}\n", escape::line(line.trim_end()))).collect()
+/// Lines without a mark.
+fn plain(lines: Vec<String>) -> Vec<ReportLine> {
+    lines.into_iter().map(ReportLine::from).collect()
 }

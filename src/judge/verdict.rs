@@ -9,7 +9,7 @@ use crate::child::ending::{Ending, How, Phase};
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher;
 use crate::judge::noted::SLACK_NS;
-use crate::judge::report::{self, Failure};
+use crate::judge::report::{self, Failure, Report};
 use crate::trace::whole::Trace;
 
 /// The name of the embedded expectations in messages.
@@ -20,12 +20,12 @@ pub(crate) const EMBEDDED: &str = "tests.toml";
 pub enum Verdict {
     /// The whole trace is as expected.
     Pass,
-    /// The trace or the end differs from the expectation. The text is the report.
-    Fail(String),
+    /// The trace or the end differs from the expectation.
+    Fail(Report),
     /// The scenario could not run. The text is the reason.
     Skip(String),
-    /// Something was lost, so that nothing is proved. The text is the report.
-    Inconclusive(String),
+    /// Something was lost, so that nothing is proved.
+    Inconclusive(Report),
 }
 
 /// What was observed of a scenario.
@@ -55,10 +55,10 @@ pub(crate) fn tests_flag(file: &str) -> String {
 impl Verdict {
     /// The verdict when the witness contradicts the trace, which makes a pass a failure. A trace with losses proves nothing
     /// anyway, and a scenario that did not run has no trace to contradict.
-    pub(crate) fn with_objection(self, objection: Option<String>) -> Self {
+    pub(crate) fn with_objection(self, objection: Option<Report>) -> Self {
         match (self, objection) {
             (Self::Pass, Some(objection)) => Self::Fail(objection),
-            (Self::Fail(report), Some(objection)) => Self::Fail(format!("{report}\n{objection}")),
+            (Self::Fail(report), Some(objection)) => Self::Fail(report.and(objection)),
             (verdict @ (Self::Skip(_) | Self::Inconclusive(_)), Some(_)) | (verdict, None) => verdict,
         }
     }
@@ -254,11 +254,11 @@ mod tests {
     #[test]
     fn each_verdict_is_counted_as_what_it_is() {
         let mut tally = Tally::default();
-        let text = String::new;
+        let report = || Report::new(Vec::new());
         tally.add(&Verdict::Pass);
-        (0..2).for_each(|_| tally.add(&Verdict::Fail(text())));
-        (0..3).for_each(|_| tally.add(&Verdict::Skip(text())));
-        (0..4).for_each(|_| tally.add(&Verdict::Inconclusive(text())));
+        (0..2).for_each(|_| tally.add(&Verdict::Fail(report())));
+        (0..3).for_each(|_| tally.add(&Verdict::Skip(String::new())));
+        (0..4).for_each(|_| tally.add(&Verdict::Inconclusive(report())));
         assert_eq!(tally, Tally { passed: 1, failed: 2, skipped: 3, inconclusive: 4 });
     }
 

@@ -13,7 +13,7 @@ use super::listed::Listed;
 
 /// What a run has to tell.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct MutantsReport {
     /// The object.
     pub object: String,
     /// How many mutants the object has.
@@ -44,7 +44,7 @@ fn percent(count: &Count) -> String {
     count.score().map(|score| format!("{score:.1} %")).unwrap_or_default()
 }
 
-impl Report {
+impl MutantsReport {
     /// Whether each mutant was killed or is listed, and none that is listed was killed.
     pub fn is_good(&self) -> bool {
         self.listed.unlisted(&self.judged).is_empty() && self.listed.dead(&self.judged).is_empty()

@@ -85,7 +85,7 @@ impl Session {
         let objection = match judge_with(expectation, file, &observed, &rerun) {
             Verdict::Pass => None,
             Verdict::Skip(reason) => return Ok(not_run(skipped(&reason))),
-            Verdict::Fail(report) | Verdict::Inconclusive(report) => Some(report),
+            Verdict::Fail(report) | Verdict::Inconclusive(report) => Some(report.to_string()),
         };
         let mut between = reference.between;
         if profile.scope == Scope::Pid {

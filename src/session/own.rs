@@ -5,7 +5,7 @@ use crate::child::diary::{self, Diary};
 use crate::child::ending::Phase;
 use crate::child::zygote::Child;
 use crate::judge::noted::{self, OwnWord};
-use crate::judge::report;
+use crate::judge::report::{self, Report};
 use crate::judge::verdict::Observed;
 use crate::trace::whole::ProcessEnd;
 
@@ -26,7 +26,7 @@ impl Session {
 
 /// The report on what the trace says otherwise than the child itself. A child without a gate has no trace, and one with losses is
 /// not compared: its losses are reported.
-pub(super) fn contradicted(name: &str, rerun: &str, observed: &Observed, own: &OwnWord) -> Option<String> {
+pub(super) fn contradicted(name: &str, rerun: &str, observed: &Observed, own: &OwnWord) -> Option<Report> {
     let Observed { ending, trace } = observed;
     if ending.phase == Phase::Setup || trace.losses().are_known() {
         return None;

@@ -16,6 +16,7 @@ use crate::table::blocks;
 use crate::table::layout::{Blocks, Roles, Watch};
 use crate::table::syscalls::{REQUESTS, Syscall};
 use crate::trace::record::{self, Record};
+use crate::trace::show;
 
 mod refusal;
 mod shared;
@@ -221,23 +222,31 @@ impl Tracer {
         let watching = self.watch(WATCHES - 1, std::process::id(), false)?;
         let parent = nix::unistd::getppid();
         let records = watching.take();
-        let mut seen = false;
+        let (mut seen, mut recorded) = (false, None);
         records.for_each(|bytes| match record::decode(bytes) {
             Ok(Record::Call(call, _)) if call.name() == "getppid" => {
                 seen |= call.success() == Some(parent.as_raw().into());
+                recorded = Some(show::call(&call));
             }
             _ => {}
         });
         if seen {
             return Ok(());
         }
-        Err(match records.counts.seen {
-            0 => Error::cannot_trace(
+        Err(match (records.counts.seen, recorded) {
+            (0, _) => Error::cannot_trace(
                 "a call that this process made was not seen",
                 "in a container, share the host's pid namespace (docker run --pid=host); with --bpf FILE, try without",
             ),
-            _ => Error::cannot_trace(
-                "of a call that this process made, the enter was seen and the exit was not as it should be",
+            (_, None) => Error::cannot_trace(
+                "of getppid(), a call that this process made, the enter was seen and the exit was not",
+                "with --bpf FILE, try without",
+            ),
+            (_, Some(recorded)) => Error::cannot_trace(
+                format!(
+                    "of getppid(), a call that this process made, the exit was not as it should be: recorded was \
+                     {recorded}, and the result is {parent}"
+                ),
                 "with --bpf FILE, try without",
             ),
         })

@@ -4,6 +4,7 @@
 //! changes.
 
 mod bless;
+pub mod misuse;
 mod runs;
 mod usage;
 
@@ -12,6 +13,11 @@ use std::process::{Command, ExitCode, Output, Stdio};
 
 use crate::support::{self, Named, Tested, text};
 use libtest_mimic::{Arguments, Failed, Trial};
+use misuse::{
+    a_program_is_no_filter, a_wrong_number_of_threads_is_an_error, an_object_that_the_verifier_refuses_is_its_owners,
+    colours_are_as_asked_for, one_cause_is_one_report, the_test_target_loads_the_object_of_the_environment,
+    the_test_target_takes_its_flags_from_the_environment,
+};
 use runs::{
     a_run_writes_nothing_unless_it_is_asked_to, an_ignored_scenario_runs_when_it_is_asked_for,
     an_unfit_bpf_object_is_refused_with_the_reason, archives_are_written_and_judged_alike, what_was_asked_for_runs,
@@ -26,7 +32,10 @@ use usage::{
 pub const TESTS: &str = include_str!("../../tests.toml");
 
 pub fn main() -> ExitCode {
-    let anyone: [Named; 8] = [
+    let anyone: [Named; 11] = [
+        ("a_program_is_no_filter", a_program_is_no_filter),
+        ("a_wrong_number_of_threads_is_an_error", a_wrong_number_of_threads_is_an_error),
+        ("the_test_target_takes_its_flags_from_the_environment", the_test_target_takes_its_flags_from_the_environment),
         ("help_and_version_are_asked_for", help_and_version_are_asked_for),
         ("bad_usage_says_what_is_accepted", bad_usage_says_what_is_accepted),
         ("the_list_needs_no_privilege", the_list_needs_no_privilege),
@@ -36,7 +45,11 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 8] = [
+    let live: [Named; 12] = [
+        ("the_test_target_loads_the_object_of_the_environment", the_test_target_loads_the_object_of_the_environment),
+        ("an_object_that_the_verifier_refuses_is_its_owners", an_object_that_the_verifier_refuses_is_its_owners),
+        ("colours_are_as_asked_for", colours_are_as_asked_for),
+        ("one_cause_is_one_report", one_cause_is_one_report),
         ("an_ignored_scenario_runs_when_it_is_asked_for", an_ignored_scenario_runs_when_it_is_asked_for),
         ("what_was_asked_for_runs", what_was_asked_for_runs),
         ("an_unfit_bpf_object_is_refused_with_the_reason", an_unfit_bpf_object_is_refused_with_the_reason),

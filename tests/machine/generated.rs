@@ -102,7 +102,8 @@ fn one(session: &Session, expectation: &Expectation, program: &[Step], tally: &m
     let (observed, testimony, _) = witnessed.map_err(|error| error.to_string())?;
     match judge(expectation, "generated", &observed) {
         Verdict::Pass => {}
-        Verdict::Fail(report) | Verdict::Inconclusive(report) | Verdict::Skip(report) => return Err(report),
+        Verdict::Fail(report) | Verdict::Inconclusive(report) => return Err(report.to_string()),
+        Verdict::Skip(reason) => return Err(reason),
     }
     let Observed { ending, trace } = &observed;
     let testimony = testimony.as_ref().ok_or("there is no witness")?;
@@ -116,7 +117,8 @@ fn one(session: &Session, expectation: &Expectation, program: &[Step], tally: &m
             testimony,
             disagreements,
             rerun,
-        }));
+        })
+        .to_string());
     }
     tally.add(testimony);
     Ok(())

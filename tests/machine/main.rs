@@ -83,6 +83,9 @@ fn main() -> ExitCode {
     if let Ok(kind) = std::env::var(objects::WORK) {
         return objects::works(&kind);
     }
+    if std::env::var_os(cli::misuse::TARGET).is_some() {
+        return ior_it::support::cli::main_of_test_target();
+    }
     match std::env::var(GROUP) {
         Ok(named) => GROUPS.iter().find(|group| group.0 == named).map_or(ExitCode::from(2), |group| group.1()),
         Err(_) => all(),

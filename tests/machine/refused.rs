@@ -215,8 +215,12 @@ fn no_exits() -> Tested {
     // A record with another result is refused too.
     let [from, to] = ["ret", "ret + 1"].map(|ret| format!("	call->record.ret = {ret};\n	if (asks_for_restart"));
     let (from, to) = (from.as_str(), to.as_str());
-    let object = changed(folder.path(), "result", from, to)?;
-    refuses(ior_it(&["--bpf", &object.display().to_string()], COMMAND), 3, &["the exit was not", "--bpf FILE"])?;
+    let object = changed(folder.path(), "result", from, to)?.display().to_string();
+    let wrong = &["the exit was not as it should be: recorded was getppid() = ", "--bpf FILE"];
+    refuses(ior_it(&["--bpf", &object], COMMAND), 3, wrong)?;
+    // The canary of scenarios says the same: it was seen, and not as it was made.
+    let wrong = &["recorded was dup(-1) = ", "and its result is EBADF", "the fault is in the object of --bpf"];
+    refuses(ior_it(&["--bpf", &object], SCENARIO), 3, wrong)?;
     Ok(())
 }
 

@@ -192,7 +192,13 @@ fn a_replay_exits_as_a_run_does() {
         ("what is not compared", without.path(), &[], 0, "2 passed"),
         ("skipped", skipped.path(), &[], 4, "ignored (no weather)"),
         ("failed", failing.path(), &[], 101, "run again    ./ior-it --replay ./dup-basic.ior.zst"),
-        ("stopped", failing.path(), &["--fail-fast", "--test-threads=1"], 101, "ignored (not run: --fail-fast)"),
+        (
+            "stopped",
+            failing.path(),
+            &["--fail-fast", "--test-threads=1"],
+            101,
+            "0 passed; 1 failed; 0 ignored; 1 not run; 0 measured",
+        ),
         ("shown", failing.path(), &["-v"], 101, "dup-basic: failed in act: no luck\nopenat(AT_FDCWD, \"dup.txt\", "),
     ];
     for (sentence, folder, args, code, expected) in rows {

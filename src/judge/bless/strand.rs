@@ -177,7 +177,7 @@ impl Pairs {
                 Difference::MoreExtra { observed, count } => {
                     extra.extend(strand.observed.iter().skip_while(|place| *place != observed).take(*count));
                 }
-                Difference::Swapped { expected, observed } => {
+                Difference::Swapped { expected, observed, .. } => {
                     is_alone[expected - strand.first] = true;
                     pairs.expected.insert(*observed, expected - strand.first);
                 }

@@ -3,17 +3,20 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 
 use super::FieldDifference;
-use super::content::{self, show_number};
+use super::content;
 use crate::judge::expectation::{Aspect, ExpectedCall, Wanted, WantedField, Which};
 use crate::table::kind::Kind;
-use crate::table::names;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{self, Ret, Role};
 use crate::trace::call::{Call, Content, Identity, Outcome, RingRequest, Text};
 use crate::trace::show;
+
+mod shown;
+
+pub(crate) use shown::PAIR_IS_SWAPPED;
 
 /// What the names are bound to: the value, and the place of the expected call that bound it, counted from 1.
 #[derive(Default)]
@@ -48,6 +51,13 @@ impl Bindings<'_> {
             self.values.remove(name.as_str());
         }
     }
+
+    /// The number of the call that bound this name, if it bound another name as well, and that one to this value.
+    fn other_of_pair(&self, name: &str, value: i64) -> Option<usize> {
+        let (_, number) = *self.values.get(name)?;
+        let is_other = |(other, &(bound, by)): (&&str, &(i64, usize))| *other != name && bound == value && by == number;
+        self.values.iter().any(is_other).then_some(number)
+    }
 }
 
 /// Whether it is a call of this name.
@@ -65,6 +75,13 @@ pub(super) fn distance(expected: &ExpectedCall, call: &Call) -> Option<usize> {
 /// Whether a call matches everything in an entry without names.
 pub(super) fn satisfies(expected: &ExpectedCall, call: &Call) -> bool {
     expected.fields.iter().all(|field| meets(field, call, None))
+}
+
+/// Whether a call is of this name and has every expected value, with the names as they are bound.
+pub(super) fn meets_all(expected: &ExpectedCall, call: &Call, bindings: &Bindings) -> bool {
+    is_same_call(expected, call)
+        && contradiction(call).is_none()
+        && expected.fields.iter().all(|field| meets(field, call, Some(bindings)))
 }
 
 /// The fields that differ. Binds the names that the call gives a value. `number` is its place, counted from 1.
@@ -91,8 +108,8 @@ pub(super) fn field_differences<'e>(
         if !meets(field, call, Some(bindings)) {
             differences.push(FieldDifference {
                 field: field.key,
-                expected: show_wanted(field, bindings),
-                observed: show_fact(field, call),
+                expected: shown::wanted(field, bindings),
+                observed: shown::observed(field, call, bindings),
             });
         }
         bind(field, number, call, bindings);
@@ -361,38 +378,5 @@ fn argument(call: &Call, at: usize, role: Role) -> i64 {
         Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (raw as u32).into(),
         Role::Signed => call.signed(at),
         Role::Path | Role::Text | Role::Unsigned | Role::Pointer => raw as i64,
-    }
-}
-
-fn show_wanted(field: &WantedField, bindings: &Bindings) -> String {
-    match &field.wanted {
-        Wanted::Nothing => "none".to_owned(),
-        Wanted::Text(text) => format!("{:?}", BStr::new(text)),
-        Wanted::Contains(text) => format!("a path with {text:?} in it"),
-        Wanted::Number(value) => show_number(*value, field.role),
-        Wanted::Name(name) => match bindings.values.get(name.as_str()) {
-            Some((value, call)) => format!("{name} = {} (bound by call {call})", show_number(*value, field.role)),
-            None => format!("{name}, any result of success"),
-        },
-        Wanted::Errno(errno) => names::errno_name(*errno),
-        Wanted::Unfinished => "unfinished".to_owned(),
-        Wanted::Is(value) => value.to_string(),
-        Wanted::Files(files) => format!("{files:?}"),
-        Wanted::Content(wanted) => content::show_wanted(wanted, &|name| bindings.value(name)),
-    }
-}
-
-fn show_fact(field: &WantedField, call: &Call) -> String {
-    match fact(field, call) {
-        None => "nothing".to_owned(),
-        Some(Fact::Number(value)) => show_number(value, field.role),
-        Some(Fact::Errno(errno)) => names::errno_name(errno),
-        Some(Fact::Unfinished) => "unfinished".to_owned(),
-        Some(Fact::File(None)) => "none".to_owned(),
-        Some(Fact::File(Some(bytes)) | Fact::Text(bytes)) => format!("{:?}", BStr::new(bytes)),
-        Some(Fact::Files(files)) => format!("{:?}", files.iter().map(BStr::new).collect::<Vec<_>>()),
-        Some(Fact::Is(value)) => value.to_string(),
-        Some(Fact::Content(found)) => content::show_beside(&found, &field.wanted),
-        Some(Fact::Unknown(why)) => why.into_owned(),
     }
 }

@@ -1,9 +1,11 @@
 //! Shows BPF and the witness side by side where they differ.
 
+use super::lines::{Mark, Report, ReportLine};
 use super::wrap::{WIDTH, wrapped};
-use super::{MOST_LISTED, MOST_READ, entry, joined};
+use super::{MOST_LISTED, MOST_READ, entry, finished, plain};
 use crate::child::ending::Ending;
 use crate::judge::agreement::{self, Discrepancy, Mismatch};
+use crate::judge::cause::Cause;
 use crate::trace::show;
 use crate::trace::testimony::{Seen, Testimony};
 use crate::trace::whole::Trace;
@@ -34,21 +36,35 @@ pub struct AgreementFailure<'a> {
 }
 
 /// The report on a scenario that BPF and the witness saw differently.
-pub fn disagreement(it: &AgreementFailure) -> String {
-    let mut lines = vec![format!("{}: BPF and the witness (ptrace) did not see the same", it.scenario)];
+pub fn disagreement(it: &AgreementFailure) -> Report {
+    let mut lines: Vec<ReportLine> =
+        vec![format!("{}: BPF and the witness (ptrace) did not see the same", it.scenario).into()];
     let counts = [it.trace.calls.len(), it.testimony.calls.len()];
     lines.extend(entry("workload", &it.ending.to_string()));
     lines.extend(entry("calls", &format!("{} seen by BPF, {} seen by ptrace", counts[0], counts[1])));
-    lines.push(String::new());
+    lines.push(ReportLine::empty());
     lines.extend(side_by_side(it));
     lines.extend(others(it));
-    lines.push(String::new());
-    lines.extend(entry("run again", it.rerun));
-    joined(&lines)
+    finished(lines, it.rerun).with_cause(it.disagreements.first().map(|first| cause(first, it)))
+}
+
+fn cause(first: &Discrepancy, it: &AgreementFailure) -> Cause {
+    let by_ptrace = |at: usize| it.testimony.calls[at].call.name();
+    let (call, what) = match first {
+        Discrepancy::OnlyBpf { bpf } => (it.trace.calls[*bpf].name(), "seen by BPF alone".to_owned()),
+        Discrepancy::OnlyPtrace { ptrace } | Discrepancy::MoreByPtrace { ptrace, .. } => {
+            (by_ptrace(*ptrace), "seen by ptrace alone".to_owned())
+        }
+        Discrepancy::Unlike { bpf, fields, .. } => {
+            let what = fields.first().map_or(String::new(), |field| field.what.to_string());
+            (it.trace.calls[*bpf].name(), format!("{what} unlike ptrace's"))
+        }
+    };
+    Cause { title: format!("{call}: {what}"), call: Some(call), place: None }
 }
 
 /// The thread of the first difference, around that difference.
-fn side_by_side(it: &AgreementFailure) -> Vec<String> {
+fn side_by_side(it: &AgreementFailure) -> Vec<ReportLine> {
     let Some(first) = it.disagreements.first() else { return Vec::new() };
     let tid = match *first {
         Discrepancy::OnlyBpf { bpf } | Discrepancy::Unlike { bpf, .. } => it.trace.calls[bpf].tid,
@@ -60,23 +76,25 @@ fn side_by_side(it: &AgreementFailure) -> Vec<String> {
     let rows = rows(&bpf, &ptrace, it.disagreements);
     let at = rows.iter().position(|row| row.2.is_some()).unwrap_or_default();
     let shown = at.saturating_sub(BEFORE)..rows.len().min(at + 1 + AFTER);
-    let mut lines = two_columns(' ', &format!("seen by BPF (thread {tid})"), "seen by ptrace");
+    let mut lines = plain(two_columns(' ', &format!("seen by BPF (thread {tid})"), "seen by ptrace"));
     if shown.start > 0 {
-        lines.push(format!("{:INDENT$}{} before, alike", "", shown.start));
+        lines.push(format!("{:INDENT$}{} before, alike", "", shown.start).into());
     }
     for (place, (bpf, ptrace, disagreement)) in rows.iter().enumerate().take(shown.end).skip(shown.start) {
         let mark = if disagreement.is_some() { '!' } else { ' ' };
         let left = bpf.map_or("-".to_owned(), |at| show::call(&it.trace.calls[at]));
         let right =
             ptrace.map_or("-".to_owned(), |at| seen(&it.testimony.calls[at], bpf.map(|at| &it.trace.calls[at])));
-        lines.extend(two_columns(mark, &left, &right));
+        let marked = if mark == '!' { Mark::Observed } else { Mark::Plain };
+        lines.extend(two_columns(mark, &left, &right).iter().map(|line| ReportLine::marked(marked, line)));
         if let (Some(disagreement), true) = (disagreement, place == at) {
             let sentences = sentences(disagreement, it);
-            lines.extend(sentences.iter().flat_map(|text| wrapped(&format!("^ {text}"), "      ", "        ")));
+            let pointed = sentences.iter().flat_map(|text| wrapped(&format!("^ {text}"), "      ", "        "));
+            lines.extend(pointed.map(|line| ReportLine::marked(Mark::Pointer, &line)));
         }
     }
     if shown.end < rows.len() {
-        lines.push(format!("{:INDENT$}and so on, {} more", "", rows.len() - shown.end));
+        lines.push(format!("{:INDENT$}and so on, {} more", "", rows.len() - shown.end).into());
     }
     lines
 }
@@ -134,17 +152,17 @@ fn folded(text: &str) -> Vec<String> {
 }
 
 /// Every difference but the first, one on each line.
-fn others(it: &AgreementFailure) -> Vec<String> {
+fn others(it: &AgreementFailure) -> Vec<ReportLine> {
     let rest = &it.disagreements[1..];
     if rest.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![String::new(), "the other differences:".to_owned()];
+    let mut lines = vec![ReportLine::empty(), "the other differences:".to_owned().into()];
     let sentences: Vec<String> =
         rest.iter().take(MOST_READ).flat_map(|disagreement| sentences(disagreement, it)).take(MOST_LISTED).collect();
-    lines.extend(sentences.iter().flat_map(|sentence| wrapped(sentence, "  ", "      ")));
+    lines.extend(sentences.iter().flat_map(|sentence| plain(wrapped(sentence, "  ", "      "))));
     if rest.len() > sentences.len() {
-        lines.push(format!("  and {} more", rest.len() - sentences.len()));
+        lines.push(format!("  and {} more", rest.len() - sentences.len()).into());
     }
     lines
 }
@@ -176,7 +194,7 @@ mod tests {
     use crate::judge::agreement::tests::both;
     use crate::trace::call::Outcome;
 
-    fn report(change: fn(&mut Trace)) -> String {
+    fn report(change: fn(&mut Trace)) -> Report {
         let (mut trace, testimony) = both();
         change(&mut trace);
         let disagreements = agreement::compare(&trace, &testimony, Some(b"/ws"));
@@ -197,7 +215,7 @@ mod tests {
             trace.calls[2].args[0] = 4;
         });
         assert_data_eq!(
-            said,
+            said.to_string(),
             str![[r#"
 open-basic: BPF and the witness (ptrace) did not see the same
   workload     finished
@@ -223,7 +241,7 @@ the other differences:
     fn what_one_side_lacks_is_a_dash() {
         let said = report(|trace| drop(trace.calls.remove(1)));
         assert_data_eq!(
-            said,
+            said.to_string(),
             str![[r#"
 open-basic: BPF and the witness (ptrace) did not see the same
   workload     finished

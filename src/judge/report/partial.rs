@@ -1,8 +1,9 @@
 //! Shows which entries of `present` and `absent` do not hold.
 
-use super::MOST_LISTED;
+use super::lines::{Mark, ReportLine};
 use super::whole::field;
 use super::wrap::wrapped;
+use super::{MOST_LISTED, plain};
 use crate::judge::expectation::{Body, ExpectedCall, Present, Times};
 use crate::judge::matcher::Difference;
 use crate::trace::show;
@@ -18,21 +19,21 @@ pub(super) fn list(
     trace: &Trace,
     compared: &[usize],
     differences: &[Difference],
-) -> Vec<String> {
+) -> Vec<ReportLine> {
     let Body::Partial { present, absent } = body else { return Vec::new() };
-    let mut lines = vec![String::new()];
+    let mut lines = vec![ReportLine::empty()];
     let listed = differences.iter().take(MOST_LISTED);
     lines.extend(listed.flat_map(|difference| lines_of(difference, present, absent, file, trace)));
     if differences.len() > MOST_LISTED {
-        lines.push(format!("  and {} more differences", differences.len() - MOST_LISTED));
+        lines.push(format!("  and {} more differences", differences.len() - MOST_LISTED).into());
     }
-    lines.push(String::new());
-    lines.push(format!("observed, {} in all:", compared.len()));
+    lines.push(ReportLine::empty());
+    lines.push(format!("observed, {} in all:", compared.len()).into());
     for &at in compared.iter().take(MOST_CALLS) {
-        lines.extend(wrapped(&show::call(&trace.calls[at]), "    ", "        "));
+        lines.extend(plain(wrapped(&show::call(&trace.calls[at]), "    ", "        ")));
     }
     if compared.len() > MOST_CALLS {
-        lines.push(format!("    and {} more", compared.len() - MOST_CALLS));
+        lines.push(format!("    and {} more", compared.len() - MOST_CALLS).into());
     }
     lines
 }
@@ -43,10 +44,12 @@ fn lines_of(
     absent: &[ExpectedCall],
     file: &str,
     trace: &Trace,
-) -> Vec<String> {
+) -> Vec<ReportLine> {
     let observed = |at: usize| show::call(&trace.calls[at]);
-    let shown = |call: &ExpectedCall| wrapped(&format!("{file}:{}  {}", call.line, call.source()), "  ", "      ");
-    let pointed = |text: &str| wrapped(text, "    ^ ", "      ");
+    let shown = |call: &ExpectedCall| {
+        marked(Mark::Expected, wrapped(&format!("{file}:{}  {}", call.line, call.source()), "  ", "      "))
+    };
+    let pointed = |text: &str| marked(Mark::Pointer, wrapped(text, "    ^ ", "      "));
     match difference {
         Difference::Count { present: at, found, nearest } => {
             let entry = &present[*at];
@@ -57,7 +60,7 @@ fn lines_of(
             let mut lines = shown(&entry.call);
             lines.extend(pointed(&format!("expected {wanted}, found {found}")));
             if let Some((at, fields)) = nearest {
-                let fields: Vec<String> = fields.iter().map(field).collect();
+                let fields: Vec<String> = fields.iter().map(|one| field(one, fields)).collect();
                 lines.extend(pointed(&format!("the nearest is {}: {}", observed(*at), fields.join("; "))));
             }
             lines
@@ -68,14 +71,20 @@ fn lines_of(
             lines
         }
         Difference::Contradicted { observed: at, field: wrong } => {
-            let mut lines = wrapped(&observed(*at), "  ", "      ");
-            lines.extend(pointed(&field(wrong)));
+            let mut lines = marked(Mark::Observed, wrapped(&observed(*at), "  ", "      "));
+            lines.extend(pointed(&field(wrong, &[])));
             lines
         }
         Difference::Missing { .. }
         | Difference::Extra { .. }
         | Difference::Swapped { .. }
         | Difference::Wrong { .. }
-        | Difference::MoreExtra { .. } => vec!["  BUG: a difference of `calls` in `present` and `absent`".to_owned()],
+        | Difference::MoreExtra { .. } => {
+            vec!["  BUG: a difference of `calls` in `present` and `absent`".to_owned().into()]
+        }
     }
+}
+
+fn marked(mark: Mark, lines: Vec<String>) -> Vec<ReportLine> {
+    lines.iter().map(|line| ReportLine::marked(mark, line)).collect()
 }

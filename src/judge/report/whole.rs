@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::lines::{Mark, ReportLine};
+use super::plain;
 use super::wrap::{WIDTH, wrapped};
+use crate::judge::cause;
 use crate::judge::expectation::Sequence;
 use crate::judge::matcher::{Difference, FieldDifference, Strand};
 use crate::trace::show;
@@ -18,13 +21,21 @@ const INDENT: usize = 10;
 enum DiffRow<'d> {
     Same { observed: usize },
     Wrong { expected: usize, observed: usize, fields: &'d [FieldDifference] },
-    Missing { expected: usize, elsewhere: Option<usize> },
-    Extra { observed: usize, elsewhere: Option<usize> },
+    Missing { expected: usize, elsewhere: Option<Elsewhere> },
+    Extra { observed: usize, elsewhere: Option<Elsewhere> },
     More { count: usize },
 }
 
+/// The other side of a call that is out of order: an observed call for an expected one, and the other way round.
+#[derive(Clone, Copy)]
+struct Elsewhere {
+    at: usize,
+    /// The expected call with which it is swapped.
+    with: Option<usize>,
+}
+
 /// The diff around the first difference, with marks under the fields that differ.
-pub(super) fn diff(strand: &Strand, trace: &Trace, differences: &[Difference]) -> Vec<String> {
+pub(super) fn diff(strand: &Strand, file: &str, trace: &Trace, differences: &[Difference]) -> Vec<ReportLine> {
     let rows = rows(strand, differences);
     let first = rows.iter().position(|row| !matches!(row, DiffRow::Same { .. })).unwrap_or_default();
     let shown = first.saturating_sub(BEFORE)..rows.len().min(first + 1 + AFTER);
@@ -33,15 +44,19 @@ pub(super) fn diff(strand: &Strand, trace: &Trace, differences: &[Difference]) -
 
     let (expected, observed) = (strand.expected.len(), strand.observed.len());
     let thread = strand.thread.map_or(String::new(), |thread| format!("{thread}: "));
-    let mut lines = vec![format!("{thread}{} expected (-), {observed} observed (+):", count(expected)), String::new()];
+    let sums = format!("{thread}{} expected (-), {observed} observed (+)", count(expected));
+    let place = differences.first().and_then(|difference| cause::expected_at(strand, difference));
+    let place = place.map_or(String::new(), |call| format!(", first different at {}", cause::place(file, call)));
+    let mut lines = plain(wrapped(&format!("{sums}{place}:"), "", "    "));
+    lines.push(ReportLine::empty());
     if shown.start > 0 {
-        lines.push(format!("{:INDENT$}{} before, as expected", "", count(shown.start)));
+        lines.push(format!("{:INDENT$}{} before, as expected", "", count(shown.start)).into());
     }
     for (at, row) in rows.iter().enumerate().take(shown.end).skip(shown.start) {
         lines.extend(painter.row(row, at == first));
     }
     if shown.end < rows.len() {
-        lines.push(format!("{:INDENT$}and so on, {} more", "", rows.len() - shown.end));
+        lines.push(format!("{:INDENT$}and so on, {} more", "", rows.len() - shown.end).into());
     }
     lines
 }
@@ -58,11 +73,14 @@ pub(super) fn sentence(difference: &Difference, strand: &Strand, file: &str, tra
     match difference {
         Difference::Missing { expected: at } => format!("{} is missing", expected(*at)),
         Difference::Extra { observed: at } => format!("an extra call: {}", observed(*at)),
-        Difference::Swapped { expected: at, observed: there } => {
+        Difference::Swapped { expected: at, observed: there, with: None } => {
             format!("{} is out of order: {}", expected(*at), observed(*there))
         }
+        Difference::Swapped { expected: at, with: Some(with), .. } => {
+            format!("{} is swapped with {}", expected(*at), expected(*with))
+        }
         Difference::Wrong { expected: at, fields, .. } => {
-            let fields: Vec<String> = fields.iter().map(field).collect();
+            let fields: Vec<String> = fields.iter().map(|one| field(one, fields)).collect();
             format!("{}: {}", expected(*at), fields.join("; "))
         }
         Difference::MoreExtra { count, .. } => format!("and {count} more extra calls"),
@@ -73,9 +91,10 @@ pub(super) fn sentence(difference: &Difference, strand: &Strand, file: &str, tra
 }
 
 /// The difference in one field.
-pub(super) fn field(difference: &FieldDifference) -> String {
+pub(super) fn field(difference: &FieldDifference, all: &[FieldDifference]) -> String {
     let FieldDifference { field, expected, observed } = difference;
-    format!("{field}: expected {expected}, observed {observed}")
+    let swapped = difference.swapped_with(all).map_or(String::new(), |other| format!(": swapped with {other}"));
+    format!("{field}: expected {expected}, observed {observed}{swapped}")
 }
 
 /// Inserts the equal calls between the differences.
@@ -91,10 +110,11 @@ fn rows<'d>(strand: &Strand, differences: &'d [Difference]) -> Vec<DiffRow<'d>> 
             Difference::Extra { observed } => {
                 odd_observed.insert(observed, DiffRow::Extra { observed, elsewhere: None });
             }
-            Difference::Swapped { expected, observed } => {
-                let expected = expected - strand.first;
-                odd_expected.insert(expected, DiffRow::Missing { expected, elsewhere: Some(observed) });
-                odd_observed.insert(observed, DiffRow::Extra { observed, elsewhere: Some(expected) });
+            Difference::Swapped { expected, observed, with } => {
+                let (expected, with) = (expected - strand.first, with.map(|with| with - strand.first));
+                let elsewhere = |at| Some(Elsewhere { at, with });
+                odd_expected.insert(expected, DiffRow::Missing { expected, elsewhere: elsewhere(observed) });
+                odd_observed.insert(observed, DiffRow::Extra { observed, elsewhere: elsewhere(expected) });
             }
             Difference::Wrong { expected, observed, ref fields } => {
                 let expected = expected - strand.first;
@@ -145,7 +165,7 @@ struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    fn row(&self, row: &DiffRow, is_first: bool) -> Vec<String> {
+    fn row(&self, row: &DiffRow, is_first: bool) -> Vec<ReportLine> {
         match *row {
             DiffRow::Same { observed } => self.observed(' ', observed),
             DiffRow::Wrong { expected, observed, fields } => {
@@ -157,21 +177,31 @@ impl Painter<'_> {
                 let mut lines = self.expected(expected, &[]);
                 let why = match elsewhere {
                     None => "missing".to_owned(),
-                    Some(there) => format!("out of order: it is observed call {}", self.place(there)),
+                    Some(Elsewhere { at, with: Some(with) }) => {
+                        format!("swapped with call {}: it is observed call {}", with + 1, self.place(at))
+                    }
+                    Some(Elsewhere { at, with: None }) => {
+                        format!("out of order: it is observed call {}", self.place(at))
+                    }
                 };
-                lines.extend(is_first.then(|| marked(&why)));
+                lines.extend(is_first.then(|| pointer(&why)));
                 lines
             }
             DiffRow::Extra { observed, elsewhere } => {
                 let mut lines = self.observed('+', observed);
                 let why = match elsewhere {
                     None => "extra: nothing is expected here".to_owned(),
-                    Some(there) => format!("out of order: it is expected as call {}", there + 1),
+                    Some(Elsewhere { at, with: Some(with) }) => {
+                        format!("swapped with call {}: it is expected as call {}", with + 1, at + 1)
+                    }
+                    Some(Elsewhere { at, with: None }) => format!("out of order: it is expected as call {}", at + 1),
                 };
-                lines.extend(is_first.then(|| marked(&why)));
+                lines.extend(is_first.then(|| pointer(&why)));
                 lines
             }
-            DiffRow::More { count } => vec![format!("  + {:6}and {count} more extra calls", "")],
+            DiffRow::More { count } => {
+                vec![ReportLine::marked(Mark::Observed, &format!("  + {:6}and {count} more extra calls", ""))]
+            }
         }
     }
 
@@ -179,13 +209,15 @@ impl Painter<'_> {
         self.places.get(&observed).copied().unwrap_or_default()
     }
 
-    fn observed(&self, mark: char, at: usize) -> Vec<String> {
-        let first = format!("  {mark} {:>4}  ", self.place(at));
-        wrapped(&show::call(&self.trace.calls[at]), &first, &" ".repeat(INDENT + 4))
+    fn observed(&self, sign: char, at: usize) -> Vec<ReportLine> {
+        let first = format!("  {sign} {:>4}  ", self.place(at));
+        let mark = if sign == '+' { Mark::Observed } else { Mark::Plain };
+        let lines = wrapped(&show::call(&self.trace.calls[at]), &first, &" ".repeat(INDENT + 4));
+        lines.iter().map(|line| ReportLine::marked(mark, line)).collect()
     }
 
     /// An expected call, with each difference below its key.
-    fn expected(&self, at: usize, fields: &[FieldDifference]) -> Vec<String> {
+    fn expected(&self, at: usize, fields: &[FieldDifference]) -> Vec<ReportLine> {
         let call = self.calls.at(at);
         let mut lines = Vec::new();
         let mut line = format!("  - {:>4}  {{ ", at + 1);
@@ -193,25 +225,26 @@ impl Painter<'_> {
         for (place, part) in call.parts.iter().enumerate() {
             let comma = if place + 1 == call.parts.len() { " }" } else { "," };
             if columns(&line) + columns(&part.text) + comma.len() > WIDTH && columns(&line) > INDENT + 2 {
-                lines.push(std::mem::replace(&mut line, " ".repeat(INDENT + 2)));
+                let full = std::mem::replace(&mut line, " ".repeat(INDENT + 2));
+                lines.push(ReportLine::marked(Mark::Expected, &full));
                 lines.extend(pointed(&mut carets));
             }
             let wrong = fields.iter().filter(|field| field.field == part.key);
-            carets.extend(wrong.map(|wrong| (columns(&line), columns(&part.text), field(wrong))));
+            carets.extend(wrong.map(|wrong| (columns(&line), columns(&part.text), field(wrong, fields))));
             line.push_str(&part.text);
             line.push_str(comma);
             line.push(' ');
         }
         let unwritten = fields.iter().filter(|field| call.parts.iter().all(|part| part.key != field.field));
-        carets.extend(unwritten.map(|wrong| (columns(&line) - 2, 1, field(wrong))));
-        lines.push(line);
+        carets.extend(unwritten.map(|wrong| (columns(&line) - 2, 1, field(wrong, fields))));
+        lines.push(ReportLine::marked(Mark::Expected, &line));
         lines.extend(pointed(&mut carets));
         lines
     }
 }
 
 /// The lines that point at parts of the line above: the column, the width, and the text.
-fn pointed(carets: &mut Vec<(usize, usize, String)>) -> Vec<String> {
+fn pointed(carets: &mut Vec<(usize, usize, String)>) -> Vec<ReportLine> {
     let mut lines = Vec::new();
     for (column, width, text) in carets.drain(..) {
         let pointer = format!("{}{}", " ".repeat(column), "^".repeat(width));
@@ -224,11 +257,11 @@ fn pointed(carets: &mut Vec<(usize, usize, String)>) -> Vec<String> {
             lines.extend(wrapped(&text, &indent, &indent));
         }
     }
-    lines
+    lines.iter().map(|line| ReportLine::marked(Mark::Pointer, line)).collect()
 }
 
-fn marked(why: &str) -> String {
-    format!("{:INDENT$}^ {why}", "")
+fn pointer(why: &str) -> ReportLine {
+    ReportLine::marked(Mark::Pointer, &format!("{:INDENT$}^ {why}", ""))
 }
 
 fn count(calls: usize) -> String {

@@ -108,7 +108,7 @@ pub fn load(options: &TracerOptions) -> Result<LoadedTracer, Error> {
 }
 
 fn load_with(options: &TracerOptions, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
-    opened(options, name, bytes, types)?.load().map_err(|error| not_loaded(name, &error))
+    opened(options, name, bytes, types)?.load().map_err(|error| not_loaded(name, options.bpf.is_some(), &error))
 }
 
 /// Opens and checks the object, and makes it ready to be loaded.
@@ -259,8 +259,9 @@ fn not_opened(name: &str, error: &libbpf_rs::Error) -> Error {
 /// no, and leaves the map out.
 const NO_MAP: &str = "is not pointing to valid bpf_map";
 
-/// The error if the kernel refuses the object: its last messages, and what they mean. EPERM may also come from the verifier.
-fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
+/// The error if the kernel refuses the object: its last messages, and what they mean. EPERM may also come from the verifier. A
+/// fault of an object of the user's own is not ours.
+fn not_loaded(name: &str, is_own: bool, error: &libbpf_rs::Error) -> Error {
     let said = libbpf_log::since();
     let by_verifier = said.contains("BEGIN PROG LOAD LOG");
     let lacks = matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM));
@@ -274,7 +275,11 @@ fn not_loaded(name: &str, error: &libbpf_rs::Error) -> Error {
     let error = if by_verifier {
         Error::cannot_trace(
             format!("the kernel's verifier refused {name} (no privilege is missing); its last lines:"),
-            "`uname -r` and the lines above belong into a bug report; `--bpf FILE` tries another object",
+            if is_own {
+                "`clang -g` puts the source's lines into the log; without --bpf, the embedded object is loaded"
+            } else {
+                "`uname -r` and the lines above belong into a bug report; `--bpf FILE` tries another object"
+            },
         )
     } else {
         Error::cannot_trace(

@@ -14,7 +14,10 @@ fn short(difference: &Difference) -> String {
     match difference {
         Difference::Missing { expected } => format!("missing {}", expected + 1),
         Difference::Extra { observed } => format!("extra {}", observed + 1),
-        Difference::Swapped { expected, observed } => format!("swapped {} is {}", expected + 1, observed + 1),
+        Difference::Swapped { expected, observed, with } => {
+            let with = with.map_or(String::new(), |with| format!(", with {}", with + 1));
+            format!("swapped {} is {}{with}", expected + 1, observed + 1)
+        }
         Difference::Wrong { expected, observed, fields: wrong } if expected == observed => {
             format!("wrong {}: {}", expected + 1, fields(wrong))
         }

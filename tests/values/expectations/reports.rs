@@ -7,10 +7,10 @@ use super::part::PART;
 use ior_it::support::child::ending::{Ending, How, Phase};
 use ior_it::support::judge::expectation::Expectation;
 use ior_it::support::judge::matcher;
-use ior_it::support::judge::report::{self, Failure};
+use ior_it::support::judge::report::{self, Failure, Report};
 use ior_it::support::trace::call::{Call, Outcome};
 
-fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> String {
+fn report(expectation: &Expectation, calls: Vec<Call>, how: How, losses: &[&str]) -> Report {
     let trace = trace(calls);
     let comparison = matcher::compare(expectation, &trace);
     let losses: Vec<String> = losses.iter().map(|&loss| loss.to_owned()).collect();
@@ -95,7 +95,8 @@ fn what_was_not_traced_has_a_report_too() {
     golden_report("report-inconclusive", &report::inconclusive("dup-basic", &losses, &ending, rerun));
 }
 
-fn golden_report(name: &str, text: &str) {
+fn golden_report(name: &str, report: &Report) {
+    let text = &report.to_string();
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{name}: more than 100 columns: {line}");
         assert_eq!(line, line.trim_end(), "{name}");

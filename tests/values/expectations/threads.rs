@@ -12,7 +12,7 @@ fn each_thread_is_compared_in_its_own_order() {
         ("in whatever order the threads come", |c| c.sort_by_key(|call| std::cmp::Reverse(call.tid)), &[]),
         ("a repeated call is missing", |c| drop(c.remove(7)), &["missing 5"]),
         ("or there once more", |c| c.insert(7, c[7].clone()), &["extra 9"]),
-        ("a pair of one thread is swapped", |c| c.swap(11, 12), &["swapped 7 is 13"]),
+        ("a pair of one thread is swapped", |c| c.swap(11, 12), &["swapped 7 is 13, with 8"]),
         ("a call of another thread", |c| (c[7].tid, c[7].exit_tid) = (102, 102), &["missing 5", "extra 8"]),
         (
             "a name is new each time, and holds within it",

@@ -1,6 +1,6 @@
 //! `calls`: a whole trace. Each row breaks something in it.
 
-use super::calls::{BUF, CWD, EXPECTED, call, how, making, making_pair, observed, of, pair, parse};
+use super::calls::{BUF, CWD, EXPECTED, call, how, making, making_pair, observed, of, pair, parse, peeking};
 use super::check::{check, differences};
 use ior_it::support::child::ending::{Ending, How, Phase};
 use ior_it::support::judge::matcher;
@@ -21,7 +21,7 @@ fn calls_that_are_not_there_or_too_many_are_found() {
         ("an extra one in the middle", |c| c.insert(5, call("sync", &[], 0)), &["extra 6"]),
         ("an extra one at the end", |c| c.push(call("sync", &[], 0)), &["extra 16"]),
         ("one twice", |c| c.insert(4, c[3].clone()), &["extra 5"]),
-        ("a pair is swapped", |c| c.swap(3, 4), &["swapped 4 is 5"]),
+        ("a pair is swapped", |c| c.swap(3, 4), &["swapped 4 is 5, with 5"]),
         (
             "one is far from its place",
             |c| {
@@ -239,6 +239,11 @@ fn bindings_are_made_by_success_and_hold_afterwards() {
             },
             &[],
         ),
+        (
+            "a pair of descriptors that is swapped",
+            |c| c[10] = peeking(c[10].clone(), pair([8, 7])),
+            &["wrong 12: fd: $r = 8 (bound by call 11) | 7: the pair is swapped that is made by call 11"],
+        ),
         ("one number for two names is equal", |c| c[8].outcome = Outcome::Returned(5), &[]),
         (
             "a name that changes",
@@ -251,9 +256,23 @@ fn bindings_are_made_by_success_and_hold_afterwards() {
                 c.swap(2, 3);
                 c[2].args[0] = 9;
             },
-            &["swapped 3 is 4", "wrong 4 is 3: fd: $b = 5 (bound by call 3) | 9"],
+            &["swapped 3 is 4, with 4", "wrong 4 is 3: fd: $b = 5 (bound by call 3) | 9"],
         ),
     ]);
+    let closes = of(concat!(
+        r#"{ call = "dup", fd = 0, ret = "$a" }, { call = "dup", fd = 0, ret = "$b" }, { call = "close", fd = "$a", ret = 0 },"#,
+        r#"{ call = "sync", ret = 0 }, { call = "close", fd = "$b", ret = 0 }"#
+    ));
+    let made = || [making(call("dup", &[0], 3), false), making(call("dup", &[0], 4), false)];
+    let [close3, close4, sync] = [call("close", &[3], 0), call("close", &[4], 0), call("sync", &[], 0)];
+    let swapped = [&made()[..], &[close4.clone(), sync.clone(), close3.clone()]].concat();
+    assert_eq!(
+        differences(&closes, swapped),
+        ["swapped 3 is 5, with 5", "swapped 5 is 3, with 3"],
+        "not two wrong ones"
+    );
+    let twice = [&made()[..], &[close4.clone(), sync, close4]].concat();
+    assert_eq!(differences(&closes, twice), ["wrong 3: fd: $a = 3 (bound by call 1) | 4"]);
     let again = of(r#"{ call = "dup", fd = 0, ret = "$a" }, { call = "dup", fd = 0, ret = "$a" }"#);
     let dup = |ret| making(call("dup", &[0], ret), false);
     assert_eq!(differences(&again, vec![dup(3), dup(3)]), Vec::<String>::new(), "the same result twice");
