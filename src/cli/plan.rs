@@ -53,8 +53,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
     let (file, expectations) = expectations_of(bless.as_ref(), cli, &names)?;
     let selected = select::select(cli, &names)?;
     let lanes = threads.min(selected.len()).max(1);
-    let is_about_data = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_data);
-    let requests = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_io_uring);
+    let session = session(cli, lanes, || selected.iter().filter_map(|name| expectations.get(name)));
     Ok(Plan {
         libtest: cli.libtest.clone(),
         selected,
@@ -73,20 +72,26 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         bless,
         subjects: subjects::asked_for(cli, own)?,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        session: Options {
-            lanes,
-            tracer: tracer::TracerOptions {
-                bpf: cli.bpf.clone(),
-                ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
-                requests,
-                data: if is_about_data { tracer::MOST_DATA } else { 0 },
-                ..tracer::TracerOptions::default()
-            },
-            keep: cli.keep,
-            witness: cli.witness || cli.bless,
-            ..Options::default()
-        },
+        session,
     })
+}
+
+/// What the selected tables need of a session.
+fn session<'e, I: Iterator<Item = &'e Expectation>>(cli: &Cli, lanes: usize, selected: impl Fn() -> I) -> Options {
+    let is_about_data = selected().any(Expectation::is_about_data);
+    Options {
+        lanes,
+        tracer: tracer::TracerOptions {
+            bpf: cli.bpf.clone(),
+            ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
+            requests: selected().any(Expectation::is_about_io_uring),
+            data: if is_about_data { tracer::MOST_DATA } else { 0 },
+            ..tracer::TracerOptions::default()
+        },
+        keep: cli.keep,
+        witness: cli.witness || cli.bless,
+        ..Options::default()
+    }
 }
 
 /// A run of everything, on our own tracer.

@@ -11,7 +11,7 @@ use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::tell::StandardStream;
 use crate::child::workspace::Workspaces;
-use crate::judge::cause::Cause;
+use crate::judge::cause::FailureCause;
 use crate::judge::report::Report;
 use crate::judge::verdict::Verdict;
 use crate::subject::Subject;
@@ -129,9 +129,9 @@ fn report(cell: &Cell) -> Report {
                 Some(field) => format!("{}: {field} {}", found.call, found.kind),
                 None => format!("{} {}", found.call, found.kind),
             };
-            Some(Cause { title, call: Some(found.call.clone()), place: None })
+            Some(FailureCause { title, call: Some(found.call.clone()), place: None })
         }
-        (None, Some(why)) => Some(Cause::of_sentence(why)),
+        (None, Some(why)) => Some(FailureCause::of_sentence(why)),
         (None, None) => None,
     };
     Report::from(cell.report()).with_cause(cause)

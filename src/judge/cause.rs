@@ -10,7 +10,7 @@ use crate::trace::whole::Trace;
 
 /// Why a scenario did not pass, as far as other scenarios may share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct FailureCause {
     /// What is wrong, such as `path one byte short` or `dup missing`.
     pub title: String,
     /// The call in which it was first seen.
@@ -19,7 +19,7 @@ pub struct Cause {
     pub place: Option<String>,
 }
 
-impl Cause {
+impl FailureCause {
     /// A cause that is a sentence, without the numbers in it: another scenario may have lost another number of calls.
     pub fn of_sentence(sentence: &str) -> Self {
         let line = sentence.lines().next().unwrap_or_default().trim();
@@ -72,7 +72,7 @@ pub(super) fn expected_at<'s>(strand: &'s Strand, difference: &Difference) -> Op
     (place < strand.expected.len()).then(|| strand.expected.at(place))
 }
 
-fn whole(strand: &Strand, difference: &Difference, file: &str, trace: &Trace) -> Cause {
+fn whole(strand: &Strand, difference: &Difference, file: &str, trace: &Trace) -> FailureCause {
     let expected = expected_at(strand, difference);
     let place = expected.map(|call| place(file, call));
     let name = match difference {
@@ -87,11 +87,11 @@ fn whole(strand: &Strand, difference: &Difference, file: &str, trace: &Trace) ->
         Difference::Wrong { fields, .. } => of_fields(&name, fields),
         Difference::Count { .. } | Difference::Unwanted { .. } | Difference::Contradicted { .. } => String::new(),
     };
-    Cause { title, call: Some(name), place }
+    FailureCause { title, call: Some(name), place }
 }
 
-fn partial(body: &Body, difference: &Difference, file: &str, trace: &Trace) -> Cause {
-    let Body::Partial { present, absent } = body else { return Cause::of_sentence("") };
+fn partial(body: &Body, difference: &Difference, file: &str, trace: &Trace) -> FailureCause {
+    let Body::Partial { present, absent } = body else { return FailureCause::of_sentence("") };
     let expected = match difference {
         Difference::Count { present: at, .. } => Some(&present[*at].call),
         Difference::Unwanted { absent: at, .. } => Some(&absent[*at]),
@@ -101,16 +101,18 @@ fn partial(body: &Body, difference: &Difference, file: &str, trace: &Trace) -> C
     let place = expected.map(|call| place(file, call));
     match difference {
         Difference::Count { nearest: Some((_, fields)), .. } => {
-            Cause { title: of_fields(&name, fields), call: Some(name), place }
+            FailureCause { title: of_fields(&name, fields), call: Some(name), place }
         }
-        Difference::Count { found: 0, .. } => Cause { title: format!("{name} missing"), call: Some(name), place },
-        Difference::Count { .. } => Cause { title: format!("{name} not as often"), call: Some(name), place },
-        Difference::Unwanted { .. } => Cause { title: format!("{name} extra"), call: Some(name), place },
+        Difference::Count { found: 0, .. } => {
+            FailureCause { title: format!("{name} missing"), call: Some(name), place }
+        }
+        Difference::Count { .. } => FailureCause { title: format!("{name} not as often"), call: Some(name), place },
+        Difference::Unwanted { .. } => FailureCause { title: format!("{name} extra"), call: Some(name), place },
         Difference::Contradicted { observed, field } => {
             let name = trace.calls[*observed].name();
-            Cause { title: of_fields(&name, std::slice::from_ref(field)), call: Some(name), place }
+            FailureCause { title: of_fields(&name, std::slice::from_ref(field)), call: Some(name), place }
         }
-        _ => Cause::of_sentence(""),
+        _ => FailureCause::of_sentence(""),
     }
 }
 
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn numbers_in_a_sentence_do_not_part_it() {
-        let title = |sentence| Cause::of_sentence(sentence).title;
+        let title = |sentence| FailureCause::of_sentence(sentence).title;
         assert_eq!(title("3 of 12 calls found no room"), title("41 of 7 calls found no room"));
         assert_eq!(title("3 of 12 calls of dup2 found no room\nmore"), "… of … calls of dup2 found no room");
     }

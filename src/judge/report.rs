@@ -4,7 +4,7 @@
 //! No I/O and no colour: each line has a mark, which a terminal may show as a colour. The width is 100 columns.
 
 use crate::child::ending::Ending;
-use crate::judge::cause::Cause;
+use crate::judge::cause::FailureCause;
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher::{self, Difference, Strand, TraceComparison};
 use crate::trace::whole::Trace;
@@ -16,7 +16,7 @@ mod whole;
 mod partial;
 
 pub use agreement::{AgreementFailure, disagreement};
-pub use lines::{Mark, Report, ReportLine};
+pub use lines::{LineMark, Report, ReportLine};
 use wrap::wrapped;
 
 /// The most differences that are listed, one on each line.
@@ -62,8 +62,8 @@ pub fn failure(failure: &Failure) -> Report {
         }
     });
     // What a workload that ended early has not done is missing: the end is the cause.
-    let end = matcher::ending(expectation, ending).map(|sentence| Cause::of_sentence(&sentence));
-    finished(lines, rerun).with_cause(end.or_else(|| Cause::of(expectation, file, trace, comparison)))
+    let end = matcher::ending(expectation, ending).map(|sentence| FailureCause::of_sentence(&sentence));
+    finished(lines, rerun).with_cause(end.or_else(|| FailureCause::of(expectation, file, trace, comparison)))
 }
 
 /// The report on a workload that never reached its gate, and so has no trace.
@@ -71,7 +71,7 @@ pub fn before_gate(expectation: &Expectation, file: &str, ending: &Ending, rerun
     let mut lines = head(expectation, &expectation.name, file);
     lines.extend(entry("workload", &ending.to_string()));
     lines.extend(entry("trace", "none: nothing is traced before the gate"));
-    finished(lines, rerun).with_cause(Some(Cause::of_sentence(&ending.to_string())))
+    finished(lines, rerun).with_cause(Some(FailureCause::of_sentence(&ending.to_string())))
 }
 
 /// The report on a scenario that lost part of its trace.
@@ -80,7 +80,7 @@ pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &
         vec![format!("{scenario}: a part of the trace was lost, so it proves nothing").into()];
     lines.extend(entry("workload", &ending.to_string()));
     lines.extend(losses.iter().flat_map(|loss| entry("lost", loss)));
-    finished(lines, rerun).with_cause(losses.first().map(|loss| Cause::of_sentence(loss)))
+    finished(lines, rerun).with_cause(losses.first().map(|loss| FailureCause::of_sentence(loss)))
 }
 
 /// The report of these lines. The last one is the command to run it again.

@@ -11,7 +11,7 @@ use super::TrialOptions;
 use crate::base::error::Error;
 use crate::base::place;
 use crate::base::tell::{self, StandardStream};
-use crate::judge::report::{Mark, ReportLine};
+use crate::judge::report::{LineMark, ReportLine};
 use crate::judge::verdict::EMBEDDED;
 
 /// The verdicts' way out. A failed write is remembered, and decides the exit code.
@@ -19,12 +19,12 @@ pub struct TrialOutput {
     to: Box<dyn Write>,
     colours: bool,
     /// What a place in a report is a link to, if the terminal knows links.
-    links: Option<LinkTarget>,
+    links: Option<PlaceLink>,
 }
 
 /// A file whose lines reports name.
 #[derive(Clone, Debug)]
-struct LinkTarget {
+struct PlaceLink {
     /// Its name in reports, with a colon behind it.
     shown: String,
     /// Its address, without a line.
@@ -37,7 +37,7 @@ impl TrialOutput {
         let always = options.libtest.color == Some(ColorWhen::Always);
         let Some(path) = &options.libtest.logfile else {
             let colours = StandardStream::Out.has_colours();
-            let links = if StandardStream::Out.has_links() { LinkTarget::of(&options.file) } else { None };
+            let links = if StandardStream::Out.has_links() { PlaceLink::of(&options.file) } else { None };
             return Ok(Self { to: Box::new(StandardStream::Out), colours, links });
         };
         let file: File = place::create(path.as_ref()).map_err(|error| {
@@ -50,7 +50,7 @@ impl TrialOutput {
     #[cfg(test)]
     pub fn new(to: Box<dyn Write>, colours: bool, link: Option<(&str, &str)>) -> Self {
         let links =
-            link.map(|(shown, path)| LinkTarget { shown: format!("{shown}:"), address: address(Path::new(path)) });
+            link.map(|(shown, path)| PlaceLink { shown: format!("{shown}:"), address: address(Path::new(path)) });
         Self { to, colours, links }
     }
 
@@ -69,17 +69,17 @@ impl TrialOutput {
     pub fn report_line(&mut self, line: &ReportLine) {
         let text = self.linked(&line.text);
         let text = match line.mark {
-            Mark::Plain => text,
-            Mark::Expected => self.coloured(&text, AnsiColor::Red),
-            Mark::Observed => self.coloured(&text, AnsiColor::Green),
-            Mark::Pointer => self.coloured(&text, AnsiColor::Yellow),
+            LineMark::Plain => text,
+            LineMark::Expected => self.coloured(&text, AnsiColor::Red),
+            LineMark::Observed => self.coloured(&text, AnsiColor::Green),
+            LineMark::Pointer => self.coloured(&text, AnsiColor::Yellow),
         };
         self.put(&format!("{text}\n"));
     }
 
     /// The same text with its places as links (OSC 8).
     pub fn linked(&self, text: &str) -> String {
-        let Some(LinkTarget { shown, address }) = &self.links else { return text.to_owned() };
+        let Some(PlaceLink { shown, address }) = &self.links else { return text.to_owned() };
         let mut linked = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once(shown.as_str()) {
@@ -96,7 +96,7 @@ impl TrialOutput {
     }
 }
 
-impl LinkTarget {
+impl PlaceLink {
     /// The file with this name in reports. The embedded expectations are a link to the file that they were made of, if it is here.
     fn of(file: &str) -> Option<Self> {
         let path: PathBuf = Path::new(file).canonicalize().ok()?;

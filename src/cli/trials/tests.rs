@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use snapbox::{IntoData, assert_data_eq, str};
 
 use super::*;
-use crate::judge::cause::Cause;
-use crate::judge::report::{Mark, ReportLine};
+use crate::judge::cause::FailureCause;
+use crate::judge::report::{LineMark, ReportLine};
 
 /// What was written.
 #[derive(Clone, Default)]
@@ -27,12 +27,12 @@ impl Write for Written {
 /// A report of so many lines. The numbers of lines are those of a real one.
 fn report(name: &str, title: &str, call: &str, lines: usize) -> Report {
     let mut all: Vec<ReportLine> = vec![format!("{name}: what it shows").into()];
-    all.push(ReportLine::marked(Mark::Expected, "  -    2  { call = \"dup\" }"));
-    all.push(ReportLine::marked(Mark::Pointer, "          ^ at tests.toml:7"));
+    all.push(ReportLine::marked(LineMark::Expected, "  -    2  { call = \"dup\" }"));
+    all.push(ReportLine::marked(LineMark::Pointer, "          ^ at tests.toml:7"));
     all.extend((all.len() + 2..lines).map(|number| ReportLine::from(format!("line {number}"))));
     all.extend([ReportLine::empty(), format!("  run again    sudo ./ior-it --exact --filter {name}").into()]);
     let place = Some("tests.toml:7".to_owned());
-    Report::new(all).with_cause(Some(Cause { title: title.to_owned(), call: Some(call.to_owned()), place }))
+    Report::new(all).with_cause(Some(FailureCause { title: title.to_owned(), call: Some(call.to_owned()), place }))
 }
 
 fn fails(name: &'static str, title: &'static str, call: &'static str) -> Trial {

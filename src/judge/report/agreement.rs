@@ -1,11 +1,11 @@
 //! Shows BPF and the witness side by side where they differ.
 
-use super::lines::{Mark, Report, ReportLine};
+use super::lines::{LineMark, Report, ReportLine};
 use super::wrap::{WIDTH, wrapped};
 use super::{MOST_LISTED, MOST_READ, entry, finished, plain};
 use crate::child::ending::Ending;
 use crate::judge::agreement::{self, Discrepancy, Mismatch};
-use crate::judge::cause::Cause;
+use crate::judge::cause::FailureCause;
 use crate::trace::show;
 use crate::trace::testimony::{Seen, Testimony};
 use crate::trace::whole::Trace;
@@ -48,7 +48,7 @@ pub fn disagreement(it: &AgreementFailure) -> Report {
     finished(lines, it.rerun).with_cause(it.disagreements.first().map(|first| cause(first, it)))
 }
 
-fn cause(first: &Discrepancy, it: &AgreementFailure) -> Cause {
+fn cause(first: &Discrepancy, it: &AgreementFailure) -> FailureCause {
     let by_ptrace = |at: usize| it.testimony.calls[at].call.name();
     let (call, what) = match first {
         Discrepancy::OnlyBpf { bpf } => (it.trace.calls[*bpf].name(), "seen by BPF alone".to_owned()),
@@ -60,7 +60,7 @@ fn cause(first: &Discrepancy, it: &AgreementFailure) -> Cause {
             (it.trace.calls[*bpf].name(), format!("{what} unlike ptrace's"))
         }
     };
-    Cause { title: format!("{call}: {what}"), call: Some(call), place: None }
+    FailureCause { title: format!("{call}: {what}"), call: Some(call), place: None }
 }
 
 /// The thread of the first difference, around that difference.
@@ -85,12 +85,12 @@ fn side_by_side(it: &AgreementFailure) -> Vec<ReportLine> {
         let left = bpf.map_or("-".to_owned(), |at| show::call(&it.trace.calls[at]));
         let right =
             ptrace.map_or("-".to_owned(), |at| seen(&it.testimony.calls[at], bpf.map(|at| &it.trace.calls[at])));
-        let marked = if mark == '!' { Mark::Observed } else { Mark::Plain };
+        let marked = if mark == '!' { LineMark::Observed } else { LineMark::Plain };
         lines.extend(two_columns(mark, &left, &right).iter().map(|line| ReportLine::marked(marked, line)));
         if let (Some(disagreement), true) = (disagreement, place == at) {
             let sentences = sentences(disagreement, it);
             let pointed = sentences.iter().flat_map(|text| wrapped(&format!("^ {text}"), "      ", "        "));
-            lines.extend(pointed.map(|line| ReportLine::marked(Mark::Pointer, &line)));
+            lines.extend(pointed.map(|line| ReportLine::marked(LineMark::Pointer, &line)));
         }
     }
     if shown.end < rows.len() {

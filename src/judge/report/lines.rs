@@ -3,11 +3,11 @@
 use std::fmt;
 
 use crate::base::escape;
-use crate::judge::cause::Cause;
+use crate::judge::cause::FailureCause;
 
 /// What a line of a report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum LineMark {
     /// Any other line.
     Plain,
     /// An expected call that differs.
@@ -22,27 +22,27 @@ pub enum Mark {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReportLine {
     /// What it is.
-    pub mark: Mark,
+    pub mark: LineMark,
     /// Its text, without a line break.
     pub text: String,
 }
 
 impl ReportLine {
     /// A line with this mark.
-    pub fn marked(mark: Mark, text: &str) -> Self {
+    pub fn marked(mark: LineMark, text: &str) -> Self {
         // One line, whatever it contains.
         Self { mark, text: escape::line(text.trim_end()).into_owned() }
     }
 
     /// An empty line.
     pub fn empty() -> Self {
-        Self::marked(Mark::Plain, "")
+        Self::marked(LineMark::Plain, "")
     }
 }
 
 impl From<String> for ReportLine {
     fn from(text: String) -> Self {
-        Self::marked(Mark::Plain, &text)
+        Self::marked(LineMark::Plain, &text)
     }
 }
 
@@ -52,7 +52,7 @@ pub struct Report {
     /// Its lines.
     pub lines: Vec<ReportLine>,
     /// What other scenarios may share.
-    pub cause: Option<Cause>,
+    pub cause: Option<FailureCause>,
 }
 
 impl Report {
@@ -63,8 +63,8 @@ impl Report {
 
     /// The same with this cause.
     #[must_use]
-    pub fn with_cause(self, cause: Option<Cause>) -> Self {
-        Self { cause: cause.map(Cause::escaped), ..self }
+    pub fn with_cause(self, cause: Option<FailureCause>) -> Self {
+        Self { cause: cause.map(FailureCause::escaped), ..self }
     }
 
     /// Whether its text contains this one.
@@ -91,8 +91,8 @@ impl Report {
 /// A text of others, such as an error. Its first line is the cause.
 impl From<String> for Report {
     fn from(text: String) -> Self {
-        let lines = text.lines().map(|line| ReportLine::marked(Mark::Plain, line)).collect();
-        Self::new(lines).with_cause(Some(Cause::of_sentence(&text)))
+        let lines = text.lines().map(|line| ReportLine::marked(LineMark::Plain, line)).collect();
+        Self::new(lines).with_cause(Some(FailureCause::of_sentence(&text)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shows which entries of `present` and `absent` do not hold.
 
-use super::lines::{Mark, ReportLine};
+use super::lines::{LineMark, ReportLine};
 use super::whole::field;
 use super::wrap::wrapped;
 use super::{MOST_LISTED, plain};
@@ -47,9 +47,9 @@ fn lines_of(
 ) -> Vec<ReportLine> {
     let observed = |at: usize| show::call(&trace.calls[at]);
     let shown = |call: &ExpectedCall| {
-        marked(Mark::Expected, wrapped(&format!("{file}:{}  {}", call.line, call.source()), "  ", "      "))
+        marked(LineMark::Expected, wrapped(&format!("{file}:{}  {}", call.line, call.source()), "  ", "      "))
     };
-    let pointed = |text: &str| marked(Mark::Pointer, wrapped(text, "    ^ ", "      "));
+    let pointed = |text: &str| marked(LineMark::Pointer, wrapped(text, "    ^ ", "      "));
     match difference {
         Difference::Count { present: at, found, nearest } => {
             let entry = &present[*at];
@@ -71,7 +71,7 @@ fn lines_of(
             lines
         }
         Difference::Contradicted { observed: at, field: wrong } => {
-            let mut lines = marked(Mark::Observed, wrapped(&observed(*at), "  ", "      "));
+            let mut lines = marked(LineMark::Observed, wrapped(&observed(*at), "  ", "      "));
             lines.extend(pointed(&field(wrong, &[])));
             lines
         }
@@ -85,6 +85,6 @@ fn lines_of(
     }
 }
 
-fn marked(mark: Mark, lines: Vec<String>) -> Vec<ReportLine> {
+fn marked(mark: LineMark, lines: Vec<String>) -> Vec<ReportLine> {
     lines.iter().map(|line| ReportLine::marked(mark, line)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::lines::{Mark, ReportLine};
+use super::lines::{LineMark, ReportLine};
 use super::plain;
 use super::wrap::{WIDTH, wrapped};
 use crate::judge::cause;
@@ -200,7 +200,7 @@ impl Painter<'_> {
                 lines
             }
             DiffRow::More { count } => {
-                vec![ReportLine::marked(Mark::Observed, &format!("  + {:6}and {count} more extra calls", ""))]
+                vec![ReportLine::marked(LineMark::Observed, &format!("  + {:6}and {count} more extra calls", ""))]
             }
         }
     }
@@ -211,7 +211,7 @@ impl Painter<'_> {
 
     fn observed(&self, sign: char, at: usize) -> Vec<ReportLine> {
         let first = format!("  {sign} {:>4}  ", self.place(at));
-        let mark = if sign == '+' { Mark::Observed } else { Mark::Plain };
+        let mark = if sign == '+' { LineMark::Observed } else { LineMark::Plain };
         let lines = wrapped(&show::call(&self.trace.calls[at]), &first, &" ".repeat(INDENT + 4));
         lines.iter().map(|line| ReportLine::marked(mark, line)).collect()
     }
@@ -226,7 +226,7 @@ impl Painter<'_> {
             let comma = if place + 1 == call.parts.len() { " }" } else { "," };
             if columns(&line) + columns(&part.text) + comma.len() > WIDTH && columns(&line) > INDENT + 2 {
                 let full = std::mem::replace(&mut line, " ".repeat(INDENT + 2));
-                lines.push(ReportLine::marked(Mark::Expected, &full));
+                lines.push(ReportLine::marked(LineMark::Expected, &full));
                 lines.extend(pointed(&mut carets));
             }
             let wrong = fields.iter().filter(|field| field.field == part.key);
@@ -237,7 +237,7 @@ impl Painter<'_> {
         }
         let unwritten = fields.iter().filter(|field| call.parts.iter().all(|part| part.key != field.field));
         carets.extend(unwritten.map(|wrong| (columns(&line) - 2, 1, field(wrong, fields))));
-        lines.push(ReportLine::marked(Mark::Expected, &line));
+        lines.push(ReportLine::marked(LineMark::Expected, &line));
         lines.extend(pointed(&mut carets));
         lines
     }
@@ -257,11 +257,11 @@ fn pointed(carets: &mut Vec<(usize, usize, String)>) -> Vec<ReportLine> {
             lines.extend(wrapped(&text, &indent, &indent));
         }
     }
-    lines.iter().map(|line| ReportLine::marked(Mark::Pointer, line)).collect()
+    lines.iter().map(|line| ReportLine::marked(LineMark::Pointer, line)).collect()
 }
 
 fn pointer(why: &str) -> ReportLine {
-    ReportLine::marked(Mark::Pointer, &format!("{:INDENT$}^ {why}", ""))
+    ReportLine::marked(LineMark::Pointer, &format!("{:INDENT$}^ {why}", ""))
 }
 
 fn count(calls: usize) -> String {

@@ -35,13 +35,58 @@ const SOCKET: &[(&str, u64)] = options![
     SO_DOMAIN,
 ];
 
+/// Protocols and their options (ip(7), ipv6(7), tcp(7), udp(7), netlink(7)).
+const PROTOCOL: &[(&str, u64)] = options![
+    IPPROTO_IP,
+    IPPROTO_ICMP,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPPROTO_IPV6,
+    IPPROTO_RAW,
+    SOL_IP,
+    SOL_TCP,
+    SOL_UDP,
+    SOL_IPV6,
+    SOL_NETLINK,
+    SOL_PACKET,
+    TCP_NODELAY,
+    TCP_MAXSEG,
+    TCP_CORK,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
+    TCP_KEEPCNT,
+    IP_TOS,
+    IP_TTL,
+    IPV6_V6ONLY,
+    NETLINK_ROUTE,
+    NETLINK_SOCK_DIAG,
+    NETLINK_AUDIT,
+    NETLINK_NETFILTER,
+    NETLINK_KOBJECT_UEVENT,
+    NETLINK_GENERIC,
+];
+
+/// What F_SETLEASE and F_NOTIFY take (fcntl(2)). libc has no `DN_*`: include/uapi/linux/fcntl.h.
+const FCNTL: &[(&str, u64)] = &[
+    ("F_RDLCK", libc::F_RDLCK as u64),
+    ("F_WRLCK", libc::F_WRLCK as u64),
+    ("F_UNLCK", libc::F_UNLCK as u64),
+    ("DN_ACCESS", 1),
+    ("DN_MODIFY", 2),
+    ("DN_CREATE", 4),
+    ("DN_DELETE", 8),
+    ("DN_RENAME", 0x10),
+    ("DN_ATTRIB", 0x20),
+    ("DN_MULTISHOT", 0x8000_0000),
+];
+
 /// The value, if the text is one of these.
 pub(super) fn value(text: &str) -> Option<u64> {
     if let Some((number, "MFD_HUGE_SHIFT")) = text.split_once("<<") {
         return number.parse().ok().map(|number: u64| number << 26);
     }
     let Some((name, arguments)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) else {
-        return SOCKET.iter().find(|(name, _)| *name == text).map(|&(_, value)| value);
+        return text.split('|').try_fold(0, |sum, one| Some(sum | named(one)?));
     };
     let arguments: Vec<&str> = arguments.split(", ").collect();
     match (name, arguments.as_slice()) {
@@ -55,6 +100,11 @@ pub(super) fn value(text: &str) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+fn named(text: &str) -> Option<u64> {
+    let mut all = SOCKET.iter().chain(PROTOCOL).chain(FCNTL);
+    all.find(|(name, _)| *name == text).map(|&(_, value)| value)
 }
 
 fn quota_kind(text: &str) -> Option<u64> {
@@ -81,6 +131,11 @@ mod tests {
             ("16<<MFD_HUGE_SHIFT", Some(0x4000_0000)),
             ("SOL_SOCKET", Some(1)),
             ("SO_REUSEADDR", Some(2)),
+            ("IPPROTO_IP", Some(0)),
+            ("TCP_NODELAY", Some(1)),
+            ("F_UNLCK", Some(2)),
+            ("DN_CREATE|DN_MULTISHOT", Some(0x8000_0004)),
+            ("DN_CREATE|nonsense", None),
             ("O_RDONLY", None),
             ("0x7ffd", None),
             ("inet_addr(\"127.0.0.1\")", None),
