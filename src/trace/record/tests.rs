@@ -144,7 +144,7 @@ fn every_field_arrives_in_its_own_place() {
             files: Default::default(),
         }),
     };
-    let ids = Ids { fds: [6001, 6002], made: 6003, cwd: 15, root: 16 };
+    let ids = Ids { fds: [6001, 0], made: 6003, cwd: 15, root: 16 };
     let bytes = bytes(full_header(), [b"one", b"second"], b"block");
     assert_eq!(decode(&bytes), Ok(Record::Call(expected, ids)));
     assert_eq!(watch_of(&bytes), Some(1));
