@@ -352,7 +352,7 @@ static __always_inline void read_at_exit(struct pending *call, struct ior_watch 
 		read_path_late(record, 0, &call->path, argument(record, role->path[0]));
 	if (record->path[1].err)
 		read_second_late(record, role, task);
-	if (record->peek.err && !(role->flags & IOR_PEEK_AT_EXIT)) {
+	if (record->peek.err) {
 		peek_at(call, role);
 		if (!record->peek.err && may_have_changed(argument(record, role->peek)))
 			record->late |= IOR_LATE_PEEK;
