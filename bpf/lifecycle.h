@@ -53,11 +53,12 @@ static __always_inline bool is_secret(struct linux_binprm *bprm)
 /* Where the caller's path begins in a name that execveat(2) has made: fs/exec.c makes "/dev/fd/3/path" out of 3 and "path". */
 static __always_inline __u32 begin_of_path(const char *filename)
 {
-	char first[24] = {};
+	char first[20] = {};
 	int i;
 
 	bpf_probe_read_kernel(first, sizeof(first) - 1, filename);
-	for (i = 8; i < 23; i++) {
+	/* A descriptor has at most ten digits. */
+	for (i = 8; i < 19; i++) {
 		if (first[i] == '/')
 			return i + 1;
 		if (!first[i])

@@ -249,7 +249,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	struct closed *out = (struct closed *)&call->path;
 	__u64 fd = (__u32)call->record.args[0] + index;
 
-	__builtin_memset(out, 0, sizeof(*out));
+	out->file.open = 0;
 	identify(&out->file, closing->watch, closing->files, fd, NULL);
 	if (!out->file.open)
 		return 0;
@@ -260,6 +260,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	out->record.tid = call->record.tid;
 	out->record.kind = IOR_CLOSED;
 	out->record.identities = 1;
+	out->record.path[0].len = out->record.path[1].len = out->record.peek.len = 0;
 	if (tell(&closing->watch->told, out, sizeof(*out), BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&closing->watch->untold, 1);
 	return 0;
@@ -317,6 +318,16 @@ static __always_inline void read_at_enter(struct pending *call, struct ior_watch
 		tell_range(watch, call);
 }
 
+/* Reads the second path again, if there was none or its room was used meanwhile. */
+static __always_inline void read_second_late(struct ior_record *record, const struct ior_roles *role,
+					     struct task_struct *task)
+{
+	struct path_room *second = second_path(task);
+
+	if (second)
+		read_path_late(record, 1, second, argument(record, role->path[1]));
+}
+
 /*
  * Reads again what could not be read at the enter. BPF cannot read a page that the process has not touched yet, because it may not
  * fault. At the exit the call itself has read the string, so its page is there (bpftrace issue 2005, bcc issue 1307).
@@ -329,23 +340,19 @@ static __always_inline void read_at_exit(struct pending *call, struct ior_watch 
 
 	if (done && role->flags & IOR_RETURNS_FD)
 		identify(&call->file[IOR_MADE], watch, files_of(task), record->ret, call);
-	if (done && role->peek && role->flags & IOR_PEEK_AT_EXIT)
+	if (done && role->flags & IOR_PEEK_AT_EXIT)
 		peek_at(call, role);
 	if (done && role->flags & IOR_MAKES_PAIR)
 		identify_pair(call, watch, files_of(task));
 	if (done && role->flags & IOR_REPLACES_MEMORY)
 		return;
-	if (role->path[0] && done && role->flags & IOR_PATH_AT_EXIT)
+	if (done && role->flags & IOR_PATH_AT_EXIT)
 		read_path(&record->path[0], &call->path, argument(record, role->path[0]));
-	if (role->path[0] && record->path[0].err)
+	if (record->path[0].err)
 		read_path_late(record, 0, &call->path, argument(record, role->path[0]));
-	if (role->path[1] && record->path[1].err) {
-		struct path_room *second = second_path(task);
-
-		if (second)
-			read_path_late(record, 1, second, argument(record, role->path[1]));
-	}
-	if (role->peek && record->peek.err && !(role->flags & IOR_PEEK_AT_EXIT)) {
+	if (record->path[1].err)
+		read_second_late(record, role, task);
+	if (record->peek.err) {
 		peek_at(call, role);
 		if (!record->peek.err && may_have_changed(argument(record, role->peek)))
 			record->late |= IOR_LATE_PEEK;
@@ -357,7 +364,7 @@ static __always_inline void read_when_unreturned(struct pending *call)
 {
 	struct ior_roles *role = roles_of(&call->record);
 
-	if (role && role->path[0] && call->record.path[0].err)
+	if (role && call->record.path[0].err)
 		read_path_late(&call->record, 0, &call->path, argument(&call->record, role->path[0]));
 }
 

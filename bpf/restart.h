@@ -96,6 +96,7 @@ static __noinline __u32 find_aside(struct pending *call, __u64 instruction, __u6
 static __noinline int come_back(struct ior_watch *watch, struct pending *call, __u64 instruction, __u64 stack)
 {
 	struct aside key = { .task = (__u64)bpf_get_current_task_btf() };
+	struct ior_roles *role;
 	__u32 found = find_aside(call, instruction + CALL_BYTES, stack);
 
 	if (!found)
@@ -107,6 +108,9 @@ static __noinline int come_back(struct ior_watch *watch, struct pending *call, _
 	bpf_map_delete_elem(&interrupted_calls, &key);
 	/* A signal that comes now interrupts no call: whatever its handler, this one is made again after it. */
 	call->record.ret = -ERESTARTNOINTR;
+	role = roles_of(&call->record);
+	if (role && call->record.path[1].err)
+		read_second_late(&call->record, role, bpf_get_current_task_btf());
 	return 0;
 }
 

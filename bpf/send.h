@@ -76,12 +76,10 @@ __noinline int send_parts(struct pending *call)
 		return -1;
 	}
 	bpf_dynptr_write(&out, 0, &call->record, WHOLE, 0);
-	if (first)
-		bpf_dynptr_write(&out, WHOLE, call->path.path, first, 0);
+	bpf_dynptr_write(&out, WHOLE, call->path.path, first, 0);
 	if (more)
 		bpf_dynptr_write(&out, WHOLE + first, more->path, second, 0);
-	if (peek)
-		bpf_dynptr_write(&out, WHOLE + first + second, call->peek, peek, 0);
+	bpf_dynptr_write(&out, WHOLE + first + second, call->peek, peek, 0);
 	bpf_ringbuf_submit_dynptr(&out, call->wakeup);
 	return 0;
 }

@@ -38,7 +38,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 	}
 	if (resume(watch, call, regs))
 		return 0;
-	if (call->active == IN_CALL || call->active == INTERRUPTED)
+	if (call->active == INTERRUPTED)
 		finish_unreturned(watch, call);
 	role = begin(watch, call, task, regs, nr, 0);
 	if (role)

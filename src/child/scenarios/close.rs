@@ -1,9 +1,10 @@
 //! close(2), close_range(2).
 
 use libc::{CLOSE_RANGE_CLOEXEC, F_GETFD, FD_CLOEXEC};
+use nix::errno::Errno;
 
 use super::steps::{NOT_OPEN, close, close_refused, create, write};
-use crate::child::scenario::{Scenario, Setup, act, call, ensure, returns};
+use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("close-basic", close_basic),
@@ -13,6 +14,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("close-double-close", close_double_close),
     Scenario::new("close-range-bounded", close_range_bounded),
     Scenario::new("close-range-cloexec", close_range_cloexec),
+    Scenario::new("close-range-after-path", close_range_after_path),
 ];
 
 /// Closes three files, but not in the order in which they were opened.
@@ -99,5 +101,15 @@ fn close_range_cloexec() -> Setup {
         close(a)?;
         close(b)?;
         close(kept)
+    })
+}
+
+/// The call before close_range has a long path, of which nothing is left in what close_range closes.
+fn close_range_after_path() -> Setup {
+    let path = std::ffi::CString::new("./".repeat(1000) + "missing").unwrap_or_default();
+    act(move || {
+        let a = create(c"a.txt")?;
+        fails(call!(unlink, path.as_ptr()), Errno::ENOENT)?;
+        returns(call!(close_range, a, a, 0), 0)
     })
 }

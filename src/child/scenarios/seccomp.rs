@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
+use super::asked::{int_0x80, low};
 use super::held::ended;
 use super::steps::{close, create};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
@@ -16,6 +17,9 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("seccomp-waited", seccomp_waited),
     Scenario::new("seccomp-strict", seccomp_strict),
     Scenario::new("seccomp-killed", seccomp_killed),
+    Scenario::new("seccomp-32-bit", seccomp_32_bit),
+    Scenario::new("seccomp-let-on", seccomp_let_on),
+    Scenario::new("seccomp-two-paths", seccomp_two_paths),
     Scenario::new("seccomp-killed-thread", seccomp_killed_thread),
 ];
 
@@ -45,8 +49,11 @@ fn seccomp_denied() -> Setup {
         returns(call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0)?;
         returns(call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0)?;
         returns(call!(lseek, fd, 0, libc::SEEK_SET), 0)?;
-        let denied = call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755);
-        ensure(denied.is_err_and(|failed| failed.errno == Errno::EPERM), "mkdirat was not denied")?;
+        // From the same place, with the same arguments: these are two calls.
+        for _ in 0..2 {
+            let denied = call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755);
+            ensure(denied.is_err_and(|failed| failed.errno == Errno::EPERM), "mkdirat was not denied")?;
+        }
         close(fd)
     })
 }
@@ -60,12 +67,12 @@ extern "C" fn calling(_: i32) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
-fn handle(signal: i32) -> Result<(), Errno> {
+fn handle(signal: i32, handler: extern "C" fn(i32)) -> Result<(), Errno> {
     // SAFETY: plain numbers, for which all bits zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = calling as *const () as libc::sighandler_t;
+    action.sa_sigaction = handler as *const () as libc::sighandler_t;
     action.sa_flags = libc::SA_RESTART;
-    // SAFETY: the handler only makes a system call and changes an atomic.
+    // SAFETY: the handlers only make a system call and change an atomic.
     Errno::result(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) }).map(drop)
 }
 
@@ -82,7 +89,7 @@ fn set(number: i64, answer: u32, flags: u64) -> Result<i64, Errno> {
 /// SECCOMP_RET_TRAP: the program gets SIGSYS and no result, whatever the result's register holds.
 fn seccomp_trapped() -> Setup {
     let path = denied_path();
-    handle(libc::SIGSYS)?;
+    handle(libc::SIGSYS, calling)?;
     set(libc::SYS_mkdirat, libc::SECCOMP_RET_TRAP, 0)?;
     act(move || {
         fails(call!(close, -1), Errno::EBADF)?;
@@ -95,8 +102,52 @@ fn seccomp_trapped() -> Setup {
 /// SECCOMP_RET_USER_NOTIF asks another process. A signal comes before the answer, and the wait begins again.
 fn seccomp_waited() -> Setup {
     let path = denied_path();
-    handle(libc::SIGUSR1)?;
-    let listener = match set(libc::SYS_mkdirat, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+    asks(libc::SYS_mkdirat, calling, DENIED)?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        fails(call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755), Errno::ENOTDIR)?;
+        premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
+    })
+}
+
+/// The answer is that the kernel shall make the call, which it has not begun to make before the signal.
+fn seccomp_let_on() -> Setup {
+    asks(libc::SYS_mkdirat, calling, LET_ON)?;
+    act(|| {
+        fails(call!(close, -1), Errno::EBADF)?;
+        returns(call!(mkdirat, libc::AT_FDCWD, c"made", 0o755), 0)?;
+        premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
+    })
+}
+
+/// Makes a call with two paths of its own.
+extern "C" fn linking(_: i32) {
+    let _ = call!(linkat, libc::AT_FDCWD, c"missing", libc::AT_FDCWD, c"of the handler", 0);
+    HANDLED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The call that waits has two paths, and so has that of the handler.
+fn seccomp_two_paths() -> Setup {
+    let [before, after] = [c"before", c"after"].map(std::ffi::CStr::to_owned);
+    asks(libc::SYS_renameat2, linking, DENIED)?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        let renamed = call!(renameat2, libc::AT_FDCWD, before.as_ptr(), libc::AT_FDCWD, after.as_ptr(), 0);
+        fails(renamed, Errno::ENOTDIR)?;
+        premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
+    })
+}
+
+/// Error and flags of an answer.
+type Answer = (i32, u32);
+
+const DENIED: Answer = (-libc::ENOTDIR, 0);
+const LET_ON: Answer = (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
+
+/// Another process gives this answer to one call, after a signal that has this handler.
+fn asks(number: i64, handler: extern "C" fn(i32), answer: Answer) -> Result<(), Broken> {
+    handle(libc::SIGUSR1, handler)?;
+    let listener = match set(number, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER) {
         Err(Errno::EINVAL) => return Err(Broken::Skip("this kernel has no seccomp notifications".to_owned())),
         listener => listener? as i32,
     };
@@ -108,17 +159,13 @@ fn seccomp_waited() -> Setup {
             if receive(listener).is_ok() {
                 libc::kill(asks, libc::SIGUSR1);
             }
-            let status = receive(listener).and_then(|id| answer(listener, id));
+            let status = receive(listener).and_then(|id| respond(listener, id, answer));
             libc::_exit(status.is_err().into());
         }
     }
     // SAFETY: nobody else has it. When the other process is gone, so is who answers.
     unsafe { libc::close(listener) };
-    act(move || {
-        fails(call!(close, -1), Errno::EBADF)?;
-        fails(call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755), Errno::ENOTDIR)?;
-        premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
-    })
+    Ok(())
 }
 
 /// SECCOMP_IOCTL_NOTIF_RECV and SECCOMP_IOCTL_NOTIF_SEND (include/uapi/linux/seccomp.h).
@@ -138,8 +185,8 @@ fn receive(listener: i32) -> Result<u64, Errno> {
     }
 }
 
-fn answer(listener: i32, id: u64) -> Result<(), Errno> {
-    let answer = libc::seccomp_notif_resp { id, val: 0, error: -libc::ENOTDIR, flags: 0 };
+fn respond(listener: i32, id: u64, (error, flags): Answer) -> Result<(), Errno> {
+    let answer = libc::seccomp_notif_resp { id, val: 0, error, flags };
     // SAFETY: as above.
     Errno::result(unsafe { libc::ioctl(listener, SEND as _, &raw const answer) }).map(drop)
 }
@@ -188,5 +235,23 @@ fn seccomp_killed_thread() -> Setup {
         ended(after_paths, argument)?;
         close(20)?;
         close(file)
+    })
+}
+
+/// mkdir and getpid in the table of 32-bit programs on x86.
+const MKDIR: u32 = 39;
+const GETPID: u32 = 20;
+
+/// A filter answers a call of a 32-bit program.
+fn seccomp_32_bit() -> Setup {
+    let path = low(c"denied")? as u32;
+    if int_0x80(GETPID, [0; 4]) < 0 {
+        return Err(Broken::Skip("this kernel takes no 32-bit calls".to_owned()));
+    }
+    set(MKDIR.into(), libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0)?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        let denied = int_0x80(MKDIR, [path, 0o755, 0, 0]) == -i64::from(libc::EPERM);
+        ensure(denied, "mkdir was not denied")
     })
 }
