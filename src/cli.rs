@@ -18,6 +18,7 @@ mod flags; // the flags
 mod usage; // help, and wrong usage
 mod select; // the scenarios that the filters select
 mod subjects; // --subject and --subjects
+mod bless; // --bless
 mod plan; // the command line and its files, checked
 mod archives; // --archive
 mod verdicts; // what the trials of a run share

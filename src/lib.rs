@@ -83,6 +83,7 @@ mod judge {
     pub mod noted; // a trace against the child's own diary
     pub mod report; // a failure as a finished bug report
     pub mod verdict; // pass, fail, skip, inconclusive
+    pub mod bless; // what was observed, into tests.toml
     pub mod coverage; // which calls the tables show succeed and fail
 }
 

@@ -89,11 +89,14 @@ pub mod watch {
     }
 }
 pub mod judge {
+    pub mod bless {
+        pub use crate::judge::bless::blessed;
+    }
     pub mod coverage {
         pub use crate::judge::coverage::{Coverage, text};
     }
     pub mod expectation {
-        pub use crate::judge::expectation::{Expectation, Expectations};
+        pub use crate::judge::expectation::{Body, Expectation, Expectations};
     }
     pub mod verdict {
         pub use crate::judge::verdict::{Observed, Verdict, judge};

@@ -63,6 +63,14 @@ pub struct Cli {
     #[arg(long)]
     pub witness: bool,
 
+    /// Write what was observed of the scenarios that fail into tests.toml, or into --tests FILE; shows the difference and asks
+    #[arg(long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
+    pub bless: bool,
+
+    /// With --bless: write without asking
+    #[arg(long, requires = "bless")]
+    pub yes: bool,
+
     /// Put this tracer into the slot: the name of a built-in one (--subjects), or a TOML file; may be repeated
     #[arg(long = "subject", value_name = "NAME|FILE")]
     pub subjects: Vec<String>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, FormatSetting};
 
+use super::bless::Blessing;
 use super::flags::Cli;
 use super::select;
 use super::subjects::{self, Own, SubjectSlot};
@@ -34,6 +35,8 @@ pub struct Plan {
     pub verbose: bool,
     pub timings: bool,
     pub archive: Option<PathBuf>,
+    /// The file that takes what is observed, if there is to be one. Then the witness looks on as well.
+    pub bless: Option<Blessing>,
     pub subjects: Vec<SubjectSlot>,
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
@@ -43,7 +46,8 @@ pub struct Plan {
 pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<Plan, Error> {
     let threads = threads(&cli.libtest)?;
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
-    let (file, expectations) = expectations(cli, &names)?;
+    let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
+    let (file, expectations) = expectations_of(bless.as_ref(), cli, &names)?;
     let selected = select::select(&cli.libtest, &cli.filters, &names)?;
     let lanes = threads.min(selected.len()).max(1);
     let is_about_data = selected.iter().filter_map(|name| expectations.get(name)).any(Expectation::is_about_data);
@@ -60,6 +64,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         verbose: cli.verbose,
         timings: cli.timings,
         archive: cli.archive.clone(),
+        bless,
         subjects: subjects::asked_for(cli, own)?,
         conformance: cli.output.clone().filter(|_| cli.conformance),
         session: Options {
@@ -72,7 +77,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
                 ..tracer::TracerOptions::default()
             },
             keep: cli.keep,
-            witness: cli.witness,
+            witness: cli.witness || cli.bless,
             ..Options::default()
         },
     })
@@ -132,14 +137,21 @@ pub fn threads(libtest: &Arguments) -> Result<usize, Error> {
 }
 
 pub fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
-    let (file, text) = match &cli.tests {
+    expectations_of(None, cli, names)
+}
+
+/// Those of the file that is to be blessed, if there is one.
+fn expectations_of(bless: Option<&Blessing>, cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
+    let (tests, hint) = match bless {
+        None => (cli.tests.as_deref(), "without --tests, the embedded tests.toml is used"),
+        Some(bless) => (Some(bless.path()), "--bless writes ./tests.toml, or --tests FILE"),
+    };
+    let (file, text) = match tests {
         None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
             let shown = crate::base::escape::path(path);
-            let bytes = std::fs::read(path).map_err(|error| {
-                Error::usage(format!("--tests {shown}: {error}"), "without --tests, the embedded tests.toml is used")
-                    .because(error)
-            })?;
+            let bytes = std::fs::read(path)
+                .map_err(|error| Error::usage(format!("cannot read {shown}: {error}"), hint).because(error))?;
             (shown, bytes)
         }
     };

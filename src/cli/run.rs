@@ -9,6 +9,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use super::WithoutPrivilege;
 use super::archives::Archives;
+use super::bless::Blessing;
 use super::conformance;
 use super::ends;
 use super::plan::Plan;
@@ -33,6 +34,8 @@ struct LiveRun {
     plan: Plan,
     verdicts: Verdicts,
     archives: Option<Archives>,
+    /// What is to be blessed.
+    bless: Option<Blessing>,
     /// The findings about subjects.
     tested: Tested,
     timings: Mutex<Timings>,
@@ -59,8 +62,10 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let verdicts = Verdicts::new(plan.fail_fast);
+    let bless = plan.bless.take();
     let run = Arc::new(LiveRun {
         session,
+        bless,
         plan,
         verdicts,
         archives,
@@ -76,11 +81,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
     tell::run_trials(&run.plan.libtest, run.trials(&names))?;
-    run.verdicts.print_traces(&run.plan.libtest, &run.plan.selected);
-    run.tested.print_unseen(&run.plan.subjects);
-    run.print_timings();
-    run.print_kept();
-    Ok(run.unless_interrupted(run.verdicts.exit()))
+    run.finish(&names)
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -143,6 +144,16 @@ impl LiveRun {
                 .with_ignored_flag(flag)
         };
         pairs.map(trial).collect()
+    }
+
+    /// What comes after the trials.
+    fn finish(&self, names: &[&'static str]) -> Result<Exit, Error> {
+        self.verdicts.print_traces(&self.plan.libtest, &self.plan.selected);
+        self.tested.print_unseen(&self.plan.subjects);
+        self.print_timings();
+        self.print_kept();
+        let exit = self.unless_interrupted(self.verdicts.exit());
+        self.bless.as_ref().map_or(Ok(exit), |bless| bless.finish(names, exit))
     }
 
     /// One scenario as a trial of libtest.
@@ -261,6 +272,9 @@ impl LiveRun {
         }
         if self.plan.timings {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
+        }
+        if let (Some(bless), Verdict::Fail(_)) = (&self.bless, &one.verdict) {
+            bless.keep(name, &one.observed, one.objection.as_ref());
         }
         Ok(self.archived(name, expectation, one))
     }

@@ -3,6 +3,7 @@
 //! `SNAPSHOTS=overwrite cargo test --test machine cli` writes the present output into the snapshots. `git diff` shows the
 //! changes.
 
+mod bless;
 mod runs;
 mod usage;
 
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 7] = [
+    let live: [Named; 8] = [
         ("an_ignored_scenario_runs_when_it_is_asked_for", an_ignored_scenario_runs_when_it_is_asked_for),
         ("what_was_asked_for_runs", what_was_asked_for_runs),
         ("an_unfit_bpf_object_is_refused_with_the_reason", an_unfit_bpf_object_is_refused_with_the_reason),
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         ("archives_are_written_and_judged_alike", archives_are_written_and_judged_alike),
         ("a_run_writes_nothing_unless_it_is_asked_to", a_run_writes_nothing_unless_it_is_asked_to),
         ("where_no_archive_can_be_written_nothing_runs", where_no_archive_can_be_written_nothing_runs),
+        ("a_wrong_table_is_blessed_if_somebody_says_so", bless::a_wrong_table_is_blessed_if_somebody_says_so),
     ];
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
     let live = live.into_iter().map(|(name, test)| support::live(name, test));

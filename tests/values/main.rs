@@ -11,6 +11,7 @@ mod allocations;
 mod subjects;
 mod conformance;
 mod coverage;
+mod bless;
 
 use std::path::{Path, PathBuf};
 

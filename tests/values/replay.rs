@@ -15,7 +15,7 @@ use ior_it::support::table::syscalls::{Class, Syscall};
 use ior_it::support::trace::call::Text;
 use snapbox::{assert_data_eq, file};
 
-const TESTS: &str = include_str!("../../tests.toml");
+pub const TESTS: &str = include_str!("../../tests.toml");
 
 /// The archives have the numbers of this architecture. On another architecture they are refused, which is tested there.
 const RECORDED_ON: &str = "x86_64";
@@ -24,7 +24,7 @@ fn recorded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded")
 }
 
-fn recorded_here() -> bool {
+pub fn recorded_here() -> bool {
     let here = std::env::consts::ARCH == RECORDED_ON;
     if !here {
         let error = archive::check(&crate::recorded("dup-basic")).unwrap_err();
@@ -33,12 +33,12 @@ fn recorded_here() -> bool {
     here
 }
 
-fn names() -> Vec<&'static str> {
+pub fn names() -> Vec<&'static str> {
     scenarios::all().map(|scenario| scenario.name).collect()
 }
 
 /// The recorded scenarios: those that run by default.
-fn everyday() -> Vec<&'static str> {
+pub fn everyday() -> Vec<&'static str> {
     let expectations = Expectations::parse("tests.toml", TESTS, &names()).unwrap();
     names().into_iter().filter(|name| expectations.get(name).unwrap().ignored.is_none()).collect()
 }
