@@ -32,19 +32,20 @@ pub struct OwnWord {
 }
 
 /// What makes a call of the diary and one of the trace the same: number, arguments and result.
-type CallKey = (u32, [u64; 6], i64);
+type NotedKey = (u32, [u64; 6], i64);
 
 /// Everything in which a trace contradicts the child, one sentence each.
 pub fn contradictions(trace: &Trace, ending: &Ending, own: &OwnWord) -> Vec<String> {
     let ends = main_end(ending, own).into_iter().chain(other_ends(own));
     let Some((begin, end)) = own.span_ns else { return ends.collect() };
-    ends.chain(outside(trace, early(begin)..=late(end))).chain(calls(trace, &own.diary)).collect()
+    let span = early(begin)..=late(end);
+    ends.chain(outside(trace, &span)).chain(calls(trace, &own.diary, &span)).collect()
 }
 
 /// The first call whose times lie outside the time in which `act` ran.
-fn outside(trace: &Trace, span: RangeInclusive<u64>) -> Option<String> {
-    let call = trace.calls.iter().find(|call| !lies_within(call, &span))?;
-    Some(format!("{} (call {}) {}, and act ran {}", call.name(), call.order, when(call), between(&span)))
+fn outside(trace: &Trace, span: &RangeInclusive<u64>) -> Option<String> {
+    let call = trace.calls.iter().find(|call| !lies_within(call, span))?;
+    Some(format!("{} (call {}) {}, and act ran {}", call.name(), call.order, when(call), between(span)))
 }
 
 /// The end of the child itself: recorded once, and with the status that the process that has reaped it knows.
@@ -87,16 +88,18 @@ fn shown_status(status: Option<i32>) -> String {
     status.map_or("hidden".to_owned(), |status| format!("status {status:#x}"))
 }
 
-/// What is wrong with the calls that the child has noted.
-fn calls(trace: &Trace, diary: &Diary) -> Vec<String> {
-    let mut seen: HashMap<CallKey, Vec<&Call>> = HashMap::new();
+/// What is wrong with the calls that the child has noted while `act` ran. Other times are those of another clock: the child was in a
+/// time namespace of its own (time_namespaces(7)).
+fn calls(trace: &Trace, diary: &Diary, span: &RangeInclusive<u64>) -> Vec<String> {
+    let mut seen: HashMap<NotedKey, Vec<&Call>> = HashMap::new();
     for call in trace.calls.iter().filter(|call| call.request.is_none() && call.abi.is_native()) {
         if let Outcome::Returned(result) = call.outcome {
             seen.entry((call.number, arguments(call.number, call.args), result)).or_default().push(call);
         }
     }
-    let mut noted: HashMap<CallKey, Vec<&NotedCall>> = HashMap::new();
-    for call in &diary.calls {
+    let mut noted: HashMap<NotedKey, Vec<&NotedCall>> = HashMap::new();
+    let has_our_clock = |call: &&NotedCall| span.contains(&call.before_ns) && span.contains(&call.after_ns);
+    for call in diary.calls.iter().filter(has_our_clock) {
         noted.entry((call.number, arguments(call.number, call.args), call.result)).or_default().push(call);
     }
     let mut wrong: Vec<(u64, String)> = Vec::new();

@@ -7,7 +7,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use super::page::{DiaryPage, Line};
+use super::page::{DiaryLine, DiaryPage};
 use crate::table::syscalls::{Effect, Ret, Syscall};
 
 /// The descriptors that are known by their number. Those of scenarios begin at 3.
@@ -22,7 +22,7 @@ static KNOWN: [AtomicU32; DESCRIPTORS] = [const { AtomicU32::new(0) }; DESCRIPTO
 #[derive(Clone, Copy)]
 pub struct BegunCall {
     page: &'static DiaryPage,
-    line: &'static Line,
+    line: &'static DiaryLine,
     row: Option<&'static Syscall>,
     args: [u64; 6],
 }
@@ -31,7 +31,7 @@ pub struct BegunCall {
 pub fn begin(page: &'static DiaryPage) {
     if page.is_wanted() {
         for (fd, known) in KNOWN.iter().enumerate() {
-            // Not Look: a number without a file takes no room.
+            // A look at a number without a file would take room.
             // SAFETY: plain numbers.
             let is_open = unsafe { libc::fcntl(fd as i32, libc::F_GETFD) } >= 0;
             known.store(if is_open { page.look(fd as i32) } else { 0 }, Ordering::Relaxed);

@@ -21,31 +21,31 @@ pub struct DiaryPage {
     lines_begun: AtomicU32,
     looks_begun: AtomicU32,
     ends_begun: AtomicU32,
-    lines: [Line; LINES],
-    looks: [Look; LOOKS],
+    lines: [DiaryLine; LINES],
+    looks: [DiaryLook; LOOKS],
     ends: [AtomicU64; ENDS],
 }
 
 /// One call.
 #[repr(C)]
-pub(super) struct Line {
+pub(super) struct DiaryLine {
     pub number: AtomicU32,
     pub args: [AtomicU64; 6],
     pub result: AtomicI64,
     /// The clock before and after; `after` is 0 before the call has returned.
-    pub before: Clock,
-    pub after: Clock,
+    pub before: DiaryClock,
+    pub after: DiaryClock,
     /// The number of the look at each descriptor and at the one made, from 1; 0 if there is none.
     pub looks: [AtomicU32; 3],
 }
 
 /// A `struct timespec` that only the kernel or the vDSO writes.
 #[repr(transparent)]
-pub(super) struct Clock(UnsafeCell<libc::timespec>);
+pub(super) struct DiaryClock(UnsafeCell<libc::timespec>);
 
 /// One look at a file: what fstat(2) has filled in.
 #[repr(C)]
-pub(super) struct Look {
+pub(super) struct DiaryLook {
     done: AtomicU32,
     status: UnsafeCell<MaybeUninit<libc::stat>>,
 }
@@ -55,7 +55,7 @@ unsafe impl Sync for DiaryPage {}
 
 /// CLOCK_MONOTONIC in nanoseconds, which is the clock of BPF as well.
 pub fn now_ns() -> u64 {
-    let clock = Clock(UnsafeCell::new(libc::timespec { tv_sec: 0, tv_nsec: 0 }));
+    let clock = DiaryClock(UnsafeCell::new(libc::timespec { tv_sec: 0, tv_nsec: 0 }));
     clock.note();
     clock.ns()
 }
@@ -68,7 +68,7 @@ pub fn clock_is_ahead(seconds: i64) {
     AHEAD.store(seconds, Ordering::Relaxed);
 }
 
-impl Clock {
+impl DiaryClock {
     /// Writes down what time it is. Where the vDSO cannot tell it, this is a system call.
     pub fn note(&self) {
         // SAFETY: room for a `struct timespec`, which one thread writes.
@@ -90,7 +90,7 @@ impl Clock {
     }
 }
 
-impl Look {
+impl DiaryLook {
     /// Looks at the file of a descriptor. False if it is not open.
     fn at(&self, fd: i32) -> bool {
         // SAFETY: room for a `struct stat`, which one thread writes.
@@ -135,7 +135,7 @@ impl DiaryPage {
     }
 
     /// The next line, if there is one.
-    pub(super) fn next_line(&self) -> Option<&Line> {
+    pub(super) fn next_line(&self) -> Option<&DiaryLine> {
         self.lines.get(self.lines_begun.fetch_add(1, Ordering::Relaxed) as usize)
     }
 
@@ -164,7 +164,7 @@ impl DiaryPage {
         }
     }
 
-    fn noted(&self, line: &Line) -> Option<NotedCall> {
+    fn noted(&self, line: &DiaryLine) -> Option<NotedCall> {
         let (before_ns, after_ns) = (line.before.ns(), line.after.ns());
         if after_ns == 0 {
             return None;

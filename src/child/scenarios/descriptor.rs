@@ -17,6 +17,7 @@ use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, 
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("fd-reuse", fd_reuse),
+    Scenario::new("fd-zero", fd_zero),
     Scenario::new("fd-inherited", fd_inherited),
     Scenario::new("fd-inherited-many", fd_inherited_many),
     Scenario::new("fd-renamed", fd_renamed),
@@ -39,6 +40,23 @@ fn fd_reuse() -> Setup {
         write(second, b"into the pipe")?;
         close(first)?;
         close(second)
+    })
+}
+
+/// A file, and then a pipe, have the number 0, which is that of the standard input elsewhere.
+fn fd_zero() -> Setup {
+    act(|| {
+        close(0)?;
+        ensure(create(c"zero.txt")? == 0, "the number 0 was not free")?;
+        write(0, b"zero")?;
+        returns(call!(dup, 0), 3)?;
+        close(3)?;
+        close(0)?;
+        ensure(pipe()? == [0, 3], "the pipe got other numbers")?;
+        write(3, b"into the pipe")?;
+        returns(call!(dup2, 3, 0), 0)?;
+        close(0)?;
+        close(3)
     })
 }
 

@@ -176,6 +176,13 @@ fn equal_calls_are_told_apart_by_their_times() {
 }
 
 #[test]
+fn the_clock_of_another_time_namespace_is_not_compared() {
+    let (seen, mut noted) = written(200_000);
+    (noted.before_ns, noted.after_ns) = (noted.before_ns + 1_000_000, noted.after_ns + 1_000_000);
+    assert_eq!(about(vec![(seen, noted)]), Vec::<String>::new());
+}
+
+#[test]
 fn the_end_of_the_child_is_recorded_once_with_its_status() {
     let rows: [(&str, How, &[Recorded], bool); 9] = [
         ("it finished", How::Finished, &[(PID, Some(0))], false),
