@@ -99,7 +99,7 @@ pub fn contradicted(scenario: &str, contradictions: &[String], ending: &Ending, 
     if contradictions.len() > MOST_LISTED {
         lines.push(format!("  and {} more", contradictions.len() - MOST_LISTED).into());
     }
-    finished(lines, rerun).with_cause(Some(Cause::of_sentence(sentence)))
+    finished(lines, rerun).with_cause(Some(FailureCause::of_sentence(sentence)))
 }
 
 /// Shows the whole trace, or each thread that is not as expected.
