@@ -58,11 +58,11 @@ enum Then {
 }
 
 /// An argument, from 0, and what the handler makes of it.
-type Change = (usize, u64, Then);
+type ChangedRegister = (usize, u64, Then);
 
 /// Each argument up and down, and by its upper half. Then the number, to one that no call has and to restart_syscall(2). At last
 /// nothing is changed.
-fn changes(room: &Room, [from, other]: [u64; 2]) -> Vec<Change> {
+fn changes(room: &Room, [from, other]: [u64; 2]) -> Vec<ChangedRegister> {
     let [_, bytes, count, _, address, length] = room.arguments(from);
     let here = Then::Receives(0);
     let high = 1 << 32;
@@ -142,7 +142,7 @@ fn pair() -> Result<[i32; 2], Broken> {
     Ok(ends)
 }
 
-fn interrupt(receiver: i32, ends: &[[i32; 2]; 2], changes: &[Change], shared: &Shared) -> ! {
+fn interrupt(receiver: i32, ends: &[[i32; 2]; 2], changes: &[ChangedRegister], shared: &Shared) -> ! {
     let blocked = || until(|| is_blocked(receiver, &format!("{} {:#x} ", libc::SYS_recvfrom, ends[0][0])));
     for (&(argument, value, then), step) in changes.iter().zip(1..) {
         until(|| shared.step.load(Ordering::Acquire) == step);
