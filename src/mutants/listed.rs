@@ -21,8 +21,6 @@ pub struct ListedMutant {
     pub changes: Vec<String>,
     /// Why none of them can be noticed.
     pub reason: String,
-    /// Where they are noticed nevertheless, if that depends on the machine. Then it is no error if they are killed.
-    pub unless: Option<String>,
 }
 
 /// The whole file.
@@ -53,10 +51,6 @@ impl Listed {
 
     /// Why a mutant survives, if it is listed.
     pub fn reason(&self, one: &JudgedMutant) -> Option<&str> {
-        self.entry(one).map(|entry| entry.reason.as_str())
-    }
-
-    fn entry(&self, one: &JudgedMutant) -> Option<&ListedMutant> {
         let line = &one.mutant.line;
         let is_of = |entry: &&ListedMutant| {
             entry.file == line.file
@@ -64,7 +58,7 @@ impl Listed {
                 && entry.column.is_none_or(|column| column == line.column)
                 && entry.changes.iter().any(|change| is_like(change, &one.mutant.change))
         };
-        self.survives.iter().find(is_of)
+        self.survives.iter().find(is_of).map(|entry| entry.reason.as_str())
     }
 
     /// The survivors that are not listed.
@@ -72,10 +66,9 @@ impl Listed {
         judged.iter().filter(|one| one.fate == Fate::Survived && self.reason(one).is_none()).collect()
     }
 
-    /// What is listed as surviving on any machine, and is killed by the suite.
+    /// What is listed, and is killed by the suite.
     pub fn dead<'j>(&self, judged: &'j [JudgedMutant]) -> Vec<&'j JudgedMutant> {
-        let survives = |one: &JudgedMutant| self.entry(one).is_some_and(|entry| entry.unless.is_none());
-        let is_dead = |one: &&JudgedMutant| matches!(one.fate, Fate::Killed { .. }) && survives(one);
+        let is_dead = |one: &&JudgedMutant| matches!(one.fate, Fate::Killed { .. }) && self.reason(one).is_some();
         judged.iter().filter(is_dead).collect()
     }
 }
@@ -134,13 +127,6 @@ mod tests {
         assert_eq!(list.dead(&judged), [&judged[2]]);
         assert_eq!(list.reason(&judged[0]), Some("r"));
         assert_eq!(self::list("changes = ['one']\ncolumn = 6").reason(&judged[0]), None);
-    }
-
-    #[test]
-    fn what_is_killed_on_some_machines_is_listed_for_the_others() {
-        let list = list("changes = ['one']\nunless = 'pids are large'");
-        assert!(list.dead(&[judged("one", Fate::Killed { by: "dup-basic".into() })]).is_empty());
-        assert!(list.unlisted(&[judged("one", Fate::Survived)]).is_empty());
     }
 
     #[test]

@@ -241,12 +241,6 @@ impl Syscall {
         matches!(self.peek, Some((_, Peek::Pair)))
     }
 
-    /// Whether a call with these arguments makes two descriptors. With a `file_index`, a request makes files without descriptors
-    /// (io_uring_enter(2)).
-    pub fn makes_pair_for(&self, args: &[u64; 6]) -> bool {
-        self.makes_pair() && self.arg("file_index").is_none_or(|at| args[at] == 0)
-    }
-
     /// The row as BPF reads it.
     pub fn roles(&self) -> Roles {
         let numbered = |at: usize| self.places.get(at).map_or(at as u8 + 1, |place| place.numbered());

@@ -51,6 +51,14 @@ fn peeking(at: usize, peek: Peek, row: Syscall) -> Syscall {
     Syscall { peek: Some((at, peek)), ..row }
 }
 
+impl Syscall {
+    /// Whether a call with these arguments makes two descriptors. With a `file_index`, a request makes files without descriptors
+    /// (io_uring_enter(2)).
+    pub fn makes_pair_for(&self, args: &[u64; 6]) -> bool {
+        self.makes_pair() && self.arg("file_index").is_none_or(|at| args[at] == 0)
+    }
+}
+
 /// All rows.
 pub(super) fn rows() -> Vec<Syscall> {
     [names_and_descriptors(), reading_and_writing(), sockets(), waiting()].concat()
