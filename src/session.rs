@@ -97,6 +97,8 @@ pub struct Prepared {
 pub struct ScenarioRun {
     /// The verdict on it.
     pub verdict: Verdict,
+    /// Where the trace contradicts what the child itself has noted, as a report. The verdict has it as well.
+    pub contradicted: Option<Report>,
     /// The witness's objection to the trace, as a report, if there is one.
     pub objection: Option<Report>,
     /// What was observed.
@@ -237,9 +239,10 @@ impl Session {
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         let contradicted = contradicted(name, &rerun, &observed, &own);
         let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
-        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(contradicted);
+        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
-        Ok(ScenarioRun { verdict, objection, observed, phases, workspace: workspace.path().to_owned(), began })
+        let workspace = workspace.path().to_owned();
+        Ok(ScenarioRun { verdict, contradicted, objection, observed, phases, workspace, began })
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.

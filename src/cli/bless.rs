@@ -36,13 +36,13 @@ impl Blessing {
         &self.path
     }
 
-    /// Keeps what was observed of a scenario that failed. What the witness contradicts is no truth.
+    /// Keeps what was observed of a scenario that failed. What the witness or the child contradicts is no truth.
     pub fn keep(&self, scenario: &'static str, observed: &Observed, objection: Option<&Report>) {
         let observed = match objection {
             None => Ok(observed.clone()),
             Some(_) => Err(NotBlessed {
-                why: "the witness saw something else than the tracer".to_owned(),
-                hint: "the report says what: the tracer is wrong, or the witness".to_owned(),
+                why: "the witness, or the child itself, saw something else than the tracer".to_owned(),
+                hint: "the report says what: one of them is wrong".to_owned(),
             }),
         };
         self.lock().insert(scenario, observed);

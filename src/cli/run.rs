@@ -281,14 +281,14 @@ impl LiveRun {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
         }
         if let (Some(bless), Verdict::Fail(_)) = (&self.bless, &one.verdict) {
-            bless.keep(name, &one.observed, one.objection.as_ref());
+            bless.keep(name, &one.observed, one.objection.as_ref().or(one.contradicted.as_ref()));
         }
         Ok(self.archived(name, expectation, one))
     }
 
     /// With `--archive`, the verdict after the check of the archive.
     fn archived(&self, name: &str, expectation: &Expectation, one: session::ScenarioRun) -> Verdict {
-        let session::ScenarioRun { verdict, objection, observed, workspace, began, phases: _ } = one;
+        let session::ScenarioRun { verdict, objection, observed, workspace, began, contradicted: _, phases: _ } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
         let judge = |observed: &_| judge(expectation, &self.plan.file, observed);

@@ -37,10 +37,15 @@ pub fn names() -> Vec<&'static str> {
     scenarios::all().map(|scenario| scenario.name).collect()
 }
 
+/// What does not run where the archives are made: a process id needs more than 16 bits.
+const NOT_RECORDED: [&str; 1] = ["uring-flight-pid"];
+
 /// The recorded scenarios: those that run by default.
 pub fn everyday() -> Vec<&'static str> {
     let expectations = Expectations::parse("tests.toml", TESTS, &names()).unwrap();
-    names().into_iter().filter(|name| expectations.get(name).unwrap().ignored.is_none()).collect()
+    let is_recorded =
+        |name: &&str| expectations.get(name).unwrap().ignored.is_none() && !NOT_RECORDED.contains(name);
+    names().into_iter().filter(is_recorded).collect()
 }
 
 fn read(scenario: &str) -> Archive {

@@ -278,11 +278,8 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         let wanted = match (key.aspect, key.role) {
             (Aspect::File(_), _) => Wanted::Nothing,
             (Aspect::Text(_), _) => Wanted::Text(TEXT_STATES[0].into()),
-            (Aspect::DataIs(at), _) => {
-                // Compared if the table says what the pointer leads to.
-                find(self.entries, self.row.args[at].name)?;
-                Wanted::Text(ContentState::Whole.word().into())
-            }
+            // Compared if the table says what the pointer leads to.
+            (Aspect::DataIs(at), _) => find(self.entries, self.row.args[at].name).map(|_| whole_content())?,
             (Aspect::Closes, _) => Wanted::Files(Vec::new()),
             (Aspect::Cloexec(Which::Made | Which::Pair) | Aspect::More, _) => Wanted::Is(false),
             (Aspect::Ambiguous | Aspect::Refused, _) => Wanted::Is(false),
@@ -365,6 +362,10 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             }
         }
     }
+}
+
+fn whole_content() -> Wanted {
+    Wanted::Text(ContentState::Whole.word().into())
 }
 
 /// Whether the value of a key may be a `$x`.
