@@ -43,8 +43,7 @@ const NOT_RECORDED: [&str; 1] = ["uring-flight-pid"];
 /// The recorded scenarios: those that run by default.
 pub fn everyday() -> Vec<&'static str> {
     let expectations = Expectations::parse("tests.toml", TESTS, &names()).unwrap();
-    let is_recorded =
-        |name: &&str| expectations.get(name).unwrap().ignored.is_none() && !NOT_RECORDED.contains(name);
+    let is_recorded = |name: &&str| expectations.get(name).unwrap().ignored.is_none() && !NOT_RECORDED.contains(name);
     names().into_iter().filter(is_recorded).collect()
 }
 
