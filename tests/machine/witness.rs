@@ -87,7 +87,7 @@ fn is_caught(lie: &Lie) -> Result<(), Failed> {
     };
     let alone = run(&[])?;
     require!(alone.status.success(), "it does not pass without the witness:\n{}", says(&alone));
-    let witnessed = run(&["--witness"])?;
+    let witnessed = run(&["--witness", "--all-reports"])?;
     let report = says(&witnessed);
     require!(witnessed.status.code() == Some(Exit::Failed as i32), "exit {:?}:\n{report}", witnessed.status);
     // Reports break lines.
