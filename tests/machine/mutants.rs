@@ -133,7 +133,7 @@ fn refused() -> Tested {
         (&["--listed", &path("empty")], "has no reason, or no changes"),
         (&["--listed", &path("none")], "No such file"),
         (&["--sample", "0"], "invalid value '0'"),
-        (&["--format", "terse"], "--mutants has no terse format"),
+        (&["--format", "terse"], "--mutants has no such --format"),
     ];
     for (args, says_so) in rows {
         let output = ior_it(&[&["--mutants"], args].concat()).output()?;
