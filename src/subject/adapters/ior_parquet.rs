@@ -3,6 +3,8 @@
 //! An empty text and the descriptor -1 say nothing: ior writes them for what it does not know, too. ior writes a byte that is
 //! not UTF-8 as `\xHH`, and such a name may also be written so by the program itself. Then the text is left out.
 //!
+//! No file of a newer ior was at hand: docs/subjects.md says what the tests read.
+//!
 //! A gap in `seq` is what ior could not write. `ior.sampling` in the footer says that the rows are a sample.
 
 use std::fmt::Write;
