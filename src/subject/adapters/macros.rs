@@ -92,6 +92,8 @@ pub(super) fn value(text: &str) -> Option<u64> {
     match (name, arguments.as_slice()) {
         // The encoding of old calls, such as ustat(2): 8 bits of minor numbers (include/linux/kdev_t.h).
         ("makedev", [major, minor]) => Some(c_number(major)? << 8 | c_number(minor)?),
+        // A protocol of packet(7), with its name as a comment.
+        ("htons", [number]) => Some((c_number(number.split(' ').next()?)? as u16).swap_bytes().into()),
         ("QCMD", [command, kind]) => Some(names_value(&names::QUOTA, command)? | quota_kind(kind)?),
         // include/uapi/asm-generic/ioctl.h
         ("_IOC", [direction, kind, number, size]) => {
@@ -131,6 +133,8 @@ mod tests {
             ("16<<MFD_HUGE_SHIFT", Some(0x4000_0000)),
             ("SOL_SOCKET", Some(1)),
             ("SO_REUSEADDR", Some(2)),
+            ("htons(0 /* ETH_P_??? */)", Some(0)),
+            ("htons(0x3 /* ETH_P_ALL */)", Some(0x300)),
             ("IPPROTO_IP", Some(0)),
             ("TCP_NODELAY", Some(1)),
             ("F_UNLCK", Some(2)),
