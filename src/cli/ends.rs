@@ -19,10 +19,11 @@ pub fn on_signals(interrupted: &Arc<AtomicBool>, end: impl FnOnce() + Send + 'st
     let cannot = |error: std::io::Error| {
         Error::cannot_trace(format!("no signal handler: {error}"), "see `ulimit -u` and `ulimit -n`").because(error)
     };
-    let mut signals = Signals::new(ENDING).map_err(cannot)?;
+    // Handlers run in the order of registration: the flag is set before the thread can wake.
     for signal in ENDING {
         signal_hook::flag::register(signal, Arc::clone(interrupted)).map_err(cannot)?;
     }
+    let mut signals = Signals::new(ENDING).map_err(cannot)?;
     let wait = move || {
         if signals.forever().next().is_some() {
             end();

@@ -2,6 +2,8 @@
 //!
 //! The printers are told of each verdict when it is there, and of all of them at the end. They decide nothing.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -177,8 +179,9 @@ pub fn run(options: &TrialOptions, trials: Vec<Trial>) -> Result<TrialSums, Erro
 fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -> TrialSums {
     let all = trials.len();
     let libtest = &options.libtest;
+    let selected: HashSet<Cow<str>> = options.selected.iter().map(|name| escape::line(name)).collect();
     let is_selected = |trial: &Trial| {
-        let is_named = options.selected.iter().any(|name| escape::line(name) == trial.name.name);
+        let is_named = selected.contains(trial.name.name.as_str());
         is_named && (trial.is_ignored || !libtest.ignored) && (!libtest.bench || libtest.list)
     };
     let mut trials: Vec<(usize, Trial)> = trials.into_iter().filter(is_selected).enumerate().collect();

@@ -25,7 +25,7 @@ use nix::unistd::Pid;
 
 mod lies;
 
-use lies::{LIES, Lie};
+use lies::{ALSO_NOTED, LIES, Lie};
 
 const TESTS: &str = include_str!("../../tests.toml");
 const LONG: Limit = Limit::growing(Duration::from_secs(60));
@@ -86,7 +86,8 @@ fn is_caught(lie: &Lie) -> Result<(), Failed> {
         command.args(flags).arg("--bpf").arg(&object).arg("--tests").arg(&tests).output()
     };
     let alone = run(&[])?;
-    require!(alone.status.success(), "it does not pass without the witness:\n{}", says(&alone));
+    let passes = !ALSO_NOTED.contains(&lie.name);
+    require!(alone.status.success() == passes, "without the witness:\n{}", says(&alone));
     let witnessed = run(&["--witness", "--all-reports"])?;
     let report = says(&witnessed);
     require!(witnessed.status.code() == Some(Exit::Failed as i32), "exit {:?}:\n{report}", witnessed.status);

@@ -17,7 +17,7 @@ use crate::child::scenario::{Broken, Scenario, Setup, act, call, fails, premise,
 pub const ALL: &[Scenario] = &[
     Scenario::new("held-two-threads", two_threads),
     Scenario::new("held-thread-exit", thread_exit),
-    Scenario::new("held-dup2", dup2),
+    Scenario::new("held-replaced", dup2),
     Scenario::new("held-fifo", fifo),
     Scenario::new("held-aborted", aborted),
 ];

@@ -131,7 +131,8 @@ fn lock() -> Setup {
         let word = other.shared.word.as_ptr();
         let _ = call!(futex, word, libc::FUTEX_LOCK_PI, 0, 0, 0, 0);
         other.shared.step.store(1, Ordering::Release);
-        let blocked = || until(|| is_blocked(other.of, &format!("{} ", libc::SYS_futex)));
+        // The child may wait for something else before its gate.
+        let blocked = || until(|| is_blocked(other.of, &format!("{} {:#x} ", libc::SYS_futex, word as usize)));
         blocked();
         other.send(SIGUSR1);
         other.handled(1);
@@ -154,6 +155,14 @@ extern "C" fn raising(_: i32) {
     calling(0);
 }
 
+/// The traced part: one read, while which two handlers run.
+fn reads_between_two(shared: &'static Shared) -> Setup {
+    act(|| {
+        returns(read_pipe(0), 1)?;
+        premise(shared.handled.load(Ordering::Acquire) == 2, "a signal was not handled")
+    })
+}
+
 /// A read goes on after two handlers, of which the first sends itself the signal of the second.
 fn raises() -> Setup {
     let shared = shared()?;
@@ -166,10 +175,7 @@ fn raises() -> Setup {
         other.blocked_in_read(pipe);
         feed(pipe);
     })?;
-    act(|| {
-        returns(read_pipe(0), 1)?;
-        premise(shared.handled.load(Ordering::Acquire) == 2, "a signal was not handled")
-    })
+    reads_between_two(shared)
 }
 
 /// The second signal is blocked while the first handler runs, and comes when it returns. Its handler has no SA_RESTART, but it
@@ -239,10 +245,7 @@ fn abandoned() -> Setup {
         other.blocked_in_read(first);
         feed(first);
     })?;
-    act(|| {
-        returns(read_pipe(0), 1)?;
-        premise(shared.handled.load(Ordering::Acquire) == 2, "a signal was not handled")
-    })
+    reads_between_two(shared)
 }
 
 /// The second handler jumps out of two interrupted reads, to before the first one. The program makes that read again, a handler
@@ -332,10 +335,7 @@ fn same_stack() -> Setup {
         other.blocked_in_read(pipe);
         feed(pipe);
     })?;
-    act(|| {
-        returns(read_pipe(0), 1)?;
-        premise(shared.handled.load(Ordering::Acquire) == 2, "a signal was not handled")
-    })
+    reads_between_two(shared)
 }
 
 /// Becomes another program.

@@ -200,14 +200,20 @@ fn uring_file_vectors() -> Setup {
     })
 }
 
+/// Registers this buffer behind another one, so that its index is 1.
+fn register_second(ring: &Ring, buffer: &mut [u8]) -> Result<(), Broken> {
+    let mut unused = [0_u8; 16];
+    let buffers = [part(&mut unused), part(buffer)];
+    returns(call!(io_uring_register, ring.fd(), 0, buffers.as_ptr(), buffers.len()), 0)
+}
+
 /// Requests that use a registered buffer (IORING_REGISTER_BUFFERS), by its index.
 fn uring_file_registered() -> Setup {
     act(|| {
         let file = create(c"registered.txt")?;
         let mut ring = Ring::new()?;
-        let (mut unused, mut buffer) = ([0_u8; 16], *b"hello, registered buffer");
-        let buffers = [part(&mut unused), part(&mut buffer)];
-        returns(call!(io_uring_register, ring.fd(), 0, buffers.as_ptr(), buffers.len()), 0)?;
+        let mut buffer = *b"hello, registered buffer";
+        register_second(&ring, &mut buffer)?;
         let begin = buffer.as_mut_ptr();
         let fixed = |count, index| opcode::WriteFixed::new(at(file), begin, count, index).build();
         ring.succeeds(fixed(5, 1), 5)?;
@@ -223,9 +229,8 @@ fn uring_file_registered_vectors() -> Setup {
     act(|| {
         let file = create(c"registered.txt")?;
         let mut ring = Ring::new()?;
-        let (mut unused, mut buffer) = ([0_u8; 16], *b"hello, registered buffer");
-        let buffers = [part(&mut unused), part(&mut buffer)];
-        returns(call!(io_uring_register, ring.fd(), 0, buffers.as_ptr(), buffers.len()), 0)?;
+        let mut buffer = *b"hello, registered buffer";
+        register_second(&ring, &mut buffer)?;
         let parts: [iovec; 1] = [part(&mut buffer)];
         let vector = opcode::WritevFixed::new(at(file), parts.as_ptr(), 1, 1).offset(5).build();
         ring.makes("IORING_OP_WRITEV_FIXED", vector)?;

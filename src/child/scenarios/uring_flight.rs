@@ -116,17 +116,30 @@ fn uring_flight_links() -> Setup {
 
 /// A process ends while its request waits. That of its parent, with the same `user_data`, waits on.
 fn uring_flight_processes() -> Setup {
-    act(|| {
+    outlives_its_child(|_| {
+        let [own, _] = pipe()?;
+        poll_and_end(Ring::new()?, own)
+    })
+}
+
+/// A process that is not watched makes requests, while one of its watched parent waits.
+fn uring_flight_stranger() -> Setup {
+    outlives_its_child(|reads| {
+        let file = create(c"stranger.txt")?;
+        let mut own = Ring::new()?;
+        own.succeeds(write_at_0(file as i32, b"unseen").build().user_data(7), 6)?;
+        poll_and_end(own, reads)
+    })
+}
+
+/// A request waits until a forked process is gone, which has made its own.
+fn outlives_its_child(child: fn(i64) -> Result<(), Broken>) -> Setup {
+    act(move || {
         let [reads, writes] = pipe()?;
         let mut ring = Ring::new()?;
         ring.push(&poll(reads, 7, false))?;
         ring.enter(1, 0)?;
-        in_fork(|| {
-            let [reads, _] = pipe()?;
-            let mut own = Ring::new()?;
-            own.push(&poll(reads, 7, false))?;
-            own.enter(1, 0)
-        })?;
+        in_fork(|| child(reads))?;
         write(writes, b"x")?;
         ring.enter(0, 1)?;
         ensure(ring.next()? == (7, POLLIN.into()), "the pipe did not become readable")?;
@@ -134,25 +147,10 @@ fn uring_flight_processes() -> Setup {
     })
 }
 
-/// A process that is not watched makes requests, while one of its watched parent waits.
-fn uring_flight_stranger() -> Setup {
-    act(|| {
-        let [reads, writes] = pipe()?;
-        let mut ring = Ring::new()?;
-        ring.push(&poll(reads, 7, false))?;
-        ring.enter(1, 0)?;
-        in_fork(|| {
-            let file = create(c"stranger.txt")?;
-            let mut own = Ring::new()?;
-            own.succeeds(write_at_0(file as i32, b"unseen").build().user_data(7), 6)?;
-            own.push(&poll(reads, 7, false))?;
-            own.enter(1, 0)
-        })?;
-        write(writes, b"x")?;
-        ring.enter(0, 1)?;
-        ensure(ring.next()? == (7, POLLIN.into()), "the pipe did not become readable")?;
-        ring.close()
-    })
+/// Leaves a request behind that waits.
+fn poll_and_end(mut ring: Ring, reads: i64) -> Result<(), Broken> {
+    ring.push(&poll(reads, 7, false))?;
+    ring.enter(1, 0)
 }
 
 /// A thread is gone when its process ends, and its request still waits.
@@ -160,9 +158,7 @@ fn uring_flight_thread_gone() -> Setup {
     act(|| {
         let thread = std::thread::spawn(|| {
             let [reads, _] = pipe()?;
-            let mut ring = Ring::new()?;
-            ring.push(&poll(reads, 7, false))?;
-            ring.enter(1, 0)
+            poll_and_end(Ring::new()?, reads)
         });
         joined(thread)?;
         close(create(c"after.txt")?)
