@@ -60,7 +60,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
-    let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
+    let session = Prepared::new(scenarios, plan.session.clone())?.needing(plan.needs()).load()?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
@@ -131,7 +131,7 @@ impl Plan {
 
     /// The reason why a scenario runs only on request.
     fn ignored(&self, name: &str) -> Option<&str> {
-        self.expectations.get(name)?.ignored.as_deref()
+        self.expectations.ignored(name)
     }
 }
 
@@ -188,7 +188,7 @@ impl LiveRun {
 
     /// The verdict of the first run that does not pass, or else of the last run.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once(name, expectation))
     }
 
@@ -198,7 +198,7 @@ impl LiveRun {
         let Some(subject) = &slot.subject else {
             return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
         };
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
@@ -208,7 +208,7 @@ impl LiveRun {
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
         let one =
-            self.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
+            self.plan.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
         self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
@@ -246,12 +246,6 @@ impl LiveRun {
         Ok(match archives.checked(&Archive { origin, observed }, reference, judge) {
             Verdict::Pass => verdict,
             other => other,
-        })
-    }
-
-    fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
-        self.plan.expectations.get(name).ok_or_else(|| {
-            Error::scenario(format!("{name} has no table in {}", self.plan.file), "BUG: the tables were checked before")
         })
     }
 
