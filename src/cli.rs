@@ -30,6 +30,7 @@ mod coverage; // --coverage
 mod ends; // what a signal brings about
 mod mutants; // --mutants
 mod run; // the live scenarios
+mod traced; // -- COMMAND and -p PID
 
 use flags::Cli;
 use subjects::Own;
@@ -106,25 +107,30 @@ fn run_with(
         return error.exit.into();
     }
     let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
-    let done: Result<u8, Error> =
-        refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-            _ if cli.coverage => coverage::run(&cli, &scenarios).map(|exit| exit as u8),
-            _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
-            (Some(file), _, _) => plan::as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
-            (None, [], []) if cli.mutants => mutants::run(&cli, scenarios).map(|exit| exit as u8),
-            (None, [], []) => plan::validated(&cli, &scenarios, own)
-                .and_then(|plan| run::run(plan, scenarios, without))
-                .map(|exit| exit as u8),
-            (None, [], command) => plan::traced(&cli).and_then(|options| command::run(command, &options)),
-            (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
-        });
-    match done {
+    match refused.and_then(|()| act(&cli, scenarios, without, own)) {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
             StandardStream::Error.line(&error.to_string());
             error.exit.into()
         }
     }
+}
+
+/// Does what the command line asks for. Returns the exit code.
+fn act(cli: &Cli, scenarios: Vec<Scenario>, without: WithoutPrivilege, own: Option<Own>) -> Result<u8, Error> {
+    let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        _ if cli.coverage => coverage::run(cli, &scenarios),
+        _ if cli.list_subjects => subjects::list(),
+        (Some(file), _, _) => plan::as_json(cli).and_then(|json| replay::show(file, json)),
+        (None, [], []) if !cli.trace.pids.is_empty() => {
+            return command::attach(&cli.trace.pids, &traced::options(cli)?);
+        }
+        (None, [], []) if cli.mutants => mutants::run(cli, scenarios),
+        (None, [], []) => plan::validated(cli, &scenarios, own).and_then(|plan| run::run(plan, scenarios, without)),
+        (None, [], command) => return command::run(command, &traced::options(cli)?),
+        (None, _, _) => replay::validated(cli, &scenarios).and_then(replay::run),
+    };
+    exit.map(|exit| exit as u8)
 }
 
 #[allow(unsafe_code)]

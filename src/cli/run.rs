@@ -207,8 +207,10 @@ impl LiveRun {
         let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
-        let one =
-            self.plan.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
+        let one = self
+            .plan
+            .expectation(name)
+            .and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
         self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
