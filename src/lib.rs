@@ -93,6 +93,7 @@ mod timings; // how long the phases took, in percentiles
 mod archive; // a trace as a file, and back
 mod subject; // any tracer: what it says of calls, against the trace
 mod session; // one scenario from fork to verdict
+mod charts; // pictures of a trace
 mod mutants; // the object with one thing wrong, against the suite
 mod command; // any program, from its execve to the end of its last process
 mod cli; // the command line, and the whole run

@@ -43,6 +43,9 @@ pub mod table {
         pub use crate::table::kind::Kind;
     }
 }
+pub mod charts {
+    pub use crate::charts::{ChartFiles, Charts};
+}
 pub mod trace {
     pub mod testimony {
         pub use crate::trace::testimony::{Leads, Seen, Testimony};
