@@ -4,6 +4,7 @@
 //! one function that runs a scenario; everything after it is a pure function of what it returns.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::child::diary;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
-use crate::child::zygote::{Child, Zygote};
+use crate::child::zygote::{Child, KeptStream, SpawnOptions, Streams, Zygote};
 use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::noted::OwnWord;
@@ -35,12 +36,14 @@ pub(crate) mod beside; // a subject beside a child
 
 mod again; // the same children for another tracer
 mod own; // the child's own word on its trace
+mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
 
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
+use commanded::{outcome_report, streams};
 use own::contradicted;
 
 /// How to set up a session.
@@ -119,6 +122,8 @@ struct Witnessed {
     testimony: Option<Testimony>,
     /// What a subject reported.
     stretch: Option<Stretch>,
+    /// What a command wrote to its standard output and its standard error output.
+    streams: [KeptStream; 2],
     phases: Phases,
 }
 
@@ -126,7 +131,7 @@ impl Witnessed {
     /// The result for a child that ended before its gate was opened.
     fn nothing(ending: Ending, phases: Phases) -> Self {
         let observed = Observed { ending, trace: Trace::default() };
-        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, phases }
+        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, streams: Default::default(), phases }
     }
 }
 
@@ -139,10 +144,13 @@ struct Watched {
     data: bool,
     /// Whether the child keeps a diary.
     diary: bool,
+    /// Whether its standard streams are kept: those of a command.
+    streams: bool,
 }
 
 fn watched(expectation: &Expectation) -> Watched {
-    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false }
+    let streams = expectation.command.is_some();
+    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false, streams }
 }
 
 /// A stopwatch that is read between phases.
@@ -231,7 +239,7 @@ impl Session {
                 self.seen_by_all(name, workspace.path(), limit.into(), watched, None)?
             }
         };
-        let Witnessed { observed, own, testimony, mut phases, stretch: _ } = seen;
+        let Witnessed { observed, own, testimony, mut phases, streams, stretch: _ } = seen;
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
         let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags), file);
@@ -239,7 +247,9 @@ impl Session {
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         let contradicted = contradicted(name, &rerun, &observed, &own);
         let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
-        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(contradicted.clone());
+        let written = outcome_report(expectation, file, &observed, streams, workspace.path(), &rerun);
+        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(written);
+        let verdict = verdict.with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
         let workspace = workspace.path().to_owned();
         Ok(ScenarioRun { verdict, contradicted, objection, observed, phases, workspace, began })
@@ -261,7 +271,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false };
+        let watched = Watched { follow, data: false, diary: false, streams: false };
         self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -273,7 +283,7 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false };
+        let watched = Watched { follow, data: false, diary: false, streams: false };
         let seen = self.seen_by_all(name, directory, limit, watched, None)?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
@@ -290,7 +300,7 @@ impl Session {
         name: &str,
         directory: &Path,
         limit: Limit,
-        Watched { follow, data, diary: keeps_diary }: Watched,
+        Watched { follow, data, diary: keeps_diary, streams: keeps_streams }: Watched,
         beside: Option<&Beside<'_>>,
     ) -> Result<Witnessed, Error> {
         let mut phases = Phases::default();
@@ -299,7 +309,14 @@ impl Session {
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
-        let mut child = self.zygote.spawn_with(number, directory, enclosed.as_ref(), keeps_diary)?;
+        let (streams, ends) = if keeps_streams { Some(streams()?) } else { None }.unzip();
+        let options = SpawnOptions {
+            enclosed: enclosed.as_ref(),
+            keeps_diary,
+            streams: ends.as_ref().map_or(&[], <[OwnedFd; 2]>::as_slice),
+        };
+        let mut child = self.zygote.spawn_with(number, directory, options)?;
+        drop(ends);
         phases.fork = lap.end();
         let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {
@@ -325,13 +342,14 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
+        let streams = streams.map(Streams::finish).unwrap_or_default();
         let (trace, ends) = assembled(&records, directory);
         let own = self.own_word(&child, keeps_diary, &ends, opened_ns);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
         let stretch = beside.zip(attached).map(|(beside, attached)| beside.stretch(attached, is_at_end));
-        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, phases })
+        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, streams, phases })
     }
 }
 
