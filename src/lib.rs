@@ -93,6 +93,7 @@ mod judge {
 
 mod timings; // how long the phases took, in percentiles
 mod archive; // a trace as a file, and back
+mod runs; // the records of past runs
 mod subject; // any tracer: what it says of calls, against the trace
 mod session; // one scenario from fork to verdict
 mod mutants; // the object with one thing wrong, against the suite

@@ -4,7 +4,6 @@
 //! one function that runs a scenario; everything after it is a pure function of what it returns.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::child::diary;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
-use crate::child::zygote::{Child, KeptStream, SpawnOptions, Streams, Zygote};
+use crate::child::zygote::{Child, KeptStream, Streams, Zygote};
 use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::noted::OwnWord;
@@ -43,7 +42,7 @@ pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
-use commanded::{outcome_report, streams};
+use commanded::outcome_report;
 use own::contradicted;
 
 /// How to set up a session.
@@ -300,23 +299,16 @@ impl Session {
         name: &str,
         directory: &Path,
         limit: Limit,
-        Watched { follow, data, diary: keeps_diary, streams: keeps_streams }: Watched,
+        watched: Watched,
         beside: Option<&Beside<'_>>,
     ) -> Result<Witnessed, Error> {
+        let Watched { follow, data, diary: keeps_diary, streams: _ } = watched;
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
-        let number = self.number(name)?;
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
-        let (streams, ends) = if keeps_streams { Some(streams()?) } else { None }.unzip();
-        let options = SpawnOptions {
-            enclosed: enclosed.as_ref(),
-            keeps_diary,
-            streams: ends.as_ref().map_or(&[], <[OwnedFd; 2]>::as_slice),
-        };
-        let mut child = self.zygote.spawn_with(number, directory, options)?;
-        drop(ends);
+        let (mut child, streams) = self.spawned(name, directory, watched, enclosed.as_ref())?;
         phases.fork = lap.end();
         let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {

@@ -69,6 +69,9 @@ pub mod trace {
     }
 }
 pub mod child {
+    pub mod command {
+        pub use crate::child::command::CommandLine;
+    }
     pub mod scenario {
         pub use crate::child::scenario::{Broken, Scenario, Setup, Word, act, ensure, raw, returns};
         pub use crate::raw_call as call;
@@ -99,7 +102,7 @@ pub mod judge {
         pub use crate::judge::coverage::{Coverage, text};
     }
     pub mod expectation {
-        pub use crate::judge::expectation::{Body, Expectation, Expectations};
+        pub use crate::judge::expectation::{Body, Expectation, Expectations, WantedBytes, WantedFile};
     }
     pub mod verdict {
         pub use crate::judge::verdict::{Observed, Verdict, judge};

@@ -45,8 +45,8 @@ mod handle;
 pub use handle::Child;
 pub use orders::{ChildOrder, Enclosed};
 pub use program::{Program, is_ignored, was_closed};
-pub use streams::{KeptStream, Streams};
 use slot::Slots;
+pub use streams::{KeptStream, Streams};
 use wire::{FromZygote, ToZygote};
 
 /// The zygote, from the side of `ior-it`.
@@ -168,12 +168,7 @@ impl Zygote {
     }
 
     /// The same, with these options.
-    pub fn spawn_with(
-        &self,
-        scenario: usize,
-        workspace: &Path,
-        options: SpawnOptions<'_>,
-    ) -> Result<Child<'_>, Error> {
+    pub fn spawn_with(&self, scenario: usize, workspace: &Path, options: SpawnOptions<'_>) -> Result<Child<'_>, Error> {
         let SpawnOptions { enclosed, keeps_diary, streams } = options;
         self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
         let lane = self.free.1.recv().map_err(|_| self.gone())?;

@@ -84,9 +84,7 @@ fn file(wanted: &WantedFile, left: &LeftFile) -> Option<String> {
         (WantedFile::Holds(_), LeftFile::Nothing) => Some("is not there".to_owned()),
         (WantedFile::Holds(_), LeftFile::Other(what)) => Some(format!("is {what}, not a regular file")),
         (WantedFile::Holds(_), LeftFile::Unreadable(why)) => Some(format!("cannot be read: {why}")),
-        (WantedFile::Holds(wanted), LeftFile::Regular { content, sha256 }) => {
-            bytes(wanted, content, || sha256.clone())
-        }
+        (WantedFile::Holds(wanted), LeftFile::Regular { content, sha256 }) => bytes(wanted, content, || sha256.clone()),
     }
 }
 

@@ -9,9 +9,10 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use super::{Session, Watched};
 use crate::base::error::Error;
 use crate::child::ending::Phase;
-use crate::child::zygote::{KeptStream, Streams};
+use crate::child::zygote::{Child, Enclosed, KeptStream, SpawnOptions, Streams};
 use crate::judge::expectation::{Expectation, WantedCommand};
 use crate::judge::matcher;
 use crate::judge::outcome::{self, CommandOutcome, LeftFile, OutcomeDifference, hexadecimal};
@@ -21,8 +22,28 @@ use crate::judge::verdict::Observed;
 /// The most bytes of a file that are kept, as of a stream.
 const MOST: usize = 64 << 20;
 
+impl Session {
+    /// Forks the child of a scenario, with pipes for its streams if they are kept.
+    pub(super) fn spawned(
+        &self,
+        name: &str,
+        directory: &Path,
+        watched: Watched,
+        enclosed: Option<&Enclosed>,
+    ) -> Result<(Child<'_>, Option<Streams>), Error> {
+        let number = self.number(name)?;
+        let options = SpawnOptions { enclosed, keeps_diary: watched.diary, streams: &[] };
+        if !watched.streams {
+            return Ok((self.zygote.spawn_with(number, directory, options)?, None));
+        }
+        let (streams, ends) = streams()?;
+        let child = self.zygote.spawn_with(number, directory, SpawnOptions { streams: &ends, ..options })?;
+        Ok((child, Some(streams)))
+    }
+}
+
 /// The pipes of a command.
-pub(super) fn streams() -> Result<(Streams, [OwnedFd; 2]), Error> {
+fn streams() -> Result<(Streams, [OwnedFd; 2]), Error> {
     Streams::begin().map_err(|error| {
         Error::scenario(
             format!("the streams of a command could not be made: {error}"),

@@ -69,9 +69,13 @@ fn read_all(sources: [File; 2], ended: &OwnedFd) -> [KeptStream; 2] {
     let mut is_open = [true; 2];
     loop {
         let mut polled = vec![PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-        polled.extend(sources.iter().zip(is_open).filter(|(_, open)| *open).map(|(file, _)| {
-            PollFd::new(file.as_fd(), PollFlags::POLLIN)
-        }));
+        polled.extend(
+            sources
+                .iter()
+                .zip(is_open)
+                .filter(|(_, open)| *open)
+                .map(|(file, _)| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
+        );
         match poll(&mut polled, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return kept,

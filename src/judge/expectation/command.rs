@@ -243,7 +243,8 @@ fn file(entry: Entry, problems: &mut Problems) -> Option<WantedFile> {
         DeValue::String(_) | DeValue::Table(_) => bytes(entry, problems).map(WantedFile::Holds),
         value @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_)) => {
             let message = format!("`{}` is {}, which says nothing of a file", entry.0.get_ref(), kind(value));
-            let hint = "write what the file holds, { sha256 = \"...\" }, or true or false for a file that is there or not";
+            let hint =
+                "write what the file holds, { sha256 = \"...\" }, or true or false for a file that is there or not";
             problems.push(entry.1.span(), message, hint);
             None
         }
