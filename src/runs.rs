@@ -22,7 +22,7 @@ pub struct RunRecord {
     pub version: u64,
     /// When it began: UTC, as RFC 3339 says it, with milliseconds.
     pub began: String,
-    /// How long it took, from the first scenario to the last verdict, in microseconds.
+    /// How long it took, from the reading of the tables to the last verdict, in microseconds.
     pub took_us: u64,
     /// The version of `ior-it`, with its commit if it is known.
     pub ior_it: String,

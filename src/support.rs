@@ -94,6 +94,9 @@ pub mod watch {
         pub use crate::watch::witness::Witness;
     }
 }
+pub mod runs {
+    pub use crate::runs::RunRecord;
+}
 pub mod judge {
     pub mod bless {
         pub use crate::judge::bless::blessed;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ use crate::watch::tracer;
 #[derive(Debug)]
 pub struct Recording {
     store: RunStore,
-    began: SystemTime,
+    began: (SystemTime, Instant),
     object: RecordedObject,
     noted: Mutex<BTreeMap<(Option<String>, String), NotedRuns>>,
 }
@@ -63,7 +63,7 @@ impl Recording {
         let store = RunStore::of_user()?;
         store.check_writable()?;
         let object = object(cli.bpf.as_deref())?;
-        Ok(Some(Self { store, began: SystemTime::now(), object, noted: Mutex::default() }))
+        Ok(Some(Self { store, began: (SystemTime::now(), Instant::now()), object, noted: Mutex::default() }))
     }
 
     /// Notes one run of a scenario.
@@ -89,8 +89,8 @@ impl Recording {
         let record = RunRecord {
             format: FORMAT.to_owned(),
             version: VERSION,
-            began: humantime::format_rfc3339_millis(self.began).to_string(),
-            took_us: run.took.as_micros() as u64,
+            began: humantime::format_rfc3339_millis(self.began.0).to_string(),
+            took_us: self.began.1.elapsed().as_micros() as u64,
             ior_it: flags::VERSION.clone(),
             command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             directory: std::env::current_dir().map_or(String::new(), |here| here.to_string_lossy().into_owned()),
@@ -100,7 +100,7 @@ impl Recording {
             exit: exit as u8,
             scenarios: run.done.iter().map(|done| scenario(&done.name, &done.outcome)).collect(),
         };
-        let path = self.store.save(&record, self.began)?;
+        let path = self.store.save(&record, self.began.0)?;
         StandardStream::Error.line(&format!("the record of this run is {}", escape::path(&path)));
         Ok(())
     }

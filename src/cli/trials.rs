@@ -94,8 +94,6 @@ pub struct TrialRun {
     pub sums: TrialSums,
     /// The trials in their order.
     pub done: Vec<TrialDone>,
-    /// From the first trial to the last verdict.
-    pub took: Duration,
 }
 
 /// Why trials have not run.
@@ -207,7 +205,7 @@ fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -
     let mut sums = TrialSums { filtered_out: all - trials.len(), ..TrialSums::default() };
     if libtest.list {
         trials.iter().for_each(|(_, trial)| output.put(&format!("{}: test\n", trial.name)));
-        return TrialRun { sums, done: Vec::new(), took: Duration::ZERO };
+        return TrialRun { sums, done: Vec::new() };
     }
     let seed = libtest.shuffle.map(|seed| seed.unwrap_or_else(|| fastrand::u64(..1 << 32)));
     if let Some(seed) = seed {
@@ -221,9 +219,8 @@ fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -
     let mut done = run_tiers(options, trials, &mut printer);
     done.sort_by_key(|done| done.number);
     done.iter().for_each(|done| sums.add(&done.outcome));
-    let took = began.elapsed();
-    printer.end(&done, &sums, took);
-    TrialRun { sums, done, took }
+    printer.end(&done, &sums, began.elapsed());
+    TrialRun { sums, done }
 }
 
 fn printer(options: &TrialOptions, output: TrialOutput, trials: &[(usize, Trial)]) -> Box<dyn Printer> {

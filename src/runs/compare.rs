@@ -19,10 +19,14 @@ const DEVIATIONS: f64 = 5.0;
 const MAD_TO_DEVIATION: f64 = 1.4826;
 /// A time that is less than so many times another is never beyond the noise.
 const LEAST_FACTOR: f64 = 1.5;
-/// The same if too few scenarios say what the noise is.
+/// The same if too few scenarios say what the noise is. Then only a scenario that ran often is compared.
 const FACTOR_WITHOUT_NOISE: f64 = 2.0;
-/// Times that differ by less are never beyond the noise, in microseconds: a thread may wait that long for a CPU.
-const LEAST_DIFFERENCE_US: f64 = 2_000.0;
+/// The fastest of so many runs varies little.
+const OFTEN: u64 = 10;
+/// Times that differ by less are never beyond the noise, in microseconds: a thread may wait that long for a CPU, more than once.
+const LEAST_DIFFERENCE_US: f64 = 10_000.0;
+/// The same for a scenario that ran often.
+const LEAST_DIFFERENCE_OFTEN_US: f64 = 1_000.0;
 
 /// What has changed from one run to another.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -104,9 +108,12 @@ impl Noise {
 
     /// By which factor a time is longer than the run as a whole explains, if that is beyond the noise.
     fn beyond(&self, old: &RecordedScenario, new: &RecordedScenario) -> Option<f64> {
+        let ran_often = old.runs.min(new.runs) >= OFTEN;
+        let least = if ran_often { LEAST_DIFFERENCE_OFTEN_US } else { LEAST_DIFFERENCE_US };
+        let is_known = ran_often || self.scenarios >= ENOUGH;
         let factor = ratio(old, new).exp() / self.shift;
         let difference = (new.took_us as f64 - old.took_us as f64 * self.shift).abs();
-        let is_beyond = factor.max(1.0 / factor) > self.limit && difference > LEAST_DIFFERENCE_US;
+        let is_beyond = is_known && factor.max(1.0 / factor) > self.limit && difference > least;
         is_beyond.then_some(factor)
     }
 }
@@ -210,7 +217,8 @@ fn noise(noise: &Noise) -> String {
     if scenarios < ENOUGH {
         let passed = if scenarios == 1 { "1 scenario" } else { &format!("{scenarios} scenarios") };
         return format!(
-            "\n{passed} passed in both runs, too few to measure the noise: {limit:.1} times is beyond it\n"
+            "\n{passed} passed in both runs, too few to measure the noise: times are only compared of scenarios that \
+             ran {OFTEN} times or more, and {limit:.1} times is beyond it\n"
         );
     }
     format!(
@@ -235,30 +243,36 @@ mod tests {
 
     #[test]
     fn a_time_is_beyond_the_noise_if_the_others_do_not_explain_it() {
-        let old = timed(|at| 10_000 + 100 * at as u64);
+        let old = timed(|at| 100_000 + 1_000 * at as u64);
         let names = |old: &RunRecord, new: &RunRecord| -> Vec<String> {
             compare(old, new).times.iter().map(|(_, new, _)| new.name.clone()).collect()
         };
-        assert!(names(&old, &timed(|at| 10_050 + 99 * at as u64)).is_empty());
-        assert!(names(&old, &timed(|_| 30_000)).is_empty(), "all are slower: the machine is");
-        assert_eq!(names(&old, &timed(|at| if at == 3 { 20_000 } else { 10_000 })), ["d"]);
-        assert_eq!(names(&old, &timed(|at| if at == 3 { 20_000 } else { 40_000 })), ["d"], "it got faster");
+        assert!(names(&old, &timed(|at| 100_500 + 990 * at as u64)).is_empty());
+        assert!(names(&old, &timed(|_| 300_000)).is_empty(), "all are slower: the machine is");
+        assert_eq!(names(&old, &timed(|at| if at == 3 { 200_000 } else { 100_000 })), ["d"]);
+        assert_eq!(names(&old, &timed(|at| if at == 3 { 200_000 } else { 400_000 })), ["d"], "it got faster");
         // Where times differ by a factor of three without a cause, a factor of three is noise.
-        let noisy = timed(|at| 10_000 * (1 + 2 * (at as u64 % 2)));
+        let noisy = timed(|at| 100_000 * (1 + 2 * (at as u64 % 2)));
         assert!(names(&old, &noisy).is_empty());
-        // A millisecond is no difference.
-        assert!(names(&timed(|_| 500), &timed(|at| if at == 3 { 1_500 } else { 500 })).is_empty());
+        // A few milliseconds are no difference.
+        assert!(names(&timed(|_| 5_000), &timed(|at| if at == 3 { 12_000 } else { 5_000 })).is_empty());
     }
 
     #[test]
-    fn with_few_scenarios_twice_the_time_is_beyond_the_noise() {
-        let one = |took| run(&[("a", Pass, took, 1)]);
-        let (old, new) = (one(10_000), one(19_000));
-        assert!(compare(&old, &new).times.is_empty());
-        let new = one(21_000);
-        let comparison = compare(&old, &new);
-        assert_eq!(comparison.noise, Noise { scenarios: 1, shift: 1.0, limit: 2.0 });
-        assert_eq!(comparison.times.len(), 1);
+    fn with_few_scenarios_only_those_that_ran_often_have_a_time() {
+        let one = |took, runs| {
+            let mut run = run(&[("a", Pass, took, 1)]);
+            run.scenarios[0].runs = runs;
+            run
+        };
+        let changed = |old: (u64, u64), new: (u64, u64)| compare(&one(old.0, old.1), &one(new.0, new.1)).times.len();
+        assert_eq!(changed((10_000, 1), (90_000, 1)), 0);
+        assert_eq!(changed((10_000, 10), (90_000, 9)), 0);
+        assert_eq!(changed((10_000, 10), (19_000, 10)), 0);
+        assert_eq!(changed((10_000, 10), (21_000, 10)), 1);
+        assert_eq!(changed((500, 10), (1_400, 10)), 0, "less than a millisecond");
+        let (old, new) = (one(1, 1), one(1, 1));
+        assert_eq!(compare(&old, &new).noise, Noise { scenarios: 1, shift: 1.0, limit: 2.0 });
     }
 
     #[test]
@@ -293,7 +307,7 @@ only in A (1):
 only in B (1):
     new: pass
 
-1 scenario passed in both runs, too few to measure the noise: 2.0 times is beyond it
+1 scenario passed in both runs, too few to measure the noise: times are only compared of scenarios that ran 10 times or more, and 2.0 times is beyond it
 ";
         assert!(says.ends_with(expected), "{says}");
         let same = text(&kept("one", &old), &kept("one", &old));

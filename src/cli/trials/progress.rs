@@ -50,11 +50,11 @@ impl LongRun {
             self.bar = self.drawn();
         }
         let Some(bar) = &self.bar else { return };
+        bar.set_message(format!("{} runs", self.done));
         match (self.steps, self.time) {
             (Steps::Open, Some(time)) => bar.set_position(self.began.elapsed().min(time).as_millis() as u64),
             (Steps::Known(_) | Steps::Open | Steps::Hidden, _) => bar.set_position(self.done),
         }
-        bar.set_message(format!("{} runs", self.done));
     }
 
     /// Whether the bar is there.

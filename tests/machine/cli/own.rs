@@ -51,7 +51,11 @@ const ROWS: [(&str, &str, &str); 16] = [
     ("no-program", "run = [\"no-such-program\"]", "no-such-program: not found, neither in"),
     ("no-setup", "setup = \"echo oh no >&2; exit 3\"\nscript = \"true\"", "`setup` ended with exit status: 3: oh no"),
     ("too-long", "script = \"exec sleep 1000\"\ntimeout = 0.2", "and it timed out in act after"),
-    ("wrong-trace", "script = \": > f\"\nabsent = [{ call = \"openat\", path = \"f\" }]", "unwanted"),
+    (
+        "wrong-trace",
+        "script = \": > f\"\nabsent = [{ call = \"openat\", path = \"f\" }]",
+        "expected none, found 1: openat",
+    ),
 ];
 
 const PASSES: &str = r#"setup = "echo old > in.txt"
