@@ -21,14 +21,14 @@ mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
 mod bless; // --bless
 mod tables; // the tables of a run, and the scenarios of one's own
-mod plan; // the command line and its files, checked
 mod archives; // --archive
 mod traces; // -v
 mod trials; // runs trials and prints their verdicts
-mod replay; // --replay and --show
-mod conformance; // --conformance
 mod records; // --record, --runs, --compare and --rerun-failed
 mod stress; // --stress and --until-fail
+mod plan; // the command line and its files, checked
+mod replay; // --replay and --show
+mod conformance; // --conformance
 mod coverage; // --coverage
 mod ends; // what a signal brings about
 mod mutants; // --mutants

@@ -31,7 +31,7 @@ pub struct Cli {
     #[arg(long = "filter", value_name = "F")]
     pub filters: Vec<String>,
 
-    /// Run the scenarios of one's own in FILE as well, or compare with the suite's tables in FILE instead of the embedded ones
+    /// Run the scenarios of your own in FILE as well, or compare with the suite's tables in FILE instead of the embedded ones
     #[arg(long, value_name = "FILE")]
     pub tests: Option<PathBuf>,
 

@@ -106,7 +106,7 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
             Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
             Ok(origin) => errors.push(Error::usage(
                 format!("{}: there is no scenario {:?}", crate::base::escape::path(path), origin.scenario),
-                "`ior-it --list` names them all; --tests FILE adds one's own",
+                "`ior-it --list` names them all; --tests FILE adds your own",
             )),
             Err(error) => errors.push(error),
         }

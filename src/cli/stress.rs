@@ -209,7 +209,7 @@ mod tests {
         tally.add(fails());
         (0..3).for_each(|_| tally.add(Verdict::Pass));
         let Verdict::Fail(report) = tally.verdict() else { panic!("it is a failure") };
-        let line = "flaky: it failed in 1 of 10 runs: 10.00 %, with 95 % confidence 1.79 % to 40.41 %; run 7:";
+        let line = "flaky: it failed in 1 of 10 runs: 10.00 %, with 95 % confidence 1.79 % to 40.42 %; run 7:";
         assert_eq!(report.lines[0].text, line);
         assert_eq!(report.cause.unwrap().title, "flaky: openat missing");
     }

@@ -312,7 +312,7 @@ impl Expectations {
 fn is_known(key: &Spanned<DeString>, known: &HashSet<&str>, scenarios: &[&str], problems: &mut Problems) {
     if !known.contains(key.get_ref().as_ref()) {
         let hint = near(key.get_ref(), scenarios.iter().copied()).unwrap_or_else(|| {
-            "--list shows the scenarios; one of one's own has `run` or `script` (docs/tests-toml.md)".to_owned()
+            "--list shows the scenarios; one of your own has `run` or `script` (docs/tests-toml.md)".to_owned()
         });
         problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
     }

@@ -40,12 +40,12 @@ pub struct RunComparison<'r> {
     /// The scenarios that only the first run has, and those that only the second has.
     pub alone: [Vec<&'r RecordedScenario>; 2],
     /// What is known of the times.
-    pub noise: Noise,
+    pub noise: TimeNoise,
 }
 
 /// What the times of two runs have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Noise {
+pub struct TimeNoise {
     /// How many scenarios passed in both runs.
     pub scenarios: usize,
     /// By which factor the second run took longer: the median.
@@ -68,7 +68,7 @@ pub fn compare<'r>(old: &'r RunRecord, new: &'r RunRecord) -> RunComparison<'r> 
         some.iter().filter(|(title, _)| !others.contains_key(*title)).map(|(_, scenario)| *scenario).collect()
     };
     let timed: Vec<_> = pairs.iter().copied().filter(|(old, new)| is_timed(old) && is_timed(new)).collect();
-    let noise = Noise::of(&timed);
+    let noise = TimeNoise::of(&timed);
     RunComparison {
         verdicts: changed(|old, new| old.verdict != new.verdict),
         calls: changed(|old, new| old.calls.zip(new.calls).is_some_and(|(old, new)| old != new)),
@@ -93,7 +93,7 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(low).zip(values.get(high)).map_or(0.0, |(low, high)| (low + high) / 2.0)
 }
 
-impl Noise {
+impl TimeNoise {
     fn of(timed: &[(&RecordedScenario, &RecordedScenario)]) -> Self {
         let scenarios = timed.len();
         if scenarios < ENOUGH {
@@ -212,8 +212,8 @@ fn time(us: u64) -> String {
     }
 }
 
-fn noise(noise: &Noise) -> String {
-    let Noise { scenarios, shift, limit } = *noise;
+fn noise(noise: &TimeNoise) -> String {
+    let TimeNoise { scenarios, shift, limit } = *noise;
     if scenarios < ENOUGH {
         let passed = if scenarios == 1 { "1 scenario" } else { &format!("{scenarios} scenarios") };
         return format!(
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(changed((10_000, 10), (21_000, 10)), 1);
         assert_eq!(changed((500, 10), (1_400, 10)), 0, "less than a millisecond");
         let (old, new) = (one(1, 1), one(1, 1));
-        assert_eq!(compare(&old, &new).noise, Noise { scenarios: 1, shift: 1.0, limit: 2.0 });
+        assert_eq!(compare(&old, &new).noise, TimeNoise { scenarios: 1, shift: 1.0, limit: 2.0 });
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(super) fn read(entries: &[Entry], problems: &mut Problems) -> Option<WantedC
     if !is_own(entries) {
         for (key, _) in entries.iter().filter(|(key, _)| KEYS.contains(&key.get_ref().as_ref())) {
             let message = format!("`{}` needs a command", key.get_ref());
-            let hint = "it is for a scenario of one's own, which has `run` or `script`";
+            let hint = "it is for a scenario of your own, which has `run` or `script`";
             problems.push(key.span(), message, hint);
         }
         return None;
@@ -91,13 +91,15 @@ pub(super) fn read(entries: &[Entry], problems: &mut Problems) -> Option<WantedC
 pub(super) fn check_name(key: &Spanned<DeString>, scenarios: &[&str], problems: &mut Problems) {
     let name = key.get_ref().as_ref();
     if scenarios.contains(&name) {
-        let hint = "choose another name; without `run` and `script` the table would be the expectation of that one";
+        let hint = "choose another name; without `run` and `script` it is the table of that scenario";
         problems.push(key.span(), format!("`{name}` is a scenario of ior-it, which has its own workload"), hint);
     }
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !begins || !name.chars().all(is_part) || name.len() > LONGEST_NAME {
-        let hint = format!("letters, digits, `-`, `_` and `.`, the first a letter or a digit, at most {LONGEST_NAME}");
+        let hint = format!(
+            "a name has letters, digits, `-`, `_` and `.`, the first a letter or a digit, at most {LONGEST_NAME}"
+        );
         problems.push(key.span(), "a scenario cannot have this name", hint);
     }
 }
@@ -105,7 +107,11 @@ pub(super) fn check_name(key: &Spanned<DeString>, scenarios: &[&str], problems: 
 fn line(entries: &[Entry], problems: &mut Problems) -> CommandLine {
     let [run, script] = LINES.map(|key| find(entries, key));
     if let (Some(_), Some((key, _))) = (run, script) {
-        problems.push(key.span(), "`script` cannot be used with `run`", "drop one of them");
+        problems.push(
+            key.span(),
+            "`script` cannot be used with `run`",
+            "drop `run`, or write the command as its words and drop `script`",
+        );
     }
     let Some(run) = run else {
         let text = script.and_then(|entry| shell_text(entry, problems));
@@ -243,8 +249,7 @@ fn file(entry: Entry, problems: &mut Problems) -> Option<WantedFile> {
         DeValue::String(_) | DeValue::Table(_) => bytes(entry, problems).map(WantedFile::Holds),
         value @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_)) => {
             let message = format!("`{}` is {}, which says nothing of a file", entry.0.get_ref(), kind(value));
-            let hint =
-                "write what the file holds, { sha256 = \"...\" }, or true or false for a file that is there or not";
+            let hint = "write what the file holds, { sha256 = \"...\" }, or true or false: whether it is there";
             problems.push(entry.1.span(), message, hint);
             None
         }

@@ -36,9 +36,9 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
         problems.push(key.span(), message, near_or_all(key.get_ref(), &keys));
     }
     let command = command::read(&entries, problems);
-    if let (Some(command), Some(entry), Some((exit, _))) = (&command, find(&entries, "ends"), find(&entries, "exit")) {
-        let hint = format!("drop one of them: {} is what a signal leaves no time for", command.exit);
-        problems.push(exit.span(), format!("`exit` cannot be used with `{}`", entry.0.get_ref()), hint);
+    if let (Some(_), Some(_), Some((exit, _))) = (&command, find(&entries, "ends"), find(&entries, "exit")) {
+        let hint = "drop `exit` if a signal is to end the command, or else `ends`";
+        problems.push(exit.span(), "`exit` cannot be used with `ends`", hint);
     }
     let mut lacks = None;
     let about = about(find(&entries, "about"), key.span(), problems);
