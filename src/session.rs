@@ -86,6 +86,15 @@ pub struct Session {
     fence: AtomicU64,
 }
 
+/// What the tables of a run need of the tracer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Whether it follows requests of io_uring.
+    pub requests: bool,
+    /// How many bytes of data it records.
+    pub data: u32,
+}
+
 /// Begins a session, in two steps. Between them the caller may start threads.
 pub struct Prepared {
     zygote: Zygote,
@@ -174,6 +183,13 @@ impl Prepared {
         let workspaces = Workspaces::make(options.keep);
         let zygote = Zygote::start(options.lanes, scenarios.clone(), Some(&workspaces))?;
         Ok(Self { zygote, workspaces, scenarios, options })
+    }
+
+    /// Loads no more programs than needed. By default, the options say what is loaded.
+    pub fn needing(mut self, needs: Needs) -> Self {
+        self.options.tracer.requests = needs.requests;
+        self.options.tracer.data = needs.data;
+        self
     }
 
     /// Loads and attaches the BPF object.

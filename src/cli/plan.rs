@@ -14,7 +14,7 @@ use crate::base::error::Error;
 use crate::child::scenario::Scenario;
 use crate::command;
 use crate::judge::expectation::Expectation;
-use crate::session::Options;
+use crate::session::{Needs, Options};
 use crate::watch::tracer;
 
 /// The most threads that are useful: each needs a watch.
@@ -52,6 +52,22 @@ pub struct Plan {
     pub session: Options,
 }
 
+impl Plan {
+    /// The table of a scenario.
+    pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
+        self.tables.expectation(name)
+    }
+
+    /// What the selected tables need of the tracer. They are read for it: not before the zygote is forked, which has no use for
+    /// the memory.
+    pub fn needs(&self) -> Needs {
+        let mut selected = self.selected.iter();
+        let is_about_data = |name: &String| self.tables.get(name).is_some_and(Expectation::is_about_data);
+        let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { 0 };
+        Needs { requests: selected.any(|name| self.tables.expectations.is_about_io_uring(name)), data }
+    }
+}
+
 pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Result<Plan, Error> {
     let threads = threads(&cli.libtest)?;
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
@@ -64,7 +80,6 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     let stress = stress(cli);
     // A scenario may then run beside itself.
     let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
-    let session = session(cli, lanes, || selected.iter().filter_map(|name| tables.get(name)));
     Ok(Plan {
         libtest: cli.libtest.clone(),
         selected,
@@ -85,7 +100,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         recording: Recording::begin(cli)?,
         stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        session,
+        session: session(cli, lanes),
     })
 }
 
@@ -94,16 +109,12 @@ fn stress(cli: &Cli) -> Option<StressLimit> {
     (cli.stress.is_some() || cli.until_fail).then_some(limit)
 }
 
-/// What the selected tables need of a session.
-fn session<'e, I: Iterator<Item = &'e Expectation>>(cli: &Cli, lanes: usize, selected: impl Fn() -> I) -> Options {
-    let is_about_data = selected().any(Expectation::is_about_data);
+fn session(cli: &Cli, lanes: usize) -> Options {
     Options {
         lanes,
         tracer: tracer::TracerOptions {
             bpf: cli.bpf.clone(),
             ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
-            requests: selected().any(Expectation::is_about_io_uring),
-            data: if is_about_data { tracer::MOST_DATA } else { 0 },
             ..tracer::TracerOptions::default()
         },
         keep: cli.keep,

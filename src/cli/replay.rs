@@ -44,8 +44,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
     let threads = threads(&cli.libtest)?;
     let known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let tables = tables(cli, &known)?;
-    let own = tables.expectations.own().map(|(table, _)| table.name.as_str());
-    let known: Vec<&str> = known.into_iter().chain(own).collect();
+    let known: Vec<&str> = known.into_iter().chain(tables.own()).collect();
     let archives = named(checked(&files(&cli.replay)?, &known)?);
     let names: Vec<&str> = archives.iter().map(|archived| archived.name.as_str()).collect();
     let selected = select::select(cli, &names)?;

@@ -66,7 +66,7 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
-    let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
+    let session = Prepared::new(scenarios, plan.session.clone())?.needing(plan.needs()).load()?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
@@ -131,7 +131,7 @@ impl Plan {
 
     /// The reason why a scenario runs only on request.
     fn ignored(&self, name: &str) -> Option<&str> {
-        self.tables.get(name)?.ignored.as_deref()
+        self.tables.expectations.ignored(name)
     }
 }
 
@@ -170,7 +170,7 @@ impl LiveRun {
         let steps = if may_draw(is_for_people) { Steps::Open } else { Steps::Hidden };
         let once = |at: usize| {
             let name = selected[at];
-            self.expectation(name).and_then(|expectation| self.once(name, expectation))
+            self.plan.expectation(name).and_then(|expectation| self.once(name, expectation))
         };
         let Stressed { tallies, runs, took } = stress(limit, self.plan.threads, selected.len(), steps, once);
         self.unless_interrupted(());
@@ -229,7 +229,7 @@ impl LiveRun {
 
     /// The verdict of the first run that does not pass, or else of the last run.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once(name, expectation))
     }
 
@@ -239,7 +239,7 @@ impl LiveRun {
         let Some(subject) = &slot.subject else {
             return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
         };
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
@@ -248,8 +248,10 @@ impl LiveRun {
         let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
-        let one =
-            self.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
+        let one = self
+            .plan
+            .expectation(name)
+            .and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
         self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
@@ -293,13 +295,6 @@ impl LiveRun {
         Ok(match archives.checked(&Archive { origin, observed }, reference, judge) {
             Verdict::Pass => verdict,
             other => other,
-        })
-    }
-
-    fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
-        self.plan.tables.get(name).ok_or_else(|| {
-            let file = &self.plan.tables.file;
-            Error::scenario(format!("{name} has no table in {file}"), "BUG: the tables were checked before")
         })
     }
 

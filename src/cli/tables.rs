@@ -10,8 +10,7 @@ use crate::base::escape;
 use crate::child::command::ChildCommand;
 use crate::child::lookup::DEFAULT_PATH;
 use crate::child::scenario::{Scenario, Workload};
-use crate::judge::expectation::{Expectation, Expectations, WantedCommand};
-use crate::judge::verdict::EMBEDDED;
+use crate::judge::expectation::{EMBEDDED, Errors, Expectation, Expectations, WantedCommand};
 
 pub static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 
@@ -26,12 +25,30 @@ pub struct SuiteTables {
     path: Option<PathBuf>,
     /// Whether the file has only scenarios of one's own: then the embedded tables hold for all others.
     is_beside: bool,
+    /// The names of the scenarios of one's own, in order.
+    own: Vec<String>,
 }
 
 impl SuiteTables {
     /// The table of a scenario.
     pub fn get(&self, scenario: &str) -> Option<&Expectation> {
         self.expectations.get(scenario)
+    }
+
+    /// The same, or why there is none.
+    pub fn expectation(&self, scenario: &str) -> Result<&Expectation, Error> {
+        self.get(scenario).ok_or_else(|| match self.expectations.errors(scenario) {
+            Some(errors) => unusable(self.file_of(scenario), errors),
+            None => Error::scenario(
+                format!("{scenario} has no table in {}", self.file_of(scenario)),
+                "BUG: the tables were checked before",
+            ),
+        })
+    }
+
+    /// The names of the scenarios of one's own, in order.
+    pub fn own(&self) -> impl Iterator<Item = &str> {
+        self.own.iter().map(String::as_str)
     }
 
     /// The name of the file that the table of a scenario is from.
@@ -41,7 +58,7 @@ impl SuiteTables {
 
     /// Whether the table of a scenario is in the file of `--tests`, or in the embedded one without `--tests`.
     pub fn is_in_file(&self, scenario: &str) -> bool {
-        !self.is_beside || self.get(scenario).is_some_and(|table| table.command.is_some())
+        !self.is_beside || self.own.iter().any(|own| own == scenario)
     }
 
     /// The scenarios of one's own, in the order of their names. Their texts stay as long as the process, as those of the registry.
@@ -49,11 +66,13 @@ impl SuiteTables {
         let folder = self.path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let one = |(table, command): (&Expectation, &WantedCommand)| Scenario {
-            name: Box::leak(table.name.clone().into_boxed_str()),
-            workload: Workload::Command(Box::leak(Box::new(child_command(command, &folder)))),
+        let one = |name: &str| {
+            let command = self.get(name)?.command.as_ref()?;
+            let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+            let command: &'static ChildCommand = Box::leak(Box::new(child_command(command, &folder)));
+            Some(Scenario { name, workload: Workload::Command(command) })
         };
-        self.expectations.own().map(one).collect()
+        self.own().filter_map(one).collect()
     }
 }
 
@@ -94,24 +113,37 @@ pub fn tables_of(bless: Option<&Blessing>, cli: &Cli, names: &[&str]) -> Result<
         Some(bless) => (Some(bless.path()), "--bless writes ./tests.toml, or --tests FILE"),
     };
     let Some(path) = tests else {
-        let expectations = parsed(EMBEDDED, EMBEDDED_TESTS.as_bytes(), names)?;
-        return Ok(SuiteTables { expectations, file: EMBEDDED.to_owned(), path: None, is_beside: false });
+        let expectations = embedded(names)?;
+        return Ok(SuiteTables {
+            expectations,
+            file: EMBEDDED.to_owned(),
+            path: None,
+            is_beside: false,
+            own: Vec::new(),
+        });
     };
     let file = escape::path(path);
     let bytes = std::fs::read(path)
         .map_err(|error| Error::usage(format!("cannot read {file}: {error}"), hint).because(error))?;
     let expectations = parsed(&file, &bytes, names)?;
+    let own = expectations.own().map(|(table, _)| table.name.clone()).collect();
     let is_beside = expectations.are_all_own();
-    let expectations =
-        if is_beside { expectations.beside(parsed(EMBEDDED, EMBEDDED_TESTS.as_bytes(), names)?) } else { expectations };
-    Ok(SuiteTables { expectations, file, path: Some(path.to_owned()), is_beside })
+    let expectations = if is_beside { expectations.beside(embedded(names)?) } else { expectations };
+    Ok(SuiteTables { expectations, file, path: Some(path.to_owned()), is_beside, own })
+}
+
+/// The embedded tables, each of which is read when it is asked for.
+fn embedded(names: &[&str]) -> Result<Expectations, Error> {
+    Expectations::unread(EMBEDDED_TESTS, names).map_or_else(|| parsed(EMBEDDED, EMBEDDED_TESTS.as_bytes(), names), Ok)
 }
 
 fn parsed(file: &str, text: &[u8], names: &[&str]) -> Result<Expectations, Error> {
-    Expectations::parse_bytes(file, text, names).map_err(|errors| {
-        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
-            .with_details(format!("\n{errors}"))
-    })
+    Expectations::parse_bytes(file, text, names).map_err(|errors| unusable(file, &errors))
+}
+
+fn unusable(file: &str, errors: &Errors) -> Error {
+    Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
+        .with_details(format!("\n{errors}"))
 }
 
 #[cfg(test)]
