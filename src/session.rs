@@ -18,10 +18,9 @@ use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
 use crate::child::zygote::{Child, KeptStream, Streams, Zygote};
-use crate::judge::agreement;
 use crate::judge::expectation::Expectation;
 use crate::judge::noted::OwnWord;
-use crate::judge::report::{self, AgreementFailure, Report};
+use crate::judge::report::Report;
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
@@ -35,6 +34,7 @@ pub(crate) mod beside; // a subject beside a child
 
 mod again; // the same children for another tracer
 mod own; // the child's own word on its trace
+mod objected; // what the witness says otherwise
 mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
 
@@ -43,6 +43,7 @@ use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
 use commanded::outcome_report;
+use objected::{objection, stopped};
 use own::contradicted;
 
 /// How to set up a session.
@@ -361,14 +362,6 @@ impl Session {
     }
 }
 
-/// A witness for a child, which it stops.
-fn stopped(pid: u32, follow: bool, data: u32) -> Result<Witness, Error> {
-    // For the processes that `ior-it` itself forks. The witness of a command has its caller's rights: the kernel lets it see no
-    // more.
-    crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
-    Witness::stop(pid, follow, data)
-}
-
 /// Waits for the end of a child, and of the processes of a watch that follows.
 fn ended(child: &mut Child<'_>, follows: Option<&WatchGuard<'_>>, limit: Limit) -> Result<Ending, Error> {
     let ending = child.wait(limit)?;
@@ -398,16 +391,4 @@ fn flags(tracer: &TracerOptions) -> String {
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size
-}
-
-/// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.
-fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<Report> {
-    let Observed { ending, trace } = observed;
-    if trace.losses().are_known() {
-        return None;
-    }
-    let disagreements = agreement::compare(trace, testimony, Some(workspace));
-    let disagreeing =
-        AgreementFailure { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
-    (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }

@@ -41,7 +41,7 @@ pub fn run(
 ) -> ! {
     std::panic::set_hook(Box::new(|_| {}));
     let setup = || {
-        prepare(&fds, scenario.name, &enter)?;
+        prepare(&fds, scenario, &enter)?;
         match scenario.workload {
             Workload::Code(setup) => setup(),
             // SAFETY: `prepare` has made this descriptor, and nothing closes it.
@@ -133,13 +133,17 @@ pub fn has_room_for_gate() -> Result<(), Error> {
 }
 
 /// Gives the child a process group, signals, descriptors, a name and a directory of its own.
-fn prepare(fds: &ChildFds<'_>, name: &str, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
+fn prepare(fds: &ChildFds<'_>, scenario: &Scenario, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
     step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
     step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     if crate::base::rights::are_borrowed() {
         // Scenarios look at each other's /proc. So they must be dumpable, and none may have rights that another lacks.
-        crate::base::rights::keep_for(name);
+        match scenario.workload {
+            Workload::Code(_) => crate::base::rights::keep_for(scenario.name),
+            // Whatever its name is: it is its caller's own.
+            Workload::Command(_) => crate::base::rights::keep_for(""),
+        }
         step("prctl(PR_SET_DUMPABLE)", nix::sys::prctl::set_dumpable(true))?;
     }
     for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
@@ -157,7 +161,7 @@ fn prepare(fds: &ChildFds<'_>, name: &str, enter: impl Fn() -> nix::Result<()>) 
     }
     step("close_range", close_range(3, GATE as u32 - 1))?;
     step("close_range", close_range(GATE as u32 + 1, u32::MAX))?;
-    let short: Vec<u8> = name.bytes().take(15).collect();
+    let short: Vec<u8> = scenario.name.bytes().take(15).collect();
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default()))?;
     Ok(())
 }

@@ -31,8 +31,6 @@ pub fn ready(command: &ChildCommand, gate: &impl std::os::fd::AsFd) -> Setup {
     let arguments = command.line.arguments();
     let variables = command.variables();
     fcntl(gate, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    // As under init: the orphans of a program do not come back to it.
-    nix::sys::prctl::set_child_subreaper(false)?;
     act(move || {
         let (arguments, variables) = (pointers(&arguments), pointers(&variables));
         call!(execve, program.as_c_str(), arguments.as_ptr(), variables.as_ptr())?;
