@@ -33,6 +33,7 @@ mod coverage; // --coverage
 mod ends; // what a signal brings about
 mod mutants; // --mutants
 mod run; // the live scenarios
+mod traced; // -- COMMAND and -p PID
 
 use flags::Cli;
 use subjects::Own;
@@ -108,7 +109,7 @@ fn run_with(
         StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    match done(&cli, scenarios, without, own) {
+    match act(&cli, scenarios, without, own) {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
             StandardStream::Error.line(&error.to_string());
@@ -118,7 +119,7 @@ fn run_with(
 }
 
 /// Does what the command line asks for. Returns the exit code.
-fn done(cli: &Cli, scenarios: Vec<Scenario>, without: WithoutPrivilege, own: Option<Own>) -> Result<u8, Error> {
+fn act(cli: &Cli, scenarios: Vec<Scenario>, without: WithoutPrivilege, own: Option<Own>) -> Result<u8, Error> {
     if cli.bpf.is_some() {
         rights::refuse("--bpf")?;
     }
@@ -128,9 +129,12 @@ fn done(cli: &Cli, scenarios: Vec<Scenario>, without: WithoutPrivilege, own: Opt
         _ if !cli.compare.is_empty() => records::compare(&cli.compare)?,
         _ if cli.list_subjects => subjects::list()?,
         (Some(file), _, _) => replay::show(file, plan::as_json(cli)?)?,
+        (None, [], []) if !cli.trace.pids.is_empty() => {
+            return command::attach(&cli.trace.pids, &traced::options(cli)?);
+        }
         (None, [], []) if cli.mutants => mutants::run(cli, scenarios)?,
         (None, [], []) => run::run(plan::validated(cli, &scenarios, own)?, scenarios, without)?,
-        (None, [], command) => return command::run(command, &plan::traced(cli)?),
+        (None, [], command) => return command::run(command, &traced::options(cli)?),
         (None, _, _) => replay::run(replay::validated(cli, &scenarios)?)?,
     };
     Ok(exit as u8)

@@ -32,6 +32,7 @@ use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
 
+mod options; // how to set up a session
 mod again; // the same children for another tracer
 mod own; // the child's own word on its trace
 mod objected; // what the witness says otherwise
@@ -44,30 +45,8 @@ use canary::CANARY;
 pub use canary::cannot_start;
 use commanded::outcome_report;
 use objected::{objection, stopped};
+pub use options::{Needs, Options};
 use own::contradicted;
-
-/// How to set up a session.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How many scenarios may run at a time.
-    pub lanes: usize,
-    /// The tracer. `attach` is false only in tests that show that nothing passes then.
-    pub tracer: TracerOptions,
-    /// Whether to keep the workspaces.
-    pub keep: bool,
-    /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
-    pub watch: bool,
-    /// Whether ptrace witnesses children as well.
-    pub witness: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        // Any table may say what pointers lead to.
-        let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false }
-    }
-}
 
 /// What the scenarios of a run share.
 pub struct Session {
@@ -85,15 +64,6 @@ pub struct Session {
     /// The word in the fences of this run, and the number of the next fence.
     nonce: u64,
     fence: AtomicU64,
-}
-
-/// What the tables of a run need of the tracer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
-    /// Whether it follows requests of io_uring.
-    pub requests: bool,
-    /// How many bytes of data it records.
-    pub data: u32,
 }
 
 /// Begins a session, in two steps. Between them the caller may start threads.

@@ -12,7 +12,6 @@ use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
 use crate::base::error::Error;
 use crate::child::scenario::Scenario;
-use crate::command;
 use crate::judge::expectation::Expectation;
 use crate::session::{Needs, Options};
 use crate::watch::tracer;
@@ -135,30 +134,6 @@ fn has_tiers(cli: &Cli) -> bool {
 fn asks_for_ignored(cli: &Cli) -> bool {
     let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
     cli.libtest.ignored || cli.libtest.include_ignored || names_one || cli.rerun_failed
-}
-
-/// How to trace a command.
-pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
-    let to_lines =
-        cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    let is_json = as_json(cli)? || to_lines;
-    if is_json && cli.summary {
-        return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
-    }
-    Ok(command::CommandOptions {
-        follow: !cli.no_follow,
-        summary: cli.summary,
-        quiet: cli.libtest.quiet,
-        output: cli.output.clone(),
-        archive: cli.archive.clone(),
-        witness: cli.witness,
-        bpf: cli.bpf.clone(),
-        ring_size: cli.ring_size,
-        subject: subjects::for_command(cli)?,
-        // The table has no data: then nobody pays for it.
-        data: if cli.summary { 0 } else { cli.data },
-        json: is_json,
-    })
 }
 
 /// Whether to print a trace as JSON lines. The other formats are formats of verdicts.

@@ -31,7 +31,7 @@ pub use sequence::Sequence;
 
 use entries::in_order;
 use errors::{Problems, near};
-use written::Table;
+use written::UnreadTable;
 
 /// The name of the tables in the binary in messages.
 pub(crate) const EMBEDDED: &str = "tests.toml";
@@ -42,7 +42,7 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// All tables of a `tests.toml`.
 #[derive(Clone, Debug)]
 pub struct Expectations {
-    tables: BTreeMap<String, Table>,
+    tables: BTreeMap<String, UnreadTable>,
 }
 
 /// The table of one scenario.
@@ -268,7 +268,7 @@ impl Expectations {
                 is_known(key, &known, scenarios, &mut problems);
             }
             if let Some(expectation) = table::read(key, value, &mut problems) {
-                tables.insert(expectation.name.clone(), Table::read(expectation));
+                tables.insert(expectation.name.clone(), UnreadTable::read(expectation));
             }
         }
         if broken.is_empty() && (tables.is_empty() || !named.is_empty()) {

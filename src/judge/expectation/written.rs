@@ -13,23 +13,23 @@ use super::{EMBEDDED, Expectation, table};
 
 /// A table, which may not have been read yet.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
-    written: Written,
+pub(super) struct UnreadTable {
+    written: TableText,
     read: OnceLock<Result<Expectation, Errors>>,
 }
 
 /// How a table is written: its header and all up to the next one.
 #[derive(Clone, Copy, Debug, Default)]
-struct Written {
+struct TableText {
     text: &'static str,
     /// How many lines are before it.
     lines: usize,
 }
 
-impl Table {
+impl UnreadTable {
     /// A table that has been read.
     pub fn read(expectation: Expectation) -> Self {
-        Self { written: Written::default(), read: OnceLock::from(Ok(expectation)) }
+        Self { written: TableText::default(), read: OnceLock::from(Ok(expectation)) }
     }
 
     /// What it says.
@@ -44,7 +44,7 @@ impl Table {
     }
 }
 
-impl Written {
+impl TableText {
     fn read(&self) -> Result<Expectation, Errors> {
         let (document, broken) = DeTable::parse_recoverable(self.text);
         let mut problems = Problems::below(self.lines, self.text);
@@ -60,17 +60,17 @@ impl Written {
 }
 
 /// All tables of a text, by name, if each has one header, on a line of its own.
-pub(super) fn tables(text: &'static str) -> Option<BTreeMap<String, Table>> {
+pub(super) fn tables(text: &'static str) -> Option<BTreeMap<String, UnreadTable>> {
     let mut tables = BTreeMap::new();
-    let mut add = |name: &str, written: Written| {
-        tables.insert(name.to_owned(), Table { written, read: OnceLock::new() }).is_none()
+    let mut add = |name: &str, written: TableText| {
+        tables.insert(name.to_owned(), UnreadTable { written, read: OnceLock::new() }).is_none()
     };
     let mut begun: Option<(&str, usize, usize)> = None;
     let (mut at, mut lines) = (0, 0);
     for line in text.split_inclusive('\n') {
         if let Some(name) = header(line) {
             if let Some((name, from, lines)) = begun
-                && !add(name, Written { text: &text[from..at], lines })
+                && !add(name, TableText { text: &text[from..at], lines })
             {
                 return None;
             }
@@ -80,7 +80,7 @@ pub(super) fn tables(text: &'static str) -> Option<BTreeMap<String, Table>> {
         lines += 1;
     }
     let (name, from, lines) = begun?;
-    add(name, Written { text: &text[from..], lines }).then_some(tables)
+    add(name, TableText { text: &text[from..], lines }).then_some(tables)
 }
 
 /// The name in `[name]`.
