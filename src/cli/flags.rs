@@ -188,7 +188,11 @@ pub struct Cli {
 }
 
 /// The flags that exclude a command.
-const NOT_WITH_A_COMMAND: [&str; 22] = [
+const NOT_WITH_A_COMMAND: [&str; 26] = [
+    "record",
+    "runs",
+    "compare",
+    "rerun_failed",
     "stress",
     "until_fail",
     "include_ignored",
