@@ -16,9 +16,9 @@ pub const VERSION: u64 = 1;
 /// One run of the suite. docs/run.schema.json describes it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// [`FORMAT`].
+    /// The name of the format: `ior-it-run`.
     pub format: String,
-    /// [`VERSION`].
+    /// The version of the format: 1.
     pub version: u64,
     /// When it began: UTC, as RFC 3339 says it, with milliseconds.
     pub began: String,

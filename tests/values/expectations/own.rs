@@ -71,3 +71,14 @@ fn what_a_command_is_to_do_is_kept_and_what_is_left_out_has_its_default() {
     assert_eq!(command.files, files.map(|(name, wanted)| (name.to_owned(), wanted)));
     assert_eq!(own.get("killed").unwrap().ends, "SIGKILL");
 }
+
+#[test]
+fn the_example_of_the_docs_is_right() {
+    let docs = include_str!("../../../docs/tests-toml.md");
+    let (_, section) = docs.split_once("## Scenarios of your own").unwrap();
+    let (example, _) = section.split_once("```toml\n").unwrap().1.split_once("```").unwrap();
+    let own = parsed(example);
+    let (table, command) = own.own().next().unwrap();
+    assert_eq!((table.name.as_str(), command.files.len(), command.exit), ("copy-loses-the-end", 2, 0));
+    assert_eq!(command.stdout, Some(WantedBytes::Exactly("2 lines\n".to_owned())));
+}
