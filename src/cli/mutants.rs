@@ -39,7 +39,7 @@ struct MutantsAsked {
 /// Runs the mutants that the command line asks for, and says what came out.
 pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
-    let expectations = tables(cli, &names)?.expectations;
+    let expectations = tables(cli, &names)?.of_the_suite();
     let selected = select::select(cli, &names)?;
     let asked = asked(cli)?;
     tracer::check_machine()?;

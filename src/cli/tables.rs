@@ -51,6 +51,11 @@ impl SuiteTables {
         self.own.iter().map(String::as_str)
     }
 
+    /// The tables of the suite's own scenarios.
+    pub fn of_the_suite(self) -> Expectations {
+        self.expectations.without(&self.own)
+    }
+
     /// The name of the file that the table of a scenario is from.
     pub fn file_of(&self, scenario: &str) -> &str {
         if self.is_in_file(scenario) { &self.file } else { EMBEDDED }
@@ -184,5 +189,7 @@ mod tests {
         let (_folder, tables) = read(&format!("{EMBEDDED_TESTS}\n{OWN}"));
         assert_eq!(tables.file_of("dup-basic"), tables.file);
         assert_eq!(tables.scenarios().len(), 1);
+        let suite = tables.of_the_suite();
+        assert!(suite.get("mine").is_none() && suite.get("dup-basic").is_some());
     }
 }

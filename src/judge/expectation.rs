@@ -321,6 +321,13 @@ impl Expectations {
         others
     }
 
+    /// These without some.
+    #[must_use]
+    pub fn without(mut self, scenarios: &[String]) -> Self {
+        scenarios.iter().for_each(|scenario| drop(self.tables.remove(scenario)));
+        self
+    }
+
     /// All tables, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Expectation> {
         self.tables.values().filter_map(|table| table.get().ok())
