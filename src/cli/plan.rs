@@ -49,6 +49,8 @@ pub struct Plan {
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
+    /// The page with the verdicts, if there is to be one.
+    pub html: Option<PathBuf>,
 }
 
 impl Plan {
@@ -100,6 +102,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
         session: session(cli, lanes),
+        html: cli.trace.html.clone(),
     })
 }
 
@@ -141,12 +144,16 @@ pub fn as_json(cli: &Cli) -> Result<bool, Error> {
     match cli.libtest.format {
         None => Ok(false),
         Some(OutputFormat::Json) => Ok(true),
-        Some(OutputFormat::Pretty | OutputFormat::Terse | OutputFormat::Junit | OutputFormat::Ktap) => {
-            Err(Error::usage(
-                "a trace has no such --format",
-                "--format json prints JSON lines; without it, a trace is as strace would write it",
-            ))
-        }
+        Some(
+            OutputFormat::Pretty
+            | OutputFormat::Terse
+            | OutputFormat::Junit
+            | OutputFormat::Ktap
+            | OutputFormat::Github,
+        ) => Err(Error::usage(
+            "a trace has no such --format",
+            "--format json prints JSON lines; without it, a trace is as strace would write it",
+        )),
     }
 }
 
