@@ -28,8 +28,10 @@ mod replay; // --replay and --show
 mod conformance; // --conformance
 mod coverage; // --coverage
 mod ends; // what a signal brings about
+mod keys; // single keys of a terminal
 mod mutants; // --mutants
 mod run; // the live scenarios
+mod rerun; // --watch
 
 use flags::Cli;
 use subjects::Own;
@@ -105,25 +107,38 @@ fn run_with(
         StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
-    let done: Result<u8, Error> =
-        refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-            _ if cli.coverage => coverage::run(&cli, &scenarios).map(|exit| exit as u8),
-            _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
-            (Some(file), _, _) => plan::as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
-            (None, [], []) if cli.mutants => mutants::run(&cli, scenarios).map(|exit| exit as u8),
-            (None, [], []) => plan::validated(&cli, &scenarios, own)
-                .and_then(|plan| run::run(plan, scenarios, without))
-                .map(|exit| exit as u8),
-            (None, [], command) => plan::traced(&cli).and_then(|options| command::run(command, &options)),
-            (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
-        });
+    let done = act(cli, scenarios, &args, without, own);
     match done {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
             StandardStream::Error.line(&error.to_string());
             error.exit.into()
         }
+    }
+}
+
+/// Does what the command line asks for. Returns the exit code.
+fn act(
+    cli: Cli,
+    scenarios: Vec<Scenario>,
+    args: &[OsString],
+    without: WithoutPrivilege,
+    own: Option<Own>,
+) -> Result<u8, Error> {
+    if cli.bpf.is_some() {
+        rights::refuse("--bpf")?;
+    }
+    match (cli.show.as_deref(), cli.replay.as_slice(), cli.command.as_slice()) {
+        _ if cli.watch => rerun::run(cli, scenarios, args).map(|exit| exit as u8),
+        _ if cli.coverage => coverage::run(&cli, &scenarios).map(|exit| exit as u8),
+        _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
+        (Some(file), _, _) => plan::as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
+        (None, [], []) if cli.mutants => mutants::run(&cli, scenarios).map(|exit| exit as u8),
+        (None, [], []) => plan::validated(&cli, &scenarios, own)
+            .and_then(|plan| run::run(plan, scenarios, without))
+            .map(|exit| exit as u8),
+        (None, [], command) => plan::traced(&cli).and_then(|options| command::run(command, &options)),
+        (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
     }
 }
 

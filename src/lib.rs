@@ -34,6 +34,7 @@ mod base {
     pub mod descriptors; // how many this process may have open
     pub mod place; // files and folders where others can write too
     pub mod tell; // the standard streams
+    pub mod terminal; // single keys, and the mode before
     pub mod limit; // how long a child may take
 }
 

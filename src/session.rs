@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
+use crate::base::terminal::TerminalMode;
 use crate::child::diary;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
@@ -29,14 +30,16 @@ use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::{ProcessEnd, Trace};
 use crate::watch::tracer::{self, Tracer, TracerOptions, WatchGuard, WatchRecords};
-use crate::watch::witness::{self, Witness};
+use crate::watch::witness::Witness;
 
 pub(crate) mod beside; // a subject beside a child
 
 mod again; // the same children for another tracer
+mod at_gate; // what happens while a child waits at its gate
 mod own; // the child's own word on its trace
 mod canary; // the check before all scenarios
 
+pub use again::KeptZygote;
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
@@ -56,13 +59,15 @@ pub struct Options {
     pub watch: bool,
     /// Whether ptrace witnesses children as well.
     pub witness: bool,
+    /// The terminal, if the run takes single keys of it.
+    pub terminal: Option<Arc<TerminalMode>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Any table may say what pointers lead to.
         let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false }
+        Self { lanes: 1, tracer, keep: false, watch: true, witness: false, terminal: None }
     }
 }
 
@@ -73,10 +78,12 @@ pub struct Session {
     workspaces: Arc<Workspaces>,
     /// The zygote's number for each scenario.
     numbers: Arc<HashMap<&'static str, usize>>,
+    /// What the tracer was made with.
+    options: TracerOptions,
     /// The flags that load the same tracer again, if any are needed: ` --bpf FILE`, ` --ring-size BYTES`.
     flags: String,
     watch: bool,
-    witness: bool,
+    witness: AtomicBool,
     /// How many bytes of data are recorded, where a table is about data.
     data: u32,
     /// The word in the fences of this run, and the number of the next fence.
@@ -165,24 +172,22 @@ impl Prepared {
         descriptors::allow_enough();
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
         let workspaces = Workspaces::make(options.keep);
-        let zygote = Zygote::start(options.lanes, scenarios.clone(), Some(&workspaces))?;
+        let zygote =
+            Zygote::start_at(options.lanes, scenarios.clone(), Some(&workspaces), options.terminal.as_deref())?;
         Ok(Self { zygote, workspaces, scenarios, options })
     }
 
     /// Loads and attaches the BPF object.
     pub fn load(self) -> Result<Session, Error> {
-        let Self { zygote, workspaces, scenarios, options } = self;
-        tracer::check_machine()?;
-        if options.witness {
-            witness::check_machine()?;
-        }
-        let tracer = Tracer::load(&options.tracer)?;
+        let options = self.options.clone();
+        self.kept().session(&options)
+    }
+
+    /// What more than one session can be made of.
+    pub fn kept(self) -> KeptZygote {
+        let Self { zygote, workspaces, scenarios, options: _ } = self;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
-        let flags = flags(&options.tracer);
-        let (watch, witness, data) = (options.watch, options.witness, options.tracer.data);
-        let (nonce, fence) = (nonce(), AtomicU64::default());
-        let (zygote, workspaces, numbers) = (Arc::new(zygote), Arc::new(workspaces), Arc::new(numbers));
-        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch, witness, data, nonce, fence })
+        KeptZygote { zygote: Arc::new(zygote), workspaces: Arc::new(workspaces), numbers: Arc::new(numbers) }
     }
 }
 
@@ -306,7 +311,7 @@ impl Session {
             return Ok(Witnessed::nothing(ending, phases));
         }
         phases.setup = lap.end();
-        witness = self.witness.then(|| stopped(child.pid(), follow, if data { self.data } else { 0 })).transpose()?;
+        witness = self.witness_of(child.pid(), follow, data)?;
         let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), follow, data);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
@@ -335,14 +340,6 @@ impl Session {
     }
 }
 
-/// A witness for a child, which it stops.
-fn stopped(pid: u32, follow: bool, data: u32) -> Result<Witness, Error> {
-    // For the processes that `ior-it` itself forks. The witness of a command has its caller's rights: the kernel lets it see no
-    // more.
-    crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
-    Witness::stop(pid, follow, data)
-}
-
 /// Waits for the end of a child, and of the processes of a watch that follows.
 fn ended(child: &mut Child<'_>, follows: Option<&WatchGuard<'_>>, limit: Limit) -> Result<Ending, Error> {
     let ending = child.wait(limit)?;
@@ -366,12 +363,14 @@ pub(crate) fn nonce() -> u64 {
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
 
-/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`. Empty for the default tracer.
+/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`, and ` --watch` for one
+/// that was compiled meanwhile. Empty for the default tracer.
 fn flags(tracer: &TracerOptions) -> String {
     let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::base::escape::path(file))).unwrap_or_default();
+    let watch = if tracer.compiled.is_some() { " --watch" } else { "" };
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
-    bpf + &ring_size
+    bpf + &ring_size + watch
 }
 
 /// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.

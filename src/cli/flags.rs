@@ -79,6 +79,10 @@ pub struct Cli {
     #[arg(long)]
     pub witness: bool,
 
+    /// Run again what is selected whenever bpf/, the --bpf object, tests.toml, --tests FILE, a subject or src/ is saved; keys say what else
+    #[arg(long, conflicts_with_all = NOT_WITH_WATCH)]
+    pub watch: bool,
+
     /// Write what was observed of the scenarios that fail into tests.toml, or into --tests FILE; shows the difference and asks
     #[arg(long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
     pub bless: bool,
@@ -192,6 +196,25 @@ const NOT_WITH_A_COMMAND: [&str; 20] = [
     "shard",
     "shuffle",
     "keep",
+    "timings",
+];
+
+/// The flags that exclude `--watch`: it prints for a person, and runs one set of scenarios again and again.
+const NOT_WITH_WATCH: [&str; 15] = [
+    "command",
+    "conformance",
+    "mutants",
+    "coverage",
+    "list_subjects",
+    "archive",
+    "replay",
+    "show",
+    "bless",
+    "bench",
+    "list",
+    "format",
+    "logfile",
+    "shuffle",
     "timings",
 ];
 

@@ -30,9 +30,9 @@ use crate::timings::Timings;
 use crate::watch::tracer;
 
 /// What the trials share.
-struct LiveRun {
-    session: Session,
-    plan: Plan,
+pub struct LiveRun {
+    session: Arc<Session>,
+    plan: Arc<Plan>,
     traces: KeptTraces,
     archives: Option<Archives>,
     /// What is to be blessed.
@@ -64,16 +64,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
-    let run = Arc::new(LiveRun {
-        session,
-        bless,
-        plan,
-        traces: KeptTraces::default(),
-        archives,
-        tested: Tested::default(),
-        timings: Mutex::default(),
-        interrupted: Arc::default(),
-    });
+    let run = Arc::new(LiveRun { archives, ..LiveRun::new(Arc::new(session), Arc::new(plan), bless, Arc::default()) });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
     if let Some(folder) = run.plan.conformance.clone() {
@@ -111,7 +102,7 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
 
 impl Plan {
     /// How to run the trials.
-    fn trials(&self) -> TrialOptions {
+    pub fn trials(&self) -> TrialOptions {
         TrialOptions {
             libtest: self.libtest.clone(),
             threads: self.threads,
@@ -136,7 +127,24 @@ impl Plan {
 }
 
 impl LiveRun {
-    fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
+    /// A run of this plan. `interrupted` is set by the handler of signals.
+    pub fn new(session: Arc<Session>, plan: Arc<Plan>, bless: Option<Blessing>, interrupted: Arc<AtomicBool>) -> Self {
+        let (traces, tested, timings) = (KeptTraces::default(), Tested::default(), Mutex::default());
+        Self { session, plan, traces, archives: None, bless, tested, timings, interrupted }
+    }
+
+    /// Whether the witness looks on from now on.
+    pub fn set_witness(&self, on: bool) {
+        self.session.set_witness(on);
+    }
+
+    /// With `-v`, the traces.
+    pub fn print_traces(&self) {
+        self.traces.print(&self.plan.libtest, &self.plan.selected);
+    }
+
+    /// The trials of these scenarios.
+    pub fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);
             // With --ignored, only the trials with the flag run.
@@ -163,8 +171,8 @@ impl LiveRun {
     }
 
     /// What comes after the trials.
-    fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
-        self.traces.print(&self.plan.libtest, &self.plan.selected);
+    pub fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
+        self.print_traces();
         self.tested.print_unseen(&self.plan.subjects);
         self.print_timings();
         self.print_kept();
@@ -182,7 +190,7 @@ impl LiveRun {
 
     /// A result, unless a signal has caused it by killing the child. After a signal it waits for the signal's thread, which
     /// ends the process.
-    fn unless_interrupted<T>(&self, result: T) -> T {
+    pub fn unless_interrupted<T>(&self, result: T) -> T {
         ends::unless_interrupted(&self.interrupted, result)
     }
 

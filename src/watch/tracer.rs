@@ -54,10 +54,12 @@ pub const MOST_DATA: u32 = 4096;
 pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
 
 /// What to load, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracerOptions {
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
+    /// An object of this version that was compiled meanwhile, in place of the embedded one.
+    pub compiled: Option<Arc<[u8]>>,
     /// The size of the ring in bytes: a power of two and a multiple of the page size.
     pub ring_size: u32,
     /// Whether io_uring requests are recorded too. Their programs take a quarter of the loading time; a child without a ring of
@@ -76,7 +78,16 @@ pub struct TracerOptions {
 
 impl Default for TracerOptions {
     fn default() -> Self {
-        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, data: 0, all_types: false, attach: true }
+        Self {
+            bpf: None,
+            compiled: None,
+            ring_size: RING_SIZE,
+            requests: true,
+            times: true,
+            data: 0,
+            all_types: false,
+            attach: true,
+        }
     }
 }
 

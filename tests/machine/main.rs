@@ -26,6 +26,7 @@ mod page;
 mod pids;
 mod real;
 mod recipe;
+mod rerun;
 mod refused;
 mod rights;
 mod subjects;
@@ -43,7 +44,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 24] = [
+const GROUPS: [Group; 25] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -57,6 +58,7 @@ const GROUPS: [Group; 24] = [
     ("rights", rights::main),
     ("folders", folders::main),
     ("left", left::main),
+    ("rerun", rerun::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),

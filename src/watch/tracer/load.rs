@@ -97,8 +97,11 @@ pub fn object(file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
 /// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it tries again with all types.
 pub fn load(options: &TracerOptions) -> Result<LoadedTracer, Error> {
     libbpf_log::listen();
-    let (name, bytes) = object(options.bpf.as_deref())?;
-    // The excerpt is for the embedded object: another one may need other types.
+    let (name, bytes) = match &options.compiled {
+        Some(compiled) => ("the compiled BPF object".to_owned(), compiled.to_vec()),
+        None => object(options.bpf.as_deref())?,
+    };
+    // The excerpt is for our own object: another one may need other types.
     let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
     if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
         return Ok(LoadedTracer { object, by_excerpt: true });
@@ -108,7 +111,9 @@ pub fn load(options: &TracerOptions) -> Result<LoadedTracer, Error> {
 }
 
 fn load_with(options: &TracerOptions, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
-    opened(options, name, bytes, types)?.load().map_err(|error| not_loaded(name, options.bpf.is_some(), &error))
+    opened(options, name, bytes, types)?
+        .load()
+        .map_err(|error| not_loaded(name, options.bpf.is_some() || options.compiled.is_some(), &error))
 }
 
 /// Opens and checks the object, and makes it ready to be loaded.
