@@ -20,6 +20,9 @@ mod select; // the scenarios that the filters select
 mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
 mod bless; // --bless
+mod setup; // --completions and --man
+mod keys; // single keys of a terminal
+mod pause; // --pause
 mod plan; // the command line and its files, checked
 mod archives; // --archive
 mod traces; // -v
@@ -28,8 +31,8 @@ mod replay; // --replay and --show
 mod conformance; // --conformance
 mod coverage; // --coverage
 mod ends; // what a signal brings about
-mod keys; // single keys of a terminal
 mod mutants; // --mutants
+mod explain; // --explain
 mod run; // the live scenarios
 mod rerun; // --watch
 
@@ -119,7 +122,7 @@ fn run_with(
 
 /// Does what the command line asks for. Returns the exit code.
 fn act(
-    cli: Cli,
+    mut cli: Cli,
     scenarios: Vec<Scenario>,
     args: &[OsString],
     without: WithoutPrivilege,
@@ -127,6 +130,10 @@ fn act(
 ) -> Result<u8, Error> {
     if cli.bpf.is_some() {
         rights::refuse("--bpf")?;
+    }
+    pause::select_one(&mut cli);
+    if let Some(printed) = setup::print(&cli) {
+        return printed.map(|exit| exit as u8);
     }
     match (cli.show.as_deref(), cli.replay.as_slice(), cli.command.as_slice()) {
         _ if cli.watch => rerun::run(cli, scenarios, args).map(|exit| exit as u8),

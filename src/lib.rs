@@ -83,6 +83,7 @@ mod judge {
     pub mod agreement; // a trace against a testimony
     pub mod noted; // a trace against the child's own diary
     pub mod cause; // what failures have in common
+    pub mod explain; // why a call is missing or wrong
     pub mod report; // a failure as a finished bug report
     pub mod verdict; // pass, fail, skip, inconclusive
     pub mod bless; // what was observed, into tests.toml

@@ -6,15 +6,15 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
-use crate::child::diary;
+use crate::child::diary::{self, Diary};
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
@@ -40,11 +40,12 @@ mod own; // the child's own word on its trace
 mod canary; // the check before all scenarios
 
 pub use again::KeptZygote;
+pub use at_gate::{AtGate, ChildAtGate};
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
-use own::contradicted;
+use own::{because, contradicted};
 
 /// How to set up a session.
 #[derive(Clone, Debug)]
@@ -89,6 +90,8 @@ pub struct Session {
     /// The word in the fences of this run, and the number of the next fence.
     nonce: u64,
     fence: AtomicU64,
+    /// What is done while a child waits at its gate.
+    at_gate: Mutex<Option<AtGate>>,
 }
 
 /// Begins a session, in two steps. Between them the caller may start threads.
@@ -106,6 +109,8 @@ pub struct ScenarioRun {
     pub verdict: Verdict,
     /// Where the trace contradicts what the child itself has noted, as a report. The verdict has it as well.
     pub contradicted: Option<Report>,
+    /// What the child itself has noted of its calls.
+    pub noted: Diary,
     /// The witness's objection to the trace, as a report, if there is one.
     pub objection: Option<Report>,
     /// What was observed.
@@ -244,10 +249,12 @@ impl Session {
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         let contradicted = contradicted(name, &rerun, &observed, &own);
         let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
-        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(contradicted.clone());
+        let verdict = judge_with(expectation, file, &observed, &rerun);
+        let verdict = because(verdict, expectation, file, &observed, &own.diary).with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
         let workspace = workspace.path().to_owned();
-        Ok(ScenarioRun { verdict, contradicted, objection, observed, phases, workspace, began })
+        let noted = own.diary;
+        Ok(ScenarioRun { verdict, contradicted, noted, objection, observed, phases, workspace, began })
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.
@@ -311,6 +318,7 @@ impl Session {
             return Ok(Witnessed::nothing(ending, phases));
         }
         phases.setup = lap.end();
+        self.while_at_gate(name, &child)?;
         witness = self.witness_of(child.pid(), follow, data)?;
         let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), follow, data);
         let watching = self.watch.then(watch).transpose()?;

@@ -83,6 +83,14 @@ pub struct Cli {
     #[arg(long, conflicts_with_all = NOT_WITH_WATCH)]
     pub watch: bool,
 
+    /// Stop SCENARIO at its gate: says its pid and what to type; Enter lets it go on, s opens a shell
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["witness", "explain"])]
+    pub pause: Option<String>,
+
+    /// Run SCENARIO, and explain the way of its calls, each difference, and what the kernel knows of each BPF program
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["archive", "format", "logfile", "timings", "verbose"])]
+    pub explain: Option<String>,
+
     /// Write what was observed of the scenarios that fail into tests.toml, or into --tests FILE; shows the difference and asks
     #[arg(long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
     pub bless: bool,
@@ -169,6 +177,14 @@ pub struct Cli {
     #[arg(long, requires = "command")]
     pub no_follow: bool,
 
+    /// Print the completions for SHELL, such as bash, zsh or fish
+    #[arg(long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
+    pub completions: Option<clap_complete::Shell>,
+
+    /// Print the man page
+    #[arg(long, exclusive = true)]
+    pub man: bool,
+
     /// Trace this program instead of running scenarios; all that follows it is its own
     #[arg(last = true, value_name = "COMMAND", num_args = 1.., group = "writes_output")]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
@@ -197,6 +213,33 @@ const NOT_WITH_A_COMMAND: [&str; 20] = [
     "shuffle",
     "keep",
     "timings",
+];
+
+/// The flags that exclude `--pause` and `--explain`, which are about one scenario and run it once.
+const NOT_WITH_ONE: [&str; 23] = [
+    "command",
+    "filter",
+    "filters",
+    "skip",
+    "shard",
+    "shuffle",
+    "watch",
+    "bless",
+    "conformance",
+    "mutants",
+    "coverage",
+    "list_subjects",
+    "subjects",
+    "replay",
+    "show",
+    "list",
+    "bench",
+    "repeat",
+    "ignored",
+    "include_ignored",
+    "test_threads",
+    "fail_fast",
+    "quiet",
 ];
 
 /// The flags that exclude `--watch`: it prints for a person, and runs one set of scenarios again and again.
@@ -279,7 +322,7 @@ With -- COMMAND the exit code is the command's own, or 128 and the number of the
 
 static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
 
-/// The version, with the commit if the build was told it: `make install` tells it.
+/// The version, with the commit if the build knows it (build.rs).
 fn version(commit: Option<&str>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     commit.filter(|commit| !commit.is_empty()).map_or(version.to_owned(), |commit| format!("{version} ({commit})"))

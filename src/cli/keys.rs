@@ -1,6 +1,6 @@
 //! Single keys of a terminal, each without Enter.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
@@ -18,9 +18,15 @@ pub struct KeyMode(Arc<TerminalMode>);
 impl KeyMode {
     /// Takes single keys from now on.
     pub fn begin(terminal: Arc<TerminalMode>) -> Self {
-        *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&terminal));
-        terminal.take_keys();
-        Self(terminal)
+        let keys = Self(terminal);
+        keys.resume();
+        keys
+    }
+
+    /// Takes single keys again, after another one has been dropped.
+    pub fn resume(&self) {
+        *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&self.0));
+        self.0.take_keys();
     }
 
     /// Does this in the mode before: it reads whole lines, or is another program.
@@ -47,6 +53,12 @@ impl KeyMode {
                 Ok(0) | Err(_) => return None,
             }
         }
+    }
+}
+
+impl AsFd for KeyMode {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -1,13 +1,17 @@
 //! The command line and the files that it names, checked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bless::Blessing;
 use super::flags::{Cli, LibtestFlags, OutputFormat};
+use super::pause;
 use super::select;
 use super::subjects::{self, Own, SubjectSlot};
 use crate::base::error::Error;
+use crate::base::limit::Limit;
+use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
 use crate::command;
 use crate::judge::expectation::{Expectation, Expectations};
@@ -44,6 +48,10 @@ pub struct Plan {
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
+    /// The terminal whose key lets a child go on at its gate, if it is to wait there.
+    pub pause: Option<Arc<TerminalMode>>,
+    /// Whether the scenario is explained.
+    pub explain: bool,
 }
 
 pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<Plan, Error> {
@@ -53,6 +61,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
     let (file, expectations) = expectations_of(bless.as_ref(), cli, &names)?;
     let selected = select::select(cli, &names)?;
     let lanes = threads.min(selected.len()).max(1);
+    let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
     let session = session(cli, lanes, || selected.iter().filter_map(|name| expectations.get(name)));
     Ok(Plan {
         libtest: cli.libtest.clone(),
@@ -72,8 +81,25 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         bless,
         subjects: subjects::asked_for(cli, own)?,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        session,
+        session: Options { terminal: pause.clone(), ..session },
+        pause,
+        explain: cli.explain.is_some(),
     })
+}
+
+impl Plan {
+    /// The table of a scenario.
+    pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
+        self.expectations.get(name).ok_or_else(|| {
+            Error::scenario(format!("{name} has no table in {}", self.file), "BUG: the tables were checked before")
+        })
+    }
+
+    /// How long a child may take.
+    pub fn limit(&self, expectation: &Expectation) -> Limit {
+        // A time limit on the command line is exact.
+        self.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
+    }
 }
 
 /// What the selected tables need of a session.
@@ -86,6 +112,7 @@ fn session<'e, I: Iterator<Item = &'e Expectation>>(cli: &Cli, lanes: usize, sel
             ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
             requests: selected().any(Expectation::is_about_io_uring),
             data: if is_about_data { tracer::MOST_DATA } else { 0 },
+            verifier_log: cli.explain.is_some(),
             ..tracer::TracerOptions::default()
         },
         keep: cli.keep,

@@ -17,8 +17,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::bless::Blessing;
 use super::ends;
+use super::explain;
 use super::flags::Cli;
 use super::keys::{self, KeyMode};
+use super::pause;
 use super::plan::{self, Plan};
 use super::run::LiveRun;
 use super::subjects;
@@ -43,7 +45,7 @@ use news::{LastRun, RerunTimes};
 /// The last run of the program before, in the environment of the one that was built meanwhile.
 const LAST_RUN: &str = "IOR_IT_LAST_RUN";
 
-const KEYS: &str = "keys: f runs only what is red, a all, r again, b blesses, q ends";
+const KEYS: &str = "keys: f runs only what is red, a all, r again, b blesses, e explains, p pauses, q ends";
 
 /// What the reruns share.
 struct Reruns {
@@ -227,6 +229,8 @@ impl Reruns {
         match key {
             b'f' | b'a' => self.only_red = key == b'f',
             b'b' => return self.bless(),
+            b'e' => return self.explain(),
+            b'p' => return self.pause(),
             // Any other key has at most cut a run short.
             _ => {}
         }
@@ -272,6 +276,7 @@ impl Reruns {
     fn read_tables(&mut self) -> Result<(), Error> {
         let mut plan = plan::validated(&self.cli, &self.scenarios, None)?;
         subjects::ready(&mut plan.subjects, self.zygote.workspaces())?;
+        plan.session.terminal.clone_from(&self.plan.session.terminal);
         let files = watched(&self.cli, &plan);
         if files != self.files {
             self.saves = SaveEvents::of(&files)?;
@@ -333,6 +338,35 @@ impl Reruns {
         }
         StandardStream::Out.line(&news.sum(&times));
         self.exit = if news.is_green() { Exit::Success } else { Exit::Failed };
+        Ok(())
+    }
+
+    /// The scenario that is explained or paused: the first that is red, or else the first that is selected.
+    fn one(&self) -> String {
+        self.last.red().into_iter().chain(self.plan.selected.iter().cloned()).next().unwrap_or_default()
+    }
+
+    /// Explains one scenario, with another session: this one has no log of the verifier.
+    fn explain(&mut self) -> Result<(), Error> {
+        let mut options = self.plan.session.clone();
+        options.tracer.compiled.clone_from(&self.compiled);
+        options.tracer.verifier_log = true;
+        let session = self.zygote.session(&options)?;
+        explain::explain(&session, &self.plan, &self.one()).map(drop)
+    }
+
+    /// Runs one scenario, whose child waits at its gate for a key.
+    fn pause(&mut self) -> Result<(), Error> {
+        let (one, run) = (self.one(), self.live_run(None)?);
+        let terminal = self.plan.session.terminal.clone().map_or_else(pause::terminal, Ok)?;
+        run.set_at_gate(Some(pause::at_gate(terminal)));
+        let done = self.run_these(&run, vec![one]);
+        run.set_at_gate(None);
+        let (options, done) = done;
+        self.keys.iter().for_each(KeyMode::resume);
+        let news = self.last.take(&done);
+        trials::report(&options, &done)?;
+        news.lines().iter().for_each(|line| StandardStream::Out.line(line));
         Ok(())
     }
 

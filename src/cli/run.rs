@@ -10,20 +10,22 @@ use super::archives::Archives;
 use super::bless::Blessing;
 use super::conformance;
 use super::ends;
+use super::explain;
+use super::keys;
+use super::pause;
 use super::plan::Plan;
 use super::subjects::{self, SubjectSlot, Tested};
 use super::traces::KeptTraces;
 use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
-use crate::base::limit::Limit;
 use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
 use crate::child::scenarios::is_basic;
 use crate::judge::expectation::Expectation;
 use crate::judge::report::Report;
 use crate::judge::verdict::{Verdict, judge};
-use crate::session::{self, Beheld, Prepared, Session};
+use crate::session::{self, AtGate, Beheld, Prepared, Session};
 use crate::subject::Subject;
 use crate::subject::cell::Cell;
 use crate::timings::Timings;
@@ -67,6 +69,13 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
     let run = Arc::new(LiveRun { archives, ..LiveRun::new(Arc::new(session), Arc::new(plan), bless, Arc::default()) });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
+    if let Some(terminal) = &run.plan.pause {
+        run.session.set_at_gate(Some(pause::at_gate(Arc::clone(terminal))));
+    }
+    if run.plan.explain {
+        let name = run.plan.selected.first().map_or("", String::as_str);
+        return run.unless_interrupted(explain::explain(&run.session, &run.plan, name));
+    }
     if let Some(folder) = run.plan.conformance.clone() {
         let selected: Vec<&'static str> = names.iter().copied().filter(|name| run.plan.is_selected(name)).collect();
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
@@ -94,6 +103,7 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
         if let Some(run) = &run {
             run.session.zygote().interrupt();
         }
+        keys::restore();
         let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
         tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
         std::process::exit(Exit::Interrupted as i32);
@@ -136,6 +146,11 @@ impl LiveRun {
     /// Whether the witness looks on from now on.
     pub fn set_witness(&self, on: bool) {
         self.session.set_witness(on);
+    }
+
+    /// What is done from now on while a child waits at its gate.
+    pub fn set_at_gate(&self, act: Option<AtGate>) {
+        self.session.set_at_gate(act);
     }
 
     /// With `-v`, the traces.
@@ -196,7 +211,7 @@ impl LiveRun {
 
     /// The verdict of the first run that does not pass, or else of the last run.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once(name, expectation))
     }
 
@@ -206,7 +221,7 @@ impl LiveRun {
         let Some(subject) = &slot.subject else {
             return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
         };
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
@@ -215,8 +230,10 @@ impl LiveRun {
         let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
-        let one =
-            self.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
+        let one = self
+            .plan
+            .expectation(name)
+            .and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
         self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
@@ -227,7 +244,7 @@ impl LiveRun {
         name: &str,
         expectation: &Expectation,
     ) -> Result<Beheld, Error> {
-        let limit = self.limit(expectation);
+        let limit = self.plan.limit(expectation);
         self.session.run_beside(subject, &slot.command, name, expectation, &self.plan.file, limit)
     }
 
@@ -257,17 +274,6 @@ impl LiveRun {
         })
     }
 
-    fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
-        self.plan.expectations.get(name).ok_or_else(|| {
-            Error::scenario(format!("{name} has no table in {}", self.plan.file), "BUG: the tables were checked before")
-        })
-    }
-
-    fn limit(&self, expectation: &Expectation) -> Limit {
-        // A time limit on the command line is exact.
-        self.plan.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
-    }
-
     fn rounds(&self, once: impl Fn() -> Result<Verdict, Error>) -> Result<Verdict, Error> {
         for round in 1..=self.plan.repeat {
             match once()? {
@@ -281,7 +287,7 @@ impl LiveRun {
     }
 
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
-        let one = self.session.run(name, expectation, &self.plan.file, self.limit(expectation))?;
+        let one = self.session.run(name, expectation, &self.plan.file, self.plan.limit(expectation))?;
         if self.plan.verbose {
             self.traces.keep(name, &one.observed);
         }
@@ -296,7 +302,16 @@ impl LiveRun {
 
     /// With `--archive`, the verdict after the check of the archive.
     fn archived(&self, name: &str, expectation: &Expectation, one: session::ScenarioRun) -> Verdict {
-        let session::ScenarioRun { verdict, objection, observed, workspace, began, contradicted: _, phases: _ } = one;
+        let session::ScenarioRun {
+            verdict,
+            objection,
+            observed,
+            workspace,
+            began,
+            contradicted: _,
+            noted: _,
+            phases: _,
+        } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
         let judge = |observed: &_| judge(expectation, &self.plan.file, observed);

@@ -1,8 +1,8 @@
 //! The same children for another tracer: a session that has its own object, and the zygote of one that there is.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::{Options, Session, flags, nonce};
 use crate::base::error::Error;
@@ -38,6 +38,7 @@ impl KeptZygote {
             data: options.tracer.data,
             nonce: nonce(),
             fence: AtomicU64::default(),
+            at_gate: Mutex::default(),
         })
     }
 
@@ -67,6 +68,7 @@ impl Session {
             data: self.data,
             nonce: self.nonce,
             fence: AtomicU64::default(),
+            at_gate: Mutex::default(),
         }
     }
 

@@ -22,6 +22,7 @@ mod refusal;
 mod shared;
 mod btf;
 mod excerpt;
+mod facts;
 pub(crate) mod libbpf_log;
 mod load;
 mod records;
@@ -30,6 +31,8 @@ mod killer;
 mod watching;
 mod mutated;
 
+use facts::VerifierLog;
+pub use facts::{ProgramFacts, RunStats};
 pub use killer::Killer;
 use load::LoadedTracer;
 pub use load::{check_machine, object};
@@ -72,6 +75,8 @@ pub struct TracerOptions {
     pub data: u32,
     /// Whether libbpf searches all types of the kernel and not an excerpt. Tests compare the results.
     pub all_types: bool,
+    /// Whether the verifier's log is kept, with its sums.
+    pub verifier_log: bool,
     /// Whether the programs are attached.
     pub attach: bool,
 }
@@ -86,6 +91,7 @@ impl Default for TracerOptions {
             times: true,
             data: 0,
             all_types: false,
+            verifier_log: false,
             attach: true,
         }
     }
@@ -109,6 +115,8 @@ pub struct Tracer {
     times: bool,
     data: u32,
     by_excerpt: bool,
+    /// The verifier's logs, if they are kept.
+    logs: Vec<VerifierLog>,
     object: Object,
 }
 
@@ -149,7 +157,7 @@ impl Tracer {
     }
 
     /// The same over an object that is loaded.
-    fn over(LoadedTracer { object, by_excerpt }: LoadedTracer, options: &TracerOptions) -> Result<Self, Error> {
+    fn over(LoadedTracer { object, by_excerpt, logs }: LoadedTracer, options: &TracerOptions) -> Result<Self, Error> {
         let map = |name| load::map_handle(&object, name);
         tell_roles(&object, options.data > 0)?;
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
@@ -170,6 +178,7 @@ impl Tracer {
             times: options.times,
             data: options.data,
             by_excerpt,
+            logs,
             object,
         };
         if options.attach {

@@ -15,6 +15,7 @@ mod cost;
 mod damaged;
 mod ends;
 mod folders;
+mod gate;
 mod generated;
 mod leads;
 mod left;
@@ -44,7 +45,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 25] = [
+const GROUPS: [Group; 26] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -59,6 +60,7 @@ const GROUPS: [Group; 25] = [
     ("folders", folders::main),
     ("left", left::main),
     ("rerun", rerun::main),
+    ("gate", gate::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),

@@ -178,6 +178,17 @@ fn keys() -> Result<(), Failed> {
         let said = run.until(KEYS)?;
         require!(said.contains(says), "{key}: {said}");
     }
+    run.press("e")?;
+    let said = run.until(KEYS)?;
+    require!(
+        said.contains("dup-basic: FAILED") && said.contains("the table is wrong") && said.contains(" ior_enter "),
+        "{said}"
+    );
+    run.press("p")?;
+    run.until("Enter goes on, ")?;
+    run.press("\n")?;
+    require!(run.until(KEYS)?.contains("---- dup-basic ----"), "what was paused is not told");
+    require!(!run.is_as_before()?, "keys come only with Enter");
     run.press("q")?;
     require!(run.end()?.code() == Some(101), "the exit code is not that of the last run");
     require!(run.is_as_before()?, "the terminal stays in another mode");
