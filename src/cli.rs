@@ -35,6 +35,7 @@ mod mutants; // --mutants
 mod explain; // --explain
 mod run; // the live scenarios
 mod rerun; // --watch
+mod traced; // -- COMMAND and -p PID
 
 use flags::Cli;
 use subjects::Own;
@@ -110,8 +111,7 @@ fn run_with(
         StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    let done = act(cli, scenarios, &args, without, own);
-    match done {
+    match act(cli, scenarios, &args, without, own) {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
             StandardStream::Error.line(&error.to_string());
@@ -135,18 +135,23 @@ fn act(
     if let Some(printed) = setup::print(&cli) {
         return printed.map(|exit| exit as u8);
     }
-    match (cli.show.as_deref(), cli.replay.as_slice(), cli.command.as_slice()) {
-        _ if cli.watch => rerun::run(cli, scenarios, args).map(|exit| exit as u8),
-        _ if cli.coverage => coverage::run(&cli, &scenarios).map(|exit| exit as u8),
-        _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
-        (Some(file), _, _) => plan::as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
-        (None, [], []) if cli.mutants => mutants::run(&cli, scenarios).map(|exit| exit as u8),
-        (None, [], []) => plan::validated(&cli, &scenarios, own)
-            .and_then(|plan| run::run(plan, scenarios, without))
-            .map(|exit| exit as u8),
-        (None, [], command) => plan::traced(&cli).and_then(|options| command::run(command, &options)),
-        (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
+    if cli.watch {
+        return rerun::run(cli, scenarios, args).map(|exit| exit as u8);
     }
+    let cli = &cli;
+    let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        _ if cli.coverage => coverage::run(cli, &scenarios),
+        _ if cli.list_subjects => subjects::list(),
+        (Some(file), _, _) => plan::as_json(cli).and_then(|json| replay::show(file, json)),
+        (None, [], []) if !cli.trace.pids.is_empty() => {
+            return command::attach(&cli.trace.pids, &traced::options(cli)?);
+        }
+        (None, [], []) if cli.mutants => mutants::run(cli, scenarios),
+        (None, [], []) => plan::validated(cli, &scenarios, own).and_then(|plan| run::run(plan, scenarios, without)),
+        (None, [], command) => return command::run(command, &traced::options(cli)?),
+        (None, _, _) => replay::validated(cli, &scenarios).and_then(replay::run),
+    };
+    exit.map(|exit| exit as u8)
 }
 
 #[allow(unsafe_code)]

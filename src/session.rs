@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
-use crate::base::terminal::TerminalMode;
 use crate::child::diary::{self, Diary};
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
@@ -34,6 +33,7 @@ use crate::watch::witness::Witness;
 
 pub(crate) mod beside; // a subject beside a child
 
+mod options; // how to set up a session
 mod again; // the same children for another tracer
 mod at_gate; // what happens while a child waits at its gate
 mod own; // the child's own word on its trace
@@ -45,32 +45,8 @@ pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
+pub use options::{Needs, Options};
 use own::{because, contradicted};
-
-/// How to set up a session.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How many scenarios may run at a time.
-    pub lanes: usize,
-    /// The tracer. `attach` is false only in tests that show that nothing passes then.
-    pub tracer: TracerOptions,
-    /// Whether to keep the workspaces.
-    pub keep: bool,
-    /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
-    pub watch: bool,
-    /// Whether ptrace witnesses children as well.
-    pub witness: bool,
-    /// The terminal, if the run takes single keys of it.
-    pub terminal: Option<Arc<TerminalMode>>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        // Any table may say what pointers lead to.
-        let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false, terminal: None }
-    }
-}
 
 /// What the scenarios of a run share.
 pub struct Session {
@@ -180,6 +156,12 @@ impl Prepared {
         let zygote =
             Zygote::start_at(options.lanes, scenarios.clone(), Some(&workspaces), options.terminal.as_deref())?;
         Ok(Self { zygote, workspaces, scenarios, options })
+    }
+
+    /// Loads no more programs than needed. By default, the options say what is loaded.
+    pub fn needing(mut self, needs: Needs) -> Self {
+        self.options = self.options.needing(needs);
+        self
     }
 
     /// Loads and attaches the BPF object.

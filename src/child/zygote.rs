@@ -42,7 +42,7 @@ mod handle;
 
 pub use handle::Child;
 pub use orders::{ChildOrder, Enclosed};
-pub use program::{Program, is_ignored, was_closed};
+pub use program::{Program, ProgramStart, ProgramUser, is_ignored, was_closed};
 use slot::Slots;
 use wire::{FromZygote, ToZygote};
 

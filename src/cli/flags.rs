@@ -9,8 +9,10 @@ use clap::Parser;
 use nix::unistd::{SysconfVar, sysconf};
 
 mod libtest; // those that libtest has too
+mod traced; // those for a command or for running processes
 
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
+pub use traced::TraceFlags;
 
 /// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
 #[derive(Debug, Parser)]
@@ -19,7 +21,7 @@ pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
     version = VERSION.as_str(),
     about,
     disable_version_flag = false,
-    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
+    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]\n       ior-it [OPTIONS] -p PID",
     help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
     after_help = EXIT_CODES
 )]
@@ -160,22 +162,12 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
     pub show: Option<PathBuf>,
 
-    /// With a command: print the table by call alone, and not the trace
-    #[arg(long, requires = "command")]
-    pub summary: bool,
-
-    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines
-    #[arg(long, value_name = "FILE", requires = "writes_output")]
+    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines, to `|COMMAND` through a pipe
+    #[arg(short, long, value_name = "FILE", requires = "writes_output")]
     pub output: Option<PathBuf>,
 
-    /// With a command: show this many bytes of what calls read and write, and structs; 0 shows addresses
-    #[arg(short = 's', long = "string-limit", value_name = "N", requires = "command")]
-    #[arg(default_value_t = 32, value_parser = clap::value_parser!(u32).range(..=4096))]
-    pub data: u32,
-
-    /// With a command: do not watch the processes that it forks
-    #[arg(long, requires = "command")]
-    pub no_follow: bool,
+    #[command(flatten)]
+    pub trace: TraceFlags,
 
     /// Print the completions for SHELL, such as bash, zsh or fish
     #[arg(long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
@@ -186,7 +178,7 @@ pub struct Cli {
     pub man: bool,
 
     /// Trace this program instead of running scenarios; all that follows it is its own
-    #[arg(last = true, value_name = "COMMAND", num_args = 1.., group = "writes_output")]
+    #[arg(last = true, value_name = "COMMAND", num_args = 1.., groups = ["traced", "writes_output"])]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
     pub command: Vec<OsString>,
 }
@@ -216,8 +208,9 @@ const NOT_WITH_A_COMMAND: [&str; 20] = [
 ];
 
 /// The flags that exclude `--pause` and `--explain`, which are about one scenario and run it once.
-const NOT_WITH_ONE: [&str; 23] = [
+const NOT_WITH_ONE: [&str; 24] = [
     "command",
+    "pids",
     "filter",
     "filters",
     "skip",
@@ -243,8 +236,9 @@ const NOT_WITH_ONE: [&str; 23] = [
 ];
 
 /// The flags that exclude `--watch`: it prints for a person, and runs one set of scenarios again and again.
-const NOT_WITH_WATCH: [&str; 15] = [
+const NOT_WITH_WATCH: [&str; 16] = [
     "command",
+    "pids",
     "conformance",
     "mutants",
     "coverage",

@@ -13,9 +13,8 @@ use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
-use crate::command;
-use crate::judge::expectation::{Expectation, Expectations};
-use crate::session::Options;
+use crate::judge::expectation::{EMBEDDED, Errors, Expectation, Expectations};
+use crate::session::{Needs, Options};
 use crate::watch::tracer;
 
 pub static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
@@ -54,6 +53,33 @@ pub struct Plan {
     pub explain: bool,
 }
 
+impl Plan {
+    /// The table of a scenario.
+    pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
+        self.expectations.get(name).ok_or_else(|| match self.expectations.errors(name) {
+            Some(errors) => unusable(&self.file, errors),
+            None => {
+                Error::scenario(format!("{name} has no table in {}", self.file), "BUG: the tables were checked before")
+            }
+        })
+    }
+
+    /// How long a child may take.
+    pub fn limit(&self, expectation: &Expectation) -> Limit {
+        // A time limit on the command line is exact.
+        self.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
+    }
+
+    /// What the selected tables need of the tracer. They are read for it: not before the zygote is forked, which has no use for
+    /// the memory.
+    pub fn needs(&self) -> Needs {
+        let mut selected = self.selected.iter();
+        let is_about_data = |name: &String| self.expectations.get(name).is_some_and(Expectation::is_about_data);
+        let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { 0 };
+        Needs { requests: selected.any(|name| self.expectations.is_about_io_uring(name)), data }
+    }
+}
+
 pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<Plan, Error> {
     let threads = threads(&cli.libtest)?;
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
@@ -62,7 +88,6 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
     let selected = select::select(cli, &names)?;
     let lanes = threads.min(selected.len()).max(1);
     let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
-    let session = session(cli, lanes, || selected.iter().filter_map(|name| expectations.get(name)));
     Ok(Plan {
         libtest: cli.libtest.clone(),
         selected,
@@ -81,37 +106,18 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         bless,
         subjects: subjects::asked_for(cli, own)?,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        session: Options { terminal: pause.clone(), ..session },
+        session: Options { terminal: pause.clone(), ..session(cli, lanes) },
         pause,
         explain: cli.explain.is_some(),
     })
 }
 
-impl Plan {
-    /// The table of a scenario.
-    pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
-        self.expectations.get(name).ok_or_else(|| {
-            Error::scenario(format!("{name} has no table in {}", self.file), "BUG: the tables were checked before")
-        })
-    }
-
-    /// How long a child may take.
-    pub fn limit(&self, expectation: &Expectation) -> Limit {
-        // A time limit on the command line is exact.
-        self.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
-    }
-}
-
-/// What the selected tables need of a session.
-fn session<'e, I: Iterator<Item = &'e Expectation>>(cli: &Cli, lanes: usize, selected: impl Fn() -> I) -> Options {
-    let is_about_data = selected().any(Expectation::is_about_data);
+fn session(cli: &Cli, lanes: usize) -> Options {
     Options {
         lanes,
         tracer: tracer::TracerOptions {
             bpf: cli.bpf.clone(),
             ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
-            requests: selected().any(Expectation::is_about_io_uring),
-            data: if is_about_data { tracer::MOST_DATA } else { 0 },
             verifier_log: cli.explain.is_some(),
             ..tracer::TracerOptions::default()
         },
@@ -132,30 +138,6 @@ fn has_tiers(cli: &Cli) -> bool {
 fn asks_for_ignored(cli: &Cli) -> bool {
     let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
     cli.libtest.ignored || cli.libtest.include_ignored || names_one
-}
-
-/// How to trace a command.
-pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
-    let to_lines =
-        cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    let is_json = as_json(cli)? || to_lines;
-    if is_json && cli.summary {
-        return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
-    }
-    Ok(command::CommandOptions {
-        follow: !cli.no_follow,
-        summary: cli.summary,
-        quiet: cli.libtest.quiet,
-        output: cli.output.clone(),
-        archive: cli.archive.clone(),
-        witness: cli.witness,
-        bpf: cli.bpf.clone(),
-        ring_size: cli.ring_size,
-        subject: subjects::for_command(cli)?,
-        // The table has no data: then nobody pays for it.
-        data: if cli.summary { 0 } else { cli.data },
-        json: is_json,
-    })
 }
 
 /// Whether to print a trace as JSON lines. The other formats are formats of verdicts.
@@ -196,12 +178,15 @@ pub fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations),
 
 /// Those of the file that is to be blessed, if there is one.
 fn expectations_of(bless: Option<&Blessing>, cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
+    if let (None, None, Some(unread)) = (bless, &cli.tests, Expectations::unread(EMBEDDED_TESTS, names)) {
+        return Ok((EMBEDDED.to_owned(), unread));
+    }
     let (tests, hint) = match bless {
         None => (cli.tests.as_deref(), "without --tests, the embedded tests.toml is used"),
         Some(bless) => (Some(bless.path()), "--bless writes ./tests.toml, or --tests FILE"),
     };
     let (file, text) = match tests {
-        None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
+        None => (EMBEDDED.to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
         Some(path) => {
             let shown = crate::base::escape::path(path);
             let bytes = std::fs::read(path)
@@ -210,9 +195,11 @@ fn expectations_of(bless: Option<&Blessing>, cli: &Cli, names: &[&str]) -> Resul
         }
     };
     let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| {
-        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
-            .with_details(format!("\n{errors}"))
-    })?;
+    let expectations = parsed.map_err(|errors| unusable(&file, &errors))?;
     Ok((file, expectations))
+}
+
+fn unusable(file: &str, errors: &Errors) -> Error {
+    Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
+        .with_details(format!("\n{errors}"))
 }

@@ -31,8 +31,8 @@ use crate::base::rights;
 use crate::base::tell::{self, StandardStream};
 use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
-use crate::judge::verdict::EMBEDDED;
-use crate::session::{KeptZygote, Prepared, Session};
+use crate::judge::expectation::EMBEDDED;
+use crate::session::{KeptZygote, Options, Prepared, Session};
 use crate::watch::{tracer, witness};
 
 mod files; // which files, and their saves
@@ -286,10 +286,16 @@ impl Reruns {
         Ok(())
     }
 
+    /// What the tables need, with what was compiled.
+    fn options(&self) -> Options {
+        let mut options = self.plan.session.clone().needing(self.plan.needs());
+        options.tracer.compiled.clone_from(&self.compiled);
+        options
+    }
+
     /// Loads the object, unless the one that is loaded is right. Whether it did.
     fn load(&mut self) -> Result<bool, Error> {
-        let mut options = self.plan.session.clone();
-        options.tracer.compiled.clone_from(&self.compiled);
+        let options = self.options();
         if self.session.as_ref().is_some_and(|session| session.is_of(&options.tracer)) {
             return Ok(false);
         }
@@ -348,8 +354,7 @@ impl Reruns {
 
     /// Explains one scenario, with another session: this one has no log of the verifier.
     fn explain(&mut self) -> Result<(), Error> {
-        let mut options = self.plan.session.clone();
-        options.tracer.compiled.clone_from(&self.compiled);
+        let mut options = self.options();
         options.tracer.verifier_log = true;
         let session = self.zygote.session(&options)?;
         explain::explain(&session, &self.plan, &self.one()).map(drop)

@@ -62,7 +62,7 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
-    let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
+    let session = Prepared::new(scenarios, plan.session.clone())?.needing(plan.needs()).load()?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
@@ -132,7 +132,7 @@ impl Plan {
 
     /// The reason why a scenario runs only on request.
     fn ignored(&self, name: &str) -> Option<&str> {
-        self.expectations.get(name)?.ignored.as_deref()
+        self.expectations.ignored(name)
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod call;
 pub(crate) mod content;
 mod calls;
 mod table;
+mod written;
 
 pub use content::WantedContent;
 pub use errors::Errors;
@@ -27,6 +28,10 @@ pub use sequence::Sequence;
 
 use entries::in_order;
 use errors::{Problems, near};
+use written::UnreadTable;
+
+/// The name of the tables in the binary in messages.
+pub(crate) const EMBEDDED: &str = "tests.toml";
 
 /// How long a scenario may take when its table does not say.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +39,7 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// All tables of a `tests.toml`.
 #[derive(Clone, Debug)]
 pub struct Expectations {
-    tables: BTreeMap<String, Expectation>,
+    tables: BTreeMap<String, UnreadTable>,
 }
 
 /// The table of one scenario.
@@ -258,7 +263,7 @@ impl Expectations {
                 problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
             }
             if let Some(expectation) = table::read(key, value, &mut problems) {
-                tables.insert(expectation.name.clone(), expectation);
+                tables.insert(expectation.name.clone(), UnreadTable::read(expectation));
             }
         }
         if broken.is_empty() {
@@ -276,14 +281,41 @@ impl Expectations {
         }
     }
 
+    /// The tables of a text that is known to be right, each to be read when it is asked for: most runs ask for few. `None` if the
+    /// text has not exactly one table for each scenario, each under its header on a line of its own: [`Self::parse`] says why.
+    pub fn unread(text: &'static str, scenarios: &[&str]) -> Option<Self> {
+        let tables = written::tables(text)?;
+        let is_whole = tables.len() == scenarios.len() && scenarios.iter().all(|&name| tables.contains_key(name));
+        is_whole.then_some(Self { tables })
+    }
+
     /// The table of a scenario.
     pub fn get(&self, scenario: &str) -> Option<&Expectation> {
-        self.tables.get(scenario)
+        self.tables.get(scenario)?.get().ok()
+    }
+
+    /// The errors in the table of a scenario, if it could not be read.
+    pub fn errors(&self, scenario: &str) -> Option<&Errors> {
+        self.tables.get(scenario)?.get().err()
     }
 
     /// All tables, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Expectation> {
-        self.tables.values()
+        self.tables.values().filter_map(|table| table.get().ok())
+    }
+
+    /// The reason why a scenario runs only on request.
+    pub fn ignored(&self, scenario: &str) -> Option<&str> {
+        self.tables.get(scenario)?.get_if_it_has(&["ignored"])?.ignored.as_deref()
+    }
+
+    /// Whether a scenario's table names a request of io_uring or one of its system calls. If not, the scenario makes no request,
+    /// because setting up a ring takes such a call.
+    pub fn is_about_io_uring(&self, scenario: &str) -> bool {
+        let table = self.tables.get(scenario);
+        table.and_then(|table| table.get_if_it_has(&["io_uring_", "IORING_OP_"])).is_some_and(|expectation| {
+            expectation.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
+        })
     }
 }
 
@@ -323,11 +355,5 @@ impl Expectation {
     pub(crate) fn is_about_data(&self) -> bool {
         self.calls()
             .any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_) | Aspect::DataIs(_))))
-    }
-
-    /// Whether it names a request of io_uring or one of its system calls. If not, the scenario makes no request, because
-    /// setting up a ring takes such a call.
-    pub(crate) fn is_about_io_uring(&self) -> bool {
-        self.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
     }
 }

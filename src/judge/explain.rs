@@ -239,14 +239,13 @@ impl<'a> Explained<'a> {
         let key = fields.first()?.field;
         let aspect = expected.fields.iter().find(|field| field.key == key).map(|field| field.aspect);
         Some(match aspect {
-            Some(Aspect::Arg(_) | Aspect::Ret) => {
-                format!(
-                    "the child has noted {key} as it is recorded (its result was {}): the table is wrong",
-                    noted.result
-                )
+            Some(Aspect::Arg(_)) => {
+                format!("the child has noted the same {key}, and the result {}: the table is wrong", noted.result)
             }
+            Some(Aspect::Ret) => format!("the child has noted the same result, {}: the table is wrong", noted.result),
             _ => format!(
-                "arguments and result of {name} are recorded as the child has noted them: what BPF read for {key} is wrong, or the table"
+                "the child has noted the same arguments and the same result for {name}: either BPF has read {key} wrongly, or the \
+                 table is wrong"
             ),
         })
     }
@@ -256,7 +255,9 @@ impl<'a> Explained<'a> {
         let recorded: Vec<&NotedCall> = self.trace.calls.iter().filter_map(|call| self.noted(call)).collect();
         let in_order = recorded.windows(2).all(|pair| pair[0].before_ns <= pair[1].before_ns);
         Some(match in_order {
-            true => "the child has noted its calls in the order of the record: the table has another order".to_owned(),
+            true => {
+                "the child has noted its calls in the order of the record: the order in the table is wrong".to_owned()
+            }
             false => "the child has noted its calls in another order than that of the record".to_owned(),
         })
     }
@@ -332,7 +333,7 @@ mod tests {
             ("not made", trace("sync", &[]), diary("getpid", &[7]), "the child has noted no sync"),
             ("one more", trace("sync", &[0, 0]), diary("sync", &[0, 0]), "the table lacks it"),
             ("one that was not made", trace("sync", &[0, 5]), diary("sync", &[0]), "the child has not noted this sync"),
-            ("a wrong table", trace("sync", &[-5]), diary("sync", &[-5]), "as it is recorded (its result was -5)"),
+            ("a wrong table", trace("sync", &[-5]), diary("sync", &[-5]), "the same result, -5: the table is wrong"),
             (
                 "a wrong record",
                 trace("sync", &[-5]),

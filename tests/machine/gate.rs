@@ -130,8 +130,8 @@ fn reasons() -> Result<(), Failed> {
     let source = support::source()?.replacen(flag, &format!("{flag} ^ 04000"), 1);
     let object = support::compile(folder.path(), "wrong", &source)?;
     let rows = [
-        ("--tests", table, "the child has noted count as it is recorded (its result was 5): the table is wrong"),
-        ("--bpf", object, "as the child has noted them: what BPF read for status is wrong, or the table"),
+        ("--tests", table, "the child has noted the same count, and the result 5: the table is wrong"),
+        ("--bpf", object, "either BPF has read status wrongly, or the table is wrong"),
     ];
     for (flag, file, why) in rows {
         let file = file.to_str().ok_or("its path is no text")?;
