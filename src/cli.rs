@@ -20,13 +20,16 @@ mod select; // the scenarios that the filters select
 mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
 mod bless; // --bless
+mod tables; // the tables of a run, and the scenarios of one's own
 mod setup; // --completions and --man
 mod keys; // single keys of a terminal
 mod pause; // --pause
-mod plan; // the command line and its files, checked
 mod archives; // --archive
 mod traces; // -v
 mod trials; // runs trials and prints their verdicts
+mod records; // --record, --runs, --compare and --rerun-failed
+mod stress; // --stress and --until-fail
+mod plan; // the command line and its files, checked
 mod replay; // --replay and --show
 mod conformance; // --conformance
 mod coverage; // --coverage
@@ -140,18 +143,20 @@ fn act(
     }
     let cli = &cli;
     let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-        _ if cli.coverage => coverage::run(cli, &scenarios),
-        _ if cli.list_subjects => subjects::list(),
-        (Some(file), _, _) => plan::as_json(cli).and_then(|json| replay::show(file, json)),
+        _ if cli.coverage => coverage::run(cli, &scenarios)?,
+        _ if cli.runs => records::list()?,
+        _ if !cli.compare.is_empty() => records::compare(&cli.compare)?,
+        _ if cli.list_subjects => subjects::list()?,
+        (Some(file), _, _) => replay::show(file, plan::as_json(cli)?)?,
         (None, [], []) if !cli.trace.pids.is_empty() => {
             return command::attach(&cli.trace.pids, &traced::options(cli)?);
         }
-        (None, [], []) if cli.mutants => mutants::run(cli, scenarios),
-        (None, [], []) => plan::validated(cli, &scenarios, own).and_then(|plan| run::run(plan, scenarios, without)),
+        (None, [], []) if cli.mutants => mutants::run(cli, scenarios)?,
+        (None, [], []) => run::run(plan::validated(cli, &scenarios, own)?, scenarios, without)?,
         (None, [], command) => return command::run(command, &traced::options(cli)?),
-        (None, _, _) => replay::validated(cli, &scenarios).and_then(replay::run),
+        (None, _, _) => replay::run(replay::validated(cli, &scenarios)?)?,
     };
-    exit.map(|exit| exit as u8)
+    Ok(exit as u8)
 }
 
 #[allow(unsafe_code)]

@@ -15,6 +15,7 @@ use crate::archive::{self, Archive, Origin};
 use crate::base::descriptors;
 use crate::base::error::{Error, Exit};
 use crate::base::tell::StandardStream;
+use crate::charts::{ChartFiles, Charts};
 use crate::child::ending::How;
 use crate::child::zygote::{Program, ProgramStart, Zygote};
 use crate::judge::verdict::Observed;
@@ -79,6 +80,10 @@ pub(crate) struct CommandOptions {
     pub sort: Sort,
     /// How the program starts.
     pub start: ProgramStart,
+    /// The pictures of the trace.
+    pub charts: ChartFiles,
+    /// What the trace is of: the command line, or the processes.
+    pub title: String,
 }
 
 /// A process at the gate waits for nothing, but it may have been stopped.
@@ -96,6 +101,7 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
     descriptors::allow_enough();
     let archives = options.archive.as_deref().map(archive::prepare).transpose()?;
     let output = Output::open(options)?;
+    let charts = Charts::open(&options.charts)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = load(options)?;
     let files = options.subject.as_ref().map(|_| tempfile::tempdir()).transpose().map_err(not_prepared)?;
@@ -117,7 +123,7 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
         witness.into_iter().for_each(Witness::mistaken);
         return Err(session::cannot_start(&child.wait(GATE_LIMIT)?));
     }
-    let sink = Sink::new(options, output, enclosed.map(|enclosed| (enclosed.fences, enclosed.open)));
+    let sink = Sink::new(options, output, charts, enclosed.map(|enclosed| (enclosed.fences, enclosed.open)));
     let departure =
         Departure::start(Some((watching.killer()?, &zygote))).map_err(|errno| not_prepared(errno.into()))?;
     let mut run = TracedProgram::new(child, watching, witness, departure, sink, options.follow);

@@ -17,11 +17,10 @@ use crate::child::diary::{self, Diary};
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
-use crate::child::zygote::{Child, Zygote};
-use crate::judge::agreement;
+use crate::child::zygote::{Child, KeptStream, Streams, Zygote};
 use crate::judge::expectation::Expectation;
 use crate::judge::noted::OwnWord;
-use crate::judge::report::{self, AgreementFailure, Report};
+use crate::judge::report::Report;
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
@@ -37,6 +36,8 @@ mod options; // how to set up a session
 mod again; // the same children for another tracer
 mod at_gate; // what happens while a child waits at its gate
 mod own; // the child's own word on its trace
+mod objected; // what the witness says otherwise
+mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
 
 pub use again::KeptZygote;
@@ -45,6 +46,8 @@ pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
+use commanded::outcome_report;
+use objected::objection;
 pub use options::{Needs, Options};
 use own::{because, contradicted};
 
@@ -107,6 +110,8 @@ struct Witnessed {
     testimony: Option<Testimony>,
     /// What a subject reported.
     stretch: Option<Stretch>,
+    /// What a command wrote to its standard output and its standard error output.
+    streams: [KeptStream; 2],
     phases: Phases,
 }
 
@@ -114,7 +119,7 @@ impl Witnessed {
     /// The result for a child that ended before its gate was opened.
     fn nothing(ending: Ending, phases: Phases) -> Self {
         let observed = Observed { ending, trace: Trace::default() };
-        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, phases }
+        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, streams: Default::default(), phases }
     }
 }
 
@@ -127,10 +132,13 @@ struct Watched {
     data: bool,
     /// Whether the child keeps a diary.
     diary: bool,
+    /// Whether its standard streams are kept: those of a command.
+    streams: bool,
 }
 
 fn watched(expectation: &Expectation) -> Watched {
-    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false }
+    let streams = expectation.command.is_some();
+    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false, streams }
 }
 
 /// A stopwatch that is read between phases.
@@ -223,7 +231,7 @@ impl Session {
                 self.seen_by_all(name, workspace.path(), limit.into(), watched, None)?
             }
         };
-        let Witnessed { observed, own, testimony, mut phases, stretch: _ } = seen;
+        let Witnessed { observed, own, testimony, mut phases, streams, stretch: _ } = seen;
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
         let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags), file);
@@ -231,8 +239,10 @@ impl Session {
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         let contradicted = contradicted(name, &rerun, &observed, &own);
         let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
+        let written = outcome_report(expectation, file, &observed, streams, workspace.path(), &rerun);
         let verdict = judge_with(expectation, file, &observed, &rerun);
-        let verdict = because(verdict, expectation, file, &observed, &own.diary).with_objection(contradicted.clone());
+        let verdict = because(verdict, expectation, file, &observed, &own.diary).with_objection(written);
+        let verdict = verdict.with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
         let workspace = workspace.path().to_owned();
         let noted = own.diary;
@@ -255,7 +265,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false };
+        let watched = Watched { follow, data: false, diary: false, streams: false };
         self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -267,7 +277,7 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false };
+        let watched = Watched { follow, data: false, diary: false, streams: false };
         let seen = self.seen_by_all(name, directory, limit, watched, None)?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
@@ -284,16 +294,16 @@ impl Session {
         name: &str,
         directory: &Path,
         limit: Limit,
-        Watched { follow, data, diary: keeps_diary }: Watched,
+        watched: Watched,
         beside: Option<&Beside<'_>>,
     ) -> Result<Witnessed, Error> {
+        let Watched { follow, data, diary: keeps_diary, streams: _ } = watched;
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
-        let number = self.number(name)?;
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
-        let mut child = self.zygote.spawn_with(number, directory, enclosed.as_ref(), keeps_diary)?;
+        let (mut child, streams) = self.spawned(name, directory, watched, enclosed.as_ref())?;
         phases.fork = lap.end();
         let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {
@@ -320,13 +330,14 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
+        let streams = streams.map(Streams::finish).unwrap_or_default();
         let (trace, ends) = assembled(&records, directory);
         let own = self.own_word(&child, keeps_diary, &ends, opened_ns);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
         let stretch = beside.zip(attached).map(|(beside, attached)| beside.stretch(attached, is_at_end));
-        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, phases })
+        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, streams, phases })
     }
 }
 
@@ -361,16 +372,4 @@ fn flags(tracer: &TracerOptions) -> String {
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size + watch
-}
-
-/// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.
-fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<Report> {
-    let Observed { ending, trace } = observed;
-    if trace.losses().are_known() {
-        return None;
-    }
-    let disagreements = agreement::compare(trace, testimony, Some(workspace));
-    let disagreeing =
-        AgreementFailure { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
-    (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }

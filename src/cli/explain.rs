@@ -16,7 +16,7 @@ pub fn explain(session: &Session, plan: &Plan, name: &str) -> Result<Exit, Error
     let expectation = plan.expectation(name)?;
     let stats = RunStats::enable();
     let before = session.tracer().facts()?;
-    let one = session.run(name, expectation, &plan.file, plan.limit(expectation))?;
+    let one = session.run(name, expectation, plan.tables.file_of(name), plan.limit(expectation))?;
     let after = session.tracer().facts()?;
     let counted = stats.is_ok();
     drop(stats);
@@ -56,7 +56,13 @@ fn explain_differences(plan: &Plan, expectation: &crate::judge::expectation::Exp
         return;
     }
     let comparison = matcher::compare(expectation, trace);
-    let explained = Explained { expectation, file: &plan.file, trace, comparison: &comparison, diary: &one.noted };
+    let explained = Explained {
+        expectation,
+        file: plan.tables.file_of(&expectation.name),
+        trace,
+        comparison: &comparison,
+        diary: &one.noted,
+    };
     let all = differences(&explained);
     if all.is_empty() {
         StandardStream::Out.line("\neach call is recorded as expected");

@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::Parser;
 use nix::unistd::{SysconfVar, sysconf};
 
+mod exclusions; // which flags exclude which
 mod libtest; // those that libtest has too
 mod traced; // those for a command or for running processes
 
+use exclusions::{NOT_WITH_A_COMMAND, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH};
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
 pub use traced::TraceFlags;
 
@@ -33,7 +35,7 @@ pub struct Cli {
     #[arg(long = "filter", value_name = "F")]
     pub filters: Vec<String>,
 
-    /// Compare with the expectations in FILE instead of the embedded tests.toml
+    /// Run the scenarios of your own in FILE as well, or compare with the suite's tables in FILE instead of the embedded ones
     #[arg(long, value_name = "FILE")]
     pub tests: Option<PathBuf>,
 
@@ -52,6 +54,14 @@ pub struct Cli {
     /// Run each scenario N times, until one run does not pass
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
+
+    /// Run what is selected again and again for this time; a scenario that passes and fails is flaky, which is a failure
+    #[arg(long, value_name = "SECONDS", value_parser = long_seconds, conflicts_with_all = NOT_WITH_STRESS)]
+    pub stress: Option<Duration>,
+
+    /// Run what is selected again and again until a run does not pass, at most for --stress SECONDS
+    #[arg(long, conflicts_with_all = NOT_WITH_STRESS)]
+    pub until_fail: bool,
 
     /// Run no further scenario after the first that fails or is inconclusive
     #[arg(long)]
@@ -145,6 +155,22 @@ pub struct Cli {
     #[arg(long, requires = "subjects")]
     pub no_skip: bool,
 
+    /// Keep a record of the run, as JSON in $XDG_STATE_HOME/ior-it [default: ~/.local/state/ior-it; under sudo, that of root]
+    #[arg(long, conflicts_with_all = ["command", "list", "list_subjects", "replay", "show", "coverage", "conformance", "mutants"])]
+    pub record: bool,
+
+    /// List the records of runs, the newest first; runs nothing
+    #[arg(long, conflicts_with_all = ["record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
+    pub runs: bool,
+
+    /// Show what has changed from the run A to the run B, or to the last: numbers or ids of --runs, or files; exit 101 if a scenario is newly red
+    #[arg(long, value_names = ["A", "B"], num_args = 1..=2, conflicts_with_all = ["runs", "record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
+    pub compare: Vec<String>,
+
+    /// Run only what failed or was inconclusive in the last recorded run
+    #[arg(long, conflicts_with_all = ["runs", "compare", "command", "replay", "show", "coverage", "mutants"])]
+    pub rerun_failed: bool,
+
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
     #[arg(long)]
     pub timings: bool,
@@ -183,119 +209,6 @@ pub struct Cli {
     pub command: Vec<OsString>,
 }
 
-/// The flags that exclude a command.
-const NOT_WITH_A_COMMAND: [&str; 20] = [
-    "include_ignored",
-    "ignored",
-    "test",
-    "bench",
-    "list",
-    "exact",
-    "test_threads",
-    "logfile",
-    "skip",
-    "filter",
-    "filters",
-    "tests",
-    "timeout",
-    "repeat",
-    "fail_fast",
-    "all_reports",
-    "shard",
-    "shuffle",
-    "keep",
-    "timings",
-];
-
-/// The flags that exclude `--pause` and `--explain`, which are about one scenario and run it once.
-const NOT_WITH_ONE: [&str; 24] = [
-    "command",
-    "pids",
-    "filter",
-    "filters",
-    "skip",
-    "shard",
-    "shuffle",
-    "watch",
-    "bless",
-    "conformance",
-    "mutants",
-    "coverage",
-    "list_subjects",
-    "subjects",
-    "replay",
-    "show",
-    "list",
-    "bench",
-    "repeat",
-    "ignored",
-    "include_ignored",
-    "test_threads",
-    "fail_fast",
-    "quiet",
-];
-
-/// The flags that exclude `--watch`: it prints for a person, and runs one set of scenarios again and again.
-const NOT_WITH_WATCH: [&str; 16] = [
-    "command",
-    "pids",
-    "conformance",
-    "mutants",
-    "coverage",
-    "list_subjects",
-    "archive",
-    "replay",
-    "show",
-    "bless",
-    "bench",
-    "list",
-    "format",
-    "logfile",
-    "shuffle",
-    "timings",
-];
-
-/// The flags that exclude `--show`: all except `--format`.
-const NOT_WITH_SHOW: [&str; 37] = [
-    "mutants",
-    "conformance",
-    "subjects",
-    "include_ignored",
-    "ignored",
-    "test",
-    "bench",
-    "list",
-    "nocapture",
-    "show_output",
-    "unstable_flags",
-    "exact",
-    "quiet",
-    "test_threads",
-    "logfile",
-    "skip",
-    "filter",
-    "filters",
-    "tests",
-    "bpf",
-    "ring_size",
-    "timeout",
-    "repeat",
-    "fail_fast",
-    "all_reports",
-    "no_tiers",
-    "shard",
-    "shuffle",
-    "keep",
-    "verbose",
-    "witness",
-    "timings",
-    "archive",
-    "replay",
-    "summary",
-    "output",
-    "command",
-];
-
 const EXIT_CODES: &str = "\
 Exit codes:
   0    every selected scenario passed or was skipped with a reason, and at least one ran
@@ -314,7 +227,7 @@ With -- COMMAND the exit code is the command's own, or 128 and the number of the
   126  the command cannot be executed
   127  the command was not found";
 
-static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
+pub static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
 
 /// The version, with the commit if the build knows it (build.rs).
 fn version(commit: Option<&str>) -> String {
@@ -338,9 +251,18 @@ fn shard(text: &str) -> Result<Shard, String> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
+    seconds_to(text, 3600)
+}
+
+/// Up to a week.
+fn long_seconds(text: &str) -> Result<Duration, String> {
+    seconds_to(text, 7 * 24 * 3600)
+}
+
+fn seconds_to(text: &str, most: u32) -> Result<Duration, String> {
+    let wrong = || format!("a number of seconds, more than 0 and at most {most}");
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
-    if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
+    if seconds > 0.0 && seconds <= f64::from(most) { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
 }
 
 /// More is a mistake in the unit.

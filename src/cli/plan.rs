@@ -7,17 +7,18 @@ use std::time::Duration;
 use super::bless::Blessing;
 use super::flags::{Cli, LibtestFlags, OutputFormat};
 use super::pause;
+use super::records::{self, Recording};
 use super::select;
+use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
+use super::tables::{SuiteTables, tables_of};
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
-use crate::judge::expectation::{EMBEDDED, Errors, Expectation, Expectations};
+use crate::judge::expectation::Expectation;
 use crate::session::{Needs, Options};
 use crate::watch::tracer;
-
-pub static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 
 /// The most threads that are useful: each needs a watch.
 const MOST_THREADS: usize = 256;
@@ -30,8 +31,9 @@ pub struct Plan {
     pub threads: usize,
     /// Whether scenarios run that their table marks as ignored.
     pub asks_for_ignored: bool,
-    pub expectations: Expectations,
-    pub file: String,
+    pub tables: SuiteTables,
+    /// The scenarios of one's own.
+    pub own: Vec<Scenario>,
     pub timeout: Option<Duration>,
     pub repeat: u32,
     pub fail_fast: bool,
@@ -44,6 +46,10 @@ pub struct Plan {
     /// The file that takes what is observed, if there is to be one. Then the witness looks on as well.
     pub bless: Option<Blessing>,
     pub subjects: Vec<SubjectSlot>,
+    /// The record of this run, if one is to be kept.
+    pub recording: Option<Recording>,
+    /// When a repetition ends, if there is one.
+    pub stress: Option<StressLimit>,
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
@@ -56,12 +62,7 @@ pub struct Plan {
 impl Plan {
     /// The table of a scenario.
     pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
-        self.expectations.get(name).ok_or_else(|| match self.expectations.errors(name) {
-            Some(errors) => unusable(&self.file, errors),
-            None => {
-                Error::scenario(format!("{name} has no table in {}", self.file), "BUG: the tables were checked before")
-            }
-        })
+        self.tables.expectation(name)
     }
 
     /// How long a child may take.
@@ -74,27 +75,32 @@ impl Plan {
     /// the memory.
     pub fn needs(&self) -> Needs {
         let mut selected = self.selected.iter();
-        let is_about_data = |name: &String| self.expectations.get(name).is_some_and(Expectation::is_about_data);
+        let is_about_data = |name: &String| self.tables.get(name).is_some_and(Expectation::is_about_data);
         let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { 0 };
-        Needs { requests: selected.any(|name| self.expectations.is_about_io_uring(name)), data }
+        Needs { requests: selected.any(|name| self.tables.expectations.is_about_io_uring(name)), data }
     }
 }
 
-pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<Plan, Error> {
+pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Result<Plan, Error> {
     let threads = threads(&cli.libtest)?;
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
-    let (file, expectations) = expectations_of(bless.as_ref(), cli, &names)?;
+    let tables = tables_of(bless.as_ref(), cli, &names)?;
+    let own = tables.scenarios();
+    let names: Vec<&str> = names.into_iter().chain(own.iter().map(|scenario| scenario.name)).collect();
     let selected = select::select(cli, &names)?;
-    let lanes = threads.min(selected.len()).max(1);
+    let selected = if cli.rerun_failed { records::red_in_last(selected, &names)? } else { selected };
+    let stress = stress(cli);
+    // A scenario may then run beside itself.
+    let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
     let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
     Ok(Plan {
         libtest: cli.libtest.clone(),
         selected,
         threads,
         asks_for_ignored: asks_for_ignored(cli),
-        expectations,
-        file,
+        tables,
+        own,
         timeout: cli.timeout,
         repeat: cli.repeat,
         fail_fast: cli.fail_fast,
@@ -104,12 +110,19 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         timings: cli.timings,
         archive: cli.archive.clone(),
         bless,
-        subjects: subjects::asked_for(cli, own)?,
+        subjects: subjects::asked_for(cli, tracer)?,
+        recording: Recording::begin(cli)?,
+        stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
         session: Options { terminal: pause.clone(), ..session(cli, lanes) },
         pause,
         explain: cli.explain.is_some(),
     })
+}
+
+fn stress(cli: &Cli) -> Option<StressLimit> {
+    let limit = StressLimit { time: cli.stress, until_fail: cli.until_fail };
+    (cli.stress.is_some() || cli.until_fail).then_some(limit)
 }
 
 fn session(cli: &Cli, lanes: usize) -> Options {
@@ -131,13 +144,14 @@ fn session(cli: &Cli, lanes: usize) -> Options {
 fn has_tiers(cli: &Cli) -> bool {
     let libtest = &cli.libtest;
     let selects = libtest.filter.is_some() || libtest.ignored || !libtest.skip.is_empty() || !cli.filters.is_empty();
-    !cli.no_tiers && !cli.bless && !selects && cli.shard.is_none() && cli.subjects.is_empty()
+    let repeats = cli.rerun_failed || stress(cli).is_some();
+    !cli.no_tiers && !cli.bless && !selects && !repeats && cli.shard.is_none() && cli.subjects.is_empty()
 }
 
 /// Selected by libtest's flags, or by its full name: an exact name is a request to run it.
 fn asks_for_ignored(cli: &Cli) -> bool {
     let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
-    cli.libtest.ignored || cli.libtest.include_ignored || names_one
+    cli.libtest.ignored || cli.libtest.include_ignored || names_one || cli.rerun_failed
 }
 
 /// Whether to print a trace as JSON lines. The other formats are formats of verdicts.
@@ -170,36 +184,4 @@ pub fn threads(libtest: &LibtestFlags) -> Result<usize, Error> {
     number
         .filter(|threads| (1..=MOST_THREADS).contains(threads))
         .ok_or_else(|| Error::usage(format!("{asked} is not possible"), format!("{name} takes 1 to {MOST_THREADS}")))
-}
-
-pub fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
-    expectations_of(None, cli, names)
-}
-
-/// Those of the file that is to be blessed, if there is one.
-fn expectations_of(bless: Option<&Blessing>, cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
-    if let (None, None, Some(unread)) = (bless, &cli.tests, Expectations::unread(EMBEDDED_TESTS, names)) {
-        return Ok((EMBEDDED.to_owned(), unread));
-    }
-    let (tests, hint) = match bless {
-        None => (cli.tests.as_deref(), "without --tests, the embedded tests.toml is used"),
-        Some(bless) => (Some(bless.path()), "--bless writes ./tests.toml, or --tests FILE"),
-    };
-    let (file, text) = match tests {
-        None => (EMBEDDED.to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
-        Some(path) => {
-            let shown = crate::base::escape::path(path);
-            let bytes = std::fs::read(path)
-                .map_err(|error| Error::usage(format!("cannot read {shown}: {error}"), hint).because(error))?;
-            (shown, bytes)
-        }
-    };
-    let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| unusable(&file, &errors))?;
-    Ok((file, expectations))
-}
-
-fn unusable(file: &str, errors: &Errors) -> Error {
-    Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
-        .with_details(format!("\n{errors}"))
 }

@@ -17,10 +17,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::bless::Blessing;
 use super::ends;
-use super::explain;
 use super::flags::Cli;
 use super::keys::{self, KeyMode};
-use super::pause;
 use super::plan::{self, Plan};
 use super::run::LiveRun;
 use super::subjects;
@@ -33,11 +31,12 @@ use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::EMBEDDED;
 use crate::session::{KeptZygote, Options, Prepared, Session};
-use crate::watch::{tracer, witness};
+use crate::watch::tracer;
 
 mod files; // which files, and their saves
 mod build; // clang and cargo
 mod news; // what has changed since the last run
+mod actions; // what keys do besides running again
 
 use files::{SaveEvents, Saved, SavedKind, WatchedFiles};
 use news::{LastRun, RerunTimes};
@@ -92,6 +91,13 @@ pub fn run(cli: Cli, scenarios: Vec<Scenario>, args: &[OsString]) -> Result<Exit
     Err(Error::usage(sentence, "`make build` builds it by hand").because(error))
 }
 
+/// The file of this program. The zygote knows the commands of scenarios of one's own from its beginning: other ones are for a new one.
+fn this_program() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|error| {
+        Error::usage(format!("this program's file is unknown: {error}"), "press q, and call it again").because(error)
+    })
+}
+
 /// What the program before has left, if it was another build of this one.
 fn last_run() -> LastRun {
     let text = std::env::var(LAST_RUN).ok();
@@ -141,7 +147,8 @@ impl Reruns {
         tracer::check_machine()?;
         let terminal = TerminalMode::of_stdin().map(Arc::new);
         plan.session.terminal.clone_from(&terminal);
-        let zygote = Prepared::new(scenarios.clone(), plan.session.clone())?.kept();
+        let all: Vec<Scenario> = scenarios.iter().chain(&plan.own).copied().collect();
+        let zygote = Prepared::new(all, plan.session.clone())?.kept();
         subjects::ready(&mut plan.subjects, zygote.workspaces())?;
         let interrupted = Arc::default();
         end_on_signals(&zygote, &interrupted)?;
@@ -266,6 +273,9 @@ impl Reruns {
         if self.has_new_tables {
             self.read_tables()?;
         }
+        if self.built.is_some() {
+            return Ok(());
+        }
         let begin = Instant::now();
         if self.load()? {
             times.load = Some(begin.elapsed());
@@ -277,6 +287,10 @@ impl Reruns {
         let mut plan = plan::validated(&self.cli, &self.scenarios, None)?;
         subjects::ready(&mut plan.subjects, self.zygote.workspaces())?;
         plan.session.terminal.clone_from(&self.plan.session.terminal);
+        if !plan.tables.has_same_commands(&self.plan.tables) {
+            self.built = Some(this_program()?);
+            return Ok(());
+        }
         let files = watched(&self.cli, &plan);
         if files != self.files {
             self.saves = SaveEvents::of(&files)?;
@@ -317,7 +331,8 @@ impl Reruns {
 
     /// Runs these scenarios, until something ends the run.
     fn run_these(&self, run: &Arc<LiveRun>, selected: Vec<String>) -> (TrialOptions, Vec<TrialDone>) {
-        let names: Vec<&'static str> = self.scenarios.iter().map(|scenario| scenario.name).collect();
+        let all = self.scenarios.iter().chain(&self.plan.own);
+        let names: Vec<&'static str> = all.map(|scenario| scenario.name).collect();
         let tiers = self.plan.tiers && !self.only_red;
         let options = TrialOptions { selected, tiers, ..self.plan.trials() };
         let done = trials::run_quietly(&options, run.trials(&names), &|| self.is_called());
@@ -345,56 +360,5 @@ impl Reruns {
         StandardStream::Out.line(&news.sum(&times));
         self.exit = if news.is_green() { Exit::Success } else { Exit::Failed };
         Ok(())
-    }
-
-    /// The scenario that is explained or paused: the first that is red, or else the first that is selected.
-    fn one(&self) -> String {
-        self.last.red().into_iter().chain(self.plan.selected.iter().cloned()).next().unwrap_or_default()
-    }
-
-    /// Explains one scenario, with another session: this one has no log of the verifier.
-    fn explain(&mut self) -> Result<(), Error> {
-        let mut options = self.options();
-        options.tracer.verifier_log = true;
-        let session = self.zygote.session(&options)?;
-        explain::explain(&session, &self.plan, &self.one()).map(drop)
-    }
-
-    /// Runs one scenario, whose child waits at its gate for a key.
-    fn pause(&mut self) -> Result<(), Error> {
-        let (one, run) = (self.one(), self.live_run(None)?);
-        let terminal = self.plan.session.terminal.clone().map_or_else(pause::terminal, Ok)?;
-        run.set_at_gate(Some(pause::at_gate(terminal)));
-        let done = self.run_these(&run, vec![one]);
-        run.set_at_gate(None);
-        let (options, done) = done;
-        self.keys.iter().for_each(KeyMode::resume);
-        let news = self.last.take(&done);
-        trials::report(&options, &done)?;
-        news.lines().iter().for_each(|line| StandardStream::Out.line(line));
-        Ok(())
-    }
-
-    /// Runs what is red again, with the witness, and writes what was observed if that is wanted. The save of the file leads to the
-    /// next run.
-    fn bless(&mut self) -> Result<(), Error> {
-        let red = self.last.red();
-        if red.is_empty() || !self.plan.subjects.is_empty() {
-            let why = if red.is_empty() { "nothing is red" } else { "a subject is judged, and not tests.toml" };
-            StandardStream::Out.line(&format!("there is nothing to bless: {why}"));
-            return Ok(());
-        }
-        witness::check_machine()?;
-        let run = self.live_run(Some(Blessing::of(self.cli.tests.as_deref(), false)))?;
-        run.set_witness(true);
-        let (_, done) = self.run_these(&run, red);
-        run.set_witness(self.plan.session.witness);
-        if done.iter().any(TrialDone::is_cut) {
-            StandardStream::Out.line("nothing is blessed: the run was cut short");
-            return Ok(());
-        }
-        let names: Vec<&'static str> = self.scenarios.iter().map(|scenario| scenario.name).collect();
-        let finish = || run.finish(&names, Exit::Failed).map(drop);
-        self.keys.as_ref().map_or_else(finish, |keys| keys.suspended(finish))
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::WithoutPrivilege;
 use super::archives::Archives;
@@ -11,11 +11,15 @@ use super::bless::Blessing;
 use super::conformance;
 use super::ends;
 use super::explain;
+use super::flags::OutputFormat;
 use super::keys;
 use super::pause;
 use super::plan::Plan;
+use super::records::SeenTrace;
+use super::stress::{Stressed, stress};
 use super::subjects::{self, SubjectSlot, Tested};
 use super::traces::KeptTraces;
+use super::trials::progress::{Steps, may_draw};
 use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
@@ -47,7 +51,9 @@ pub struct LiveRun {
 }
 
 /// Runs the scenarios that the plan selects.
-pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
+pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
+    let known = registry.len();
+    let scenarios: Vec<Scenario> = registry.into_iter().chain(plan.own.iter().copied()).collect();
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
         let trial =
@@ -81,8 +87,11 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
-    let sums = trials::run(&run.plan.trials(), run.trials(&names))?;
-    run.finish(&names, sums.exit())
+    let trials = if run.plan.stress.is_some() { run.stressed(&names) } else { run.trials(&names) };
+    let done = trials::run(&run.plan.trials(), trials)?;
+    let exit = run.finish(&names[..known], done.sums.exit())?;
+    run.plan.recording.as_ref().map_or(Ok(()), |recording| recording.finish(&done, run.plan.threads, exit))?;
+    Ok(exit)
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -120,7 +129,7 @@ impl Plan {
             fail_fast: self.fail_fast,
             all_reports: self.all_reports,
             tiers: self.tiers && self.subjects.is_empty(),
-            file: self.file.clone(),
+            file: self.tables.file.clone(),
         }
     }
 
@@ -132,7 +141,7 @@ impl Plan {
 
     /// The reason why a scenario runs only on request.
     fn ignored(&self, name: &str) -> Option<&str> {
-        self.expectations.ignored(name)
+        self.tables.expectations.ignored(name)
     }
 }
 
@@ -171,6 +180,34 @@ impl LiveRun {
         if self.plan.subjects.is_empty() { names.iter().map(trial).collect() } else { self.trials_of_subjects(names) }
     }
 
+    /// Runs what is selected again and again, and then has a trial for each scenario with the verdict on all its runs.
+    fn stressed(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
+        let Some(limit) = self.plan.stress else { return Vec::new() };
+        let (selected, others): (Vec<&'static str>, Vec<&'static str>) =
+            names.iter().partition(|name| self.plan.is_selected(name));
+        let is_for_people = self.plan.libtest.output_format() == OutputFormat::Pretty;
+        let steps = if may_draw(is_for_people) { Steps::Open } else { Steps::Hidden };
+        let once = |at: usize| {
+            let name = selected[at];
+            self.plan.expectation(name).and_then(|expectation| self.once(name, expectation))
+        };
+        let Stressed { tallies, runs, took } = stress(limit, self.plan.threads, selected.len(), steps, once);
+        self.unless_interrupted(());
+        let scenarios = if selected.len() == 1 { "1 scenario" } else { &format!("{} scenarios", selected.len()) };
+        StandardStream::Error.line(&format!("{scenarios} ran {runs} times in {:.1} s", took.as_secs_f64()));
+        let told = selected.iter().zip(tallies).map(|(&name, tally)| {
+            let (took, flag) = (tally.took, self.plan.libtest.ignored && self.plan.ignored(name).is_some());
+            Trial::new(name, move || tally.verdict()).with_time(took).with_ignored_flag(flag)
+        });
+        let run = Arc::clone(self);
+        let left_out = others.into_iter().map(move |name| {
+            let run = Arc::clone(&run);
+            Trial::new(name, move || run.trial_of(name, || Ok(Verdict::Pass)))
+        });
+        // What is left out is not selected, or is ignored with the reason.
+        told.chain(left_out).collect()
+    }
+
     /// A trial for each subject and scenario. The trial's kind is the subject.
     fn trials_of_subjects(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let pairs = (0..self.plan.subjects.len()).flat_map(|at| names.iter().map(move |&name| (at, name)));
@@ -185,7 +222,7 @@ impl LiveRun {
         pairs.map(trial).collect()
     }
 
-    /// What comes after the trials.
+    /// What comes after the trials. The names are those of the registry.
     pub fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
         self.print_traces();
         self.tested.print_unseen(&self.plan.subjects);
@@ -245,7 +282,7 @@ impl LiveRun {
         expectation: &Expectation,
     ) -> Result<Beheld, Error> {
         let limit = self.plan.limit(expectation);
-        self.session.run_beside(subject, &slot.command, name, expectation, &self.plan.file, limit)
+        self.session.run_beside(subject, &slot.command, name, expectation, self.plan.tables.file_of(name), limit)
     }
 
     fn once_beside(
@@ -256,9 +293,15 @@ impl LiveRun {
         expectation: &Expectation,
     ) -> Result<Verdict, Error> {
         let began = SystemTime::now();
+        let begin = Instant::now();
         let one = self.run_beside(slot, subject, name, expectation)?;
         self.tested.add(&one.cell);
         let verdict = subjects::verdict(&one.cell);
+        if let Some(recording) = &self.plan.recording {
+            let took = begin.elapsed();
+            let seen = one.observed.as_ref().map(SeenTrace::of);
+            recording.note(Some(&slot.name), name, seen, verdict == Verdict::Pass, took);
+        }
         let Some(observed) = one.observed else { return Ok(verdict) };
         if self.plan.verbose {
             self.traces.keep(name, &observed);
@@ -266,7 +309,7 @@ impl LiveRun {
         let Some(archives) = &self.archives else { return Ok(verdict) };
         // The archive has our own trace, which is judged by its table.
         let origin = Origin::here(name, one.workspace.as_os_str().as_bytes(), began);
-        let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
+        let judge = |observed: &_| judge(expectation, self.plan.tables.file_of(name), observed);
         let reference = judge(&observed);
         Ok(match archives.checked(&Archive { origin, observed }, reference, judge) {
             Verdict::Pass => verdict,
@@ -287,17 +330,25 @@ impl LiveRun {
     }
 
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
-        let one = self.session.run(name, expectation, &self.plan.file, self.plan.limit(expectation))?;
+        let begin = Instant::now();
+        let limit = self.plan.limit(expectation);
+        let one = self.session.run(name, expectation, self.plan.tables.file_of(name), limit)?;
+        let took = begin.elapsed();
         if self.plan.verbose {
             self.traces.keep(name, &one.observed);
         }
         if self.plan.timings {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
         }
-        if let (Some(bless), Verdict::Fail(_)) = (&self.bless, &one.verdict) {
+        if let (Some(bless), Verdict::Fail(_), true) = (&self.bless, &one.verdict, self.plan.tables.is_in_file(name)) {
             bless.keep(name, &one.observed, one.objection.as_ref().or(one.contradicted.as_ref()));
         }
-        Ok(self.archived(name, expectation, one))
+        let seen = SeenTrace::of(&one.observed);
+        let verdict = self.archived(name, expectation, one);
+        if let Some(recording) = &self.plan.recording {
+            recording.note(None, name, Some(seen), verdict == Verdict::Pass, took);
+        }
+        Ok(verdict)
     }
 
     /// With `--archive`, the verdict after the check of the archive.
@@ -314,7 +365,7 @@ impl LiveRun {
         } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
-        let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
+        let judge = |observed: &_| judge(expectation, self.plan.tables.file_of(name), observed);
         archives.checked(&Archive { origin, observed }, verdict, judge).with_objection(objection)
     }
 

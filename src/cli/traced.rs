@@ -7,6 +7,7 @@ use super::flags::{Cli, TraceFlags};
 use super::plan::as_json;
 use super::subjects;
 use crate::base::error::Error;
+use crate::charts::ChartFiles;
 use crate::child::zygote::{ProgramStart, ProgramUser};
 use crate::command::{CommandOptions, Ends, LineTimes, ShownCalls};
 use crate::table::selection::Selection;
@@ -37,7 +38,25 @@ pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
         shown: shown(cli)?,
         sort: flags.sort,
         start: start(flags)?,
+        charts: ChartFiles {
+            html: flags.html.clone(),
+            flamegraph: flags.flamegraph.clone(),
+            weight: flags.flamegraph_by,
+            timeline: flags.timeline.clone(),
+        },
+        title: title(cli),
     })
+}
+
+/// What the trace is of.
+fn title(cli: &Cli) -> String {
+    let words: Vec<_> = cli.command.iter().map(|word| word.to_string_lossy()).collect();
+    let pids: Vec<String> = cli.trace.pids.iter().map(u32::to_string).collect();
+    match pids.len() {
+        0 => shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap_or_default(),
+        1 => format!("process {}", pids[0]),
+        _ => format!("processes {}", pids.join(", ")),
+    }
 }
 
 fn shown(cli: &Cli) -> Result<ShownCalls, Error> {

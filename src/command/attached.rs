@@ -17,6 +17,7 @@ use crate::archive::{self, Archive, Origin};
 use crate::base::descriptors;
 use crate::base::error::{Error, Exit};
 use crate::base::rights;
+use crate::charts::Charts;
 use crate::child::ending::{Ending, How, Phase};
 use crate::judge::verdict::Observed;
 use crate::watch::tracer::{self, Tracer, WatchGuard};
@@ -31,6 +32,7 @@ pub(crate) fn attach(pids: &[u32], options: &CommandOptions) -> Result<u8, Error
     descriptors::allow_enough();
     let archives = options.archive.as_deref().map(archive::prepare).transpose()?;
     let output = Output::open(options)?;
+    let charts = Charts::open(&options.charts)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = load(options)?;
     let began = SystemTime::now();
@@ -44,7 +46,7 @@ pub(crate) fn attach(pids: &[u32], options: &CommandOptions) -> Result<u8, Error
         return Err(Error::usage("--attach: the process has ended before it was watched", AWAY));
     }
     let departure = Departure::start(None).map_err(|errno| not_prepared(errno.into()))?;
-    let mut sink = Sink::new(options, output, None);
+    let mut sink = Sink::new(options, output, charts, None);
     sink.say(&format!("attached to {} with {} threads; Ctrl-C detaches", processes(pids.len() as u64), before.len()));
     let stopped = until_it_is_over(&tracer, &watching, &departure, &held, &mut sink);
     let stopped = stopped.map_err(|errno| not_prepared(errno.into()))?;

@@ -8,6 +8,7 @@ use super::output::Output;
 use super::shown::{LineClock, ShownCalls};
 use super::summary::Summary;
 use crate::base::error::Error;
+use crate::charts::Charts;
 use crate::child::diary;
 use crate::child::fence::Fences;
 use crate::subject::json;
@@ -42,13 +43,17 @@ pub struct Sink {
     fence: Option<(Fences, u64)>,
     gone: VecDeque<u32>,
     output: Output,
+    charts: Option<Charts>,
+    title: String,
+    /// The lines below the table.
+    last: Vec<String>,
     /// The buffer for a line, shared by all lines.
     line: String,
 }
 
 impl Sink {
     /// Begins without records.
-    pub fn new(options: &CommandOptions, output: Output, fence: Option<(Fences, u64)>) -> Self {
+    pub fn new(options: &CommandOptions, output: Output, charts: Option<Charts>, fence: Option<(Fences, u64)>) -> Self {
         Self {
             assembly: Assembly::new(options.shown.relative.then(super::working_directory).as_deref()),
             summary: Summary::new(options.sort),
@@ -61,6 +66,9 @@ impl Sink {
             fence,
             gone: VecDeque::new(),
             output,
+            charts,
+            title: options.title.clone(),
+            last: Vec::new(),
             line: String::new(),
         }
     }
@@ -80,6 +88,7 @@ impl Sink {
                 Decoded::Call(call) => {
                     if self.shows(call) {
                         self.summary.add(call);
+                        self.charts.iter_mut().for_each(|charts| charts.add(call));
                     }
                     call.order
                 }
@@ -161,11 +170,12 @@ impl Sink {
         if !self.json {
             self.line(&format!("\n{}\n", self.summary.table()));
         }
+        let mut last = Vec::new();
         if stopped {
-            self.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
+            last.push(format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
         }
         let hidden = counts.hidden();
-        hidden.iter().for_each(|hidden| self.line(&format!("hidden: {hidden}")));
+        last.extend(hidden.iter().map(|hidden| format!("hidden: {hidden}")));
         if self.json && !losses.is_empty() {
             // Not every loss has a number.
             let count = counts.seen.saturating_sub(received).max(1);
@@ -174,9 +184,11 @@ impl Sink {
         if losses.is_empty() {
             let lost = if hidden.is_some() { "only what is hidden" } else { "nothing" };
             let others = if left_out == 0 { String::new() } else { format!(", {left_out} others not asked for") };
-            self.line(&format!("lost: {lost}; {received} calls of {}{others}", processes(counts.followed + 1)));
+            last.push(format!("lost: {lost}; {received} calls of {}{others}", processes(counts.followed + 1)));
         }
-        losses.iter().for_each(|loss| self.line(&format!("lost: {loss}")));
+        last.extend(losses.iter().map(|loss| format!("lost: {loss}")));
+        last.iter().for_each(|line| self.line(line));
+        self.last = last;
         !losses.is_empty()
     }
 
@@ -196,9 +208,11 @@ impl Sink {
         }
     }
 
-    /// Ends the output: an error if not everything was written.
+    /// Ends the output and the charts: an error if not everything was written.
     pub fn close(&mut self) -> Result<(), Error> {
-        self.output.finish()
+        self.output.finish()?;
+        let Some(charts) = self.charts.take() else { return Ok(()) };
+        charts.finish(&self.title, &self.summary.table(), &self.last)
     }
 
     /// The whole trace, if the calls were kept.

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeString, DeTable};
 
 use crate::table::syscalls::{Role, Syscall};
 
@@ -19,9 +20,11 @@ pub(crate) mod values;
 pub(crate) mod call;
 pub(crate) mod content;
 mod calls;
+pub(crate) mod command;
 mod table;
 mod written;
 
+pub use command::{WantedBytes, WantedCommand, WantedFile};
 pub use content::WantedContent;
 pub use errors::Errors;
 pub use sequence::Sequence;
@@ -51,7 +54,7 @@ pub struct Expectation {
     pub line: usize,
     /// What the scenario shows, as a sentence.
     pub about: String,
-    /// How the workload must end: `finished`, or the name of a signal.
+    /// How the workload must end: `finished`, `exited`, or the name of a signal.
     pub ends: String,
     /// How long the workload may take.
     pub timeout: Duration,
@@ -61,6 +64,8 @@ pub struct Expectation {
     pub ignored: Option<String>,
     /// A call that the table needs and this architecture does not have: the scenario cannot run here.
     pub lacks: Option<String>,
+    /// The command of a scenario of one's own, and what it must write and leave.
+    pub command: Option<WantedCommand>,
     /// What the trace must be.
     pub body: Body,
 }
@@ -247,7 +252,8 @@ pub enum Wanted {
 }
 
 impl Expectations {
-    /// Reads a `tests.toml`. `file` is its name in messages. `scenarios` are the names in the registry: each must have a table.
+    /// Reads a `tests.toml`. `file` is its name in messages. `scenarios` are the names in the registry: each must have a table,
+    /// unless the file has only scenarios of one's own, which say by `run` or `script` what they do.
     pub fn parse(file: &str, text: &str, scenarios: &[&str]) -> Result<Self, Errors> {
         let (document, broken) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
@@ -255,18 +261,17 @@ impl Expectations {
         let known: HashSet<&str> = scenarios.iter().copied().collect();
         let mut named = HashSet::new();
         for (key, value) in in_order(document.get_ref()) {
-            named.insert(key.get_ref().as_ref());
-            if !known.contains(key.get_ref().as_ref()) {
-                let hint = near(key.get_ref(), scenarios.iter().copied()).unwrap_or_else(|| {
-                    "--list shows the scenarios; src/child/scenarios/ is where one is added".to_owned()
-                });
-                problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
+            if value.get_ref().as_table().is_some_and(|table| command::is_own(&in_order(table))) {
+                command::check_name(key, scenarios, &mut problems);
+            } else {
+                named.insert(key.get_ref().as_ref());
+                is_known(key, &known, scenarios, &mut problems);
             }
             if let Some(expectation) = table::read(key, value, &mut problems) {
                 tables.insert(expectation.name.clone(), UnreadTable::read(expectation));
             }
         }
-        if broken.is_empty() {
+        if broken.is_empty() && (tables.is_empty() || !named.is_empty()) {
             without_table(scenarios, &named, text, &mut problems);
         }
         problems.syntax(&broken);
@@ -299,6 +304,30 @@ impl Expectations {
         self.tables.get(scenario)?.get().err()
     }
 
+    /// The tables of the scenarios of one's own, by name.
+    pub fn own(&self) -> impl Iterator<Item = (&Expectation, &WantedCommand)> {
+        self.iter().filter_map(|table| Some((table, table.command.as_ref()?)))
+    }
+
+    /// Whether all are scenarios of one's own. Then they stand beside the others, and replace none.
+    pub fn are_all_own(&self) -> bool {
+        self.iter().all(|table| table.command.is_some())
+    }
+
+    /// These and others. Where both have a table, this one stays.
+    #[must_use]
+    pub fn beside(self, mut others: Self) -> Self {
+        others.tables.extend(self.tables);
+        others
+    }
+
+    /// These without some.
+    #[must_use]
+    pub fn without(mut self, scenarios: &[String]) -> Self {
+        scenarios.iter().for_each(|scenario| drop(self.tables.remove(scenario)));
+        self
+    }
+
     /// All tables, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Expectation> {
         self.tables.values().filter_map(|table| table.get().ok())
@@ -316,6 +345,15 @@ impl Expectations {
         table.and_then(|table| table.get_if_it_has(&["io_uring_", "IORING_OP_"])).is_some_and(|expectation| {
             expectation.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
         })
+    }
+}
+
+fn is_known(key: &Spanned<DeString>, known: &HashSet<&str>, scenarios: &[&str], problems: &mut Problems) {
+    if !known.contains(key.get_ref().as_ref()) {
+        let hint = near(key.get_ref(), scenarios.iter().copied()).unwrap_or_else(|| {
+            "--list shows the scenarios; one of your own has `run` or `script` (docs/tests-toml.md)".to_owned()
+        });
+        problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
     }
 }
 

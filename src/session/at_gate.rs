@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::Session;
+use super::objected::stopped;
 use crate::base::error::Error;
 use crate::child::zygote::Child;
 use crate::watch::witness::Witness;
@@ -63,12 +64,4 @@ impl Session {
         let is_wanted = self.witness.load(Ordering::Relaxed);
         is_wanted.then(|| stopped(pid, follow, if data { self.data } else { 0 })).transpose()
     }
-}
-
-/// A witness for a child, which it stops.
-fn stopped(pid: u32, follow: bool, data: u32) -> Result<Witness, Error> {
-    // For the processes that `ior-it` itself forks. The witness of a command has its caller's rights: the kernel lets it see no
-    // more.
-    crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
-    Witness::stop(pid, follow, data)
 }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod attached;
+mod charts;
 mod data;
 mod ends;
 mod prints;
@@ -23,7 +24,7 @@ use starts::{exit_codes, heritage, not_executed, reader_goes_first, streams, wit
 use witness::{disagreement, without_its_rights, witness_lets_go, witnessed, witnessed_loss};
 
 /// What is asked for, and processes that run already.
-const ASKED: [Named; 15] = [
+const ASKED: [Named; 17] = [
     ("only_the_calls_that_are_asked_for_are_recorded", asked::selected),
     ("what_is_not_asked_for_takes_no_room_in_the_ring", asked::selected_in_the_kernel),
     ("calls_are_shown_by_how_they_ended", asked::selected_by_end),
@@ -39,6 +40,8 @@ const ASKED: [Named; 15] = [
     ("a_running_process_is_watched_until_a_signal", attached::until_a_signal),
     ("running_processes_are_watched_until_they_end", attached::until_they_end),
     ("what_cannot_be_attached_to_is_named", attached::refused),
+    ("charts_are_written_of_a_trace", charts::written),
+    ("charts_that_cannot_be_written_are_an_error_before_the_command", charts::refused),
 ];
 
 /// Makes this program act as the traced command.

@@ -5,19 +5,16 @@
 
 use std::ffi::{CString, OsStr, OsString, c_char};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{AccessFlags, Gid, Uid, User, access, getgrouplist, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, getgrouplist, setgroups, setresgid, setresuid};
 
 use crate::base::error::{Error, Exit};
-
-/// The folders that are searched without PATH (execvp(3)).
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
+use crate::child::lookup::{DEFAULT_PATH, executable, in_path};
 
 /// A program, its arguments, and the caller's rules for signals.
 #[derive(Debug)]
@@ -88,7 +85,8 @@ impl Program {
         let path = if name.as_bytes().contains(&b'/') {
             executable(Path::new(name)).map(|()| PathBuf::from(name)).map_err(|errno| refused(name, errno))?
         } else {
-            in_path(name).map_err(|errno| refused(name, errno))?
+            let folders = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+            in_path(name, &folders).map_err(|errno| refused(name, errno))?
         };
         let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
         let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
@@ -150,31 +148,6 @@ fn environment(changes: &[(OsString, Option<OsString>)]) -> Vec<CString> {
     let set = set.filter_map(|(name, value)| Some((name, value?)));
     let text = |(name, value): (OsString, OsString)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat());
     kept.chain(set).filter_map(|variable| text(variable).ok()).collect()
-}
-
-/// Whether a file can be executed.
-fn executable(path: &Path) -> nix::Result<()> {
-    let metadata =
-        std::fs::metadata(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
-    match metadata.mode() & libc::S_IFMT {
-        libc::S_IFDIR => Err(Errno::EISDIR),
-        _ => access(path, AccessFlags::X_OK),
-    }
-}
-
-/// The first file of this name in PATH that can be executed; an empty part is the working directory (execvp(3)).
-fn in_path(name: &OsStr) -> nix::Result<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let mut first_refusal = Errno::ENOENT;
-    for folder in std::env::split_paths(&folders).filter(|_| !name.is_empty()) {
-        let path = if folder.as_os_str().is_empty() { Path::new(".").join(name) } else { folder.join(name) };
-        match executable(&path) {
-            Ok(()) => return Ok(path),
-            Err(Errno::EACCES) => first_refusal = Errno::EACCES,
-            Err(_) => {}
-        }
-    }
-    Err(first_refusal)
 }
 
 fn refused(name: &OsStr, errno: Errno) -> Error {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::NOT_WITH_A_COMMAND;
+use crate::charts::Weight;
 use crate::command::Sort;
 use crate::table::selection::Selection;
 
@@ -71,6 +72,22 @@ pub struct TraceFlags {
     /// -f has no effect: processes that are forked are watched anyway; -ff writes the calls of each process to FILE.PID, with --output FILE
     #[arg(short = 'f', action = ArgAction::Count, requires = "traced", conflicts_with = "no_follow")]
     pub forks: u8,
+
+    /// Write a page with the calls as a flame graph, a timeline and a table; it loads nothing
+    #[arg(long, value_name = "FILE", requires = "traced")]
+    pub html: Option<PathBuf>,
+
+    /// Write the calls as folded stacks, by program and path: inferno-flamegraph and flamegraph.pl make a picture of them
+    #[arg(long, value_name = "FILE", requires = "traced")]
+    pub flamegraph: Option<PathBuf>,
+
+    /// With --flamegraph: what its widths are
+    #[arg(long, value_name = "KEY", value_enum, default_value_t, requires = "flamegraph")]
+    pub flamegraph_by: Weight,
+
+    /// Write the calls as trace events, for Perfetto and chrome://tracing
+    #[arg(long, value_name = "FILE", requires = "traced")]
+    pub timeline: Option<PathBuf>,
 
     /// Start the command with this variable in its environment; without =VALUE, without the variable; may be repeated
     #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]", requires = "command")]
