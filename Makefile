@@ -4,13 +4,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs run build install test real mutants lint bpf bench compare clean
+.PHONY: help setup programs run build release install deb test real mutants lint bpf bench compare clean
 
 # Cargo has its own job server, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # No LTO, and incremental: a change builds in seconds. What is installed or measured is built with --release.
 QUICK := --profile quick --locked
+SHARE := $(TARGET)/share
 PREFIX ?= /usr/local
 CLANG ?= clang
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
@@ -35,9 +36,23 @@ build: setup ## builds ./ior-it
 	$(CARGO) build $(QUICK) --bin ior-it
 	@cp $(TARGET)/quick/ior-it ior-it.new && mv -f ior-it.new ior-it
 
-install: setup ## installs an optimised ior-it as PREFIX/bin/ior-it: make install PREFIX=~/.local
+# An optimised program, and what is made of its flags: the man page and the completions.
+release: setup
 	IOR_IT_COMMIT=$$(git describe --always --dirty --abbrev=12 2>/dev/null || true) $(CARGO) build --release --locked --bin ior-it
+	@mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	@$(TARGET)/release/ior-it --man >$(SHARE)/man/man1/ior-it.1
+	@$(TARGET)/release/ior-it --completions bash >$(SHARE)/bash-completion/completions/ior-it
+	@$(TARGET)/release/ior-it --completions zsh >$(SHARE)/zsh/site-functions/_ior-it
+	@$(TARGET)/release/ior-it --completions fish >$(SHARE)/fish/vendor_completions.d/ior-it.fish
+
+install: release ## installs an optimised ior-it, its man page and completions: make install PREFIX=~/.local
 	install -D -m 0755 $(TARGET)/release/ior-it $(DESTDIR)$(PREFIX)/bin/ior-it
+	cd $(SHARE) && find . -type f -exec install -D -m 0644 {} $(DESTDIR)$(abspath $(PREFIX))/share/{} \;
+
+deb: release ## makes a Debian package of the same: target/debian/ior-it_*.deb
+	@cargo deb --version >/dev/null 2>&1 || { printf '%s\n' 'error: cargo-deb was not found' \
+		' hint: cargo install --locked cargo-deb' >&2; exit 1; }
+	$(CARGO) deb --no-build --locked
 
 test: setup programs lint ## formatting, lints, docs and all tests, the live scenarios as root
 	CARGO_TERM_COLOR=never $(AS_ROOT) $(CARGO) test $(QUICK) --no-fail-fast | scripts/tally

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=examples/openat.bpf.c");
     println!("cargo:rerun-if-changed=scripts/setup");
     println!("cargo:rerun-if-env-changed=CLANG");
+    tell_commit();
     match build() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -22,6 +23,30 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells the crate the commit that it is built of, if git knows it. `IOR_IT_COMMIT` comes first: `make install` knows whether something
+/// was changed since. The build script runs again when the log of HEAD changes, and not for each build.
+fn tell_commit() {
+    println!("cargo:rerun-if-env-changed=IOR_IT_COMMIT");
+    if env::var_os("IOR_IT_COMMIT").is_some_and(|commit| !commit.is_empty()) {
+        return;
+    }
+    // Unpacked inside another repository, these sources are none of its files.
+    let is_ours = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]).filter(|_| is_ours) else { return };
+    println!("cargo:rustc-env=IOR_IT_COMMIT={commit}");
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"]);
+    // Cargo takes a file that is not there for one that has changed.
+    for path in log.iter().filter(|path| Path::new(path).exists()) {
+        println!("cargo:rerun-if-changed={path}");
+    }
+}
+
+/// What git prints, if it succeeds.
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).stderr(std::process::Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn build() -> Result<(), String> {

@@ -21,6 +21,9 @@ mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
 mod bless; // --bless
 mod tables; // the tables of a run, and the scenarios of one's own
+mod setup; // --completions and --man
+mod keys; // single keys of a terminal
+mod pause; // --pause
 mod archives; // --archive
 mod traces; // -v
 mod trials; // runs trials and prints their verdicts
@@ -32,7 +35,9 @@ mod conformance; // --conformance
 mod coverage; // --coverage
 mod ends; // what a signal brings about
 mod mutants; // --mutants
+mod explain; // --explain
 mod run; // the live scenarios
+mod rerun; // --watch
 mod traced; // -- COMMAND and -p PID
 
 use flags::Cli;
@@ -109,7 +114,7 @@ fn run_with(
         StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    match act(&cli, scenarios, without, own) {
+    match act(cli, scenarios, &args, without, own) {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
             StandardStream::Error.line(&error.to_string());
@@ -119,10 +124,24 @@ fn run_with(
 }
 
 /// Does what the command line asks for. Returns the exit code.
-fn act(cli: &Cli, scenarios: Vec<Scenario>, without: WithoutPrivilege, own: Option<Own>) -> Result<u8, Error> {
+fn act(
+    mut cli: Cli,
+    scenarios: Vec<Scenario>,
+    args: &[OsString],
+    without: WithoutPrivilege,
+    own: Option<Own>,
+) -> Result<u8, Error> {
     if cli.bpf.is_some() {
         rights::refuse("--bpf")?;
     }
+    pause::select_one(&mut cli);
+    if let Some(printed) = setup::print(&cli) {
+        return printed.map(|exit| exit as u8);
+    }
+    if cli.watch {
+        return rerun::run(cli, scenarios, args).map(|exit| exit as u8);
+    }
+    let cli = &cli;
     let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
         _ if cli.coverage => coverage::run(cli, &scenarios)?,
         _ if cli.runs => records::list()?,

@@ -34,6 +34,7 @@ mod base {
     pub mod descriptors; // how many this process may have open
     pub mod place; // files and folders where others can write too
     pub mod tell; // the standard streams
+    pub mod terminal; // single keys, and the mode before
     pub mod limit; // how long a child may take
 }
 
@@ -86,6 +87,7 @@ mod judge {
     pub mod agreement; // a trace against a testimony
     pub mod noted; // a trace against the child's own diary
     pub mod cause; // what failures have in common
+    pub mod explain; // why a call is missing or wrong
     pub mod report; // a failure as a finished bug report
     pub mod verdict; // pass, fail, skip, inconclusive
     pub mod bless; // what was observed, into tests.toml

@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::descriptors;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
-use crate::child::diary;
+use crate::child::diary::{self, Diary};
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
@@ -28,25 +28,28 @@ use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::{ProcessEnd, Trace};
 use crate::watch::tracer::{self, Tracer, TracerOptions, WatchGuard, WatchRecords};
-use crate::watch::witness::{self, Witness};
+use crate::watch::witness::Witness;
 
 pub(crate) mod beside; // a subject beside a child
 
 mod options; // how to set up a session
 mod again; // the same children for another tracer
+mod at_gate; // what happens while a child waits at its gate
 mod own; // the child's own word on its trace
 mod objected; // what the witness says otherwise
 mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
 
+pub use again::KeptZygote;
+pub use at_gate::{AtGate, ChildAtGate};
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
 use commanded::outcome_report;
-use objected::{objection, stopped};
+use objected::objection;
 pub use options::{Needs, Options};
-use own::contradicted;
+use own::{because, contradicted};
 
 /// What the scenarios of a run share.
 pub struct Session {
@@ -55,15 +58,19 @@ pub struct Session {
     workspaces: Arc<Workspaces>,
     /// The zygote's number for each scenario.
     numbers: Arc<HashMap<&'static str, usize>>,
+    /// What the tracer was made with.
+    options: TracerOptions,
     /// The flags that load the same tracer again, if any are needed: ` --bpf FILE`, ` --ring-size BYTES`.
     flags: String,
     watch: bool,
-    witness: bool,
+    witness: AtomicBool,
     /// How many bytes of data are recorded, where a table is about data.
     data: u32,
     /// The word in the fences of this run, and the number of the next fence.
     nonce: u64,
     fence: AtomicU64,
+    /// What is done while a child waits at its gate.
+    at_gate: Mutex<Option<AtGate>>,
 }
 
 /// Begins a session, in two steps. Between them the caller may start threads.
@@ -81,6 +88,8 @@ pub struct ScenarioRun {
     pub verdict: Verdict,
     /// Where the trace contradicts what the child itself has noted, as a report. The verdict has it as well.
     pub contradicted: Option<Report>,
+    /// What the child itself has noted of its calls.
+    pub noted: Diary,
     /// The witness's objection to the trace, as a report, if there is one.
     pub objection: Option<Report>,
     /// What was observed.
@@ -152,31 +161,28 @@ impl Prepared {
         descriptors::allow_enough();
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
         let workspaces = Workspaces::make(options.keep);
-        let zygote = Zygote::start(options.lanes, scenarios.clone(), Some(&workspaces))?;
+        let zygote =
+            Zygote::start_at(options.lanes, scenarios.clone(), Some(&workspaces), options.terminal.as_deref())?;
         Ok(Self { zygote, workspaces, scenarios, options })
     }
 
     /// Loads no more programs than needed. By default, the options say what is loaded.
     pub fn needing(mut self, needs: Needs) -> Self {
-        self.options.tracer.requests = needs.requests;
-        self.options.tracer.data = needs.data;
+        self.options = self.options.needing(needs);
         self
     }
 
     /// Loads and attaches the BPF object.
     pub fn load(self) -> Result<Session, Error> {
-        let Self { zygote, workspaces, scenarios, options } = self;
-        tracer::check_machine()?;
-        if options.witness {
-            witness::check_machine()?;
-        }
-        let tracer = Tracer::load(&options.tracer)?;
+        let options = self.options.clone();
+        self.kept().session(&options)
+    }
+
+    /// What more than one session can be made of.
+    pub fn kept(self) -> KeptZygote {
+        let Self { zygote, workspaces, scenarios, options: _ } = self;
         let numbers = scenarios.iter().enumerate().map(|(number, scenario)| (scenario.name, number)).collect();
-        let flags = flags(&options.tracer);
-        let (watch, witness, data) = (options.watch, options.witness, options.tracer.data);
-        let (nonce, fence) = (nonce(), AtomicU64::default());
-        let (zygote, workspaces, numbers) = (Arc::new(zygote), Arc::new(workspaces), Arc::new(numbers));
-        Ok(Session { tracer, zygote, workspaces, numbers, flags, watch, witness, data, nonce, fence })
+        KeptZygote { zygote: Arc::new(zygote), workspaces: Arc::new(workspaces), numbers: Arc::new(numbers) }
     }
 }
 
@@ -234,11 +240,13 @@ impl Session {
         let contradicted = contradicted(name, &rerun, &observed, &own);
         let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
         let written = outcome_report(expectation, file, &observed, streams, workspace.path(), &rerun);
-        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(written);
+        let verdict = judge_with(expectation, file, &observed, &rerun);
+        let verdict = because(verdict, expectation, file, &observed, &own.diary).with_objection(written);
         let verdict = verdict.with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
         let workspace = workspace.path().to_owned();
-        Ok(ScenarioRun { verdict, contradicted, objection, observed, phases, workspace, began })
+        let noted = own.diary;
+        Ok(ScenarioRun { verdict, contradicted, noted, objection, observed, phases, workspace, began })
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.
@@ -302,7 +310,8 @@ impl Session {
             return Ok(Witnessed::nothing(ending, phases));
         }
         phases.setup = lap.end();
-        witness = self.witness.then(|| stopped(child.pid(), follow, if data { self.data } else { 0 })).transpose()?;
+        self.while_at_gate(name, &child)?;
+        witness = self.witness_of(child.pid(), follow, data)?;
         let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), follow, data);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
@@ -355,10 +364,12 @@ pub(crate) fn nonce() -> u64 {
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
 
-/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`. Empty for the default tracer.
+/// The flags that load the same tracer again: ` --bpf FILE`, ` --ring-size BYTES`, and ` --watch` for one
+/// that was compiled meanwhile. Empty for the default tracer.
 fn flags(tracer: &TracerOptions) -> String {
     let bpf = tracer.bpf.as_ref().map(|file| format!(" --bpf {}", crate::base::escape::path(file))).unwrap_or_default();
+    let watch = if tracer.compiled.is_some() { " --watch" } else { "" };
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
-    bpf + &ring_size
+    bpf + &ring_size + watch
 }

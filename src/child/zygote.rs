@@ -25,6 +25,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, read};
 
 use crate::base::error::Error;
+use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
 use crate::table::syscalls::Syscall;
@@ -104,18 +105,33 @@ impl Zygote {
     /// Forks the zygote. There must be no other thread yet. It removes the workspaces when `ior-it` has ended, unless they are to
     /// be kept.
     pub fn start(lanes: usize, scenarios: Vec<Scenario>, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
+        Self::start_at(lanes, scenarios, workspaces, None)
+    }
+
+    /// The same for a run that takes single keys of a terminal. If `ior-it` is killed, the zygote restores its mode.
+    pub fn start_at(
+        lanes: usize,
+        scenarios: Vec<Scenario>,
+        workspaces: Option<&Workspaces>,
+        terminal: Option<&TerminalMode>,
+    ) -> Result<Self, Error> {
         child::has_room_for_gate()?;
-        Self::start_for(lanes, Work::Scenarios(scenarios), workspaces)
+        Self::start_for(lanes, Work::Scenarios(scenarios), workspaces, terminal)
     }
 
     /// The same for one program, which [`Zygote::spawn`] starts; it ignores the scenario and the workspace. When the program has
     /// ended, the processes that it leaves go on. If `ior-it` ends before the program, all of them are killed.
     pub fn for_program(program: Arc<Program>) -> Result<Self, Error> {
-        Self::start_for(1, Work::Program(program), None)
+        Self::start_for(1, Work::Program(program), None, None)
     }
 
-    fn start_for(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
-        Self::try_start(lanes, work, workspaces).map_err(|error| {
+    fn start_for(
+        lanes: usize,
+        work: Work,
+        workspaces: Option<&Workspaces>,
+        terminal: Option<&TerminalMode>,
+    ) -> Result<Self, Error> {
+        Self::try_start(lanes, work, workspaces, terminal).map_err(|error| {
             Error::cannot_trace(
                 format!("the process that forks the scenarios could not be started: {error}"),
                 "`ulimit -n` and `ulimit -u` say how many descriptors and processes are allowed; --test-threads 1 needs the fewest",
@@ -123,7 +139,12 @@ impl Zygote {
         })
     }
 
-    fn try_start(lanes: usize, work: Work, workspaces: Option<&Workspaces>) -> io::Result<Self> {
+    fn try_start(
+        lanes: usize,
+        work: Work,
+        workspaces: Option<&Workspaces>,
+        terminal: Option<&TerminalMode>,
+    ) -> io::Result<Self> {
         let slots = Slots::map(lanes)?;
         // The children look calls up: the table is made before they are forked.
         let _ = Syscall::by_number(0);
@@ -139,7 +160,7 @@ impl Zygote {
         match unsafe { fork() }? {
             ForkResult::Child => {
                 drop((ours, life));
-                server::serve(servers_life, theirs, &slots, &work, workspaces)
+                server::serve(servers_life, theirs, (&slots, &work), workspaces, terminal)
             }
             ForkResult::Parent { child: pid } => {
                 let free = crossbeam_channel::bounded(lanes);

@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::Parser;
 use nix::unistd::{SysconfVar, sysconf};
 
+mod exclusions; // which flags exclude which
 mod libtest; // those that libtest has too
 mod traced; // those for a command or for running processes
 
+use exclusions::{NOT_WITH_A_COMMAND, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH};
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
 pub use traced::TraceFlags;
 
@@ -88,6 +90,18 @@ pub struct Cli {
     /// See each scenario, or the command, through ptrace as well, at the same time: what BPF and this witness see must be the same
     #[arg(long)]
     pub witness: bool,
+
+    /// Run again what is selected whenever bpf/, the --bpf object, tests.toml, --tests FILE, a subject or src/ is saved; keys say what else
+    #[arg(long, conflicts_with_all = NOT_WITH_WATCH)]
+    pub watch: bool,
+
+    /// Stop SCENARIO at its gate: says its pid and what to type; Enter lets it go on, s opens a shell
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["witness", "explain"])]
+    pub pause: Option<String>,
+
+    /// Run SCENARIO, and explain the way of its calls, each difference, and what the kernel knows of each BPF program
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["archive", "format", "logfile", "timings", "verbose"])]
+    pub explain: Option<String>,
 
     /// Write what was observed of the scenarios that fail into tests.toml, or into --tests FILE; shows the difference and asks
     #[arg(long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
@@ -181,101 +195,19 @@ pub struct Cli {
     #[command(flatten)]
     pub trace: TraceFlags,
 
+    /// Print the completions for SHELL, such as bash, zsh or fish
+    #[arg(long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
+    pub completions: Option<clap_complete::Shell>,
+
+    /// Print the man page
+    #[arg(long, exclusive = true)]
+    pub man: bool,
+
     /// Trace this program instead of running scenarios; all that follows it is its own
     #[arg(last = true, value_name = "COMMAND", num_args = 1.., groups = ["traced", "writes_output"])]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
     pub command: Vec<OsString>,
 }
-
-/// The flags that exclude a command.
-const NOT_WITH_A_COMMAND: [&str; 26] = [
-    "record",
-    "runs",
-    "compare",
-    "rerun_failed",
-    "stress",
-    "until_fail",
-    "include_ignored",
-    "ignored",
-    "test",
-    "bench",
-    "list",
-    "exact",
-    "test_threads",
-    "logfile",
-    "skip",
-    "filter",
-    "filters",
-    "tests",
-    "timeout",
-    "repeat",
-    "fail_fast",
-    "all_reports",
-    "shard",
-    "shuffle",
-    "keep",
-    "timings",
-];
-
-/// The flags that exclude a repetition without an end: those that are about one run of each scenario.
-const NOT_WITH_STRESS: [&str; 13] = [
-    "command",
-    "repeat",
-    "fail_fast",
-    "archive",
-    "bless",
-    "subjects",
-    "conformance",
-    "mutants",
-    "replay",
-    "show",
-    "coverage",
-    "list",
-    "verbose",
-];
-
-/// The flags that exclude `--show`: all except `--format`.
-const NOT_WITH_SHOW: [&str; 39] = [
-    "stress",
-    "until_fail",
-    "mutants",
-    "conformance",
-    "subjects",
-    "include_ignored",
-    "ignored",
-    "test",
-    "bench",
-    "list",
-    "nocapture",
-    "show_output",
-    "unstable_flags",
-    "exact",
-    "quiet",
-    "test_threads",
-    "logfile",
-    "skip",
-    "filter",
-    "filters",
-    "tests",
-    "bpf",
-    "ring_size",
-    "timeout",
-    "repeat",
-    "fail_fast",
-    "all_reports",
-    "no_tiers",
-    "shard",
-    "shuffle",
-    "keep",
-    "verbose",
-    "witness",
-    "timings",
-    "archive",
-    "replay",
-    "summary",
-    "output",
-    "command",
-];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -297,7 +229,7 @@ With -- COMMAND the exit code is the command's own, or 128 and the number of the
 
 pub static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
 
-/// The version, with the commit if the build was told it: `make install` tells it.
+/// The version, with the commit if the build knows it (build.rs).
 fn version(commit: Option<&str>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     commit.filter(|commit| !commit.is_empty()).map_or(version.to_owned(), |commit| format!("{version} ({commit})"))

@@ -1,16 +1,20 @@
 //! The command line and the files that it names, checked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bless::Blessing;
 use super::flags::{Cli, LibtestFlags, OutputFormat};
+use super::pause;
 use super::records::{self, Recording};
 use super::select;
 use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
 use crate::base::error::Error;
+use crate::base::limit::Limit;
+use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectation;
 use crate::session::{Needs, Options};
@@ -51,12 +55,22 @@ pub struct Plan {
     pub session: Options,
     /// The page with the verdicts, if there is to be one.
     pub html: Option<PathBuf>,
+    /// The terminal whose key lets a child go on at its gate, if it is to wait there.
+    pub pause: Option<Arc<TerminalMode>>,
+    /// Whether the scenario is explained.
+    pub explain: bool,
 }
 
 impl Plan {
     /// The table of a scenario.
     pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
         self.tables.expectation(name)
+    }
+
+    /// How long a child may take.
+    pub fn limit(&self, expectation: &Expectation) -> Limit {
+        // A time limit on the command line is exact.
+        self.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
     }
 
     /// What the selected tables need of the tracer. They are read for it: not before the zygote is forked, which has no use for
@@ -81,6 +95,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     let stress = stress(cli);
     // A scenario may then run beside itself.
     let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
+    let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
     Ok(Plan {
         libtest: cli.libtest.clone(),
         selected,
@@ -101,8 +116,10 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         recording: Recording::begin(cli)?,
         stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        session: session(cli, lanes),
         html: cli.trace.html.clone(),
+        session: Options { terminal: pause.clone(), ..session(cli, lanes) },
+        pause,
+        explain: cli.explain.is_some(),
     })
 }
 
@@ -117,6 +134,7 @@ fn session(cli: &Cli, lanes: usize) -> Options {
         tracer: tracer::TracerOptions {
             bpf: cli.bpf.clone(),
             ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
+            verifier_log: cli.explain.is_some(),
             ..tracer::TracerOptions::default()
         },
         keep: cli.keep,

@@ -10,7 +10,10 @@ use super::archives::Archives;
 use super::bless::Blessing;
 use super::conformance;
 use super::ends;
+use super::explain;
 use super::flags::OutputFormat;
+use super::keys;
+use super::pause;
 use super::plan::Plan;
 use super::records::SeenTrace;
 use super::stress::{Stressed, stress};
@@ -20,7 +23,6 @@ use super::trials::progress::{Steps, may_draw};
 use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
-use crate::base::limit::Limit;
 use crate::base::tell::{self, StandardStream};
 use crate::charts::PagePlace;
 use crate::child::scenario::Scenario;
@@ -28,16 +30,16 @@ use crate::child::scenarios::is_basic;
 use crate::judge::expectation::Expectation;
 use crate::judge::report::Report;
 use crate::judge::verdict::{Verdict, judge};
-use crate::session::{self, Beheld, Prepared, Session};
+use crate::session::{self, AtGate, Beheld, Prepared, Session};
 use crate::subject::Subject;
 use crate::subject::cell::Cell;
 use crate::timings::Timings;
 use crate::watch::tracer;
 
 /// What the trials share.
-struct LiveRun {
-    session: Session,
-    plan: Plan,
+pub struct LiveRun {
+    session: Arc<Session>,
+    plan: Arc<Plan>,
     traces: KeptTraces,
     archives: Option<Archives>,
     /// What is to be blessed.
@@ -71,9 +73,16 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
-    let run = Arc::new(LiveRun::new(session, bless, plan, archives));
+    let run = Arc::new(LiveRun { archives, ..LiveRun::new(Arc::new(session), Arc::new(plan), bless, Arc::default()) });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
+    if let Some(terminal) = &run.plan.pause {
+        run.session.set_at_gate(Some(pause::at_gate(Arc::clone(terminal))));
+    }
+    if run.plan.explain {
+        let name = run.plan.selected.first().map_or("", String::as_str);
+        return run.unless_interrupted(explain::explain(&run.session, &run.plan, name));
+    }
     if let Some(folder) = run.plan.conformance.clone() {
         let selected: Vec<&'static str> = names.iter().copied().filter(|name| run.plan.is_selected(name)).collect();
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
@@ -108,6 +117,7 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
         if let Some(run) = &run {
             run.session.zygote().interrupt();
         }
+        keys::restore();
         let _none_half_written = run.iter().filter_map(|run| run.archives.as_ref()).map(Archives::hold).next();
         tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
         std::process::exit(Exit::Interrupted as i32);
@@ -116,7 +126,7 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
 
 impl Plan {
     /// How to run the trials.
-    fn trials(&self) -> TrialOptions {
+    pub fn trials(&self) -> TrialOptions {
         TrialOptions {
             libtest: self.libtest.clone(),
             threads: self.threads,
@@ -141,20 +151,29 @@ impl Plan {
 }
 
 impl LiveRun {
-    fn new(session: Session, bless: Option<Blessing>, plan: Plan, archives: Option<Archives>) -> Self {
-        Self {
-            session,
-            bless,
-            plan,
-            traces: KeptTraces::default(),
-            archives,
-            tested: Tested::default(),
-            timings: Mutex::default(),
-            interrupted: Arc::default(),
-        }
+    /// A run of this plan. `interrupted` is set by the handler of signals.
+    pub fn new(session: Arc<Session>, plan: Arc<Plan>, bless: Option<Blessing>, interrupted: Arc<AtomicBool>) -> Self {
+        let (traces, tested, timings) = (KeptTraces::default(), Tested::default(), Mutex::default());
+        Self { session, plan, traces, archives: None, bless, tested, timings, interrupted }
     }
 
-    fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
+    /// Whether the witness looks on from now on.
+    pub fn set_witness(&self, on: bool) {
+        self.session.set_witness(on);
+    }
+
+    /// What is done from now on while a child waits at its gate.
+    pub fn set_at_gate(&self, act: Option<AtGate>) {
+        self.session.set_at_gate(act);
+    }
+
+    /// With `-v`, the traces.
+    pub fn print_traces(&self) {
+        self.traces.print(&self.plan.libtest, &self.plan.selected);
+    }
+
+    /// The trials of these scenarios.
+    pub fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);
             // With --ignored, only the trials with the flag run.
@@ -216,8 +235,8 @@ impl LiveRun {
     }
 
     /// What comes after the trials. The names are those of the registry.
-    fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
-        self.traces.print(&self.plan.libtest, &self.plan.selected);
+    pub fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
+        self.print_traces();
         self.tested.print_unseen(&self.plan.subjects);
         self.print_timings();
         self.print_kept();
@@ -235,7 +254,7 @@ impl LiveRun {
 
     /// A result, unless a signal has caused it by killing the child. After a signal it waits for the signal's thread, which
     /// ends the process.
-    fn unless_interrupted<T>(&self, result: T) -> T {
+    pub fn unless_interrupted<T>(&self, result: T) -> T {
         ends::unless_interrupted(&self.interrupted, result)
     }
 
@@ -274,7 +293,7 @@ impl LiveRun {
         name: &str,
         expectation: &Expectation,
     ) -> Result<Beheld, Error> {
-        let limit = self.limit(expectation);
+        let limit = self.plan.limit(expectation);
         self.session.run_beside(subject, &slot.command, name, expectation, self.plan.tables.file_of(name), limit)
     }
 
@@ -310,11 +329,6 @@ impl LiveRun {
         })
     }
 
-    fn limit(&self, expectation: &Expectation) -> Limit {
-        // A time limit on the command line is exact.
-        self.plan.timeout.map_or_else(|| Limit::growing(expectation.timeout), Limit::from)
-    }
-
     fn rounds(&self, once: impl Fn() -> Result<Verdict, Error>) -> Result<Verdict, Error> {
         for round in 1..=self.plan.repeat {
             match once()? {
@@ -329,7 +343,8 @@ impl LiveRun {
 
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
         let begin = Instant::now();
-        let one = self.session.run(name, expectation, self.plan.tables.file_of(name), self.limit(expectation))?;
+        let limit = self.plan.limit(expectation);
+        let one = self.session.run(name, expectation, self.plan.tables.file_of(name), limit)?;
         let took = begin.elapsed();
         if self.plan.verbose {
             self.traces.keep(name, &one.observed);
@@ -350,7 +365,16 @@ impl LiveRun {
 
     /// With `--archive`, the verdict after the check of the archive.
     fn archived(&self, name: &str, expectation: &Expectation, one: session::ScenarioRun) -> Verdict {
-        let session::ScenarioRun { verdict, objection, observed, workspace, began, contradicted: _, phases: _ } = one;
+        let session::ScenarioRun {
+            verdict,
+            objection,
+            observed,
+            workspace,
+            began,
+            contradicted: _,
+            noted: _,
+            phases: _,
+        } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
         let judge = |observed: &_| judge(expectation, self.plan.tables.file_of(name), observed);

@@ -1,7 +1,7 @@
 //! `--subject` and `--subjects`: tracers of other projects.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use comfy_table::{Table, TableStyle};
@@ -71,6 +71,16 @@ pub fn asked_for(cli: &Cli, own: Option<Own>) -> Result<Vec<SubjectSlot>, Error>
         BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).filter(|_| cli.conformance && cli.subjects.is_empty());
     let names: Vec<String> = cli.subjects.iter().cloned().chain(all).collect();
     names.iter().map(find).chain(own).collect()
+}
+
+impl SubjectSlot {
+    /// The files that it is made of, if it is not built in.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match &self.source {
+            SubjectSource::Asked(candidate) => candidate.files(),
+            SubjectSource::Own(_) => Vec::new(),
+        }
+    }
 }
 
 /// Another project's test program, as a command.

@@ -51,6 +51,14 @@ impl SuiteTables {
         self.own.iter().map(String::as_str)
     }
 
+    /// Whether the scenarios of one's own are the same, with the same commands.
+    pub fn has_same_commands(&self, other: &Self) -> bool {
+        let commands = |tables: &Self| -> Vec<(String, Option<WantedCommand>)> {
+            tables.own().map(|name| (name.to_owned(), tables.get(name).and_then(|one| one.command.clone()))).collect()
+        };
+        commands(self) == commands(other)
+    }
+
     /// The tables of the suite's own scenarios.
     pub fn of_the_suite(self) -> Expectations {
         self.expectations.without(&self.own)

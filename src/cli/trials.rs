@@ -100,6 +100,7 @@ pub struct TrialRun {
 
 /// Why trials have not run.
 const FAIL_FAST: &str = "--fail-fast";
+const CUT_SHORT: &str = "the run was cut short";
 const BASIC_IS_RED: &str = "the basic tier is red";
 
 /// The sums of a run.
@@ -114,11 +115,23 @@ pub struct TrialSums {
 
 impl TrialOutcome {
     /// Whether it fails or is inconclusive.
-    fn is_red(&self) -> bool {
+    pub fn is_red(&self) -> bool {
         match self {
             Self::Judged(Verdict::Fail(_) | Verdict::Inconclusive(_)) => true,
             Self::Judged(Verdict::Pass | Verdict::Skip(_)) | Self::NotRun(_) => false,
         }
+    }
+}
+
+impl TrialDone {
+    /// Whether the run was cut short before it.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.outcome, TrialOutcome::NotRun(CUT_SHORT))
+    }
+
+    /// Whether it did not run because the basic tier is red.
+    pub fn is_of_another_tier(&self) -> bool {
+        matches!(self.outcome, TrialOutcome::NotRun(BASIC_IS_RED))
     }
 }
 
@@ -195,15 +208,48 @@ pub fn run(options: &TrialOptions, trials: Vec<Trial>) -> Result<TrialRun, Error
     TrialOutput::open(options).map(|output| run_to(options, trials, output))
 }
 
-fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -> TrialRun {
-    let all = trials.len();
+/// Runs the selected trials and prints nothing. When `is_over` says so, no further trial begins.
+pub fn run_quietly(options: &TrialOptions, trials: Vec<Trial>, is_over: &IsOver<'_>) -> Vec<TrialDone> {
+    let mut done = run_tiers(options, selected(options, trials), &mut Quiet, is_over);
+    done.sort_by_key(|done| done.number);
+    done
+}
+
+/// Prints the reports on these trials, as far as they do not pass.
+pub fn report(options: &TrialOptions, done: &[TrialDone]) -> Result<(), Error> {
+    let output = TrialOutput::open(options)?;
+    text::TextPrinter::new(output, true, options.all_reports, std::iter::empty()).sections(done);
+    Ok(())
+}
+
+/// Whether a run is to be cut short.
+pub type IsOver<'o> = dyn Fn() -> bool + Sync + 'o;
+
+/// Prints nothing.
+struct Quiet;
+
+impl Printer for Quiet {
+    fn begin(&mut self, _: usize, _: Option<u64>) {}
+    fn announce(&mut self, _: &TrialName) {}
+    fn done(&mut self, _: &TrialDone) {}
+    fn end(&mut self, _: &[TrialDone], _: &TrialSums, _: Duration) {}
+}
+
+/// The selected trials, each with its number.
+fn selected(options: &TrialOptions, trials: Vec<Trial>) -> Vec<(usize, Trial)> {
     let libtest = &options.libtest;
     let selected: HashSet<Cow<str>> = options.selected.iter().map(|name| escape::line(name)).collect();
     let is_selected = |trial: &Trial| {
         let is_named = selected.contains(trial.name.name.as_str());
         is_named && (trial.is_ignored || !libtest.ignored) && (!libtest.bench || libtest.list)
     };
-    let mut trials: Vec<(usize, Trial)> = trials.into_iter().filter(is_selected).enumerate().collect();
+    trials.into_iter().filter(is_selected).enumerate().collect()
+}
+
+fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -> TrialRun {
+    let all = trials.len();
+    let libtest = &options.libtest;
+    let mut trials = selected(options, trials);
     let mut sums = TrialSums { filtered_out: all - trials.len(), ..TrialSums::default() };
     if libtest.list {
         trials.iter().for_each(|(_, trial)| output.put(&format!("{}: test\n", trial.name)));
@@ -218,7 +264,7 @@ fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -
     let printer = printer(options, output, &trials);
     let mut printer = progress::WithProgress::new(printer, progress::may_draw(is_for_people));
     printer.begin(trials.len(), seed);
-    let mut done = run_tiers(options, trials, &mut printer);
+    let mut done = run_tiers(options, trials, &mut printer, &|| false);
     done.sort_by_key(|done| done.number);
     done.iter().for_each(|done| sums.add(&done.outcome));
     printer.end(&done, &sums, began.elapsed());
@@ -243,11 +289,16 @@ fn printer(options: &TrialOptions, output: TrialOutput, trials: &[(usize, Trial)
 }
 
 /// Runs the basic tier, and then the other trials unless it is red.
-fn run_tiers(options: &TrialOptions, trials: Vec<(usize, Trial)>, printer: &mut dyn Printer) -> Vec<TrialDone> {
+fn run_tiers(
+    options: &TrialOptions,
+    trials: Vec<(usize, Trial)>,
+    printer: &mut dyn Printer,
+    is_over: &IsOver<'_>,
+) -> Vec<TrialDone> {
     let (basic, others): (Vec<_>, Vec<_>) = trials.into_iter().partition(|(_, trial)| options.tiers && trial.is_basic);
-    let mut done = run_all(options, basic, printer);
+    let mut done = run_all(options, basic, printer, is_over);
     if !done.iter().any(|done| done.outcome.is_red()) {
-        done.extend(run_all(options, others, printer));
+        done.extend(run_all(options, others, printer, is_over));
         return done;
     }
     let why = if options.fail_fast { FAIL_FAST } else { BASIC_IS_RED };
@@ -260,9 +311,17 @@ fn run_tiers(options: &TrialOptions, trials: Vec<(usize, Trial)>, printer: &mut 
 }
 
 /// Runs the trials, one after the other in this thread or some at a time in others.
-fn run_all(options: &TrialOptions, trials: Vec<(usize, Trial)>, printer: &mut dyn Printer) -> Vec<TrialDone> {
+fn run_all(
+    options: &TrialOptions,
+    trials: Vec<(usize, Trial)>,
+    printer: &mut dyn Printer,
+    is_over: &IsOver<'_>,
+) -> Vec<TrialDone> {
     let stop = AtomicBool::new(false);
-    let one = |(number, trial): (usize, Trial)| run_one(number, trial, options.fail_fast, &stop);
+    let one = |(number, trial): (usize, Trial)| match is_over() {
+        true => TrialDone { number, name: trial.name, outcome: TrialOutcome::NotRun(CUT_SHORT), took: Duration::ZERO },
+        false => run_one(number, trial, options.fail_fast, &stop),
+    };
     let mut all = Vec::with_capacity(trials.len());
     if options.threads == 1 || trials.is_empty() {
         for (number, trial) in trials {

@@ -84,6 +84,13 @@ pub fn inconclusive(scenario: &str, losses: &[String], ending: &Ending, rerun: &
     finished(lines, rerun).with_cause(losses.first().map(|loss| FailureCause::of_sentence(loss)))
 }
 
+/// The same report with its first cause in the last lines, above the command to run it again.
+pub fn with_first_cause(mut report: Report, cause: &str) -> Report {
+    let last = report.lines.iter().rposition(|line| line.text.is_empty()).map_or(report.lines.len(), |at| at + 1);
+    report.lines.splice(last..last, entry("first cause", cause));
+    report
+}
+
 /// The report of these lines. The last one is the command to run it again.
 fn finished(mut lines: Vec<ReportLine>, rerun: &str) -> Report {
     lines.push(ReportLine::empty());

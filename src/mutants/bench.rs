@@ -149,7 +149,7 @@ impl<'e> Bench<'e> {
         if tracer.attach().is_err() || tracer.follows_requests() != self.session.follows_requests() {
             return Ok(Fate::Stillborn);
         }
-        let mut session = self.session.with_tracer(tracer);
+        let session = self.session.with_tracer(tracer);
         if let Some(by) = self.first_killer(&session, mutant, kills)? {
             return Ok(Fate::Killed { by });
         }
@@ -209,7 +209,7 @@ impl<'e> Bench<'e> {
     ) -> Result<bool, Error> {
         let Some(mut tracer) = self.load(&self.image.with(mutant.replaced.iter().copied()))? else { return Ok(false) };
         tracer.attach()?;
-        let mut session = before.with_tracer(tracer);
+        let session = before.with_tracer(tracer);
         session.set_witness(before.is_witnessed());
         scene.kills(&session, kills, 3)
     }

@@ -1,5 +1,8 @@
 //! How to set up a session.
 
+use std::sync::Arc;
+
+use crate::base::terminal::TerminalMode;
 use crate::watch::tracer::{self, TracerOptions};
 
 /// How to set up a session.
@@ -15,13 +18,24 @@ pub struct Options {
     pub watch: bool,
     /// Whether ptrace witnesses children as well.
     pub witness: bool,
+    /// The terminal, if the run takes single keys of it.
+    pub terminal: Option<Arc<TerminalMode>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Any table may say what pointers lead to.
         let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false }
+        Self { lanes: 1, tracer, keep: false, watch: true, witness: false, terminal: None }
+    }
+}
+
+impl Options {
+    /// The same without programs that are not needed.
+    #[must_use]
+    pub fn needing(mut self, needs: Needs) -> Self {
+        (self.tracer.requests, self.tracer.data) = (needs.requests, needs.data);
+        self
     }
 }
 

@@ -4,9 +4,12 @@ use super::Session;
 use crate::child::diary::{self, Diary};
 use crate::child::ending::Phase;
 use crate::child::zygote::Child;
+use crate::judge::expectation::Expectation;
+use crate::judge::explain::{Explained, first_cause};
+use crate::judge::matcher;
 use crate::judge::noted::{self, OwnWord};
 use crate::judge::report::{self, Report};
-use crate::judge::verdict::Observed;
+use crate::judge::verdict::{Observed, Verdict};
 use crate::trace::whole::ProcessEnd;
 
 impl Session {
@@ -22,6 +25,24 @@ impl Session {
         let span_ns = self.tracer.records_times().then(|| (opened_ns, diary::now_ns()));
         OwnWord { pid: child.pid(), diary, ends: ends.to_vec(), span_ns }
     }
+}
+
+/// The same verdict; a failure's report ends with its first cause, if the child's notes say it.
+pub(super) fn because(
+    verdict: Verdict,
+    expectation: &Expectation,
+    file: &str,
+    observed: &Observed,
+    diary: &Diary,
+) -> Verdict {
+    let Verdict::Fail(report) = verdict else { return verdict };
+    let trace = &observed.trace;
+    let comparison = matcher::compare(expectation, trace);
+    let cause = first_cause(&Explained { expectation, file, trace, comparison: &comparison, diary });
+    Verdict::Fail(match cause {
+        Some(cause) => report::with_first_cause(report, &cause),
+        None => report,
+    })
 }
 
 /// The report on what the trace says otherwise than the child itself. A child without a gate has no trace, and one with losses is

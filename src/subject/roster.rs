@@ -47,6 +47,17 @@ impl Candidate {
         Ok(Self { definition, asked: name.to_owned(), folder: Some(parent.to_owned()) })
     }
 
+    /// The files that it is made of: its TOML, and the object or the program that this names by a path.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let made_of = match &self.definition.run {
+            HowRun::Command { command, .. } => command.first().filter(|program| program.contains('/')).cloned(),
+            HowRun::Object(object) => Some(object.file.clone()),
+            HowRun::Own => None,
+        };
+        std::iter::once(PathBuf::from(&self.asked)).chain(made_of.map(|file| folder.join(file))).collect()
+    }
+
     /// The command that puts it into the slot again: `sudo ./ior-it --subject ./mine.toml`.
     pub fn command(&self) -> String {
         let asked = shlex::try_quote(&self.asked).unwrap_or_default();

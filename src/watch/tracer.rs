@@ -23,6 +23,7 @@ mod refusal;
 mod shared;
 mod btf;
 mod excerpt;
+mod facts;
 pub(crate) mod libbpf_log;
 mod load;
 mod records;
@@ -31,6 +32,8 @@ mod killer;
 mod watching;
 mod mutated;
 
+use facts::VerifierLog;
+pub use facts::{ProgramFacts, RunStats};
 pub use killer::Killer;
 use load::LoadedTracer;
 pub use load::{check_machine, object};
@@ -55,10 +58,12 @@ pub const MOST_DATA: u32 = 4096;
 pub const RING_OF_A_PROGRAM: u32 = 32 << 20;
 
 /// What to load, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracerOptions {
     /// The BPF object to load in place of the embedded one.
     pub bpf: Option<PathBuf>,
+    /// An object of this version that was compiled meanwhile, in place of the embedded one.
+    pub compiled: Option<Arc<[u8]>>,
     /// The size of the ring in bytes: a power of two and a multiple of the page size.
     pub ring_size: u32,
     /// Whether io_uring requests are recorded too. Their programs take a quarter of the loading time; a child without a ring of
@@ -71,13 +76,25 @@ pub struct TracerOptions {
     pub data: u32,
     /// Whether libbpf searches all types of the kernel and not an excerpt. Tests compare the results.
     pub all_types: bool,
+    /// Whether the verifier's log is kept, with its sums.
+    pub verifier_log: bool,
     /// Whether the programs are attached.
     pub attach: bool,
 }
 
 impl Default for TracerOptions {
     fn default() -> Self {
-        Self { bpf: None, ring_size: RING_SIZE, requests: true, times: true, data: 0, all_types: false, attach: true }
+        Self {
+            bpf: None,
+            compiled: None,
+            ring_size: RING_SIZE,
+            requests: true,
+            times: true,
+            data: 0,
+            all_types: false,
+            verifier_log: false,
+            attach: true,
+        }
     }
 }
 
@@ -99,6 +116,8 @@ pub struct Tracer {
     times: bool,
     data: u32,
     by_excerpt: bool,
+    /// The verifier's logs, if they are kept.
+    logs: Vec<VerifierLog>,
     object: Object,
 }
 
@@ -155,7 +174,7 @@ impl Tracer {
     }
 
     /// The same over an object that is loaded.
-    fn over(LoadedTracer { object, by_excerpt }: LoadedTracer, options: &TracerOptions) -> Result<Self, Error> {
+    fn over(LoadedTracer { object, by_excerpt, logs }: LoadedTracer, options: &TracerOptions) -> Result<Self, Error> {
         let map = |name| load::map_handle(&object, name);
         tell_roles(&object, options.data > 0)?;
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
@@ -176,6 +195,7 @@ impl Tracer {
             times: options.times,
             data: options.data,
             by_excerpt,
+            logs,
             object,
         };
         if options.attach {

@@ -41,15 +41,15 @@ const ENDLESS: [&str; 3] = ["--repeat", "4000000", "--test-threads=8"];
 const ENDS: usize = 10;
 
 /// Everything that a run could leave behind.
-struct Before {
+pub struct Before {
     programs: usize,
     processes: usize,
-    temp: tempfile::TempDir,
+    pub temp: tempfile::TempDir,
     changes: Inotify,
 }
 
 impl Before {
-    fn new() -> Result<Self, Failed> {
+    pub fn new() -> Result<Self, Failed> {
         let temp = tempfile::tempdir()?;
         let changes = Inotify::init(InitFlags::IN_CLOEXEC)?;
         changes.add_watch(temp.path(), AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE)?;
@@ -65,7 +65,7 @@ impl Before {
     }
 
     /// The zygote removes the folder last. By then everything else is gone.
-    fn check_nothing_left(&self) -> Result<(), Failed> {
+    pub fn check_nothing_left(&self) -> Result<(), Failed> {
         while !files(self.temp.path())?.is_empty() {
             self.wait_for_change()?;
         }
@@ -134,7 +134,7 @@ fn signalled(signal: Signal, code: Option<i32>) -> Result<(), Failed> {
 }
 
 /// Waits for a workspace. The canary has none.
-fn wait_for_workspace(temp: &Path) -> Result<(), Failed> {
+pub fn wait_for_workspace(temp: &Path) -> Result<(), Failed> {
     for _ in 0..10_000_000 {
         let folders = std::fs::read_dir(temp)?.flatten();
         if folders.flat_map(|folder| std::fs::read_dir(folder.path())).flatten().next().is_some() {

@@ -27,14 +27,15 @@ use runs::{
 };
 use usage::{
     a_bad_tests_toml_is_named_with_its_line, a_closed_pipe_ends_it_quietly, a_missing_privilege_is_named,
-    bad_usage_says_what_is_accepted, filters_select_from_the_list, help_and_version_are_asked_for,
-    nothing_selected_is_told_before_anything_else, the_list_needs_no_privilege,
+    bad_usage_says_what_is_accepted, completions_and_the_man_page_have_each_flag, filters_select_from_the_list,
+    help_and_version_are_asked_for, nothing_selected_is_told_before_anything_else, the_list_needs_no_privilege,
 };
 
 pub const TESTS: &str = include_str!("../../tests.toml");
 
 pub fn main() -> ExitCode {
-    let anyone: [Named; 11] = [
+    let anyone: [Named; 12] = [
+        ("completions_and_the_man_page_have_each_flag", completions_and_the_man_page_have_each_flag),
         ("a_program_is_no_filter", a_program_is_no_filter),
         ("a_wrong_number_of_threads_is_an_error", a_wrong_number_of_threads_is_an_error),
         ("the_test_target_takes_its_flags_from_the_environment", the_test_target_takes_its_flags_from_the_environment),

@@ -15,6 +15,7 @@ mod cost;
 mod damaged;
 mod ends;
 mod folders;
+mod gate;
 mod generated;
 mod leads;
 mod left;
@@ -26,6 +27,7 @@ mod page;
 mod pids;
 mod real;
 mod recipe;
+mod rerun;
 mod refused;
 mod rights;
 mod subjects;
@@ -43,7 +45,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 24] = [
+const GROUPS: [Group; 26] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -57,6 +59,8 @@ const GROUPS: [Group; 24] = [
     ("rights", rights::main),
     ("folders", folders::main),
     ("left", left::main),
+    ("rerun", rerun::main),
+    ("gate", gate::main),
     ("pids", pids::main),
     ("refused", refused::main),
     ("damaged", damaged::main),

@@ -25,6 +25,7 @@ use super::reaper;
 use super::slot::Slots;
 use super::wire::{FromZygote, REQUEST_SIZE, ToZygote};
 use super::{ServerLane, Work, is_readable};
+use crate::base::terminal::TerminalMode;
 use crate::child::workspace::Workspaces;
 
 /// The zygote's message when it is prepared. Any other message says which step has failed, and why.
@@ -39,6 +40,8 @@ struct Server<'a> {
     slots: &'a Slots,
     work: &'a Work,
     workspaces: Option<&'a Workspaces>,
+    /// The terminal of a run that takes single keys.
+    terminal: Option<&'a TerminalMode>,
     /// Whether the program has ended by itself: then its other processes go on.
     left_alone: bool,
 }
@@ -51,9 +54,15 @@ struct LaneChild {
 }
 
 /// Serves until the parent is gone.
-pub fn serve(life: OwnedFd, lanes: Vec<ServerLane>, slots: &Slots, work: &Work, workspaces: Option<&Workspaces>) -> ! {
+pub fn serve(
+    life: OwnedFd,
+    lanes: Vec<ServerLane>,
+    (slots, work): (&Slots, &Work),
+    workspaces: Option<&Workspaces>,
+    terminal: Option<&TerminalMode>,
+) -> ! {
     let children = vec![None; lanes.len()];
-    let mut server = Server { lanes, children, slots, work, workspaces, left_alone: false };
+    let mut server = Server { lanes, children, slots, work, workspaces, terminal, left_alone: false };
     let prepared = match work {
         Work::Scenarios(_) => {
             server.close_others(&life);
@@ -120,6 +129,7 @@ impl Server<'_> {
         let lanes = self.lanes.iter().flat_map(|lane| [&lane.socket, &lane.gate]);
         let mut own: Vec<u32> = lanes.chain([life]).map(|fd| fd.as_raw_fd() as u32).collect();
         own.extend(self.workspaces.and_then(Workspaces::root).map(|root| root.as_fd().as_raw_fd() as u32));
+        own.extend(self.terminal.map(|terminal| terminal.as_fd().as_raw_fd() as u32));
         own.sort_unstable();
         let firsts = std::iter::once(3).chain(own.iter().map(|fd| fd + 1));
         for (first, end) in firsts.zip(own.iter().copied().chain([u32::MAX])).filter(|(first, end)| first < end) {
@@ -252,6 +262,7 @@ impl Server<'_> {
         if self.left_alone {
             return;
         }
+        self.terminal.into_iter().for_each(TerminalMode::restore_if_left);
         for lane in 0..self.lanes.len() {
             self.kill(lane);
         }

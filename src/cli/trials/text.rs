@@ -58,6 +58,15 @@ impl TextPrinter {
         self.output.put("\n");
     }
 
+    /// The reports on all that failed, and on all that is inconclusive.
+    pub fn sections<'d>(&mut self, all: &'d [TrialDone]) -> (Vec<TrialGroup<'d>>, Vec<TrialGroup<'d>>) {
+        let failed = groups(all, GroupOf::Failed, self.all_reports);
+        let inconclusive = groups(all, GroupOf::Inconclusive, self.all_reports);
+        self.section("failures", &failed);
+        self.section("inconclusive", &inconclusive);
+        (failed, inconclusive)
+    }
+
     /// The reports, and then one line for each cause.
     fn section(&mut self, heading: &str, groups: &[TrialGroup<'_>]) {
         if groups.is_empty() {
@@ -136,10 +145,7 @@ impl Printer for TextPrinter {
     }
 
     fn end(&mut self, all: &[TrialDone], sums: &TrialSums, took: Duration) {
-        let failed = groups(all, GroupOf::Failed, self.all_reports);
-        let inconclusive = groups(all, GroupOf::Inconclusive, self.all_reports);
-        self.section("failures", &failed);
-        self.section("inconclusive", &inconclusive);
+        let (failed, inconclusive) = self.sections(all);
         self.list("failures", &failed);
         self.list("inconclusive", &inconclusive);
         if all.iter().any(|done| matches!(done.outcome, TrialOutcome::NotRun(BASIC_IS_RED))) {

@@ -13,6 +13,7 @@ use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuil
 use nix::errno::Errno;
 
 use super::excerpt::ExcerptFile;
+use super::facts::{VerifierLog, ask_verifier};
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{TracerOptions, WATCHES, libbpf_log};
 use crate::base::error::Error;
@@ -84,6 +85,8 @@ pub fn check_machine() -> Result<(), Error> {
 pub struct LoadedTracer {
     pub object: Object,
     pub by_excerpt: bool,
+    /// What the verifier has said, if it was asked.
+    pub logs: Vec<VerifierLog>,
 }
 
 /// The object that these options load: what messages call it, and its contents.
@@ -97,18 +100,30 @@ pub fn object(file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
 /// Opens, checks and loads the object. If that fails with the excerpt of the kernel's types, it tries again with all types.
 pub fn load(options: &TracerOptions) -> Result<LoadedTracer, Error> {
     libbpf_log::listen();
-    let (name, bytes) = object(options.bpf.as_deref())?;
-    // The excerpt is for the embedded object: another one may need other types.
+    let (name, bytes) = match &options.compiled {
+        Some(compiled) => ("the compiled BPF object".to_owned(), compiled.to_vec()),
+        None => object(options.bpf.as_deref())?,
+    };
+    // The excerpt is for our own object: another one may need other types.
     let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
-    if let Some(object) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
-        return Ok(LoadedTracer { object, by_excerpt: true });
+    if let Some((object, logs)) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
+        return Ok(LoadedTracer { object, by_excerpt: true, logs });
     }
     libbpf_log::listen();
-    load_with(options, &name, &bytes, None).map(|object| LoadedTracer { object, by_excerpt: false })
+    let (object, logs) = load_with(options, &name, &bytes, None)?;
+    Ok(LoadedTracer { object, by_excerpt: false, logs })
 }
 
-fn load_with(options: &TracerOptions, name: &str, bytes: &[u8], types: Option<&ExcerptFile>) -> Result<Object, Error> {
-    opened(options, name, bytes, types)?.load().map_err(|error| not_loaded(name, options.bpf.is_some(), &error))
+fn load_with(
+    options: &TracerOptions,
+    name: &str,
+    bytes: &[u8],
+    types: Option<&ExcerptFile>,
+) -> Result<(Object, Vec<VerifierLog>), Error> {
+    let mut open = opened(options, name, bytes, types)?;
+    let logs = if options.verifier_log { ask_verifier(&mut open) } else { Vec::new() };
+    let is_own = options.bpf.is_some() || options.compiled.is_some();
+    open.load().map(|object| (object, logs)).map_err(|error| not_loaded(name, is_own, &error))
 }
 
 /// Opens and checks the object, and makes it ready to be loaded.
@@ -351,7 +366,7 @@ pub fn tags(object: &Object) -> Result<Vec<(String, [u8; 8])>, Error> {
 
 /// What the kernel reports about each loaded program.
 #[allow(unsafe_code)]
-fn infos(object: &Object) -> impl Iterator<Item = Result<(&OsStr, bpf_prog_info), Error>> {
+pub fn infos(object: &Object) -> impl Iterator<Item = Result<(&OsStr, bpf_prog_info), Error>> {
     let loaded = object.progs().filter(|program| program.as_fd().as_raw_fd() >= 0);
     loaded.map(|program| {
         let mut info = bpf_prog_info::default();

@@ -47,7 +47,7 @@ impl Tracer {
         }
         match open.load() {
             Ok(object) => {
-                let mut tracer = Self::over(LoadedTracer { object, by_excerpt: false }, options)?;
+                let mut tracer = Self::over(LoadedTracer { object, by_excerpt: false, logs: Vec::new() }, options)?;
                 tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
                 Ok(Some(tracer))
             }

@@ -13,11 +13,42 @@ use snapbox::{assert_data_eq, file, str};
 pub fn help_and_version_are_asked_for() -> Tested {
     assert_data_eq!(expect_success(unprivileged(&["--help"]))?, file!["../../golden/cli/help.txt"]);
     for version in ["--version", "-V"] {
-        require!(expect_success(unprivileged(&[version]))? == "ior-it 0.1.0\n", "{version}");
+        let said = expect_success(unprivileged(&[version]))?;
+        require!(said == version_of(commit()), "{version}: {said}");
     }
     let mut renamed = ior_it(&["--help"]);
     renamed.arg0("target/debug/deps/live-0123456789abcdef");
     require!(expect_success(renamed)?.contains("Usage: ior-it ["), "its name is not that of the file");
+    Ok(())
+}
+
+/// The commit of this checkout, as the build asks for it; `None` if it is no checkout.
+fn commit() -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    git(&["ls-files", "--error-unmatch", "build.rs"]).and_then(|_| git(&["rev-parse", "--short=12", "HEAD"]))
+}
+
+fn version_of(commit: Option<String>) -> String {
+    let commit = commit.map_or(String::new(), |commit| format!(" ({commit})"));
+    format!("ior-it {}{commit}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// Both are made of the flags, so the newest flag is in them.
+pub fn completions_and_the_man_page_have_each_flag() -> Tested {
+    for shell in ["bash", "zsh", "fish", "elvish"] {
+        let said = expect_success(unprivileged(&["--completions", shell]))?;
+        require!(said.contains("watch") && said.contains("completions"), "{shell}: {said}");
+    }
+    let page = expect_success(unprivileged(&["--man"]))?;
+    for flag in ["\\-\\-watch", "\\-\\-pause", ".SH SYNOPSIS", "Exit codes:"] {
+        require!(page.contains(flag), "{flag}: {page}");
+    }
+    let script = expect_success(unprivileged(&["--completions", "bash"]))?;
+    let status = Command::new("bash").args(["-n", "-c", &script]).status()?;
+    require!(status.success(), "bash cannot read it");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What the groups of tests share.
 
 pub mod fuse;
+pub mod terminal;
 pub mod programs;
 
 use std::path::{Path, PathBuf};
