@@ -99,12 +99,15 @@ __noinline long tell_vector(struct ior_watch *watch, struct pending *call, struc
 {
 	__u64 array, wanted;
 	struct segment segment;
+	__u32 part;
 	long err;
 
 	if (!watch || !call || !asked)
 		return 0;
 	array = asked->address;
 	wanted = asked->limit;
+	part = asked->part;
+	asked->size = count * sizeof(segment);
 	if (count > IOR_PARTS)
 		count = IOR_PARTS;
 	asked->limit = count * sizeof(segment);
@@ -115,11 +118,118 @@ __noinline long tell_vector(struct ior_watch *watch, struct pending *call, struc
 		err = bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
 		if (err)
 			break;
-		asked->part = at + 1;
+		asked->part = part + at + 1;
 		asked->address = segment.base;
 		asked->size = segment.length < left ? segment.length : left;
 		asked->limit = wanted;
 		left -= asked->size;
+		err = tell_data(watch, call, asked);
+	}
+	return err;
+}
+
+/* struct user_msghdr (include/linux/socket.h) and, in an array, how many bytes the message has. */
+struct message {
+	__u64 name;
+	__u64 name_len;
+	__u64 vector;
+	__u64 count;
+	__u64 control;
+	__u64 control_len;
+	__u64 flags;
+	__u64 length;
+};
+
+#define SIZE_OF_MESSAGE __builtin_offsetof(struct message, length)
+
+/* Sends a message, its address, its segments and its control messages. `left` is how many bytes are in the segments. */
+__noinline long tell_message(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 left)
+{
+	struct message message;
+	__u64 wanted;
+	__u32 part;
+	long err, first = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	wanted = asked->limit;
+	part = asked->part;
+	err = bpf_probe_read_user(&message, SIZE_OF_MESSAGE, (const void *)asked->address);
+	asked->limit = asked->size;
+	if (tell_data(watch, call, asked) || err)
+		return err;
+	if (message.name) {
+		asked->part = part + IOR_PART_ADDRESS;
+		asked->address = message.name;
+		asked->size = (__u32)message.name_len;
+		asked->limit = IOR_ADDRESS_CAP;
+		err = tell_data(watch, call, asked);
+		first = err;
+	}
+	if (message.control) {
+		asked->part = part + IOR_PART_CONTROL;
+		asked->address = message.control;
+		asked->size = message.control_len;
+		asked->limit = IOR_DATA_CAP;
+		err = tell_data(watch, call, asked);
+		first = first ? first : err;
+	}
+	if (message.vector) {
+		asked->part = part + IOR_PART_VECTOR;
+		asked->address = message.vector;
+		asked->limit = wanted;
+		err = tell_vector(watch, call, asked, message.count, left);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* Sends an array of struct mmsghdr. Each one that was filled in says how many bytes it has. */
+__noinline long tell_messages(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count,
+			      __u32 filled)
+{
+	__u64 array, wanted;
+	__u32 length = 0;
+	long err, first = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+	wanted = asked->limit;
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		if (at >= count)
+			break;
+		asked->part = IOR_PART_MESSAGE + at * IOR_PARTS_OF_MESSAGE;
+		asked->address = array + at * sizeof(struct message);
+		asked->size = sizeof(struct message);
+		asked->limit = wanted;
+		if (filled)
+			bpf_probe_read_user(&length, sizeof(length), (const void *)(asked->address + SIZE_OF_MESSAGE));
+		err = tell_message(watch, call, asked, filled ? length : ~0ULL);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* Sends what the pointers of an array lead to. */
+__noinline long tell_pointers(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count)
+{
+	__u64 array, pointer = 0, size;
+	long err = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+	size = asked->size;
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		if (err || at >= count)
+			break;
+		err = bpf_probe_read_user(&pointer, sizeof(pointer), (const void *)(array + at * sizeof(pointer)));
+		if (err)
+			break;
+		asked->part = at + 1;
+		asked->address = pointer;
+		asked->size = size;
 		err = tell_data(watch, call, asked);
 	}
 	return err;
@@ -151,53 +261,110 @@ __noinline long tell_strings(struct ior_watch *watch, struct pending *call, stru
 	return err;
 }
 
+/* When a block is read. */
+enum reading {
+	AT_ENTER = 0,
+	AT_EXIT = 1,	 /* the call has filled it in */
+	AGAIN = 2,	 /* it could not be read at the enter */
+	AFTER_ENTER = 3, /* it was read at the enter, and the call has filled it in */
+};
+
 /* How many elements a block has. `ret` is the result, where there is one. */
-static __always_inline __u64 elements(const struct ior_record *record, const struct ior_block *block, long ret)
+static __always_inline __u64 elements(struct pending *call, const struct ior_block *block, long ret, __u32 reading)
 {
-	__u64 count = argument(record, block->count);
+	__u64 count = argument(&call->record, block->count);
 	__u32 word = 0;
 
+	if (block->flags & IOR_BLOCK_INT)
+		count = (__u32)count;
 	switch (block->how) {
 	case IOR_SIZE_FIXED:
 		return 1;
 	case IOR_SIZE_MOVED:
 		return (__u64)ret < count ? ret : count;
 	case IOR_SIZE_POINTED:
+		/* The call may need more room than it has. It fills in no more (accept(2)). */
 		bpf_probe_read_user(&word, sizeof(word), (const void *)count);
-		return word;
+		return reading == AT_EXIT && word > call->room ? call->room : word;
+	case IOR_SIZE_BITS:
+		/* An fd_set has 1024 (select(2)). */
+		count = (__s32)count < 0 ? 0 : count;
+		return ((count < 1024 ? count : 1024) + 63) / 64;
+	case IOR_SIZE_MESSAGES:
+		return reading == AT_EXIT ? ret : count;
 	default:
 		return count;
 	}
 }
 
+/* Whether the arguments say that there is a block. */
+static __always_inline bool is_there(const struct ior_record *record, const struct ior_block *block)
+{
+	__u64 value;
+
+	if (!argument(record, block->arg))
+		return false;
+	if (!block->when)
+		return true;
+	value = (argument(record, block->when) & block->mask) - block->base;
+	return value < 64 && block->values >> value & 1;
+}
+
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
-__noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret, __u32 late)
+__noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret,
+			   __u32 reading)
 {
 	struct asked asked = {};
 	__u64 count, wanted;
 
-	if (!watch || !call || !block)
+	if (!watch || !call || !block || !is_there(&call->record, block))
 		return 0;
-	count = elements(&call->record, block, ret);
+	count = elements(call, block, ret, reading);
 	wanted = watch->flags >> 32;
 	asked.address = argument(&call->record, block->arg);
 	asked.size = count * block->size;
 	asked.limit = block->flags & IOR_BLOCK_WHOLE ? IOR_DATA_CAP : wanted * block->size;
 	asked.arg = block->arg - 1;
-	asked.late = late;
-	if (!asked.address)
-		return 0;
-	if (block->how == IOR_SIZE_VECTOR) {
-		asked.size = count * sizeof(struct segment);
+	asked.part = reading == AFTER_ENTER ? IOR_PART_AFTER : IOR_PART_BLOCK;
+	asked.late = reading == AGAIN;
+	switch (block->how) {
+	case IOR_SIZE_VECTOR:
 		asked.limit = wanted;
-		return tell_vector(watch, call, &asked, count, block->flags & IOR_BLOCK_OUT ? ret : ~0ULL);
-	}
-	if (block->how == IOR_SIZE_STRINGS) {
+		return tell_vector(watch, call, &asked, count, reading == AT_EXIT ? ret : ~0ULL);
+	case IOR_SIZE_STRINGS:
+	case IOR_SIZE_STRING:
 		/* With a NUL, and a byte that says that there is more than was wanted. */
 		asked.limit = (wanted < IOR_DATA_CAP - 2 ? wanted : IOR_DATA_CAP - 2) + 2;
-		return tell_strings(watch, call, &asked);
+		if (block->how == IOR_SIZE_STRINGS)
+			return tell_strings(watch, call, &asked);
+		asked.is_string = 1;
+		asked.size = asked.limit;
+		return tell_data(watch, call, &asked);
+	case IOR_SIZE_SIZED:
+		asked.size = count;
+		asked.limit = block->size;
+		return tell_data(watch, call, &asked);
+	case IOR_SIZE_MESSAGE:
+		asked.part = IOR_PART_MESSAGE;
+		asked.size = SIZE_OF_MESSAGE;
+		asked.limit = wanted;
+		return tell_message(watch, call, &asked, reading == AT_EXIT ? ret : ~0ULL);
+	case IOR_SIZE_MESSAGES:
+		asked.limit = wanted;
+		return tell_messages(watch, call, &asked, count, reading == AT_EXIT);
+	case IOR_SIZE_POINTERS:
+		asked.size = block->size;
+		return tell_pointers(watch, call, &asked, count);
+	default:
+		return tell_data(watch, call, &asked);
 	}
-	return tell_data(watch, call, &asked);
+}
+
+/* Notes how much room the program has for a block whose size the call will write over. */
+static __always_inline void note_room(struct pending *call, const struct ior_block *block)
+{
+	call->room = 0;
+	bpf_probe_read_user(&call->room, sizeof(call->room), (const void *)argument(&call->record, block->count));
 }
 
 /* The blocks of a call that a watch wants the data of. The arguments of 32-bit calls lead to other structs. */
@@ -227,9 +394,11 @@ int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
 		return 0;
 	call->unread = 0;
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
+		if (list->block[at].how == IOR_SIZE_POINTED)
+			note_room(call, &list->block[at]);
 		if (!(list->block[at].flags & IOR_BLOCK_IN))
 			continue;
-		if (read_block(watch, call, &list->block[at], 0, 0))
+		if (read_block(watch, call, &list->block[at], 0, AT_ENTER))
 			call->unread |= 1 << at;
 	}
 	return 0;
@@ -257,9 +426,10 @@ int BPF_PROG(ior_data_exit, struct pt_regs *regs, long ret)
 		return 0;
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
 		if (list->block[at].flags & IOR_BLOCK_OUT && ret >= 0)
-			read_block(watch, call, &list->block[at], ret, 0);
+			read_block(watch, call, &list->block[at], ret,
+				   list->block[at].flags & IOR_BLOCK_IN ? AFTER_ENTER : AT_EXIT);
 		else if (call->unread & 1 << at)
-			read_block(watch, call, &list->block[at], ret, 1);
+			read_block(watch, call, &list->block[at], ret, AGAIN);
 	}
 	return 0;
 }

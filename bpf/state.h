@@ -86,12 +86,12 @@ struct path_room {
  * The record, the identities and the first path follow each other in memory, so that one copy sends most calls to the ring.
  */
 struct pending {
-	__u32 active; /* enum progress */
-	__u32 aside;  /* how many of the thread's calls are in interrupted_calls */
-	__u32 slot;   /* of the call's watch, if the watch there still has the record's id */
-	__u32 wakeup; /* whether the record wakes the reader: flags of bpf_ringbuf_output() */
-	__u32 unread; /* which blocks of data could not be read at the enter, by bits */
-	__u32 reserved;
+	__u32 active;		  /* enum progress */
+	__u32 aside;		  /* how many of the thread's calls are in interrupted_calls */
+	__u32 slot;		  /* of the call's watch, if the watch there still has the record's id */
+	__u32 wakeup;		  /* whether the record wakes the reader: flags of bpf_ringbuf_output() */
+	__u32 unread;		  /* which blocks of data could not be read at the enter, by bits */
+	__u32 room;		  /* of the block whose size is behind a pointer, as the program has set it */
 	__u64 instruction, stack; /* where the call was made */
 	__u64 first;		  /* the struct file at IOR_FIRST */
 	struct ior_record record;

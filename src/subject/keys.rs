@@ -67,7 +67,8 @@ pub const DECISIVE: [&str; 4] = ["cmd", "file_index", "flags", "op"];
 
 /// Whether the meaning of some arguments depends on other arguments ([`Syscall::ret_for`]).
 fn depends(row: &Syscall) -> bool {
-    matches!(row.ret, Ret::ByCommand | Ret::FdWhen(_)) || row.arg("file_index").is_some()
+    let by_command = matches!(row.ret, Ret::ByCommand | Ret::FdWhen(_)) || row.depends_on_operation();
+    by_command || row.arg("file_index").is_some()
 }
 
 const fn key(name: &'static str, role: Role, of: Of) -> Key {

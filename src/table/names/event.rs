@@ -159,8 +159,6 @@ pub static FANOTIFY_MASK: Names = Names {
     what: "event of fanotify",
     mask: 0,
     values: values![
-        FAN_CLOSE,
-        FAN_MOVE,
         FAN_ACCESS,
         FAN_MODIFY,
         FAN_ATTRIB,
@@ -179,8 +177,12 @@ pub static FANOTIFY_MASK: Names = Names {
         FAN_OPEN_PERM,
         FAN_ACCESS_PERM,
         FAN_OPEN_EXEC_PERM,
+        FAN_Q_OVERFLOW,
         FAN_EVENT_ON_CHILD,
         FAN_ONDIR,
+        // Two events each, which are shown one by one.
+        FAN_CLOSE,
+        FAN_MOVE,
     ],
 };
 
