@@ -109,7 +109,7 @@ fn put_control_message(out: &mut String, header: &[u8], data: &[u8]) {
         match kind {
             libc::SCM_RIGHTS if is_of_sockets && data.len() >= 4 => {
                 let descriptors = data.chunks_exact(4).take(SHOWN).map(|bytes| int(bytes, 0));
-                put_list(out, descriptors, |out, fd| put_number(out, fd), data.len() / 4 > SHOWN);
+                put_list(out, descriptors, put_number, data.len() / 4 > SHOWN);
             }
             libc::SCM_CREDENTIALS if is_of_sockets && data.len() >= 12 => {
                 let [pid, uid, gid] = [0, 4, 8].map(|at| int(data, at));
