@@ -60,6 +60,17 @@ static __always_inline bool is_there(const struct ior_record *record, const stru
 	return value < 64 && block->values >> value & 1;
 }
 
+/* Sends a block. Of an option of a socket the kernel often reads only an int, whatever the size is (setsockopt(2)). */
+static __always_inline long tell_head(struct ior_watch *watch, struct pending *call, struct asked *asked, __u32 flags)
+{
+	long err = tell_data(watch, call, asked);
+
+	if (!err || !(flags & IOR_BLOCK_HEAD) || asked->size <= sizeof(__u32))
+		return err;
+	asked->limit = sizeof(__u32);
+	return tell_data(watch, call, asked);
+}
+
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
 __noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret,
 			   __u32 reading)
@@ -106,7 +117,7 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		asked.size = block->size;
 		return tell_pointers(watch, call, &asked, count);
 	default:
-		return tell_data(watch, call, &asked);
+		return tell_head(watch, call, &asked, block->flags);
 	}
 }
 

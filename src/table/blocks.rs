@@ -71,6 +71,8 @@ pub struct When {
 pub enum What {
     /// Bytes without a meaning of their own.
     Bytes,
+    /// The value of a socket's option: bytes, of which the kernel often reads only the first four (setsockopt(2)).
+    Option,
     /// A string, which a NUL ends.
     String,
     /// A number of so many bytes, or several.
@@ -205,6 +207,7 @@ impl Block {
         };
         let counts = count.checked_sub(1).is_some_and(|at| self.has_int(row, usize::from(at)));
         let flags = way | if is_whole { RawBlock::WHOLE } else { 0 } | if counts { RawBlock::INT } else { 0 };
+        let flags = flags | if matches!(self.what, What::Option) { RawBlock::HEAD } else { 0 };
         let size = (self.what.element() * times) as u32;
         let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, ..RawBlock::default() };
         let Some(When { arg, mask, base, values }) = self.when else { return Some(block) };
@@ -237,7 +240,13 @@ impl What {
             What::Struct(of) | What::Pointers(of) => of.size,
             What::Number(_, size) => size,
             What::Signals | What::Descriptors => size_of::<u64>(),
-            What::Bytes | What::String | What::Address | What::Vector | What::Strings | What::Message => 1,
+            What::Bytes
+            | What::Option
+            | What::String
+            | What::Address
+            | What::Vector
+            | What::Strings
+            | What::Message => 1,
         }
     }
 }
@@ -348,7 +357,8 @@ mod tests {
     fn members_are_words_within_their_struct() {
         for (name, blocks) in rows::ROWS {
             for block in *blocks {
-                let What::Struct(of) = block.what else { continue };
+                let (What::Struct(of) | What::Pointers(of)) = block.what else { continue };
+                assert!(of.brief <= of.members.len(), "{name}");
                 for member in of.members {
                     let is_word = matches!(member.size, 1 | 2 | 4 | 8) || matches!(member.kind, MemberKind::Text);
                     assert!(is_word, "{name}: {} has {} bytes", member.name, member.size);

@@ -83,6 +83,8 @@ pub static OPEN: Names = Names {
         ("O_LARGEFILE", LARGEFILE),
         // include/uapi/asm-generic/fcntl.h.
         ("O_EMPTYPATH", 0o400_000_000),
+        // include/uapi/linux/openat2.h: only openat2(2) has room for it.
+        ("OPENAT2_REGULAR", 1 << 32),
         // The parts of O_SYNC and O_TMPFILE that mean nothing alone (include/uapi/asm-generic/fcntl.h).
         ("__O_SYNC", (libc::O_SYNC & !libc::O_DSYNC) as u64),
         ("__O_TMPFILE", (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64),
@@ -127,6 +129,7 @@ pub static AT: Names = Names {
         ("AT_NO_AUTOMOUNT", libc::AT_NO_AUTOMOUNT as u64),
         ("AT_EMPTY_PATH", libc::AT_EMPTY_PATH as u64),
         ("AT_RECURSIVE", libc::AT_RECURSIVE as u64),
+        ("AT_REMOVEDIR", libc::AT_REMOVEDIR as u64),
     ],
 };
 
@@ -275,8 +278,8 @@ impl Names {
 
     /// Whether the kernel looks at 64 bits of an argument with these flags. It looks at 32 bits of all others.
     pub fn is_long(&self) -> bool {
-        // fs/notify/fanotify/fanotify_user.c, mm/mprotect.c and kernel/events/core.c.
-        [&FANOTIFY_MASK, &PROT, &PERF].iter().any(|long| std::ptr::eq(*long, self))
+        // fs/notify/fanotify/fanotify_user.c, mm/mprotect.c, kernel/events/core.c and kernel/futex/syscalls.c.
+        [&FANOTIFY_MASK, &PROT, &PERF, &FUTEX_BITSET].iter().any(|long| std::ptr::eq(*long, self))
     }
 
     /// The first name of exactly this value.

@@ -154,6 +154,8 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::DirFd if raw as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
         Role::DirFd if raw as i32 == libc::FAN_NOFD && row.marks_files() => out.push_str("FAN_NOFD"),
         Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
+        // The last of all descriptors is ~0U (close_range(2)).
+        Role::FdNumber if row.effect == Effect::CloseRange => put_number(out, raw as u32),
         Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // A call that fails has filled in no path.
         Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),

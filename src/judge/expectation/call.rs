@@ -65,7 +65,6 @@ impl BoundNames {
 /// Reads the keys of one call.
 pub(super) struct CallReader<'a, 't, 'p> {
     row: &'static Syscall,
-    /// The arguments as far as the meaning of others depends on them.
     args: [u64; 6],
     keys: Vec<CallKey>,
     entries: &'a [Entry<'a, 't>],

@@ -121,7 +121,7 @@ pub static UTSNAME: Struct = members!(libc::utsname, 2;
 );
 
 /// `struct sysinfo` (sysinfo(2)).
-pub static SYSINFO: Struct = members!(libc::sysinfo, 12;
+pub static SYSINFO: Struct = members!(libc::sysinfo, 11;
     uptime: Signed, totalram: Unsigned, freeram: Unsigned, sharedram: Unsigned, bufferram: Unsigned, totalswap: Unsigned,
     freeswap: Unsigned, procs: Unsigned, totalhigh: Unsigned, freehigh: Unsigned, mem_unit: Unsigned,
 );

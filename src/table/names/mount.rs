@@ -106,21 +106,21 @@ pub static FSCONFIG: Names = Names {
 };
 
 /// Flags of fsmount(2).
-pub static FSMOUNT: Names = Names { what: "flag of fsmount", mask: 0, values: &[("FSMOUNT_CLOEXEC", 1)] };
+pub static FSMOUNT: Names =
+    Names { what: "flag of fsmount", mask: 0, values: &[("FSMOUNT_CLOEXEC", 1), ("FSMOUNT_NAMESPACE", 2)] };
 
 /// Attributes of a mount, which fsmount(2) is given.
 pub static MOUNT_ATTR: Names = Names {
     what: "attribute of a mount",
-    // MOUNT_ATTR__ATIME: one value. MOUNT_ATTR_RELATIME is 0 (mount_setattr(2)).
-    mask: 0x70,
+    mask: 0,
     values: &[
+        ("MOUNT_ATTR__ATIME", 0x70),
         ("MOUNT_ATTR_RDONLY", 1),
         ("MOUNT_ATTR_NOSUID", 2),
         ("MOUNT_ATTR_NODEV", 4),
         ("MOUNT_ATTR_NOEXEC", 8),
         ("MOUNT_ATTR_NOATIME", 0x10),
         ("MOUNT_ATTR_STRICTATIME", 0x20),
-        ("MOUNT_ATTR__ATIME", 0x70),
         ("MOUNT_ATTR_NODIRATIME", 0x80),
         ("MOUNT_ATTR_IDMAP", 0x10_0000),
         ("MOUNT_ATTR_NOSYMFOLLOW", 0x20_0000),

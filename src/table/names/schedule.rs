@@ -152,8 +152,5 @@ pub static SCHEDULER_FLAGS: Names = Names {
 };
 
 /// The mask of futex_wait(2) and futex_wake(2) that matches all others.
-pub static FUTEX_BITSET: Names = Names {
-    what: "mask of futex_wait",
-    mask: u32::MAX as u64,
-    values: numbered! { FUTEX_BITSET_MATCH_ANY 0xffff_ffff },
-};
+pub static FUTEX_BITSET: Names =
+    Names { what: "mask of futex_wait", mask: u64::MAX, values: numbered! { FUTEX_BITSET_MATCH_ANY 0xffff_ffff } };

@@ -37,7 +37,7 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         // Nothing lies there.
         What::Descriptors if is_empty => return false,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
-        What::Bytes if row.args[at].name == "optval" => return option::put_value(out, &call.args, first),
+        What::Option => return option::put_value(out, &call.args, first),
         _ => {
             let after = parts.clone().find(|data| data.part == part::AFTER);
             put_block(out, block, first, after);
@@ -97,7 +97,13 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
         What::Address => put_socket_address(out, bytes),
         What::Signals => put_signals(out, bytes),
         What::Descriptors => put_descriptors(out, bytes),
-        What::Bytes | What::String | What::Vector | What::Strings | What::Pointers(_) | What::Message => {
+        What::Bytes
+        | What::Option
+        | What::String
+        | What::Vector
+        | What::Strings
+        | What::Pointers(_)
+        | What::Message => {
             put_bytes(out, data);
         }
     }

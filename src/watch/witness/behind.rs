@@ -13,6 +13,8 @@ use crate::trace::testimony::Seen;
 const MOST: u64 = 4096;
 /// The most bytes of a socket's address.
 const MOST_OF_ADDRESS: u64 = 128;
+/// How many bytes of a socket's option are read, if all of them cannot be.
+const OPTION: u64 = 4;
 /// The size of a pointer, and of a length.
 const WORD: u64 = size_of::<u64>() as u64;
 
@@ -113,6 +115,13 @@ impl<'c> BlockReader<'c> {
             }
             (What::Address, _) => drop(self.part(arg, place, address, count, MOST)),
             (_, Size::Sized(_)) => drop(self.part(arg, place, address, count, size)),
+            (What::Option, _) => {
+                let is_read = self.part(arg, place, address, count, limit).is_some();
+                if !is_read && count > OPTION {
+                    self.found.pop();
+                    self.part(arg, place, address, count, OPTION);
+                }
+            }
             (What::Bytes | What::Number(..) | What::Struct(_) | What::Signals, _) => {
                 self.part(arg, place, address, count.wrapping_mul(size), limit);
             }

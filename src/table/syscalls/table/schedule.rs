@@ -2,7 +2,7 @@
 
 use super::{Arg, Other, PortableRow, Ret, other, row};
 use crate::table::names;
-use crate::table::syscalls::Role::{Choice, Flags, Int, Named, Pointer, Unsigned, UnsignedInt};
+use crate::table::syscalls::Role::{Choice, Flags, Int, Pointer, Unsigned, UnsignedInt};
 
 /// All of them.
 #[allow(clippy::too_many_lines)] // a table
@@ -58,11 +58,11 @@ pub(super) fn rows() -> Vec<PortableRow> {
         // Waiting for a word of memory.
         other(
             "futex_wait",
-            args![uaddr: Pointer, val: Unsigned, mask: Named(&names::FUTEX_BITSET), flags: Flags(&names::FUTEX2), timeout: Pointer, clockid: Choice(&names::CLOCK)],
+            args![uaddr: Pointer, val: Unsigned, mask: Flags(&names::FUTEX_BITSET), flags: Flags(&names::FUTEX2), timeout: Pointer, clockid: Choice(&names::CLOCK)],
         ),
         other(
             "futex_wake",
-            args![uaddr: Pointer, mask: Named(&names::FUTEX_BITSET), nr: Int, flags: Flags(&names::FUTEX2)],
+            args![uaddr: Pointer, mask: Flags(&names::FUTEX_BITSET), nr: Int, flags: Flags(&names::FUTEX2)],
         ),
         other("futex_requeue", args![waiters: Pointer, flags: Flags(&names::RESERVED), nr_wake: Int, nr_requeue: Int]),
         other(
