@@ -221,6 +221,12 @@ fn kind_of(row: &Syscall, call: &Call, at: usize) -> Option<Kind> {
     *call.files.kinds.get(place)?
 }
 
+/// Whether openat2 has failed since more of the struct was given than could be read. The kernel reads it before the path.
+fn lacks_the_rest(call: &Call) -> bool {
+    let has_path = matches!(call.text(1), Some(Text::Read { .. }));
+    call.args[3] > OPEN_HOW && call.errno() == Some(libc::EFAULT) && has_path
+}
+
 /// The size of the first version of `struct open_how` (openat2(2)). The kernel refuses a smaller one.
 const OPEN_HOW: u64 = 24;
 
@@ -237,7 +243,7 @@ fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
             }
             out.push_str(", resolve=");
             names::RESOLVE.put(out, resolve);
-            out.push('}');
+            out.push_str(if lacks_the_rest(call) { ", ???}" } else { "}" });
         }
         (Peek::Pair, _, Some([first, second])) => put(out, format_args!("[{first}, {second}]")),
         (Peek::HandleOut, ..) if call.success().is_none() && data::put_room(out, call) => {}

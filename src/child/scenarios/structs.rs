@@ -2,19 +2,22 @@
 #![allow(unsafe_code)]
 
 use std::mem::zeroed;
+use std::os::fd::AsRawFd;
 use std::ptr::{null, null_mut};
 
 use libc::{AT_FDCWD, O_RDONLY, SEEK_SET};
 use nix::errno::Errno;
 
 use super::steps::{close, create, open, part, pipe};
-use crate::child::scenario::{Failed, Scenario, Setup, act, call, ensure, fails, returns};
+use crate::child::scenario::{Failed, Scenario, Setup, act, call, ensure, fails, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("structs-message", message),
     Scenario::new("structs-messages", messages),
     Scenario::new("structs-room", room),
     Scenario::new("structs-option", option),
+    Scenario::new("structs-edge", edge),
+    Scenario::new("structs-late", late),
     Scenario::new("structs-select", select),
     Scenario::new("structs-signals", signals),
     Scenario::new("structs-lock", lock),
@@ -117,6 +120,46 @@ fn option() -> Setup {
         returns(call!(getsockopt, socket, level, libc::SO_LINGER, linger.as_mut_ptr(), &raw mut size), 0)?;
         fails(call!(setsockopt, -1, 4321, 9, linger.as_ptr(), 8), Errno::EBADF)?;
         close(socket)
+    })
+}
+
+/// The size of a page on all architectures of the tracer, or a multiple of it.
+const PAGE: usize = 1 << 16;
+
+/// An option at the end of readable memory. The kernel reads only an int of the five bytes that are promised.
+fn edge() -> Setup {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping, of which the second half is given back at once.
+    let pages = unsafe { libc::mmap(null_mut(), 2 * PAGE, protection, kind, -1, 0) };
+    premise(pages != libc::MAP_FAILED, "no memory could be mapped")?;
+    // SAFETY: nobody has used the second half, and the last int of the first one is mapped.
+    let value = unsafe {
+        libc::munmap(pages.cast::<u8>().add(PAGE).cast(), PAGE);
+        let value = pages.cast::<u8>().add(PAGE - 4).cast::<i32>();
+        value.write_volatile(1);
+        value
+    };
+    act(move || {
+        let socket = call!(socket, libc::AF_INET, libc::SOCK_STREAM, 0)?;
+        returns(call!(setsockopt, socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, value, 5), 0)?;
+        close(socket)
+    })
+}
+
+/// Bytes on a page that nobody has touched, and that the process may write to.
+fn late() -> Setup {
+    std::fs::write("cold.txt", "cold")?;
+    let file = std::fs::File::open("cold.txt")?;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping of a file that nobody else changes.
+    let page = unsafe { libc::mmap(null_mut(), 4, protection, libc::MAP_PRIVATE, file.as_raw_fd(), 0) };
+    premise(page != libc::MAP_FAILED, "no page could be mapped")?;
+    drop(file);
+    act(move || {
+        let fd = create(c"data.txt")?;
+        returns(call!(write, fd, page, 4), 4)?;
+        close(fd)
     })
 }
 

@@ -77,7 +77,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("sendmmsg", &[given("msgvec", Message, Counted("vlen"))]),
     ("recvmmsg", &[filled("msgvec", Message, Counted("vlen")), given("timeout", TIMESPEC, One)]),
     ("setsockopt", &[given("optval", What::Option, Counted("optlen"))]),
-    ("getsockopt", &[filled("optval", What::Option, Pointed("optlen")), both("optlen", LENGTH, One)]),
+    ("getsockopt", &[filled("optval", What::Option, Pointed("optlen")), both("optlen", INT, One)]),
     ("add_key", &[given("payload", Bytes, Counted("plen"))]),
     ("request_key", &[given("callout_info", String, One)]),
     ("mq_timedsend", &[given("msg_ptr", Bytes, Counted("msg_len")), given("abs_timeout", TIMESPEC, One)]),

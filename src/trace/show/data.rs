@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{put, put_address, put_escaped, put_number, put_octal};
 use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, TIMESPEC};
-use crate::table::blocks::{self, Block, Member, MemberKind, Struct, What, part};
+use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
@@ -37,6 +37,10 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         // Nothing lies there.
         What::Descriptors if is_empty => return false,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
+        // A size of 0 asks how many bytes there are, and the call fills in none (listxattr(2)).
+        What::Bytes if is_empty && matches!(block.size, Size::Moved("size")) => return false,
+        // The kernel refuses a negative size (setsockopt(2)).
+        What::Option if matches!(block.size, Size::Counted(_)) && (call.args[4] as i32) < 0 => return false,
         What::Option => return option::put_value(out, &call.args, first),
         _ => {
             let after = parts.clone().find(|data| data.part == part::AFTER);
