@@ -33,6 +33,7 @@ static __always_inline struct ior_roles *begin(struct ior_watch *watch, struct p
 					       const struct pt_regs *regs, __u32 nr, __u32 state)
 {
 	struct ior_record *record = &call->record;
+	struct ior_roles *role;
 
 	for (int i = 0; i < 2; i++)
 		record->path[i].len = record->path[i].err = 0;
@@ -56,7 +57,9 @@ static __always_inline struct ior_roles *begin(struct ior_watch *watch, struct p
 		record->state = state;
 		SYSCALL_ARGS(regs, record->args);
 	}
-	return roles_of(record);
+	role = roles_of(record);
+	call->left_out = role && role->flags & IOR_LEFT_OUT;
+	return role;
 }
 
 /* Counts an exit without an enter: the call began before the watch. */

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 9
+#define IOR_VERSION 10
 
 /* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
@@ -157,6 +157,7 @@ enum ior_role_flags {
 	IOR_REPLACES_MEMORY = 1 << 4, /* execve: after success the address belongs to another program */
 	IOR_MAKES_PAIR = 1 << 5,   /* the block is two descriptors that the call made; it has no descriptor arguments */
 	IOR_CLOSES_RANGE = 1 << 6, /* close_range */
+	IOR_LEFT_OUT = 1 << 7,	   /* the call is not asked for: it leaves no record */
 };
 
 struct ior_roles {
@@ -234,7 +235,7 @@ struct ior_filter {
 
 /*
  * One watch: its identity, and what became of its calls, requests among them. Once its processes are gone, seen is emitted plus
- * refused.
+ * refused plus left_out.
  */
 struct ior_watch {
 	__u64 id;
@@ -250,6 +251,7 @@ struct ior_watch {
 	__u64 untold;	 /* those for which there was no room */
 	__u64 crowded;	 /* requests for which there was no room beside those in flight */
 	__u64 asleep;	 /* the reader has found nothing for a while: the next record wakes it */
+	__u64 left_out;	 /* calls that are not asked for */
 };
 
 #endif

@@ -119,6 +119,10 @@ static __always_inline void copy_comm(struct ior_record *record, struct task_str
 static __always_inline void finish_now(struct ior_watch *watch, struct pending *call, struct task_struct *task)
 {
 	call->active = NO_CALL;
+	if (call->left_out) {
+		__sync_fetch_and_add(&watch->left_out, 1);
+		return;
+	}
 	call->record.duration_ns = now(watch) - call->record.enter_ns;
 	call->record.exit_tid = task->pid;
 	copy_comm(&call->record, task);

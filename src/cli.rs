@@ -20,16 +20,20 @@ mod select; // the scenarios that the filters select
 mod usage; // help, and wrong usage
 mod subjects; // --subject and --subjects
 mod bless; // --bless
-mod plan; // the command line and its files, checked
+mod tables; // the tables of a run, and the scenarios of one's own
 mod archives; // --archive
 mod traces; // -v
 mod trials; // runs trials and prints their verdicts
+mod records; // --record, --runs, --compare and --rerun-failed
+mod stress; // --stress and --until-fail
+mod plan; // the command line and its files, checked
 mod replay; // --replay and --show
 mod conformance; // --conformance
 mod coverage; // --coverage
 mod ends; // what a signal brings about
 mod mutants; // --mutants
 mod run; // the live scenarios
+mod traced; // -- COMMAND and -p PID
 
 use flags::Cli;
 use subjects::Own;
@@ -105,26 +109,35 @@ fn run_with(
         StandardStream::Error.line(&error.to_string());
         return error.exit.into();
     }
-    let refused = if cli.bpf.is_some() { rights::refuse("--bpf") } else { Ok(()) };
-    let done: Result<u8, Error> =
-        refused.and_then(|()| match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
-            _ if cli.coverage => coverage::run(&cli, &scenarios).map(|exit| exit as u8),
-            _ if cli.list_subjects => subjects::list().map(|exit| exit as u8),
-            (Some(file), _, _) => plan::as_json(&cli).and_then(|json| replay::show(file, json)).map(|exit| exit as u8),
-            (None, [], []) if cli.mutants => mutants::run(&cli, scenarios).map(|exit| exit as u8),
-            (None, [], []) => plan::validated(&cli, &scenarios, own)
-                .and_then(|plan| run::run(plan, scenarios, without))
-                .map(|exit| exit as u8),
-            (None, [], command) => plan::traced(&cli).and_then(|options| command::run(command, &options)),
-            (None, _, _) => replay::validated(&cli, &scenarios).and_then(replay::run).map(|exit| exit as u8),
-        });
-    match done {
+    match act(&cli, scenarios, without, own) {
         Ok(exit) => tell::exit_code(exit).into(),
         Err(error) => {
             StandardStream::Error.line(&error.to_string());
             error.exit.into()
         }
     }
+}
+
+/// Does what the command line asks for. Returns the exit code.
+fn act(cli: &Cli, scenarios: Vec<Scenario>, without: WithoutPrivilege, own: Option<Own>) -> Result<u8, Error> {
+    if cli.bpf.is_some() {
+        rights::refuse("--bpf")?;
+    }
+    let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
+        _ if cli.coverage => coverage::run(cli, &scenarios)?,
+        _ if cli.runs => records::list()?,
+        _ if !cli.compare.is_empty() => records::compare(&cli.compare)?,
+        _ if cli.list_subjects => subjects::list()?,
+        (Some(file), _, _) => replay::show(file, plan::as_json(cli)?)?,
+        (None, [], []) if !cli.trace.pids.is_empty() => {
+            return command::attach(&cli.trace.pids, &traced::options(cli)?);
+        }
+        (None, [], []) if cli.mutants => mutants::run(cli, scenarios)?,
+        (None, [], []) => run::run(plan::validated(cli, &scenarios, own)?, scenarios, without)?,
+        (None, [], command) => return command::run(command, &traced::options(cli)?),
+        (None, _, _) => replay::run(replay::validated(cli, &scenarios)?)?,
+    };
+    Ok(exit as u8)
 }
 
 #[allow(unsafe_code)]

@@ -15,15 +15,18 @@ use crate::archive::{self, Archive, Origin};
 use crate::base::descriptors;
 use crate::base::error::{Error, Exit};
 use crate::base::tell::StandardStream;
+use crate::charts::{ChartFiles, Charts};
 use crate::child::ending::How;
-use crate::child::zygote::{Program, Zygote};
+use crate::child::zygote::{Program, ProgramStart, Zygote};
 use crate::judge::verdict::Observed;
 use crate::session;
 use crate::session::beside::Beside;
 use crate::subject::roster::Candidate;
+use crate::table::selection::Selection;
 use crate::watch::tracer::{self, Tracer};
 use crate::watch::witness::Witness;
 
+mod shown; // which calls are shown, and with which times
 mod departure; // the signals that end the wait
 mod output; // prints the trace and the progress
 mod summary; // the table by call
@@ -31,6 +34,7 @@ mod sink; // what happens to the records
 mod beside; // what a subject reports
 mod witnessed; // whether the witness agrees
 mod running; // from the open gate to the last record
+mod attached; // processes that run already
 
 use beside::{Agreed, BesideProgram};
 use departure::Departure;
@@ -38,6 +42,10 @@ use output::Output;
 use running::TracedProgram;
 use sink::Sink;
 use witnessed::agrees;
+
+pub(crate) use attached::attach;
+pub(crate) use shown::{Ends, LineTimes, ShownCalls};
+pub(crate) use summary::Sort;
 
 /// How to trace a program.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +72,18 @@ pub(crate) struct CommandOptions {
     pub data: u32,
     /// Whether to print the trace as JSON lines, without the table.
     pub json: bool,
+    /// The calls that are asked for, if not all.
+    pub selection: Option<Selection>,
+    /// Which of them are shown, and how.
+    pub shown: ShownCalls,
+    /// How the table is sorted.
+    pub sort: Sort,
+    /// How the program starts.
+    pub start: ProgramStart,
+    /// The pictures of the trace.
+    pub charts: ChartFiles,
+    /// What the trace is of: the command line, or the processes.
+    pub title: String,
 }
 
 /// A process at the gate waits for nothing, but it may have been stopped.
@@ -75,12 +95,13 @@ const GATE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, Error> {
     tracer::check_machine()?;
     keep_memory();
-    let program = Arc::new(Program::find(command)?);
+    let program = Arc::new(Program::find(command, &options.start)?);
     let zygote = Zygote::for_program(Arc::clone(&program))?;
     // Not before: the program keeps its caller's limits.
     descriptors::allow_enough();
     let archives = options.archive.as_deref().map(archive::prepare).transpose()?;
     let output = Output::open(options)?;
+    let charts = Charts::open(&options.charts)?;
     departure::hold().map_err(|errno| not_prepared(errno.into()))?;
     let tracer = load(options)?;
     let files = options.subject.as_ref().map(|_| tempfile::tempdir()).transpose().map_err(not_prepared)?;
@@ -102,8 +123,9 @@ pub(crate) fn run(command: &[OsString], options: &CommandOptions) -> Result<u8, 
         witness.into_iter().for_each(Witness::mistaken);
         return Err(session::cannot_start(&child.wait(GATE_LIMIT)?));
     }
-    let sink = Sink::new(options, output, enclosed.map(|enclosed| (enclosed.fences, enclosed.open)));
-    let departure = Departure::start(watching.killer()?, &zygote).map_err(|errno| not_prepared(errno.into()))?;
+    let sink = Sink::new(options, output, charts, enclosed.map(|enclosed| (enclosed.fences, enclosed.open)));
+    let departure =
+        Departure::start(Some((watching.killer()?, &zygote))).map_err(|errno| not_prepared(errno.into()))?;
     let mut run = TracedProgram::new(child, watching, witness, departure, sink, options.follow);
     run.until_it_is_over(&tracer)?;
     let (observed, exit) = concluded(&mut run, &program, command, attached)?;
@@ -144,15 +166,19 @@ fn concluded(
 
 /// A tracer that is known to see this process.
 fn load(options: &CommandOptions) -> Result<Tracer, Error> {
-    let ring_size = options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM);
-    let options = tracer::TracerOptions {
+    let tracer = Tracer::for_program(&tracer::TracerOptions {
         bpf: options.bpf.clone(),
-        ring_size,
+        ring_size: options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM),
         data: options.data,
+        requests: options.selection.as_ref().is_none_or(Selection::has_requests),
         ..tracer::TracerOptions::default()
-    };
-    let tracer = Tracer::for_program(&options)?;
-    tracer.check_own_pid().map(|()| tracer)
+    })?;
+    tracer.check_own_pid()?;
+    // Not before: the check makes a call of its own.
+    if let Some(selection) = &options.selection {
+        tracer.select(selection)?;
+    }
+    Ok(tracer)
 }
 
 /// Keeps the memory of one batch of records for the next. Otherwise the C library returns it to the kernel each time, and a

@@ -44,6 +44,7 @@ mod table {
     pub mod layout; // records and maps as they lie in memory
     pub mod syscalls; // the table: what each call's arguments and result mean
     pub mod blocks; // what their pointers lead to
+    pub mod selection; // which calls are asked for
 }
 
 /// What was seen of calls.
@@ -62,6 +63,8 @@ mod trace {
 mod child {
     pub mod ending; // how a child ended
     pub mod diary; // what a child itself notes of its calls
+    pub mod lookup; // where a program is
+    pub mod command; // the command of a scenario without Rust
     pub mod scenario; // what a scenario is written with
     pub mod scenarios; // the registry, a family a file
     pub mod fence; // calls that say that a tracer traces
@@ -78,6 +81,7 @@ mod watch {
 /// Whether it is right.
 mod judge {
     pub mod expectation; // tests.toml → what each trace must be
+    pub mod outcome; // what a command has written, against what it must write
     pub mod matcher; // a trace against its expectation
     pub mod agreement; // a trace against a testimony
     pub mod noted; // a trace against the child's own diary
@@ -90,8 +94,10 @@ mod judge {
 
 mod timings; // how long the phases took, in percentiles
 mod archive; // a trace as a file, and back
+mod runs; // the records of past runs
 mod subject; // any tracer: what it says of calls, against the trace
 mod session; // one scenario from fork to verdict
+mod charts; // pictures of a trace
 mod mutants; // the object with one thing wrong, against the suite
 mod command; // any program, from its execve to the end of its last process
 mod cli; // the command line, and the whole run

@@ -17,11 +17,10 @@ use crate::child::diary;
 use crate::child::ending::{Ending, How, Phase};
 use crate::child::scenario::Scenario;
 use crate::child::workspace::Workspaces;
-use crate::child::zygote::{Child, Zygote};
-use crate::judge::agreement;
+use crate::child::zygote::{Child, KeptStream, Streams, Zygote};
 use crate::judge::expectation::Expectation;
 use crate::judge::noted::OwnWord;
-use crate::judge::report::{self, AgreementFailure, Report};
+use crate::judge::report::Report;
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::verdict::Stretch;
 use crate::timings::Phases;
@@ -33,38 +32,21 @@ use crate::watch::witness::{self, Witness};
 
 pub(crate) mod beside; // a subject beside a child
 
+mod options; // how to set up a session
 mod again; // the same children for another tracer
 mod own; // the child's own word on its trace
+mod objected; // what the witness says otherwise
+mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
 
 pub use beside::Beheld;
 use beside::Beside;
 use canary::CANARY;
 pub use canary::cannot_start;
+use commanded::outcome_report;
+use objected::{objection, stopped};
+pub use options::{Needs, Options};
 use own::contradicted;
-
-/// How to set up a session.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How many scenarios may run at a time.
-    pub lanes: usize,
-    /// The tracer. `attach` is false only in tests that show that nothing passes then.
-    pub tracer: TracerOptions,
-    /// Whether to keep the workspaces.
-    pub keep: bool,
-    /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
-    pub watch: bool,
-    /// Whether ptrace witnesses children as well.
-    pub witness: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        // Any table may say what pointers lead to.
-        let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false }
-    }
-}
 
 /// What the scenarios of a run share.
 pub struct Session {
@@ -119,6 +101,8 @@ struct Witnessed {
     testimony: Option<Testimony>,
     /// What a subject reported.
     stretch: Option<Stretch>,
+    /// What a command wrote to its standard output and its standard error output.
+    streams: [KeptStream; 2],
     phases: Phases,
 }
 
@@ -126,7 +110,7 @@ impl Witnessed {
     /// The result for a child that ended before its gate was opened.
     fn nothing(ending: Ending, phases: Phases) -> Self {
         let observed = Observed { ending, trace: Trace::default() };
-        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, phases }
+        Self { observed, own: OwnWord::default(), testimony: None, stretch: None, streams: Default::default(), phases }
     }
 }
 
@@ -139,10 +123,13 @@ struct Watched {
     data: bool,
     /// Whether the child keeps a diary.
     diary: bool,
+    /// Whether its standard streams are kept: those of a command.
+    streams: bool,
 }
 
 fn watched(expectation: &Expectation) -> Watched {
-    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false }
+    let streams = expectation.command.is_some();
+    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false, streams }
 }
 
 /// A stopwatch that is read between phases.
@@ -167,6 +154,13 @@ impl Prepared {
         let workspaces = Workspaces::make(options.keep);
         let zygote = Zygote::start(options.lanes, scenarios.clone(), Some(&workspaces))?;
         Ok(Self { zygote, workspaces, scenarios, options })
+    }
+
+    /// Loads no more programs than needed. By default, the options say what is loaded.
+    pub fn needing(mut self, needs: Needs) -> Self {
+        self.options.tracer.requests = needs.requests;
+        self.options.tracer.data = needs.data;
+        self
     }
 
     /// Loads and attaches the BPF object.
@@ -231,7 +225,7 @@ impl Session {
                 self.seen_by_all(name, workspace.path(), limit.into(), watched, None)?
             }
         };
-        let Witnessed { observed, own, testimony, mut phases, stretch: _ } = seen;
+        let Witnessed { observed, own, testimony, mut phases, streams, stretch: _ } = seen;
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
         let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags), file);
@@ -239,7 +233,9 @@ impl Session {
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         let contradicted = contradicted(name, &rerun, &observed, &own);
         let observed = Observed { trace: observed.trace.without(|call| own.diary.is_own(&call.args)), ..observed };
-        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(contradicted.clone());
+        let written = outcome_report(expectation, file, &observed, streams, workspace.path(), &rerun);
+        let verdict = judge_with(expectation, file, &observed, &rerun).with_objection(written);
+        let verdict = verdict.with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
         let workspace = workspace.path().to_owned();
         Ok(ScenarioRun { verdict, contradicted, objection, observed, phases, workspace, began })
@@ -261,7 +257,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false };
+        let watched = Watched { follow, data: false, diary: false, streams: false };
         self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -273,7 +269,7 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false };
+        let watched = Watched { follow, data: false, diary: false, streams: false };
         let seen = self.seen_by_all(name, directory, limit, watched, None)?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
@@ -290,16 +286,16 @@ impl Session {
         name: &str,
         directory: &Path,
         limit: Limit,
-        Watched { follow, data, diary: keeps_diary }: Watched,
+        watched: Watched,
         beside: Option<&Beside<'_>>,
     ) -> Result<Witnessed, Error> {
+        let Watched { follow, data, diary: keeps_diary, streams: _ } = watched;
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
-        let number = self.number(name)?;
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
         let enclosed = beside.map(Beside::enclosed);
-        let mut child = self.zygote.spawn_with(number, directory, enclosed.as_ref(), keeps_diary)?;
+        let (mut child, streams) = self.spawned(name, directory, watched, enclosed.as_ref())?;
         phases.fork = lap.end();
         let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {
@@ -325,22 +321,15 @@ impl Session {
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();
+        let streams = streams.map(Streams::finish).unwrap_or_default();
         let (trace, ends) = assembled(&records, directory);
         let own = self.own_word(&child, keeps_diary, &ends, opened_ns);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;
         let stretch = beside.zip(attached).map(|(beside, attached)| beside.stretch(attached, is_at_end));
-        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, phases })
+        Ok(Witnessed { observed: Observed { ending, trace }, own, testimony, stretch, streams, phases })
     }
-}
-
-/// A witness for a child, which it stops.
-fn stopped(pid: u32, follow: bool, data: u32) -> Result<Witness, Error> {
-    // For the processes that `ior-it` itself forks. The witness of a command has its caller's rights: the kernel lets it see no
-    // more.
-    crate::base::rights::raise(caps::Capability::CAP_SYS_PTRACE);
-    Witness::stop(pid, follow, data)
 }
 
 /// Waits for the end of a child, and of the processes of a watch that follows.
@@ -372,16 +361,4 @@ fn flags(tracer: &TracerOptions) -> String {
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
     bpf + &ring_size
-}
-
-/// The report on the differences between BPF and the witness. A trace with losses is not compared: its losses are reported.
-fn objection(name: &str, rerun: &str, observed: &Observed, testimony: &Testimony, workspace: &[u8]) -> Option<Report> {
-    let Observed { ending, trace } = observed;
-    if trace.losses().are_known() {
-        return None;
-    }
-    let disagreements = agreement::compare(trace, testimony, Some(workspace));
-    let disagreeing =
-        AgreementFailure { scenario: name, ending, trace, testimony, disagreements: &disagreements, rerun };
-    (!disagreements.is_empty()).then(|| report::disagreement(&disagreeing))
 }

@@ -43,6 +43,9 @@ pub mod table {
         pub use crate::table::kind::Kind;
     }
 }
+pub mod charts {
+    pub use crate::charts::{ChartFiles, Charts};
+}
 pub mod trace {
     pub mod testimony {
         pub use crate::trace::testimony::{Leads, Seen, Testimony};
@@ -69,6 +72,9 @@ pub mod trace {
     }
 }
 pub mod child {
+    pub mod command {
+        pub use crate::child::command::CommandLine;
+    }
     pub mod scenario {
         pub use crate::child::scenario::{Broken, Scenario, Setup, Word, act, ensure, raw, returns};
         pub use crate::raw_call as call;
@@ -91,6 +97,9 @@ pub mod watch {
         pub use crate::watch::witness::Witness;
     }
 }
+pub mod runs {
+    pub use crate::runs::RunRecord;
+}
 pub mod judge {
     pub mod bless {
         pub use crate::judge::bless::blessed;
@@ -99,7 +108,7 @@ pub mod judge {
         pub use crate::judge::coverage::{Coverage, text};
     }
     pub mod expectation {
-        pub use crate::judge::expectation::{Body, Expectation, Expectations};
+        pub use crate::judge::expectation::{Body, Expectation, Expectations, WantedBytes, WantedFile};
     }
     pub mod verdict {
         pub use crate::judge::verdict::{Observed, Verdict, judge};

@@ -10,21 +10,31 @@ use std::fmt;
 use nix::errno::Errno;
 use syscalls::Sysno;
 
+use crate::child::command::ChildCommand;
 use crate::child::diary;
 
-/// A named workload. Its function is `setup`, which is not traced, and returns `act`, which is.
+/// A named workload: `setup`, which is not traced, and `act`, which is.
 #[derive(Clone, Copy)]
 pub struct Scenario {
     /// Its name, the one in `tests.toml`.
     pub name: &'static str,
-    /// Runs `setup` in the workspace and returns `act`.
-    pub setup: fn() -> Setup,
+    /// What it does.
+    pub workload: Workload,
+}
+
+/// What a scenario does.
+#[derive(Clone, Copy)]
+pub enum Workload {
+    /// The function runs `setup` in the workspace and returns `act`.
+    Code(fn() -> Setup),
+    /// A command from a file of one's own. Its `act` is the execve(2) and all that the program does.
+    Command(&'static ChildCommand),
 }
 
 impl Scenario {
     /// A scenario with this name.
     pub const fn new(name: &'static str, setup: fn() -> Setup) -> Self {
-        Self { name, setup }
+        Self { name, workload: Workload::Code(setup) }
     }
 }
 

@@ -33,16 +33,20 @@ mod program;
 mod process;
 mod orders;
 mod slot;
+mod executed;
 mod child;
 mod reaper;
 mod wire;
+mod passed;
+mod streams;
 mod server;
 mod handle;
 
 pub use handle::Child;
 pub use orders::{ChildOrder, Enclosed};
-pub use program::{Program, is_ignored, was_closed};
+pub use program::{Program, ProgramStart, ProgramUser, is_ignored, was_closed};
 use slot::Slots;
+pub use streams::{KeptStream, Streams};
 use wire::{FromZygote, ToZygote};
 
 /// The zygote, from the side of `ior-it`.
@@ -55,6 +59,17 @@ pub struct Zygote {
     free: (Sender<Lane>, Receiver<Lane>),
     /// Whether its preparation has succeeded, if that is known.
     prepared: OnceLock<Result<(), Error>>,
+}
+
+/// How a child is to begin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpawnOptions<'a> {
+    /// The fences around `act`. A child with fences does not go to its gate before it has the order to go on.
+    pub enclosed: Option<&'a Enclosed>,
+    /// Whether it keeps a diary.
+    pub keeps_diary: bool,
+    /// Where its standard output and its standard error output go: both, or none for /dev/null.
+    pub streams: &'a [OwnedFd],
 }
 
 /// What the children of a zygote run.
@@ -139,7 +154,7 @@ impl Zygote {
 
     /// Forks a child for the scenario with this number, in this workspace. Waits for a free lane.
     pub fn spawn(&self, scenario: usize, workspace: &Path) -> Result<Child<'_>, Error> {
-        self.spawn_with(scenario, workspace, None, false)
+        self.spawn_with(scenario, workspace, SpawnOptions::default())
     }
 
     /// The same, with fences around `act`. The child does not go to its gate before it has the order to go on.
@@ -149,17 +164,12 @@ impl Zygote {
         workspace: &Path,
         enclosed: Option<&Enclosed>,
     ) -> Result<Child<'_>, Error> {
-        self.spawn_with(scenario, workspace, enclosed, false)
+        self.spawn_with(scenario, workspace, SpawnOptions { enclosed, ..SpawnOptions::default() })
     }
 
-    /// The same, with a child that keeps a diary if it is asked to.
-    pub fn spawn_with(
-        &self,
-        scenario: usize,
-        workspace: &Path,
-        enclosed: Option<&Enclosed>,
-        keeps_diary: bool,
-    ) -> Result<Child<'_>, Error> {
+    /// The same, with these options.
+    pub fn spawn_with(&self, scenario: usize, workspace: &Path, options: SpawnOptions<'_>) -> Result<Child<'_>, Error> {
+        let SpawnOptions { enclosed, keeps_diary, streams } = options;
         self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
         let lane = self.free.1.recv().map_err(|_| self.gone())?;
         lane.drain();
@@ -169,7 +179,7 @@ impl Zygote {
         let request =
             ToZygote::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
         let mut child = Child { zygote: self, lane: Some(lane), pid: Pid::from_raw(0), ended: true };
-        child.say(&request)?;
+        child.say_with(&request, streams)?;
         match child.hear()? {
             FromZygote::Spawned { pid } => {
                 child.pid = Pid::from_raw(pid);

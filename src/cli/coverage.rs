@@ -2,6 +2,7 @@
 
 use super::flags::Cli;
 use super::plan;
+use super::tables::tables;
 use crate::base::error::{Error, Exit};
 use crate::base::tell::StandardStream;
 use crate::child::scenario::Scenario;
@@ -12,7 +13,7 @@ static EXCUSES: &str = include_str!("../../coverage.toml");
 /// Prints the table. A fault is a failure.
 pub fn run(cli: &Cli, scenarios: &[Scenario]) -> Result<Exit, Error> {
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
-    let (_, expectations) = plan::expectations(cli, &names)?;
+    let expectations = tables(cli, &names)?.of_the_suite();
     // Where it cannot be read, the column says so.
     let kernel = std::fs::read_to_string("/proc/kallsyms").ok().and_then(|text| calls_in(&text));
     let coverage = Coverage::of(&expectations, kernel.as_ref(), EXCUSES)?;

@@ -9,8 +9,10 @@ use clap::Parser;
 use nix::unistd::{SysconfVar, sysconf};
 
 mod libtest; // those that libtest has too
+mod traced; // those for a command or for running processes
 
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
+pub use traced::TraceFlags;
 
 /// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
 #[derive(Debug, Parser)]
@@ -19,7 +21,7 @@ pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
     version = VERSION.as_str(),
     about,
     disable_version_flag = false,
-    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]",
+    override_usage = "ior-it [OPTIONS] [FILTER]\n       ior-it [OPTIONS] -- COMMAND [ARGUMENT...]\n       ior-it [OPTIONS] -p PID",
     help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}",
     after_help = EXIT_CODES
 )]
@@ -31,7 +33,7 @@ pub struct Cli {
     #[arg(long = "filter", value_name = "F")]
     pub filters: Vec<String>,
 
-    /// Compare with the expectations in FILE instead of the embedded tests.toml
+    /// Run the scenarios of your own in FILE as well, or compare with the suite's tables in FILE instead of the embedded ones
     #[arg(long, value_name = "FILE")]
     pub tests: Option<PathBuf>,
 
@@ -50,6 +52,14 @@ pub struct Cli {
     /// Run each scenario N times, until one run does not pass
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
+
+    /// Run what is selected again and again for this time; a scenario that passes and fails is flaky, which is a failure
+    #[arg(long, value_name = "SECONDS", value_parser = long_seconds, conflicts_with_all = NOT_WITH_STRESS)]
+    pub stress: Option<Duration>,
+
+    /// Run what is selected again and again until a run does not pass, at most for --stress SECONDS
+    #[arg(long, conflicts_with_all = NOT_WITH_STRESS)]
+    pub until_fail: bool,
 
     /// Run no further scenario after the first that fails or is inconclusive
     #[arg(long)]
@@ -131,6 +141,22 @@ pub struct Cli {
     #[arg(long, requires = "subjects")]
     pub no_skip: bool,
 
+    /// Keep a record of the run, as JSON in $XDG_STATE_HOME/ior-it [default: ~/.local/state/ior-it; under sudo, that of root]
+    #[arg(long, conflicts_with_all = ["command", "list", "list_subjects", "replay", "show", "coverage", "conformance", "mutants"])]
+    pub record: bool,
+
+    /// List the records of runs, the newest first; runs nothing
+    #[arg(long, conflicts_with_all = ["record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
+    pub runs: bool,
+
+    /// Show what has changed from the run A to the run B, or to the last: numbers or ids of --runs, or files; exit 101 if a scenario is newly red
+    #[arg(long, value_names = ["A", "B"], num_args = 1..=2, conflicts_with_all = ["runs", "record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
+    pub compare: Vec<String>,
+
+    /// Run only what failed or was inconclusive in the last recorded run
+    #[arg(long, conflicts_with_all = ["runs", "compare", "command", "replay", "show", "coverage", "mutants"])]
+    pub rerun_failed: bool,
+
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
     #[arg(long)]
     pub timings: bool,
@@ -148,31 +174,27 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
     pub show: Option<PathBuf>,
 
-    /// With a command: print the table by call alone, and not the trace
-    #[arg(long, requires = "command")]
-    pub summary: bool,
-
-    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines
-    #[arg(long, value_name = "FILE", requires = "writes_output")]
+    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines, to `|COMMAND` through a pipe
+    #[arg(short, long, value_name = "FILE", requires = "writes_output")]
     pub output: Option<PathBuf>,
 
-    /// With a command: show this many bytes of what calls read and write, and structs; 0 shows addresses
-    #[arg(short = 's', long = "string-limit", value_name = "N", requires = "command")]
-    #[arg(default_value_t = 32, value_parser = clap::value_parser!(u32).range(..=4096))]
-    pub data: u32,
-
-    /// With a command: do not watch the processes that it forks
-    #[arg(long, requires = "command")]
-    pub no_follow: bool,
+    #[command(flatten)]
+    pub trace: TraceFlags,
 
     /// Trace this program instead of running scenarios; all that follows it is its own
-    #[arg(last = true, value_name = "COMMAND", num_args = 1.., group = "writes_output")]
+    #[arg(last = true, value_name = "COMMAND", num_args = 1.., groups = ["traced", "writes_output"])]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
     pub command: Vec<OsString>,
 }
 
 /// The flags that exclude a command.
-const NOT_WITH_A_COMMAND: [&str; 20] = [
+const NOT_WITH_A_COMMAND: [&str; 26] = [
+    "record",
+    "runs",
+    "compare",
+    "rerun_failed",
+    "stress",
+    "until_fail",
     "include_ignored",
     "ignored",
     "test",
@@ -195,8 +217,27 @@ const NOT_WITH_A_COMMAND: [&str; 20] = [
     "timings",
 ];
 
+/// The flags that exclude a repetition without an end: those that are about one run of each scenario.
+const NOT_WITH_STRESS: [&str; 13] = [
+    "command",
+    "repeat",
+    "fail_fast",
+    "archive",
+    "bless",
+    "subjects",
+    "conformance",
+    "mutants",
+    "replay",
+    "show",
+    "coverage",
+    "list",
+    "verbose",
+];
+
 /// The flags that exclude `--show`: all except `--format`.
-const NOT_WITH_SHOW: [&str; 37] = [
+const NOT_WITH_SHOW: [&str; 39] = [
+    "stress",
+    "until_fail",
     "mutants",
     "conformance",
     "subjects",
@@ -254,7 +295,7 @@ With -- COMMAND the exit code is the command's own, or 128 and the number of the
   126  the command cannot be executed
   127  the command was not found";
 
-static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
+pub static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("IOR_IT_COMMIT")));
 
 /// The version, with the commit if the build was told it: `make install` tells it.
 fn version(commit: Option<&str>) -> String {
@@ -278,9 +319,18 @@ fn shard(text: &str) -> Result<Shard, String> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let wrong = || "a number of seconds, more than 0 and at most 3600".to_owned();
+    seconds_to(text, 3600)
+}
+
+/// Up to a week.
+fn long_seconds(text: &str) -> Result<Duration, String> {
+    seconds_to(text, 7 * 24 * 3600)
+}
+
+fn seconds_to(text: &str, most: u32) -> Result<Duration, String> {
+    let wrong = || format!("a number of seconds, more than 0 and at most {most}");
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
-    if seconds > 0.0 && seconds <= 3600.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
+    if seconds > 0.0 && seconds <= f64::from(most) { Ok(Duration::from_secs_f64(seconds)) } else { Err(wrong()) }
 }
 
 /// More is a mistake in the unit.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ends;
 use super::flags::{Cli, OutputFormat};
-use super::plan;
 use super::select;
+use super::tables::tables;
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::tell::{self, StandardStream};
@@ -39,7 +39,7 @@ struct MutantsAsked {
 /// Runs the mutants that the command line asks for, and says what came out.
 pub fn run(cli: &Cli, scenarios: Vec<Scenario>) -> Result<Exit, Error> {
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
-    let (_, expectations) = plan::expectations(cli, &names)?;
+    let expectations = tables(cli, &names)?.of_the_suite();
     let selected = select::select(cli, &names)?;
     let asked = asked(cli)?;
     tracer::check_machine()?;

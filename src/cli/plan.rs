@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use super::bless::Blessing;
 use super::flags::{Cli, LibtestFlags, OutputFormat};
+use super::records::{self, Recording};
 use super::select;
+use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
+use super::tables::{SuiteTables, tables_of};
 use crate::base::error::Error;
 use crate::child::scenario::Scenario;
-use crate::command;
-use crate::judge::expectation::{Expectation, Expectations};
-use crate::session::Options;
+use crate::judge::expectation::Expectation;
+use crate::session::{Needs, Options};
 use crate::watch::tracer;
-
-pub static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
 
 /// The most threads that are useful: each needs a watch.
 const MOST_THREADS: usize = 256;
@@ -27,8 +27,9 @@ pub struct Plan {
     pub threads: usize,
     /// Whether scenarios run that their table marks as ignored.
     pub asks_for_ignored: bool,
-    pub expectations: Expectations,
-    pub file: String,
+    pub tables: SuiteTables,
+    /// The scenarios of one's own.
+    pub own: Vec<Scenario>,
     pub timeout: Option<Duration>,
     pub repeat: u32,
     pub fail_fast: bool,
@@ -41,26 +42,50 @@ pub struct Plan {
     /// The file that takes what is observed, if there is to be one. Then the witness looks on as well.
     pub bless: Option<Blessing>,
     pub subjects: Vec<SubjectSlot>,
+    /// The record of this run, if one is to be kept.
+    pub recording: Option<Recording>,
+    /// When a repetition ends, if there is one.
+    pub stress: Option<StressLimit>,
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
 }
 
-pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<Plan, Error> {
+impl Plan {
+    /// The table of a scenario.
+    pub fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
+        self.tables.expectation(name)
+    }
+
+    /// What the selected tables need of the tracer. They are read for it: not before the zygote is forked, which has no use for
+    /// the memory.
+    pub fn needs(&self) -> Needs {
+        let mut selected = self.selected.iter();
+        let is_about_data = |name: &String| self.tables.get(name).is_some_and(Expectation::is_about_data);
+        let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { 0 };
+        Needs { requests: selected.any(|name| self.tables.expectations.is_about_io_uring(name)), data }
+    }
+}
+
+pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Result<Plan, Error> {
     let threads = threads(&cli.libtest)?;
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
-    let (file, expectations) = expectations_of(bless.as_ref(), cli, &names)?;
+    let tables = tables_of(bless.as_ref(), cli, &names)?;
+    let own = tables.scenarios();
+    let names: Vec<&str> = names.into_iter().chain(own.iter().map(|scenario| scenario.name)).collect();
     let selected = select::select(cli, &names)?;
-    let lanes = threads.min(selected.len()).max(1);
-    let session = session(cli, lanes, || selected.iter().filter_map(|name| expectations.get(name)));
+    let selected = if cli.rerun_failed { records::red_in_last(selected, &names)? } else { selected };
+    let stress = stress(cli);
+    // A scenario may then run beside itself.
+    let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
     Ok(Plan {
         libtest: cli.libtest.clone(),
         selected,
         threads,
         asks_for_ignored: asks_for_ignored(cli),
-        expectations,
-        file,
+        tables,
+        own,
         timeout: cli.timeout,
         repeat: cli.repeat,
         fail_fast: cli.fail_fast,
@@ -70,22 +95,25 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], own: Option<Own>) -> Result<
         timings: cli.timings,
         archive: cli.archive.clone(),
         bless,
-        subjects: subjects::asked_for(cli, own)?,
+        subjects: subjects::asked_for(cli, tracer)?,
+        recording: Recording::begin(cli)?,
+        stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        session,
+        session: session(cli, lanes),
     })
 }
 
-/// What the selected tables need of a session.
-fn session<'e, I: Iterator<Item = &'e Expectation>>(cli: &Cli, lanes: usize, selected: impl Fn() -> I) -> Options {
-    let is_about_data = selected().any(Expectation::is_about_data);
+fn stress(cli: &Cli) -> Option<StressLimit> {
+    let limit = StressLimit { time: cli.stress, until_fail: cli.until_fail };
+    (cli.stress.is_some() || cli.until_fail).then_some(limit)
+}
+
+fn session(cli: &Cli, lanes: usize) -> Options {
     Options {
         lanes,
         tracer: tracer::TracerOptions {
             bpf: cli.bpf.clone(),
             ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
-            requests: selected().any(Expectation::is_about_io_uring),
-            data: if is_about_data { tracer::MOST_DATA } else { 0 },
             ..tracer::TracerOptions::default()
         },
         keep: cli.keep,
@@ -98,37 +126,14 @@ fn session<'e, I: Iterator<Item = &'e Expectation>>(cli: &Cli, lanes: usize, sel
 fn has_tiers(cli: &Cli) -> bool {
     let libtest = &cli.libtest;
     let selects = libtest.filter.is_some() || libtest.ignored || !libtest.skip.is_empty() || !cli.filters.is_empty();
-    !cli.no_tiers && !cli.bless && !selects && cli.shard.is_none() && cli.subjects.is_empty()
+    let repeats = cli.rerun_failed || stress(cli).is_some();
+    !cli.no_tiers && !cli.bless && !selects && !repeats && cli.shard.is_none() && cli.subjects.is_empty()
 }
 
 /// Selected by libtest's flags, or by its full name: an exact name is a request to run it.
 fn asks_for_ignored(cli: &Cli) -> bool {
     let names_one = cli.libtest.exact && (cli.libtest.filter.is_some() || !cli.filters.is_empty());
-    cli.libtest.ignored || cli.libtest.include_ignored || names_one
-}
-
-/// How to trace a command.
-pub fn traced(cli: &Cli) -> Result<command::CommandOptions, Error> {
-    let to_lines =
-        cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    let is_json = as_json(cli)? || to_lines;
-    if is_json && cli.summary {
-        return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
-    }
-    Ok(command::CommandOptions {
-        follow: !cli.no_follow,
-        summary: cli.summary,
-        quiet: cli.libtest.quiet,
-        output: cli.output.clone(),
-        archive: cli.archive.clone(),
-        witness: cli.witness,
-        bpf: cli.bpf.clone(),
-        ring_size: cli.ring_size,
-        subject: subjects::for_command(cli)?,
-        // The table has no data: then nobody pays for it.
-        data: if cli.summary { 0 } else { cli.data },
-        json: is_json,
-    })
+    cli.libtest.ignored || cli.libtest.include_ignored || names_one || cli.rerun_failed
 }
 
 /// Whether to print a trace as JSON lines. The other formats are formats of verdicts.
@@ -161,31 +166,4 @@ pub fn threads(libtest: &LibtestFlags) -> Result<usize, Error> {
     number
         .filter(|threads| (1..=MOST_THREADS).contains(threads))
         .ok_or_else(|| Error::usage(format!("{asked} is not possible"), format!("{name} takes 1 to {MOST_THREADS}")))
-}
-
-pub fn expectations(cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
-    expectations_of(None, cli, names)
-}
-
-/// Those of the file that is to be blessed, if there is one.
-fn expectations_of(bless: Option<&Blessing>, cli: &Cli, names: &[&str]) -> Result<(String, Expectations), Error> {
-    let (tests, hint) = match bless {
-        None => (cli.tests.as_deref(), "without --tests, the embedded tests.toml is used"),
-        Some(bless) => (Some(bless.path()), "--bless writes ./tests.toml, or --tests FILE"),
-    };
-    let (file, text) = match tests {
-        None => ("tests.toml".to_owned(), EMBEDDED_TESTS.as_bytes().to_vec()),
-        Some(path) => {
-            let shown = crate::base::escape::path(path);
-            let bytes = std::fs::read(path)
-                .map_err(|error| Error::usage(format!("cannot read {shown}: {error}"), hint).because(error))?;
-            (shown, bytes)
-        }
-    };
-    let parsed = Expectations::parse_bytes(&file, &text, names);
-    let expectations = parsed.map_err(|errors| {
-        Error::usage(format!("{file} cannot be used"), "docs/tests-toml.md describes the format")
-            .with_details(format!("\n{errors}"))
-    })?;
-    Ok((file, expectations))
 }

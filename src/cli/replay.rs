@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::flags::{Cli, LibtestFlags};
-use super::plan::{expectations, threads};
+use super::plan::threads;
 use super::select;
+use super::tables::{SuiteTables, tables};
 use super::traces::KeptTraces;
 use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{self, SUFFIX};
 use crate::base::error::{Error, Exit};
 use crate::base::tell::StandardStream;
 use crate::child::scenario::Scenario;
-use crate::judge::expectation::Expectations;
 use crate::judge::verdict::{Verdict, judge_with};
 use crate::subject::json::{self, Line};
 use crate::trace::show;
@@ -25,8 +25,7 @@ pub struct Replay {
     threads: usize,
     selected: Vec<String>,
     archives: Vec<Archived>,
-    expectations: Expectations,
-    file: String,
+    tables: SuiteTables,
     verbose: bool,
     fail_fast: bool,
     all_reports: bool,
@@ -44,7 +43,8 @@ struct Archived {
 pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
     let threads = threads(&cli.libtest)?;
     let known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
-    let (file, expectations) = expectations(cli, &known)?;
+    let tables = tables(cli, &known)?;
+    let known: Vec<&str> = known.into_iter().chain(tables.own()).collect();
     let archives = named(checked(&files(&cli.replay)?, &known)?);
     let names: Vec<&str> = archives.iter().map(|archived| archived.name.as_str()).collect();
     let selected = select::select(cli, &names)?;
@@ -53,8 +53,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
         threads,
         selected,
         archives,
-        expectations,
-        file,
+        tables,
         verbose: cli.verbose,
         fail_fast: cli.fail_fast,
         all_reports: cli.all_reports,
@@ -106,7 +105,7 @@ fn checked(files: &[PathBuf], known: &[&str]) -> Result<Vec<(String, PathBuf)>, 
             Ok(origin) if known.contains(&origin.scenario.as_str()) => archives.push((origin.scenario, path.clone())),
             Ok(origin) => errors.push(Error::usage(
                 format!("{}: there is no scenario {:?}", crate::base::escape::path(path), origin.scenario),
-                "`ior-it --list` names them all",
+                "`ior-it --list` names them all; --tests FILE adds your own",
             )),
             Err(error) => errors.push(error),
         }
@@ -157,9 +156,9 @@ pub fn run(mut replay: Replay) -> Result<Exit, Error> {
         fail_fast: replay.fail_fast,
         all_reports: replay.all_reports,
         tiers: false,
-        file: replay.file.clone(),
+        file: replay.tables.file.clone(),
     };
-    let sums = trials::run(&options, archives.into_iter().map(trial).collect())?;
+    let sums = trials::run(&options, archives.into_iter().map(trial).collect())?.sums;
     traces.print(&replay.libtest, &replay.selected);
     Ok(if replay.libtest.list { Exit::Success } else { sums.exit() })
 }
@@ -174,12 +173,12 @@ impl Replay {
         if self.verbose {
             traces.keep(name, &read.observed);
         }
-        let Some(expectation) = self.expectations.get(scenario) else {
-            return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.file).into());
+        let Some(expectation) = self.tables.get(scenario) else {
+            return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.tables.file).into());
         };
         judge_with(
             expectation,
-            &self.file,
+            self.tables.file_of(scenario),
             &read.observed,
             &format!("./ior-it --replay {}", crate::base::escape::path(path)),
         )

@@ -3,16 +3,20 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::WithoutPrivilege;
 use super::archives::Archives;
 use super::bless::Blessing;
 use super::conformance;
 use super::ends;
+use super::flags::OutputFormat;
 use super::plan::Plan;
+use super::records::SeenTrace;
+use super::stress::{Stressed, stress};
 use super::subjects::{self, SubjectSlot, Tested};
 use super::traces::KeptTraces;
+use super::trials::progress::{Steps, may_draw};
 use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
@@ -45,7 +49,9 @@ struct LiveRun {
 }
 
 /// Runs the scenarios that the plan selects.
-pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
+pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Result<Exit, Error> {
+    let known = registry.len();
+    let scenarios: Vec<Scenario> = registry.into_iter().chain(plan.own.iter().copied()).collect();
     let names: Vec<&'static str> = scenarios.iter().map(|scenario| scenario.name).collect();
     if plan.libtest.list {
         let trial =
@@ -60,20 +66,11 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
-    let session = Prepared::new(scenarios, plan.session.clone())?.load()?;
+    let session = Prepared::new(scenarios, plan.session.clone())?.needing(plan.needs()).load()?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
-    let run = Arc::new(LiveRun {
-        session,
-        bless,
-        plan,
-        traces: KeptTraces::default(),
-        archives,
-        tested: Tested::default(),
-        timings: Mutex::default(),
-        interrupted: Arc::default(),
-    });
+    let run = Arc::new(LiveRun::new(session, bless, plan, archives));
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
     if let Some(folder) = run.plan.conformance.clone() {
@@ -81,8 +78,11 @@ pub fn run(plan: Plan, scenarios: Vec<Scenario>, without: WithoutPrivilege) -> R
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
-    let sums = trials::run(&run.plan.trials(), run.trials(&names))?;
-    run.finish(&names, sums.exit())
+    let trials = if run.plan.stress.is_some() { run.stressed(&names) } else { run.trials(&names) };
+    let done = trials::run(&run.plan.trials(), trials)?;
+    let exit = run.finish(&names[..known], done.sums.exit())?;
+    run.plan.recording.as_ref().map_or(Ok(()), |recording| recording.finish(&done, run.plan.threads, exit))?;
+    Ok(exit)
 }
 
 /// For cargo test as an ordinary user: each trial is ignored, with the reason.
@@ -119,7 +119,7 @@ impl Plan {
             fail_fast: self.fail_fast,
             all_reports: self.all_reports,
             tiers: self.tiers && self.subjects.is_empty(),
-            file: self.file.clone(),
+            file: self.tables.file.clone(),
         }
     }
 
@@ -131,11 +131,24 @@ impl Plan {
 
     /// The reason why a scenario runs only on request.
     fn ignored(&self, name: &str) -> Option<&str> {
-        self.expectations.get(name)?.ignored.as_deref()
+        self.tables.expectations.ignored(name)
     }
 }
 
 impl LiveRun {
+    fn new(session: Session, bless: Option<Blessing>, plan: Plan, archives: Option<Archives>) -> Self {
+        Self {
+            session,
+            bless,
+            plan,
+            traces: KeptTraces::default(),
+            archives,
+            tested: Tested::default(),
+            timings: Mutex::default(),
+            interrupted: Arc::default(),
+        }
+    }
+
     fn trials(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
         let trial = |&name: &&'static str| {
             let run = Arc::clone(self);
@@ -146,6 +159,34 @@ impl LiveRun {
                 .in_basic_tier(is_basic(name))
         };
         if self.plan.subjects.is_empty() { names.iter().map(trial).collect() } else { self.trials_of_subjects(names) }
+    }
+
+    /// Runs what is selected again and again, and then has a trial for each scenario with the verdict on all its runs.
+    fn stressed(self: &Arc<Self>, names: &[&'static str]) -> Vec<Trial> {
+        let Some(limit) = self.plan.stress else { return Vec::new() };
+        let (selected, others): (Vec<&'static str>, Vec<&'static str>) =
+            names.iter().partition(|name| self.plan.is_selected(name));
+        let is_for_people = self.plan.libtest.output_format() == OutputFormat::Pretty;
+        let steps = if may_draw(is_for_people) { Steps::Open } else { Steps::Hidden };
+        let once = |at: usize| {
+            let name = selected[at];
+            self.plan.expectation(name).and_then(|expectation| self.once(name, expectation))
+        };
+        let Stressed { tallies, runs, took } = stress(limit, self.plan.threads, selected.len(), steps, once);
+        self.unless_interrupted(());
+        let scenarios = if selected.len() == 1 { "1 scenario" } else { &format!("{} scenarios", selected.len()) };
+        StandardStream::Error.line(&format!("{scenarios} ran {runs} times in {:.1} s", took.as_secs_f64()));
+        let told = selected.iter().zip(tallies).map(|(&name, tally)| {
+            let (took, flag) = (tally.took, self.plan.libtest.ignored && self.plan.ignored(name).is_some());
+            Trial::new(name, move || tally.verdict()).with_time(took).with_ignored_flag(flag)
+        });
+        let run = Arc::clone(self);
+        let left_out = others.into_iter().map(move |name| {
+            let run = Arc::clone(&run);
+            Trial::new(name, move || run.trial_of(name, || Ok(Verdict::Pass)))
+        });
+        // What is left out is not selected, or is ignored with the reason.
+        told.chain(left_out).collect()
     }
 
     /// A trial for each subject and scenario. The trial's kind is the subject.
@@ -162,7 +203,7 @@ impl LiveRun {
         pairs.map(trial).collect()
     }
 
-    /// What comes after the trials.
+    /// What comes after the trials. The names are those of the registry.
     fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
         self.traces.print(&self.plan.libtest, &self.plan.selected);
         self.tested.print_unseen(&self.plan.subjects);
@@ -188,7 +229,7 @@ impl LiveRun {
 
     /// The verdict of the first run that does not pass, or else of the last run.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once(name, expectation))
     }
 
@@ -198,7 +239,7 @@ impl LiveRun {
         let Some(subject) = &slot.subject else {
             return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
         };
-        let expectation = self.expectation(name)?;
+        let expectation = self.plan.expectation(name)?;
         self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
@@ -207,8 +248,10 @@ impl LiveRun {
         let again = format!("{} --exact --filter {name}", slot.command);
         let unknown = |why: &str| Cell::unknown(&slot.name, name, why, &again);
         let Some(subject) = &slot.subject else { return unknown(slot.missing.as_deref().unwrap_or_default()) };
-        let one =
-            self.expectation(name).and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
+        let one = self
+            .plan
+            .expectation(name)
+            .and_then(|expectation| self.run_beside(slot, subject.as_ref(), name, expectation));
         self.unless_interrupted(one.map_or_else(|error| unknown(&error.sentence), |one| one.cell))
     }
 
@@ -220,7 +263,7 @@ impl LiveRun {
         expectation: &Expectation,
     ) -> Result<Beheld, Error> {
         let limit = self.limit(expectation);
-        self.session.run_beside(subject, &slot.command, name, expectation, &self.plan.file, limit)
+        self.session.run_beside(subject, &slot.command, name, expectation, self.plan.tables.file_of(name), limit)
     }
 
     fn once_beside(
@@ -231,9 +274,15 @@ impl LiveRun {
         expectation: &Expectation,
     ) -> Result<Verdict, Error> {
         let began = SystemTime::now();
+        let begin = Instant::now();
         let one = self.run_beside(slot, subject, name, expectation)?;
         self.tested.add(&one.cell);
         let verdict = subjects::verdict(&one.cell);
+        if let Some(recording) = &self.plan.recording {
+            let took = begin.elapsed();
+            let seen = one.observed.as_ref().map(SeenTrace::of);
+            recording.note(Some(&slot.name), name, seen, verdict == Verdict::Pass, took);
+        }
         let Some(observed) = one.observed else { return Ok(verdict) };
         if self.plan.verbose {
             self.traces.keep(name, &observed);
@@ -241,17 +290,11 @@ impl LiveRun {
         let Some(archives) = &self.archives else { return Ok(verdict) };
         // The archive has our own trace, which is judged by its table.
         let origin = Origin::here(name, one.workspace.as_os_str().as_bytes(), began);
-        let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
+        let judge = |observed: &_| judge(expectation, self.plan.tables.file_of(name), observed);
         let reference = judge(&observed);
         Ok(match archives.checked(&Archive { origin, observed }, reference, judge) {
             Verdict::Pass => verdict,
             other => other,
-        })
-    }
-
-    fn expectation(&self, name: &str) -> Result<&Expectation, Error> {
-        self.plan.expectations.get(name).ok_or_else(|| {
-            Error::scenario(format!("{name} has no table in {}", self.plan.file), "BUG: the tables were checked before")
         })
     }
 
@@ -273,17 +316,24 @@ impl LiveRun {
     }
 
     fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
-        let one = self.session.run(name, expectation, &self.plan.file, self.limit(expectation))?;
+        let begin = Instant::now();
+        let one = self.session.run(name, expectation, self.plan.tables.file_of(name), self.limit(expectation))?;
+        let took = begin.elapsed();
         if self.plan.verbose {
             self.traces.keep(name, &one.observed);
         }
         if self.plan.timings {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
         }
-        if let (Some(bless), Verdict::Fail(_)) = (&self.bless, &one.verdict) {
+        if let (Some(bless), Verdict::Fail(_), true) = (&self.bless, &one.verdict, self.plan.tables.is_in_file(name)) {
             bless.keep(name, &one.observed, one.objection.as_ref().or(one.contradicted.as_ref()));
         }
-        Ok(self.archived(name, expectation, one))
+        let seen = SeenTrace::of(&one.observed);
+        let verdict = self.archived(name, expectation, one);
+        if let Some(recording) = &self.plan.recording {
+            recording.note(None, name, Some(seen), verdict == Verdict::Pass, took);
+        }
+        Ok(verdict)
     }
 
     /// With `--archive`, the verdict after the check of the archive.
@@ -291,7 +341,7 @@ impl LiveRun {
         let session::ScenarioRun { verdict, objection, observed, workspace, began, contradicted: _, phases: _ } = one;
         let Some(archives) = &self.archives else { return verdict.with_objection(objection) };
         let origin = Origin::here(name, workspace.as_os_str().as_bytes(), began);
-        let judge = |observed: &_| judge(expectation, &self.plan.file, observed);
+        let judge = |observed: &_| judge(expectation, self.plan.tables.file_of(name), observed);
         archives.checked(&Archive { origin, observed }, verdict, judge).with_objection(objection)
     }
 

@@ -21,6 +21,7 @@ mod text; // --format pretty and terse
 mod json; // --format json
 mod junit; // --format junit
 mod ktap; // --format ktap
+pub mod progress; // the bar of a long run
 
 use output::TrialOutput;
 
@@ -29,6 +30,8 @@ pub struct Trial {
     name: TrialName,
     is_ignored: bool,
     is_basic: bool,
+    /// How long it took, if that was measured before.
+    took: Option<Duration>,
     judge: Box<dyn FnOnce() -> Verdict + Send>,
 }
 
@@ -83,6 +86,14 @@ pub struct TrialOptions {
     pub tiers: bool,
     /// The name of the expectations' file in reports.
     pub file: String,
+}
+
+/// A run that is over.
+#[derive(Clone, Debug)]
+pub struct TrialRun {
+    pub sums: TrialSums,
+    /// The trials in their order.
+    pub done: Vec<TrialDone>,
 }
 
 /// Why trials have not run.
@@ -150,6 +161,7 @@ impl Trial {
             name: TrialName { kind: None, name: escape::line(&name.into()).into_owned() },
             is_ignored: false,
             is_basic: false,
+            took: None,
             judge: Box::new(judge),
         }
     }
@@ -165,6 +177,11 @@ impl Trial {
         Self { is_basic, ..self }
     }
 
+    /// The same with this time, which was measured before.
+    pub fn with_time(self, took: Duration) -> Self {
+        Self { took: Some(took), ..self }
+    }
+
     /// The same as one that `--ignored` selects.
     pub fn with_ignored_flag(self, is_ignored: bool) -> Self {
         Self { is_ignored, ..self }
@@ -172,11 +189,11 @@ impl Trial {
 }
 
 /// Runs the selected trials, or lists them, and prints what becomes of them.
-pub fn run(options: &TrialOptions, trials: Vec<Trial>) -> Result<TrialSums, Error> {
+pub fn run(options: &TrialOptions, trials: Vec<Trial>) -> Result<TrialRun, Error> {
     TrialOutput::open(options).map(|output| run_to(options, trials, output))
 }
 
-fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -> TrialSums {
+fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -> TrialRun {
     let all = trials.len();
     let libtest = &options.libtest;
     let selected: HashSet<Cow<str>> = options.selected.iter().map(|name| escape::line(name)).collect();
@@ -188,20 +205,22 @@ fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -
     let mut sums = TrialSums { filtered_out: all - trials.len(), ..TrialSums::default() };
     if libtest.list {
         trials.iter().for_each(|(_, trial)| output.put(&format!("{}: test\n", trial.name)));
-        return sums;
+        return TrialRun { sums, done: Vec::new() };
     }
     let seed = libtest.shuffle.map(|seed| seed.unwrap_or_else(|| fastrand::u64(..1 << 32)));
     if let Some(seed) = seed {
         fastrand::Rng::with_seed(seed).shuffle(&mut trials);
     }
     let began = Instant::now();
-    let mut printer = printer(options, output, &trials);
+    let is_for_people = options.libtest.output_format() == OutputFormat::Pretty;
+    let printer = printer(options, output, &trials);
+    let mut printer = progress::WithProgress::new(printer, progress::may_draw(is_for_people));
     printer.begin(trials.len(), seed);
-    let mut done = run_tiers(options, trials, printer.as_mut());
+    let mut done = run_tiers(options, trials, &mut printer);
     done.sort_by_key(|done| done.number);
     done.iter().for_each(|done| sums.add(&done.outcome));
     printer.end(&done, &sums, began.elapsed());
-    sums
+    TrialRun { sums, done }
 }
 
 fn printer(options: &TrialOptions, output: TrialOutput, trials: &[(usize, Trial)]) -> Box<dyn Printer> {
@@ -277,7 +296,7 @@ fn run_all(options: &TrialOptions, trials: Vec<(usize, Trial)>, printer: &mut dy
 }
 
 fn run_one(number: usize, trial: Trial, fail_fast: bool, stop: &AtomicBool) -> TrialDone {
-    let Trial { name, judge, .. } = trial;
+    let Trial { name, judge, took, .. } = trial;
     let began = Instant::now();
     if stop.load(Ordering::Relaxed) {
         return TrialDone { number, name, outcome: TrialOutcome::NotRun(FAIL_FAST), took: Duration::ZERO };
@@ -290,7 +309,7 @@ fn run_one(number: usize, trial: Trial, fail_fast: bool, stop: &AtomicBool) -> T
         Verdict::Skip(reason) => Verdict::Skip(escape::line(&reason).into_owned()),
         other => other,
     };
-    TrialDone { number, name, outcome: TrialOutcome::Judged(verdict), took: began.elapsed() }
+    TrialDone { number, name, outcome: TrialOutcome::Judged(verdict), took: took.unwrap_or_else(|| began.elapsed()) }
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Report {

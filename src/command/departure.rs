@@ -3,7 +3,7 @@
 //! The thread that reads and prints records may be blocked, by output that nobody reads or by a process that does not respond.
 //! So a separate thread receives the signals and passes each on. The first SIGTERM or SIGHUP, or the second SIGINT or SIGQUIT,
 //! must lead to the end. After a first delay this thread kills the watched processes, and after a second delay it ends this
-//! process.
+//! process. Processes that ran before are never killed, and every signal ends their watch.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -55,9 +55,9 @@ struct Mailbox {
 }
 
 impl Departure {
-    /// Receives signals from now on.
-    pub fn start(killer: Killer, zygote: &Zygote) -> nix::Result<Self> {
-        let reaper = zygote.pid();
+    /// Receives signals from now on. `kills` are the processes of a command, and who reaps it.
+    pub fn start(kills: Option<(Killer, &Zygote)>) -> nix::Result<Self> {
+        let kills = kills.map(|(killer, zygote)| (killer, zygote.pid()));
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let heard = SignalFd::with_flags(&heard(), SfdFlags::SFD_CLOEXEC)?;
         let (wake, done) = (EventFd::from_flags(flags)?, EventFd::from_flags(flags)?);
@@ -65,7 +65,7 @@ impl Departure {
         let of_thread = Arc::clone(&mailbox);
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || of_thread.hear(&heard, &killer, reaper))
+            .spawn(move || of_thread.hear(&heard, kills))
             .map_err(|_| nix::errno::Errno::EAGAIN)?;
         Ok(Self { mailbox, thread: Some(thread) })
     }
@@ -98,26 +98,29 @@ impl Drop for Departure {
 
 impl Mailbox {
     /// Runs until the command is over.
-    fn hear(&self, heard: &SignalFd, killer: &Killer, reaper: Pid) {
-        let mut from_terminal = 0;
+    fn hear(&self, heard: &SignalFd, kills: Option<(Killer, Pid)>) {
+        // The first signal of a terminal is the command's.
+        let mut from_terminal = i32::from(kills.is_none());
         while let Some(signal) = self.next(heard, PollTimeout::NONE) {
             self.pass_on(signal);
             from_terminal += i32::from(matches!(signal, libc::SIGINT | libc::SIGQUIT));
             if from_terminal > 1 || matches!(signal, libc::SIGTERM | libc::SIGHUP) {
-                return self.depart(signal, heard, killer, reaper);
+                return self.depart(signal, heard, kills);
             }
         }
     }
 
     /// Brings the end about, within twice the patience.
-    fn depart(&self, signal: i32, heard: &SignalFd, killer: &Killer, reaper: Pid) {
+    fn depart(&self, signal: i32, heard: &SignalFd, kills: Option<(Killer, Pid)>) {
         if self.is_done_within(heard, PATIENCE) {
             return;
         }
-        self.killed.store(signal, Ordering::SeqCst);
-        killer.kill_all();
-        // A stopped process reports no end. The zygote is this process's child, and is reaped after this thread has ended.
-        let _ = kill(reaper, Signal::SIGCONT);
+        if let Some((killer, reaper)) = kills {
+            self.killed.store(signal, Ordering::SeqCst);
+            killer.kill_all();
+            // A stopped process reports no end. The zygote is this process's child, and is reaped after this thread has ended.
+            let _ = kill(reaper, Signal::SIGCONT);
+        }
         self.pass_on(signal);
         if self.is_done_within(heard, PATIENCE) {
             return;

@@ -1,6 +1,12 @@
 //! Writes trace and table, and the progress line.
 
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::CommandOptions;
@@ -22,6 +28,18 @@ pub struct Output {
     /// The first error. Nothing is written after it.
     failed: Option<io::Error>,
     progress: Option<Progress>,
+    /// The files of the processes, if each has one.
+    separate: Option<Separate>,
+    /// The command that reads the output, if there is one.
+    reader: Option<Child>,
+}
+
+/// A file for each process: `FILE.PID`.
+struct Separate {
+    file: PathBuf,
+    open: HashMap<u32, BufWriter<File>>,
+    /// Those that were made: a number may be given to another process.
+    made: HashMap<u32, PathBuf>,
 }
 
 /// The progress line, on a terminal.
@@ -38,6 +56,7 @@ struct Progress {
 impl Output {
     /// Opens the file, or takes the standard error output.
     pub fn open(options: &CommandOptions) -> Result<Self, Error> {
+        let (mut reader, mut separate) = (None, None);
         let (name, to): (String, Box<dyn Write>) = match &options.output {
             None if was_closed(libc::STDERR_FILENO) => {
                 return Err(Error::usage(
@@ -46,7 +65,14 @@ impl Output {
                 ));
             }
             None => ("the standard error output".to_owned(), Box::new(StandardStream::Error)),
+            Some(path) if let Some(command) = piped(path) => {
+                let mut child = reading(command)?;
+                let input = child.stdin.take();
+                reader = Some(child);
+                (format!("`{}`", crate::base::escape::path(Path::new(command))), Box::new(input.ok_or_else(no_reader)?))
+            }
             Some(path) => {
+                separate = options.shown.separate.then(|| Separate::beside(path));
                 let name = crate::base::escape::path(path);
                 let file = place::create(path).map_err(|error| {
                     Error::usage(
@@ -59,7 +85,24 @@ impl Output {
         };
         let wanted = !options.quiet && StandardStream::Error.is_terminal();
         let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
-        Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress })
+        Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress, separate, reader })
+    }
+
+    /// Writes a line of a process: into its own file, if each has one.
+    pub fn line_of(&mut self, pid: u32, line: &str) {
+        let Some(separate) = &mut self.separate else { return self.line(line) };
+        if self.failed.is_none() {
+            self.failed = separate.line(pid, line).err();
+        }
+    }
+
+    /// Nothing more will come of this process.
+    pub fn is_gone(&mut self, pid: u32) {
+        if let Some(mut file) = self.separate.as_mut().and_then(|separate| separate.open.remove(&pid))
+            && self.failed.is_none()
+        {
+            self.failed = file.flush().err();
+        }
     }
 
     /// Writes a line.
@@ -98,6 +141,11 @@ impl Output {
     /// Ends the output: an error if not everything was written.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
+        if let Some(mut reader) = self.reader.take() {
+            // It reads to the end of the pipe.
+            self.to = BufWriter::new(Box::new(io::sink()));
+            let _ = reader.wait();
+        }
         let failed = self.failed.take().map(|error| {
             Error::new(
                 format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
@@ -110,8 +158,67 @@ impl Output {
 
     fn flush(&mut self) {
         if self.failed.is_none() {
-            self.failed = self.to.flush().err();
+            let separate = self.separate.iter_mut().flat_map(|separate| separate.open.values_mut());
+            self.failed = separate.map(BufWriter::flush).chain([self.to.flush()]).find_map(Result::err);
         }
+    }
+}
+
+/// The command of `|COMMAND` or `!COMMAND`, as strace(1) has it.
+fn piped(path: &Path) -> Option<&OsStr> {
+    let bytes = path.as_os_str().as_bytes();
+    bytes.strip_prefix(b"|").or_else(|| bytes.strip_prefix(b"!")).map(OsStr::from_bytes)
+}
+
+/// A shell with this command, which reads what is written.
+fn reading(command: &OsStr) -> Result<Child, Error> {
+    let shell = Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn();
+    shell.map_err(|error| {
+        let command = crate::base::escape::path(Path::new(command));
+        Error::usage(format!("--output: `{command}` could not be started: {error}"), "is there a /bin/sh?")
+            .because(error)
+    })
+}
+
+fn no_reader() -> Error {
+    Error::usage("--output: the command has no standard input", "--output FILE writes into a file")
+}
+
+/// The most files of processes that are open at a time.
+const MOST_OPEN: usize = 128;
+
+impl Separate {
+    fn beside(file: &Path) -> Self {
+        Self { file: file.to_owned(), open: HashMap::new(), made: HashMap::new() }
+    }
+
+    fn line(&mut self, pid: u32, line: &str) -> io::Result<()> {
+        if !self.open.contains_key(&pid) {
+            self.open(pid)?;
+        }
+        let Some(file) = self.open.get_mut(&pid) else { return Ok(()) };
+        file.write_all(line.as_bytes())?;
+        file.write_all(b"\n")
+    }
+
+    /// Makes the file, or goes on with it.
+    fn open(&mut self, pid: u32) -> io::Result<()> {
+        if self.open.len() >= MOST_OPEN {
+            self.open.drain().try_for_each(|(_, mut file)| file.flush())?;
+        }
+        let file = match self.made.get(&pid) {
+            Some(path) => OpenOptions::new().append(true).open(path)?,
+            None => {
+                let mut name: OsString = self.file.clone().into_os_string();
+                name.push(format!(".{pid}"));
+                let path = PathBuf::from(name);
+                let file = place::create(&path)?;
+                self.made.insert(pid, path);
+                file
+            }
+        };
+        self.open.insert(pid, BufWriter::new(file));
+        Ok(())
     }
 }
 

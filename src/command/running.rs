@@ -47,10 +47,41 @@ pub struct TracedProgram<'t> {
     looked: Instant,
     /// How long to wait until the next check after that.
     look: Duration,
+    pace: Pace,
+}
+
+/// When to look for records that have woken nobody.
+#[derive(Debug, Default)]
+pub struct Pace {
     /// How many records had come at the last wait.
     received: u64,
     /// Whether the next record wakes this thread, since one tick ago.
     asleep: bool,
+}
+
+impl Pace {
+    /// Whether to look again after a tick. A record does not wake this thread while records come, and so a timer does. After a tick
+    /// without records, the next record wakes it. One tick later it looks once more: a program may have decided not to wake it just
+    /// before. After that the timer is only for other work.
+    fn ticks(&mut self, watching: &WatchGuard<'_>, sink: &mut Sink) -> bool {
+        let received = sink.received();
+        let comes = std::mem::replace(&mut self.received, received) != received;
+        if !comes {
+            watching.fall_asleep();
+            take(watching, sink);
+        }
+        let dozes = !std::mem::replace(&mut self.asleep, !comes);
+        comes || dozes || sink.received() != received || sink.is_to_say()
+    }
+
+    /// How long to wait: a tick, or this long.
+    pub fn patience(&mut self, watching: &WatchGuard<'_>, sink: &mut Sink, else_for: Option<Duration>) -> EpollTimeout {
+        let timer = if self.ticks(watching, sink) { Some(TICK) } else { else_for };
+        // Rounded up: a thread that wakes too early finds no work.
+        timer.map_or(EpollTimeout::NONE, |timer| {
+            EpollTimeout::try_from(timer + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
+        })
+    }
 }
 
 impl<'t> TracedProgram<'t> {
@@ -75,8 +106,7 @@ impl<'t> TracedProgram<'t> {
             orphaned: false,
             looked: Instant::now(),
             look: LOOK,
-            received: 0,
-            asleep: false,
+            pace: Pace::default(),
         }
     }
 
@@ -105,24 +135,9 @@ impl<'t> TracedProgram<'t> {
         Ok(())
     }
 
-    /// How long to wait. A record does not wake this thread while records come, and so a timer does. After a tick without
-    /// records, the next record wakes it. One tick later it looks once more: a program may have decided not to wake it just
-    /// before. After that the timer is only for other work.
     fn patience(&mut self) -> EpollTimeout {
-        let received = self.sink.received();
-        let comes = std::mem::replace(&mut self.received, received) != received;
-        if !comes {
-            self.watching.fall_asleep();
-            self.take();
-        }
-        let dozes = !std::mem::replace(&mut self.asleep, !comes);
         let look = (self.ending.is_some() && self.follow).then(|| self.look.saturating_sub(self.looked.elapsed()));
-        let timer =
-            if comes || dozes || self.sink.received() != received || self.sink.is_to_say() { Some(TICK) } else { look };
-        // Rounded up: a thread that wakes too early finds no work.
-        timer.map_or(EpollTimeout::NONE, |timer| {
-            EpollTimeout::try_from(timer + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
-        })
+        self.pace.patience(&self.watching, &mut self.sink, look)
     }
 
     /// Handles the loss of the zygote, and of the program with it. No other process would end the program's descendants.
@@ -207,7 +222,7 @@ impl<'t> TracedProgram<'t> {
 }
 
 /// Takes what the ring holds, in parts.
-fn take(watching: &WatchGuard, sink: &mut Sink) {
+pub fn take(watching: &WatchGuard, sink: &mut Sink) {
     loop {
         let records = watching.take_some(TAKEN);
         if records.is_empty() {
@@ -224,7 +239,7 @@ fn take(watching: &WatchGuard, sink: &mut Sink) {
 /// and next to busy processes it would get only a share of a CPU. It gets no real-time priority, because it prints for as long
 /// as there is output. The program was forked before, and keeps its own priority (setpriority(2)).
 #[allow(unsafe_code)]
-fn go_before_others() {
+pub fn go_before_others() {
     // SAFETY: plain numbers, for this thread. Without the permission nothing changes.
     let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
 }

@@ -1,15 +1,20 @@
 //! Decodes each record, counts it, prints it or adds it up, and keeps it for an archive or a witness.
 
 use std::collections::VecDeque;
+use std::time::SystemTime;
 
 use super::CommandOptions;
 use super::output::Output;
+use super::shown::{LineClock, ShownCalls};
 use super::summary::Summary;
 use crate::base::error::Error;
+use crate::charts::Charts;
+use crate::child::diary;
 use crate::child::fence::Fences;
 use crate::subject::json;
 use crate::subject::reference;
 use crate::table::names;
+use crate::table::selection::Selection;
 use crate::trace::call::Call;
 use crate::trace::counts::Counts;
 use crate::trace::decoder::{Assembly, Decoded};
@@ -28,28 +33,42 @@ pub struct Sink {
     assembly: Assembly,
     summary: Summary,
     prints: bool,
+    shown: ShownCalls,
+    /// The calls that are asked for. BPF records no others, except requests.
+    selection: Option<Selection>,
+    clock: LineClock,
     json: bool,
     keeps: bool,
     /// The fence that a subject must report. The program did not make it.
     fence: Option<(Fences, u64)>,
     gone: VecDeque<u32>,
     output: Output,
+    charts: Option<Charts>,
+    title: String,
+    /// The lines below the table.
+    last: Vec<String>,
     /// The buffer for a line, shared by all lines.
     line: String,
 }
 
 impl Sink {
     /// Begins without records.
-    pub fn new(options: &CommandOptions, output: Output, fence: Option<(Fences, u64)>) -> Self {
+    pub fn new(options: &CommandOptions, output: Output, charts: Option<Charts>, fence: Option<(Fences, u64)>) -> Self {
         Self {
-            assembly: Assembly::new(None),
-            summary: Summary::default(),
+            assembly: Assembly::new(options.shown.relative.then(super::working_directory).as_deref()),
+            summary: Summary::new(options.sort),
             prints: !options.summary,
+            shown: options.shown.clone(),
+            selection: options.selection.clone(),
+            clock: LineClock::new(options.shown.times, SystemTime::now(), diary::now_ns()),
             json: options.json,
             keeps: options.archive.is_some() || options.witness || options.subject.is_some(),
             fence,
             gone: VecDeque::new(),
             output,
+            charts,
+            title: options.title.clone(),
+            last: Vec::new(),
             line: String::new(),
         }
     }
@@ -67,8 +86,9 @@ impl Sink {
             let Some(one) = self.assembly.decode(bytes) else { return };
             let order = match &one {
                 Decoded::Call(call) => {
-                    if !is_fence(self.fence, call) {
+                    if self.shows(call) {
                         self.summary.add(call);
+                        self.charts.iter_mut().for_each(|charts| charts.add(call));
                     }
                     call.order
                 }
@@ -83,28 +103,40 @@ impl Sink {
         for (_, one) in decoded {
             match one {
                 Decoded::Call(call) => {
-                    if self.prints && !is_fence(self.fence, &call) {
+                    if self.prints && self.shows(&call) {
                         self.print(&call);
                     }
                     if self.keeps {
                         self.assembly.keep(call);
                     }
                 }
-                Decoded::End { pid, status, .. } if self.prints => {
-                    self.line(&format!("[pid {pid:>5}] {}", status.map_or(HIDDEN.to_owned(), ended)));
+                Decoded::End { pid, status, .. } => {
+                    if self.prints {
+                        let end = format!("[pid {pid:>5}] {}", status.map_or(HIDDEN.to_owned(), ended));
+                        self.line_of(pid, &end);
+                    }
+                    self.output.is_gone(pid);
                 }
-                Decoded::End { .. } => {}
             }
         }
+    }
+
+    /// Whether a call is shown and counted in the table.
+    fn shows(&self, call: &Call) -> bool {
+        let is_asked_for = match (&self.selection, &call.request) {
+            (Some(selection), Some(_)) => selection.has(&call.name()),
+            (Some(_), None) | (None, _) => true,
+        };
+        is_asked_for && self.shown.has(call) && !is_fence(self.fence, call)
     }
 
     fn print(&mut self, call: &Call) {
         self.line.clear();
         match self.json {
             true => self.line.push_str(&json::of_call(call)),
-            false => show::line(&mut self.line, call),
+            false => show::line(&mut self.line, call, &self.clock.before(call.enter_ns)),
         }
-        self.output.line(&self.line);
+        self.output.line_of(call.pid, &self.line);
     }
 
     /// Removes processes that ended long ago.
@@ -132,17 +164,18 @@ impl Sink {
     /// unfinished call of a process that goes on is not a loss.
     pub fn finish(&mut self, counted: Counts, stopped: bool, besides: Option<&str>) -> bool {
         let counts = counted.with_received(self.assembly.decoder().counts());
-        let received = counts.received;
+        let (received, left_out) = (counts.received, counts.left_out);
         let mut losses = if stopped { so_far(counts) } else { counts }.losses();
         losses.extend(besides.map(str::to_owned));
         if !self.json {
             self.line(&format!("\n{}\n", self.summary.table()));
         }
+        let mut last = Vec::new();
         if stopped {
-            self.line(&format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
+            last.push(format!("stopped: {} not gone, and not watched any more", processes(counts.left())));
         }
         let hidden = counts.hidden();
-        hidden.iter().for_each(|hidden| self.line(&format!("hidden: {hidden}")));
+        last.extend(hidden.iter().map(|hidden| format!("hidden: {hidden}")));
         if self.json && !losses.is_empty() {
             // Not every loss has a number.
             let count = counts.seen.saturating_sub(received).max(1);
@@ -150,9 +183,12 @@ impl Sink {
         }
         if losses.is_empty() {
             let lost = if hidden.is_some() { "only what is hidden" } else { "nothing" };
-            self.line(&format!("lost: {lost}; {received} calls of {}", processes(counts.followed + 1)));
+            let others = if left_out == 0 { String::new() } else { format!(", {left_out} others not asked for") };
+            last.push(format!("lost: {lost}; {received} calls of {}{others}", processes(counts.followed + 1)));
         }
-        losses.iter().for_each(|loss| self.line(&format!("lost: {loss}")));
+        last.extend(losses.iter().map(|loss| format!("lost: {loss}")));
+        last.iter().for_each(|line| self.line(line));
+        self.last = last;
         !losses.is_empty()
     }
 
@@ -164,9 +200,19 @@ impl Sink {
         }
     }
 
-    /// Ends the output: an error if not everything was written.
+    /// The same of a process.
+    fn line_of(&mut self, pid: u32, line: &str) {
+        match self.json {
+            true => self.output.line_of(pid, &json::write_line(&json::Line::Note(line.to_owned()))),
+            false => self.output.line_of(pid, line),
+        }
+    }
+
+    /// Ends the output and the charts: an error if not everything was written.
     pub fn close(&mut self) -> Result<(), Error> {
-        self.output.finish()
+        self.output.finish()?;
+        let Some(charts) = self.charts.take() else { return Ok(()) };
+        charts.finish(&self.title, &self.summary.table(), &self.last)
     }
 
     /// The whole trace, if the calls were kept.
@@ -181,10 +227,11 @@ fn is_fence(fence: Option<(Fences, u64)>, call: &Call) -> bool {
 
 /// The counts without the later and the unfinished calls of processes that go on.
 fn so_far(counts: Counts) -> Counts {
-    let Counts { received, ends_received, refused, followed, submissions_received, told_received, .. } = counts;
+    let Counts { received, ends_received, refused, left_out, followed, submissions_received, told_received, .. } =
+        counts;
     let ends = ends_received.max(followed + 1);
     Counts {
-        seen: received + refused,
+        seen: received + refused + left_out,
         emitted: received,
         submitted: submissions_received,
         told: told_received,

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, TableStyle};
 
 use crate::table::syscalls::Abi;
@@ -15,7 +16,26 @@ use crate::trace::call::{Call, Outcome};
 
 /// The calls so far, by number. The numbers of 32-bit calls and of requests mean other calls.
 #[derive(Debug, Default)]
-pub struct Summary(BTreeMap<(u32, Abi, bool), Totals>);
+pub struct Summary {
+    rows: BTreeMap<(u32, Abi, bool), Totals>,
+    sort: Sort,
+}
+
+/// How the rows are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// By the sum of the durations
+    #[default]
+    Time,
+    /// By the number of calls
+    Calls,
+    /// By the number of calls that failed
+    Errors,
+    /// By the bytes that they moved
+    Bytes,
+    /// By name
+    Name,
+}
 
 #[derive(Debug, Default)]
 struct Totals {
@@ -31,9 +51,14 @@ struct Totals {
 const HEADINGS: [&str; 7] = ["call", "calls", "errors", "bytes", "p50 µs", "p99 µs", "total ms"];
 
 impl Summary {
+    /// A table without calls.
+    pub fn new(sort: Sort) -> Self {
+        Self { sort, ..Self::default() }
+    }
+
     /// Adds a call.
     pub fn add(&mut self, call: &Call) {
-        let row = self.0.entry((call.number, call.abi, call.request.is_some()));
+        let row = self.rows.entry((call.number, call.abi, call.request.is_some()));
         let row = row.or_insert_with(|| Totals { name: call.name(), ..Totals::default() });
         row.calls += 1;
         row.errors += u64::from(call.errno().is_some());
@@ -44,10 +69,12 @@ impl Summary {
         }
     }
 
-    /// A row for each call, sorted by total time, and a row for the sum.
+    /// A row for each call, and a row for the sum.
     pub fn table(&self) -> String {
-        let mut rows: Vec<&Totals> = self.0.values().collect();
-        rows.sort_by(|row, than| (Reverse(row.total_ns), &row.name).cmp(&(Reverse(than.total_ns), &than.name)));
+        let mut rows: Vec<&Totals> = self.rows.values().collect();
+        rows.sort_by(|row, than| {
+            (Reverse(row.weight(self.sort)), &row.name).cmp(&(Reverse(than.weight(self.sort)), &than.name))
+        });
         let mut table = Table::new();
         table.load_style(TableStyle::new()).set_header(HEADINGS);
         for row in &rows {
@@ -59,7 +86,7 @@ impl Summary {
                 [vec![row.name.clone()], row.counts(), vec![percentile(50.0), percentile(99.0), row.total()]].concat(),
             );
         }
-        let sum = self.0.values().fold(Totals::default(), |sum, row| Totals {
+        let sum = self.rows.values().fold(Totals::default(), |sum, row| Totals {
             calls: sum.calls + row.calls,
             errors: sum.errors + row.errors,
             bytes: sum.bytes + row.bytes,
@@ -75,6 +102,17 @@ impl Summary {
 }
 
 impl Totals {
+    /// The larger it is, the higher is the row.
+    fn weight(&self, sort: Sort) -> u128 {
+        match sort {
+            Sort::Time => self.total_ns,
+            Sort::Calls => self.calls.into(),
+            Sort::Errors => self.errors.into(),
+            Sort::Bytes => self.bytes.into(),
+            Sort::Name => 0,
+        }
+    }
+
     fn counts(&self) -> Vec<String> {
         [self.calls, self.errors, self.bytes].map(|count| count.to_string()).to_vec()
     }
@@ -122,5 +160,21 @@ mod tests {
         assert_eq!(rows[2], ["close", "1", "1", "0", "0.5", "0.5", "0.001"], "an errno is no number of bytes");
         assert_eq!(rows[3], ["exit_group", "1", "0", "0", "-", "-", "0.000"], "it never returned");
         assert_eq!(rows[4], ["all", "102", "1", "1000", "5.051"]);
+    }
+
+    #[test]
+    fn rows_are_sorted_as_asked_for() {
+        let first = |sort| {
+            let mut summary = Summary::new(sort);
+            summary.add(&call("write", 0, 900));
+            (0..3).for_each(|_| summary.add(&call("read", 1, 1)));
+            summary.add(&call("dup", -9, 2));
+            summary.add(&call("pwrite64", 100, 3));
+            words(&summary.table())[1][0].to_owned()
+        };
+        let rows = [(Sort::Time, "write"), (Sort::Calls, "read"), (Sort::Errors, "dup"), (Sort::Bytes, "pwrite64")];
+        for (sort, expected) in rows.into_iter().chain([(Sort::Name, "dup")]) {
+            assert_eq!(first(sort), expected, "{sort:?}");
+        }
     }
 }

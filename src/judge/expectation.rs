@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeString, DeTable};
 
 use crate::table::syscalls::{Role, Syscall};
 
@@ -19,14 +20,21 @@ pub(crate) mod values;
 pub(crate) mod call;
 pub(crate) mod content;
 mod calls;
+pub(crate) mod command;
 mod table;
+mod written;
 
+pub use command::{WantedBytes, WantedCommand, WantedFile};
 pub use content::WantedContent;
 pub use errors::Errors;
 pub use sequence::Sequence;
 
 use entries::in_order;
 use errors::{Problems, near};
+use written::UnreadTable;
+
+/// The name of the tables in the binary in messages.
+pub(crate) const EMBEDDED: &str = "tests.toml";
 
 /// How long a scenario may take when its table does not say.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +42,7 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// All tables of a `tests.toml`.
 #[derive(Clone, Debug)]
 pub struct Expectations {
-    tables: BTreeMap<String, Expectation>,
+    tables: BTreeMap<String, UnreadTable>,
 }
 
 /// The table of one scenario.
@@ -46,7 +54,7 @@ pub struct Expectation {
     pub line: usize,
     /// What the scenario shows, as a sentence.
     pub about: String,
-    /// How the workload must end: `finished`, or the name of a signal.
+    /// How the workload must end: `finished`, `exited`, or the name of a signal.
     pub ends: String,
     /// How long the workload may take.
     pub timeout: Duration,
@@ -56,6 +64,8 @@ pub struct Expectation {
     pub ignored: Option<String>,
     /// A call that the table needs and this architecture does not have: the scenario cannot run here.
     pub lacks: Option<String>,
+    /// The command of a scenario of one's own, and what it must write and leave.
+    pub command: Option<WantedCommand>,
     /// What the trace must be.
     pub body: Body,
 }
@@ -242,7 +252,8 @@ pub enum Wanted {
 }
 
 impl Expectations {
-    /// Reads a `tests.toml`. `file` is its name in messages. `scenarios` are the names in the registry: each must have a table.
+    /// Reads a `tests.toml`. `file` is its name in messages. `scenarios` are the names in the registry: each must have a table,
+    /// unless the file has only scenarios of one's own, which say by `run` or `script` what they do.
     pub fn parse(file: &str, text: &str, scenarios: &[&str]) -> Result<Self, Errors> {
         let (document, broken) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
@@ -250,18 +261,17 @@ impl Expectations {
         let known: HashSet<&str> = scenarios.iter().copied().collect();
         let mut named = HashSet::new();
         for (key, value) in in_order(document.get_ref()) {
-            named.insert(key.get_ref().as_ref());
-            if !known.contains(key.get_ref().as_ref()) {
-                let hint = near(key.get_ref(), scenarios.iter().copied()).unwrap_or_else(|| {
-                    "--list shows the scenarios; src/child/scenarios/ is where one is added".to_owned()
-                });
-                problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
+            if value.get_ref().as_table().is_some_and(|table| command::is_own(&in_order(table))) {
+                command::check_name(key, scenarios, &mut problems);
+            } else {
+                named.insert(key.get_ref().as_ref());
+                is_known(key, &known, scenarios, &mut problems);
             }
             if let Some(expectation) = table::read(key, value, &mut problems) {
-                tables.insert(expectation.name.clone(), expectation);
+                tables.insert(expectation.name.clone(), UnreadTable::read(expectation));
             }
         }
-        if broken.is_empty() {
+        if broken.is_empty() && (tables.is_empty() || !named.is_empty()) {
             without_table(scenarios, &named, text, &mut problems);
         }
         problems.syntax(&broken);
@@ -276,14 +286,74 @@ impl Expectations {
         }
     }
 
+    /// The tables of a text that is known to be right, each to be read when it is asked for: most runs ask for few. `None` if the
+    /// text has not exactly one table for each scenario, each under its header on a line of its own: [`Self::parse`] says why.
+    pub fn unread(text: &'static str, scenarios: &[&str]) -> Option<Self> {
+        let tables = written::tables(text)?;
+        let is_whole = tables.len() == scenarios.len() && scenarios.iter().all(|&name| tables.contains_key(name));
+        is_whole.then_some(Self { tables })
+    }
+
     /// The table of a scenario.
     pub fn get(&self, scenario: &str) -> Option<&Expectation> {
-        self.tables.get(scenario)
+        self.tables.get(scenario)?.get().ok()
+    }
+
+    /// The errors in the table of a scenario, if it could not be read.
+    pub fn errors(&self, scenario: &str) -> Option<&Errors> {
+        self.tables.get(scenario)?.get().err()
+    }
+
+    /// The tables of the scenarios of one's own, by name.
+    pub fn own(&self) -> impl Iterator<Item = (&Expectation, &WantedCommand)> {
+        self.iter().filter_map(|table| Some((table, table.command.as_ref()?)))
+    }
+
+    /// Whether all are scenarios of one's own. Then they stand beside the others, and replace none.
+    pub fn are_all_own(&self) -> bool {
+        self.iter().all(|table| table.command.is_some())
+    }
+
+    /// These and others. Where both have a table, this one stays.
+    #[must_use]
+    pub fn beside(self, mut others: Self) -> Self {
+        others.tables.extend(self.tables);
+        others
+    }
+
+    /// These without some.
+    #[must_use]
+    pub fn without(mut self, scenarios: &[String]) -> Self {
+        scenarios.iter().for_each(|scenario| drop(self.tables.remove(scenario)));
+        self
     }
 
     /// All tables, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Expectation> {
-        self.tables.values()
+        self.tables.values().filter_map(|table| table.get().ok())
+    }
+
+    /// The reason why a scenario runs only on request.
+    pub fn ignored(&self, scenario: &str) -> Option<&str> {
+        self.tables.get(scenario)?.get_if_it_has(&["ignored"])?.ignored.as_deref()
+    }
+
+    /// Whether a scenario's table names a request of io_uring or one of its system calls. If not, the scenario makes no request,
+    /// because setting up a ring takes such a call.
+    pub fn is_about_io_uring(&self, scenario: &str) -> bool {
+        let table = self.tables.get(scenario);
+        table.and_then(|table| table.get_if_it_has(&["io_uring_", "IORING_OP_"])).is_some_and(|expectation| {
+            expectation.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
+        })
+    }
+}
+
+fn is_known(key: &Spanned<DeString>, known: &HashSet<&str>, scenarios: &[&str], problems: &mut Problems) {
+    if !known.contains(key.get_ref().as_ref()) {
+        let hint = near(key.get_ref(), scenarios.iter().copied()).unwrap_or_else(|| {
+            "--list shows the scenarios; one of your own has `run` or `script` (docs/tests-toml.md)".to_owned()
+        });
+        problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
     }
 }
 
@@ -323,11 +393,5 @@ impl Expectation {
     pub(crate) fn is_about_data(&self) -> bool {
         self.calls()
             .any(|call| call.fields.iter().any(|field| matches!(field.aspect, Aspect::Data(_) | Aspect::DataIs(_))))
-    }
-
-    /// Whether it names a request of io_uring or one of its system calls. If not, the scenario makes no request, because
-    /// setting up a ring takes such a call.
-    pub(crate) fn is_about_io_uring(&self) -> bool {
-        self.calls().any(|call| call.syscall.is_request() || call.syscall.name.starts_with("io_uring_"))
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::child::ending::{Ending, How};
+use crate::child::ending::{Ending, How, Phase};
 use crate::judge::expectation::{Body, Expectation, Sequence};
 use crate::table::syscalls::Class;
 use crate::trace::call::Call;
@@ -198,10 +198,18 @@ fn by_strand<'e>(strands: Vec<Strand<'e>>, trace: &Trace) -> TraceComparison<'e>
 pub fn ending(expectation: &Expectation, ending: &Ending) -> Option<String> {
     let wanted = &expectation.ends;
     let was = if matches!(ending.how, How::Signal(_)) { "was " } else { "" };
-    (ending.word().as_ref() != Some(wanted)).then(|| match wanted.as_str() {
-        "finished" => format!("the workload was to finish, and it {was}{ending}"),
-        "exited" => format!("the workload was to become another program and exit with 0, and it {was}{ending}"),
-        signal => format!("the workload was to be killed by {signal}, and it {was}{ending}"),
+    let status = expectation.command.as_ref().map(|command| command.exit);
+    let is_as_wanted = match (wanted.as_str(), status, ending.phase, &ending.how) {
+        ("exited", Some(status), Phase::Act, How::Exited(exited)) => *exited == status,
+        _ => ending.word().as_ref() == Some(wanted),
+    };
+    (!is_as_wanted).then(|| match (wanted.as_str(), status) {
+        ("finished", _) => format!("the workload was to finish, and it {was}{ending}"),
+        ("exited", Some(status)) => format!("the command was to exit with {status}, and it {was}{ending}"),
+        ("exited", None) => {
+            format!("the workload was to become another program and exit with 0, and it {was}{ending}")
+        }
+        (signal, _) => format!("the workload was to be killed by {signal}, and it {was}{ending}"),
     })
 }
 

@@ -7,6 +7,7 @@ use crate::child::ending::Ending;
 use crate::judge::cause::FailureCause;
 use crate::judge::expectation::Expectation;
 use crate::judge::matcher::{self, Difference, Strand, TraceComparison};
+use crate::judge::outcome::OutcomeDifference;
 use crate::trace::whole::Trace;
 
 mod lines;
@@ -100,6 +101,25 @@ pub fn contradicted(scenario: &str, contradictions: &[String], ending: &Ending, 
         lines.push(format!("  and {} more", contradictions.len() - MOST_LISTED).into());
     }
     finished(lines, rerun).with_cause(Some(FailureCause::of_sentence(sentence)))
+}
+
+/// The report on a command that has written or left something else than its table says.
+pub fn outcome(
+    expectation: &Expectation,
+    file: &str,
+    ending: &Ending,
+    differences: &[OutcomeDifference],
+    rerun: &str,
+) -> Report {
+    let mut lines = head(expectation, &expectation.name, file);
+    lines.extend(workload(expectation, ending));
+    let shown = differences.iter().take(MOST_LISTED);
+    lines.extend(shown.flat_map(|OutcomeDifference { key, sentence }| entry(key, sentence)));
+    if differences.len() > MOST_LISTED {
+        lines.push(format!("  and {} more", differences.len() - MOST_LISTED).into());
+    }
+    let cause = differences.first().map(|OutcomeDifference { key, sentence }| format!("{key}: {sentence}"));
+    finished(lines, rerun).with_cause(cause.map(|cause| FailureCause::of_sentence(&cause)))
 }
 
 /// Shows the whole trace, or each thread that is not as expected.

@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -116,6 +116,13 @@ impl Roles {
     pub const MAKES_PAIR: u16 = 1 << 5;
     /// The call closes all descriptors from the first argument to the second.
     pub const CLOSES_RANGE: u16 = 1 << 6;
+    /// The call is not asked for: it leaves no record.
+    pub const LEFT_OUT: u16 = 1 << 7;
+
+    /// Those of a call that is not asked for.
+    pub fn left_out() -> Self {
+        Self { flags: Self::LEFT_OUT, ..Self::default() }
+    }
 }
 
 /// `IOR_BLOCKS`: how many blocks of a call are read at most.
@@ -234,6 +241,8 @@ pub struct Watch {
     pub crowded: u64,
     /// The reader has found nothing for a while: the next record wakes it.
     pub asleep: u64,
+    /// Calls that are not asked for.
+    pub left_out: u64,
 }
 
 impl Watch {
@@ -262,5 +271,5 @@ const _: () = {
     assert!(size_of::<RawBlock>() == 24);
     assert!(size_of::<Blocks>() == 144);
     assert!(size_of::<Filter>() == 16);
-    assert!(size_of::<Watch>() == 104);
+    assert!(size_of::<Watch>() == 112);
 };

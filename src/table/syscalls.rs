@@ -23,12 +23,15 @@ mod meaning; // what an argument and a result may be
 mod operation; // where the meaning of arguments depends on others
 mod effect; // what a call does to descriptors and names
 mod compat; // the calls of 32-bit programs
+mod number; // the name of a number
 mod sqe; // an entry of io_uring's submission queue
 mod requests; // the rows of io_uring's requests
 mod table; // the rows of system calls
 
 pub use effect::Effect;
 pub use meaning::{Arg, Makes, Peek, Ret, Role};
+pub(crate) use number::{effect_without_row, known_name};
+pub use number::{name_of, put_compat_name, put_name};
 pub use sqe::{Sqe, SqeField};
 
 /// The number of the request of io_uring with the opcode 0. Those of system calls end long before.
@@ -289,49 +292,6 @@ static TABLE: LazyLock<SyscallTable> = LazyLock::new(|| {
     }
     SyscallTable { rows, by_number, by_opcode, by_name }
 });
-
-/// The name of a number: the table's, else the kernel's, else `syscall_N`, or `IORING_OP_N` for a request.
-pub fn name_of(number: u32) -> String {
-    let mut name = String::new();
-    // An opcode is a byte. A program may ask for any number, and gets ENOSYS.
-    let is_request = (REQUESTS..REQUESTS + 256).contains(&number);
-    put_name(&mut name, number, is_request);
-    name
-}
-
-/// Appends the name to `out`. The number of a request is no call's, unless it is one of a request.
-pub fn put_name(out: &mut String, number: u32, is_request: bool) {
-    use std::fmt::Write as _;
-    /// The bit of x32 calls, which few kernels have (asm/unistd.h).
-    const X32: u32 = 1 << 30;
-    let row = Syscall::by_number(number).filter(|row| row.is_request() == is_request);
-    let kernels = || Sysno::new(number as usize).map(|number| number.name());
-    let _ = match row.map(|row| row.name).or_else(kernels) {
-        Some(name) => out.write_str(name),
-        None if is_request => write!(out, "IORING_OP_{}", number - REQUESTS),
-        None if number < X32 => write!(out, "syscall_{number}"),
-        None => write!(out, "syscall_{number:#x}"),
-    };
-}
-
-/// Appends the name of a 32-bit call to `out`, or `nr=N` if it has none.
-pub fn put_compat_name(out: &mut String, number: u32) {
-    use std::fmt::Write as _;
-    let _ = match compat::name(number) {
-        Some(name) => out.write_str(name),
-        None => write!(out, "nr={}", number as i32),
-    };
-}
-
-/// The effect of a call without a row.
-pub(crate) fn effect_without_row(number: u32, abi: Abi) -> Effect {
-    let name = match abi {
-        Abi::Native => Sysno::new(number as usize).map(|number| number.name()),
-        Abi::Compat => compat::name(number),
-    };
-    let known = table::WITHOUT_ROW.into_iter().find(|&(known, _)| Some(known) == name);
-    known.map_or(Effect::Other, |(_, effect)| effect)
-}
 
 /// A user or a group. The kernel reads 32 bits. If all are set, the number is -1, which changes nothing (chown(2)).
 pub fn id(raw: u64) -> i64 {

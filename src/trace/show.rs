@@ -85,14 +85,15 @@ pub fn trace(trace: &Trace, with_durations: bool) -> String {
     lines
 }
 
-/// Appends a call with its thread and its duration to `out`: `[pid   101] close(3) = 0 <0.000000214>`.
-pub fn line(out: &mut String, call: &Call) {
+/// Appends a call with its thread, what stands `before` it, and its duration to `out`: `[pid   101] close(3) = 0 <0.000000214>`.
+pub fn line(out: &mut String, call: &Call, before: &str) {
     let mut digits = itoa::Buffer::new();
     let tid = digits.format(call.tid);
     out.push_str("[pid ");
     out.push_str(&"     "[tid.len().min(5)..]);
     out.push_str(tid);
     out.push_str("] ");
+    out.push_str(before);
     put_call(out, call);
     if call.outcome != Outcome::Unfinished {
         out.push_str(" <");
@@ -351,13 +352,13 @@ mod tests {
             let one = Call { tid, duration_ns, ..call }.with(|deed| deed.number = 3);
             let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
             let mut line = String::new();
-            super::line(&mut line, &one);
+            super::line(&mut line, &one, "");
             assert_eq!(line, format!("[pid {tid:>5}] {} <{seconds:.9}>", super::call(&one)));
         }
         let mut line = "before ".to_owned();
         let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
-        super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished));
-        assert!(line.starts_with("before [pid     1] ") && line.ends_with(" = ?"), "{line}");
+        super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished), "then ");
+        assert!(line.starts_with("before [pid     1] then ") && line.ends_with(" = ?"), "{line}");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use libbpf_rs::{Link, MapHandle, Object};
 use crate::base::error::Error;
 use crate::table::blocks;
 use crate::table::layout::{Blocks, Roles, Watch};
-use crate::table::syscalls::{REQUESTS, Syscall};
+use crate::table::selection::Selection;
+use crate::table::syscalls::{Abi, REQUESTS, Syscall};
 use crate::trace::record::{self, Record};
 use crate::trace::show;
 
@@ -101,6 +102,22 @@ pub struct Tracer {
     object: Object,
 }
 
+/// Tells BPF which calls leave a record.
+fn tell_selection(object: &Object, selection: &Selection) -> Result<(), Error> {
+    let roles = SharedArray::<Roles>::map(&load::map_handle(object, "roles")?)?;
+    let blocks = SharedArray::<Blocks>::map(&load::map_handle(object, "blocks")?)?;
+    for number in 0..Syscall::NUMBERS {
+        if !selection.has_number(Abi::Native, number) {
+            roles.set(number as usize, Roles::left_out());
+            blocks.set(number as usize, Blocks::default());
+        }
+        if !selection.has_number(Abi::Compat, number) {
+            roles.set((Syscall::NUMBERS + number) as usize, Roles::left_out());
+        }
+    }
+    Ok(())
+}
+
 /// Tells BPF what arguments mean, and what their pointers lead to if data is to be read.
 fn tell_roles(object: &Object, reads_data: bool) -> Result<(), Error> {
     let roles = SharedArray::<Roles>::map(&load::map_handle(object, "roles")?)?;
@@ -165,6 +182,11 @@ impl Tracer {
             tracer.attach()?;
         }
         Ok(tracer)
+    }
+
+    /// From now on only these calls leave a record. The requests of io_uring do, too: whether they are followed, the options say.
+    pub fn select(&self, selection: &Selection) -> Result<(), Error> {
+        tell_selection(&self.object, selection)
     }
 
     /// Whether times are recorded.

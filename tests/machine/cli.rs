@@ -5,6 +5,8 @@
 
 mod bless;
 pub mod misuse;
+mod own;
+mod records;
 mod runs;
 mod usage;
 
@@ -45,7 +47,14 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 12] = [
+    let live: [Named; 19] = [
+        ("a_recorded_run_is_listed_compared_and_run_again", records::a_recorded_run_is_listed_compared_and_run_again),
+        ("a_record_that_cannot_be_kept_or_read_is_an_error", records::a_record_that_cannot_be_kept_or_read_is_an_error),
+        ("what_passes_and_fails_is_flaky", records::what_passes_and_fails_is_flaky),
+        ("a_long_run_has_a_bar_on_a_terminal", records::a_long_run_has_a_bar_on_a_terminal),
+        ("commands_are_judged_by_all_that_they_do", own::commands_are_judged_by_all_that_they_do),
+        ("commands_are_archived_witnessed_and_blessed", own::commands_are_archived_witnessed_and_blessed),
+        ("a_command_leaves_nothing_behind", own::a_command_leaves_nothing_behind),
         ("the_test_target_loads_the_object_of_the_environment", the_test_target_loads_the_object_of_the_environment),
         ("an_object_that_the_verifier_refuses_is_its_owners", an_object_that_the_verifier_refuses_is_its_owners),
         ("colours_are_as_asked_for", colours_are_as_asked_for),

@@ -1,5 +1,8 @@
 //! `ior-it -- COMMAND` from outside: its output, its end, and that the command does not notice it.
 
+mod asked;
+mod attached;
+mod charts;
 mod data;
 mod ends;
 mod prints;
@@ -19,6 +22,27 @@ use nix::unistd::Pid;
 use prints::{archived, json_lines, kept, output_full, output_to_file, pipeline, printed, spawned, summary};
 use starts::{exit_codes, heritage, not_executed, reader_goes_first, streams, without_privileges};
 use witness::{disagreement, without_its_rights, witness_lets_go, witnessed, witnessed_loss};
+
+/// What is asked for, and processes that run already.
+const ASKED: [Named; 17] = [
+    ("only_the_calls_that_are_asked_for_are_recorded", asked::selected),
+    ("what_is_not_asked_for_takes_no_room_in_the_ring", asked::selected_in_the_kernel),
+    ("calls_are_shown_by_how_they_ended", asked::selected_by_end),
+    ("calls_are_shown_by_their_paths", asked::selected_by_path),
+    ("calls_are_shown_with_their_times", asked::times),
+    ("the_table_is_sorted_as_asked_for", asked::sorted),
+    ("the_environment_is_as_asked_for", asked::environment),
+    ("the_command_runs_as_another_user", asked::user),
+    ("the_output_goes_to_a_command", asked::piped),
+    ("each_process_has_a_file_of_its_own", asked::separate),
+    ("names_are_relative_where_that_is_asked_for", asked::relative),
+    ("wrong_wishes_are_named", asked::refused),
+    ("a_running_process_is_watched_until_a_signal", attached::until_a_signal),
+    ("running_processes_are_watched_until_they_end", attached::until_they_end),
+    ("what_cannot_be_attached_to_is_named", attached::refused),
+    ("charts_are_written_of_a_trace", charts::written),
+    ("charts_that_cannot_be_written_are_an_error_before_the_command", charts::refused),
+];
 
 /// Makes this program act as the traced command.
 pub const WORK: &str = "IOR_IT_TEST_WORK";
@@ -57,8 +81,9 @@ pub fn main() -> ExitCode {
         ("a_witness_lets_go_what_is_left", witness_lets_go),
         ("a_program_that_would_run_without_its_rights_is_named", without_its_rights),
     ];
+    let live = live.into_iter().chain(ASKED);
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
-    let live = live.into_iter().map(|(name, test)| support::live(name, test));
+    let live = live.map(|(name, test)| support::live(name, test));
     support::run("command", &Arguments::from_args(), anyone.chain(live))
 }
 

@@ -11,6 +11,8 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::support;
 
+mod charts;
+
 #[path = "../values/conformance/sample.rs"]
 mod sample;
 
@@ -25,7 +27,7 @@ const CHECKS: &str = include_str!("page/checks.js");
 const LIMIT: &str = "180";
 
 pub fn main() -> ExitCode {
-    let tests: [(&str, Test); 8] = [
+    let tests: [(&str, Test); 11] = [
         ("a_cell_opens_its_findings_and_closes_them", opens),
         ("the_keyboard_reaches_what_the_mouse_does", keyboard),
         ("the_filter_takes_text_a_subject_and_findings_alone", filters),
@@ -34,6 +36,9 @@ pub fn main() -> ExitCode {
         ("dark_and_light_have_contrast", contrast),
         ("what_a_tracer_says_is_text", hostile),
         ("nothing_is_asked_of_a_network", network),
+        ("the_charts_of_a_trace_are_drawn_without_scripts", charts::drawn),
+        ("a_phone_shows_charts_without_a_scroll_to_the_side", charts::phone),
+        ("charts_have_contrast_and_ask_nothing_of_a_network", charts::contrast),
     ];
     let trial = |(name, test): (&'static str, Test)| {
         Trial::ignorable_test(name, move || match browser() {

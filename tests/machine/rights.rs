@@ -13,10 +13,11 @@ use libtest_mimic::{Arguments, Failed};
 use nix::errno::Errno;
 
 pub fn main() -> ExitCode {
-    let live: [Named; 6] = [
+    let live: [Named; 7] = [
         ("with_capabilities_it_traces_for_anybody", traces),
         ("files_are_opened_with_the_callers_rights", files),
         ("no_code_of_the_caller_is_loaded", no_code),
+        ("the_callers_own_commands_have_the_callers_rights", commands),
         ("a_program_that_its_caller_may_not_trace_is_not_shown", hidden),
         ("with_the_rights_of_its_owner_it_does_nothing", owned),
         ("whatever_the_umask_archives_are_for_all_to_read", umask),
@@ -121,6 +122,24 @@ fn no_code() -> Tested {
         let says = says(&output);
         require!(output.status.code() == Some(3) && says.contains("--bpf is refused"), "{}: {says}", output.status);
     }
+    Ok(())
+}
+
+/// Commands of a file of one's own, with the name of the scenario that keeps a right.
+fn commands() -> Tested {
+    let place = Place::new()?;
+    fs::write(place.path("secret"), "a secret")?;
+    fs::set_permissions(place.path("secret"), Permissions::from_mode(0o600))?;
+    let both = |text: &str| format!("setup = '{text}'\nscript = '{text}'\n");
+    let without = both("grep -q \"^CapPrm:.0000000000000000$\" /proc/self/status");
+    let reads = both("! cat \"$TESTS_DIR/secret\"");
+    let tables = [("open-by-handle-own", without), ("open-by-handle-reads", reads)];
+    let tables = tables.map(|(name, keys)| format!("[{name}]\nabout = \"x\"\n{keys}\n"));
+    fs::write(place.path("own.toml"), tables.concat())?;
+    let names = ["--filter", "open-by-handle-own", "--filter", "open-by-handle-reads", "--exact"];
+    let output = place.run(&[&["--tests", "own.toml"], &names[..]].concat())?;
+    let says = says(&output);
+    require!(output.status.code() == Some(0) && says.contains("2 passed"), "{}: {says}", output.status);
     Ok(())
 }
 

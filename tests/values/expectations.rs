@@ -8,6 +8,7 @@ mod check;
 mod descriptors;
 mod files;
 mod keys;
+mod own;
 mod part;
 mod reports;
 mod shown;

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
@@ -11,20 +11,29 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Pid, setpgid};
 
+use super::executed;
 use super::orders::Enclosed;
 use super::program::Program;
 use super::slot::LaneSlot;
 use crate::base::error::Error;
 use crate::child::diary;
 use crate::child::ending::How;
-use crate::child::scenario::{Act, Broken, Scenario};
+use crate::child::scenario::{Act, Broken, Scenario, Workload};
 
 /// The gate's descriptor in the child, far from those of the scenario, which begin at 3.
 const GATE: i32 = 255;
 
+/// The zygote's descriptors for one child.
+pub struct ChildFds<'a> {
+    /// Its end of the gate.
+    pub gate: &'a OwnedFd,
+    /// Where its standard output and its standard error output go, if not to /dev/null.
+    pub streams: &'a [OwnedFd],
+}
+
 /// Runs the scenario and ends the process.
 pub fn run(
-    gate: &OwnedFd,
+    fds: ChildFds<'_>,
     fill: &[u8],
     slot: &'static LaneSlot,
     scenario: &Scenario,
@@ -32,8 +41,12 @@ pub fn run(
 ) -> ! {
     std::panic::set_hook(Box::new(|_| {}));
     let setup = || {
-        prepare(gate, scenario.name, &enter)?;
-        (scenario.setup)()
+        prepare(&fds, scenario, &enter)?;
+        match scenario.workload {
+            Workload::Code(setup) => setup(),
+            // SAFETY: `prepare` has made this descriptor, and nothing closes it.
+            Workload::Command(command) => executed::ready(command, &unsafe { BorrowedFd::borrow_raw(GATE) }),
+        }
     };
     match caught(setup) {
         Ok(act) => pass_gate_and_act(fill, slot, act),
@@ -120,13 +133,17 @@ pub fn has_room_for_gate() -> Result<(), Error> {
 }
 
 /// Gives the child a process group, signals, descriptors, a name and a directory of its own.
-fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
+fn prepare(fds: &ChildFds<'_>, scenario: &Scenario, enter: impl Fn() -> nix::Result<()>) -> Result<(), Broken> {
     step("setpgid", setpgid(Pid::from_raw(0), Pid::from_raw(0)))?;
     step("prctl(PR_SET_PDEATHSIG)", nix::sys::prctl::set_pdeathsig(Signal::SIGKILL))?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
     if crate::base::rights::are_borrowed() {
         // Scenarios look at each other's /proc. So they must be dumpable, and none may have rights that another lacks.
-        crate::base::rights::keep_for(name);
+        match scenario.workload {
+            Workload::Code(_) => crate::base::rights::keep_for(scenario.name),
+            // Whatever its name is: it is its caller's own.
+            Workload::Command(_) => crate::base::rights::keep_for(""),
+        }
         step("prctl(PR_SET_DUMPABLE)", nix::sys::prctl::set_dumpable(true))?;
     }
     for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
@@ -135,12 +152,16 @@ fn prepare(gate: &OwnedFd, name: &str, enter: impl Fn() -> nix::Result<()>) -> R
     }
     step("sigprocmask", sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))?;
     step("chdir", enter())?;
-    // SAFETY: GATE and the descriptors that are closed below are copies of the zygote's, which nothing here owns.
-    let moved = unsafe { libc::dup2(gate.as_raw_fd(), GATE) };
-    step("dup2", Errno::result(moved))?;
+    // The streams come first: one of them may have the number of the gate.
+    let streams = fds.streams.iter().map(AsRawFd::as_raw_fd).zip(1..);
+    for (from, to) in streams.chain([(fds.gate.as_raw_fd(), GATE)]) {
+        // SAFETY: GATE and the descriptors that are closed below are copies of the zygote's, which nothing here owns.
+        let moved = unsafe { libc::dup2(from, to) };
+        step("dup2", Errno::result(moved))?;
+    }
     step("close_range", close_range(3, GATE as u32 - 1))?;
     step("close_range", close_range(GATE as u32 + 1, u32::MAX))?;
-    let short: Vec<u8> = name.bytes().take(15).collect();
+    let short: Vec<u8> = scenario.name.bytes().take(15).collect();
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(&CString::new(short).unwrap_or_default()))?;
     Ok(())
 }

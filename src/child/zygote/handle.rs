@@ -1,14 +1,14 @@
 //! A forked child, from the side of `ior-it`.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::Pid;
 
 use super::orders::ChildOrder;
+use super::passed;
 use super::wire::{self, FromZygote, ToZygote};
 use super::{Lane, Zygote, is_readable, receive};
 use crate::base::error::Error;
@@ -150,9 +150,12 @@ impl Child<'_> {
     }
 
     pub(super) fn say(&self, request: &ToZygote) -> Result<(), Error> {
-        send(self.lane()?.socket.as_raw_fd(), &request.encode(), MsgFlags::MSG_NOSIGNAL)
-            .map(drop)
-            .map_err(|_| self.zygote.gone())
+        self.say_with(request, &[])
+    }
+
+    /// The same, with descriptors for the zygote.
+    pub(super) fn say_with(&self, request: &ToZygote, fds: &[OwnedFd]) -> Result<(), Error> {
+        passed::send(&self.lane()?.socket, &request.encode(), fds).map_err(|_| self.zygote.gone())
     }
 
     pub(super) fn hear(&self) -> Result<FromZygote, Error> {

@@ -5,41 +5,94 @@
 
 use std::ffi::{CString, OsStr, OsString, c_char};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{Gid, Uid, User, getgrouplist, setgroups, setresgid, setresuid};
 
 use crate::base::error::{Error, Exit};
-
-/// The folders that are searched without PATH (execvp(3)).
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
+use crate::child::lookup::{DEFAULT_PATH, executable, in_path};
 
 /// A program, its arguments, and the caller's rules for signals.
 #[derive(Debug)]
 pub struct Program {
     path: CString,
     arguments: Vec<CString>,
+    /// The whole environment, if it differs from that of this process.
+    environment: Option<Vec<CString>>,
+    user: Option<ProgramUser>,
     rules: Rules,
+}
+
+/// What differs from how the caller would start the program.
+#[derive(Clone, Debug, Default)]
+pub struct ProgramStart {
+    /// Variables of the environment: set to this, or removed.
+    pub variables: Vec<(OsString, Option<OsString>)>,
+    /// The user that it runs as.
+    pub user: Option<ProgramUser>,
+}
+
+/// The lists that execve(2) takes. Each ends with a null pointer.
+pub(super) struct Pointers {
+    arguments: Vec<*const c_char>,
+    environment: Option<Vec<*const c_char>>,
+}
+
+/// A user, with the groups that setpriv(1) and login(1) would give.
+#[derive(Clone, Debug)]
+pub struct ProgramUser {
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+}
+
+impl ProgramUser {
+    /// The user with this name.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        let known = User::from_name(name).ok().flatten();
+        let user = known.ok_or_else(|| {
+            Error::usage(
+                format!("there is no user {}", crate::base::escape::line(name)),
+                "`getent passwd` lists the users",
+            )
+        })?;
+        if !nix::unistd::geteuid().is_root() {
+            return Err(Error::usage("--user takes root", "run it as `sudo ./ior-it --user NAME -- COMMAND`"));
+        }
+        let name = CString::new(user.name).unwrap_or_default();
+        let groups = getgrouplist(&name, user.gid).map_err(|errno| {
+            Error::usage(format!("the groups of the user are not known: {errno}"), "`id NAME` shows them")
+        })?;
+        Ok(Self { uid: user.uid, gid: user.gid, groups })
+    }
+
+    fn assume(&self) -> nix::Result<()> {
+        setgroups(&self.groups)?;
+        setresgid(self.gid, self.gid, self.gid)?;
+        setresuid(self.uid, self.uid, self.uid)
+    }
 }
 
 impl Program {
     /// The program of a command line, looked for in PATH if its name has no slash. The errors are those of a shell: exit
     /// code 127 if there is none, 126 if it cannot be executed.
-    pub fn find(command: &[OsString]) -> Result<Self, Error> {
+    pub fn find(command: &[OsString], start: &ProgramStart) -> Result<Self, Error> {
         let name = command.first().map(OsString::as_os_str).unwrap_or_default();
         let path = if name.as_bytes().contains(&b'/') {
             executable(Path::new(name)).map(|()| PathBuf::from(name)).map_err(|errno| refused(name, errno))?
         } else {
-            in_path(name).map_err(|errno| refused(name, errno))?
+            let folders = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+            in_path(name, &folders).map_err(|errno| refused(name, errno))?
         };
         let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
         let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
-        Ok(Self { path: text(path.into_os_string())?, arguments, rules: Rules::of_this_process() })
+        let environment = (!start.variables.is_empty()).then(|| environment(&start.variables));
+        let user = start.user.clone();
+        Ok(Self { path: text(path.into_os_string())?, arguments, environment, user, rules: Rules::of_this_process() })
     }
 
     /// The last part of its path.
@@ -53,13 +106,18 @@ impl Program {
         refused(OsStr::from_bytes(self.path.as_bytes()), errno)
     }
 
-    /// The arguments as execve(2) wants them. They point into `self`.
-    pub(super) fn pointers(&self) -> Vec<*const c_char> {
-        self.arguments.iter().map(|argument| argument.as_ptr()).chain([std::ptr::null()]).collect()
+    /// The arguments and the environment as execve(2) wants them. They point into `self`.
+    pub(super) fn pointers(&self) -> Pointers {
+        let list = |texts: &[CString]| texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
+        Pointers { arguments: list(&self.arguments), environment: self.environment.as_deref().map(list) }
     }
 
     /// Prepares the child before the gate: it dies with the zygote, and has the caller's rules for signals.
     pub(super) fn prepare(&self) -> nix::Result<()> {
+        if let Some(user) = &self.user {
+            user.assume()?;
+        }
+        // After that: a change of the user clears it (prctl(2)).
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         let name: Vec<u8> = self.name().into_bytes().into_iter().take(15).collect();
         prctl::set_name(&CString::new(name).unwrap_or_default())?;
@@ -67,37 +125,29 @@ impl Program {
         Ok(())
     }
 
-    /// Becomes the program, with the environment of this process. Returns only the errno of a failure.
-    pub(super) fn execute(&self, pointers: &[*const c_char]) -> Errno {
-        // SAFETY: the path and all arguments end with a NUL, and the list of them with a null pointer; `self` outlives the call.
-        unsafe { libc::execv(self.path.as_ptr(), pointers.as_ptr()) };
+    /// Becomes the program. Returns only the errno of a failure.
+    pub(super) fn execute(&self, pointers: &Pointers) -> Errno {
+        let (path, arguments) = (self.path.as_ptr(), pointers.arguments.as_ptr());
+        match &pointers.environment {
+            // SAFETY: the path and all texts end with a NUL, and the lists of them with a null pointer; `self` outlives the call.
+            Some(environment) => unsafe { libc::execve(path, arguments, environment.as_ptr()) },
+            // SAFETY: as above.
+            None => unsafe { libc::execv(path, arguments) },
+        };
         Errno::last()
     }
 }
 
-/// Whether a file can be executed.
-fn executable(path: &Path) -> nix::Result<()> {
-    let metadata =
-        std::fs::metadata(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
-    match metadata.mode() & libc::S_IFMT {
-        libc::S_IFDIR => Err(Errno::EISDIR),
-        _ => access(path, AccessFlags::X_OK),
-    }
-}
-
-/// The first file of this name in PATH that can be executed; an empty part is the working directory (execvp(3)).
-fn in_path(name: &OsStr) -> nix::Result<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let mut first_refusal = Errno::ENOENT;
-    for folder in std::env::split_paths(&folders).filter(|_| !name.is_empty()) {
-        let path = if folder.as_os_str().is_empty() { Path::new(".").join(name) } else { folder.join(name) };
-        match executable(&path) {
-            Ok(()) => return Ok(path),
-            Err(Errno::EACCES) => first_refusal = Errno::EACCES,
-            Err(_) => {}
-        }
-    }
-    Err(first_refusal)
+/// The environment of this process with these changes, in its order.
+fn environment(changes: &[(OsString, Option<OsString>)]) -> Vec<CString> {
+    let is_changed = |name: &OsString| changes.iter().any(|(changed, _)| changed == name);
+    let kept = std::env::vars_os().filter(|(name, _)| !is_changed(name));
+    // The last word on a variable holds.
+    let is_last = |at: usize| !changes[at + 1..].iter().any(|(later, _)| *later == changes[at].0);
+    let set = changes.iter().enumerate().filter(|&(at, _)| is_last(at)).map(|(_, change)| change.clone());
+    let set = set.filter_map(|(name, value)| Some((name, value?)));
+    let text = |(name, value): (OsString, OsString)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat());
+    kept.chain(set).filter_map(|variable| text(variable).ok()).collect()
 }
 
 fn refused(name: &OsStr, errno: Errno) -> Error {
@@ -209,7 +259,7 @@ mod tests {
 
     fn found(command: &[&str]) -> Result<String, (Exit, String)> {
         let command: Vec<OsString> = command.iter().map(OsString::from).collect();
-        let found = Program::find(&command).map_err(|error| (error.exit, error.sentence))?;
+        let found = Program::find(&command, &ProgramStart::default()).map_err(|error| (error.exit, error.sentence))?;
         Ok(found.path.into_string().unwrap())
     }
 

@@ -13,12 +13,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{MsgFlags, send};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, chdir, fork, getpgid, setsid};
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-use super::child;
+use super::child::{self, ChildFds};
+use super::passed;
 use super::process::{NAME, Unprepared, children, ignore_terminal, step};
 use super::reaper;
 use super::slot::Slots;
@@ -178,9 +179,9 @@ impl Server<'_> {
 
     fn answer(&mut self, lane: usize) {
         let mut bytes = [0; REQUEST_SIZE];
-        let length = recv(self.lanes[lane].socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+        let (length, streams) = passed::received(&self.lanes[lane].socket, &mut bytes);
         match ToZygote::decode(&bytes[..length]) {
-            Some(ToZygote::Spawn { scenario, workspace }) => self.spawn(lane, scenario as usize, &workspace),
+            Some(ToZygote::Spawn { scenario, workspace }) => self.spawn(lane, scenario as usize, &workspace, &streams),
             Some(ToZygote::Kill) => self.kill(lane),
             Some(ToZygote::Signal { signal }) => self.signal(lane, signal),
             Some(ToZygote::Done) => self.done(lane),
@@ -188,7 +189,8 @@ impl Server<'_> {
         }
     }
 
-    fn spawn(&mut self, lane: usize, scenario: usize, workspace: &[u8]) {
+    /// The streams are closed here afterwards: the child has copies.
+    fn spawn(&mut self, lane: usize, scenario: usize, workspace: &[u8], streams: &[OwnedFd]) {
         // SAFETY: the zygote has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
@@ -197,7 +199,8 @@ impl Server<'_> {
                     Work::Scenarios(all) => {
                         let directory = Path::new(OsStr::from_bytes(workspace));
                         let enter = || self.workspaces.map_or_else(|| chdir(directory), |all| all.enter(directory));
-                        child::run(gate, fill, self.slots.get(lane), &all[scenario], enter)
+                        let fds = ChildFds { gate, streams };
+                        child::run(fds, fill, self.slots.get(lane), &all[scenario], enter)
                     }
                     Work::Program(program) => child::become_program(gate, fill, self.slots.get(lane), program),
                 }

@@ -100,7 +100,8 @@ impl PlaceLink {
     /// The file with this name in reports. The embedded expectations are a link to the file that they were made of, if it is here.
     fn of(file: &str) -> Option<Self> {
         let path: PathBuf = Path::new(file).canonicalize().ok()?;
-        let is_same = || std::fs::read(&path).is_ok_and(|bytes| bytes == super::super::plan::EMBEDDED_TESTS.as_bytes());
+        let is_same =
+            || std::fs::read(&path).is_ok_and(|bytes| bytes == super::super::tables::EMBEDDED_TESTS.as_bytes());
         (file != EMBEDDED || is_same()).then(|| Self { shown: format!("{file}:"), address: address(&path) })
     }
 }

@@ -71,7 +71,7 @@ fn printed(options: &TrialOptions, trials: Vec<Trial>, colours: bool) -> (String
     let written = Written::default();
     let link = colours.then_some(("tests.toml", "/a b/tests.toml"));
     let output = TrialOutput::new(Box::new(written.clone()), colours, link);
-    let sums = run_to(options, trials, output);
+    let sums = run_to(options, trials, output).sums;
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     (without_times(&text), sums.exit())
 }

@@ -17,6 +17,8 @@ const HINT_WIDTH: usize = 84;
 pub struct Errors {
     file: String,
     text: String,
+    /// The text is a part of the file: so many lines are before it.
+    lines_before: usize,
     problems: Vec<Problem>,
 }
 
@@ -52,6 +54,7 @@ impl Errors {
     fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
         let snippet = Snippet::source(self.text.as_str())
             .path(self.file.as_str())
+            .line_start(self.lines_before + 1)
             .annotation(AnnotationKind::Primary.span(problem.span.clone()));
         Level::ERROR
             .primary_title(problem.message.as_str())
@@ -63,7 +66,7 @@ impl Errors {
     pub(crate) fn nothing(file: &str, text: &str) -> Self {
         let mut problems = Problems::new(text);
         problems.push(0..0, "the file says nothing", "docs/ has the format");
-        Self { file: file.to_owned(), text: text.to_owned(), problems: problems.list }
+        Self { file: file.to_owned(), text: text.to_owned(), lines_before: 0, problems: problems.list }
     }
 
     /// The error for a file that is not text. `at` is the first byte that is not UTF-8.
@@ -79,7 +82,7 @@ impl Errors {
             "TOML is UTF-8 text; paths in other bytes cannot be written in it".to_owned(),
         );
         let list = problems.list;
-        Self { file: file.to_owned(), text, problems: list }
+        Self { file: file.to_owned(), text, lines_before: 0, problems: list }
     }
 }
 
@@ -95,6 +98,8 @@ impl std::error::Error for Errors {}
 pub(crate) struct Problems<'t> {
     /// The text.
     pub text: &'t str,
+    /// How many lines are before it.
+    lines_before: usize,
     /// The position of each line's end.
     newlines: Vec<usize>,
     list: Vec<Problem>,
@@ -103,13 +108,18 @@ pub(crate) struct Problems<'t> {
 impl<'t> Problems<'t> {
     /// Begins without problems.
     pub fn new(text: &'t str) -> Self {
+        Self::below(0, text)
+    }
+
+    /// The same for a part of a file: so many lines are before it.
+    pub fn below(lines_before: usize, text: &'t str) -> Self {
         let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at).collect();
-        Self { text, newlines, list: Vec::new() }
+        Self { text, lines_before, newlines, list: Vec::new() }
     }
 
     /// The line of an offset, counted from 1.
     pub fn line_of(&self, offset: usize) -> usize {
-        self.newlines.partition_point(|&newline| newline < offset) + 1
+        self.lines_before + self.newlines.partition_point(|&newline| newline < offset) + 1
     }
 
     /// Adds a problem.
@@ -143,7 +153,8 @@ impl<'t> Problems<'t> {
     pub fn finish(mut self, file: &str) -> Option<Errors> {
         self.list.sort_by_key(|problem| problem.span.start);
         let some = !self.list.is_empty();
-        some.then(|| Errors { file: file.to_owned(), text: self.text.to_owned(), problems: self.list })
+        let Self { text, lines_before, list, .. } = self;
+        some.then(|| Errors { file: file.to_owned(), text: text.to_owned(), lines_before, problems: list })
     }
 }
 

@@ -9,12 +9,15 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::call::BoundNames;
 use super::calls;
+use super::command;
 use super::entries::{Entry, find, in_order, items, kind};
 use super::errors::{Problems, near, near_or_all};
 use super::values;
 use super::{Body, DEFAULT_TIMEOUT, Expectation, ExpectedThread};
 
 const KEYS: [&str; 9] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "ignored"];
+/// The keys of a table that says how a workload ends.
+const ENDS: [&str; 2] = ["finished", "exited"];
 /// One hour. More is a mistake in the unit.
 const LONGEST: f64 = 3600.0;
 
@@ -27,23 +30,32 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
         return None;
     };
     let entries = in_order(table);
-    for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.get_ref().as_ref())) {
+    let keys = [&KEYS[..], &command::KEYS].concat();
+    for (key, _) in entries.iter().filter(|(key, _)| !keys.contains(&key.get_ref().as_ref())) {
         let message = format!("unknown key `{}` in the table of a scenario", key.get_ref());
-        problems.push(key.span(), message, near_or_all(key.get_ref(), &KEYS));
+        problems.push(key.span(), message, near_or_all(key.get_ref(), &keys));
+    }
+    let command = command::read(&entries, problems);
+    if let (Some(_), Some(_), Some((exit, _))) = (&command, find(&entries, "ends"), find(&entries, "exit")) {
+        let hint = "drop `exit` if a signal is to end the command, or else `ends`";
+        problems.push(exit.span(), "`exit` cannot be used with `ends`", hint);
     }
     let mut lacks = None;
     let about = about(find(&entries, "about"), key.span(), problems);
     let ignored = find(&entries, "ignored").and_then(|entry| ignored(entry, problems));
-    let body = body(table, key, problems, &mut lacks);
+    let body = body(table, key, command.is_some(), problems, &mut lacks);
+    let follow = find(&entries, "follow").and_then(|entry| values::yes_or_no(entry, problems));
     Some(Expectation {
         name: name.to_owned(),
         line: problems.line_of(key.span().start),
         about,
-        ends: ends(find(&entries, "ends"), problems),
+        ends: ends(find(&entries, "ends"), command.is_some(), problems),
         timeout: timeout(find(&entries, "timeout"), problems),
-        follow: find(&entries, "follow").and_then(|entry| values::yes_or_no(entry, problems)).unwrap_or(false),
+        // As with `-- COMMAND`: what a command starts belongs to it.
+        follow: follow.unwrap_or(command.is_some()),
         ignored,
         lacks,
+        command,
         body,
     })
 }
@@ -69,14 +81,17 @@ fn ignored(entry: Entry, problems: &mut Problems) -> Option<String> {
     Some(reason.to_owned())
 }
 
-fn ends(entry: Option<Entry>, problems: &mut Problems) -> String {
-    let word = entry.and_then(|entry| values::string(entry, problems)).unwrap_or("finished");
+/// A command exits, and a workload in Rust finishes or becomes a program that exits; or a signal ends it.
+fn ends(entry: Option<Entry>, is_command: bool, problems: &mut Problems) -> String {
+    let accepted = &ENDS[usize::from(is_command)..];
+    let default = accepted.first().copied().unwrap_or_default();
+    let word = entry.and_then(|entry| values::string(entry, problems)).unwrap_or(default);
     if let Some((_, value)) = entry
-        && !["finished", "exited"].contains(&word)
+        && !accepted.contains(&word)
         && word.parse::<Signal>().is_err()
     {
-        let words = ["finished", "exited"].into_iter().chain(Signal::iterator().map(Signal::as_str));
-        let hint = near(word, words).unwrap_or_else(|| "write \"finished\", or a signal as in \"SIGSEGV\"".to_owned());
+        let words = accepted.iter().copied().chain(Signal::iterator().map(Signal::as_str));
+        let hint = near(word, words).unwrap_or_else(|| format!("write \"{default}\", or a signal as in \"SIGSEGV\""));
         problems.push(value.span(), format!("no workload ends with `{word}`"), hint);
     }
     word.to_owned()
@@ -103,8 +118,14 @@ fn timeout(entry: Option<Entry>, problems: &mut Problems) -> Duration {
     }
 }
 
-/// Reads `calls`, or `threads`, or `present` and `absent`.
-fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, lacks: &mut Option<String>) -> Body {
+/// Reads `calls`, or `threads`, or `present` and `absent`. A command may have none of them.
+fn body(
+    table: &DeTable,
+    header: &Spanned<DeString>,
+    is_command: bool,
+    problems: &mut Problems,
+    lacks: &mut Option<String>,
+) -> Body {
     let entries = in_order(table);
     let [calls, threads, present, absent] = ["calls", "threads", "present", "absent"].map(|key| find(&entries, key));
     if let (Some((whole, _)), Some((key, _))) = (calls.or(threads), calls.and(threads).or(present).or(absent)) {
@@ -119,7 +140,7 @@ fn body(table: &DeTable, header: &Spanned<DeString>, problems: &mut Problems, la
         return Body::Threads(self::threads(entry, &mut names, problems, lacks));
     }
     let (present, absent) = (items(present, problems), items(absent, problems));
-    if present.is_empty() && absent.is_empty() {
+    if present.is_empty() && absent.is_empty() && !is_command {
         let hint = "write `calls`, the whole trace; calls = [] is a trace without any";
         problems.push(header.span(), format!("`{}` expects nothing", header.get_ref()), hint);
     }

@@ -25,6 +25,15 @@ impl Tracer {
 
     /// The same; only with `data` it is recorded what pointers lead to, if the object was loaded for that.
     pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: bool) -> Result<WatchGuard<'_>, Error> {
+        self.watch_all(slot, &[pid], follow, data)
+    }
+
+    /// Watches processes that run already, in one watch.
+    pub fn watch_running(&self, slot: usize, pids: &[u32], follow: bool) -> Result<WatchGuard<'_>, Error> {
+        self.watch_all(slot, pids, follow, true)
+    }
+
+    fn watch_all(&self, slot: usize, pids: &[u32], follow: bool, data: bool) -> Result<WatchGuard<'_>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
@@ -33,19 +42,26 @@ impl Tracer {
         let hides = if rights::are_borrowed() { Watch::HIDE } else { 0 };
         let times = if self.times { 0 } else { Watch::UNTIMED };
         let data = if data { u64::from(self.data) << Watch::DATA_SHIFT } else { 0 };
-        self.watches.set(slot, Watch { id, flags: follows | hides | times | data, ..Watch::default() });
+        let flags = follows | hides | times | data;
+        // All but the first count as if it had forked them.
+        let followed = (pids.len() as u64).saturating_sub(1);
+        self.watches.set(slot, Watch { id, flags, followed, ..Watch::default() });
         lock(&self.ring.inboxes).insert(id, Inbox::default());
-        let watching = WatchGuard { tracer: self, slot, id, pid, follow, skipped: load::skipped(&self.object)? };
+        let pids = pids.to_vec();
+        let watching =
+            WatchGuard { tracer: self, slot, id, pids, follow, begun: 1, skipped: load::skipped(&self.object)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };
-        self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
-            Error::scenario(
-                format!("process {pid} could not be watched: {error}"),
-                "is the filter map full? try --test-threads 1",
-            )
-            .because(error)
-        })?;
-        // Only now: a process that does not find itself in the filter takes its mark away (bpf/state.h, unmark()).
-        self.marked.add_bit(pid);
+        for &pid in &watching.pids {
+            self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
+                Error::scenario(
+                    format!("process {pid} could not be watched: {error}"),
+                    "is the filter map full? try --test-threads 1",
+                )
+                .because(error)
+            })?;
+            // Only now: a process that does not find itself in the filter takes its mark away (bpf/state.h, unmark()).
+            self.marked.add_bit(pid);
+        }
         Ok(watching)
     }
 
@@ -72,13 +88,20 @@ pub struct WatchGuard<'t> {
     tracer: &'t Tracer,
     slot: usize,
     id: u64,
-    pid: u32,
+    pids: Vec<u32>,
     follow: bool,
+    /// How many threads may have been in a call when the watch began.
+    begun: u64,
     /// How often the kernel had skipped programs when the watch began.
     skipped: u64,
 }
 
 impl WatchGuard<'_> {
+    /// So many threads may have been in a call when the watch began: each is seen to return from it.
+    pub fn began_with(&mut self, threads: u64) {
+        self.begun = threads;
+    }
+
     /// All records of the process, which must have been reaped. Then all its BPF programs have run, and all its records are in the
     /// ring. A record that another process is just writing may delay them for a moment.
     pub fn collect(&self) -> WatchRecords {
@@ -144,12 +167,13 @@ impl WatchGuard<'_> {
 
     /// BPF's counts so far. The reader's own counts are 0.
     pub fn counts(&self) -> Counts {
-        let Watch { seen, emitted, refused, ends, strays, followed, submitted, told, untold, crowded, .. } =
-            self.tracer.watches.get(self.slot);
+        let Watch {
+            seen, emitted, refused, ends, strays, followed, submitted, told, untold, crowded, left_out, ..
+        } = self.tracer.watches.get(self.slot);
         // If the kernel does not tell, that counts as a loss.
         let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
         let counts = Counts { seen, emitted, refused, ends, strays, skipped, ..Counts::default() };
-        Counts { followed, submitted, told, untold, crowded, ..counts }
+        Counts { followed, submitted, told, untold, crowded, left_out, begun: self.begun, ..counts }
     }
 
     /// Waits until every process of the watch is gone and its calls have ended; false when the time is up. Only a watch that
@@ -169,8 +193,8 @@ impl WatchGuard<'_> {
 
     /// Whether every process of the watch is gone and its calls have ended.
     pub fn is_gone(&self) -> bool {
-        let Watch { seen, emitted, refused, ends, followed, .. } = self.tracer.watches.get(self.slot);
-        ends > followed && seen == emitted + refused
+        let Watch { seen, emitted, refused, left_out, ends, followed, .. } = self.tracer.watches.get(self.slot);
+        ends > followed && seen == emitted + refused + left_out
     }
 
     /// Whether no process of the watch is left although their ends were not recorded. That happens if an end finds no room in the
@@ -223,9 +247,9 @@ impl Drop for WatchGuard<'_> {
         self.tracer.watches.set(self.slot, Watch { flags: 0, ..watch });
         let of_watch = if self.follow { self.descendants() } else { Vec::new() };
         // The map may have its own pid for a process of another watch, or not at all.
-        let own = Some(self.pid.to_ne_bytes()).filter(|pid| self.entry(pid).is_some());
-        for pid in of_watch.iter().map(Vec::as_slice).chain(own.iter().map(<[u8; 4]>::as_slice)) {
-            let _ = self.tracer.filter.delete(pid);
+        let own = self.pids.iter().map(|pid| pid.to_ne_bytes()).filter(|pid| self.entry(pid).is_some());
+        for pid in of_watch.into_iter().chain(own.map(Vec::from)) {
+            let _ = self.tracer.filter.delete(&pid);
         }
         // By the id, a thread that is still in a call finds at the exit that its watch has ended. So does a process that was let in
         // meanwhile.

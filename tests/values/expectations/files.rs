@@ -47,6 +47,43 @@ fn the_suites_own_file_has_a_table_for_each_scenario() {
 }
 
 #[test]
+fn a_table_that_is_read_when_it_is_asked_for_says_the_same() {
+    const TEXT: &str = include_str!("../../../tests.toml");
+    let names: Vec<&str> = ior_it::support::child::scenarios::all().map(|scenario| scenario.name).collect();
+    let all = Expectations::parse("tests.toml", TEXT, &names).unwrap();
+    let unread = Expectations::unread(TEXT, &names).unwrap();
+    for name in names {
+        let about_io_uring = (unread.is_about_io_uring(name), all.is_about_io_uring(name));
+        let ignored = (unread.ignored(name).map(str::to_owned), all.ignored(name).map(str::to_owned));
+        assert_eq!((about_io_uring.0, ignored.0), (about_io_uring.1, ignored.1), "{name}");
+        assert_eq!(format!("{:?}", unread.get(name).unwrap()), format!("{:?}", all.get(name).unwrap()));
+    }
+}
+
+#[test]
+fn an_unread_table_has_its_errors_in_the_lines_of_the_file() {
+    let broken = "# one\n[dup-basic]\nabout = \"x\"\ncalls = []\n[dup-invalid]\nabout = \"x\"\ncalls = [\n  { call = \"dupp\" },\n]\n";
+    let names = ["dup-basic", "dup-invalid"];
+    let unread = Expectations::unread(broken, &names).unwrap();
+    assert_eq!(unread.get("dup-basic").unwrap().line, 2);
+    assert!(unread.get("dup-invalid").is_none() && unread.errors("dup-basic").is_none());
+    let errors = unread.errors("dup-invalid").unwrap();
+    assert_eq!(errors.problems()[0].line, 8);
+    let all = Expectations::parse("tests.toml", broken, &names).unwrap_err();
+    assert_eq!(errors.to_string(), all.to_string());
+}
+
+#[test]
+fn a_text_whose_tables_cannot_be_told_apart_is_read_as_a_whole() {
+    let is_told_apart = |text, names: &[&str]| Expectations::unread(text, names).is_some();
+    assert!(is_told_apart("[a]\n[b]\n", &["a", "b"]));
+    assert!(!is_told_apart("[a]\n[a]\n", &["a"]));
+    assert!(!is_told_apart("[a]\n", &["a", "b"]));
+    assert!(!is_told_apart("[a]\n[b]\n", &["a"]));
+    assert!(!is_told_apart("", &["a"]));
+}
+
+#[test]
 fn a_file_that_is_no_text_is_refused_with_its_line() {
     let errors = Expectations::parse_bytes("t.toml", b"[dup-basic]\nabout = \"\xff\"\n", &SCENARIOS).unwrap_err();
     let [problem] = errors.problems() else { panic!("{errors}") };

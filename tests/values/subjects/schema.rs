@@ -1,5 +1,6 @@
 //! docs/call.schema.json: it agrees with the code, and every line agrees with it.
 
+use ior_it::support::runs::RunRecord;
 use ior_it::support::subject::json;
 use ior_it::support::subject::schema::{schema, text};
 use serde_json::Value as Json;
@@ -46,6 +47,25 @@ fn is_type(wanted: &Json, value: &Json) -> bool {
         "null" => value.is_null(),
         "integer" => value.is_i64() || value.is_u64(),
         other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_record_of_a_run_agrees_with_its_schema() {
+    let schema: Json = serde_json::from_str(include_str!("../../../docs/run.schema.json")).unwrap();
+    let text = include_str!("../../golden/run-record.json");
+    let record = RunRecord::decode(text.as_bytes()).unwrap();
+    let written: Json = serde_json::from_slice(&record.encode().unwrap()).unwrap();
+    assert_eq!(written, serde_json::from_str::<Json>(text).unwrap(), "the record has other keys than the code");
+    assert!(is_valid(&schema, &schema, &written));
+    // Each key is in the schema, and none is missing there.
+    let keys = |value: &Json| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&written), keys(&schema["properties"]));
+    assert_eq!(keys(&written["scenarios"][0]), keys(&schema["properties"]["scenarios"]["items"]["properties"]));
+    for (key, wrong) in [("version", Json::from(2)), ("exit", Json::from(256)), ("threads", Json::from("2"))] {
+        let mut other = written.clone();
+        other[key] = wrong;
+        assert!(!is_valid(&schema, &schema, &other), "{key}");
     }
 }
 

@@ -1,0 +1,150 @@
+//! Pictures of a trace: where its calls go (flame graph) and when they were made (timeline), as files for other programs and as one
+//! page.
+//!
+//! Calls are added one by one. Memory grows with the number of different paths, and not with the number of calls.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::base::error::{Error, Exit};
+use crate::base::escape;
+use crate::base::place::Folder;
+use crate::trace::call::Call;
+
+mod events; // the timeline as trace events
+mod flames; // the flame graph
+mod page; // everything as one page
+mod timeline; // the timeline as a picture
+
+pub use page::ChartPage;
+
+use events::EventFile;
+use flames::Flames;
+use timeline::Timeline;
+
+/// What the width of a flame graph is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Weight {
+    /// The number of calls
+    #[default]
+    Calls,
+    /// The bytes that they moved
+    Bytes,
+    /// The time that they took, in microseconds
+    Time,
+}
+
+/// Which files are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ChartFiles {
+    /// The page.
+    pub html: Option<PathBuf>,
+    /// The flame graph as folded stacks.
+    pub flamegraph: Option<PathBuf>,
+    /// What its width is.
+    pub weight: Weight,
+    /// The timeline as trace events.
+    pub timeline: Option<PathBuf>,
+}
+
+/// The charts of one trace.
+pub struct Charts {
+    files: ChartFiles,
+    /// Where the page and the folded stacks will be: checked before anything is traced.
+    places: Vec<Place>,
+    flames: Flames,
+    timeline: Timeline,
+    events: Option<EventFile>,
+}
+
+/// A file that will be written, or replaced in one step.
+struct Place {
+    folder: Folder,
+    path: PathBuf,
+}
+
+impl Charts {
+    /// `None` if no file is asked for. An error if one cannot be written.
+    pub fn open(files: &ChartFiles) -> Result<Option<Self>, Error> {
+        if files.html.is_none() && files.flamegraph.is_none() && files.timeline.is_none() {
+            return Ok(None);
+        }
+        let places = files.html.iter().chain(&files.flamegraph).map(|path| Place::check(path));
+        let places = places.collect::<Result<_, _>>()?;
+        let events = files.timeline.as_deref().map(EventFile::begin).transpose()?;
+        Ok(Some(Self {
+            files: files.clone(),
+            places,
+            flames: Flames::default(),
+            timeline: Timeline::default(),
+            events,
+        }))
+    }
+
+    /// Adds a call.
+    pub fn add(&mut self, call: &Call) {
+        if self.files.html.is_some() || self.files.flamegraph.is_some() {
+            self.flames.add(call);
+        }
+        if self.files.html.is_some() {
+            self.timeline.add(call);
+        }
+        if let Some(events) = &mut self.events {
+            events.add(call);
+        }
+    }
+
+    /// Writes the files. `title` is the command, `table` the summary, and `last` the lines below it.
+    pub fn finish(self, title: &str, table: &str, last: &[String]) -> Result<(), Error> {
+        let Self { files, places, flames, timeline, events } = self;
+        let mut texts = Vec::new();
+        if files.html.is_some() {
+            texts.push(page::page(&ChartPage { title, table, last, flames: &flames, timeline: &timeline }));
+        }
+        if files.flamegraph.is_some() {
+            texts.push(flames.folded(files.weight));
+        }
+        for (place, text) in places.iter().zip(texts) {
+            place.write(&text)?;
+        }
+        events.map_or(Ok(()), EventFile::finish)
+    }
+}
+
+impl Place {
+    fn check(path: &Path) -> Result<Self, Error> {
+        let (folder, _) = parts(path);
+        let opened = Folder::open(folder).and_then(|folder| folder.check_writable().map(|()| folder));
+        let folder = opened.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(path, error) })?;
+        Ok(Self { folder, path: path.to_owned() })
+    }
+
+    fn write(&self, text: &str) -> Result<(), Error> {
+        let (_, name) = parts(&self.path);
+        self.folder.replace(name, text.as_bytes()).map_err(|error| cannot_write(&self.path, error))
+    }
+}
+
+/// The folder and the name of a file.
+fn parts(path: &Path) -> (&Path, &OsStr) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    (folder, path.file_name().unwrap_or_default())
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Error {
+    Error::new(
+        format!("{} could not be written: {error}", escape::path(path)),
+        "name a file in a folder that exists and can be written to, with room in it".to_owned(),
+        Exit::Inconclusive,
+    )
+    .because(error)
+}
+
+/// The name of a thread, without its padding.
+fn comm(call: &Call) -> String {
+    let end = call.comm.iter().position(|&byte| byte == 0).unwrap_or(call.comm.len());
+    String::from_utf8_lossy(&call.comm[..end]).into_owned()
+}

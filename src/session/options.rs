@@ -1,0 +1,35 @@
+//! How to set up a session.
+
+use crate::watch::tracer::{self, TracerOptions};
+
+/// How to set up a session.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many scenarios may run at a time.
+    pub lanes: usize,
+    /// The tracer. `attach` is false only in tests that show that nothing passes then.
+    pub tracer: TracerOptions,
+    /// Whether to keep the workspaces.
+    pub keep: bool,
+    /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
+    pub watch: bool,
+    /// Whether ptrace witnesses children as well.
+    pub witness: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // Any table may say what pointers lead to.
+        let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
+        Self { lanes: 1, tracer, keep: false, watch: true, witness: false }
+    }
+}
+
+/// What the tables of a run need of the tracer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Whether it follows requests of io_uring.
+    pub requests: bool,
+    /// How many bytes of data it records.
+    pub data: u32,
+}
