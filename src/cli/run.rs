@@ -88,8 +88,13 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
+    judged(&run, &names, known)
+}
+
+/// Runs the trials, and reports on them as asked for. The first `known` names are the suite's own.
+fn judged(run: &Arc<LiveRun>, names: &[&'static str], known: usize) -> Result<Exit, Error> {
     run.plan.html.as_deref().map_or(Ok(()), |path| PagePlace::check(path).map(drop))?;
-    let trials = if run.plan.stress.is_some() { run.stressed(&names) } else { run.trials(&names) };
+    let trials = if run.plan.stress.is_some() { run.stressed(names) } else { run.trials(names) };
     let done = trials::run(&run.plan.trials(), trials)?;
     if let Some(path) = &run.plan.html {
         trials::page::write(path, &done, &run.about())?;

@@ -85,11 +85,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
             put_member(out, &of.members[0], bytes);
             out.push(']');
         }
-        // The process of a lock is what F_GETLK fills in (fcntl(2)).
-        What::Struct(of) if std::ptr::eq(of, &FLOCK) => match after.map(|data| &data.bytes) {
-            Some(Bytes::Read(left)) => put_members(out, of, left, of.brief, false),
-            Some(Bytes::Unreadable(_)) | None => put_members(out, of, bytes, of.brief - 1, false),
-        },
+        What::Struct(of) if std::ptr::eq(of, &FLOCK) => put_lock(out, of, bytes, after),
         What::Struct(of) if block.size.is_one() => put_struct(out, of, bytes),
         // Two of them are the times of a file (utimensat(2)).
         What::Struct(of) if std::ptr::eq(of, &TIMESPEC) => {
@@ -110,6 +106,14 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
         | What::Message => {
             put_bytes(out, data);
         }
+    }
+}
+
+/// A lock. Its process is what F_GETLK fills in (fcntl(2)).
+fn put_lock(out: &mut String, of: &Struct, bytes: &[u8], after: Option<&Data>) {
+    match after.map(|data| &data.bytes) {
+        Some(Bytes::Read(left)) => put_members(out, of, left, of.brief, false),
+        Some(Bytes::Unreadable(_)) | None => put_members(out, of, bytes, of.brief - 1, false),
     }
 }
 
