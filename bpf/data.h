@@ -9,195 +9,123 @@
 #ifndef IOR_DATA_H
 #define IOR_DATA_H
 
-#include "restart.h"
+#include "tell.h"
 
-/* A record with the first bytes of a block. */
-struct data {
-	struct ior_record record;
-	char bytes[IOR_DATA_CAP];
+/* When a block is read. */
+enum reading {
+	AT_ENTER = 0,
+	AT_EXIT = 1,	 /* the call has filled it in */
+	AGAIN = 2,	 /* it could not be read at the enter */
+	AFTER_ENTER = 3, /* it was read at the enter, and the call has filled it in */
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct data);
-} data_room SEC(".maps");
-
-struct segment {
-	__u64 base;
-	__u64 length;
-};
-
-/* A block that is to be read. The functions that take it are global, so that the verifier sees each of them once. */
-struct asked {
-	__u64 address;
-	__u64 size;  /* of all of it, in bytes */
-	__u64 limit; /* how many bytes of it are wanted */
-	__u32 arg;   /* from 0 */
-	__u32 part;
-	__u32 late;
-	__u32 is_string;
-};
-
-/* Begins the record of a block. All fields before `path` are set. */
-static __always_inline void begin_data(struct ior_record *record, const struct pending *call, const struct asked *asked)
-{
-	__builtin_memset(record, 0, sizeof(*record));
-	record->watch = call->record.watch;
-	record->number = call->record.number;
-	record->pid = call->record.pid;
-	record->tid = call->record.tid;
-	record->kind = IOR_DATA;
-	record->args[0] = asked->arg;
-	record->args[1] = asked->part;
-	record->args[2] = asked->size;
-}
-
-/* Sends the first bytes of a block. 0, or the negative errno of the read. */
-__noinline long tell_data(struct ior_watch *watch, struct pending *call, struct asked *asked)
-{
-	__u32 first = 0;
-	struct data *out = bpf_map_lookup_elem(&data_room, &first);
-	__u64 n;
-	long err = 0;
-
-	if (!out || !watch || !call || !asked)
-		return 0;
-	n = asked->size < asked->limit ? asked->size : asked->limit;
-	begin_data(&out->record, call, asked);
-	if (n > IOR_DATA_CAP)
-		n = IOR_DATA_CAP;
-	if (asked->is_string) {
-		err = bpf_probe_read_user_str(out->bytes, n, (const void *)asked->address);
-		if (err > 0) {
-			/* The NUL is not sent. A string that fills all the room may go on: its last byte is not sent either. */
-			n = err - 1;
-			out->record.args[2] = n;
-			if (err == asked->limit)
-				n--;
-			err = 0;
-		}
-	} else if (n) {
-		err = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
-	}
-	if (err)
-		n = 0;
-	else if (asked->late && n && may_have_changed(asked->address))
-		out->record.late = IOR_LATE_DATA;
-	out->record.path[0].len = n;
-	out->record.path[0].err = err;
-	if (n > IOR_DATA_CAP)
-		return 0;
-	if (tell(&watch->told, out, sizeof(out->record) + n, BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&watch->untold, 1);
-	return err;
-}
-
-/* Sends an array of struct iovec, and the first bytes of its segments. `left` is how many bytes are in them. */
-__noinline long tell_vector(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count, __u64 left)
-{
-	__u64 array, wanted;
-	struct segment segment;
-	long err;
-
-	if (!watch || !call || !asked)
-		return 0;
-	array = asked->address;
-	wanted = asked->limit;
-	if (count > IOR_PARTS)
-		count = IOR_PARTS;
-	asked->limit = count * sizeof(segment);
-	err = tell_data(watch, call, asked);
-	for (__u32 at = 0; at < IOR_PARTS; at++) {
-		if (err || at >= count || !left)
-			break;
-		err = bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
-		if (err)
-			break;
-		asked->part = at + 1;
-		asked->address = segment.base;
-		asked->size = segment.length < left ? segment.length : left;
-		asked->limit = wanted;
-		left -= asked->size;
-		err = tell_data(watch, call, asked);
-	}
-	return err;
-}
-
-/* Sends strings up to a NULL. */
-__noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
-{
-	__u64 array, string = 0;
-	long err = 0;
-
-	if (!watch || !call || !asked)
-		return 0;
-	array = asked->address;
-
-	asked->is_string = 1;
-	for (__u32 at = 0; at < IOR_PARTS; at++) {
-		err = bpf_probe_read_user(&string, sizeof(string), (const void *)(array + at * sizeof(string)));
-		if (err || !string)
-			break;
-		asked->part = at + 1;
-		asked->address = string;
-		/* With the NUL. */
-		asked->size = asked->limit;
-		err = tell_data(watch, call, asked);
-		if (err)
-			break;
-	}
-	return err;
-}
 
 /* How many elements a block has. `ret` is the result, where there is one. */
-static __always_inline __u64 elements(const struct ior_record *record, const struct ior_block *block, long ret)
+static __always_inline __u64 elements(struct pending *call, const struct ior_block *block, long ret, __u32 reading)
 {
-	__u64 count = argument(record, block->count);
+	__u64 count = argument(&call->record, block->count);
 	__u32 word = 0;
 
+	if (block->flags & IOR_BLOCK_INT)
+		count = (__u32)count;
 	switch (block->how) {
 	case IOR_SIZE_FIXED:
 		return 1;
 	case IOR_SIZE_MOVED:
 		return (__u64)ret < count ? ret : count;
 	case IOR_SIZE_POINTED:
+		/* The call may need more room than it has. It fills in no more (accept(2)). */
 		bpf_probe_read_user(&word, sizeof(word), (const void *)count);
-		return word;
+		return reading == AT_EXIT && word > call->room ? call->room : word;
+	case IOR_SIZE_BITS:
+		/* An fd_set has 1024 (select(2)). */
+		count = (__s32)count < 0 ? 0 : count;
+		return ((count < 1024 ? count : 1024) + 63) / 64;
+	case IOR_SIZE_MESSAGES:
+		return reading == AT_EXIT ? ret : count;
 	default:
 		return count;
 	}
 }
 
+/* Whether the arguments say that there is a block. */
+static __always_inline bool is_there(const struct ior_record *record, const struct ior_block *block)
+{
+	__u64 value;
+
+	if (!argument(record, block->arg))
+		return false;
+	if (!block->when)
+		return true;
+	value = (argument(record, block->when) & block->mask) - block->base;
+	return value < 64 && block->values >> value & 1;
+}
+
+/* Sends a block. Of an option of a socket the kernel often reads only an int, whatever the size is (setsockopt(2)). */
+static __always_inline long tell_head(struct ior_watch *watch, struct pending *call, struct asked *asked, __u32 flags)
+{
+	long err = tell_data(watch, call, asked);
+
+	if (!err || !(flags & IOR_BLOCK_HEAD) || asked->size <= sizeof(__u32))
+		return err;
+	asked->limit = sizeof(__u32);
+	return tell_data(watch, call, asked);
+}
+
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
-__noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret, __u32 late)
+__noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret,
+			   __u32 reading)
 {
 	struct asked asked = {};
 	__u64 count, wanted;
 
-	if (!watch || !call || !block)
+	if (!watch || !call || !block || !is_there(&call->record, block))
 		return 0;
-	count = elements(&call->record, block, ret);
+	count = elements(call, block, ret, reading);
 	wanted = watch->flags >> 32;
 	asked.address = argument(&call->record, block->arg);
 	asked.size = count * block->size;
 	asked.limit = block->flags & IOR_BLOCK_WHOLE ? IOR_DATA_CAP : wanted * block->size;
 	asked.arg = block->arg - 1;
-	asked.late = late;
-	if (!asked.address)
-		return 0;
-	if (block->how == IOR_SIZE_VECTOR) {
-		asked.size = count * sizeof(struct segment);
+	asked.part = reading == AFTER_ENTER ? IOR_PART_AFTER : IOR_PART_BLOCK;
+	asked.late = reading == AGAIN;
+	switch (block->how) {
+	case IOR_SIZE_VECTOR:
 		asked.limit = wanted;
-		return tell_vector(watch, call, &asked, count, block->flags & IOR_BLOCK_OUT ? ret : ~0ULL);
-	}
-	if (block->how == IOR_SIZE_STRINGS) {
+		return tell_vector(watch, call, &asked, count, reading == AT_EXIT ? ret : ~0ULL);
+	case IOR_SIZE_STRINGS:
+	case IOR_SIZE_STRING:
 		/* With a NUL, and a byte that says that there is more than was wanted. */
 		asked.limit = (wanted < IOR_DATA_CAP - 2 ? wanted : IOR_DATA_CAP - 2) + 2;
-		return tell_strings(watch, call, &asked);
+		if (block->how == IOR_SIZE_STRINGS)
+			return tell_strings(watch, call, &asked);
+		asked.is_string = 1;
+		asked.size = asked.limit;
+		return tell_data(watch, call, &asked);
+	case IOR_SIZE_SIZED:
+		asked.size = count;
+		asked.limit = block->size;
+		return tell_data(watch, call, &asked);
+	case IOR_SIZE_MESSAGE:
+		asked.part = IOR_PART_MESSAGE;
+		asked.size = SIZE_OF_MESSAGE;
+		asked.limit = wanted;
+		return tell_message(watch, call, &asked, reading == AT_EXIT ? ret : ~0ULL);
+	case IOR_SIZE_MESSAGES:
+		asked.limit = wanted;
+		return tell_messages(watch, call, &asked, count, reading == AT_EXIT);
+	case IOR_SIZE_POINTERS:
+		asked.size = block->size;
+		return tell_pointers(watch, call, &asked, count);
+	default:
+		return tell_head(watch, call, &asked, block->flags);
 	}
-	return tell_data(watch, call, &asked);
+}
+
+/* Notes how much room the program has for a block whose size the call will write over. */
+static __always_inline void note_room(struct pending *call, const struct ior_block *block)
+{
+	call->room = 0;
+	bpf_probe_read_user(&call->room, sizeof(call->room), (const void *)argument(&call->record, block->count));
 }
 
 /* The blocks of a call that a watch wants the data of. The arguments of 32-bit calls lead to other structs. */
@@ -227,9 +155,11 @@ int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
 		return 0;
 	call->unread = 0;
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
+		if (list->block[at].how == IOR_SIZE_POINTED)
+			note_room(call, &list->block[at]);
 		if (!(list->block[at].flags & IOR_BLOCK_IN))
 			continue;
-		if (read_block(watch, call, &list->block[at], 0, 0))
+		if (read_block(watch, call, &list->block[at], 0, AT_ENTER))
 			call->unread |= 1 << at;
 	}
 	return 0;
@@ -257,9 +187,10 @@ int BPF_PROG(ior_data_exit, struct pt_regs *regs, long ret)
 		return 0;
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
 		if (list->block[at].flags & IOR_BLOCK_OUT && ret >= 0)
-			read_block(watch, call, &list->block[at], ret, 0);
+			read_block(watch, call, &list->block[at], ret,
+				   list->block[at].flags & IOR_BLOCK_IN ? AFTER_ENTER : AT_EXIT);
 		else if (call->unread & 1 << at)
-			read_block(watch, call, &list->block[at], ret, 1);
+			read_block(watch, call, &list->block[at], ret, AGAIN);
 	}
 	return 0;
 }

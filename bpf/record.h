@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 9
+#define IOR_VERSION 10
 
 /* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
@@ -16,8 +16,10 @@
 #define IOR_PEEK_CAP 136
 /* The most bytes of a block of data, whatever the watch asks for. */
 #define IOR_DATA_CAP 4096
-/* The most segments of a vector, and the most strings of a list. */
+/* The most segments of a vector, strings or pointers of a list, and messages of an array. */
 #define IOR_PARTS 16
+/* The most bytes of a socket's address (struct sockaddr_storage). */
+#define IOR_ADDRESS_CAP 128
 #define IOR_WATCHES 1024
 #define IOR_SYSCALLS 1024
 /* An opcode of io_uring is a byte. */
@@ -40,10 +42,22 @@ enum ior_kind {
 	/* A file that the call with this number closes besides its own: args[0] is the descriptor, the first place the file. */
 	IOR_CLOSED = 6,
 	/*
-	 * What an argument of the call with this number leads to. args[0] is the argument from 0, args[1] the part: 0 is the block
-	 * itself, and the segments of a vector count from 1. args[2] is the size of all of it. The path has the first bytes.
+	 * What an argument of the call with this number leads to. args[0] is the argument from 0, args[1] the part (enum ior_part).
+	 * args[2] is the size of all of it. The path has the first bytes.
 	 */
 	IOR_DATA = 7,
+};
+
+/* The parts of a block. The segments of a vector, and the items of a list, count from 1. */
+enum ior_part {
+	IOR_PART_BLOCK = 0,    /* the block itself */
+	IOR_PART_AFTER = 32,   /* the block again, as the call has left it */
+	IOR_PART_MESSAGE = 64, /* the first message; each one has IOR_PARTS_OF_MESSAGE numbers */
+	IOR_PARTS_OF_MESSAGE = 32,
+	/* Within a message, after its struct msghdr: */
+	IOR_PART_ADDRESS = 1,
+	IOR_PART_CONTROL = 2,
+	IOR_PART_VECTOR = 3, /* its segments follow */
 };
 
 enum ior_state {
@@ -165,11 +179,22 @@ enum ior_block_size {
 	IOR_SIZE_VECTOR =
 		4, /* an array of struct iovec with as many elements as the argument `count` says, and its segments */
 	IOR_SIZE_STRINGS = 5, /* an array of pointers to strings, which NULL ends, and its strings */
+	IOR_SIZE_STRING = 6,  /* a string */
+	IOR_SIZE_BITS = 7,    /* an array of words of 64 bits, of which the argument `count` counts the bits */
+	IOR_SIZE_SIZED = 8,   /* as many bytes as the argument `count` says, of which `size` are read */
+	IOR_SIZE_MESSAGE = 9, /* a struct msghdr, and what it leads to */
+	IOR_SIZE_MESSAGES =
+		10, /* an array of struct mmsghdr: the argument `count` counts those that are given, the result those filled in */
+	IOR_SIZE_POINTERS =
+		11, /* an array of pointers to blocks of `size` bytes, with as many elements as `count` says */
 };
 
 enum ior_block_flags {
-	IOR_BLOCK_IN = 1 << 0,	  /* the call reads it: it is read at the enter */
-	IOR_BLOCK_OUT = 1 << 1,	  /* the call fills it in: it is read when the call has succeeded */
+	IOR_BLOCK_IN = 1 << 0,	/* the call reads it: it is read at the enter */
+	IOR_BLOCK_OUT = 1 << 1, /* the call fills it in: it is read when the call has succeeded */
+	/* With both, it is read twice. */
+	IOR_BLOCK_INT = 1 << 3,	  /* the argument that counts has 32 bits */
+	IOR_BLOCK_HEAD = 1 << 4,  /* if all of it cannot be read, its first word is */
 	IOR_BLOCK_WHOLE = 1 << 2, /* all of it is read, whatever the watch asks for */
 };
 
@@ -180,9 +205,14 @@ struct ior_block {
 	__u8 count;
 	__u8 flags; /* enum ior_block_flags */
 	__u32 size;
+	__u32 mask; /* of the argument `when` */
+	__u8 when;  /* the argument that says whether there is a block; 0 if there always is */
+	__u8 reserved;
+	__u16 base;   /* its least value with which there is one */
+	__u64 values; /* all of them, by bits from the least one on */
 };
 
-#define IOR_BLOCKS 3
+#define IOR_BLOCKS 6
 
 struct ior_blocks {
 	struct ior_block block[IOR_BLOCKS];

@@ -91,6 +91,7 @@ struct pending {
 	__u32 slot;		  /* of the call's watch, if the watch there still has the record's id */
 	__u32 wakeup;		  /* whether the record wakes the reader: flags of bpf_ringbuf_output() */
 	__u32 unread;		  /* which blocks of data could not be read at the enter, by bits */
+	__u32 room;		  /* of the block whose size is behind a pointer, as the program has set it */
 	__u32 left_out;		  /* whether the call is not asked for */
 	__u64 instruction, stack; /* where the call was made */
 	__u64 first;		  /* the struct file at IOR_FIRST */

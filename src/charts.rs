@@ -16,10 +16,10 @@ use crate::trace::call::Call;
 
 mod events; // the timeline as trace events
 mod flames; // the flame graph
-mod page; // everything as one page
 mod timeline; // the timeline as a picture
+mod page; // everything as one page
 
-pub use page::ChartPage;
+pub use page::{ChartPage, document};
 
 use events::EventFile;
 use flames::Flames;
@@ -54,14 +54,14 @@ pub struct ChartFiles {
 pub struct Charts {
     files: ChartFiles,
     /// Where the page and the folded stacks will be: checked before anything is traced.
-    places: Vec<Place>,
+    places: Vec<PagePlace>,
     flames: Flames,
     timeline: Timeline,
     events: Option<EventFile>,
 }
 
 /// A file that will be written, or replaced in one step.
-struct Place {
+pub struct PagePlace {
     folder: Folder,
     path: PathBuf,
 }
@@ -72,7 +72,7 @@ impl Charts {
         if files.html.is_none() && files.flamegraph.is_none() && files.timeline.is_none() {
             return Ok(None);
         }
-        let places = files.html.iter().chain(&files.flamegraph).map(|path| Place::check(path));
+        let places = files.html.iter().chain(&files.flamegraph).map(|path| PagePlace::check(path));
         let places = places.collect::<Result<_, _>>()?;
         let events = files.timeline.as_deref().map(EventFile::begin).transpose()?;
         Ok(Some(Self {
@@ -114,15 +114,17 @@ impl Charts {
     }
 }
 
-impl Place {
-    fn check(path: &Path) -> Result<Self, Error> {
+impl PagePlace {
+    /// Checks that a file can be written there.
+    pub fn check(path: &Path) -> Result<Self, Error> {
         let (folder, _) = parts(path);
         let opened = Folder::open(folder).and_then(|folder| folder.check_writable().map(|()| folder));
         let folder = opened.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(path, error) })?;
         Ok(Self { folder, path: path.to_owned() })
     }
 
-    fn write(&self, text: &str) -> Result<(), Error> {
+    /// Writes it: a reader sees the old file or the whole new one.
+    pub fn write(&self, text: &str) -> Result<(), Error> {
         let (_, name) = parts(&self.path);
         self.folder.replace(name, text.as_bytes()).map_err(|error| cannot_write(&self.path, error))
     }

@@ -32,9 +32,9 @@ pub struct Flames {
 
 /// A box of the picture, with those above it.
 #[derive(Debug, Default)]
-struct Frame<'f> {
+struct FlameFrame<'f> {
     weight: u64,
-    above: BTreeMap<&'f str, Frame<'f>>,
+    above: BTreeMap<&'f str, FlameFrame<'f>>,
 }
 
 impl Flames {
@@ -64,7 +64,7 @@ impl Flames {
 
     /// The picture.
     pub fn picture(&self, weight: Weight) -> Markup {
-        let mut root = Frame::default();
+        let mut root = FlameFrame::default();
         for (stack, weights) in &self.stacks {
             root.add(stack, in_unit(weight, weights));
         }
@@ -89,7 +89,7 @@ struct FlameBox<'f> {
     row: usize,
 }
 
-impl<'f> Frame<'f> {
+impl<'f> FlameFrame<'f> {
     fn add(&mut self, stack: &'f [String], weight: u64) {
         self.weight += weight;
         if let [first, rest @ ..] = stack {

@@ -27,6 +27,21 @@ pub struct ChartPage<'p> {
 /// The whole page.
 pub fn page(page: &ChartPage<'_>) -> String {
     let title = escape::line(page.title);
+    document(
+        &title,
+        &html! {
+            h1 { code { (title) } }
+            @for line in page.last { p { (escape::line(line)) } }
+            (flames(page.flames))
+            (timeline(page.timeline))
+            h2 { "Calls" }
+            div.scroll tabindex="0" role="region" aria-label="The table by call" { pre { (escape::lines(page.table)) } }
+        },
+    )
+}
+
+/// A whole document with this title and this body. It loads nothing, and no script runs in it.
+pub fn document(title: &str, body: &Markup) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -39,16 +54,7 @@ pub fn page(page: &ChartPage<'_>) -> String {
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                main {
-                    h1 { code { (title) } }
-                    @for line in page.last { p { (escape::line(line)) } }
-                    (flames(page.flames))
-                    (timeline(page.timeline))
-                    h2 { "Calls" }
-                    div.scroll tabindex="0" role="region" aria-label="The table by call" { pre { (escape::lines(page.table)) } }
-                }
-            }
+            body { main { (body) } }
         }
     };
     markup.into_string()

@@ -37,6 +37,7 @@ mod clock;
 mod ends;
 mod asked;
 mod data;
+mod structs;
 mod pidfd;
 mod pipe;
 mod poll;
@@ -101,6 +102,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("socket", socket::ALL),
     ("bytes", bytes::ALL),
     ("data", data::ALL),
+    ("structs", structs::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
     ("uring_queues", uring_queues::ALL),

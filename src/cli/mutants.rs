@@ -69,7 +69,7 @@ fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     let json = match cli.libtest.format {
         None | Some(OutputFormat::Pretty) => false,
         Some(OutputFormat::Json) => true,
-        Some(OutputFormat::Terse | OutputFormat::Junit | OutputFormat::Ktap) => {
+        Some(OutputFormat::Terse | OutputFormat::Junit | OutputFormat::Ktap | OutputFormat::Github) => {
             return Err(Error::usage("--mutants has no such --format", "--format json is for machines"));
         }
     };

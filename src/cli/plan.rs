@@ -53,6 +53,8 @@ pub struct Plan {
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
+    /// The page with the verdicts, if there is to be one.
+    pub html: Option<PathBuf>,
     /// The terminal whose key lets a child go on at its gate, if it is to wait there.
     pub pause: Option<Arc<TerminalMode>>,
     /// Whether the scenario is explained.
@@ -114,6 +116,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         recording: Recording::begin(cli)?,
         stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
+        html: cli.trace.html.clone(),
         session: Options { terminal: pause.clone(), ..session(cli, lanes) },
         pause,
         explain: cli.explain.is_some(),
@@ -159,12 +162,16 @@ pub fn as_json(cli: &Cli) -> Result<bool, Error> {
     match cli.libtest.format {
         None => Ok(false),
         Some(OutputFormat::Json) => Ok(true),
-        Some(OutputFormat::Pretty | OutputFormat::Terse | OutputFormat::Junit | OutputFormat::Ktap) => {
-            Err(Error::usage(
-                "a trace has no such --format",
-                "--format json prints JSON lines; without it, a trace is as strace would write it",
-            ))
-        }
+        Some(
+            OutputFormat::Pretty
+            | OutputFormat::Terse
+            | OutputFormat::Junit
+            | OutputFormat::Ktap
+            | OutputFormat::Github,
+        ) => Err(Error::usage(
+            "a trace has no such --format",
+            "--format json prints JSON lines; without it, a trace is as strace would write it",
+        )),
     }
 }
 

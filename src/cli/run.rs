@@ -24,6 +24,7 @@ use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::tell::{self, StandardStream};
+use crate::charts::PagePlace;
 use crate::child::scenario::Scenario;
 use crate::child::scenarios::is_basic;
 use crate::judge::expectation::Expectation;
@@ -87,8 +88,12 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
         let (subjects, lanes) = (&run.plan.subjects, run.plan.session.lanes);
         return conformance::run(subjects, &selected, lanes, &folder, &|slot, name| run.cell(slot, name));
     }
+    run.plan.html.as_deref().map_or(Ok(()), |path| PagePlace::check(path).map(drop))?;
     let trials = if run.plan.stress.is_some() { run.stressed(&names) } else { run.trials(&names) };
     let done = trials::run(&run.plan.trials(), trials)?;
+    if let Some(path) = &run.plan.html {
+        trials::page::write(path, &done, &run.about())?;
+    }
     let exit = run.finish(&names[..known], done.sums.exit())?;
     run.plan.recording.as_ref().map_or(Ok(()), |recording| recording.finish(&done, run.plan.threads, exit))?;
     Ok(exit)
@@ -220,6 +225,13 @@ impl LiveRun {
                 .with_ignored_flag(flag)
         };
         pairs.map(trial).collect()
+    }
+
+    /// The machine, in a line.
+    fn about(&self) -> String {
+        let origin = Origin::here("", b"", SystemTime::now());
+        let Origin { ior_it, kernel, architecture, .. } = origin;
+        format!("ior-it {ior_it}, Linux {kernel}, {architecture}")
     }
 
     /// What comes after the trials. The names are those of the registry.

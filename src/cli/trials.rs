@@ -21,6 +21,8 @@ mod text; // --format pretty and terse
 mod json; // --format json
 mod junit; // --format junit
 mod ktap; // --format ktap
+mod github; // --format github
+pub mod page; // --html
 pub mod progress; // the bar of a long run
 
 use output::TrialOutput;
@@ -279,6 +281,10 @@ fn printer(options: &TrialOptions, output: TrialOutput, trials: &[(usize, Trial)
         OutputFormat::Json => Box::new(json::JsonPrinter::new(output)),
         OutputFormat::Junit => Box::new(junit::JunitPrinter::new(output)),
         OutputFormat::Ktap => Box::new(ktap::KtapPrinter::new(output)),
+        OutputFormat::Github => {
+            let names = trials.iter().map(|(_, trial)| &trial.name);
+            Box::new(github::GithubPrinter::new(output, options.all_reports, names))
+        }
     }
 }
 

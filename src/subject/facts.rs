@@ -183,7 +183,6 @@ fn is_called_data(key: &Key) -> bool {
 /// Whether the kernel ignores an argument, so that its register may have any value. Examples are the mode of a call that makes
 /// no file (open(2)), the argument of fcntl's get commands, and the upper half of a 64-bit offset (preadv2(2)).
 fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
-    let gets = [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS];
     match key.name {
         "mode" => row.arg("mode").is_some() && !uses_mode(row, call),
         // The number of a device, if the mode makes one (mknod(2)).
@@ -191,9 +190,8 @@ fn is_ignored(key: &Key, row: &Syscall, call: &Call) -> bool {
             let kind = call.args[at] as u32 & libc::S_IFMT;
             kind != libc::S_IFCHR && kind != libc::S_IFBLK
         }),
-        "arg" => row.effect == Effect::ControlDescriptor && gets.contains(&(call.args[1] as i32)),
         "offset_high" => true,
-        _ => false,
+        name => row.arg(name).is_some_and(|at| !row.looks_at(at, &call.args)),
     }
 }
 

@@ -292,6 +292,11 @@ fn by_role(role: Role, json: &Json) -> Result<Value, String> {
     match role {
         Role::Path | Role::Text => bytes(json),
         Role::Flags(names) | Role::Choice(names) => flags(names, json),
+        Role::Named(names) if json.is_string() => flags(names, json).map(|value| match value {
+            Value::Number(number) => Value::Number((number as i32).into()),
+            value => value,
+        }),
+        Role::Named(_) => int(json),
         Role::Mode => mode(json),
         Role::Pointer => pointer(json),
         Role::DirFd if json == AT_FDCWD => Ok(Value::Number(libc::AT_FDCWD.into())),

@@ -63,11 +63,12 @@ static OF_ROWS: LazyLock<HashMap<u32, Vec<Key>>> = LazyLock::new(|| {
 });
 
 /// The arguments on which the meaning of other arguments, or of the result, may depend.
-pub const DECISIVE: [&str; 4] = ["cmd", "file_index", "flags", "op"];
+pub const DECISIVE: [&str; 5] = ["cmd", "file_index", "flags", "level", "op"];
 
 /// Whether the meaning of some arguments depends on other arguments ([`Syscall::ret_for`]).
 fn depends(row: &Syscall) -> bool {
-    matches!(row.ret, Ret::ByCommand | Ret::FdWhen(_)) || row.arg("file_index").is_some()
+    let by_command = matches!(row.ret, Ret::ByCommand | Ret::FdWhen(_)) || row.depends_on_operation();
+    by_command || row.arg("file_index").is_some()
 }
 
 const fn key(name: &'static str, role: Role, of: Of) -> Key {

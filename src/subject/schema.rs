@@ -172,6 +172,7 @@ fn by_role(role: Role) -> Json {
         Role::Mode => json!({ "type": ["string", "integer"], "description": "octal in quotes, or the number" }),
         Role::Pointer => json!({ "type": ["string", "integer"], "description": "hex in quotes, or the number" }),
         Role::DirFd => json!({ "anyOf": [{ "const": "AT_FDCWD" }, between(i32::MIN.into(), i32::MAX.into())] }),
+        Role::Named(_) => json!({ "anyOf": [{ "type": "string" }, between(i32::MIN.into(), i32::MAX.into())] }),
         Role::Fd | Role::Int => between(i32::MIN.into(), i32::MAX.into()),
         Role::FdNumber => between(i32::MIN.into(), u32::MAX.into()),
         Role::Id => between(-1, u32::MAX.into()),

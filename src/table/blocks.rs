@@ -7,16 +7,36 @@ use std::sync::LazyLock;
 
 use crate::table::layout::{Blocks, RawBlock};
 use crate::table::names::Names;
-use crate::table::syscalls::Syscall;
+use crate::table::syscalls::{Role, Syscall};
 
 mod rows; // the blocks of each call
-mod structs; // the members of structs
+pub mod structs; // the members of structs
 mod shape; // how their content is written
 
 pub use shape::{InternetVersion, Shape};
 
-/// `IOR_PARTS`: the most segments of a vector that are read, and the most strings of a list.
+/// `IOR_PARTS`: the most segments of a vector that are read, strings or pointers of a list, and messages of an array.
 pub const PARTS: usize = 16;
+
+/// `enum ior_part`: the numbers of the parts of a block. The block itself is 0, and the items of a list count from 1.
+pub mod part {
+    use super::PARTS;
+
+    /// The block again, as the call has left it.
+    pub const AFTER: u16 = 32;
+    /// The first message of an array.
+    pub const MESSAGE: u16 = 64;
+    /// How many numbers a message has.
+    pub const OF_MESSAGE: u16 = 32;
+    /// Within a message: its address.
+    pub const ADDRESS: u16 = 1;
+    /// Within a message: its control messages.
+    pub const CONTROL: u16 = 2;
+    /// Within a message: its vector, whose segments follow.
+    pub const VECTOR: u16 = 3;
+    /// The numbers end before this one.
+    pub const END: u16 = MESSAGE + PARTS as u16 * OF_MESSAGE;
+}
 
 /// One block.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +49,21 @@ pub struct Block {
     pub size: Size,
     /// Who writes it.
     pub way: Direction,
+    /// When there is one; `None` if there always is.
+    pub when: Option<When>,
+}
+
+/// An argument that says whether there is a block, such as the command of fcntl(2).
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// The name of the argument.
+    pub arg: &'static str,
+    /// The bits of it that count.
+    pub mask: u32,
+    /// Its least value with which there is a block.
+    pub base: u16,
+    /// All of them, by bits from the least one on.
+    pub values: u64,
 }
 
 /// What lies in a block.
@@ -36,27 +71,55 @@ pub struct Block {
 pub enum What {
     /// Bytes without a meaning of their own.
     Bytes,
+    /// The value of a socket's option: bytes, of which the kernel often reads only the first four (setsockopt(2)).
+    Option,
+    /// A string, which a NUL ends.
+    String,
+    /// A number of so many bytes, or several.
+    Number(Role, usize),
     /// The address of a socket, which begins with its family (`struct sockaddr`).
     Address,
     /// One struct, or an array of it.
     Struct(&'static Struct),
+    /// An array of pointers to structs.
+    Pointers(&'static Struct),
+    /// A set of signals (sigset_t of the kernel: 64 bits).
+    Signals,
+    /// A set of descriptors (`fd_set`), of which an argument counts the bits.
+    Descriptors,
     /// An array of `struct iovec`, each of which leads to bytes.
     Vector,
     /// An array of pointers to strings, which NULL ends.
     Strings,
+    /// One `struct msghdr`, or an array of `struct mmsghdr`, with what they lead to.
+    Message,
 }
+
+/// The sizes of `struct msghdr` and `struct mmsghdr` of a 64-bit program (recvmmsg(2)).
+pub const MESSAGE_SIZE: [usize; 2] = [56, 64];
 
 /// How large a block is.
 #[derive(Clone, Copy, Debug)]
 pub enum Size {
     /// One of it.
     One,
+    /// So many of it.
+    Exactly(usize),
     /// As many as this argument says.
     Counted(&'static str),
     /// As many as the result says, but no more than this argument.
     Moved(&'static str),
-    /// As many bytes as the `socklen_t` says that this argument points to.
+    /// As many bytes as the `socklen_t` says that this argument points to, but no more than it said before the call.
     Pointed(&'static str),
+    /// One struct, of which this argument says how many bytes there are.
+    Sized(&'static str),
+}
+
+impl Size {
+    /// Whether it is one thing, and not an array.
+    pub fn is_one(self) -> bool {
+        matches!(self, Size::One | Size::Sized(_))
+    }
 }
 
 /// Who writes a block.
@@ -66,6 +129,8 @@ pub enum Direction {
     In,
     /// The call, when it succeeds.
     Out,
+    /// The program, and then the call: it is read twice.
+    Both,
 }
 
 /// A struct of the kernel's interface.
@@ -99,12 +164,20 @@ pub enum MemberKind {
     Unsigned,
     /// A signed number.
     Signed,
-    /// A number in base 16, such as an address or a mask.
+    /// A number in base 16, such as a mask.
     Hex,
+    /// An address.
+    Address,
     /// A file's type and permissions.
     Mode,
     /// A set of flags.
     Flags(&'static Names),
+    /// One value of a set of names.
+    Choice(&'static Names),
+    /// A set of signals.
+    Signals,
+    /// A text in an array of characters, which a NUL ends if it is shorter.
+    Text,
 }
 
 impl Block {
@@ -113,19 +186,68 @@ impl Block {
         let (how, count) = match (self.what, self.size) {
             (What::Vector, Size::Counted(count)) => (RawBlock::VECTOR, place(count)?),
             (What::Strings, _) => (RawBlock::STRINGS, 0),
-            (_, Size::One) => (RawBlock::FIXED, 0),
+            (What::String, _) => (RawBlock::STRING, 0),
+            (What::Descriptors, Size::Counted(count)) => (RawBlock::BITS, place(count)?),
+            (What::Pointers(_), Size::Counted(count)) => (RawBlock::POINTERS, place(count)?),
+            (What::Message, Size::One) => (RawBlock::MESSAGE, 0),
+            (What::Message, Size::Counted(count)) => (RawBlock::MESSAGES, place(count)?),
+            (_, Size::One | Size::Exactly(_)) => (RawBlock::FIXED, 0),
             (_, Size::Counted(count)) => (RawBlock::COUNTED, place(count)?),
             (_, Size::Pointed(count)) => (RawBlock::POINTED, place(count)?),
             (_, Size::Moved(most)) => (RawBlock::MOVED, place(most)?),
+            (_, Size::Sized(count)) => (RawBlock::SIZED, place(count)?),
         };
-        let size = match self.what {
-            What::Struct(of) => of.size as u32,
-            What::Bytes | What::Address | What::Vector | What::Strings => 1,
+        let times = if let Size::Exactly(times) = self.size { times } else { 1 };
+        let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_))
+            || matches!(self.what, What::Address | What::Descriptors | What::Pointers(_));
+        let way = match self.way {
+            Direction::In => RawBlock::IN,
+            Direction::Out => RawBlock::OUT,
+            Direction::Both => RawBlock::IN | RawBlock::OUT,
         };
-        let way = if self.way == Direction::In { RawBlock::IN } else { RawBlock::OUT };
-        let is_whole = matches!((self.what, self.size), (What::Struct(_), Size::One) | (What::Address, _));
-        let flags = way | if is_whole { RawBlock::WHOLE } else { 0 };
-        Some(RawBlock { arg: place(self.arg)?, how, count, flags, size })
+        let counts = count.checked_sub(1).is_some_and(|at| self.has_int(row, usize::from(at)));
+        let flags = way | if is_whole { RawBlock::WHOLE } else { 0 } | if counts { RawBlock::INT } else { 0 };
+        let flags = flags | if matches!(self.what, What::Option) { RawBlock::HEAD } else { 0 };
+        let size = (self.what.element() * times) as u32;
+        let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, ..RawBlock::default() };
+        let Some(When { arg, mask, base, values }) = self.when else { return Some(block) };
+        Some(RawBlock { when: place(arg)?, mask, base, values, ..block })
+    }
+
+    /// Whether the argument that counts has 32 bits. The kernel does not look at the others.
+    fn has_int(&self, row: &Syscall, at: usize) -> bool {
+        matches!(row.args[at].role, Role::Int | Role::UnsignedInt) && !matches!(self.size, Size::Pointed(_))
+    }
+
+    /// The value of the argument that counts, as the kernel reads it.
+    pub fn count_of(&self, row: &Syscall, args: &[u64; 6], by: &str) -> u64 {
+        let Some(at) = row.arg(by) else { return 0 };
+        if self.has_int(row, at) { u64::from(args[at] as u32) } else { args[at] }
+    }
+
+    /// Whether a call with these arguments has the block.
+    pub fn is_there(&self, row: &Syscall, args: &[u64; 6]) -> bool {
+        let Some(When { arg, mask, base, values }) = self.when else { return true };
+        let value = row.arg(arg).map_or(u64::MAX, |at| (args[at] & u64::from(mask)).wrapping_sub(base.into()));
+        value < 64 && values >> value & 1 != 0
+    }
+}
+
+impl What {
+    /// The size of one element in bytes.
+    pub fn element(self) -> usize {
+        match self {
+            What::Struct(of) | What::Pointers(of) => of.size,
+            What::Number(_, size) => size,
+            What::Signals | What::Descriptors => size_of::<u64>(),
+            What::Bytes
+            | What::Option
+            | What::String
+            | What::Address
+            | What::Vector
+            | What::Strings
+            | What::Message => 1,
+        }
     }
 }
 
@@ -147,10 +269,23 @@ pub fn of(row: &Syscall) -> &'static [Block] {
     place.map_or(&[], |at| rows::ROWS[usize::from(at)].1)
 }
 
-/// The block of an argument.
-pub fn of_arg(row: &Syscall, at: usize) -> Option<&'static Block> {
+/// The block of an argument of a call with these arguments.
+pub fn of_arg(row: &Syscall, at: usize, args: &[u64; 6]) -> Option<&'static Block> {
     let name = row.args.get(at)?.name;
-    of(row).iter().find(|block| block.arg == name)
+    of(row).iter().find(|block| block.arg == name && block.is_there(row, args))
+}
+
+/// What the arguments of a call may lead to, by their names. What one argument leads to in different calls has all members.
+pub fn shapes(row: &Syscall) -> Vec<(&'static str, Shape)> {
+    let mut shapes = Vec::<(&'static str, Shape)>::new();
+    for block in of(row) {
+        let shape = Shape::of(block);
+        match shapes.iter_mut().find(|(arg, _)| *arg == block.arg) {
+            Some((_, known)) => known.add(shape),
+            None => shapes.push((block.arg, shape)),
+        }
+    }
+    shapes
 }
 
 /// What BPF reads of each call that has blocks, by number.
@@ -167,18 +302,38 @@ impl Member {
     /// Its value in the bytes of the struct; `None` if they are cut before its end.
     pub fn value(&self, bytes: &[u8]) -> Option<i64> {
         let bytes = bytes.get(self.offset..self.offset + self.size)?;
-        let is_signed = matches!(self.kind, MemberKind::Signed);
-        Some(match *bytes {
-            [one] if is_signed => (one as i8).into(),
-            [one] => one.into(),
-            [a, b] if is_signed => i16::from_ne_bytes([a, b]).into(),
-            [a, b] => u16::from_ne_bytes([a, b]).into(),
-            [a, b, c, d] if is_signed => i32::from_ne_bytes([a, b, c, d]).into(),
-            [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]).into(),
-            [a, b, c, d, e, f, g, h] => i64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            _ => return None,
-        })
+        number(bytes, matches!(self.kind, MemberKind::Signed))
     }
+
+    /// Its text in the bytes of the struct, without what follows a NUL; `None` if they are cut before its end.
+    pub fn text<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let bytes = bytes.get(self.offset..self.offset + self.size)?;
+        bytes.split(|&byte| byte == 0).next()
+    }
+}
+
+/// The number in 1, 2, 4 or 8 bytes of this machine.
+pub fn number(bytes: &[u8], is_signed: bool) -> Option<i64> {
+    Some(match *bytes {
+        [one] if is_signed => (one as i8).into(),
+        [one] => one.into(),
+        [a, b] if is_signed => i16::from_ne_bytes([a, b]).into(),
+        [a, b] => u16::from_ne_bytes([a, b]).into(),
+        [a, b, c, d] if is_signed => i32::from_ne_bytes([a, b, c, d]).into(),
+        [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h] => i64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+        _ => return None,
+    })
+}
+
+/// The signals of a set (signal(7)): the first bit is signal 1.
+pub fn signals_of(set: u64) -> impl Iterator<Item = i64> {
+    (1..=64).filter(move |signal| set >> (signal - 1) & 1 != 0)
+}
+
+/// The descriptors of an `fd_set` (select(2)).
+pub fn descriptors_of(bytes: &[u8]) -> impl Iterator<Item = i64> {
+    (0..8 * bytes.len()).filter(|at| bytes[at / 8] >> (at % 8) & 1 != 0).map(|at| at as i64)
 }
 
 #[cfg(test)]
@@ -202,9 +357,11 @@ mod tests {
     fn members_are_words_within_their_struct() {
         for (name, blocks) in rows::ROWS {
             for block in *blocks {
-                let What::Struct(of) = block.what else { continue };
+                let (What::Struct(of) | What::Pointers(of)) = block.what else { continue };
+                assert!(of.brief <= of.members.len(), "{name}");
                 for member in of.members {
-                    assert!(matches!(member.size, 1 | 2 | 4 | 8), "{name}: {} has {} bytes", member.name, member.size);
+                    let is_word = matches!(member.size, 1 | 2 | 4 | 8) || matches!(member.kind, MemberKind::Text);
+                    assert!(is_word, "{name}: {} has {} bytes", member.name, member.size);
                     assert!(member.offset + member.size <= of.size, "{name}: {}", member.name);
                 }
             }

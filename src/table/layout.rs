@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -126,7 +126,7 @@ impl Roles {
 }
 
 /// `IOR_BLOCKS`: how many blocks of a call are read at most.
-pub(crate) const BLOCKS: usize = 3;
+pub(crate) const BLOCKS: usize = 6;
 
 /// `struct ior_blocks`: what the arguments of one system call lead to.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -150,6 +150,16 @@ pub struct RawBlock {
     pub flags: u8,
     /// The size of one element in bytes.
     pub size: u32,
+    /// The bits of the argument `when` that count.
+    pub mask: u32,
+    /// The argument that says whether there is a block, counted from 1; 0 if there always is.
+    pub when: u8,
+    /// Zero.
+    pub reserved: u8,
+    /// The least value of that argument with which there is a block.
+    pub base: u16,
+    /// All of them, by bits from the least one on.
+    pub values: u64,
 }
 
 impl RawBlock {
@@ -165,10 +175,26 @@ impl RawBlock {
     pub const VECTOR: u8 = 4;
     /// An array of pointers to strings, and the strings.
     pub const STRINGS: u8 = 5;
+    /// A string.
+    pub const STRING: u8 = 6;
+    /// Words of 64 bits, of which an argument counts the bits.
+    pub const BITS: u8 = 7;
+    /// As many bytes as an argument says, of which as many as the size are read.
+    pub const SIZED: u8 = 8;
+    /// A `struct msghdr`, and what it leads to.
+    pub const MESSAGE: u8 = 9;
+    /// An array of `struct mmsghdr`, and what they lead to.
+    pub const MESSAGES: u8 = 10;
+    /// An array of pointers to blocks of the size.
+    pub const POINTERS: u8 = 11;
     /// The call reads it.
     pub const IN: u8 = 1 << 0;
     /// The call fills it in.
     pub const OUT: u8 = 1 << 1;
+    /// The argument that counts has 32 bits.
+    pub const INT: u8 = 1 << 3;
+    /// If all of it cannot be read, its first word is.
+    pub const HEAD: u8 = 1 << 4;
     /// All of it is read, whatever the watch asks for.
     pub const WHOLE: u8 = 1 << 2;
 }
@@ -242,7 +268,8 @@ const _: () = {
     assert!(offset_of!(RecordHeader, peek) == 144);
     assert!(offset_of!(RecordHeader, exit_tid) == 148);
     assert!(size_of::<Roles>() == 16);
-    assert!(size_of::<Blocks>() == 24);
+    assert!(size_of::<RawBlock>() == 24);
+    assert!(size_of::<Blocks>() == 144);
     assert!(size_of::<Filter>() == 16);
     assert!(size_of::<Watch>() == 112);
 };

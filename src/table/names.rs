@@ -21,11 +21,19 @@ macro_rules! values {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), libc::$name as u32 as u64)),*] };
 }
 
+/// The names with their numbers, which are the same on all architectures of the tracer.
+macro_rules! numbered {
+    ($($name:ident $value:literal),* $(,)?) => { &[$((stringify!($name), $value)),*] };
+}
+
 mod event;
+mod fcntl;
+mod ioctl;
 mod ipc;
 mod kernel;
 mod memory;
 mod mount;
+mod option;
 mod process;
 mod schedule;
 mod socket;
@@ -33,10 +41,13 @@ mod transfer;
 mod uring;
 
 pub use event::*;
+pub use fcntl::*;
+pub use ioctl::*;
 pub use ipc::*;
 pub use kernel::*;
 pub use memory::*;
 pub use mount::*;
+pub use option::*;
 pub use process::*;
 pub use schedule::*;
 pub use socket::*;
@@ -51,6 +62,7 @@ pub static OPEN: Names = Names {
         ("O_RDONLY", libc::O_RDONLY as u64),
         ("O_WRONLY", libc::O_WRONLY as u64),
         ("O_RDWR", libc::O_RDWR as u64),
+        ("O_ACCMODE", libc::O_ACCMODE as u64),
         ("O_APPEND", libc::O_APPEND as u64),
         ("O_CREAT", libc::O_CREAT as u64),
         ("O_EXCL", libc::O_EXCL as u64),
@@ -69,6 +81,13 @@ pub static OPEN: Names = Names {
         ("O_PATH", libc::O_PATH as u64),
         // include/uapi/asm-generic/fcntl.h: set by the kernel on 64-bit machines, and 0 in libc there.
         ("O_LARGEFILE", LARGEFILE),
+        // include/uapi/asm-generic/fcntl.h.
+        ("O_EMPTYPATH", 0o400_000_000),
+        // include/uapi/linux/openat2.h: only openat2(2) has room for it.
+        ("OPENAT2_REGULAR", 1 << 32),
+        // The parts of O_SYNC and O_TMPFILE that mean nothing alone (include/uapi/asm-generic/fcntl.h).
+        ("__O_SYNC", (libc::O_SYNC & !libc::O_DSYNC) as u64),
+        ("__O_TMPFILE", (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64),
     ],
 };
 
@@ -104,7 +123,14 @@ pub static FD: Names = Names { what: "descriptor flag", mask: 0, values: values!
 pub static AT: Names = Names {
     what: "AT flag",
     mask: 0,
-    values: values![AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH],
+    values: &[
+        ("AT_SYMLINK_NOFOLLOW", libc::AT_SYMLINK_NOFOLLOW as u64),
+        ("AT_SYMLINK_FOLLOW", libc::AT_SYMLINK_FOLLOW as u64),
+        ("AT_NO_AUTOMOUNT", libc::AT_NO_AUTOMOUNT as u64),
+        ("AT_EMPTY_PATH", libc::AT_EMPTY_PATH as u64),
+        ("AT_RECURSIVE", libc::AT_RECURSIVE as u64),
+        ("AT_REMOVEDIR", libc::AT_REMOVEDIR as u64),
+    ],
 };
 
 /// Flags of unlinkat(2); the bit means something else in faccessat(2).
@@ -119,48 +145,24 @@ pub static RENAME: Names =
     Names { what: "flag of renameat2", mask: 0, values: values![RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT] };
 
 /// Modes of access(2).
-pub static ACCESS: Names = Names {
-    what: "mode of access",
-    mask: 0x7,
-    values: &[
-        ("F_OK", 0),
-        ("R_OK", 4),
-        ("W_OK", 2),
-        ("X_OK", 1),
-        ("R_OK|W_OK", 6),
-        ("R_OK|X_OK", 5),
-        ("W_OK|X_OK", 3),
-        ("R_OK|W_OK|X_OK", 7),
-    ],
+pub static ACCESS: Names =
+    Names { what: "mode of access", mask: 0, values: &[("F_OK", 0), ("R_OK", 4), ("W_OK", 2), ("X_OK", 1)] };
+
+/// Flags of dup3(2). All others than O_CLOEXEC make it fail.
+pub static DUP: Names = Names {
+    what: "flag of dup3",
+    mask: 0,
+    values: values![O_CLOEXEC, O_NONBLOCK, O_APPEND, O_TRUNC, O_DIRECT, O_ASYNC],
 };
 
-/// Commands of fcntl(2).
-pub static FCNTL: Names = Names {
-    what: "command of fcntl",
-    mask: u32::MAX as u64,
-    values: values![
-        F_DUPFD,
-        F_DUPFD_CLOEXEC,
-        F_GETFD,
-        F_SETFD,
-        F_GETFL,
-        F_SETFL,
-        F_GETLK,
-        F_SETLK,
-        F_SETLKW,
-        F_OFD_GETLK,
-        F_OFD_SETLK,
-        F_OFD_SETLKW,
-        F_GETOWN,
-        F_SETOWN,
-        F_GETPIPE_SZ,
-        F_SETPIPE_SZ,
-        F_ADD_SEALS,
-        F_GET_SEALS,
-        F_GETLEASE,
-        F_SETLEASE,
-        F_NOTIFY,
-    ],
+/// Flags of name_to_handle_at(2).
+pub static HANDLE_AT: Names = Names {
+    what: "flag of name_to_handle_at",
+    mask: 0,
+    // include/uapi/linux/fcntl.h.
+    values: numbered! {
+        AT_HANDLE_MNT_ID_UNIQUE 1, AT_HANDLE_CONNECTABLE 2, AT_HANDLE_FID 0x200, AT_SYMLINK_FOLLOW 0x400, AT_EMPTY_PATH 0x1000,
+    },
 };
 
 /// Where an lseek(2) counts from.
@@ -274,6 +276,17 @@ impl Names {
         self.values.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
     }
 
+    /// Whether the kernel looks at 64 bits of an argument with these flags. It looks at 32 bits of all others.
+    pub fn is_long(&self) -> bool {
+        // fs/notify/fanotify/fanotify_user.c, mm/mprotect.c, kernel/events/core.c and kernel/futex/syscalls.c.
+        [&FANOTIFY_MASK, &PROT, &PERF, &FUTEX_BITSET].iter().any(|long| std::ptr::eq(*long, self))
+    }
+
+    /// The first name of exactly this value.
+    pub fn name(&self, value: u64) -> Option<&'static str> {
+        self.values.iter().find(|&&(_, known)| known == value).map(|&(name, _)| name)
+    }
+
     /// The names of the set, for hints.
     pub fn all(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.values.iter().map(|&(name, _)| name)
@@ -298,9 +311,10 @@ impl Names {
             }
         };
         let mut rest = value & !self.mask;
-        if self.mask != 0 {
-            let choice = value & self.mask;
-            let known = self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice);
+        let choice = value & self.mask;
+        let known = self.values.iter().find(|&&(_, known)| known & !self.mask == 0 && known == choice);
+        // Beside flags, a choice of 0 that has no name says nothing.
+        if self.mask != 0 && (known.is_some() || choice != 0 || rest == 0) {
             next(known.map(|&(name, _)| name).ok_or(choice));
         }
         for &(name, bits) in self.patterns() {

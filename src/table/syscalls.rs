@@ -17,9 +17,10 @@ use syscalls::Sysno;
 use crate::base::error::Error;
 use crate::table::kind::Kind;
 use crate::table::layout::Roles;
-use crate::table::names::{self, Names};
+use crate::table::names::Names;
 
 mod meaning; // what an argument and a result may be
+mod operation; // where the meaning of arguments depends on others
 mod effect; // what a call does to descriptors and names
 mod compat; // the calls of 32-bit programs
 mod number; // the name of a number
@@ -126,29 +127,6 @@ impl Syscall {
         self.number >= REQUESTS
     }
 
-    /// What the result means for a call with these arguments. The result of fcntl(2) depends on its command. A `size` of 0 asks how
-    /// many bytes there are, and moves none (getxattr(2), listxattr(2)). A file that a request opens with a `file_index` gets no
-    /// descriptor (io_uring_enter(2)).
-    pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
-        match (self.ret, args[1] as i32) {
-            (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
-            (Ret::ByCommand, libc::F_GETFL) => Ret::Flags(&names::OPEN),
-            (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
-            (Ret::ByCommand, libc::F_GET_SEALS) => Ret::Flags(&names::SEALS),
-            (Ret::ByCommand, _) => Ret::Number,
-            (Ret::FdWhen(makes), _) => {
-                if makes(args) {
-                    Ret::Fd
-                } else {
-                    Ret::Number
-                }
-            }
-            (Ret::Fd, _) if self.arg("file_index").is_some_and(|at| args[at] != 0) => Ret::Number,
-            (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
-            (ret, _) => ret,
-        }
-    }
-
     /// The bytes that a call with these arguments and this result has moved. The result must be 0 if the call failed. `None` if the
     /// result counts something else, or does not tell how many bytes have reached the program's buffer.
     ///
@@ -173,18 +151,6 @@ impl Syscall {
             }
             (false, true, Some(len)) => Some(result.min(args[len])),
             (false, false, _) => Some(result),
-        }
-    }
-
-    /// What an argument is for a call with these arguments. The third of fcntl(2) depends on its command.
-    pub fn role_for(&self, at: usize, args: &[u64; 6]) -> Role {
-        match (self.ret, at, args[1] as i32) {
-            (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
-            (Ret::ByCommand, 2, libc::F_SETFD) => Role::Flags(&names::FD),
-            (Ret::ByCommand, 2, libc::F_ADD_SEALS) => Role::Flags(&names::SEALS),
-            (Ret::ByCommand, 2, libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW) => Role::Pointer,
-            (Ret::ByCommand, 2, libc::F_OFD_GETLK | libc::F_OFD_SETLK | libc::F_OFD_SETLKW) => Role::Pointer,
-            _ => self.args[at].role,
         }
     }
 

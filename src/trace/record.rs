@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::table::blocks::PARTS;
+use crate::table::blocks::part;
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
 use crate::table::syscalls::{REQUESTS, Sqe, Syscall};
@@ -136,15 +136,18 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
 }
 
 fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {
-    let [arg, part, size, ..] = header.args;
-    if arg > 5 || part > PARTS as u64 || bytes.len() as u64 > size {
-        return Err(BadRecord(format!("part {part} of argument {arg} cannot have {} of {size} bytes", bytes.len())));
+    let [arg, of_block, size, ..] = header.args;
+    if arg > 5 || of_block >= part::END.into() || bytes.len() as u64 > size {
+        return Err(BadRecord(format!(
+            "part {of_block} of argument {arg} cannot have {} of {size} bytes",
+            bytes.len()
+        )));
     }
     let bytes = match header.path[0].err {
         0 => Bytes::Read(bytes.to_vec()),
         err => Bytes::Unreadable(-i32::from(err)),
     };
-    Ok(Data { arg: arg as u8, part: part as u16, size, bytes, late: header.late & LATE_DATA != 0 })
+    Ok(Data { arg: arg as u8, part: of_block as u16, size, bytes, late: header.late & LATE_DATA != 0 })
 }
 
 /// A name from its parts, which come last part first and end with a NUL each.

@@ -28,9 +28,11 @@ fn put_call(out: &mut String, call: &Call) {
     call.put_name(out);
     out.push('(');
     // A call without a row has an unknown number of arguments.
-    let shown = row.map_or(call.args.len(), |row| arguments(row, call));
-    for at in 0..shown {
-        out.push_str(if at == 0 { "" } else { ", " });
+    let arguments = row.map_or(call.args.len(), |row| row.args.len());
+    let mut shown = 0;
+    for at in (0..arguments).filter(|&at| row.is_none_or(|row| is_shown(row, call, at))) {
+        out.push_str(if shown == 0 { "" } else { ", " });
+        shown += 1;
         match row {
             Some(row) => put_argument(out, row, call, at),
             None => put_address(out, call.args[at]),
@@ -42,6 +44,9 @@ fn put_call(out: &mut String, call: &Call) {
     }
     out.push_str(") = ");
     put_result(out, row, call);
+    if let Some(row) = row.filter(|_| !call.data.is_empty()) {
+        data::put_left(out, row, call);
+    }
     out.push_str(if call.refused { " (refused)" } else { "" });
 }
 
@@ -126,17 +131,21 @@ fn put_text(out: &mut String, address: u64, text: &Text) {
     }
 }
 
-/// How many arguments are shown.
-fn arguments(row: &Syscall, call: &Call) -> usize {
-    // The register holds whatever was in it (open(2): the mode is ignored unless a file is made).
-    row.arg("mode").filter(|_| !uses_mode(row, call)).unwrap_or(row.args.len())
+/// Whether an argument is shown. The register of another holds whatever was in it (open(2): the mode is ignored unless a file is
+/// made).
+fn is_shown(row: &Syscall, call: &Call, at: usize) -> bool {
+    row.looks_at(at, &call.args) && (row.args[at].name != "mode" || uses_mode(row, call))
 }
 
 /// Whether an open call looks at its `mode`.
 pub(crate) fn uses_mode(row: &Syscall, call: &Call) -> bool {
     let flags = row.arg("flags").filter(|_| row.effect == Effect::Open).map(|at| call.args[at] as i32);
-    // O_TMPFILE contains O_DIRECTORY, which makes no file.
-    flags.is_none_or(|flags| flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE)
+    flags.is_none_or(makes_file)
+}
+
+/// Whether flags of open(2) make a file. O_TMPFILE contains O_DIRECTORY, which makes none.
+fn makes_file(flags: i32) -> bool {
+    flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE & !libc::O_DIRECTORY != 0
 }
 
 fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
@@ -144,7 +153,10 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
     match row.role_for(at, &call.args) {
         Role::Fd => put_descriptor(out, raw, file_of(row, call, at), kind_of(row, call, at)),
         Role::DirFd if raw as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
+        Role::DirFd if raw as i32 == libc::FAN_NOFD && row.marks_files() => out.push_str("FAN_NOFD"),
         Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
+        // The last of all descriptors is ~0U (close_range(2)).
+        Role::FdNumber if row.effect == Effect::CloseRange => put_number(out, raw as u32),
         Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // A call that fails has filled in no path.
         Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),
@@ -155,8 +167,15 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             }
             None => put_address(out, raw),
         },
+        Role::Choice(_) if row.has_operation(&names::IOCTL) && at == 1 => put_operation(out, raw as u32),
+        Role::Flags(names) if names.is_long() => names.put(out, raw),
         Role::Flags(names) | Role::Choice(names) => names.put(out, (raw as u32).into()),
-        Role::Mode => put_octal(out, (raw as u32).into()),
+        Role::Named(names) => match names.name((raw as u32).into()) {
+            Some(name) => out.push_str(name),
+            None => put_number(out, raw as i32),
+        },
+        // The kernel looks at 16 bits (include/linux/types.h, umode_t).
+        Role::Mode => put_octal(out, (raw as u16).into()),
         Role::Id => put_number(out, syscalls::id(raw)),
         Role::Signed => put_number(out, call.signed(at)),
         Role::UnsignedInt => put_number(out, raw as u32),
@@ -164,6 +183,10 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::Pointer => match row.peek.filter(|&(place, _)| place == at) {
             Some((_, peek)) => put_block(out, peek, call, raw),
             None if data::put_data(out, row, call, at) => {}
+            // Nobody knows what the argument of an operation without a name is.
+            None if row.has_operation(&names::IOCTL) && names::IOCTL.name(call.args[1]).is_none() => {
+                put(out, format_args!("{raw:#x}"));
+            }
             None => put_address(out, raw),
         },
     }
@@ -174,6 +197,16 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
 fn names_itself(row: &Syscall, call: &Call, at: usize) -> bool {
     let is_first = row.arg("path") == Some(at + 1);
     is_first && matches!(call.text(at + 1), Some(Text::Read { bytes, .. }) if bytes.is_empty())
+}
+
+/// An operation of ioctl(2). One without a name is taken apart as _IOC() puts it together (include/uapi/asm-generic/ioctl.h).
+fn put_operation(out: &mut String, op: u32) {
+    if let Some(name) = names::IOCTL.name(op.into()) {
+        return out.push_str(name);
+    }
+    let direction = ["_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"][op as usize >> 30];
+    let (kind, number, size) = (op >> 8 & 0xff, op & 0xff, op >> 16 & 0x3fff);
+    put(out, format_args!("_IOC({direction}, {kind:#x}, {number:#x}, {size:#x})"));
 }
 
 /// The file of a descriptor argument, where that is the file that the call is about.
@@ -189,22 +222,47 @@ fn kind_of(row: &Syscall, call: &Call, at: usize) -> Option<Kind> {
     *call.files.kinds.get(place)?
 }
 
+/// Whether openat2 has failed since more of the struct was given than could be read. The kernel reads it before the path.
+fn lacks_the_rest(call: &Call) -> bool {
+    let has_path = matches!(call.text(1), Some(Text::Read { .. }));
+    call.args[3] > OPEN_HOW && call.errno() == Some(libc::EFAULT) && has_path
+}
+
+/// The size of the first version of `struct open_how` (openat2(2)). The kernel refuses a smaller one.
+const OPEN_HOW: u64 = 24;
+
 /// The block that a pointer points to, if the record has it, else the pointer.
 fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
     let how = [0, 1, 2].map(|word| call.how(word));
     match (peek, how, call.success().and_then(|_| call.pair())) {
-        (Peek::OpenHow, [Some(flags), Some(mode), Some(resolve)], _) => {
+        (Peek::OpenHow, [Some(flags), Some(mode), Some(resolve)], _) if call.args[3] >= OPEN_HOW => {
             out.push_str("{flags=");
             names::OPEN.put(out, flags);
-            out.push_str(", mode=");
-            put_octal(out, mode);
+            if mode != 0 || makes_file(flags as i32) {
+                out.push_str(", mode=");
+                put_octal(out, mode);
+            }
             out.push_str(", resolve=");
             names::RESOLVE.put(out, resolve);
-            out.push('}');
+            out.push_str(if lacks_the_rest(call) { ", ???}" } else { "}" });
         }
         (Peek::Pair, _, Some([first, second])) => put(out, format_args!("[{first}, {second}]")),
-        (Peek::OpenHow | Peek::Pair | Peek::HandleOut | Peek::HandleIn, ..) => put_address(out, raw),
+        (Peek::HandleOut, ..) if call.success().is_none() && data::put_room(out, call) => {}
+        (Peek::HandleOut | Peek::HandleIn, ..) => put_handle(out, call.peek.as_deref(), raw),
+        (Peek::OpenHow | Peek::Pair, ..) => put_address(out, raw),
     }
+}
+
+/// `struct file_handle` (open_by_handle_at(2)), or the pointer if it was not read.
+fn put_handle(out: &mut String, bytes: Option<&[u8]>, raw: u64) {
+    let Some((head, handle)) = bytes.and_then(|bytes| bytes.split_first_chunk::<8>()) else {
+        return put_address(out, raw);
+    };
+    let [size, kind] = [[head[0], head[1], head[2], head[3]], [head[4], head[5], head[6], head[7]]];
+    put(out, format_args!("{{handle_bytes={}, handle_type={}", u32::from_ne_bytes(size), i32::from_ne_bytes(kind)));
+    out.push_str(", f_handle=\"");
+    handle.iter().for_each(|byte| put(out, format_args!("\\x{byte:02x}")));
+    out.push_str("\"}");
 }
 
 fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {

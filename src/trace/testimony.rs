@@ -44,6 +44,8 @@ pub struct Seen {
     pub untouched: [bool; 3],
     /// Another thread of the process could write to what its pointers lead to, between two looks at it.
     pub shares_memory: bool,
+    /// The room that the program had for a block whose size is behind a pointer; `None` if the call has none.
+    pub room: Option<u64>,
     /// The thread had a seccomp filter, which may have answered the call.
     pub filtered: bool,
     /// A signal handler has interrupted the call and has not returned. It is not known whether the call has failed.
@@ -98,6 +100,7 @@ impl Seen {
             vanished: false,
             untouched: [false; 3],
             shares_memory: false,
+            room: None,
             filtered: false,
             unsettled: false,
             disturbed: false,

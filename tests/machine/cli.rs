@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 19] = [
+    let live: [Named; 20] = [
         ("a_recorded_run_is_listed_compared_and_run_again", records::a_recorded_run_is_listed_compared_and_run_again),
         ("a_record_that_cannot_be_kept_or_read_is_an_error", records::a_record_that_cannot_be_kept_or_read_is_an_error),
         ("what_passes_and_fails_is_flaky", records::what_passes_and_fails_is_flaky),
@@ -66,6 +66,7 @@ pub fn main() -> ExitCode {
         ("without_a_workspace_the_scenario_fails", without_a_workspace_the_scenario_fails),
         ("archives_are_written_and_judged_alike", archives_are_written_and_judged_alike),
         ("a_run_writes_nothing_unless_it_is_asked_to", a_run_writes_nothing_unless_it_is_asked_to),
+        ("a_page_has_the_verdicts_and_both_traces", runs::a_page_has_the_verdicts_and_both_traces),
         ("where_no_archive_can_be_written_nothing_runs", where_no_archive_can_be_written_nothing_runs),
         ("a_wrong_table_is_blessed_if_somebody_says_so", bless::a_wrong_table_is_blessed_if_somebody_says_so),
     ];

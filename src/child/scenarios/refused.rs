@@ -389,7 +389,7 @@ fn plain(role: Role) -> i64 {
         Role::Text => STRINGS[1].as_ptr() as i64,
         Role::Mode => 0o644,
         Role::Id => -1,
-        Role::Int | Role::Unsigned | Role::UnsignedInt => 1,
+        Role::Int | Role::Named(_) | Role::Unsigned | Role::UnsignedInt => 1,
         Role::Pointer => ROOM.as_ptr() as i64,
     }
 }

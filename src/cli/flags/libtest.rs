@@ -105,6 +105,8 @@ pub enum OutputFormat {
     Junit,
     /// KTAP version 1, as the kernel's own tests print it
     Ktap,
+    /// As pretty, and then an annotation for each cause of failures, as GitHub Actions takes it
+    Github,
 }
 
 impl LibtestFlags {
@@ -125,7 +127,7 @@ impl LibtestFlags {
     /// Whether a program reads the verdicts. Nothing else may be on the standard output then.
     pub fn is_for_machines(&self) -> bool {
         match self.output_format() {
-            OutputFormat::Pretty | OutputFormat::Terse => false,
+            OutputFormat::Pretty | OutputFormat::Terse | OutputFormat::Github => false,
             OutputFormat::Json | OutputFormat::Junit | OutputFormat::Ktap => true,
         }
     }

@@ -73,8 +73,8 @@ pub struct TraceFlags {
     #[arg(short = 'f', action = ArgAction::Count, requires = "traced", conflicts_with = "no_follow")]
     pub forks: u8,
 
-    /// Write a page with the calls as a flame graph, a timeline and a table; it loads nothing
-    #[arg(long, value_name = "FILE", requires = "traced")]
+    /// Write a page with the calls as a flame graph, a timeline and a table; of scenarios, with the verdicts and reports. It loads nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "conformance", "mutants", "coverage", "show", "replay"])]
     pub html: Option<PathBuf>,
 
     /// Write the calls as folded stacks, by program and path: inferno-flamegraph and flamegraph.pl make a picture of them

@@ -46,14 +46,21 @@ impl LongRun {
     /// A step is done.
     pub fn step(&mut self) {
         self.done += 1;
-        if self.bar.is_none() && self.began.elapsed() >= LONG {
-            self.bar = self.drawn();
+        let elapsed = self.began.elapsed();
+        if self.bar.is_none() && elapsed >= LONG {
+            self.bar = self.drawn(elapsed);
         }
-        let Some(bar) = &self.bar else { return };
-        bar.set_message(format!("{} runs", self.done));
+        if let Some(bar) = &self.bar {
+            bar.set_message(words(self.steps, self.time, self.done, elapsed));
+            bar.set_position(self.position(elapsed));
+        }
+    }
+
+    /// How far the bar is: in steps, or in milliseconds if only a time ends the run.
+    fn position(&self, elapsed: Duration) -> u64 {
         match (self.steps, self.time) {
-            (Steps::Open, Some(time)) => bar.set_position(self.began.elapsed().min(time).as_millis() as u64),
-            (Steps::Known(_) | Steps::Open | Steps::Hidden, _) => bar.set_position(self.done),
+            (Steps::Open, Some(time)) => elapsed.min(time).as_millis() as u64,
+            (Steps::Known(_) | Steps::Open | Steps::Hidden, _) => self.done,
         }
     }
 
@@ -77,16 +84,34 @@ impl LongRun {
         }
     }
 
-    fn drawn(&self) -> Option<ProgressBar> {
+    fn drawn(&self, elapsed: Duration) -> Option<ProgressBar> {
         let (template, length) = match (self.steps, self.time) {
             (Steps::Hidden, _) => return None,
-            (Steps::Known(count), _) => ("{wide_bar} {pos}/{len}, {elapsed}, {eta} to go", Some(count)),
-            (Steps::Open, Some(time)) => ("{wide_bar} {msg}, {elapsed}, {eta} to go", Some(time.as_millis() as u64)),
-            (Steps::Open, None) => ("{spinner} {msg}, {elapsed}", None),
+            (Steps::Known(count), _) => ("{wide_bar} {msg}", Some(count)),
+            (Steps::Open, Some(time)) => ("{wide_bar} {msg}", Some(time.as_millis() as u64)),
+            (Steps::Open, None) => ("{spinner} {msg}", None),
         };
-        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
-        bar.set_style(ProgressStyle::with_template(template).ok()?);
-        Some(bar.with_elapsed(self.began.elapsed()))
+        let style = ProgressStyle::with_template(template).ok()?;
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden()).with_style(style);
+        bar.set_position(self.position(elapsed));
+        bar.set_message(words(self.steps, self.time, self.done, elapsed));
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        Some(bar)
+    }
+}
+
+/// What stands beside the bar: how much is done, and how long it takes if it goes on like that.
+fn words(steps: Steps, time: Option<Duration>, done: u64, elapsed: Duration) -> String {
+    let seconds = |time: Duration| format!("{:.0} s", time.as_secs_f64());
+    match (steps, time) {
+        (Steps::Known(count), _) => {
+            let left = elapsed.mul_f64(count.saturating_sub(done) as f64 / done.max(1) as f64);
+            format!("{done}/{count}, {}, {} to go", seconds(elapsed), seconds(left))
+        }
+        (Steps::Open, Some(time)) => {
+            format!("{done} runs, {}, {} to go", seconds(elapsed), seconds(time.saturating_sub(elapsed)))
+        }
+        (Steps::Open | Steps::Hidden, _) => format!("{done} runs, {}", seconds(elapsed)),
     }
 }
 
@@ -134,5 +159,39 @@ impl Printer for WithProgress {
     fn end(&mut self, all: &[TrialDone], sums: &TrialSums, took: Duration) {
         self.run.finish();
         self.inner.end(all, sums, took);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_say_what_is_done_and_what_is_left() {
+        let said = |steps, time: Option<u64>, done, elapsed| {
+            words(steps, time.map(Duration::from_secs), done, Duration::from_secs(elapsed))
+        };
+        assert_eq!(said(Steps::Known(400), None, 100, 2), "100/400, 2 s, 6 s to go");
+        assert_eq!(said(Steps::Known(400), None, 400, 8), "400/400, 8 s, 0 s to go");
+        assert_eq!(said(Steps::Known(400), None, 0, 2), "0/400, 2 s, 800 s to go");
+        assert_eq!(said(Steps::Open, Some(60), 7, 45), "7 runs, 45 s, 15 s to go");
+        assert_eq!(said(Steps::Open, Some(60), 7, 61), "7 runs, 61 s, 0 s to go");
+        assert_eq!(said(Steps::Open, None, 7, 45), "7 runs, 45 s");
+    }
+
+    #[test]
+    fn a_short_run_and_a_hidden_one_have_no_bar() {
+        // It has not begun: then no time has passed, however slow the machine is.
+        let mut short = LongRun { began: Instant::now() + 60 * LONG, ..LongRun::new(Steps::Known(2), None) };
+        short.step();
+        assert!(!short.is_drawn());
+        let mut hidden = LongRun { began: Instant::now() - 2 * LONG, ..LongRun::new(Steps::Hidden, None) };
+        hidden.step();
+        assert!(!hidden.is_drawn());
+        let mut long = LongRun { began: Instant::now() - 2 * LONG, ..LongRun::new(Steps::Known(2), None) };
+        long.step();
+        assert!(long.is_drawn());
+        long.finish();
+        assert!(!long.is_drawn());
     }
 }

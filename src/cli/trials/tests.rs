@@ -240,6 +240,22 @@ ok 6 uring # SKIP no io_uring
 }
 
 #[test]
+fn github_has_an_annotation_for_each_cause() {
+    let (text, _) = printed(&options(OutputFormat::Github, false), all_verdicts(), false);
+    let annotations: Vec<&str> = text.lines().filter(|line| line.starts_with("::")).collect();
+    let begins = [
+        "::error file=tests.toml,line=7,title=open-basic and 1 more::path one byte short%0Aopen-basic: what it shows%0A",
+        "::error file=tests.toml,line=7,title=sync-sync::sync missing%0Async-sync: what it shows%0A",
+        "::warning title=dup2::dup2 has lost … of … calls%0Adup2 has lost 3 of 12 calls",
+    ];
+    assert_eq!(annotations.len(), begins.len(), "{text}");
+    for (annotation, begin) in annotations.iter().zip(begins) {
+        assert!(annotation.starts_with(begin), "{annotation}");
+    }
+    assert!(text.contains("test result: FAILED. "), "{text}");
+}
+
+#[test]
 fn without_a_failure_an_inconclusive_run_is_no_failed_one() {
     let trials =
         || all_verdicts().into_iter().filter(|trial| ["dup-basic", "dup2"].contains(&trial.name.name.as_str()));

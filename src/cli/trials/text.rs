@@ -34,6 +34,11 @@ impl TextPrinter {
         Self { output, terse, all_reports, widths }
     }
 
+    /// Writes this text as it is.
+    pub fn put(&mut self, text: &str) {
+        self.output.put(text);
+    }
+
     fn group(&mut self, group: &TrialGroup<'_>) {
         let title = match (group.others.len(), group.title) {
             (1.., Some(title)) => {

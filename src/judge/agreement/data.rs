@@ -16,14 +16,14 @@ pub(super) fn differences(bpf: &Call, seen: &Seen) -> Vec<Mismatch> {
     let of_block = |block: &blocks::Block| {
         let at = row.arg(block.arg)?;
         let [one, other] = [bpf, ptrace].map(|call| parts(call, at));
-        let is_filled_in = block.way == Direction::Out;
+        let is_filled_in = block.way != Direction::In;
         let outcomes = [bpf.outcome, ptrace.outcome];
         let is_permitted = permitted::may_lead_otherwise(one.clone(), other.clone(), is_filled_in, outcomes);
         let is_same = is_permitted || one.clone().count() == other.clone().count() && one.zip(other).all(is_alike);
         let what = format!("what {} leads to", block.arg);
         (!is_same).then(|| Mismatch::new(what, shown(bpf, at), shown(ptrace, at)))
     };
-    blocks::of(row).iter().filter_map(of_block).collect()
+    blocks::of(row).iter().filter(|block| block.is_there(row, &bpf.args)).filter_map(of_block).collect()
 }
 
 fn parts(call: &Call, at: usize) -> impl Iterator<Item = &Data> + Clone {

@@ -13,7 +13,7 @@ use crate::trace::call::{Call, Content};
 /// The content behind the argument of a field.
 pub(super) fn content(field: &WantedField, found: &Content, call: &Call, known: &BoundNumbers) -> Option<Value> {
     let Aspect::Data(at) = field.aspect else { return None };
-    let shape = Shape::of(blocks::of_arg(call.syscall()?, at)?);
+    let shape = Shape::of(blocks::of_arg(call.syscall()?, at, &call.args)?);
     let wanted = if let Wanted::Content(wanted) = &field.wanted { Some(wanted) } else { None };
     shaped(&shape, found, wanted, &|number| known.descriptor(number, call))
 }
@@ -70,6 +70,7 @@ pub(super) fn number_of(role: Role, number: i64) -> Option<Value> {
     match role {
         Role::DirFd if number == i64::from(libc::AT_FDCWD) => Some("AT_FDCWD".into()),
         Role::Flags(names) | Role::Choice(names) => Some(named(&names.show(number as u64), number)),
+        Role::Named(names) => Some(names.name(number as u32 as u64).map_or(number.into(), Value::from)),
         Role::Mode => format!("{number:#o}").parse().ok(),
         Role::Fd
         | Role::DirFd

@@ -65,6 +65,7 @@ impl BoundNames {
 /// Reads the keys of one call.
 pub(super) struct CallReader<'a, 't, 'p> {
     row: &'static Syscall,
+    args: [u64; 6],
     keys: Vec<CallKey>,
     entries: &'a [Entry<'a, 't>],
     /// The names bound so far. `None` where calls have no order.
@@ -80,8 +81,9 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
         names: Option<&'a BoundNames>,
         problems: &'a mut Problems<'p>,
     ) -> Self {
-        let keys = keys(row, &command(row, entries));
-        Self { row, keys, entries, names, problems }
+        let args = command(row, entries);
+        let keys = keys(row, &args);
+        Self { row, args, keys, entries, names, problems }
     }
 
     /// Reads a call of a whole trace: keys that are left out have their defaults.
@@ -175,7 +177,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
                 values::one_of(entry, &states, self.problems)
             }
             Aspect::Data(at) => {
-                let shape = Shape::of(blocks::of_arg(self.row, at)?);
+                let shape = Shape::of(blocks::of_arg(self.row, at, &self.args)?);
                 self.content(entry, &shape).map(Wanted::Content)
             }
             Aspect::File(_)

@@ -28,7 +28,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
         let second = usize::from(row.args[at].name == "path2");
         keys.push(key(["path_is", "path2_is"][second], Aspect::Text(second), Role::Text));
     }
-    keys.extend(data_keys(row));
+    keys.extend(data_keys(row, args));
     keys.extend(flag_keys(row));
     let ret = row.ret_for(args);
     let ret_role = match ret {
@@ -107,7 +107,7 @@ const fn key(name: &'static str, aspect: Aspect, role: Role) -> CallKey {
 fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let aspect = |at: usize, role: Role| match role {
         Role::Path | Role::Text => Some(Aspect::File(usize::from(row.args[at].name == "path2"))),
-        Role::Pointer => blocks::of_arg(row, at).map(|_| Aspect::Data(at)),
+        Role::Pointer => blocks::of_arg(row, at, args).map(|_| Aspect::Data(at)),
         Role::Fd
         | Role::DirFd
         | Role::FdNumber
@@ -117,6 +117,7 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
         | Role::Id
         | Role::Signed
         | Role::Int
+        | Role::Named(_)
         | Role::Unsigned
         | Role::UnsignedInt => Some(Aspect::Arg(at)),
     };
@@ -126,7 +127,7 @@ fn argument_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
 }
 
 /// How what pointers lead to was read.
-fn data_keys(row: &'static Syscall) -> Vec<CallKey> {
+fn data_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     static NAMES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
         let args = Syscall::all().iter().flat_map(blocks::of).map(|block| block.arg);
         // They are needed as long as the tables, which are never dropped.
@@ -135,7 +136,7 @@ fn data_keys(row: &'static Syscall) -> Vec<CallKey> {
     let one = |block: &blocks::Block| {
         Some(key(NAMES.get(block.arg).copied()?, Aspect::DataIs(row.arg(block.arg)?), Role::Text))
     };
-    blocks::of(row).iter().filter_map(one).collect()
+    blocks::of(row).iter().filter(|block| block.is_there(row, args)).filter_map(one).collect()
 }
 
 /// The files of a call without a path: those of its descriptors, or that of the returned descriptor.
@@ -174,7 +175,7 @@ pub(super) fn command(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
         let written = find(entries, "file_index").and_then(|(_, value)| value.get_ref().as_integer());
         args[at] = written.is_some_and(|number| number.as_str() != "0").into();
     }
-    if matches!(row.ret, Ret::FdWhen(_)) {
+    if matches!(row.ret, Ret::FdWhen(_)) || row.depends_on_operation() {
         return named_arguments(row, entries);
     }
     let by_command = matches!(row.ret, Ret::ByCommand);
@@ -192,8 +193,12 @@ fn named_arguments(row: &'static Syscall, entries: &[Entry]) -> [u64; 6] {
     let mut args = [u64::MAX; 6];
     for (arg, value) in row.args.iter().zip(&mut args) {
         let (Role::Flags(names) | Role::Choice(names)) = arg.role else { continue };
-        let written = find(entries, arg.name).and_then(|(_, value)| value.get_ref().as_str());
-        *value = names.parse(written.unwrap_or_default()).unwrap_or(u64::MAX);
+        let written = find(entries, arg.name).map(|(_, value)| value.get_ref());
+        let number = written
+            .and_then(|value| value.as_integer())
+            .and_then(|it| u64::from_str_radix(it.as_str(), it.radix()).ok());
+        let named = names.parse(written.and_then(|value| value.as_str()).unwrap_or_default());
+        *value = number.or(named.ok()).unwrap_or(u64::MAX);
     }
     args
 }

@@ -126,7 +126,11 @@ pub(super) fn by_role(entry: Entry, role: Role, problems: &mut Problems) -> Opti
             let fd = i32::try_from(number).ok().or_else(|| too_large(entry, "a descriptor", problems));
             fd.map(|fd| Wanted::Number(fd.into()))
         }
-        Role::Int => {
+        Role::Named(names) if is_string => {
+            let Wanted::Number(number) = choice(entry, names, problems)? else { return None };
+            Some(Wanted::Number((number as i32).into()))
+        }
+        Role::Int | Role::Named(_) => {
             let number = integer(entry, i32::MIN.into(), problems)?;
             let int = i32::try_from(number).ok().or_else(|| too_large(entry, "an int", problems));
             int.map(|int| Wanted::Number(int.into()))

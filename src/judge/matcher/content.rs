@@ -102,6 +102,7 @@ pub(crate) fn show_number(value: i64, role: Role) -> String {
     match role {
         Role::DirFd if value == i64::from(libc::AT_FDCWD) => "AT_FDCWD".to_owned(),
         Role::Flags(names) | Role::Choice(names) => names.show(value as u64),
+        Role::Named(names) => names.name(value as u32 as u64).map_or_else(|| value.to_string(), str::to_owned),
         Role::Mode => format!("{value:#o}"),
         Role::Unsigned | Role::UnsignedInt => (value as u64).to_string(),
         Role::Pointer => format!("{:#x}", value as u64),

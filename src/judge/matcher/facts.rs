@@ -373,7 +373,7 @@ fn file_fact(at: usize, call: &Call) -> Fact<'_> {
 fn argument(call: &Call, at: usize, role: Role) -> i64 {
     let raw = call.args[at];
     match role {
-        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).into(),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int | Role::Named(_) => (raw as i32).into(),
         Role::Id => syscalls::id(raw),
         Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (raw as u32).into(),
         Role::Signed => call.signed(at),

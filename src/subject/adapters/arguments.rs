@@ -17,7 +17,7 @@ pub(super) fn argument(said: &Said, at: usize) -> Option<(&'static str, Role)> {
 pub(super) fn put_bits(said: &mut Said, at: usize, bits: u64) {
     let Some((key, role)) = argument(said, at) else { return };
     let number = match role {
-        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int => (bits as i32).into(),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int | Role::Named(_) => (bits as i32).into(),
         Role::Id => syscalls::id(bits),
         Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (bits as u32).into(),
         Role::Signed | Role::Unsigned | Role::Pointer => bits as i64,

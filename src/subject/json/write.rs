@@ -81,6 +81,7 @@ fn written(key: &Key, role: Role, value: &Value) -> Json {
 pub(super) fn number(role: Role, number: i64) -> Json {
     match role {
         Role::Flags(names) | Role::Choice(names) => names.show(number as u64).into(),
+        Role::Named(names) => names.name(number as u32 as u64).map_or(number.into(), Json::from),
         Role::Mode if number == 0 => "0".into(),
         Role::Mode => format!("0{number:o}").into(),
         Role::Pointer => format!("{number:#x}").into(),

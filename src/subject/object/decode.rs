@@ -248,7 +248,7 @@ fn result(field: &LayoutField, number: i64) -> Value {
 /// The kernel looks at 32 bits of descriptors, flags and modes.
 fn narrowed(role: Role, raw: i64) -> i64 {
     match role {
-        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int => (raw as i32).into(),
+        Role::Fd | Role::DirFd | Role::FdNumber | Role::Int | Role::Named(_) => (raw as i32).into(),
         Role::Id => syscalls::id(raw as u64),
         Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (raw as u32).into(),
         Role::Signed | Role::Path | Role::Text | Role::Unsigned | Role::Pointer => raw,

@@ -24,7 +24,8 @@ impl From<Content> for Value {
 fn contents(call: &Call) -> impl Iterator<Item = (&'static str, Option<Content>, ContentState)> {
     let row = call.syscall();
     let blocks = row.map_or(&[][..], blocks::of);
-    blocks.iter().filter_map(move |block| {
+    let there = blocks.iter().filter(move |block| row.is_some_and(|row| block.is_there(row, &call.args)));
+    there.filter_map(move |block| {
         let (content, state) = call.content(row?.arg(block.arg)?)?;
         Some((block.arg, content, state))
     })
@@ -55,7 +56,7 @@ pub fn certain(call: &Call) -> Option<Value> {
 /// The shape of the content behind each argument of the call with this number.
 pub fn shapes(number: u32) -> Vec<(&'static str, Shape)> {
     let row = Syscall::by_number(number);
-    row.map_or(&[][..], blocks::of).iter().map(|block| (block.arg, Shape::of(block))).collect()
+    row.map_or(Vec::new(), blocks::shapes)
 }
 
 /// The content as findings show it.

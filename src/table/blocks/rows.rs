@@ -2,28 +2,95 @@
 //!
 //! No I/O. Arguments that are paths, or whose block the record has itself (`open_how`), have no row.
 
-use super::Size::{Counted, Moved, One, Pointed};
-use super::What::{Address, Bytes, Strings, Struct, Vector};
-use super::{Block, Direction, Size, What, structs};
+use super::Size::{Counted, Exactly, Moved, One, Pointed, Sized};
+use super::What::{Address, Bytes, Descriptors, Message, Number, Pointers, Signals, String, Strings, Struct, Vector};
+use super::{Block, Direction, Size, What, When, structs};
+use crate::table::syscalls::Role;
 
 const fn given(arg: &'static str, what: What, size: Size) -> Block {
-    Block { arg, what, size, way: Direction::In }
+    Block { arg, what, size, way: Direction::In, when: None }
 }
 
 const fn filled(arg: &'static str, what: What, size: Size) -> Block {
-    Block { arg, what, size, way: Direction::Out }
+    Block { arg, what, size, way: Direction::Out, when: None }
 }
+
+/// Given, and then filled in.
+const fn both(arg: &'static str, what: What, size: Size) -> Block {
+    Block { arg, what, size, way: Direction::Both, when: None }
+}
+
+/// Only where an argument has one of these values, all of which are less than 64.
+const fn when(arg: &'static str, values: u64, block: Block) -> Block {
+    Block { when: Some(When { arg, mask: u32::MAX, base: 0, values }), ..block }
+}
+
+/// The same for values from a least one on.
+const fn from(arg: &'static str, base: u16, values: u64, block: Block) -> Block {
+    Block { when: Some(When { arg, mask: u32::MAX, base, values }), ..block }
+}
+
+/// A `socklen_t`, or another unsigned int.
+const LENGTH: What = Number(Role::UnsignedInt, 4);
+const INT: What = Number(Role::Int, 4);
+/// A user or a group.
+const ID: What = Number(Role::Id, 4);
+const OFFSET: What = Number(Role::Signed, 8);
+const TIMESPEC: What = Struct(&structs::TIMESPEC);
+const TIMEVAL: What = Struct(&structs::TIMEVAL);
+const ITIMERSPEC: What = Struct(&structs::ITIMERSPEC);
+
+/// F_GETLK, F_SETLK, F_SETLKW, and the same of open file descriptions (fcntl(2)).
+const LOCKS: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 36 | 1 << 37 | 1 << 38;
+const SETOWN_EX: u64 = 1 << 15;
+const GETOWN_EX: u64 = 1 << 16;
+/// F_GET_RW_HINT, F_SET_RW_HINT, F_GET_FILE_RW_HINT and F_SET_FILE_RW_HINT follow one another, as do F_GETDELEG and F_SETDELEG.
+const RW_HINTS: u16 = 1035;
+const GETS_HINT: u64 = 0b0101;
+const SETS_HINT: u64 = 0b1010;
+const DELEGATIONS: u16 = 1039;
+/// The operations of futex(2) that wait for a time: FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI and
+/// FUTEX_LOCK_PI2.
+const WAITS: u64 = 1 | 1 << 6 | 1 << 9 | 1 << 11 | 1 << 13;
+/// The operation without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
+const FUTEX_COMMAND: u32 = 0x7f;
 
 /// All rows.
 pub(super) static ROWS: &[(&str, &[Block])] = &[
     // Bytes.
     ("read", &[filled("buf", Bytes, Moved("count"))]),
     ("pread64", &[filled("buf", Bytes, Moved("count"))]),
-    ("recvfrom", &[filled("buf", Bytes, Moved("len"))]),
+    (
+        "recvfrom",
+        &[
+            filled("buf", Bytes, Moved("len")),
+            filled("src_addr", Address, Pointed("addrlen")),
+            both("addrlen", LENGTH, One),
+        ],
+    ),
     ("getrandom", &[filled("buf", Bytes, Moved("count"))]),
     ("write", &[given("buf", Bytes, Counted("count"))]),
     ("pwrite64", &[given("buf", Bytes, Counted("count"))]),
-    ("sendto", &[given("buf", Bytes, Counted("len"))]),
+    ("sendto", &[given("buf", Bytes, Counted("len")), given("dest_addr", Address, Counted("addrlen"))]),
+    ("sendmsg", &[given("msg", Message, One)]),
+    ("recvmsg", &[filled("msg", Message, One)]),
+    ("sendmmsg", &[given("msgvec", Message, Counted("vlen"))]),
+    ("recvmmsg", &[filled("msgvec", Message, Counted("vlen")), given("timeout", TIMESPEC, One)]),
+    ("setsockopt", &[given("optval", What::Option, Counted("optlen"))]),
+    ("getsockopt", &[filled("optval", What::Option, Pointed("optlen")), both("optlen", INT, One)]),
+    ("add_key", &[given("payload", Bytes, Counted("plen"))]),
+    ("request_key", &[given("callout_info", String, One)]),
+    ("mq_timedsend", &[given("msg_ptr", Bytes, Counted("msg_len")), given("abs_timeout", TIMESPEC, One)]),
+    (
+        "mq_timedreceive",
+        &[
+            filled("msg_ptr", Bytes, Moved("msg_len")),
+            filled("msg_prio", LENGTH, One),
+            given("abs_timeout", TIMESPEC, One),
+        ],
+    ),
+    ("sethostname", &[given("name", Bytes, Counted("length"))]),
+    ("setdomainname", &[given("name", Bytes, Counted("length"))]),
     ("readv", &[filled("iov", Vector, Counted("iovcnt"))]),
     ("preadv", &[filled("iov", Vector, Counted("iovcnt"))]),
     ("preadv2", &[filled("iov", Vector, Counted("iovcnt"))]),
@@ -40,16 +107,17 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("listxattr", &[filled("list", Bytes, Moved("size"))]),
     ("llistxattr", &[filled("list", Bytes, Moved("size"))]),
     ("flistxattr", &[filled("list", Bytes, Moved("size"))]),
+    ("listxattrat", &[filled("list", Bytes, Moved("size"))]),
     ("readlink", &[filled("buf", Bytes, Moved("bufsiz"))]),
     ("readlinkat", &[filled("buf", Bytes, Moved("bufsiz"))]),
     ("execve", &[given("argv", Strings, One)]),
     ("execveat", &[given("argv", Strings, One)]),
     ("bind", &[given("addr", Address, Counted("addrlen"))]),
     ("connect", &[given("addr", Address, Counted("addrlen"))]),
-    ("accept", &[filled("addr", Address, Pointed("addrlen"))]),
-    ("accept4", &[filled("addr", Address, Pointed("addrlen"))]),
-    ("getsockname", &[filled("addr", Address, Pointed("addrlen"))]),
-    ("getpeername", &[filled("addr", Address, Pointed("addrlen"))]),
+    ("accept", &[filled("addr", Address, Pointed("addrlen")), both("addrlen", LENGTH, One)]),
+    ("accept4", &[filled("addr", Address, Pointed("addrlen")), both("addrlen", LENGTH, One)]),
+    ("getsockname", &[filled("addr", Address, Pointed("addrlen")), both("addrlen", LENGTH, One)]),
+    ("getpeername", &[filled("addr", Address, Pointed("addrlen")), both("addrlen", LENGTH, One)]),
     // Structs.
     ("stat", &[filled("statbuf", Struct(&structs::STAT), One)]),
     ("lstat", &[filled("statbuf", Struct(&structs::STAT), One)]),
@@ -58,10 +126,121 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("statx", &[filled("statxbuf", Struct(&structs::STATX), One)]),
     ("statfs", &[filled("buf", Struct(&structs::STATFS), One)]),
     ("fstatfs", &[filled("buf", Struct(&structs::STATFS), One)]),
-    ("nanosleep", &[given("duration", Struct(&structs::TIMESPEC), One)]),
-    ("clock_nanosleep", &[given("t", Struct(&structs::TIMESPEC), One)]),
-    ("clock_gettime", &[filled("tp", Struct(&structs::TIMESPEC), One)]),
+    ("nanosleep", &[given("duration", TIMESPEC, One)]),
+    ("clock_nanosleep", &[given("t", TIMESPEC, One)]),
+    ("clock_gettime", &[filled("tp", TIMESPEC, One)]),
+    ("clock_settime", &[given("tp", TIMESPEC, One)]),
+    ("clock_getres", &[filled("res", TIMESPEC, One)]),
+    ("sched_rr_get_interval", &[filled("tp", TIMESPEC, One)]),
+    ("gettimeofday", &[filled("tv", TIMEVAL, One), filled("tz", Struct(&structs::TIMEZONE), One)]),
+    ("settimeofday", &[given("tv", TIMEVAL, One), given("tz", Struct(&structs::TIMEZONE), One)]),
+    ("times", &[filled("buf", Struct(&structs::TMS), One)]),
+    ("time", &[filled("tloc", OFFSET, One)]),
+    ("utime", &[given("times", Struct(&structs::UTIMBUF), One)]),
+    ("utimes", &[given("times", TIMEVAL, Exactly(2))]),
+    ("futimesat", &[given("times", TIMEVAL, Exactly(2))]),
+    ("utimensat", &[given("times", TIMESPEC, Exactly(2))]),
+    ("getitimer", &[filled("curr_value", Struct(&structs::ITIMERVAL), One)]),
+    (
+        "setitimer",
+        &[given("new_value", Struct(&structs::ITIMERVAL), One), filled("old_value", Struct(&structs::ITIMERVAL), One)],
+    ),
+    ("timer_create", &[filled("timerid", INT, One)]),
+    ("timer_settime", &[given("new_value", ITIMERSPEC, One), filled("old_value", ITIMERSPEC, One)]),
+    ("timer_gettime", &[filled("curr_value", ITIMERSPEC, One)]),
+    (
+        "futex",
+        &[Block {
+            when: Some(When { arg: "op", mask: FUTEX_COMMAND, base: 0, values: WAITS }),
+            ..given("timeout", TIMESPEC, One)
+        }],
+    ),
+    ("futex_wait", &[given("timeout", TIMESPEC, One)]),
+    ("futex_waitv", &[given("timeout", TIMESPEC, One)]),
+    ("semop", &[given("sops", Struct(&structs::SEMBUF), Counted("nsops"))]),
+    ("semtimedop", &[given("sops", Struct(&structs::SEMBUF), Counted("nsops")), given("timeout", TIMESPEC, One)]),
+    (
+        "fcntl",
+        &[
+            when("cmd", LOCKS, both("arg", Struct(&structs::FLOCK), One)),
+            when("cmd", SETOWN_EX, given("arg", Struct(&structs::OWNER), One)),
+            when("cmd", GETOWN_EX, filled("arg", Struct(&structs::OWNER), One)),
+            from("cmd", RW_HINTS, SETS_HINT, given("arg", Struct(&structs::LIFE), One)),
+            from("cmd", RW_HINTS, GETS_HINT, filled("arg", Struct(&structs::LIFE), One)),
+            from("cmd", DELEGATIONS, 0b11, both("arg", Struct(&structs::DELEGATION), One)),
+        ],
+    ),
     ("getrlimit", &[filled("rlim", Struct(&structs::RLIMIT), One)]),
+    ("setrlimit", &[given("rlim", Struct(&structs::RLIMIT), One)]),
+    ("getrusage", &[filled("usage", Struct(&structs::RUSAGE), One)]),
+    ("wait4", &[filled("wstatus", INT, One), filled("rusage", Struct(&structs::RUSAGE), One)]),
+    ("waitid", &[filled("infop", Struct(&structs::SIGINFO), One), filled("rusage", Struct(&structs::RUSAGE), One)]),
+    ("uname", &[filled("buf", Struct(&structs::UTSNAME), One)]),
+    ("sysinfo", &[filled("info", Struct(&structs::SYSINFO), One)]),
+    ("clone3", &[given("cl_args", Struct(&structs::CLONE_ARGS), Sized("size"))]),
+    // Signals.
+    (
+        "rt_sigaction",
+        &[given("act", Struct(&structs::SIGACTION), One), filled("oldact", Struct(&structs::SIGACTION), One)],
+    ),
+    ("rt_sigprocmask", &[given("set", Signals, One), filled("oldset", Signals, One)]),
+    ("rt_sigpending", &[filled("set", Signals, One)]),
+    ("rt_sigsuspend", &[given("mask", Signals, One)]),
+    (
+        "rt_sigtimedwait",
+        &[given("set", Signals, One), filled("info", Struct(&structs::SIGINFO), One), given("timeout", TIMESPEC, One)],
+    ),
+    ("sigaltstack", &[given("ss", Struct(&structs::STACK), One), filled("old_ss", Struct(&structs::STACK), One)]),
+    ("rt_sigqueueinfo", &[given("info", Struct(&structs::SIGINFO), One)]),
+    ("rt_tgsigqueueinfo", &[given("info", Struct(&structs::SIGINFO), One)]),
+    ("pidfd_send_signal", &[given("info", Struct(&structs::SIGINFO), One)]),
+    ("signalfd", &[given("mask", Signals, One)]),
+    ("signalfd4", &[given("mask", Signals, One)]),
+    // Users and groups.
+    ("getresuid", &[filled("ruid", ID, One), filled("euid", ID, One), filled("suid", ID, One)]),
+    ("getresgid", &[filled("rgid", ID, One), filled("egid", ID, One), filled("sgid", ID, One)]),
+    ("getgroups", &[filled("list", ID, Moved("size"))]),
+    ("setgroups", &[given("list", ID, Counted("size"))]),
+    // Where a call reads and writes, and where it has stopped.
+    ("sendfile", &[both("off", OFFSET, One)]),
+    ("splice", &[both("off", OFFSET, One), both("off2", OFFSET, One)]),
+    ("copy_file_range", &[both("off", OFFSET, One), both("off2", OFFSET, One)]),
+    ("name_to_handle_at", &[given("handle", LENGTH, One), filled("mount_id", INT, One)]),
+    // Asynchronous I/O.
+    ("io_setup", &[filled("ctx_idp", Number(Role::Pointer, 8), One)]),
+    ("io_submit", &[given("iocbpp", Pointers(&structs::IOCB), Counted("nr"))]),
+    ("io_cancel", &[given("iocb", Struct(&structs::IOCB), One), filled("result", Struct(&structs::IO_EVENT), One)]),
+    ("io_getevents", &[filled("events", Struct(&structs::IO_EVENT), Moved("nr")), given("timeout", TIMESPEC, One)]),
+    (
+        "io_pgetevents",
+        &[
+            filled("events", Struct(&structs::IO_EVENT), Moved("nr")),
+            given("timeout", TIMESPEC, One),
+            given("usig", Struct(&structs::SIGSET_AND_SIZE), One),
+        ],
+    ),
+    ("io_uring_setup", &[both("params", Struct(&structs::IO_URING_PARAMS), One)]),
+    // Scheduling, queues, mounts and attributes.
+    ("sched_setparam", &[given("param", Struct(&structs::SCHED_PARAM), One)]),
+    ("sched_getparam", &[filled("param", Struct(&structs::SCHED_PARAM), One)]),
+    ("sched_setscheduler", &[given("param", Struct(&structs::SCHED_PARAM), One)]),
+    ("sched_setattr", &[given("attr", Struct(&structs::SCHED_ATTR), One)]),
+    ("sched_getattr", &[filled("attr", Struct(&structs::SCHED_ATTR), Sized("size"))]),
+    ("mq_open", &[given("attr", Struct(&structs::MQ_ATTR), One)]),
+    (
+        "mq_getsetattr",
+        &[given("newattr", Struct(&structs::MQ_ATTR), One), filled("oldattr", Struct(&structs::MQ_ATTR), One)],
+    ),
+    (
+        "cachestat",
+        &[given("range", Struct(&structs::CACHESTAT_RANGE), One), filled("cstat", Struct(&structs::CACHESTAT), One)],
+    ),
+    ("mount_setattr", &[given("attr", Struct(&structs::MOUNT_ATTR), Sized("size"))]),
+    ("open_tree_attr", &[given("attr", Struct(&structs::MOUNT_ATTR), Sized("size"))]),
+    ("file_getattr", &[filled("attr", Struct(&structs::FILE_ATTR), Sized("size"))]),
+    ("file_setattr", &[given("attr", Struct(&structs::FILE_ATTR), Sized("size"))]),
+    ("setxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size"))]),
+    ("getxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size"))]),
     (
         "timerfd_settime",
         &[
@@ -74,9 +253,47 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
         "prlimit64",
         &[given("new_limit", Struct(&structs::RLIMIT), One), filled("old_limit", Struct(&structs::RLIMIT), One)],
     ),
-    ("poll", &[filled("fds", Struct(&structs::POLLFD), Counted("nfds"))]),
-    ("ppoll", &[filled("fds", Struct(&structs::POLLFD), Counted("nfds"))]),
+    // Waiting.
+    ("poll", &[both("fds", Struct(&structs::POLLFD), Counted("nfds"))]),
+    (
+        "ppoll",
+        &[
+            both("fds", Struct(&structs::POLLFD), Counted("nfds")),
+            given("tmo_p", TIMESPEC, One),
+            given("sigmask", Signals, One),
+        ],
+    ),
+    (
+        "select",
+        &[
+            both("readfds", Descriptors, Counted("nfds")),
+            both("writefds", Descriptors, Counted("nfds")),
+            both("exceptfds", Descriptors, Counted("nfds")),
+            given("timeout", TIMEVAL, One),
+        ],
+    ),
+    (
+        "pselect6",
+        &[
+            both("readfds", Descriptors, Counted("nfds")),
+            both("writefds", Descriptors, Counted("nfds")),
+            both("exceptfds", Descriptors, Counted("nfds")),
+            given("timeout", TIMESPEC, One),
+            given("sigmask", Struct(&structs::SIGSET_AND_SIZE), One),
+        ],
+    ),
     ("epoll_ctl", &[given("event", Struct(&structs::EPOLL_EVENT), One)]),
     ("epoll_wait", &[filled("events", Struct(&structs::EPOLL_EVENT), Moved("maxevents"))]),
-    ("epoll_pwait", &[filled("events", Struct(&structs::EPOLL_EVENT), Moved("maxevents"))]),
+    (
+        "epoll_pwait",
+        &[filled("events", Struct(&structs::EPOLL_EVENT), Moved("maxevents")), given("sigmask", Signals, One)],
+    ),
+    (
+        "epoll_pwait2",
+        &[
+            filled("events", Struct(&structs::EPOLL_EVENT), Moved("maxevents")),
+            given("timeout", TIMESPEC, One),
+            given("sigmask", Signals, One),
+        ],
+    ),
 ];

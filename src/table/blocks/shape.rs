@@ -35,11 +35,30 @@ impl Shape {
     pub fn of(block: &Block) -> Self {
         let list = |shape| Shape::List(Box::new(shape));
         match block.what {
-            What::Bytes => Shape::Bytes,
+            What::Bytes | What::Option | What::String => Shape::Bytes,
             What::Vector | What::Strings => list(Shape::Bytes),
             What::Address => Shape::Object(of_socket_address()),
-            What::Struct(of) if matches!(block.size, Size::One) => Shape::of_struct(of),
-            What::Struct(of) => list(Shape::of_struct(of)),
+            What::Number(role, _) if block.size.is_one() => Shape::Number(role),
+            What::Number(role, _) => list(Shape::Number(role)),
+            What::Struct(of) if block.size.is_one() => Shape::of_struct(of),
+            What::Struct(of) | What::Pointers(of) => list(Shape::of_struct(of)),
+            What::Signals => list(Shape::Number(Role::Choice(&names::SIGNAL))),
+            What::Descriptors => list(Shape::Number(Role::Int)),
+            What::Message if matches!(block.size, Size::One) => Shape::Object(of_message()),
+            What::Message => {
+                let mut members = of_message();
+                members.push(("msg_len", Shape::Number(Role::UnsignedInt)));
+                list(Shape::Object(members))
+            }
+        }
+    }
+
+    /// Adds the members of another object.
+    pub(super) fn add(&mut self, other: Shape) {
+        if let (Shape::Object(members), Shape::Object(more)) = (self, other) {
+            let new: Vec<_> =
+                more.into_iter().filter(|(name, _)| members.iter().all(|(known, _)| known != name)).collect();
+            members.extend(new);
         }
     }
 
@@ -53,9 +72,12 @@ impl Shape {
 
     fn of_member(member: &Member) -> Self {
         Shape::Number(match member.kind {
+            MemberKind::Text => return Shape::Bytes,
+            MemberKind::Signals => return Shape::List(Box::new(Shape::Number(Role::Choice(&names::SIGNAL)))),
+            MemberKind::Choice(names) => Role::Choice(names),
             MemberKind::Unsigned => Role::Unsigned,
             MemberKind::Signed => Role::Signed,
-            MemberKind::Hex => Role::Pointer,
+            MemberKind::Hex | MemberKind::Address => Role::Pointer,
             MemberKind::Mode => Role::Mode,
             MemberKind::Flags(names) => Role::Flags(names),
         })
@@ -86,5 +108,15 @@ fn of_socket_address() -> Vec<(&'static str, Shape)> {
         ("sin6_port", Shape::Number(Role::UnsignedInt)),
         ("sin6_addr", Shape::Internet(InternetVersion::V6)),
         ("sa_data", Shape::Bytes),
+    ]
+}
+
+/// What a message has, and what it leads to (sendmsg(2)).
+fn of_message() -> Vec<(&'static str, Shape)> {
+    vec![
+        ("msg_name", Shape::Object(of_socket_address())),
+        ("msg_iov", Shape::List(Box::new(Shape::Bytes))),
+        ("msg_control", Shape::Bytes),
+        ("msg_flags", Shape::Number(Role::Flags(&names::MESSAGE))),
     ]
 }

@@ -4,7 +4,7 @@
 
 use std::mem::offset_of;
 
-use super::MemberKind::{Flags, Hex, Mode, Signed, Unsigned};
+use super::MemberKind::{Address, Choice, Flags, Hex, Mode, Signals, Signed, Text, Unsigned};
 use super::{Member, Struct};
 use crate::table::names;
 
@@ -23,6 +23,17 @@ macro_rules! members {
                 size: size_of_member(|of: &$of| &of.$($member).+),
                 kind: $kind,
             }),*],
+        }
+    };
+}
+
+/// A struct that libc does not have as the kernel reads it: its size, and where each member begins and how large it is.
+macro_rules! laid_out {
+    ($size:literal, $brief:literal; $($name:literal $offset:literal $bytes:literal $kind:expr),* $(,)?) => {
+        Struct {
+            size: $size,
+            brief: $brief,
+            members: &[$(Member { name: $name, offset: $offset, size: $bytes, kind: $kind }),*],
         }
     };
 }
@@ -46,11 +57,11 @@ pub static STATFS: Struct = members!(libc::statfs, 7;
 );
 
 /// `struct timespec` (timespec(3type)).
-pub static TIMESPEC: Struct = members!(libc::timespec, 2; tv_sec: Signed, tv_nsec: Signed);
+pub static TIMESPEC: Struct = members!(libc::timespec, 2; tv_sec: Signed, tv_nsec: Unsigned);
 
 /// `struct itimerspec` (itimerspec(3type)).
 pub static ITIMERSPEC: Struct = members!(libc::itimerspec, 4;
-    it_interval.tv_sec: Signed, it_interval.tv_nsec: Signed, it_value.tv_sec: Signed, it_value.tv_nsec: Signed,
+    it_interval.tv_sec: Signed, it_interval.tv_nsec: Unsigned, it_value.tv_sec: Signed, it_value.tv_nsec: Unsigned,
 );
 
 /// `struct rlimit64` (getrlimit(2)).
@@ -58,7 +69,7 @@ pub static RLIMIT: Struct = members!(libc::rlimit64, 2; rlim_cur: Unsigned, rlim
 
 /// `struct pollfd` (poll(2)).
 pub static POLLFD: Struct =
-    members!(libc::pollfd, 3; fd: Signed, events: Flags(&names::POLL), revents: Flags(&names::POLL));
+    members!(libc::pollfd, 2; fd: Signed, events: Flags(&names::POLL), revents: Flags(&names::POLL));
 
 /// `struct epoll_event` (epoll_event(3type)), which is packed on x86-64.
 pub static EPOLL_EVENT: Struct = Struct {
@@ -74,3 +85,136 @@ pub static EPOLL_EVENT: Struct = Struct {
         Member { name: "data", offset: offset_of!(libc::epoll_event, u64), size: 8, kind: Hex },
     ],
 };
+
+/// `struct timeval` (timeval(3type)).
+pub static TIMEVAL: Struct = members!(libc::timeval, 2; tv_sec: Signed, tv_usec: Unsigned);
+
+/// `struct timezone` (gettimeofday(2)).
+pub static TIMEZONE: Struct = laid_out!(8, 2; "tz_minuteswest" 0 4 Signed, "tz_dsttime" 4 4 Signed);
+
+/// `struct itimerval` (getitimer(2)).
+pub static ITIMERVAL: Struct = members!(libc::itimerval, 4;
+    it_interval.tv_sec: Signed, it_interval.tv_usec: Unsigned, it_value.tv_sec: Signed, it_value.tv_usec: Unsigned,
+);
+
+/// `struct utimbuf` (utime(2)).
+pub static UTIMBUF: Struct = members!(libc::utimbuf, 2; actime: Signed, modtime: Signed);
+
+/// `struct tms` (times(2)).
+pub static TMS: Struct =
+    members!(libc::tms, 4; tms_utime: Signed, tms_stime: Signed, tms_cutime: Signed, tms_cstime: Signed);
+
+/// `struct flock` (fcntl(2)).
+pub static FLOCK: Struct = members!(libc::flock, 5;
+    l_type: Choice(&names::LOCK), l_whence: Choice(&names::WHENCE), l_start: Signed, l_len: Signed, l_pid: Signed,
+);
+
+/// `struct rusage` (getrusage(2)).
+pub static RUSAGE: Struct = members!(libc::rusage, 4;
+    ru_utime.tv_sec: Signed, ru_utime.tv_usec: Unsigned, ru_stime.tv_sec: Signed, ru_stime.tv_usec: Unsigned, ru_maxrss: Signed,
+    ru_minflt: Signed, ru_majflt: Signed, ru_inblock: Signed, ru_oublock: Signed, ru_nvcsw: Signed, ru_nivcsw: Signed,
+);
+
+/// `struct utsname` (uname(2)).
+pub static UTSNAME: Struct = members!(libc::utsname, 2;
+    sysname: Text, nodename: Text, release: Text, version: Text, machine: Text, domainname: Text,
+);
+
+/// `struct sysinfo` (sysinfo(2)).
+pub static SYSINFO: Struct = members!(libc::sysinfo, 11;
+    uptime: Signed, totalram: Unsigned, freeram: Unsigned, sharedram: Unsigned, bufferram: Unsigned, totalswap: Unsigned,
+    freeswap: Unsigned, procs: Unsigned, totalhigh: Unsigned, freehigh: Unsigned, mem_unit: Unsigned,
+);
+
+/// The kernel's `struct sigaction` (rt_sigaction(2), include/linux/signal_types.h).
+pub static SIGACTION: Struct = laid_out!(32, 4;
+    "sa_handler" 0 8 Choice(&names::HANDLER), "sa_mask" 24 8 Signals, "sa_flags" 8 8 Flags(&names::ACTION), "sa_restorer" 16 8 Address,
+);
+
+/// `stack_t` (sigaltstack(2)).
+pub static STACK: Struct =
+    laid_out!(24, 3; "ss_sp" 0 8 Address, "ss_flags" 8 4 Flags(&names::ALTSTACK), "ss_size" 16 8 Unsigned);
+
+/// The first members of `siginfo_t` (sigaction(2)). The others depend on them.
+pub static SIGINFO: Struct = laid_out!(128, 3;
+    "si_signo" 0 4 Choice(&names::SIGNAL), "si_code" 8 4 Choice(&names::SIGNAL_CODE), "si_errno" 4 4 Signed, "si_pid" 16 4 Signed,
+    "si_uid" 20 4 Unsigned, "si_status" 24 4 Signed,
+);
+
+/// The last argument of pselect6 (select(2)).
+pub static SIGSET_AND_SIZE: Struct = laid_out!(16, 2; "sigmask" 0 8 Address, "sigsetsize" 8 8 Unsigned);
+
+/// `struct clone_args` (clone3(2)).
+pub static CLONE_ARGS: Struct = laid_out!(88, 11;
+    "flags" 0 8 Flags(&names::CLONE), "pidfd" 8 8 Address, "child_tid" 16 8 Address, "parent_tid" 24 8 Address, "exit_signal" 32 8
+    Choice(&names::SIGNAL), "stack" 40 8 Address, "stack_size" 48 8 Hex, "tls" 56 8 Address, "set_tid" 64 8 Address, "set_tid_size" 72 8 Unsigned,
+    "cgroup" 80 8 Unsigned,
+);
+
+/// `struct io_event` (io_getevents(2), include/uapi/linux/aio_abi.h).
+pub static IO_EVENT: Struct = laid_out!(32, 4; "data" 0 8 Hex, "obj" 8 8 Hex, "res" 16 8 Signed, "res2" 24 8 Signed);
+
+/// `struct iocb` (io_submit(2), include/uapi/linux/aio_abi.h).
+pub static IOCB: Struct = laid_out!(64, 6;
+    "aio_data" 0 8 Hex, "aio_lio_opcode" 16 2 Choice(&names::IOCB_COMMAND), "aio_fildes" 20 4 Signed, "aio_buf" 24 8 Address,
+    "aio_nbytes" 32 8 Unsigned, "aio_offset" 40 8 Signed, "aio_reqprio" 18 2 Signed, "aio_flags" 56 4 Flags(&names::IOCB_FLAGS),
+    "aio_resfd" 60 4 Signed,
+);
+
+/// The first members of `struct io_uring_params` (io_uring_setup(2)); its offsets are left out.
+pub static IO_URING_PARAMS: Struct = laid_out!(120, 5;
+    "sq_entries" 0 4 Unsigned, "cq_entries" 4 4 Unsigned, "flags" 8 4 Flags(&names::URING_SETUP), "sq_thread_cpu" 12 4 Unsigned,
+    "sq_thread_idle" 16 4 Unsigned, "features" 20 4 Flags(&names::URING_FEATURES), "wq_fd" 24 4 Unsigned,
+);
+
+/// `struct sched_param` (sched_setparam(2)).
+pub static SCHED_PARAM: Struct = laid_out!(4, 1; "sched_priority" 0 4 Signed);
+
+/// `struct sched_attr` (sched_setattr(2)).
+pub static SCHED_ATTR: Struct = laid_out!(56, 8;
+    "size" 0 4 Unsigned, "sched_policy" 4 4 Choice(&names::SCHEDULER), "sched_flags" 8 8 Flags(&names::SCHEDULER_FLAGS), "sched_nice" 16 4
+    Signed, "sched_priority" 20 4 Unsigned, "sched_runtime" 24 8 Unsigned, "sched_deadline" 32 8 Unsigned, "sched_period" 40 8 Unsigned,
+    "sched_util_min" 48 4 Unsigned, "sched_util_max" 52 4 Unsigned,
+);
+
+/// `struct sembuf` (semop(2)).
+pub static SEMBUF: Struct =
+    laid_out!(6, 3; "sem_num" 0 2 Unsigned, "sem_op" 2 2 Signed, "sem_flg" 4 2 Flags(&names::SEM_FLAGS));
+
+/// `struct mq_attr` (mq_getattr(3)).
+pub static MQ_ATTR: Struct = laid_out!(64, 4;
+    "mq_flags" 0 8 Flags(&names::OPEN), "mq_maxmsg" 8 8 Signed, "mq_msgsize" 16 8 Signed, "mq_curmsgs" 24 8 Signed,
+);
+
+/// `struct cachestat_range` (cachestat(2)).
+pub static CACHESTAT_RANGE: Struct = laid_out!(16, 2; "off" 0 8 Unsigned, "len" 8 8 Unsigned);
+
+/// `struct cachestat` (cachestat(2)).
+pub static CACHESTAT: Struct = laid_out!(40, 5;
+    "nr_cache" 0 8 Unsigned, "nr_dirty" 8 8 Unsigned, "nr_writeback" 16 8 Unsigned, "nr_evicted" 24 8 Unsigned,
+    "nr_recently_evicted" 32 8 Unsigned,
+);
+
+/// `struct mount_attr` (mount_setattr(2)).
+pub static MOUNT_ATTR: Struct = laid_out!(32, 4;
+    "attr_set" 0 8 Flags(&names::MOUNT_ATTR), "attr_clr" 8 8 Flags(&names::MOUNT_ATTR), "propagation" 16 8 Flags(&names::MOUNT),
+    "userns_fd" 24 8 Signed,
+);
+
+/// `struct file_attr` (file_getattr(2), include/uapi/linux/fs.h).
+pub static FILE_ATTR: Struct = laid_out!(24, 5;
+    "fa_xflags" 0 8 Hex, "fa_extsize" 8 4 Unsigned, "fa_nextents" 12 4 Unsigned, "fa_projid" 16 4 Hex, "fa_cowextsize" 20 4 Unsigned,
+);
+
+/// `struct xattr_args` (setxattrat(2)).
+pub static XATTR_ARGS: Struct =
+    laid_out!(16, 3; "value" 0 8 Address, "size" 8 4 Unsigned, "flags" 12 4 Flags(&names::XATTR));
+
+/// `struct f_owner_ex` (fcntl(2), F_SETOWN_EX).
+pub static OWNER: Struct = laid_out!(8, 2; "type" 0 4 Choice(&names::OWNER), "pid" 4 4 Signed);
+
+/// How long what is written lives (fcntl(2), F_SET_RW_HINT).
+pub static LIFE: Struct = laid_out!(8, 1; "hint" 0 8 Choice(&names::LIFE));
+
+/// `struct delegation` (include/uapi/linux/fcntl.h, F_SETDELEG).
+pub static DELEGATION: Struct = laid_out!(8, 3; "d_flags" 0 4 Hex, "d_type" 4 2 Choice(&names::LOCK), "__pad" 6 2 Hex);

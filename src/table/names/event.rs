@@ -135,53 +135,29 @@ pub static FANOTIFY: Names = Names {
     ],
 };
 
-/// Flags of fanotify_mark(2).
+/// Flags of fanotify_mark(2) (include/uapi/linux/fanotify.h).
 pub static FANOTIFY_MARK: Names = Names {
     what: "flag of fanotify_mark",
     mask: 0,
-    values: values![
-        FAN_MARK_ADD,
-        FAN_MARK_REMOVE,
-        FAN_MARK_FLUSH,
-        FAN_MARK_DONT_FOLLOW,
-        FAN_MARK_ONLYDIR,
-        FAN_MARK_MOUNT,
-        FAN_MARK_FILESYSTEM,
-        FAN_MARK_IGNORED_MASK,
-        FAN_MARK_IGNORED_SURV_MODIFY,
-        FAN_MARK_EVICTABLE,
-        FAN_MARK_IGNORE,
-    ],
+    values: numbered! {
+        FAN_MARK_ADD 1, FAN_MARK_REMOVE 2, FAN_MARK_FLUSH 0x80, FAN_MARK_DONT_FOLLOW 4, FAN_MARK_ONLYDIR 8, FAN_MARK_MNTNS 0x110,
+        FAN_MARK_MOUNT 0x10, FAN_MARK_FILESYSTEM 0x100, FAN_MARK_IGNORED_MASK 0x20, FAN_MARK_IGNORED_SURV_MODIFY 0x40,
+        FAN_MARK_EVICTABLE 0x200, FAN_MARK_IGNORE 0x400,
+    },
 };
 
-/// The mask of fanotify_mark(2).
+/// The mask of fanotify_mark(2) (include/uapi/linux/fanotify.h).
 pub static FANOTIFY_MASK: Names = Names {
     what: "event of fanotify",
     mask: 0,
-    values: values![
-        FAN_CLOSE,
-        FAN_MOVE,
-        FAN_ACCESS,
-        FAN_MODIFY,
-        FAN_ATTRIB,
-        FAN_CLOSE_WRITE,
-        FAN_CLOSE_NOWRITE,
-        FAN_OPEN,
-        FAN_MOVED_FROM,
-        FAN_MOVED_TO,
-        FAN_CREATE,
-        FAN_DELETE,
-        FAN_DELETE_SELF,
-        FAN_MOVE_SELF,
-        FAN_OPEN_EXEC,
-        FAN_FS_ERROR,
-        FAN_RENAME,
-        FAN_OPEN_PERM,
-        FAN_ACCESS_PERM,
-        FAN_OPEN_EXEC_PERM,
-        FAN_EVENT_ON_CHILD,
-        FAN_ONDIR,
-    ],
+    values: numbered! {
+        FAN_ACCESS 1, FAN_MODIFY 2, FAN_ATTRIB 4, FAN_CLOSE_WRITE 8, FAN_CLOSE_NOWRITE 0x10, FAN_OPEN 0x20, FAN_MOVED_FROM 0x40,
+        FAN_MOVED_TO 0x80, FAN_CREATE 0x100, FAN_DELETE 0x200, FAN_DELETE_SELF 0x400, FAN_MOVE_SELF 0x800, FAN_OPEN_EXEC 0x1000,
+        FAN_Q_OVERFLOW 0x4000, FAN_FS_ERROR 0x8000, FAN_OPEN_PERM 0x1_0000, FAN_ACCESS_PERM 0x2_0000, FAN_OPEN_EXEC_PERM 0x4_0000,
+        FAN_DIR_MODIFY 0x8_0000, FAN_PRE_ACCESS 0x10_0000, FAN_MNT_ATTACH 0x100_0000, FAN_MNT_DETACH 0x200_0000,
+        FAN_EVENT_ON_CHILD 0x800_0000, FAN_RENAME 0x1000_0000, FAN_ONDIR 0x4000_0000,
+        FAN_CLOSE 0x18, FAN_MOVE 0xc0, // Two events each, which are shown one by one.
+    },
 };
 
 /// Flags of pidfd_open(2).

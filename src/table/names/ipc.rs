@@ -126,3 +126,18 @@ pub static KEYCTL: Names = Names {
         ("KEYCTL_WATCH_KEY", 0x20),
     ],
 };
+
+/// Keyrings with a number of their own (keyrings(7)); all other keys have positive numbers.
+pub static KEYRING: Names = Names {
+    what: "keyring",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        KEY_SPEC_THREAD_KEYRING 0xffff_ffff, KEY_SPEC_PROCESS_KEYRING 0xffff_fffe, KEY_SPEC_SESSION_KEYRING 0xffff_fffd,
+        KEY_SPEC_USER_KEYRING 0xffff_fffc, KEY_SPEC_USER_SESSION_KEYRING 0xffff_fffb, KEY_SPEC_GROUP_KEYRING 0xffff_fffa,
+        KEY_SPEC_REQKEY_AUTH_KEY 0xffff_fff9, KEY_SPEC_REQUESTOR_KEYRING 0xffff_fff8,
+    },
+};
+
+/// Flags of semop(2).
+pub static SEM_FLAGS: Names =
+    Names { what: "flag of semop", mask: 0, values: numbered! { SEM_UNDO 0x1000, IPC_NOWAIT 0x800 } };

@@ -106,13 +106,15 @@ pub static FSCONFIG: Names = Names {
 };
 
 /// Flags of fsmount(2).
-pub static FSMOUNT: Names = Names { what: "flag of fsmount", mask: 0, values: &[("FSMOUNT_CLOEXEC", 1)] };
+pub static FSMOUNT: Names =
+    Names { what: "flag of fsmount", mask: 0, values: &[("FSMOUNT_CLOEXEC", 1), ("FSMOUNT_NAMESPACE", 2)] };
 
 /// Attributes of a mount, which fsmount(2) is given.
 pub static MOUNT_ATTR: Names = Names {
     what: "attribute of a mount",
     mask: 0,
     values: &[
+        ("MOUNT_ATTR__ATIME", 0x70),
         ("MOUNT_ATTR_RDONLY", 1),
         ("MOUNT_ATTR_NOSUID", 2),
         ("MOUNT_ATTR_NODEV", 4),

@@ -53,28 +53,20 @@ pub static UNSHARE: Names = Names {
     ],
 };
 
-/// Operations of futex(2), with their flags.
+/// Operations of futex(2), alone and for one process.
 pub static FUTEX: Names = Names {
     what: "operation of futex",
-    // include/uapi/linux/futex.h: what is left without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
-    mask: 0x7f,
-    values: values![
-        FUTEX_WAIT,
-        FUTEX_WAKE,
-        FUTEX_REQUEUE,
-        FUTEX_CMP_REQUEUE,
-        FUTEX_WAKE_OP,
-        FUTEX_LOCK_PI,
-        FUTEX_UNLOCK_PI,
-        FUTEX_TRYLOCK_PI,
-        FUTEX_WAIT_BITSET,
-        FUTEX_WAKE_BITSET,
-        FUTEX_WAIT_REQUEUE_PI,
-        FUTEX_CMP_REQUEUE_PI,
-        FUTEX_LOCK_PI2,
-        FUTEX_PRIVATE_FLAG,
-        FUTEX_CLOCK_REALTIME,
-    ],
+    // include/uapi/linux/futex.h: what is left without FUTEX_CLOCK_REALTIME.
+    mask: 0xff,
+    values: numbered! {
+        FUTEX_WAIT 0, FUTEX_WAKE 1, FUTEX_FD 2, FUTEX_REQUEUE 3, FUTEX_CMP_REQUEUE 4, FUTEX_WAKE_OP 5, FUTEX_LOCK_PI 6,
+        FUTEX_UNLOCK_PI 7, FUTEX_TRYLOCK_PI 8, FUTEX_WAIT_BITSET 9, FUTEX_WAKE_BITSET 10, FUTEX_WAIT_REQUEUE_PI 11,
+        FUTEX_CMP_REQUEUE_PI 12, FUTEX_LOCK_PI2 13, FUTEX_WAIT_PRIVATE 0x80, FUTEX_WAKE_PRIVATE 0x81, FUTEX_REQUEUE_PRIVATE 0x83,
+        FUTEX_CMP_REQUEUE_PRIVATE 0x84, FUTEX_WAKE_OP_PRIVATE 0x85, FUTEX_LOCK_PI_PRIVATE 0x86, FUTEX_UNLOCK_PI_PRIVATE 0x87,
+        FUTEX_TRYLOCK_PI_PRIVATE 0x88, FUTEX_WAIT_BITSET_PRIVATE 0x89, FUTEX_WAKE_BITSET_PRIVATE 0x8a,
+        FUTEX_WAIT_REQUEUE_PI_PRIVATE 0x8b, FUTEX_CMP_REQUEUE_PI_PRIVATE 0x8c, FUTEX_LOCK_PI2_PRIVATE 0x8d, FUTEX_PRIVATE_FLAG 0x80,
+        FUTEX_CLOCK_REALTIME 0x100,
+    },
 };
 
 /// Signals (signal(7)).
@@ -218,3 +210,37 @@ pub static ARCH_PRCTL: Names = Names {
 
 /// Flags of clock_nanosleep(2).
 pub static SLEEP: Names = Names { what: "flag of clock_nanosleep", mask: 0, values: values![TIMER_ABSTIME] };
+
+/// Handlers of sigaction(2) that are no address.
+pub static HANDLER: Names = Names {
+    what: "handler of a signal",
+    mask: u64::MAX,
+    values: numbered! { SIG_DFL 0, SIG_IGN 1, SIG_ERR 0xffff_ffff_ffff_ffff },
+};
+
+/// Flags of sigaction(2), and SA_RESTORER (arch/x86/include/uapi/asm/signal.h).
+pub static ACTION: Names = Names {
+    what: "flag of sigaction",
+    mask: 0,
+    values: numbered! {
+        SA_RESTORER 0x400_0000, SA_ONSTACK 0x800_0000, SA_RESTART 0x1000_0000, SA_INTERRUPT 0x2000_0000, SA_NODEFER 0x4000_0000,
+        SA_RESETHAND 0x8000_0000, SA_SIGINFO 4, SA_NOCLDSTOP 1, SA_NOCLDWAIT 2, SA_EXPOSE_TAGBITS 0x800,
+    },
+};
+
+/// Flags of sigaltstack(2).
+pub static ALTSTACK: Names = Names {
+    what: "flag of sigaltstack",
+    mask: 0,
+    values: numbered! { SS_AUTODISARM 0x8000_0000, SS_ONSTACK 1, SS_DISABLE 2 },
+};
+
+/// Who has sent a signal (sigaction(2)): the codes of all signals. The others depend on the signal.
+pub static SIGNAL_CODE: Names = Names {
+    what: "si_code",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        SI_USER 0, SI_KERNEL 0x80, SI_QUEUE 0xffff_ffff, SI_TIMER 0xffff_fffe, SI_MESGQ 0xffff_fffd, SI_ASYNCIO 0xffff_fffc,
+        SI_SIGIO 0xffff_fffb, SI_TKILL 0xffff_fffa, SI_DETHREAD 0xffff_fff9, SI_ASYNCNL 0xffff_ffc4,
+    },
+};

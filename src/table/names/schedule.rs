@@ -140,3 +140,17 @@ pub static PIDFD_SIGNAL: Names = Names {
 /// Rights of pkey_alloc(2) (include/uapi/asm-generic/mman-common.h).
 pub static PKEY: Names =
     Names { what: "right of pkey_alloc", mask: 0, values: &[("PKEY_DISABLE_ACCESS", 1), ("PKEY_DISABLE_WRITE", 2)] };
+
+/// Flags of sched_setattr(2).
+pub static SCHEDULER_FLAGS: Names = Names {
+    what: "flag of sched_setattr",
+    mask: 0,
+    values: numbered! {
+        SCHED_FLAG_RESET_ON_FORK 1, SCHED_FLAG_RECLAIM 2, SCHED_FLAG_DL_OVERRUN 4, SCHED_FLAG_KEEP_POLICY 8,
+        SCHED_FLAG_KEEP_PARAMS 16, SCHED_FLAG_UTIL_CLAMP_MIN 32, SCHED_FLAG_UTIL_CLAMP_MAX 64,
+    },
+};
+
+/// The mask of futex_wait(2) and futex_wake(2) that matches all others.
+pub static FUTEX_BITSET: Names =
+    Names { what: "mask of futex_wait", mask: u64::MAX, values: numbered! { FUTEX_BITSET_MATCH_ANY 0xffff_ffff } };

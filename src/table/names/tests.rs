@@ -29,6 +29,11 @@ fn flags_are_shown_and_read_back() {
         (&INOTIFY_MASK, 0x108, "IN_CLOSE_WRITE|IN_CREATE"),
         (&FANOTIFY, 1, "FAN_CLASS_NOTIF|FAN_CLOEXEC"),
         (&FANOTIFY_MASK, 0x4000_0028, "FAN_CLOSE_WRITE|FAN_OPEN|FAN_ONDIR"),
+        (&FANOTIFY_MASK, 0x18, "FAN_CLOSE_WRITE|FAN_CLOSE_NOWRITE"),
+        (&FUTEX, 0x180, "FUTEX_WAIT_PRIVATE|FUTEX_CLOCK_REALTIME"),
+        (&MOUNT_ATTR, 0x71, "MOUNT_ATTR__ATIME|MOUNT_ATTR_RDONLY"),
+        (&SOCKET_OPTION, 13, "SO_LINGER"),
+        (&URING_REGISTER, 0x8000_0001, "IORING_UNREGISTER_BUFFERS|IORING_REGISTER_USE_REGISTERED_RING"),
     ];
     for (names, value, text) in rows {
         assert_eq!(names.show(*value), *text, "{value:#o}");

@@ -1,4 +1,4 @@
-//! Moving bytes: preadv2(2), splice(2), pipe(2), posix_fadvise(2), ioctl(2).
+//! Moving bytes: preadv2(2), splice(2), pipe(2), posix_fadvise(2).
 
 use super::Names;
 
@@ -29,29 +29,19 @@ pub static PIPE: Names = Names {
     ],
 };
 
-/// Operations of ioctl(2) on files, pipes, sockets and terminals.
-pub static IOCTL: Names = Names {
-    what: "operation of ioctl",
-    mask: u32::MAX as u64,
-    values: &[
-        ("FIONREAD", libc::FIONREAD as u32 as u64),
-        ("FIOCLEX", libc::FIOCLEX as u32 as u64),
-        ("FIONCLEX", libc::FIONCLEX as u32 as u64),
-        ("FIONBIO", libc::FIONBIO as u32 as u64),
-        ("FIOASYNC", libc::FIOASYNC as u32 as u64),
-        ("TCGETS", libc::TCGETS as u32 as u64),
-        ("TCSETS", libc::TCSETS as u32 as u64),
-        ("TIOCGWINSZ", libc::TIOCGWINSZ as u32 as u64),
-        ("TIOCSWINSZ", libc::TIOCSWINSZ as u32 as u64),
-        ("FICLONE", libc::FICLONE as u32 as u64),
-        ("FICLONERANGE", libc::FICLONERANGE as u32 as u64),
-        ("FS_IOC_GETFLAGS", libc::FS_IOC_GETFLAGS as u32 as u64),
-        ("FS_IOC_SETFLAGS", libc::FS_IOC_SETFLAGS as u32 as u64),
-        // include/uapi/linux/fs.h: _IO(0x00, 2) and _IOWR(0x94, 54, struct file_dedupe_range).
-        ("FIGETBSZ", 2),
-        ("FIDEDUPERANGE", 0xc018_9436),
-    ],
-};
-
 /// A flags argument of which no bit means anything yet.
 pub static RESERVED: Names = Names { what: "flag: this call has none", mask: 0, values: &[] };
+
+/// Commands of io_submit(2) (include/uapi/linux/aio_abi.h).
+pub static IOCB_COMMAND: Names = Names {
+    what: "command of io_submit",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        IOCB_CMD_PREAD 0, IOCB_CMD_PWRITE 1, IOCB_CMD_FSYNC 2, IOCB_CMD_FDSYNC 3, IOCB_CMD_POLL 5, IOCB_CMD_NOOP 6, IOCB_CMD_PREADV 7,
+        IOCB_CMD_PWRITEV 8,
+    },
+};
+
+/// Flags of io_submit(2).
+pub static IOCB_FLAGS: Names =
+    Names { what: "flag of io_submit", mask: 0, values: numbered! { IOCB_FLAG_RESFD 1, IOCB_FLAG_IOPRIO 2 } };

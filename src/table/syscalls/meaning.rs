@@ -30,6 +30,8 @@ pub enum Role {
     Signed,
     /// An `int` (timeouts, levels, process ids). The kernel reads the lower 32 bits of the register.
     Int,
+    /// An `int` of which some values have names.
+    Named(&'static Names),
     /// An unsigned number (sizes, counts).
     Unsigned,
     /// An `unsigned int` or a `socklen_t`. The kernel reads the lower 32 bits of the register.
@@ -88,4 +90,32 @@ pub struct Makes {
     pub kind: Kind,
     /// Its access mode (`O_RDWR`). It does not apply to a pipe: one end is read, the other written.
     pub access: i32,
+}
+
+/// Whether an operation of futex(2) takes a time in its fourth argument. Others take a number, or nothing.
+pub(super) fn futex_waits(op: i32) -> bool {
+    let waits = [
+        libc::FUTEX_WAIT,
+        libc::FUTEX_LOCK_PI,
+        libc::FUTEX_WAIT_BITSET,
+        libc::FUTEX_WAIT_REQUEUE_PI,
+        libc::FUTEX_LOCK_PI2,
+    ];
+    waits.contains(&(op & libc::FUTEX_CMD_MASK))
+}
+
+/// Whether an operation of futex(2) looks at the argument of this index. An operation that is not known looks at all.
+pub(super) fn futex_looks_at(at: usize, op: i32) -> bool {
+    let looked_at: &[usize] = match op & libc::FUTEX_CMD_MASK {
+        libc::FUTEX_WAIT => &[0, 1, 2, 3],
+        libc::FUTEX_WAKE | libc::FUTEX_FD => &[0, 1, 2],
+        libc::FUTEX_REQUEUE => &[0, 1, 2, 3, 4],
+        libc::FUTEX_LOCK_PI | libc::FUTEX_LOCK_PI2 => &[0, 1, 3],
+        libc::FUTEX_UNLOCK_PI | libc::FUTEX_TRYLOCK_PI => &[0, 1],
+        libc::FUTEX_WAIT_BITSET => &[0, 1, 2, 3, 5],
+        libc::FUTEX_WAKE_BITSET => &[0, 1, 2, 5],
+        libc::FUTEX_WAIT_REQUEUE_PI => &[0, 1, 2, 3, 4],
+        _ => &[0, 1, 2, 3, 4, 5],
+    };
+    looked_at.contains(&at)
 }

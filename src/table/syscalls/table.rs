@@ -88,7 +88,7 @@ fn everyday() -> Vec<PortableRow> {
             Peek::HandleOut,
             io(
                 "name_to_handle_at",
-                args![dirfd: DirFd, path: Path, handle: Pointer, mount_id: Pointer, flags: Flags(&names::AT)],
+                args![dirfd: DirFd, path: Path, handle: Pointer, mount_id: Pointer, flags: Flags(&names::HANDLE_AT)],
             ),
         ),
         does(
@@ -106,7 +106,7 @@ fn everyday() -> Vec<PortableRow> {
         ),
         does(Effect::Duplicate, makes_fd("dup", args![fd: Fd])),
         does(Effect::DuplicateOnto, makes_fd("dup2", args![fd: Fd, newfd: FdNumber])),
-        does(Effect::DuplicateOnto, makes_fd("dup3", args![fd: Fd, newfd: FdNumber, flags: Flags(&names::OPEN)])),
+        does(Effect::DuplicateOnto, makes_fd("dup3", args![fd: Fd, newfd: FdNumber, flags: Flags(&names::DUP)])),
         does(
             Effect::ControlDescriptor,
             row("fcntl", Io, args![fd: Fd, cmd: Choice(&names::FCNTL), arg: Signed], Ret::ByCommand),
@@ -373,8 +373,14 @@ fn everyday() -> Vec<PortableRow> {
         io("shutdown", args![fd: Fd, how: Choice(&names::SHUTDOWN)]),
         io("getsockname", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
         io("getpeername", args![fd: Fd, addr: Pointer, addrlen: Pointer]),
-        io("setsockopt", args![fd: Fd, level: Int, optname: Int, optval: Pointer, optlen: UnsignedInt]),
-        io("getsockopt", args![fd: Fd, level: Int, optname: Int, optval: Pointer, optlen: Pointer]),
+        io(
+            "setsockopt",
+            args![fd: Fd, level: Choice(&names::SOCKET_LEVEL), optname: Choice(&names::OTHER_OPTION), optval: Pointer, optlen: Int],
+        ),
+        io(
+            "getsockopt",
+            args![fd: Fd, level: Choice(&names::SOCKET_LEVEL), optname: Choice(&names::OTHER_OPTION), optval: Pointer, optlen: Pointer],
+        ),
         moves_bytes(
             "sendto",
             args![

@@ -163,14 +163,15 @@ fn bpf_is_told_the_roles_with_arguments_counted_from_1() {
 fn what_fcntl_means_depends_on_its_command() {
     let fcntl = Syscall::by_name("fcntl").unwrap();
     let rows = [
-        ("a descriptor", libc::F_DUPFD, "Fd", "Signed"),
-        ("one that closes on exec", libc::F_DUPFD_CLOEXEC, "Fd", "Signed"),
+        ("a descriptor", libc::F_DUPFD, "Fd", "Int"),
+        ("one that closes on exec", libc::F_DUPFD_CLOEXEC, "Fd", "Int"),
         ("open flags as the result", libc::F_GETFL, "Flags OPEN", "Signed"),
         ("open flags as the argument", libc::F_SETFL, "Number", "Flags OPEN"),
         ("descriptor flags as the result", libc::F_GETFD, "Flags FD", "Signed"),
         ("descriptor flags as the argument", libc::F_SETFD, "Number", "Flags FD"),
         ("seals as the result", libc::F_GET_SEALS, "Flags SEALS", "Signed"),
         ("seals as the argument", libc::F_ADD_SEALS, "Number", "Flags SEALS"),
+        ("a process, or a negative group", libc::F_SETOWN, "Number", "Int"),
         ("a struct flock", libc::F_SETLK, "Number", "Pointer"),
         ("of an open file description too", libc::F_OFD_SETLK, "Number", "Pointer"),
         ("a number", libc::F_SETPIPE_SZ, "Number", "Signed"),
@@ -191,6 +192,7 @@ fn what_fcntl_means_depends_on_its_command() {
         };
         let role = match fcntl.role_for(2, &args) {
             Role::Signed => "Signed",
+            Role::Int => "Int",
             Role::Pointer => "Pointer",
             Role::Flags(names) => set(names),
             other => panic!("{sentence}: {other:?}"),

@@ -5,7 +5,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Bytes, Call, Data};
-use crate::table::blocks::{self, Block, PARTS, Size, Struct, What};
+use crate::table::blocks::{self, Block, MESSAGE_SIZE, Member, MemberKind, PARTS, Size, Struct, What, part};
+use crate::table::syscalls::Role;
 
 /// A value of its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +48,11 @@ impl ContentState {
 impl Call {
     /// What the argument of this index leads to; `None` if that was not read. Nothing is known of it if it is unreadable.
     pub fn content(&self, at: usize) -> Option<(Option<Content>, ContentState)> {
-        let block = blocks::of_arg(self.syscall()?, at)?;
+        let block = blocks::of_arg(self.syscall()?, at, &self.args)?;
         let parts: Vec<&Data> = self.data.iter().filter(|data| usize::from(data.arg) == at).collect();
+        // What the call has left there says more than what it was given.
+        let left: Vec<&Data> = parts.iter().copied().filter(|data| data.part == part::AFTER).collect();
+        let parts = if left.is_empty() { parts } else { left };
         let [first, ..] = parts[..] else { return None };
         let state = state(block, &parts);
         let Bytes::Read(bytes) = &first.bytes else { return Some((None, state)) };
@@ -58,7 +62,7 @@ impl Call {
 
 fn state(block: &Block, parts: &[&Data]) -> ContentState {
     let is_cut = |data: &&Data| matches!(&data.bytes, Bytes::Read(bytes) if (bytes.len() as u64) < data.size);
-    let is_long = matches!(block.what, What::Strings) && parts.len() >= PARTS;
+    let is_long = matches!(block.what, What::Strings | What::Pointers(_)) && parts.len() >= PARTS;
     if parts.iter().any(|data| matches!(data.bytes, Bytes::Unreadable(_))) {
         ContentState::Unreadable
     } else if is_long || parts.iter().any(is_cut) {
@@ -72,10 +76,17 @@ fn state(block: &Block, parts: &[&Data]) -> ContentState {
 
 fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data]) -> Content {
     match block.what {
-        What::Bytes => Content::Bytes(bytes.to_vec()),
+        What::Bytes | What::Option | What::String => Content::Bytes(bytes.to_vec()),
         What::Address => Content::Object(socket_address(bytes)),
-        What::Struct(of) if matches!(block.size, Size::One) => members(of, bytes),
+        What::Number(role, size) if block.size.is_one() => Content::Number(number(role, bytes.get(..size))),
+        What::Number(role, size) => {
+            Content::List(bytes.chunks_exact(size).map(|bytes| Content::Number(number(role, Some(bytes)))).collect())
+        }
+        What::Struct(of) if block.size.is_one() => members(of, bytes),
         What::Struct(of) => Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes)).collect()),
+        What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes)).collect()),
+        What::Signals => signals(bytes),
+        What::Descriptors => Content::List(blocks::descriptors_of(bytes).map(Content::Number).collect()),
         What::Vector | What::Strings => {
             let of_part = |data: &&Data| match &data.bytes {
                 Bytes::Read(bytes) if data.part > 0 => Some(Content::Bytes(bytes.clone())),
@@ -83,17 +94,89 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data]) -> Content {
             };
             Content::List(parts.iter().filter_map(of_part).collect())
         }
+        What::Message if matches!(block.size, Size::One) => Content::Object(message(parts, 0)),
+        What::Message => {
+            let count = parts.iter().filter(|data| data.part % part::OF_MESSAGE == 0).count();
+            Content::List((0..count as u16).map(|at| Content::Object(message(parts, at))).collect())
+        }
     }
+}
+
+/// The parts that were read, in their order.
+fn read_parts<'d>(parts: &[&'d Data]) -> impl Iterator<Item = &'d [u8]> {
+    parts.iter().filter_map(|data| match &data.bytes {
+        Bytes::Read(bytes) => Some(bytes.as_slice()),
+        Bytes::Unreadable(_) => None,
+    })
+}
+
+/// A number of this role; 0 if there is none.
+fn number(role: Role, bytes: Option<&[u8]>) -> i64 {
+    let is_signed = matches!(role, Role::Signed | Role::Int);
+    let number = bytes.and_then(|bytes| blocks::number(bytes, is_signed)).unwrap_or(0);
+    if matches!(role, Role::Id) { crate::table::syscalls::id(number as u64) } else { number }
+}
+
+fn signals(bytes: &[u8]) -> Content {
+    let set = blocks::number(bytes, false).unwrap_or(0) as u64;
+    Content::List(blocks::signals_of(set).map(Content::Number).collect())
+}
+
+/// The message at this place of an array, and what it leads to (sendmsg(2)).
+fn message(parts: &[&Data], at: u16) -> Vec<(&'static str, Content)> {
+    let base = part::MESSAGE + at * part::OF_MESSAGE;
+    let read = |part: u16| {
+        parts.iter().find(|data| data.part == base + part).and_then(|data| match &data.bytes {
+            Bytes::Read(bytes) => Some(bytes.as_slice()),
+            Bytes::Unreadable(_) => None,
+        })
+    };
+    let mut members = Vec::new();
+    if let Some(address) = read(part::ADDRESS) {
+        members.push(("msg_name", Content::Object(socket_address(address))));
+    }
+    if read(part::VECTOR).is_some() {
+        let segments = (1..=PARTS as u16).map_while(|at| read(part::VECTOR + at));
+        members.push(("msg_iov", Content::List(segments.map(|bytes| Content::Bytes(bytes.to_vec())).collect())));
+    }
+    if let Some(control) = read(part::CONTROL) {
+        members.push(("msg_control", Content::Bytes(control.to_vec())));
+    }
+    let header = read(0).unwrap_or_default();
+    if let Some(flags) = header.get(48..52).and_then(|bytes| blocks::number(bytes, false)) {
+        members.push(("msg_flags", Content::Number(flags)));
+    }
+    if let Some(length) =
+        header.get(MESSAGE_SIZE[0]..MESSAGE_SIZE[0] + 4).and_then(|bytes| blocks::number(bytes, false))
+    {
+        members.push(("msg_len", Content::Number(length)));
+    }
+    members
 }
 
 fn members(of: &Struct, bytes: &[u8]) -> Content {
     let mut members = Vec::new();
     for member in of.members {
-        if let Some(value) = member.value(bytes) {
-            put(&mut members, member.name, Content::Number(value));
+        if let Some(value) = member_of(member, bytes) {
+            put(&mut members, member.name, value);
         }
     }
     Content::Object(members)
+}
+
+/// The value of a member, if the bytes have all of it.
+fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
+    match member.kind {
+        MemberKind::Text => member.text(bytes).map(|text| Content::Bytes(text.to_vec())),
+        MemberKind::Signals => bytes.get(member.offset..member.offset + member.size).map(signals),
+        MemberKind::Unsigned
+        | MemberKind::Signed
+        | MemberKind::Hex
+        | MemberKind::Address
+        | MemberKind::Mode
+        | MemberKind::Flags(_)
+        | MemberKind::Choice(_) => member.value(bytes).map(Content::Number),
+    }
 }
 
 /// Adds a member. A name like `it_value.tv_sec` is a member of a member.

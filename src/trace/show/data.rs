@@ -5,17 +5,21 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{put, put_address, put_escaped, put_number, put_octal};
-use crate::table::blocks::{self, Block, Member, MemberKind, Struct, What};
+use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, TIMESPEC};
+use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, part};
 use crate::table::names;
-use crate::table::syscalls::Syscall;
+use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
+
+mod message; // messages of sockets
+mod option; // options of sockets
 
 /// Appends what an argument leads to; false if nothing is known of it.
 pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) -> bool {
     if call.data.is_empty() {
         return false;
     }
-    let Some(block) = blocks::of_arg(row, at) else { return false };
+    let Some(block) = blocks::of_arg(row, at, &call.args) else { return false };
     let parts = call.data.iter().filter(|data| usize::from(data.arg) == at);
     let Some(first) = parts.clone().next() else { return false };
     if let Bytes::Unreadable(errno) = first.bytes {
@@ -24,25 +28,179 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         out.push(')');
         return true;
     }
+    let is_empty = matches!(&first.bytes, Bytes::Read(bytes) if bytes.is_empty());
     match block.what {
         What::Vector => put_vector(out, parts.clone()),
         What::Strings => put_strings(out, parts.clone()),
-        What::Bytes | What::Address | What::Struct(_) => put_block(out, block, first),
+        What::Pointers(of) => put_list(out, parts.clone(), |out, data| put_one(out, of, data), is_long(parts.clone())),
+        What::Message => message::put_messages(out, block, parts.clone()),
+        // Nothing lies there.
+        What::Descriptors if is_empty => return false,
+        What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
+        // A size of 0 asks how many bytes there are, and the call fills in none (listxattr(2)).
+        What::Bytes if is_empty && matches!(block.size, Size::Moved("size")) => return false,
+        // The kernel refuses a negative size (setsockopt(2)).
+        What::Option if matches!(block.size, Size::Counted(_)) && (call.args[4] as i32) < 0 => return false,
+        What::Option => return option::put_value(out, &call.args, first),
+        _ => {
+            let after = parts.clone().find(|data| data.part == part::AFTER);
+            put_block(out, block, first, after);
+        }
     }
     out.push_str(if parts.clone().any(|data| data.late) { " (read late)" } else { "" });
     true
 }
 
-fn put_block(out: &mut String, block: &Block, data: &Data) {
+/// The room for a handle that the call has not filled in (name_to_handle_at(2)): `{handle_bytes=0}`. False if it was not read.
+pub(super) fn put_room(out: &mut String, call: &Call) -> bool {
+    let given = call.data.iter().find(|data| usize::from(data.arg) == HANDLE && data.part == 0);
+    let Some(Bytes::Read(bytes)) = given.map(|data| &data.bytes) else { return false };
+    out.push_str("{handle_bytes=");
+    put_role(out, Role::UnsignedInt, Some(bytes));
+    out.push('}');
+    true
+}
+
+/// The argument of name_to_handle_at(2) that leads to the handle.
+const HANDLE: usize = 2;
+
+/// What lies in a block, and what the call has left there.
+fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>) {
     let Bytes::Read(bytes) = &data.bytes else { return };
     match block.what {
-        What::Struct(of) if matches!(block.size, blocks::Size::One) => put_struct(out, of, bytes),
+        What::Number(role, size) if block.size.is_one() => {
+            out.push('[');
+            put_role(out, role, bytes.get(..size));
+            if let Some(Bytes::Read(left)) = after.map(|data| &data.bytes).filter(|left| **left != data.bytes) {
+                out.push_str(" => ");
+                put_role(out, role, left.get(..size));
+            }
+            out.push(']');
+        }
+        What::Number(role, size) => {
+            put_list(out, bytes.chunks_exact(size), |out, bytes| put_role(out, role, Some(bytes)), is_cut(data));
+        }
+        What::Struct(of) if std::ptr::eq(of, &LIFE) => {
+            out.push('[');
+            put_member(out, &of.members[0], bytes);
+            out.push(']');
+        }
+        // The process of a lock is what F_GETLK fills in (fcntl(2)).
+        What::Struct(of) if std::ptr::eq(of, &FLOCK) => match after.map(|data| &data.bytes) {
+            Some(Bytes::Read(left)) => put_members(out, of, left, of.brief, false),
+            Some(Bytes::Unreadable(_)) | None => put_members(out, of, bytes, of.brief - 1, false),
+        },
+        What::Struct(of) if block.size.is_one() => put_struct(out, of, bytes),
+        // Two of them are the times of a file (utimensat(2)).
+        What::Struct(of) if std::ptr::eq(of, &TIMESPEC) => {
+            put_list(out, bytes.chunks_exact(of.size), put_time_of_file, is_cut(data));
+        }
         What::Struct(of) => {
             put_list(out, bytes.chunks_exact(of.size), |out, bytes| put_struct(out, of, bytes), is_cut(data));
         }
         What::Address => put_socket_address(out, bytes),
-        What::Bytes | What::Vector | What::Strings => put_bytes(out, data),
+        What::Signals => put_signals(out, bytes),
+        What::Descriptors => put_descriptors(out, bytes),
+        What::Bytes
+        | What::Option
+        | What::String
+        | What::Vector
+        | What::Strings
+        | What::Pointers(_)
+        | What::Message => {
+            put_bytes(out, data);
+        }
     }
+}
+
+fn put_time_of_file(out: &mut String, bytes: &[u8]) {
+    match TIMESPEC.members[1].value(bytes) {
+        Some(libc::UTIME_NOW) => out.push_str("UTIME_NOW"),
+        Some(libc::UTIME_OMIT) => out.push_str("UTIME_OMIT"),
+        Some(_) | None => put_struct(out, &TIMESPEC, bytes),
+    }
+}
+
+/// What a call has made of the descriptors that it was given, behind its result: ` ([{fd=3, revents=POLLIN}])`.
+pub(super) fn put_left(out: &mut String, row: &Syscall, call: &Call) {
+    let mut after = call.data.iter().filter(|data| data.part == part::AFTER);
+    let Some(first) = after.next() else { return };
+    let what = |data: &Data| blocks::of_arg(row, usize::from(data.arg), &call.args).map(|block| block.what);
+    match (what(first), &first.bytes) {
+        (Some(What::Struct(of)), Bytes::Read(bytes)) if std::ptr::eq(of, &POLLFD) => {
+            let is_ready = |bytes: &&[u8]| bytes[6..] != [0, 0];
+            out.push_str(if bytes.chunks_exact(of.size).any(|bytes| is_ready(&bytes)) { " (" } else { " (Timeout" });
+            let ready = bytes.chunks_exact(of.size).filter(is_ready);
+            if ready.clone().next().is_some() {
+                put_list(out, ready, put_ready, false);
+            }
+            out.push(')');
+        }
+        (Some(What::Descriptors), _) => put_sets_left(out, row, std::iter::once(first).chain(after)),
+        _ => {}
+    }
+}
+
+fn put_ready(out: &mut String, bytes: &[u8]) {
+    out.push_str("{fd=");
+    put_member(out, &POLLFD.members[0], bytes);
+    out.push_str(", revents=");
+    put_member(out, &POLLFD.members[2], bytes);
+    out.push('}');
+}
+
+/// The sets that select(2) has left: ` (in [3], out [4])`.
+fn put_sets_left<'d>(out: &mut String, row: &Syscall, sets: impl Iterator<Item = &'d Data>) {
+    let words = [("readfds", "in "), ("writefds", "out "), ("exceptfds", "except ")];
+    let mut separator = " (";
+    for data in sets {
+        let name = row.args[usize::from(data.arg)].name;
+        let word = words.iter().find(|(known, _)| *known == name);
+        if let (Some((_, word)), Bytes::Read(bytes)) = (word, &data.bytes)
+            && blocks::descriptors_of(bytes).next().is_some()
+        {
+            out.push_str(separator);
+            out.push_str(word);
+            put_descriptors(out, bytes);
+            separator = ", ";
+        }
+    }
+    out.push_str(if separator == ", " { ")" } else { " (Timeout)" });
+}
+
+fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {
+    let is_signed = matches!(role, Role::Signed | Role::Int | Role::Id);
+    let Some(value) = bytes.and_then(|bytes| blocks::number(bytes, is_signed)) else { return out.push('?') };
+    match role {
+        Role::Pointer => put_address(out, value as u64),
+        Role::Flags(names) | Role::Choice(names) => names.put(out, value as u64),
+        _ => put_number(out, value),
+    }
+}
+
+fn put_descriptors(out: &mut String, bytes: &[u8]) {
+    out.push('[');
+    for (at, descriptor) in blocks::descriptors_of(bytes).enumerate() {
+        out.push_str(if at == 0 { "" } else { " " });
+        put_number(out, descriptor);
+    }
+    out.push(']');
+}
+
+/// The names without `SIG`. Of more than half of all signals, those that are missing: `~[KILL STOP]`.
+fn put_signals(out: &mut String, bytes: &[u8]) {
+    let Some(set) = blocks::number(bytes, false).map(|set| set as u64) else { return out.push('?') };
+    let is_most = set.count_ones() > 32;
+    out.push_str(if is_most { "~[" } else { "[" });
+    for (at, signal) in blocks::signals_of(if is_most { !set } else { set }).enumerate() {
+        out.push_str(if at == 0 { "" } else { " " });
+        match names::SIGNAL.name(signal as u64) {
+            Some(name) => out.push_str(name.trim_start_matches("SIG")),
+            // Real-time signals count from 32 (signal(7)).
+            None => put(out, format_args!("RT_{}", signal - 32)),
+        }
+    }
+    out.push(']');
 }
 
 /// Whether there is more than was read.
@@ -81,7 +239,7 @@ fn put_vector<'d>(out: &mut String, mut parts: impl Iterator<Item = &'d Data> + 
     let Bytes::Read(bytes) = &array.bytes else { return };
     let lengths = bytes.chunks_exact(2 * size_of::<u64>()).map(|element| word(&element[size_of::<u64>()..]));
     let elements = lengths.enumerate().map(|(at, length)| {
-        let segment = parts.clone().find(|data| usize::from(data.part) == at + 1);
+        let segment = parts.clone().find(|data| usize::from(data.part) == usize::from(array.part) + at + 1);
         (segment, length)
     });
     let put_one = |out: &mut String, (segment, length): (Option<&Data>, u64)| {
@@ -107,25 +265,69 @@ fn word(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
+fn put_one(out: &mut String, of: &Struct, data: &Data) {
+    match &data.bytes {
+        Bytes::Read(bytes) => put_struct(out, of, bytes),
+        Bytes::Unreadable(_) => put_bytes(out, data),
+    }
+}
+
+fn is_long<'d>(parts: impl Iterator<Item = &'d Data>) -> bool {
+    parts.count() >= blocks::PARTS
+}
+
 fn put_struct(out: &mut String, of: &Struct, bytes: &[u8]) {
+    // poll(2) ignores a negative descriptor.
+    let is_ignored = std::ptr::eq(of, &POLLFD) && POLLFD.members[0].value(bytes).is_some_and(|fd| fd < 0);
+    let shown = if is_ignored { 1 } else { of.brief };
+    put_members(out, of, bytes, shown, of.brief < of.members.len() && !std::ptr::eq(of, &POLLFD));
+}
+
+/// So many members, as far as the bytes go. A name like `it_value.tv_sec` is a member of a member.
+fn put_members(out: &mut String, of: &Struct, bytes: &[u8], shown: usize, are_more: bool) {
     out.push('{');
-    for (at, member) in of.members[..of.brief].iter().enumerate() {
+    let mut within = None;
+    let there = of.members[..shown].iter().filter(|member| member.offset + member.size <= bytes.len());
+    for (at, member) in there.enumerate() {
+        let (outer, name) =
+            member.name.split_once('.').map_or((None, member.name), |(outer, name)| (Some(outer), name));
+        if within.is_some() && within != outer {
+            out.push('}');
+        }
         out.push_str(if at == 0 { "" } else { ", " });
-        out.push_str(member.name);
+        if let Some(outer) = outer.filter(|_| within != outer) {
+            out.push_str(outer);
+            out.push_str("={");
+        }
+        within = outer;
+        out.push_str(name);
         out.push('=');
         put_member(out, member, bytes);
     }
-    out.push_str(if of.brief < of.members.len() { ", ...}" } else { "}" });
+    out.push_str(if within.is_some() { "}" } else { "" });
+    out.push_str(if are_more { ", ...}" } else { "}" });
 }
 
 fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
+    let own = bytes.get(member.offset..member.offset + member.size).unwrap_or_default();
+    match member.kind {
+        MemberKind::Signals => return put_signals(out, own),
+        MemberKind::Text => {
+            out.push('"');
+            put_escaped(out, member.text(bytes).unwrap_or_default());
+            return out.push('"');
+        }
+        _ => {}
+    }
     let Some(value) = member.value(bytes) else { return out.push('?') };
     match member.kind {
         MemberKind::Unsigned => put_number(out, value as u64),
         MemberKind::Signed => put_number(out, value),
+        MemberKind::Address => put_address(out, value as u64),
         MemberKind::Hex => put_address_or_zero(out, value as u64),
         MemberKind::Mode => put_mode(out, value as u32),
-        MemberKind::Flags(names) => names.put(out, value as u64),
+        MemberKind::Flags(names) | MemberKind::Choice(names) => names.put(out, value as u64),
+        MemberKind::Signals | MemberKind::Text => {}
     }
 }
 
@@ -179,6 +381,9 @@ fn put_socket_address(out: &mut String, bytes: &[u8]) {
     out.push('}');
 }
 
+/// The size of `sun_path` in `struct sockaddr_un` (unix(7)).
+const SUN_PATH: usize = 108;
+
 /// The path of a socket ends with a NUL or with the address; a name that begins with a NUL is abstract.
 fn put_unix_path(out: &mut String, path: &[u8]) {
     let (mark, path) = match path {
@@ -186,6 +391,8 @@ fn put_unix_path(out: &mut String, path: &[u8]) {
         [0, name @ ..] => ("@", name),
         path => ("", path.split(|&byte| byte == 0).next().unwrap_or_default()),
     };
+    // An address that is longer than the struct goes on behind the path (unix(7)).
+    let path = &path[..path.len().min(SUN_PATH - mark.len())];
     put(out, format_args!(", sun_path={mark}\""));
     put_escaped(out, path);
     out.push('"');

@@ -4,13 +4,17 @@
 //! page that is not present is unreadable and late: see [`look`].
 
 use super::look;
-use crate::table::blocks::{self, Block, Direction, PARTS, Size, What};
+use crate::table::blocks::{self, Block, Direction, MESSAGE_SIZE, PARTS, Size, What, part};
 use crate::table::syscalls::{Effect, Syscall};
 use crate::trace::call::{Bytes, Data, Text};
 use crate::trace::testimony::Seen;
 
 /// The most bytes of a block that an observer keeps.
 const MOST: u64 = 4096;
+/// The most bytes of a socket's address.
+const MOST_OF_ADDRESS: u64 = 128;
+/// How many bytes of a socket's option are read, if all of them cannot be.
+const OPTION: u64 = 4;
 /// The size of a pointer, and of a length.
 const WORD: u64 = size_of::<u64>() as u64;
 
@@ -24,6 +28,10 @@ struct BlockReader<'c> {
     /// How many bytes or elements are wanted.
     wanted: u64,
     late: bool,
+    /// Whether the block was read at the enter as well.
+    again: bool,
+    /// The room that the program has for a block whose size is behind a pointer.
+    room: Option<u64>,
     found: &'c mut Vec<Data>,
 }
 
@@ -31,8 +39,15 @@ struct BlockReader<'c> {
 pub fn read_given(tid: u32, seen: &mut Seen, wanted: u32) {
     let Some((row, blocks)) = blocks_of(seen, wanted) else { return };
     seen.call.data.clear();
-    for block in blocks.iter().filter(|block| block.way == Direction::In) {
-        BlockReader::of(tid, row, seen, wanted).read(block);
+    seen.room = None;
+    for block in blocks {
+        let mut reader = BlockReader::of(tid, row, seen, wanted);
+        if block.way != Direction::Out {
+            reader.read(block);
+        } else if let Size::Pointed(_) = block.size {
+            let room = reader.count(block);
+            seen.room = Some(room);
+        }
     }
 }
 
@@ -47,12 +62,14 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
     for block in blocks {
         let at = row.arg(block.arg).unwrap_or_default();
         let is_unread = |data: &Data| usize::from(data.arg) == at && matches!(data.bytes, Bytes::Unreadable(_));
-        let is_late = block.way == Direction::In && seen.call.data.iter().any(is_unread);
+        let is_filled_in = block.way != Direction::In && result.is_some();
+        let is_late = !is_filled_in && block.way != Direction::Out && seen.call.data.iter().any(is_unread);
         if is_late {
             seen.call.data.retain(|data| usize::from(data.arg) != at);
         }
-        if is_late || block.way == Direction::Out && result.is_some() {
-            BlockReader { result, late: is_late, ..BlockReader::of(tid, row, seen, wanted) }.read(block);
+        if is_late || is_filled_in {
+            let (again, room) = (is_filled_in && block.way == Direction::Both, seen.room);
+            BlockReader { result, late: is_late, again, room, ..BlockReader::of(tid, row, seen, wanted) }.read(block);
         }
     }
 }
@@ -65,7 +82,8 @@ fn blocks_of(seen: &Seen, wanted: u32) -> Option<(&'static Syscall, &'static [Bl
 impl<'c> BlockReader<'c> {
     fn of(tid: u32, row: &'static Syscall, seen: &'c mut Seen, wanted: u32) -> Self {
         let (args, wanted) = (seen.call.args, wanted.into());
-        Self { tid, row, args, result: None, wanted, late: false, found: &mut seen.call.data }
+        let found = &mut seen.call.data;
+        Self { tid, row, args, result: None, wanted, late: false, again: false, room: None, found }
     }
 
     fn argument(&self, name: &str) -> u64 {
@@ -75,31 +93,52 @@ impl<'c> BlockReader<'c> {
     fn read(&mut self, block: &Block) {
         let Some(arg) = self.row.arg(block.arg) else { return };
         let address = self.args[arg];
-        if address == 0 {
+        if address == 0 || !block.is_there(self.row, &self.args) {
             return;
         }
-        let count = self.count(block.size);
-        match block.what {
-            What::Vector => self.vector(arg, address, count, block.way),
-            What::Strings => self.strings(arg, address),
-            What::Bytes => drop(self.part(arg, 0, address, count, self.wanted)),
-            What::Address => drop(self.part(arg, 0, address, count, MOST)),
-            What::Struct(of) => {
-                let (size, is_one) = (of.size as u64, matches!(block.size, Size::One));
-                let limit = if is_one { MOST } else { self.wanted.saturating_mul(size) };
-                self.part(arg, 0, address, count.wrapping_mul(size), limit);
+        let count = self.count(block);
+        let place = if self.again { part::AFTER } else { 0 };
+        let (size, is_all) = (block.what.element() as u64, matches!(block.size, Size::One | Size::Exactly(_)));
+        let limit = if is_all { MOST } else { self.wanted.saturating_mul(size) };
+        let left = if block.way == Direction::Out { self.result.unwrap_or(0) as u64 } else { u64::MAX };
+        match (block.what, block.size) {
+            (What::Vector, _) => drop(self.vector((arg, 0), address, count, left)),
+            (What::Strings, _) => self.strings(arg, address),
+            (What::String, _) => drop(self.string(arg, 0, address)),
+            (What::Message, Size::One) => self.message((arg, part::MESSAGE), address, MESSAGE_SIZE[0], left),
+            (What::Message, _) => self.messages(arg, address, count, block.way),
+            (What::Pointers(of), _) => self.pointers(arg, address, count, of.size as u64),
+            (What::Descriptors, _) => {
+                // An fd_set has 1024 (select(2)).
+                let bits = (count as i32).clamp(0, 1024) as u64;
+                self.part(arg, place, address, bits.div_ceil(64) * WORD, MOST);
+            }
+            (What::Address, _) => drop(self.part(arg, place, address, count, MOST)),
+            (_, Size::Sized(_)) => drop(self.part(arg, place, address, count, size)),
+            (What::Option, _) => {
+                let is_read = self.part(arg, place, address, count, limit).is_some();
+                if !is_read && count > OPTION {
+                    self.found.pop();
+                    self.part(arg, place, address, count, OPTION);
+                }
+            }
+            (What::Bytes | What::Number(..) | What::Struct(_) | What::Signals, _) => {
+                self.part(arg, place, address, count.wrapping_mul(size), limit);
             }
         }
     }
 
-    fn count(&self, size: Size) -> u64 {
-        match size {
+    fn count(&self, block: &Block) -> u64 {
+        let counted = |by| block.count_of(self.row, &self.args, by);
+        match block.size {
             Size::One => 1,
-            Size::Counted(by) => self.argument(by),
-            Size::Moved(most) => self.argument(most).min(self.result.unwrap_or(0) as u64),
+            Size::Exactly(times) => times as u64,
+            Size::Counted(by) | Size::Sized(by) => counted(by),
+            Size::Moved(most) => counted(most).min(self.result.unwrap_or(0) as u64),
             Size::Pointed(by) => {
                 let word = look::block(self.tid, self.argument(by), 4).flatten().unwrap_or_default();
-                word.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)).into()
+                let word = word.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)).into();
+                self.room.map_or(word, |room| room.min(word))
             }
         }
     }
@@ -119,21 +158,60 @@ impl<'c> BlockReader<'c> {
         self.found.push(Data { arg: arg as u8, part, size, bytes, late });
     }
 
-    /// An array of `struct iovec` and its segments. A call that fills segments in has filled as many bytes as it says (readv(2)).
-    fn vector(&mut self, arg: usize, address: u64, count: u64, way: Direction) {
+    /// An array of `struct iovec` and its segments, of which so many bytes are left. False if something could not be read.
+    fn vector(&mut self, (arg, place): (usize, u16), address: u64, count: u64, mut left: u64) -> bool {
         let element = 2 * WORD;
         let limit = element * count.min(PARTS as u64);
-        let Some(array) = self.part(arg, 0, address, count.wrapping_mul(element), limit) else { return };
-        let words: Vec<u64> =
-            array.chunks_exact(8).filter_map(|word| word.first_chunk().map(|word| u64::from_ne_bytes(*word))).collect();
-        let mut left = if way == Direction::Out { self.result.unwrap_or(0) as u64 } else { u64::MAX };
-        for (at, segment) in words.chunks_exact(2).enumerate() {
+        let Some(array) = self.part(arg, place, address, count.wrapping_mul(element), limit) else { return false };
+        for (at, segment) in words(&array).chunks_exact(2).enumerate() {
             if left == 0 {
-                return;
+                break;
             }
             let size = segment[1].min(left);
             left -= size;
-            if self.part(arg, at as u16 + 1, segment[0], size, self.wanted).is_none() {
+            if self.part(arg, place + at as u16 + 1, segment[0], size, self.wanted).is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A `struct msghdr` of this size, its address, its control messages and its segments (recvmsg(2)).
+    fn message(&mut self, (arg, place): (usize, u16), address: u64, size: usize, left: u64) {
+        let Some(header) = self.part(arg, place, address, size as u64, MOST) else { return };
+        let Some(&[name, name_size, vector, count, control, control_size]) = words(&header).first_chunk() else {
+            return;
+        };
+        if name != 0 {
+            self.part(arg, place + part::ADDRESS, name, name_size & u64::from(u32::MAX), MOST_OF_ADDRESS);
+        }
+        if control != 0 {
+            self.part(arg, place + part::CONTROL, control, control_size, MOST);
+        }
+        if vector != 0 {
+            self.vector((arg, place + part::VECTOR), vector, count, left);
+        }
+    }
+
+    /// An array of `struct mmsghdr`. Each one that was filled in says how many bytes it has (recvmmsg(2)).
+    fn messages(&mut self, arg: usize, address: u64, count: u64, way: Direction) {
+        let count = if way == Direction::Out { self.result.unwrap_or(0) as u64 } else { count };
+        for at in 0..count.min(PARTS as u64) {
+            let message = address.wrapping_add(at * MESSAGE_SIZE[1] as u64);
+            let length = look::block(self.tid, message.wrapping_add(MESSAGE_SIZE[0] as u64), 4).flatten();
+            let length = length.and_then(|bytes| Some(u32::from_ne_bytes(*bytes.first_chunk()?))).unwrap_or(0);
+            let left = if way == Direction::Out { length.into() } else { u64::MAX };
+            self.message((arg, part::MESSAGE + at as u16 * part::OF_MESSAGE), message, MESSAGE_SIZE[1], left);
+        }
+    }
+
+    /// What the pointers of an array lead to, up to one that leads nowhere.
+    fn pointers(&mut self, arg: usize, address: u64, count: u64, size: u64) {
+        for at in 0..count.min(PARTS as u64) {
+            let pointer = look::block(self.tid, address.wrapping_add(at * WORD), WORD as usize);
+            let Some(Some(pointer)) = pointer else { return };
+            let Some(&pointer) = words(&pointer).first() else { return };
+            if self.part(arg, at as u16 + 1, pointer, size, MOST).is_none() {
                 return;
             }
         }
@@ -148,20 +226,30 @@ impl<'c> BlockReader<'c> {
             if pointer == 0 {
                 return;
             }
-            let most = self.wanted.min(MOST - 2) as usize;
-            let (size, read) = match look::string(self.tid, pointer) {
-                Some(Text::Read { bytes, cut }) if cut || bytes.len() > most => {
-                    (most + 1, Some(Some(bytes[..most.min(bytes.len())].to_vec())))
-                }
-                Some(Text::Read { bytes, .. }) => (bytes.len(), Some(Some(bytes))),
-                Some(Text::Unreadable(_)) => (0, Some(None)),
-                None => (0, None),
-            };
-            let goes_on = matches!(read, Some(Some(_)));
-            self.keep(arg, at as u16 + 1, size as u64, read);
-            if !goes_on {
+            if !self.string(arg, at as u16 + 1, pointer) {
                 return;
             }
         }
     }
+
+    /// One string. False if it could not be read.
+    fn string(&mut self, arg: usize, place: u16, pointer: u64) -> bool {
+        let most = self.wanted.min(MOST - 2) as usize;
+        let (size, read) = match look::string(self.tid, pointer) {
+            Some(Text::Read { bytes, cut }) if cut || bytes.len() > most => {
+                (most + 1, Some(Some(bytes[..most.min(bytes.len())].to_vec())))
+            }
+            Some(Text::Read { bytes, .. }) => (bytes.len(), Some(Some(bytes))),
+            Some(Text::Unreadable(_)) => (0, Some(None)),
+            None => (0, None),
+        };
+        let goes_on = matches!(read, Some(Some(_)));
+        self.keep(arg, place, size as u64, read);
+        goes_on
+    }
+}
+
+/// The words of 64 bits in these bytes.
+fn words(bytes: &[u8]) -> Vec<u64> {
+    bytes.chunks_exact(8).filter_map(|word| word.first_chunk().map(|word| u64::from_ne_bytes(*word))).collect()
 }

@@ -145,3 +145,28 @@ pub fn where_no_archive_can_be_written_nothing_runs() -> Tested {
     }
     Ok(())
 }
+
+pub fn a_page_has_the_verdicts_and_both_traces() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (tests, page) = (folder.path().join("tests.toml"), folder.path().join("page.html"));
+    let (before, table) = TESTS.split_once("[dup-basic]").ok_or("no table")?;
+    write(
+        &tests,
+        format!("{before}[dup-basic]{}", table.replacen("call = \"dup\", fd = \"$a\"", "call = \"dup\", fd = 77", 1)),
+    )?;
+    let [tests, page] = [&tests, &page].map(|path| path.display().to_string());
+    let args = ["--exact", "--filter", "dup-basic", "--filter", "dup2-same-fd", "--tests", &tests, "--html", &page];
+    let output = ior_it(&args).output()?;
+    require!(output.status.code() == Some(101), "{}: {}", output.status, stdout(&output));
+    let text = std::fs::read_to_string(&page)?;
+    for part in
+        ["<h1>1 passed, 1 failed, 0 inconclusive, 0 skipped</h1>", "<td class=\"expected\">", "<td class=\"observed\">"]
+    {
+        require!(text.contains(part), "no {part}: {text}");
+    }
+    require!(text.contains("dup2-same-fd") && !text.contains("<script"), "{text}");
+    // Nothing runs if it cannot be written.
+    let error = expect_error(ior_it(&["--exact", "dup-basic", "--html", "/no/such/page.html"]), 2)?;
+    require!(error.contains("/no/such/page.html could not be written"), "{error}");
+    Ok(())
+}

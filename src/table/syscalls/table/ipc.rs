@@ -2,7 +2,7 @@
 
 use super::{Arg, Other, PortableRow, Ret, other, row};
 use crate::table::names;
-use crate::table::syscalls::Role::{Choice, Flags, Int, Pointer, Signed, Text, Unsigned};
+use crate::table::syscalls::Role::{Choice, Flags, Int, Named, Pointer, Signed, Text, Unsigned};
 
 /// All of them.
 #[allow(clippy::too_many_lines)] // a table
@@ -26,8 +26,14 @@ pub(super) fn rows() -> Vec<PortableRow> {
             Ret::Bytes,
         ),
         other("msgctl", args![msqid: Int, op: Choice(&names::MSG_CONTROL), buf: Pointer]),
-        other("add_key", args![path: Text, path2: Text, payload: Pointer, plen: Unsigned, keyring: Int]),
-        other("request_key", args![path: Text, path2: Text, callout_info: Pointer, dest_keyring: Int]),
+        other(
+            "add_key",
+            args![path: Text, path2: Text, payload: Pointer, plen: Unsigned, keyring: Named(&names::KEYRING)],
+        ),
+        other(
+            "request_key",
+            args![path: Text, path2: Text, callout_info: Pointer, dest_keyring: Named(&names::KEYRING)],
+        ),
         other("keyctl", args![op: Choice(&names::KEYCTL), arg2: Signed, arg3: Signed, arg4: Signed, arg5: Signed]),
     ]
 }

@@ -58,9 +58,12 @@ pub(super) fn rows() -> Vec<PortableRow> {
         // Waiting for a word of memory.
         other(
             "futex_wait",
-            args![uaddr: Pointer, val: Unsigned, mask: Unsigned, flags: Flags(&names::FUTEX2), timeout: Pointer, clockid: Choice(&names::CLOCK)],
+            args![uaddr: Pointer, val: Unsigned, mask: Flags(&names::FUTEX_BITSET), flags: Flags(&names::FUTEX2), timeout: Pointer, clockid: Choice(&names::CLOCK)],
         ),
-        other("futex_wake", args![uaddr: Pointer, mask: Unsigned, nr: Int, flags: Flags(&names::FUTEX2)]),
+        other(
+            "futex_wake",
+            args![uaddr: Pointer, mask: Flags(&names::FUTEX_BITSET), nr: Int, flags: Flags(&names::FUTEX2)],
+        ),
         other("futex_requeue", args![waiters: Pointer, flags: Flags(&names::RESERVED), nr_wake: Int, nr_requeue: Int]),
         other(
             "futex_waitv",

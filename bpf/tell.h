@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Sends what lies behind a pointer: bytes, vectors, messages, strings, and what an array of pointers leads to.
+ */
+#ifndef IOR_TELL_H
+#define IOR_TELL_H
+
+#include "restart.h"
+
+/* A record with the first bytes of a block. */
+struct data {
+	struct ior_record record;
+	char bytes[IOR_DATA_CAP];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct data);
+} data_room SEC(".maps");
+
+struct segment {
+	__u64 base;
+	__u64 length;
+};
+
+/* A block that is to be read. The functions that take it are global, so that the verifier sees each of them once. */
+struct asked {
+	__u64 address;
+	__u64 size;  /* of all of it, in bytes */
+	__u64 limit; /* how many bytes of it are wanted */
+	__u32 arg;   /* from 0 */
+	__u32 part;
+	__u32 late;
+	__u32 is_string;
+};
+
+/* Begins the record of a block. All fields before `path` are set. */
+static __always_inline void begin_data(struct ior_record *record, const struct pending *call, const struct asked *asked)
+{
+	__builtin_memset(record, 0, sizeof(*record));
+	record->watch = call->record.watch;
+	record->number = call->record.number;
+	record->pid = call->record.pid;
+	record->tid = call->record.tid;
+	record->kind = IOR_DATA;
+	record->args[0] = asked->arg;
+	record->args[1] = asked->part;
+	record->args[2] = asked->size;
+}
+
+/* Sends the first bytes of a block. 0, or the negative errno of the read. */
+__noinline long tell_data(struct ior_watch *watch, struct pending *call, struct asked *asked)
+{
+	__u32 first = 0;
+	struct data *out = bpf_map_lookup_elem(&data_room, &first);
+	__u64 n;
+	long err = 0;
+
+	if (!out || !watch || !call || !asked)
+		return 0;
+	n = asked->size < asked->limit ? asked->size : asked->limit;
+	begin_data(&out->record, call, asked);
+	if (n > IOR_DATA_CAP)
+		n = IOR_DATA_CAP;
+	if (asked->is_string) {
+		err = bpf_probe_read_user_str(out->bytes, n, (const void *)asked->address);
+		if (err > 0) {
+			/* The NUL is not sent. A string that fills all the room may go on: its last byte is not sent either. */
+			n = err - 1;
+			out->record.args[2] = n;
+			if (err == asked->limit)
+				n--;
+			err = 0;
+		}
+	} else if (n) {
+		err = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
+	}
+	if (err)
+		n = 0;
+	else if (asked->late && n && may_have_changed(asked->address))
+		out->record.late = IOR_LATE_DATA;
+	out->record.path[0].len = n;
+	out->record.path[0].err = err;
+	if (n > IOR_DATA_CAP)
+		return 0;
+	if (tell(&watch->told, out, sizeof(out->record) + n, BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&watch->untold, 1);
+	return err;
+}
+
+/* Sends an array of struct iovec, and the first bytes of its segments. `left` is how many bytes are in them. */
+__noinline long tell_vector(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count, __u64 left)
+{
+	__u64 array, wanted;
+	struct segment segment;
+	__u32 part;
+	long err;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+	wanted = asked->limit;
+	part = asked->part;
+	asked->size = count * sizeof(segment);
+	if (count > IOR_PARTS)
+		count = IOR_PARTS;
+	asked->limit = count * sizeof(segment);
+	err = tell_data(watch, call, asked);
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		if (err || at >= count || !left)
+			break;
+		err = bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
+		if (err)
+			break;
+		asked->part = part + at + 1;
+		asked->address = segment.base;
+		asked->size = segment.length < left ? segment.length : left;
+		asked->limit = wanted;
+		left -= asked->size;
+		err = tell_data(watch, call, asked);
+	}
+	return err;
+}
+
+/* struct user_msghdr (include/linux/socket.h) and, in an array, how many bytes the message has. */
+struct message {
+	__u64 name;
+	__u64 name_len;
+	__u64 vector;
+	__u64 count;
+	__u64 control;
+	__u64 control_len;
+	__u64 flags;
+	__u64 length;
+};
+
+#define SIZE_OF_MESSAGE __builtin_offsetof(struct message, length)
+
+/* Sends a message, its address, its segments and its control messages. `left` is how many bytes are in the segments. */
+__noinline long tell_message(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 left)
+{
+	struct message message;
+	__u64 wanted;
+	__u32 part;
+	long err, first = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	wanted = asked->limit;
+	part = asked->part;
+	err = bpf_probe_read_user(&message, SIZE_OF_MESSAGE, (const void *)asked->address);
+	asked->limit = asked->size;
+	if (tell_data(watch, call, asked) || err)
+		return err;
+	if (message.name) {
+		asked->part = part + IOR_PART_ADDRESS;
+		asked->address = message.name;
+		asked->size = (__u32)message.name_len;
+		asked->limit = IOR_ADDRESS_CAP;
+		err = tell_data(watch, call, asked);
+		first = err;
+	}
+	if (message.control) {
+		asked->part = part + IOR_PART_CONTROL;
+		asked->address = message.control;
+		asked->size = message.control_len;
+		asked->limit = IOR_DATA_CAP;
+		err = tell_data(watch, call, asked);
+		first = first ? first : err;
+	}
+	if (message.vector) {
+		asked->part = part + IOR_PART_VECTOR;
+		asked->address = message.vector;
+		asked->limit = wanted;
+		err = tell_vector(watch, call, asked, message.count, left);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* Sends an array of struct mmsghdr. Each one that was filled in says how many bytes it has. */
+__noinline long tell_messages(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count,
+			      __u32 filled)
+{
+	__u64 array, wanted;
+	__u32 length = 0;
+	long err, first = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+	wanted = asked->limit;
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		if (at >= count)
+			break;
+		asked->part = IOR_PART_MESSAGE + at * IOR_PARTS_OF_MESSAGE;
+		asked->address = array + at * sizeof(struct message);
+		asked->size = sizeof(struct message);
+		asked->limit = wanted;
+		if (filled)
+			bpf_probe_read_user(&length, sizeof(length), (const void *)(asked->address + SIZE_OF_MESSAGE));
+		err = tell_message(watch, call, asked, filled ? length : ~0ULL);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* Sends what the pointers of an array lead to. */
+__noinline long tell_pointers(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count)
+{
+	__u64 array, pointer = 0, size;
+	long err = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+	size = asked->size;
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		if (err || at >= count)
+			break;
+		err = bpf_probe_read_user(&pointer, sizeof(pointer), (const void *)(array + at * sizeof(pointer)));
+		if (err)
+			break;
+		asked->part = at + 1;
+		asked->address = pointer;
+		asked->size = size;
+		err = tell_data(watch, call, asked);
+	}
+	return err;
+}
+
+/* Sends strings up to a NULL. */
+__noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
+{
+	__u64 array, string = 0;
+	long err = 0;
+
+	if (!watch || !call || !asked)
+		return 0;
+	array = asked->address;
+
+	asked->is_string = 1;
+	for (__u32 at = 0; at < IOR_PARTS; at++) {
+		err = bpf_probe_read_user(&string, sizeof(string), (const void *)(array + at * sizeof(string)));
+		if (err || !string)
+			break;
+		asked->part = at + 1;
+		asked->address = string;
+		/* With the NUL. */
+		asked->size = asked->limit;
+		err = tell_data(watch, call, asked);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+#endif

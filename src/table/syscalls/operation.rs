@@ -1,0 +1,80 @@
+//! Where the meaning of an argument or of the result depends on other arguments: fcntl(2), futex(2), setsockopt(2).
+//!
+//! No I/O.
+
+use super::{Ret, Role, Syscall, meaning};
+use crate::table::names::{self, Names};
+
+impl Syscall {
+    /// What the result means for a call with these arguments. The result of fcntl(2) depends on its command. A `size` of 0 asks how
+    /// many bytes there are, and moves none (getxattr(2), listxattr(2)). A file that a request opens with a `file_index` gets no
+    /// descriptor (io_uring_enter(2)).
+    pub fn ret_for(&self, args: &[u64; 6]) -> Ret {
+        match (self.ret, args[1] as i32) {
+            (Ret::ByCommand, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Ret::Fd,
+            (Ret::ByCommand, libc::F_GETFL) => Ret::Flags(&names::OPEN),
+            (Ret::ByCommand, libc::F_GETFD) => Ret::Flags(&names::FD),
+            (Ret::ByCommand, libc::F_GET_SEALS) => Ret::Flags(&names::SEALS),
+            (Ret::ByCommand, _) => Ret::Number,
+            (Ret::FdWhen(makes), _) => {
+                if makes(args) {
+                    Ret::Fd
+                } else {
+                    Ret::Number
+                }
+            }
+            (Ret::Fd, _) if self.arg("file_index").is_some_and(|at| args[at] != 0) => Ret::Number,
+            (Ret::Bytes, _) if self.arg("size").is_some_and(|at| args[at] == 0) => Ret::Number,
+            (ret, _) => ret,
+        }
+    }
+
+    /// What an argument is for a call with these arguments. The third of fcntl(2) depends on its command, and the option of a socket
+    /// on its level.
+    pub fn role_for(&self, at: usize, args: &[u64; 6]) -> Role {
+        match (self.ret, at, args[1] as i32) {
+            (Ret::Number, 3, op) if self.has_operation(&names::FUTEX) && !meaning::futex_waits(op) => Role::UnsignedInt,
+            _ if self.args[at].name == "optname" => Role::Choice(names::options_of(args[1] as i32)),
+            (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
+            (Ret::ByCommand, 2, libc::F_SETFD) => Role::Flags(&names::FD),
+            (Ret::ByCommand, 2, libc::F_ADD_SEALS) => Role::Flags(&names::SEALS),
+            (Ret::ByCommand, 2, libc::F_SETLEASE) => Role::Choice(&names::LOCK),
+            (Ret::ByCommand, 2, libc::F_NOTIFY) => Role::Flags(&names::NOTIFY),
+            (Ret::ByCommand, 2, libc::F_SETOWN | libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Role::Int,
+            // F_SETOWN_EX, F_GETOWN_EX, the hints and the delegations (include/uapi/linux/fcntl.h).
+            (Ret::ByCommand, 2, 15 | 16 | 17 | 1035..=1040) => Role::Pointer,
+            (Ret::ByCommand, 2, libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW) => Role::Pointer,
+            (Ret::ByCommand, 2, libc::F_OFD_GETLK | libc::F_OFD_SETLK | libc::F_OFD_SETLKW) => Role::Pointer,
+            _ => self.args[at].role,
+        }
+    }
+
+    /// Whether a call with these arguments looks at this one. If not, its register holds whatever was in it (fcntl(2), futex(2)).
+    pub fn looks_at(&self, at: usize, args: &[u64; 6]) -> bool {
+        match (self.ret, self.args[at].name) {
+            (Ret::ByCommand, "arg") => !GET_COMMANDS.contains(&(args[1] as i32)),
+            _ if self.has_operation(&names::FUTEX) => meaning::futex_looks_at(at, args[1] as i32),
+            _ => true,
+        }
+    }
+
+    /// Whether the second argument says by these names what the call does (ioctl(2), futex(2)).
+    pub fn has_operation(&self, names: &'static Names) -> bool {
+        let is_one = |role| matches!(role, Role::Flags(known) | Role::Choice(known) if std::ptr::eq(known, names));
+        self.args.get(1).is_some_and(|arg| is_one(arg.role))
+    }
+
+    /// Whether the meaning of its arguments depends on the second one: the level of a socket's option, and futex's operation.
+    pub fn depends_on_operation(&self) -> bool {
+        self.has_operation(&names::SOCKET_LEVEL) || self.has_operation(&names::FUTEX)
+    }
+
+    /// Whether its directory descriptor may be FAN_NOFD, which is none (fanotify_mark(2)).
+    pub fn marks_files(&self) -> bool {
+        self.has_operation(&names::FANOTIFY_MARK)
+    }
+}
+
+/// The commands of fcntl(2) without an argument: those of libc, F_GETSIG and F_CREATED_QUERY (include/uapi/linux/fcntl.h).
+const GET_COMMANDS: [i32; 8] =
+    [libc::F_GETFD, libc::F_GETFL, libc::F_GETOWN, libc::F_GETLEASE, libc::F_GETPIPE_SZ, libc::F_GET_SEALS, 11, 1028];
