@@ -47,7 +47,8 @@ release: setup
 
 install: release ## installs an optimised ior-it, its man page and completions: make install PREFIX=~/.local
 	install -D -m 0755 $(TARGET)/release/ior-it $(DESTDIR)$(PREFIX)/bin/ior-it
-	cd $(SHARE) && find . -type f -exec install -D -m 0644 {} $(DESTDIR)$(abspath $(PREFIX))/share/{} \;
+	share=$(DESTDIR)$(PREFIX)/share; (cd $(SHARE) && find . -type f) | while read -r file; do \
+		install -D -m 0644 $(SHARE)/$$file $$share/$$file; done
 
 deb: release ## makes a Debian package of the same: target/debian/ior-it_*.deb
 	@cargo deb --version >/dev/null 2>&1 || { printf '%s\n' 'error: cargo-deb was not found' \

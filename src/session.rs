@@ -34,9 +34,9 @@ pub(crate) mod beside; // a subject beside a child
 
 mod options; // how to set up a session
 mod again; // the same children for another tracer
-mod at_gate; // what happens while a child waits at its gate
 mod own; // the child's own word on its trace
 mod objected; // what the witness says otherwise
+mod at_gate; // what happens while a child waits at its gate
 mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
 
