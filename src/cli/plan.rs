@@ -12,6 +12,7 @@ use super::select;
 use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
+use super::trials::TrialOptions;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
@@ -80,6 +81,32 @@ impl Plan {
         let is_about_data = |name: &String| self.tables.get(name).is_some_and(Expectation::is_about_data);
         let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { 0 };
         Needs { requests: selected.any(|name| self.tables.expectations.is_about_io_uring(name)), data }
+    }
+}
+
+impl Plan {
+    /// How to run the trials.
+    pub fn trials(&self) -> TrialOptions {
+        TrialOptions {
+            libtest: self.libtest.clone(),
+            threads: self.threads,
+            selected: self.selected.clone(),
+            fail_fast: self.fail_fast,
+            all_reports: self.all_reports,
+            tiers: self.tiers && self.subjects.is_empty(),
+            file: self.tables.file.clone(),
+        }
+    }
+
+    /// Whether to run a scenario.
+    pub fn is_selected(&self, name: &str) -> bool {
+        let is_left_out = self.ignored(name).is_some() && !self.asks_for_ignored;
+        !is_left_out && self.selected.iter().any(|selected| selected == name)
+    }
+
+    /// The reason why a scenario runs only on request.
+    pub fn ignored(&self, name: &str) -> Option<&str> {
+        self.tables.expectations.ignored(name)
     }
 }
 

@@ -20,7 +20,7 @@ use super::stress::{Stressed, stress};
 use super::subjects::{self, SubjectSlot, Tested};
 use super::traces::KeptTraces;
 use super::trials::progress::{Steps, may_draw};
-use super::trials::{self, Trial, TrialOptions};
+use super::trials::{self, Trial};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::tell::{self, StandardStream};
@@ -127,32 +127,6 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
         tell::last_words("\ninterrupted: the children are killed, the workspaces removed");
         std::process::exit(Exit::Interrupted as i32);
     })
-}
-
-impl Plan {
-    /// How to run the trials.
-    pub fn trials(&self) -> TrialOptions {
-        TrialOptions {
-            libtest: self.libtest.clone(),
-            threads: self.threads,
-            selected: self.selected.clone(),
-            fail_fast: self.fail_fast,
-            all_reports: self.all_reports,
-            tiers: self.tiers && self.subjects.is_empty(),
-            file: self.tables.file.clone(),
-        }
-    }
-
-    /// Whether to run a scenario.
-    fn is_selected(&self, name: &str) -> bool {
-        let is_left_out = self.ignored(name).is_some() && !self.asks_for_ignored;
-        !is_left_out && self.selected.iter().any(|selected| selected == name)
-    }
-
-    /// The reason why a scenario runs only on request.
-    fn ignored(&self, name: &str) -> Option<&str> {
-        self.tables.expectations.ignored(name)
-    }
 }
 
 impl LiveRun {
