@@ -133,7 +133,7 @@ static __always_inline struct ior_blocks *wanted_blocks(struct ior_watch *watch,
 {
 	__u32 nr = call->record.nr;
 
-	if (!(watch->flags >> 32) || call->active != IN_CALL || call->record.state & IOR_COMPAT)
+	if (!(watch->flags >> 32) || call->active != IN_CALL || call->record.state & IOR_COMPAT || call->left_out)
 		return NULL;
 	return nr < IOR_SYSCALLS ? bpf_map_lookup_elem(&blocks, &nr) : NULL;
 }

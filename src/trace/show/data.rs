@@ -11,8 +11,11 @@ use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
 
+mod left; // what a call has made of descriptors
 mod message; // messages of sockets
 mod option; // options of sockets
+
+pub(super) use left::put_left;
 
 /// Appends what an argument leads to; false if nothing is known of it.
 pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) -> bool {
@@ -69,13 +72,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
     let Bytes::Read(bytes) = &data.bytes else { return };
     match block.what {
         What::Number(role, size) if block.size.is_one() => {
-            out.push('[');
-            put_role(out, role, bytes.get(..size));
-            if let Some(Bytes::Read(left)) = after.map(|data| &data.bytes).filter(|left| **left != data.bytes) {
-                out.push_str(" => ");
-                put_role(out, role, left.get(..size));
-            }
-            out.push(']');
+            put_number_left(out, role, bytes.get(..size), after.map(|data| &data.bytes));
         }
         What::Number(role, size) => {
             put_list(out, bytes.chunks_exact(size), |out, bytes| put_role(out, role, Some(bytes)), is_cut(data));
@@ -117,59 +114,25 @@ fn put_lock(out: &mut String, of: &Struct, bytes: &[u8], after: Option<&Data>) {
     }
 }
 
+/// A number, and what the call has made of it: `[16 => 7]`.
+fn put_number_left(out: &mut String, role: Role, bytes: Option<&[u8]>, after: Option<&Bytes>) {
+    out.push('[');
+    put_role(out, role, bytes);
+    if let (Some(given), Some(Bytes::Read(left))) = (bytes, after)
+        && left.get(..given.len()).is_some_and(|left| left != given)
+    {
+        out.push_str(" => ");
+        put_role(out, role, left.get(..given.len()));
+    }
+    out.push(']');
+}
+
 fn put_time_of_file(out: &mut String, bytes: &[u8]) {
     match TIMESPEC.members[1].value(bytes) {
         Some(libc::UTIME_NOW) => out.push_str("UTIME_NOW"),
         Some(libc::UTIME_OMIT) => out.push_str("UTIME_OMIT"),
         Some(_) | None => put_struct(out, &TIMESPEC, bytes),
     }
-}
-
-/// What a call has made of the descriptors that it was given, behind its result: ` ([{fd=3, revents=POLLIN}])`.
-pub(super) fn put_left(out: &mut String, row: &Syscall, call: &Call) {
-    let mut after = call.data.iter().filter(|data| data.part == part::AFTER);
-    let Some(first) = after.next() else { return };
-    let what = |data: &Data| blocks::of_arg(row, usize::from(data.arg), &call.args).map(|block| block.what);
-    match (what(first), &first.bytes) {
-        (Some(What::Struct(of)), Bytes::Read(bytes)) if std::ptr::eq(of, &POLLFD) => {
-            let is_ready = |bytes: &&[u8]| bytes[6..] != [0, 0];
-            out.push_str(if bytes.chunks_exact(of.size).any(|bytes| is_ready(&bytes)) { " (" } else { " (Timeout" });
-            let ready = bytes.chunks_exact(of.size).filter(is_ready);
-            if ready.clone().next().is_some() {
-                put_list(out, ready, put_ready, false);
-            }
-            out.push(')');
-        }
-        (Some(What::Descriptors), _) => put_sets_left(out, row, std::iter::once(first).chain(after)),
-        _ => {}
-    }
-}
-
-fn put_ready(out: &mut String, bytes: &[u8]) {
-    out.push_str("{fd=");
-    put_member(out, &POLLFD.members[0], bytes);
-    out.push_str(", revents=");
-    put_member(out, &POLLFD.members[2], bytes);
-    out.push('}');
-}
-
-/// The sets that select(2) has left: ` (in [3], out [4])`.
-fn put_sets_left<'d>(out: &mut String, row: &Syscall, sets: impl Iterator<Item = &'d Data>) {
-    let words = [("readfds", "in "), ("writefds", "out "), ("exceptfds", "except ")];
-    let mut separator = " (";
-    for data in sets {
-        let name = row.args[usize::from(data.arg)].name;
-        let word = words.iter().find(|(known, _)| *known == name);
-        if let (Some((_, word)), Bytes::Read(bytes)) = (word, &data.bytes)
-            && blocks::descriptors_of(bytes).next().is_some()
-        {
-            out.push_str(separator);
-            out.push_str(word);
-            put_descriptors(out, bytes);
-            separator = ", ";
-        }
-    }
-    out.push_str(if separator == ", " { ")" } else { " (Timeout)" });
 }
 
 fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {

@@ -1,0 +1,56 @@
+//! What a call has made of the descriptors that it was given (poll(2), select(2)), as strace would write it.
+//!
+//! No I/O.
+
+use super::{put_descriptors, put_list, put_member};
+use crate::table::blocks::structs::POLLFD;
+use crate::table::blocks::{self, What, part};
+use crate::table::syscalls::Syscall;
+use crate::trace::call::{Bytes, Call, Data};
+
+/// What a call has made of the descriptors that it was given, behind its result: ` ([{fd=3, revents=POLLIN}])`.
+pub fn put_left(out: &mut String, row: &Syscall, call: &Call) {
+    let mut after = call.data.iter().filter(|data| data.part == part::AFTER);
+    let Some(first) = after.next() else { return };
+    let what = |data: &Data| blocks::of_arg(row, usize::from(data.arg), &call.args).map(|block| block.what);
+    match (what(first), &first.bytes) {
+        (Some(What::Struct(of)), Bytes::Read(bytes)) if std::ptr::eq(of, &POLLFD) => {
+            let is_ready = |bytes: &&[u8]| bytes[6..] != [0, 0];
+            out.push_str(if bytes.chunks_exact(of.size).any(|bytes| is_ready(&bytes)) { " (" } else { " (Timeout" });
+            let ready = bytes.chunks_exact(of.size).filter(is_ready);
+            if ready.clone().next().is_some() {
+                put_list(out, ready, put_ready, false);
+            }
+            out.push(')');
+        }
+        (Some(What::Descriptors), _) => put_sets_left(out, row, std::iter::once(first).chain(after)),
+        _ => {}
+    }
+}
+
+fn put_ready(out: &mut String, bytes: &[u8]) {
+    out.push_str("{fd=");
+    put_member(out, &POLLFD.members[0], bytes);
+    out.push_str(", revents=");
+    put_member(out, &POLLFD.members[2], bytes);
+    out.push('}');
+}
+
+/// The sets that select(2) has left: ` (in [3], out [4])`.
+fn put_sets_left<'d>(out: &mut String, row: &Syscall, sets: impl Iterator<Item = &'d Data>) {
+    let words = [("readfds", "in "), ("writefds", "out "), ("exceptfds", "except ")];
+    let mut separator = " (";
+    for data in sets {
+        let name = row.args[usize::from(data.arg)].name;
+        let word = words.iter().find(|(known, _)| *known == name);
+        if let (Some((_, word)), Bytes::Read(bytes)) = (word, &data.bytes)
+            && blocks::descriptors_of(bytes).next().is_some()
+        {
+            out.push_str(separator);
+            out.push_str(word);
+            put_descriptors(out, bytes);
+            separator = ", ";
+        }
+    }
+    out.push_str(if separator == ", " { ")" } else { " (Timeout)" });
+}
