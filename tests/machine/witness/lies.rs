@@ -29,8 +29,8 @@ pub const LIES: &[Lie] = &[
     Lie {
         name: "a_wrong_argument",
         tracer: [
-            "	return roles_of(record);",
-            "	if (nr == {lseek})\n		record->args[1] += 1;\n	return roles_of(record);",
+            "	role = roles_of(record);\n	call->left_out",
+            "	if (nr == {lseek})\n		record->args[1] += 1;\n	role = roles_of(record);\n	call->left_out",
         ],
         scenario: "readwrite-basic",
         table: &[["offset = 1", "offset = 2"]],
