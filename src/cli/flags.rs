@@ -16,6 +16,15 @@ use exclusions::{NOT_WITH_A_COMMAND, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRES
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
 pub use traced::TraceFlags;
 
+// The groups of options in the help, in this order.
+const SELECT: &str = "Selecting scenarios";
+const RUN: &str = "Running them";
+const REPORT: &str = "Reporting";
+const TABLES: &str = "Writing the tables";
+const OTHERS: &str = "Other tracers";
+const MUTANTS: &str = "Mutants of the tracer";
+const SETUP: &str = "Setting up";
+
 /// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,175 +41,175 @@ pub struct Cli {
     pub libtest: LibtestFlags,
 
     /// Run only scenarios whose name contains F; may be repeated, and any of them will do
-    #[arg(long = "filter", value_name = "F")]
+    #[arg(help_heading = SELECT, long = "filter", value_name = "F")]
     pub filters: Vec<String>,
 
     /// Run the scenarios of your own in FILE as well, or compare with the suite's tables in FILE instead of the embedded ones
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = SELECT, long, value_name = "FILE")]
     pub tests: Option<PathBuf>,
 
     /// Load the BPF object FILE instead of the embedded one (`make bpf` compiles ./tracer.bpf.o)
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = RUN, long, value_name = "FILE")]
     pub bpf: Option<PathBuf>,
 
     /// Make the ring buffer this large: bytes, or a number with KiB or MiB; a power of two, at least a page [default: 8MiB, 32MiB for a command]
-    #[arg(long, value_name = "SIZE", value_parser = ring_size)]
+    #[arg(help_heading = RUN, long, value_name = "SIZE", value_parser = ring_size)]
     pub ring_size: Option<u32>,
 
     /// Kill a scenario after this many seconds [default: what its table says, else 5]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(help_heading = RUN, long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
 
     /// Run each scenario N times, until one run does not pass
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = RUN, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
 
     /// Run what is selected again and again for this time; a scenario that passes and fails is flaky, which is a failure
-    #[arg(long, value_name = "SECONDS", value_parser = long_seconds, conflicts_with_all = NOT_WITH_STRESS)]
+    #[arg(help_heading = RUN, long, value_name = "SECONDS", value_parser = long_seconds, conflicts_with_all = NOT_WITH_STRESS)]
     pub stress: Option<Duration>,
 
     /// Run what is selected again and again until a run does not pass, at most for --stress SECONDS
-    #[arg(long, conflicts_with_all = NOT_WITH_STRESS)]
+    #[arg(help_heading = RUN, long, conflicts_with_all = NOT_WITH_STRESS)]
     pub until_fail: bool,
 
     /// Run no further scenario after the first that fails or is inconclusive
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     pub fail_fast: bool,
 
     /// Print the report on each scenario that does not pass, and all of it: not one for each cause, of at most 60 lines
-    #[arg(long, conflicts_with = "command")]
+    #[arg(help_heading = REPORT, long, conflicts_with = "command")]
     pub all_reports: bool,
 
     /// Run everything even if the basic tier is red: else a run of all scenarios ends after harness, open, close and readwrite
-    #[arg(long, conflicts_with = "command")]
+    #[arg(help_heading = RUN, long, conflicts_with = "command")]
     pub no_tiers: bool,
 
     /// Run only part K of N of the selected scenarios: each N-th, from the K-th on
-    #[arg(long, value_name = "K/N", value_parser = shard)]
+    #[arg(help_heading = SELECT, long, value_name = "K/N", value_parser = shard)]
     pub shard: Option<Shard>,
 
     /// Leave the workspaces behind, and say where
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     pub keep: bool,
 
     /// Print the trace of each scenario as strace would write it
-    #[arg(short, long, conflicts_with = "command")]
+    #[arg(help_heading = REPORT, short, long, conflicts_with = "command")]
     pub verbose: bool,
 
     /// See each scenario, or the command, through ptrace as well, at the same time: what BPF and this witness see must be the same
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     pub witness: bool,
 
     /// Run again what is selected whenever bpf/, the --bpf object, tests.toml, --tests FILE, a subject or src/ is saved; keys say what else
-    #[arg(long, conflicts_with_all = NOT_WITH_WATCH)]
+    #[arg(help_heading = RUN, long, conflicts_with_all = NOT_WITH_WATCH)]
     pub watch: bool,
 
     /// Stop SCENARIO at its gate: says its pid and what to type; Enter lets it go on, s opens a shell
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["witness", "explain"])]
+    #[arg(help_heading = RUN, long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["witness", "explain"])]
     pub pause: Option<String>,
 
     /// Run SCENARIO, and explain the way of its calls, each difference, and what the kernel knows of each BPF program
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["archive", "format", "logfile", "timings", "verbose"])]
+    #[arg(help_heading = RUN, long, value_name = "SCENARIO", conflicts_with_all = NOT_WITH_ONE, conflicts_with_all = ["archive", "format", "logfile", "timings", "verbose"])]
     pub explain: Option<String>,
 
     /// Write what was observed of the scenarios that fail into tests.toml, or into --tests FILE; shows the difference and asks
-    #[arg(long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
+    #[arg(help_heading = TABLES, long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
     pub bless: bool,
 
     /// With --bless: write without asking
-    #[arg(long, requires = "bless")]
+    #[arg(help_heading = TABLES, long, requires = "bless")]
     pub yes: bool,
 
     /// Put this tracer into the slot: the name of a built-in one (--subjects), or a TOML file; may be repeated
-    #[arg(long = "subject", value_name = "NAME|FILE")]
+    #[arg(help_heading = OTHERS, long = "subject", value_name = "NAME|FILE")]
     pub subjects: Vec<String>,
 
     /// List the built-in subjects: whether they are here, how to get them, and what they claim
-    #[arg(long = "subjects")]
+    #[arg(help_heading = OTHERS, long = "subjects")]
     pub list_subjects: bool,
 
     /// Run every subject on every scenario, print one table, and write it to --output DIR as Markdown, JSON and a page
-    #[arg(long, requires = "output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
+    #[arg(help_heading = OTHERS, long, requires = "output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
     pub conformance: bool,
 
     /// Change one thing of the BPF object at a time, and see whether the suite notices; with --bpf, of another object
-    #[arg(long, conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
+    #[arg(help_heading = MUTANTS, long, conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
     pub mutants: bool,
 
     /// With --mutants: change only this function or file; may be repeated
-    #[arg(long = "in", value_name = "FUNCTION", requires = "mutants")]
+    #[arg(help_heading = MUTANTS, long = "in", value_name = "FUNCTION", requires = "mutants")]
     pub functions: Vec<String>,
 
     /// With --mutants: judge only so many, chosen by --seed
-    #[arg(long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
 
     /// With --sample: which ones; the same number chooses the same mutants [default: 1]
-    #[arg(long, value_name = "S", requires = "sample")]
+    #[arg(help_heading = MUTANTS, long, value_name = "S", requires = "sample")]
     pub seed: Option<u64>,
 
     /// With --mutants: judge so many at a time [default: two for each CPU]
-    #[arg(long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub jobs: Option<u32>,
 
     /// With --mutants: the survivors in FILE are known, each with a reason [default: those of the embedded object]
-    #[arg(long, value_name = "FILE", requires = "mutants")]
+    #[arg(help_heading = MUTANTS, long, value_name = "FILE", requires = "mutants")]
     pub listed: Option<PathBuf>,
 
     /// Print which calls the tables show succeed and fail, and which flags none shows; runs nothing
-    #[arg(long, conflicts_with_all = ["command", "archive", "replay", "show", "conformance"])]
+    #[arg(help_heading = OTHERS, long, conflicts_with_all = ["command", "archive", "replay", "show", "conformance"])]
     pub coverage: bool,
 
     /// A subject that cannot run here is an error instead of a skip
-    #[arg(long, requires = "subjects")]
+    #[arg(help_heading = OTHERS, long, requires = "subjects")]
     pub no_skip: bool,
 
     /// Keep a record of the run, as JSON in $XDG_STATE_HOME/ior-it [default: ~/.local/state/ior-it; under sudo, that of root]
-    #[arg(long, conflicts_with_all = ["command", "list", "list_subjects", "replay", "show", "coverage", "conformance", "mutants"])]
+    #[arg(help_heading = REPORT, long, conflicts_with_all = ["command", "list", "list_subjects", "replay", "show", "coverage", "conformance", "mutants"])]
     pub record: bool,
 
     /// List the records of runs, the newest first; runs nothing
-    #[arg(long, conflicts_with_all = ["record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
+    #[arg(help_heading = REPORT, long, conflicts_with_all = ["record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
     pub runs: bool,
 
     /// Show what has changed from the run A to the run B, or to the last: numbers or ids of --runs, or files; exit 101 if a scenario is newly red
-    #[arg(long, value_names = ["A", "B"], num_args = 1..=2, conflicts_with_all = ["runs", "record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
+    #[arg(help_heading = REPORT, long, value_names = ["A", "B"], num_args = 1..=2, conflicts_with_all = ["runs", "record", "command", "replay", "show", "coverage", "conformance", "mutants", "list", "list_subjects", "format"])]
     pub compare: Vec<String>,
 
     /// Run only what failed or was inconclusive in the last recorded run
-    #[arg(long, conflicts_with_all = ["runs", "compare", "command", "replay", "show", "coverage", "mutants"])]
+    #[arg(help_heading = SELECT, long, conflicts_with_all = ["runs", "compare", "command", "replay", "show", "coverage", "mutants"])]
     pub rerun_failed: bool,
 
     /// Print after the verdicts how long the phases and the scenarios took, in percentiles; --repeat gives the sample
-    #[arg(long)]
+    #[arg(help_heading = REPORT, long)]
     pub timings: bool,
 
     /// Write what was observed of each scenario to DIR/SCENARIO.ior.zst, read it back and compare
-    #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = REPORT, long, value_name = "DIR")]
     pub archive: Option<PathBuf>,
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(help_heading = REPORT, long, value_name = "PATH", num_args = 1..)]
     #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "mutants", "command"])]
     pub replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it, or as JSON lines with --format json
-    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
+    #[arg(help_heading = REPORT, long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
     pub show: Option<PathBuf>,
 
     /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines, to `|COMMAND` through a pipe
-    #[arg(short, long, value_name = "FILE", requires = "writes_output")]
+    #[arg(help_heading = REPORT, short, long, value_name = "FILE", requires = "writes_output")]
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
     pub trace: TraceFlags,
 
     /// Print the completions for SHELL, such as bash, zsh or fish
-    #[arg(long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
+    #[arg(help_heading = SETUP, long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
     pub completions: Option<clap_complete::Shell>,
 
     /// Print the man page
-    #[arg(long, exclusive = true)]
+    #[arg(help_heading = SETUP, long, exclusive = true)]
     pub man: bool,
 
     /// Trace this program instead of running scenarios; all that follows it is its own

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use super::{REPORT, RUN, SELECT};
+
 /// These flags, in the order of `--help`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LibtestFlags {
@@ -10,68 +12,68 @@ pub struct LibtestFlags {
     pub filter: Option<String>,
 
     /// Run also the scenarios that run only on request
-    #[arg(long)]
+    #[arg(help_heading = SELECT, long)]
     pub include_ignored: bool,
 
     /// Run only the scenarios that run only on request
-    #[arg(long)]
+    #[arg(help_heading = SELECT, long)]
     pub ignored: bool,
 
     /// Run the scenarios: what happens anyway
-    #[arg(long, conflicts_with = "bench")]
+    #[arg(help_heading = RUN, long, conflicts_with = "bench")]
     pub test: bool,
 
     /// Run nothing: ior-it has no benchmarks
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     pub bench: bool,
 
     /// Print the names of the scenarios, and run nothing
-    #[arg(long)]
+    #[arg(help_heading = REPORT, long)]
     pub list: bool,
 
     /// No effect: nothing is captured
-    #[arg(long)]
+    #[arg(help_heading = REPORT, long)]
     pub nocapture: bool,
 
     /// No effect: a scenario prints nothing
-    #[arg(long)]
+    #[arg(help_heading = REPORT, long)]
     pub show_output: bool,
 
     /// No effect: what libtest asks for before its --format json
-    #[arg(short = 'Z', value_name = "FLAG")]
+    #[arg(help_heading = REPORT, short = 'Z', value_name = "FLAG")]
     pub unstable_flags: Option<UnstableFlag>,
 
     /// Compare filters with the whole name
-    #[arg(long)]
+    #[arg(help_heading = SELECT, long)]
     pub exact: bool,
 
     /// Print one character for each scenario, as --format terse does
-    #[arg(short, long, conflicts_with = "format")]
+    #[arg(help_heading = REPORT, short, long, conflicts_with = "format")]
     pub quiet: bool,
 
     /// Run so many scenarios at a time [default: RUST_TEST_THREADS, else one for each CPU]
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = RUN, long, value_name = "N")]
     pub test_threads: Option<usize>,
 
     /// Write the verdicts to PATH instead of the standard output
-    #[arg(long, value_name = "PATH")]
+    #[arg(help_heading = REPORT, long, value_name = "PATH")]
     pub logfile: Option<String>,
 
     /// Leave out the scenarios with FILTER in their name; may be repeated
-    #[arg(long, value_name = "FILTER")]
+    #[arg(help_heading = SELECT, long, value_name = "FILTER")]
     pub skip: Vec<String>,
 
     /// When to use colours and links; `auto` is on a terminal, and heeds NO_COLOR and CLICOLOR
-    #[arg(long, value_enum, value_name = "WHEN", hide_possible_values = true)]
+    #[arg(help_heading = REPORT, long, value_enum, value_name = "WHEN", hide_possible_values = true)]
     #[arg(help = "Use colours and links: auto (on a terminal, unless NO_COLOR is set), always or never")]
     pub color: Option<ColorWhen>,
 
     /// Print the verdicts in this form
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(help_heading = REPORT, long, value_enum, value_name = "FORMAT")]
     pub format: Option<OutputFormat>,
 
     /// Run the scenarios in another order; the same seed gives the same order
-    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    #[arg(help_heading = SELECT, long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
     pub shuffle: Option<Option<u64>>,
 }
 

@@ -30,7 +30,9 @@ impl OnTerminal {
     pub fn start(mut command: Command) -> Result<Self, Failed> {
         let pty = openpty(None, None)?;
         let stream = || pty.slave.try_clone();
-        command.stdin(stream()?).stdout(stream()?).stderr(stream()?).env("TERM", "dumb");
+        command.stdin(stream()?).stdout(stream()?).stderr(stream()?);
+        // In CI, a terminal without colours has colours, too.
+        command.env("TERM", "dumb").env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
         // SAFETY: setsid(2) and ioctl(2) may be called after fork(2).
         unsafe {
             command.pre_exec(|| {
