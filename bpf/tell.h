@@ -66,9 +66,12 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 		n = IOR_DATA_CAP;
 	if (asked->is_string) {
 		err = bpf_probe_read_user_str(out->bytes, n, (const void *)asked->address);
-		if (err > 0) {
-			/* The NUL is not sent. A string that fills all the room may go on: its last byte is not sent either. */
-			n = err - 1;
+		if (err >= 0) {
+			/*
+			 * The NUL is not sent; old kernels do not count that of an empty string. A string that fills all the room may
+			 * go on: its last byte is not sent either.
+			 */
+			n = err ? err - 1 : 0;
 			out->record.args[2] = n;
 			if (err == asked->limit)
 				n--;

@@ -219,7 +219,7 @@ extern "C" fn after_descriptors(file: *mut libc::c_void) -> *mut libc::c_void {
 
 /// Uses two paths, and is killed in a call that has none.
 extern "C" fn after_paths(file: *mut libc::c_void) -> *mut libc::c_void {
-    let _ = call!(renameat, libc::AT_FDCWD, c"/ior-it-is-not-there", libc::AT_FDCWD, c"x");
+    let _ = call!(renameat, libc::AT_FDCWD, c"is-not-there", libc::AT_FDCWD, c"x");
     let _ = call!(lseek, file, 0, libc::SEEK_SET);
     ptr::null_mut()
 }

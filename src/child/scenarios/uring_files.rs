@@ -304,7 +304,7 @@ fn uring_file_root() -> Setup {
         let (dev, null) = (c"/dev".as_ptr(), c"/dev/null".as_ptr());
         let file = ring.request(&opcode::OpenAt::new(CWD, null).flags(O_RDWR).build())?;
         ring.succeeds(read_at_0(file, &mut [0; 4]).build(), 0)?;
-        ring.fails(opcode::RenameAt::new(CWD, c"none".as_ptr(), CWD, dev).build(), Errno::ENOENT)?;
+        ring.fails(opcode::LinkAt::new(CWD, c"none".as_ptr(), CWD, dev).build(), Errno::ENOENT)?;
         ring.fails(opcode::RenameAt::new(CWD, null, CWD, nowhere).build(), Errno::EFAULT)?;
         ring.fails(opcode::OpenAt::new(CWD, c"new/".as_ptr()).flags(O_CREAT).build(), Errno::EISDIR)?;
         let how: *const types::OpenHow = ptr::without_provenance(16);
