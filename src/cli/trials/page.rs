@@ -59,6 +59,7 @@ fn section(heading: &str, groups: &[TrialGroup<'_>]) -> Markup {
 fn report(report: &Report) -> Markup {
     html! {
         table.report {
+            colgroup { col.wide; col; }
             @for row in rows(&report.lines) {
                 @match row {
                     ReportRow::Plain(text) => tr { td colspan="2" { pre { (text) } } },
