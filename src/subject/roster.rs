@@ -44,18 +44,27 @@ impl Candidate {
                 .with_details(format!("\n{errors}"))
         })?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { definition, asked: name.to_owned(), folder: Some(parent.to_owned()) })
+        // Absolute: a word with it is a path from anywhere.
+        let folder = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
+        Ok(Self { definition, asked: name.to_owned(), folder: Some(folder) })
     }
 
     /// The files that it is made of: its TOML, and the object or the program that this names by a path.
     pub fn files(&self) -> Vec<PathBuf> {
         let Some(folder) = &self.folder else { return Vec::new() };
         let made_of = match &self.definition.run {
-            HowRun::Command { command, .. } => command.first().filter(|program| program.contains('/')).cloned(),
-            HowRun::Object(object) => Some(object.file.clone()),
+            HowRun::Command { command, .. } => command.first().filter(|program| program.contains('/')),
+            HowRun::Object(object) => Some(&object.file),
             HowRun::Own => None,
         };
+        let made_of = made_of.map(|file| self.placed(file));
         std::iter::once(PathBuf::from(&self.asked)).chain(made_of.map(|file| folder.join(file))).collect()
+    }
+
+    /// A word of the TOML with its folder in it.
+    fn placed(&self, word: &str) -> String {
+        let folder = self.folder.as_ref().map(|folder| folder.to_string_lossy());
+        folder.map_or_else(|| word.to_owned(), |folder| word.replace("{folder}", &folder))
     }
 
     /// The command that puts it into the slot again: `sudo ./ior-it --subject ./mine.toml`.
@@ -95,7 +104,8 @@ impl Candidate {
             return Some(env!("CARGO_PKG_VERSION").to_owned());
         }
         let (program, arguments) = self.definition.version.split_first()?;
-        let asked = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+        let arguments = arguments.iter().map(|word| self.placed(word));
+        let asked = Command::new(self.placed(program)).args(arguments).stdin(Stdio::null()).output().ok()?;
         let line = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).into_owned();
             let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -108,9 +118,9 @@ impl Candidate {
     /// The reason why it cannot run here, if it cannot, and how to get it.
     pub fn missing(&self) -> Option<String> {
         let HowRun::Command { command, .. } = &self.definition.run else { return None };
-        let program = command.first().map_or("", String::as_str);
-        if !is_in_path(program) {
-            return Some(format!("{program} is not installed{}", how_to_get(program)));
+        let program = command.first().map_or(String::new(), |program| self.placed(program));
+        if !is_in_path(&program) {
+            return Some(format!("{} is not installed{}", escape::line(&program), how_to_get(&program)));
         }
         self.definition.needs.iter().find_map(|need| lacks(need)).map(str::to_owned)
     }

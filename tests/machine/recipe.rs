@@ -13,6 +13,7 @@ pub fn main() -> ExitCode {
     support::run_live("recipe", || {
         vec![
             Trial::ignorable_test("a_newcomers_tracer_is_in_the_slot_by_the_recipe_of_the_docs", recipe),
+            Trial::ignorable_test("a_first_tracer_is_a_program_beside_its_file", first_tracer),
             Trial::ignorable_test("faults_in_each_50th_line_of_it_are_found_and_named", injected),
         ]
     })
@@ -112,6 +113,28 @@ fn recipe() -> Result<Completion, Failed> {
     require!(said.contains(shown) && said.contains("it printed"), "{shown:?} is not in\n{said}");
     let again = "run again    sudo ./ior-it --subject ./tracer.toml --exact --filter dup-basic";
     require!(said.contains(again), "{said}");
+    Ok(Completion::Completed)
+}
+
+/// The file of docs/first-tracer.md, with the tracer of the recipe in place of the reader's own. It shows three of the calls that the
+/// file claims, and no path.
+fn first_tracer() -> Result<Completion, Failed> {
+    if let Some(lacks) = lacks() {
+        return Ok(lacks);
+    }
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/first-tracer.md"))?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("mine.toml"), block(&text, "toml")?)?;
+    let tracer = std::fs::read_to_string(DOCUMENT)?;
+    std::fs::write(folder.path().join("tracer.py"), file(&tracer, "python", "tracer.py")?)?;
+    std::fs::write(folder.path().join("script"), "#!/bin/sh\nexec python3 \"${0%/*}/tracer.py\" \"$2\"\n")?;
+    support::install(folder.path().join("script"), &folder.path().join("my-tracer"), 0o755)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ior-it"));
+    command.args(["--subject", "./mine.toml", "--filter", "dup-basic"]).current_dir(folder.path());
+    let output = command.stdin(Stdio::null()).output()?;
+    let said = support::says(&output);
+    require!(output.status.code() == Some(101), "{}\n{said}", output.status);
+    require!(said.contains("  missing      openat") && !said.contains("garbled"), "{said}");
     Ok(Completion::Completed)
 }
 
