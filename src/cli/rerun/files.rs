@@ -164,6 +164,11 @@ impl SaveEvents {
         self.ready.as_fd()
     }
 
+    /// Whether something was saved since. The bell alone says less: it may ring after its news has been taken.
+    pub fn are_some(&self) -> bool {
+        !self.saved.is_empty()
+    }
+
     /// What was saved since.
     pub fn take(&self) -> Vec<Saved> {
         let _ = self.ready.read();
@@ -209,6 +214,22 @@ mod tests {
             let found: Vec<SavedKind> = files.saved(&event, Instant::now()).map(|saved| saved.change).collect();
             assert_eq!(found, Vec::from_iter(change), "{path} {kind:?}");
         }
+    }
+
+    #[test]
+    fn a_bell_without_news_is_no_save() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tests.toml");
+        let mut files = WatchedFiles::default();
+        files.add_file(&path, SavedKind::Tables);
+        let events = SaveEvents::of(&files).unwrap();
+        std::fs::write(&path, "").unwrap();
+        let mut polled = [nix::poll::PollFd::new(events.ready(), nix::poll::PollFlags::POLLIN)];
+        nix::poll::poll(&mut polled, nix::poll::PollTimeout::NONE).unwrap();
+        assert!(events.are_some());
+        assert_eq!(events.take().len(), 1);
+        events.ready.write(1).unwrap();
+        assert!(!events.are_some() && events.take().is_empty());
     }
 
     #[test]
