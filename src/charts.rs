@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use maud::Markup;
 
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
@@ -19,7 +20,7 @@ mod flames; // the flame graph
 mod timeline; // the timeline as a picture
 mod page; // everything as one page
 
-pub use page::{ChartPage, document};
+pub use page::{ChartPage, document, page as chart_page};
 
 use events::EventFile;
 use flames::Flames;
@@ -66,12 +67,20 @@ pub struct PagePlace {
     path: PathBuf,
 }
 
+impl ChartFiles {
+    /// Whether there are any.
+    pub fn are_some(&self) -> bool {
+        self.html.is_some() || self.flamegraph.is_some() || self.timeline.is_some()
+    }
+}
+
 impl Charts {
     /// `None` if no file is asked for. An error if one cannot be written.
     pub fn open(files: &ChartFiles) -> Result<Option<Self>, Error> {
-        if files.html.is_none() && files.flamegraph.is_none() && files.timeline.is_none() {
+        if !files.are_some() {
             return Ok(None);
         }
+        files.flamegraph.as_deref().map_or(Ok(()), check_form)?;
         let places = files.html.iter().chain(&files.flamegraph).map(|path| PagePlace::check(path));
         let places = places.collect::<Result<_, _>>()?;
         let events = files.timeline.as_deref().map(EventFile::begin).transpose()?;
@@ -97,15 +106,16 @@ impl Charts {
         }
     }
 
-    /// Writes the files. `title` is the command, `table` the summary, and `last` the lines below it.
-    pub fn finish(self, title: &str, table: &str, last: &[String]) -> Result<(), Error> {
+    /// Writes the files. The page is made of the pictures: what its body has of them.
+    pub fn finish(self, page: impl FnOnce(&Markup) -> String) -> Result<(), Error> {
         let Self { files, places, flames, timeline, events } = self;
         let mut texts = Vec::new();
         if files.html.is_some() {
-            texts.push(page::page(&ChartPage { title, table, last, flames: &flames, timeline: &timeline }));
+            texts.push(page(&page::pictures(&flames, &timeline)));
         }
-        if files.flamegraph.is_some() {
-            texts.push(flames.folded(files.weight));
+        if let Some(path) = &files.flamegraph {
+            let folded = flames.folded(files.weight);
+            texts.push(if is_picture(path) { picture(&folded, files.weight)? } else { folded });
         }
         for (place, text) in places.iter().zip(texts) {
             place.write(&text)?;
@@ -128,6 +138,41 @@ impl PagePlace {
         let (_, name) = parts(&self.path);
         self.folder.replace(name, text.as_bytes()).map_err(|error| cannot_write(&self.path, error))
     }
+}
+
+/// Whether a flame graph is to be a picture, and not folded stacks.
+fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "svg")
+}
+
+fn check_form(path: &Path) -> Result<(), Error> {
+    if cfg!(feature = "inferno") || !is_picture(path) {
+        return Ok(());
+    }
+    let hint = "another name gets folded stacks, which inferno-flamegraph draws; or build with `--features inferno`";
+    Err(Error::usage(format!("{}: this ior-it cannot draw SVG", escape::path(path)), hint))
+}
+
+#[cfg(feature = "inferno")]
+fn picture(folded: &str, weight: Weight) -> Result<String, Error> {
+    use inferno::flamegraph::{Options, from_lines};
+    let mut options = Options::default();
+    options.title = "Calls by program and path".to_owned();
+    options.count_name = match weight {
+        Weight::Calls => "calls",
+        Weight::Bytes => "bytes",
+        Weight::Time => "µs",
+    }
+    .to_owned();
+    let mut svg = Vec::new();
+    let drawn = from_lines(&mut options, folded.lines(), &mut svg);
+    drawn.map_err(|error| Error::usage(format!("no flame graph: {error}"), "trace something that makes calls"))?;
+    Ok(String::from_utf8_lossy(&svg).into_owned())
+}
+
+#[cfg(not(feature = "inferno"))]
+fn picture(folded: &str, _weight: Weight) -> Result<String, Error> {
+    Ok(folded.to_owned())
 }
 
 /// The folder and the name of a file.

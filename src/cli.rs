@@ -147,7 +147,7 @@ fn act(
         _ if cli.runs => records::list()?,
         _ if !cli.compare.is_empty() => records::compare(&cli.compare)?,
         _ if cli.list_subjects => subjects::list()?,
-        (Some(file), _, _) => replay::show(file, plan::as_json(cli)?)?,
+        (Some(file), _, _) => replay::show(file, plan::as_json(cli)?, &traces::TraceView::of(cli)?)?,
         (None, [], []) if !cli.trace.pids.is_empty() => {
             return command::attach(&cli.trace.pids, &traced::options(cli)?);
         }

@@ -44,8 +44,8 @@ use sink::Sink;
 use witnessed::agrees;
 
 pub(crate) use attached::attach;
-pub(crate) use shown::{Ends, LineTimes, ShownCalls};
-pub(crate) use summary::Sort;
+pub(crate) use shown::{Ends, LineClock, LineTimes, ShownCalls};
+pub(crate) use summary::{Sort, Summary};
 
 /// How to trace a program.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod store; // the folder of the records
+pub mod config; // what a user wants of every run
 pub mod listed; // the runs, one a line
 pub mod compare; // what has changed between two runs
 

@@ -66,6 +66,8 @@ pub struct Session {
     witness: AtomicBool,
     /// How many bytes of data are recorded, where a table is about data.
     data: u32,
+    /// Whether they are recorded of all.
+    always_data: bool,
     /// The word in the fences of this run, and the number of the next fence.
     nonce: u64,
     fence: AtomicU64,
@@ -134,11 +136,6 @@ struct Watched {
     diary: bool,
     /// Whether its standard streams are kept: those of a command.
     streams: bool,
-}
-
-fn watched(expectation: &Expectation) -> Watched {
-    let streams = expectation.command.is_some();
-    Watched { follow: expectation.follow, data: expectation.is_about_data(), diary: false, streams }
 }
 
 /// A stopwatch that is read between phases.
@@ -227,7 +224,7 @@ impl Session {
                 Witnessed::nothing(Ending { phase: Phase::Setup, how: How::Skipped(reason) }, Phases::default())
             }
             None => {
-                let watched = Watched { diary: true, ..watched(expectation) };
+                let watched = Watched { diary: true, ..self.watched(expectation) };
                 self.seen_by_all(name, workspace.path(), limit.into(), watched, None)?
             }
         };
@@ -247,6 +244,11 @@ impl Session {
         let workspace = workspace.path().to_owned();
         let noted = own.diary;
         Ok(ScenarioRun { verdict, contradicted, noted, objection, observed, phases, workspace, began })
+    }
+
+    fn watched(&self, expectation: &Expectation) -> Watched {
+        let (data, streams) = (self.always_data || expectation.is_about_data(), expectation.command.is_some());
+        Watched { follow: expectation.follow, data, diary: false, streams }
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.

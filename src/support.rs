@@ -44,7 +44,7 @@ pub mod table {
     }
 }
 pub mod charts {
-    pub use crate::charts::{ChartFiles, Charts};
+    pub use crate::charts::{ChartFiles, ChartPage, Charts, chart_page};
 }
 pub mod trace {
     pub mod testimony {

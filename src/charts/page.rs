@@ -18,10 +18,8 @@ pub struct ChartPage<'p> {
     pub table: &'p str,
     /// The lines below it: what was lost.
     pub last: &'p [String],
-    /// Where the calls go.
-    pub flames: &'p Flames,
-    /// When they were made.
-    pub timeline: &'p Timeline,
+    /// Where the calls go, and when they were made.
+    pub pictures: &'p Markup,
 }
 
 /// The whole page.
@@ -32,8 +30,7 @@ pub fn page(page: &ChartPage<'_>) -> String {
         &html! {
             h1 { code { (title) } }
             @for line in page.last { p { (escape::line(line)) } }
-            (flames(page.flames))
-            (timeline(page.timeline))
+            (page.pictures)
             h2 { "Calls" }
             div.scroll tabindex="0" role="region" aria-label="The table by call" { pre { (escape::lines(page.table)) } }
         },
@@ -58,6 +55,11 @@ pub fn document(title: &str, body: &Markup) -> String {
         }
     };
     markup.into_string()
+}
+
+/// The pictures, each with a heading.
+pub fn pictures(flame_graph: &Flames, time_line: &Timeline) -> Markup {
+    html! { (flames(flame_graph)) (timeline(time_line)) }
 }
 
 fn flames(flames: &Flames) -> Markup {

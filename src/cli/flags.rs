@@ -12,7 +12,7 @@ mod exclusions; // which flags exclude which
 mod libtest; // those that libtest has too
 mod traced; // those for a command or for running processes
 
-use exclusions::{NOT_WITH_A_COMMAND, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH};
+use exclusions::{NOT_WITH_A_COMMAND, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH, WITHOUT_TRACES};
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
 pub use traced::TraceFlags;
 
@@ -140,7 +140,7 @@ pub struct Cli {
     #[arg(help_heading = MUTANTS, long = "in", value_name = "FUNCTION", requires = "mutants")]
     pub functions: Vec<String>,
 
-    /// With --mutants: judge only so many, chosen by --seed
+    /// With --mutants: judge only N, chosen by --seed
     #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
 
@@ -148,7 +148,7 @@ pub struct Cli {
     #[arg(help_heading = MUTANTS, long, value_name = "S", requires = "sample")]
     pub seed: Option<u64>,
 
-    /// With --mutants: judge so many at a time [default: two for each CPU]
+    /// With --mutants: judge N at a time [default: two for each CPU]
     #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub jobs: Option<u32>,
 
@@ -164,7 +164,7 @@ pub struct Cli {
     #[arg(help_heading = OTHERS, long, requires = "subjects")]
     pub no_skip: bool,
 
-    /// Keep a record of the run, as JSON in $XDG_STATE_HOME/ior-it [default: ~/.local/state/ior-it; under sudo, that of root]
+    /// Keep a record of the run, as JSON in $XDG_STATE_HOME/ior-it [default: ~/.local/state/ior-it; under sudo, that of root]; `record = true` in ~/.config/ior-it/config.toml keeps one of each run
     #[arg(help_heading = REPORT, long, conflicts_with_all = ["command", "list", "list_subjects", "replay", "show", "coverage", "conformance", "mutants"])]
     pub record: bool,
 

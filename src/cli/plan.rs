@@ -12,6 +12,7 @@ use super::select;
 use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
+use super::traces::TraceView;
 use super::trials::TrialOptions;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
@@ -41,7 +42,8 @@ pub struct Plan {
     pub all_reports: bool,
     /// Whether nothing runs after a red basic tier: only a run of everything has tiers.
     pub tiers: bool,
-    pub verbose: bool,
+    /// What is shown of traces.
+    pub view: TraceView,
     pub timings: bool,
     pub archive: Option<PathBuf>,
     /// The file that takes what is observed, if there is to be one. Then the witness looks on as well.
@@ -54,8 +56,10 @@ pub struct Plan {
     /// The folder of the conformance table, if there is to be one.
     pub conformance: Option<PathBuf>,
     pub session: Options,
-    /// The page with the verdicts, if there is to be one.
-    pub html: Option<PathBuf>,
+    /// Whether there is to be a page with the verdicts.
+    pub has_page: bool,
+    /// How many bytes of data are recorded of each scenario, whatever its table is about.
+    pub data: Option<u32>,
     /// The terminal whose key lets a child go on at its gate, if it is to wait there.
     pub pause: Option<Arc<TerminalMode>>,
     /// Whether the scenario is explained.
@@ -79,7 +83,7 @@ impl Plan {
     pub fn needs(&self) -> Needs {
         let mut selected = self.selected.iter();
         let is_about_data = |name: &String| self.tables.get(name).is_some_and(Expectation::is_about_data);
-        let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { 0 };
+        let data = if selected.clone().any(is_about_data) { tracer::MOST_DATA } else { self.data.unwrap_or(0) };
         Needs { requests: selected.any(|name| self.tables.expectations.is_about_io_uring(name)), data }
     }
 }
@@ -135,7 +139,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         fail_fast: cli.fail_fast,
         all_reports: cli.all_reports,
         tiers: has_tiers(cli),
-        verbose: cli.verbose,
+        view: TraceView::of(cli)?,
         timings: cli.timings,
         archive: cli.archive.clone(),
         bless,
@@ -143,7 +147,8 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         recording: Recording::begin(cli)?,
         stress,
         conformance: cli.output.clone().filter(|_| cli.conformance),
-        html: cli.trace.html.clone(),
+        has_page: cli.trace.html.is_some(),
+        data: cli.trace.data,
         session: Options { terminal: pause.clone(), ..session(cli, lanes) },
         pause,
         explain: cli.explain.is_some(),
@@ -166,6 +171,7 @@ fn session(cli: &Cli, lanes: usize) -> Options {
         },
         keep: cli.keep,
         witness: cli.witness || cli.bless,
+        always_data: cli.trace.data.is_some_and(|bytes| bytes > 0),
         ..Options::default()
     }
 }

@@ -15,6 +15,7 @@ use crate::base::tell::StandardStream;
 use crate::judge::outcome::hexadecimal;
 use crate::judge::report::Report;
 use crate::judge::verdict::{Observed, Verdict};
+use crate::runs::config::UserConfig;
 use crate::runs::store::RunStore;
 use crate::runs::{FORMAT, Machine, RecordedObject, RecordedScenario, RecordedVerdict, RunRecord, VERSION};
 use crate::runs::{compare, listed};
@@ -57,7 +58,10 @@ impl SeenTrace {
 impl Recording {
     /// Begins one, if it is asked for. Nothing runs if it could not be written.
     pub fn begin(cli: &Cli) -> Result<Option<Self>, Error> {
-        if !cli.record {
+        let is_plain =
+            !cli.watch && !cli.conformance && !cli.libtest.list && cli.pause.is_none() && cli.explain.is_none();
+        let is_wanted = cli.record || (is_plain && UserConfig::of_user()?.record);
+        if !is_wanted {
             return Ok(None);
         }
         let store = RunStore::of_user()?;

@@ -8,7 +8,8 @@ use super::flags::{Cli, LibtestFlags};
 use super::plan::threads;
 use super::select;
 use super::tables::{SuiteTables, tables};
-use super::traces::KeptTraces;
+use super::traces::{KeptTraces, TraceView};
+use super::trials::page::PageParts;
 use super::trials::{self, Trial, TrialOptions};
 use crate::archive::{self, SUFFIX};
 use crate::base::error::{Error, Exit};
@@ -16,7 +17,6 @@ use crate::base::tell::StandardStream;
 use crate::child::scenario::Scenario;
 use crate::judge::verdict::{Verdict, judge_with};
 use crate::subject::json::{self, Line};
-use crate::trace::show;
 use crate::trace::whole::Trace;
 
 /// What `--replay` will do, checked.
@@ -26,7 +26,7 @@ pub struct Replay {
     selected: Vec<String>,
     archives: Vec<Archived>,
     tables: SuiteTables,
-    verbose: bool,
+    view: TraceView,
     fail_fast: bool,
     all_reports: bool,
 }
@@ -54,7 +54,7 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario]) -> Result<Replay, Error> {
         selected,
         archives,
         tables,
-        verbose: cli.verbose,
+        view: TraceView::of(cli)?,
         fail_fast: cli.fail_fast,
         all_reports: cli.all_reports,
     })
@@ -142,7 +142,7 @@ fn named(archives: Vec<(String, PathBuf)>) -> Vec<Archived> {
 
 /// Judges the selected archives.
 pub fn run(mut replay: Replay) -> Result<Exit, Error> {
-    let traces = Arc::new(KeptTraces::default());
+    let traces = Arc::new(KeptTraces::new(std::mem::take(&mut replay.view))?);
     let archives = std::mem::take(&mut replay.archives);
     let replay = Arc::new(replay);
     let trial = |archived: Archived| {
@@ -158,9 +158,12 @@ pub fn run(mut replay: Replay) -> Result<Exit, Error> {
         tiers: false,
         file: replay.tables.file.clone(),
     };
-    let sums = trials::run(&options, archives.into_iter().map(trial).collect())?.sums;
+    let done = trials::run(&options, archives.into_iter().map(trial).collect())?;
     traces.print(&replay.libtest, &replay.selected);
-    Ok(if replay.libtest.list { Exit::Success } else { sums.exit() })
+    traces.finish(|pictures, sums| {
+        trials::page::text(&done, "From archives.", &PageParts { pictures, sums, timings: None })
+    })?;
+    Ok(if replay.libtest.list { Exit::Success } else { done.sums.exit() })
 }
 
 impl Replay {
@@ -170,9 +173,7 @@ impl Replay {
             Ok(read) => read,
             Err(error) => return Verdict::Fail(error.to_string().into()),
         };
-        if self.verbose {
-            traces.keep(name, &read.observed);
-        }
+        traces.keep(name, &read.observed);
         let Some(expectation) = self.tables.get(scenario) else {
             return Verdict::Fail(format!("BUG: {scenario} has no table in {}", self.tables.file).into());
         };
@@ -186,24 +187,24 @@ impl Replay {
 }
 
 /// Prints the trace in an archive, as strace would write it or as JSON lines.
-pub fn show(path: &Path, as_json: bool) -> Result<Exit, Error> {
+pub fn show(path: &Path, as_json: bool, view: &TraceView) -> Result<Exit, Error> {
     let archive = archive::load(path)?;
     let trace = &archive.observed.trace;
     if as_json {
-        lines(trace).iter().for_each(|line| StandardStream::Out.line(line));
+        lines(trace, view).iter().for_each(|line| StandardStream::Out.line(line));
         return Ok(Exit::Success);
     }
     let lost: String = trace.losses().sentences().iter().map(|loss| format!("# lost: {loss}\n")).collect();
-    let text = format!("# {}\n{lost}{}", archive.headline(), show::trace(trace, true));
+    let text = format!("# {}\n{lost}{}", archive.headline(), view.text(trace));
     StandardStream::Out.line(text.trim_end_matches('\n'));
     Ok(Exit::Success)
 }
 
 /// A trace as JSON lines.
-fn lines(trace: &Trace) -> Vec<String> {
+fn lines(trace: &Trace, view: &TraceView) -> Vec<String> {
     let losses = trace.losses().sentences();
     let count = trace.counts.seen.saturating_sub(trace.calls.len() as u64).max(1);
     let lost = (!losses.is_empty()).then(|| json::write_line(&Line::Lost(count)));
     let notes = losses.into_iter().map(|loss| json::write_line(&Line::Note(format!("lost: {loss}"))));
-    trace.calls.iter().map(json::of_call).chain(lost).chain(notes).collect()
+    view.calls(trace).map(json::of_call).chain(lost).chain(notes).collect()
 }

@@ -22,6 +22,7 @@ use super::keys::{self, KeyMode};
 use super::plan::{self, Plan};
 use super::run::LiveRun;
 use super::subjects;
+use super::traces::TraceView;
 use super::trials::{self, TrialDone, TrialOptions};
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
@@ -325,7 +326,9 @@ impl Reruns {
             Error::usage("no BPF object is loaded", "the error above says why: save the file that it names")
         })?;
         let plan = Arc::clone(&self.plan);
-        Ok(Arc::new(LiveRun::new(Arc::clone(session), plan, bless, Arc::clone(&self.interrupted))))
+        let (session, interrupted) = (Arc::clone(session), Arc::clone(&self.interrupted));
+        let view = TraceView::of(&self.cli)?;
+        Ok(Arc::new(LiveRun::new(session, plan, view, bless, interrupted)?))
     }
 
     /// Runs these scenarios, until something ends the run.

@@ -18,13 +18,13 @@ use super::plan::Plan;
 use super::records::SeenTrace;
 use super::stress::{Stressed, stress};
 use super::subjects::{self, SubjectSlot, Tested};
-use super::traces::KeptTraces;
+use super::traces::{KeptTraces, TraceView};
+use super::trials::page::PageParts;
 use super::trials::progress::{Steps, may_draw};
 use super::trials::{self, Trial};
 use crate::archive::{Archive, Origin};
 use crate::base::error::{Error, Exit};
 use crate::base::tell::{self, StandardStream};
-use crate::charts::PagePlace;
 use crate::child::scenario::Scenario;
 use crate::child::scenarios::is_basic;
 use crate::judge::expectation::Expectation;
@@ -73,7 +73,9 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
-    let run = Arc::new(LiveRun { archives, ..LiveRun::new(Arc::new(session), Arc::new(plan), bless, Arc::default()) });
+    let view = std::mem::take(&mut plan.view);
+    let live = LiveRun::new(Arc::new(session), Arc::new(plan), view, bless, Arc::default())?;
+    let run = Arc::new(LiveRun { archives, ..live });
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
     if let Some(terminal) = &run.plan.pause {
@@ -93,12 +95,12 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
 
 /// Runs the trials, and reports on them as asked for. The first `known` names are the suite's own.
 fn judged(run: &Arc<LiveRun>, names: &[&'static str], known: usize) -> Result<Exit, Error> {
-    run.plan.html.as_deref().map_or(Ok(()), |path| PagePlace::check(path).map(drop))?;
     let trials = if run.plan.stress.is_some() { run.stressed(names) } else { run.trials(names) };
     let done = trials::run(&run.plan.trials(), trials)?;
-    if let Some(path) = &run.plan.html {
-        trials::page::write(path, &done, &run.about())?;
-    }
+    run.traces.finish(|pictures, sums| {
+        let timings = run.timings.lock().unwrap_or_else(PoisonError::into_inner).table();
+        trials::page::text(&done, &run.about(), &PageParts { pictures, sums, timings: Some(&timings) })
+    })?;
     let exit = run.finish(&names[..known], done.sums.exit())?;
     run.plan.recording.as_ref().map_or(Ok(()), |recording| recording.finish(&done, run.plan.threads, exit))?;
     Ok(exit)
@@ -130,10 +132,16 @@ fn end_on_signals(run: &Arc<LiveRun>) -> Result<(), Error> {
 }
 
 impl LiveRun {
-    /// A run of this plan. `interrupted` is set by the handler of signals.
-    pub fn new(session: Arc<Session>, plan: Arc<Plan>, bless: Option<Blessing>, interrupted: Arc<AtomicBool>) -> Self {
-        let (traces, tested, timings) = (KeptTraces::default(), Tested::default(), Mutex::default());
-        Self { session, plan, traces, archives: None, bless, tested, timings, interrupted }
+    /// A run of this plan. `interrupted` is set by the handler of signals. An error if a picture cannot be written.
+    pub fn new(
+        session: Arc<Session>,
+        plan: Arc<Plan>,
+        view: TraceView,
+        bless: Option<Blessing>,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Self, Error> {
+        let (traces, tested, timings) = (KeptTraces::new(view)?, Tested::default(), Mutex::default());
+        Ok(Self { session, plan, traces, archives: None, bless, tested, timings, interrupted })
     }
 
     /// Whether the witness looks on from now on.
@@ -169,19 +177,29 @@ impl LiveRun {
         let Some(limit) = self.plan.stress else { return Vec::new() };
         let (selected, others): (Vec<&'static str>, Vec<&'static str>) =
             names.iter().partition(|name| self.plan.is_selected(name));
+        let subjects = self.plan.subjects.len();
+        // Each subject takes part in each scenario.
+        let slots: Vec<Option<usize>> = if subjects == 0 { vec![None] } else { (0..subjects).map(Some).collect() };
+        let pairs = slots.iter().flat_map(|&slot| selected.iter().map(move |&name| (slot, name)));
+        let pairs: Vec<(Option<usize>, &'static str)> = pairs.collect();
         let is_for_people = self.plan.libtest.output_format() == OutputFormat::Pretty;
         let steps = if may_draw(is_for_people) { Steps::Open } else { Steps::Hidden };
         let once = |at: usize| {
-            let name = selected[at];
-            self.plan.expectation(name).and_then(|expectation| self.once(name, expectation))
+            let (slot, name) = pairs[at];
+            let live = || self.plan.expectation(name).and_then(|expectation| self.once(name, expectation));
+            slot.map_or_else(live, |slot| self.beside(slot, name))
         };
-        let Stressed { tallies, runs, took } = stress(limit, self.plan.threads, selected.len(), steps, once);
+        let Stressed { tallies, runs, took } = stress(limit, self.plan.threads, pairs.len(), steps, once);
         self.unless_interrupted(());
-        let scenarios = if selected.len() == 1 { "1 scenario" } else { &format!("{} scenarios", selected.len()) };
+        let scenarios = if pairs.len() == 1 { "1 scenario" } else { &format!("{} scenarios", pairs.len()) };
         StandardStream::Error.line(&format!("{scenarios} ran {runs} times in {:.1} s", took.as_secs_f64()));
-        let told = selected.iter().zip(tallies).map(|(&name, tally)| {
+        let told = pairs.iter().zip(tallies).map(|(&(slot, name), tally)| {
             let (took, flag) = (tally.took, self.plan.libtest.ignored && self.plan.ignored(name).is_some());
-            Trial::new(name, move || tally.verdict()).with_time(took).with_ignored_flag(flag)
+            let trial = Trial::new(name, move || tally.verdict()).with_time(took).with_ignored_flag(flag);
+            match slot {
+                Some(slot) => trial.with_kind(&self.plan.subjects[slot].name),
+                None => trial,
+            }
         });
         let run = Arc::clone(self);
         let left_out = others.into_iter().map(move |name| {
@@ -294,9 +312,7 @@ impl LiveRun {
             recording.note(Some(&slot.name), name, seen, verdict == Verdict::Pass, took);
         }
         let Some(observed) = one.observed else { return Ok(verdict) };
-        if self.plan.verbose {
-            self.traces.keep(name, &observed);
-        }
+        self.traces.keep(name, &observed);
         let Some(archives) = &self.archives else { return Ok(verdict) };
         // The archive has our own trace, which is judged by its table.
         let origin = Origin::here(name, one.workspace.as_os_str().as_bytes(), began);
@@ -325,10 +341,8 @@ impl LiveRun {
         let limit = self.plan.limit(expectation);
         let one = self.session.run(name, expectation, self.plan.tables.file_of(name), limit)?;
         let took = begin.elapsed();
-        if self.plan.verbose {
-            self.traces.keep(name, &one.observed);
-        }
-        if self.plan.timings {
+        self.traces.keep(name, &one.observed);
+        if self.plan.timings || self.plan.has_page {
             self.timings.lock().unwrap_or_else(PoisonError::into_inner).add(name, &one.phases);
         }
         if let (Some(bless), Verdict::Fail(_), true) = (&self.bless, &one.verdict, self.plan.tables.is_in_file(name)) {

@@ -14,11 +14,11 @@ use crate::child::workspace::Workspaces;
 use crate::judge::cause::FailureCause;
 use crate::judge::report::Report;
 use crate::judge::verdict::Verdict;
-use crate::subject::Subject;
 use crate::subject::cell::Cell;
 use crate::subject::claims::{Calls, Claims};
 use crate::subject::roster::Candidate;
 use crate::subject::toml::BUILT_IN;
+use crate::subject::{Profile, Subject};
 
 /// Makes the subject of another project, after the zygote has been forked.
 pub type Own = fn() -> Result<Box<dyn Subject>, Error>;
@@ -149,26 +149,40 @@ fn report(cell: &Cell) -> Report {
 
 /// The known faults that subjects have shown, and the scenarios in which they were judged.
 #[derive(Default)]
-pub struct Tested(Mutex<HashMap<(String, String), HashSet<String>>>);
+pub struct Tested(Mutex<TestedSubjects>);
+
+#[derive(Default)]
+struct TestedSubjects {
+    known: HashMap<(String, String), HashSet<String>>,
+    /// In how many scenarios each had to be killed.
+    killed: HashMap<String, usize>,
+}
 
 impl Tested {
     /// Adds one subject in one scenario.
     pub fn add(&self, cell: &Cell) {
+        let mut tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cell.killed {
+            *tested.killed.entry(cell.subject.clone()).or_default() += 1;
+        }
         if matches!(cell.verdict.as_str(), "pass" | "fail" | "silent loss") {
             let known = cell.findings.iter().filter_map(|found| found.known.clone());
-            let mut tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            tested.entry((cell.subject.clone(), cell.scenario.clone())).or_default().extend(known);
+            tested.known.entry((cell.subject.clone(), cell.scenario.clone())).or_default().extend(known);
         }
     }
 
-    /// Prints the known faults that did not occur: their entries are no longer true for this version.
+    /// Prints the known faults that did not occur: their entries are no longer true for this version. And which subjects do not
+    /// end when they are asked to: each scenario waits for them as long as it may.
     pub fn print_unseen(&self, slots: &[SubjectSlot]) {
         let tested = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for subject in slots.iter().filter_map(|slot| slot.subject.as_deref()) {
             let profile = subject.profile();
+            if let Some(times) = tested.killed.get(&profile.name) {
+                StandardStream::Error.line(&slow_end(profile, *times));
+            }
             for known in &profile.known {
                 let Some(scenario) = &known.scenario else { continue };
-                let seen = tested.get(&(profile.name.clone(), scenario.clone()));
+                let seen = tested.known.get(&(profile.name.clone(), scenario.clone()));
                 if seen.is_some_and(|seen| !seen.contains(&known.why)) {
                     let name = escape::line(&profile.name);
                     StandardStream::Error
@@ -177,6 +191,15 @@ impl Tested {
             }
         }
     }
+}
+
+fn slow_end(profile: &Profile, times: usize) -> String {
+    let (name, limit) = (escape::line(&profile.name), profile.close.as_secs());
+    let scenarios = if times == 1 { "1 scenario".to_owned() } else { format!("{times} scenarios") };
+    format!(
+        "{name}: in {scenarios} it did not end when it was asked to, and was killed after {limit} s\n \
+         hint: `stop` names the signal that ends it; a script around a tracer must pass the signal on"
+    )
 }
 
 /// Prints the built-in subjects.

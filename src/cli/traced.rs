@@ -6,11 +6,14 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use super::flags::{Cli, TraceFlags};
 use super::plan::as_json;
 use super::subjects;
+use super::traces::{chart_files, shown};
 use crate::base::error::Error;
-use crate::charts::ChartFiles;
 use crate::child::zygote::{ProgramStart, ProgramUser};
-use crate::command::{CommandOptions, Ends, LineTimes, ShownCalls};
+use crate::command::CommandOptions;
 use crate::table::selection::Selection;
+
+/// How many bytes of data strace(1) shows by default.
+const SHOWN_DATA: u32 = 32;
 
 /// How to trace.
 pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
@@ -32,18 +35,13 @@ pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
         ring_size: cli.ring_size,
         subject: subjects::for_command(cli)?,
         // The table has no data: then nobody pays for it.
-        data: if flags.summary { 0 } else { flags.data },
+        data: if flags.summary { 0 } else { flags.data.unwrap_or(SHOWN_DATA) },
         json,
         selection: Selection::union(&flags.selections),
         shown: shown(cli)?,
-        sort: flags.sort,
+        sort: flags.sort.unwrap_or_default(),
         start: start(flags)?,
-        charts: ChartFiles {
-            html: flags.html.clone(),
-            flamegraph: flags.flamegraph.clone(),
-            weight: flags.flamegraph_by,
-            timeline: flags.timeline.clone(),
-        },
+        charts: chart_files(flags),
         title: title(cli),
     })
 }
@@ -57,31 +55,6 @@ fn title(cli: &Cli) -> String {
         1 => format!("process {}", pids[0]),
         _ => format!("processes {}", pids.join(", ")),
     }
-}
-
-fn shown(cli: &Cli) -> Result<ShownCalls, Error> {
-    let flags = &cli.trace;
-    let times = match (flags.times, flags.relative_times) {
-        (_, true) => LineTimes::Relative,
-        (0, _) => LineTimes::None,
-        (1, _) => LineTimes::Seconds,
-        (2, _) => LineTimes::Microseconds,
-        (_, _) => LineTimes::Epoch,
-    };
-    let ends = match (flags.successful_only, flags.failed_only) {
-        (true, _) => Ends::Successful,
-        (_, true) => Ends::Failed,
-        (false, false) => Ends::All,
-    };
-    let separate = flags.forks > 1;
-    let is_file = cli.output.as_ref().is_some_and(|path| !path.as_os_str().as_bytes().starts_with(b"|"));
-    if separate && !is_file {
-        return Err(Error::usage("-ff writes files, and needs --output FILE", "as in `-ff -o trace`: trace.PID"));
-    }
-    // As it is given to the call, and as the kernel knows it.
-    let both = flags.paths.iter().flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]);
-    let paths = both.flatten().map(|path| path.into_os_string().into_vec()).collect();
-    Ok(ShownCalls { times, ends, paths, relative: flags.relative_paths, separate })
 }
 
 fn start(flags: &TraceFlags) -> Result<ProgramStart, Error> {

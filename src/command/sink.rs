@@ -8,7 +8,7 @@ use super::output::Output;
 use super::shown::{LineClock, ShownCalls};
 use super::summary::Summary;
 use crate::base::error::Error;
-use crate::charts::Charts;
+use crate::charts::{ChartPage, Charts, chart_page};
 use crate::child::diary;
 use crate::child::fence::Fences;
 use crate::subject::json;
@@ -212,7 +212,8 @@ impl Sink {
     pub fn close(&mut self) -> Result<(), Error> {
         self.output.finish()?;
         let Some(charts) = self.charts.take() else { return Ok(()) };
-        charts.finish(&self.title, &self.summary.table(), &self.last)
+        let (title, table, last) = (self.title.as_str(), &self.summary.table(), self.last.as_slice());
+        charts.finish(|pictures| chart_page(&ChartPage { title, table, last, pictures }))
     }
 
     /// The whole trace, if the calls were kept.

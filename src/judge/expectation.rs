@@ -357,7 +357,8 @@ fn is_known(key: &Spanned<DeString>, known: &HashSet<&str>, scenarios: &[&str], 
     }
 }
 
-/// The scenarios without a table, in one error. One error each would hide all others in a file made for one scenario.
+/// The scenarios without a table, in one error that names the first 12. One error each would hide all others in a file made for one
+/// scenario.
 fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems: &mut Problems) {
     let missing: Vec<&str> = scenarios.iter().copied().filter(|&name| !named.contains(name)).collect();
     let [first, ..] = missing[..] else { return };
@@ -365,10 +366,12 @@ fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems
         1 => format!("the scenario `{first}` has no table"),
         count => format!("{count} scenarios have no table"),
     };
-    let names: Vec<String> = missing.iter().map(|name| format!("[{name}]")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let shown: Vec<String> = missing.iter().take(12).map(|name| format!("[{name}]")).collect();
+    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+    let hint = errors::listed("each needs `about` and `calls`: add ", &shown);
+    let more = missing.len() - shown.len();
     let end = text.trim_end().len();
-    problems.push(end..end, message, errors::listed("each needs `about` and `calls`: add ", &names));
+    problems.push(end..end, message, if more > 0 { format!("{hint} and {more} more") } else { hint });
 }
 
 impl Expectation {

@@ -37,7 +37,7 @@ impl RunStore {
     /// That of the user who runs this process: of root, under sudo.
     pub fn of_user() -> Result<Self, Error> {
         let state = std::env::var_os("XDG_STATE_HOME");
-        folder_of(state.as_deref(), home().as_deref()).map(|folder| Self { folder }).ok_or_else(|| {
+        folder_of(state.as_deref(), home().as_deref(), ".local/state").map(|folder| Self { folder }).ok_or_else(|| {
             let hint = "let XDG_STATE_HOME name a folder, with an absolute path";
             Error::usage("no folder is known for the records of runs: this user has no home", hint)
         })
@@ -155,16 +155,17 @@ fn id(began: SystemTime, pid: u32) -> String {
     format!("{}-{pid}", began.replace(['-', ':'], ""))
 }
 
-/// The folder: the XDG base directory specification ignores a path that is not absolute.
-fn folder_of(state: Option<&OsStr>, home: Option<&Path>) -> Option<PathBuf> {
-    let state = state.map(Path::new).filter(|state| state.is_absolute());
-    let base = state.map(Path::to_owned).or_else(|| home.map(|home| home.join(".local/state")))?;
+/// The folder of `ior-it` below the one that a variable names, or below `default` of the home: the XDG base directory specification
+/// ignores a path that is not absolute.
+pub fn folder_of(named: Option<&OsStr>, home: Option<&Path>, default: &str) -> Option<PathBuf> {
+    let named = named.map(Path::new).filter(|named| named.is_absolute());
+    let base = named.map(Path::to_owned).or_else(|| home.map(|home| home.join(default)))?;
     Some(base.join("ior-it"))
 }
 
 /// The home of this process's user. `HOME` counts if it is that user's own: under sudo it may be another one's, where root should
 /// leave no files.
-fn home() -> Option<PathBuf> {
+pub fn home() -> Option<PathBuf> {
     let of_user = || User::from_uid(geteuid()).ok().flatten().map(|user| user.dir);
     let named = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let is_own = |home: &PathBuf| home.metadata().is_ok_and(|about| about.uid() == geteuid().as_raw());
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn the_folder_is_that_of_the_base_directories() {
         let home = Some(Path::new("/root"));
-        let of = |state: Option<&str>, home| folder_of(state.map(OsStr::new), home);
+        let of = |state: Option<&str>, home| folder_of(state.map(OsStr::new), home, ".local/state");
         assert_eq!(of(Some("/x"), home), Some("/x/ior-it".into()));
         assert_eq!(of(Some("x"), home), Some("/root/.local/state/ior-it".into()), "not absolute");
         assert_eq!(of(None, home), Some("/root/.local/state/ior-it".into()));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::{Session, Witnessed, watched};
+use super::{Session, Witnessed};
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::child::fence::Fences;
@@ -17,8 +17,9 @@ use crate::judge::expectation::Expectation;
 use crate::judge::verdict::{self, Observed, Verdict, judge_with};
 use crate::subject::cell::Cell;
 use crate::subject::reference::reference;
+use crate::subject::seam::Shown;
 use crate::subject::verdict::{Evidence, Stretch, cell, skipped};
-use crate::subject::{Scope, Subject, Waited, Watching};
+use crate::subject::{Line, Scope, Subject, Waited, Watching};
 
 /// The shortest and the longest pause between two waiting fences.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(16)];
@@ -74,7 +75,7 @@ impl Session {
             return Ok(not_run(skipped(&reason)));
         }
         let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));
-        let seen = self.seen_by_all(name, workspace.path(), limit.into(), watched(expectation), Some(&beside))?;
+        let seen = self.seen_by_all(name, workspace.path(), limit.into(), self.watched(expectation), Some(&beside))?;
         let Witnessed { observed: Observed { ending, trace }, stretch, .. } = seen;
         let Some(stretch) = stretch else {
             return Ok(not_run(skipped(&format!("the scenario {ending}"))));
@@ -204,9 +205,24 @@ impl<'s> Beside<'s> {
     pub fn stretch(&self, attached: Attached<'_>, is_at_end: bool) -> Stretch {
         let Attached { watching, blind } = attached;
         let shown = watching.stop(self.subject.profile().close);
-        let words = shown.last_words.clone();
-        let blind = blind.or_else(|| shown.unread.clone());
-        let blind = blind.map(|why| if words.is_empty() { why } else { format!("{why}: {words}") });
+        let blind = blind.or_else(|| shown.unread.clone()).map(|why| because_of(&why, &shown));
         Stretch { shown, fences: self.fences, open: self.open(), closing: self.closing(), is_at_end, blind }
     }
+}
+
+/// Why a subject is blind, with what it has printed: its other stream, and the first line that is none or no fence.
+fn because_of(why: &str, shown: &Shown) -> String {
+    let first = shown.lines.iter().find_map(|line| match line {
+        Line::Garbled { raw, why } => Some(format!("its line `{}`: {why}", String::from_utf8_lossy(raw))),
+        Line::Call(_) | Line::Lost(_) | Line::Note(_) => None,
+    });
+    let calls = shown.lines.iter().filter(|line| matches!(line, Line::Call(_))).count();
+    let printed = match (first, calls) {
+        (Some(first), _) => first,
+        (None, 0) => "it printed no call".to_owned(),
+        (None, calls) => format!("it printed {calls} calls, and none is the fence"),
+    };
+    let status = shown.status.map(|status| status.to_string());
+    let words = Some(shown.last_words.clone()).filter(|words| !words.is_empty());
+    [Some(why.to_owned()), status, words, Some(printed)].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -16,6 +16,8 @@ pub struct Options {
     pub keep: bool,
     /// Whether to watch children. False only in tests that show that an unwatched child leaves no record.
     pub watch: bool,
+    /// Whether data is recorded of each scenario, and not only where its table is about data.
+    pub always_data: bool,
     /// Whether ptrace witnesses children as well.
     pub witness: bool,
     /// The terminal, if the run takes single keys of it.
@@ -26,7 +28,7 @@ impl Default for Options {
     fn default() -> Self {
         // Any table may say what pointers lead to.
         let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false, terminal: None }
+        Self { lanes: 1, tracer, keep: false, watch: true, always_data: false, witness: false, terminal: None }
     }
 }
 

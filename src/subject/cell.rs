@@ -31,6 +31,9 @@ pub struct Cell {
     pub not_claimed: usize,
     /// The findings, in order.
     pub findings: Vec<Found>,
+    /// Whether it had to be killed, because it did not end when it was asked to.
+    #[serde(skip)]
+    pub killed: bool,
     /// The command that reproduces the result.
     pub again: String,
 }

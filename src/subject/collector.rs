@@ -145,6 +145,8 @@ impl Collector {
             last_words: String::from_utf8_lossy(&state.last_words).trim().to_owned(),
             not_kept: std::mem::take(&mut state.not_kept),
             unread: None,
+            status: None,
+            killed: false,
         }
     }
 }

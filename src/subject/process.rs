@@ -5,14 +5,17 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::collector::Collector;
 use super::json::Line;
@@ -23,6 +26,9 @@ use super::splitter::Splitter;
 use super::toml::{AdapterChoice, Definition, HowRun, Lifetime, Stream};
 use super::window::Fences;
 use crate::base::error::Error;
+
+/// How long a process may live on when its streams have ended: ms.
+const AFTER_ITS_STREAMS: u16 = 1000;
 
 /// How many bytes are read at a time.
 const ROOM: usize = 1 << 16;
@@ -62,17 +68,20 @@ impl Running {
         ];
         let value = |word: &String| values.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value));
         let words = |words: &[String]| -> Vec<String> { words.iter().map(value).collect() };
-        let mut child = spawn(&words(command), Stdio::null(), Stdio::piped())?;
-        let group = child.id();
-        let (out, error) = (child.stdout.take(), child.stderr.take());
-        let collector = Arc::new(Collector::new(fences, STREAMS));
         let says = Announcements::of(lost.clone(), output.as_ref());
-        let mut running = Self { children: vec![child], stop: *stop, collector, output };
-        if running.output.is_some() {
-            running.listen(out.map(boxed), says.clone())?;
-            running.listen(error.map(boxed), says)?;
+        if output.is_some() {
+            // Both streams are one pipe: what it announces stays in order.
+            let (from, to) = std::io::pipe().map_err(|error| not_started(&words(command), error))?;
+            let twice = to.try_clone().map_err(|error| not_started(&words(command), error))?;
+            let child = spawn(&words(command), twice.into(), to.into())?;
+            let running = Self::of(child, *stop, fences, 1, output);
+            running.listen(Some(boxed(from)), says)?;
             return Ok(running);
         }
+        let mut child = spawn(&words(command), Stdio::piped(), Stdio::piped())?;
+        let group = child.id();
+        let (out, error) = (child.stdout.take(), child.stderr.take());
+        let mut running = Self::of(child, *stop, fences, STREAMS, output);
         let (shown, others): (OutputPipe, OutputPipe) = match (stream, adapter) {
             (Stream::Out, AdapterChoice::Command(adapter)) => {
                 let from = out.map_or_else(Stdio::null, Stdio::from);
@@ -89,6 +98,10 @@ impl Running {
         running.read(shown, Reading::new(name, lost.clone()))?;
         running.listen(others, says)?;
         Ok(running)
+    }
+
+    fn of(child: Child, stop: Signal, fences: Fences, streams: usize, output: Option<OutputFile>) -> Self {
+        Self { children: vec![child], stop, collector: Arc::new(Collector::new(fences, streams)), output }
     }
 
     /// Starts an adapter that reads its output, in the same group.
@@ -154,13 +167,24 @@ impl Running {
     }
 
     /// Asks it to end, and reads the rest of its output. A subject that has not ended within the limit is killed.
-    pub fn stop(self, limit: Duration) -> Shown {
+    pub fn stop(mut self, limit: Duration) -> Shown {
+        let status = if self.collector.wait_for_end(Duration::ZERO) { self.exited() } else { None };
         if let Some(child) = self.children.first() {
             let _ = kill(Pid::from_raw(child.id() as i32), self.stop);
         }
         let is_all = self.collector.wait_for_end(limit);
         let unread = self.output.as_ref().and_then(|output| output.read(&self.collector, is_all).err());
-        Shown { unread, ..self.collector.take() }
+        Shown { unread, status, killed: !is_all, ..self.collector.take() }
+    }
+
+    /// How it ended, where its streams have. It closes them a moment before it has exited. One that lives on without them is not
+    /// waited for long.
+    fn exited(&mut self) -> Option<ExitStatus> {
+        let child = self.children.first()?;
+        let pid = rustix::process::Pid::from_raw(child.id() as i32)?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let _ = poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], PollTimeout::from(AFTER_ITS_STREAMS));
+        self.status()
     }
 
     /// How it ended, if it has ended.
@@ -197,9 +221,9 @@ fn command(words: &[String]) -> Command {
     command
 }
 
-fn spawn(words: &[String], from: Stdio, to: Stdio) -> Result<Child, Error> {
+fn spawn(words: &[String], out: Stdio, error: Stdio) -> Result<Child, Error> {
     let mut command = command(words);
-    let started = command.stdin(from).stdout(to).stderr(Stdio::piped()).process_group(0).spawn();
+    let started = command.stdin(Stdio::null()).stdout(out).stderr(error).process_group(0).spawn();
     started.map_err(|error| not_started(words, error))
 }
 

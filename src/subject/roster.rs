@@ -9,7 +9,7 @@ use super::object::ObjectSubject;
 use super::own::OwnTracer;
 use super::process::CommandSubject;
 use super::seam::Subject;
-use super::toml::{Definition, FILES, HowRun, built_in};
+use super::toml::{AdapterChoice, Definition, FILES, HowRun, built_in};
 use crate::base::error::Error;
 use crate::base::{escape, rights};
 
@@ -49,16 +49,21 @@ impl Candidate {
         Ok(Self { definition, asked: name.to_owned(), folder: Some(folder) })
     }
 
-    /// The files that it is made of: its TOML, and the object or the program that this names by a path.
+    /// The files that it is made of: its TOML, and the object, or the program and the files among its words and the adapter's.
     pub fn files(&self) -> Vec<PathBuf> {
         let Some(folder) = &self.folder else { return Vec::new() };
         let made_of = match &self.definition.run {
-            HowRun::Command { command, .. } => command.first().filter(|program| program.contains('/')),
-            HowRun::Object(object) => Some(&object.file),
-            HowRun::Own => None,
+            HowRun::Command { command, adapter, .. } => {
+                let adapter = if let AdapterChoice::Command(words) = adapter { words.as_slice() } else { &[] };
+                command.iter().chain(adapter).filter(|word| word.contains('/')).collect()
+            }
+            HowRun::Object(object) => vec![&object.file],
+            HowRun::Own => Vec::new(),
         };
-        let made_of = made_of.map(|file| self.placed(file));
-        std::iter::once(PathBuf::from(&self.asked)).chain(made_of.map(|file| folder.join(file))).collect()
+        let files = made_of.into_iter().map(|word| folder.join(self.placed(word)));
+        // The first may still have to be made. Other words may be no files at all.
+        let files = files.enumerate().filter(|(at, file)| *at == 0 || file.is_file()).map(|(_, file)| file);
+        std::iter::once(PathBuf::from(&self.asked)).chain(files).collect()
     }
 
     /// A word of the TOML with its folder in it.
@@ -120,7 +125,11 @@ impl Candidate {
         let HowRun::Command { command, .. } = &self.definition.run else { return None };
         let program = command.first().map_or(String::new(), |program| self.placed(program));
         if !is_in_path(&program) {
-            return Some(format!("{} is not installed{}", escape::line(&program), how_to_get(&program)));
+            let program = escape::line(&program);
+            let is_path = program.contains('/');
+            let why =
+                if is_path { format!("there is no file {program}") } else { format!("{program} is not installed") };
+            return Some(format!("{why}{}", how_to_get(&program)));
         }
         self.definition.needs.iter().find_map(|need| lacks(need)).map(str::to_owned)
     }

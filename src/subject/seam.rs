@@ -87,4 +87,8 @@ pub struct Shown {
     pub not_kept: u64,
     /// Why its output file cannot be read, if it cannot.
     pub unread: Option<String>,
+    /// How its process ended before it was asked to.
+    pub status: Option<std::process::ExitStatus>,
+    /// It was asked to end and did not, so it was killed when the limit was over.
+    pub killed: bool,
 }

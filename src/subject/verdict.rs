@@ -52,6 +52,7 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
     if shown.not_kept > 0 {
         window.losses.report(1);
     }
+    let killed = shown.killed;
     let (claims, lines) = (&profile.claims, window.inside.as_slice());
     let Evidence { scenario, reference, workspace, .. } = *evidence;
     let compared = Compared { reference, lines, claims, workspace, takes_part: &takes_part };
@@ -60,6 +61,11 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
     let verdict = match blind {
         Some(why) => SubjectVerdict::Blind(why),
         None => judge(&Circumstances { objection, window: &window, open, closing, is_at_end }, &comparison),
+    };
+    // Of a subject that does not trace, nothing is known of any call.
+    let findings = match &verdict {
+        SubjectVerdict::Blind(_) => Vec::new(),
+        _ => found(scenario, &comparison, &compared, &profile.known),
     };
     let (word, why) = word(&verdict);
     Cell {
@@ -71,7 +77,8 @@ pub fn cell(profile: &Profile, stretch: Stretch, evidence: &Evidence) -> Cell {
         claimed: comparison.claimed,
         right: comparison.right,
         not_claimed: comparison.not_claimed,
-        findings: found(scenario, &comparison, &compared, &profile.known),
+        findings,
+        killed,
         again: evidence.again.to_owned(),
     }
 }
@@ -97,6 +104,7 @@ impl Cell {
             right: 0,
             not_claimed: 0,
             findings: Vec::new(),
+            killed: false,
             again: again.to_owned(),
         }
     }
@@ -133,7 +141,8 @@ impl Cell {
 impl Found {
     fn say(&self, say: &mut impl FnMut(&str, &str)) {
         let Found { kind, call, expected, said, raw, known, .. } = self;
-        say(kind, &format!("{}: {}", escape::line(call), escape::line(said)));
+        let about = if call.is_empty() { String::new() } else { format!("{}: ", escape::line(call)) };
+        say(kind, &format!("{about}{}", escape::line(said)));
         if let Some(expected) = expected {
             say("  made", &escape::line(expected));
         }

@@ -67,15 +67,21 @@ fn put_entry(out: &mut String, request: &RingRequest) {
 /// All calls, one on each line. If there are several threads, the line begins with the thread, and has both ids if the call changed
 /// the id. The durations are added if asked for.
 pub fn trace(trace: &Trace, with_durations: bool) -> String {
-    let threads = trace.calls.iter().any(|other| other.tid != trace.calls[0].tid);
+    calls(&trace.calls.iter().collect::<Vec<_>>(), with_durations, |_| String::new())
+}
+
+/// The same of these calls, with what stands before each.
+pub fn calls(calls: &[&Call], with_durations: bool, mut before: impl FnMut(&Call) -> String) -> String {
+    let threads = calls.iter().any(|other| other.tid != calls[0].tid);
     let mut lines = String::new();
-    for one in &trace.calls {
+    for &one in calls {
         match one.other_exit_tid() {
             // strace shows this as a process that is superseded by another.
             Some(exit_tid) => put(&mut lines, format_args!("[pid {:>5} → {exit_tid}] ", one.tid)),
             None if threads => put(&mut lines, format_args!("[pid {:>5}] ", one.tid)),
             None => {}
         }
+        lines.push_str(&before(one));
         put_call(&mut lines, one);
         if with_durations && one.outcome != Outcome::Unfinished {
             put(&mut lines, format_args!(" <{:.6}>", Duration::from_nanos(one.duration_ns).as_secs_f64()));

@@ -33,6 +33,20 @@ use usage::{
 
 pub const TESTS: &str = include_str!("../../tests.toml");
 
+/// What is kept of runs, and what is shown of their traces.
+const KEPT: [Named; 7] = [
+    ("a_recorded_run_is_listed_compared_and_run_again", records::a_recorded_run_is_listed_compared_and_run_again),
+    ("a_record_that_cannot_be_kept_or_read_is_an_error", records::a_record_that_cannot_be_kept_or_read_is_an_error),
+    ("what_passes_and_fails_is_flaky", records::what_passes_and_fails_is_flaky),
+    ("a_long_run_has_a_bar_on_a_terminal", records::a_long_run_has_a_bar_on_a_terminal),
+    (
+        "the_calls_of_scenarios_are_chosen_as_those_of_commands",
+        runs::the_calls_of_scenarios_are_chosen_as_those_of_commands,
+    ),
+    ("the_calls_of_scenarios_are_drawn", runs::the_calls_of_scenarios_are_drawn),
+    ("a_file_makes_each_run_leave_a_record", records::a_file_makes_each_run_leave_a_record),
+];
+
 pub fn main() -> ExitCode {
     let anyone: [Named; 12] = [
         ("completions_and_the_man_page_have_each_flag", completions_and_the_man_page_have_each_flag),
@@ -48,11 +62,7 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 20] = [
-        ("a_recorded_run_is_listed_compared_and_run_again", records::a_recorded_run_is_listed_compared_and_run_again),
-        ("a_record_that_cannot_be_kept_or_read_is_an_error", records::a_record_that_cannot_be_kept_or_read_is_an_error),
-        ("what_passes_and_fails_is_flaky", records::what_passes_and_fails_is_flaky),
-        ("a_long_run_has_a_bar_on_a_terminal", records::a_long_run_has_a_bar_on_a_terminal),
+    let live: [Named; 16] = [
         ("commands_are_judged_by_all_that_they_do", own::commands_are_judged_by_all_that_they_do),
         ("commands_are_archived_witnessed_and_blessed", own::commands_are_archived_witnessed_and_blessed),
         ("a_command_leaves_nothing_behind", own::a_command_leaves_nothing_behind),
@@ -71,7 +81,7 @@ pub fn main() -> ExitCode {
         ("a_wrong_table_is_blessed_if_somebody_says_so", bless::a_wrong_table_is_blessed_if_somebody_says_so),
     ];
     let anyone = anyone.into_iter().map(|(name, test)| Trial::test(name, test));
-    let live = live.into_iter().map(|(name, test)| support::live(name, test));
+    let live = live.into_iter().chain(KEPT).map(|(name, test)| support::live(name, test));
     support::run("cli", &Arguments::from_args(), anyone.chain(live))
 }
 

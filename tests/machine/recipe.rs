@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Completion, Failed, Trial};
 
+use crate::cli::TESTS;
 use crate::support;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/subjects.md");
@@ -12,6 +13,7 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/subjects.md");
 pub fn main() -> ExitCode {
     support::run_live("recipe", || {
         vec![
+            Trial::test("the_readme_begins_with_what_ior_it_prints", readme),
             Trial::ignorable_test("a_newcomers_tracer_is_in_the_slot_by_the_recipe_of_the_docs", recipe),
             Trial::ignorable_test("a_first_tracer_is_a_program_beside_its_file", first_tracer),
             Trial::ignorable_test("faults_in_each_50th_line_of_it_are_found_and_named", injected),
@@ -19,9 +21,50 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// The first failure and the first success of the README are real output. Addresses, times and the numbers of lines and of other
+/// scenarios are their own each time.
+fn readme() -> Result<(), Failed> {
+    const README: &str = include_str!("../../README.md");
+    let folder = tempfile::tempdir()?;
+    let (right, wrong) =
+        (r#"{ call = "dup", fd = "$a", path = "dup.txt""#, r#"{ call = "dup", fd = "$a", path = "other.txt""#);
+    std::fs::write(folder.path().join("tables.toml"), TESTS.replacen(right, wrong, 1))?;
+    let run = |args: &[&str]| -> Result<String, Failed> {
+        let mut command = support::ior_it(args);
+        let output = command.current_dir(&folder).env("COLUMNS", "100").stdin(Stdio::null()).output()?;
+        Ok(plain(&String::from_utf8_lossy(&output.stdout)))
+    };
+    let failed = run(&["--exact", "--filter", "dup-basic", "--tests", "tables.toml"])?;
+    let passed = run(&["--filter", "dup", "--test-threads", "1"])?;
+    for (said, (from, to)) in
+        [(failed, ("---- dup-basic ----", "run again")), (passed, ("running 9 tests", "finished in"))]
+    {
+        let real = part(&said, from, to)?;
+        let written = part(&plain(&README.replace("\n    ", "\n")), from, to)?;
+        require!(real == written, "README.md has\n{written}\nand ior-it prints\n{real}");
+    }
+    Ok(())
+}
+
+/// The lines from the one with `from` to the one with `to`.
+fn part(text: &str, from: &str, to: &str) -> Result<String, Failed> {
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains(from)).collect();
+    let end = lines.iter().position(|line| line.contains(to)).ok_or(format!("no line with {to}: {text}"))?;
+    Ok(lines[..=end].join("\n"))
+}
+
+/// Without what is different each time.
+fn plain(text: &str) -> String {
+    let rows = [("0x[0-9a-f]+", "0x"), (r"toml:\d+", "toml:"), (r"\d+ filtered out; finished in .*", "finished in")];
+    rows.iter().fold(text.to_owned(), |text, (pattern, by)| match regex_lite::Regex::new(pattern) {
+        Ok(pattern) => pattern.replace_all(&text, *by).into_owned(),
+        Err(_) => text,
+    })
+}
+
 /// Why the recipe cannot be followed here.
 fn lacks() -> Option<Completion> {
-    let missing = ["python3", "strace"].into_iter().find(|program| !is_installed(program))?;
+    let missing = ["python3", "strace"].into_iter().find(|program| !support::is_installed(program))?;
     Some(Completion::ignored_with(format!("{missing} is not installed")))
 }
 
@@ -136,10 +179,6 @@ fn first_tracer() -> Result<Completion, Failed> {
     require!(output.status.code() == Some(101), "{}\n{said}", output.status);
     require!(said.contains("  missing      openat") && !said.contains("garbled"), "{said}");
     Ok(Completion::Completed)
-}
-
-fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
 /// The block that the document says to save under this name.

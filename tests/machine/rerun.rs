@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -18,6 +18,7 @@ pub fn main() -> ExitCode {
     support::run_live("rerun", || {
         vec![
             Trial::test("a_saved_table_is_judged_again_and_only_what_changed_is_told", tables),
+            Trial::ignorable_test("a_saved_script_of_a_subject_is_started_again", script),
             Trial::test("saved_sources_are_compiled_and_loaded", sources),
             Trial::test("a_saved_object_is_loaded_again", object),
             Trial::test("keys_choose_what_runs", keys),
@@ -121,6 +122,26 @@ fn tables() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A file among the words of a subject's command is a part of it.
+fn script() -> Result<Completion, Failed> {
+    if !support::is_installed("strace") {
+        return Ok(Completion::ignored_with("strace is not installed"));
+    }
+    let folder = tempfile::tempdir()?;
+    let (file, script) = (folder.path().join("mine.toml"), folder.path().join("tracer.sh"));
+    let text = "[subject]\nname = \"mine\"\nadapter = \"strace\"\nfence = \"close\"\nexcludes = [\"ptrace\"]\n\
+                command = [\"sh\", \"{folder}/tracer.sh\", \"{pid}\"]\n[claims]\nfields = [\"ret\"]\n";
+    fs::write(&file, text)?;
+    fs::write(&script, "exec strace -f -o /dev/stdout -p $1\n")?;
+    let mut run = Piped::start(watching(folder.path(), &["--subject", "./mine.toml"]))?;
+    let first = run.until_it_waits()?;
+    require!(first.contains("2 green, 0 red; "), "{first}");
+    save(&script, "exec strace -f -o '|sed -u \"/ dup(/d\"' -p $1\n")?;
+    let red = run.until_it_waits()?;
+    require!(red.contains("tracer.sh: saved\n") && red.contains("missing      dup"), "{red}");
+    Ok(Completion::Completed)
+}
+
 fn sources() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     copy_sources(folder.path())?;
@@ -217,20 +238,28 @@ fn blessed() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A package of the same name whose build fails.
+/// A package of the same name whose build fails, and then succeeds: the new program takes over with the same arguments.
 fn program() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let (source, file) = (folder.path().join("src"), folder.path().join("src/main.rs"));
     fs::create_dir(source)?;
-    fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"ior-it\"\nedition = \"2024\"\n")?;
+    fs::write(
+        folder.path().join("Cargo.toml"),
+        "[package]\nname = \"ior-it\"\nedition = \"2024\"\n[profile.quick]\ninherits = \"dev\"\n",
+    )?;
+    fs::write(folder.path().join("Cargo.lock"), "version = 4\n[[package]]\nname = \"ior-it\"\nversion = \"0.0.0\"\n")?;
     fs::write(&file, "fn main() {}\n")?;
     let mut run = OnTerminal::start(watching(folder.path(), &[]))?;
     run.until(KEYS)?;
     fs::write(&file, "fn main( {}\n")?;
     let said = run.until(KEYS)?;
-    require!(said.contains("cargo could not ") && said.contains("the program before goes on"), "{said}");
+    require!(said.contains("cargo could not ") && said.contains("the previous program keeps running"), "{said}");
     run.press("r")?;
     require!(run.until(KEYS)?.contains("2 green, 0 red; "), "it does not go on");
+    save(&file, "fn main() { println!(\"new: {:?}\", std::env::args().skip(1).collect::<Vec<_>>()); }\n")?;
+    let says = r#"new: ["--watch", "--exact", "--filter", "dup-basic", "--filter", "dup-dup2"]"#;
+    run.until(says)?;
+    require!(run.end()?.success() && run.is_as_before()?, "the new program has another terminal");
     Ok(())
 }
 

@@ -26,7 +26,7 @@ const TRACERS: [(&str, &[&str]); 7] = [
 ];
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 21] = [
+    let tests: [Named; 23] = [
         ("a_command_that_is_not_there_is_an_error", not_there),
         ("one_that_ends_early_is_told_with_its_last_words", ends_early),
         ("one_that_shows_nothing_is_waited_for_no_longer_than_its_limit", shows_nothing),
@@ -44,6 +44,8 @@ pub fn main() -> ExitCode {
         ("a_command_is_compared_as_a_scenario_is", command),
         ("faults_are_found_and_named", faults),
         ("one_that_never_shows_a_fence_is_blind", blind),
+        ("one_that_is_right_each_other_time_is_flaky", flaky),
+        ("one_that_keeps_its_signal_from_the_tracer_is_told", keeps_its_signal),
         ("bad_usage_has_its_sentence", bad_usage),
         ("all_that_are_built_in_are_listed", listed),
         ("the_conformance_table_is_written", table),
@@ -176,6 +178,51 @@ fn blind() -> Tested {
     std::fs::write(&file, text)?;
     let said = expect(101, &["--subject", file.to_str().ok_or("no text")?, "--exact", "--filter", "dup-basic"])?;
     require!(said.contains("blind") && said.contains("no kprobes here"), "{said}");
+    require!(said.contains("it printed no call") && !said.contains("missing"), "{said}");
+    // What a tracer prints first says most of what is wrong with it.
+    std::fs::write(&file, text.replace("echo no kprobes here >&2", "echo hello; exit 7"))?;
+    let said = expect(101, &["--subject", file.to_str().ok_or("no text")?, "--exact", "--filter", "dup-basic"])?;
+    require!(said.contains("exit status: 7; its line `hello`: this is no JSON object"), "{said}");
+    Ok(())
+}
+
+/// One that is right each other time is flaky.
+fn flaky() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (file, turn) = (folder.path().join("liar.toml"), folder.path().join("turn"));
+    let turns =
+        format!("if [ -e {0} ]; then rm {0}; edit=dup; else touch {0}; edit=none; fi; export edit; ", turn.display());
+    let text = liar("/ $edit(/p").replace("exec strace", &format!("{turns}exec strace"));
+    std::fs::write(&file, text)?;
+    let file = file.to_str().ok_or("no text")?;
+    let said = expect(
+        101,
+        &[
+            "--subject",
+            file,
+            "--exact",
+            "--filter",
+            "dup-basic",
+            "--until-fail",
+            "--stress",
+            "60",
+            "--test-threads",
+            "1",
+        ],
+    )?;
+    require!(said.contains("flaky: it failed in 1 of 2 runs"), "{said}");
+    require!(said.contains("[liar] dup-basic") && said.contains("twice        dup"), "{said}");
+    Ok(())
+}
+
+/// A script that keeps the signal from the tracer costs its whole limit, which is told.
+fn keeps_its_signal() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("keeps.toml");
+    let text = liar("").replace("exec strace", "trap '' INT; sleep 1000 & exec strace");
+    std::fs::write(&file, text.replace("fence =", "limits = { attach = 30, close = 0.05 }\nfence ="))?;
+    let said = expect(0, &["--subject", file.to_str().ok_or("no text")?, "--exact", "--filter", "dup-basic"])?;
+    require!(said.contains("in 1 scenario it did not end when it was asked to"), "{said}");
     Ok(())
 }
 
@@ -267,8 +314,10 @@ fn not_there() -> Tested {
 fn ends_early() -> Tested {
     let running = started("echo no kprobes here >&2; exit 3", "")?;
     let waited = wait_for(&running, &[0], LONG);
-    let words = running.stop(LONG).last_words;
-    require!(waited == Waited::Ended && words == "no kprobes here", "{waited:?} {words}");
+    let shown = running.stop(LONG);
+    require!(waited == Waited::Ended && shown.last_words == "no kprobes here", "{waited:?} {}", shown.last_words);
+    let code = shown.status.and_then(|status| status.code());
+    require!(code == Some(3) && !shown.killed, "{:?}, killed: {}", shown.status, shown.killed);
     Ok(())
 }
 
@@ -311,7 +360,7 @@ fn ignores() -> Tested {
     let running = started(&text, "")?;
     require!(wait_for(&running, &[0], LONG) == Waited::Shown, "it does not come");
     let child = nix::unistd::Pid::from_raw(std::fs::read_to_string(&file)?.trim().parse()?);
-    drop(running.stop(Duration::from_millis(20)));
+    require!(running.stop(Duration::from_millis(20)).killed, "it is told as one that has ended");
     // A killed process is gone when init has reaped it. Only this test waits for that.
     let gone = |pid| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -65,7 +65,7 @@ pub const NOT_WITH_ONE: [&str; 30] = [
 ];
 
 /// The flags that exclude `--watch`: it prints for a person, and runs one set of scenarios again and again.
-pub const NOT_WITH_WATCH: [&str; 22] = [
+pub const NOT_WITH_WATCH: [&str; 23] = [
     "command",
     "pids",
     "conformance",
@@ -88,16 +88,16 @@ pub const NOT_WITH_WATCH: [&str; 22] = [
     "until_fail",
     "runs",
     "compare",
+    "html",
 ];
 
 /// The flags that exclude a repetition without an end: those that are about one run of each scenario.
-pub const NOT_WITH_STRESS: [&str; 13] = [
+pub const NOT_WITH_STRESS: [&str; 12] = [
     "command",
     "repeat",
     "fail_fast",
     "archive",
     "bless",
-    "subjects",
     "conformance",
     "mutants",
     "replay",
@@ -105,6 +105,23 @@ pub const NOT_WITH_STRESS: [&str; 13] = [
     "coverage",
     "list",
     "verbose",
+];
+
+/// The flags with which no trace is shown, so that nothing can be said about its calls.
+pub const WITHOUT_TRACES: [&str; 13] = [
+    "list",
+    "conformance",
+    "mutants",
+    "coverage",
+    "list_subjects",
+    "runs",
+    "compare",
+    "stress",
+    "until_fail",
+    "watch",
+    "pause",
+    "explain",
+    "bench",
 ];
 
 /// The flags that exclude `--show`: all except `--format`.

@@ -51,7 +51,7 @@ pub struct LibtestFlags {
     #[arg(help_heading = REPORT, short, long, conflicts_with = "format")]
     pub quiet: bool,
 
-    /// Run so many scenarios at a time [default: RUST_TEST_THREADS, else one for each CPU]
+    /// Run N scenarios at a time [default: RUST_TEST_THREADS, else one for each CPU]
     #[arg(help_heading = RUN, long, value_name = "N")]
     pub test_threads: Option<usize>,
 

@@ -51,7 +51,7 @@ pub fn tracer() -> Result<Arc<[u8]>, Error> {
 /// Builds `ior-it` by the quick profile, and returns the path of the program. Under sudo, cargo runs as the user who called it: what it
 /// writes to target/ stays the user's.
 pub fn program() -> Result<PathBuf, Error> {
-    let hint = "`make build` builds it by hand; until then the program before goes on";
+    let hint = "`make build` builds it by hand; until then the previous program keeps running";
     let caller = Caller::of_sudo();
     let mut cargo = caller.as_ref().map_or_else(|| Command::new("cargo"), Caller::cargo);
     cargo.args(["build", "--profile", "quick", "--locked", "--bin", env!("CARGO_PKG_NAME")]);

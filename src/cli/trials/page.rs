@@ -1,22 +1,29 @@
 //! `--html FILE` for scenarios: the verdicts, the reports with both traces side by side, and how long each took, as one page.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
 use super::groups::{GroupOf, TrialGroup, groups};
 use super::{TrialDone, TrialOutcome, TrialRun};
-use crate::base::error::Error;
-use crate::charts::{PagePlace, document};
+use crate::base::escape;
+use crate::charts::document;
+use crate::cli::traces::TraceSum;
 use crate::judge::report::{LineMark, Report, ReportLine};
 use crate::judge::verdict::Verdict;
 
-/// Writes the page.
-pub fn write(path: &Path, run: &TrialRun, about: &str) -> Result<(), Error> {
-    PagePlace::check(path)?.write(&page(run, about))
+/// What the page has besides the verdicts.
+pub struct PageParts<'p> {
+    /// The calls of all scenarios, as pictures.
+    pub pictures: &'p Markup,
+    /// The calls of each scenario in numbers.
+    pub sums: &'p BTreeMap<String, TraceSum>,
+    /// The table of the phases, if they were measured.
+    pub timings: Option<&'p str>,
 }
 
-fn page(run: &TrialRun, about: &str) -> String {
+/// The page. `about` says where the traces were made.
+pub fn text(run: &TrialRun, about: &str, parts: &PageParts<'_>) -> String {
     let tally = &run.sums.tally;
     let title = format!(
         "{} passed, {} failed, {} inconclusive, {} skipped",
@@ -32,7 +39,13 @@ fn page(run: &TrialRun, about: &str) -> String {
                 (section(heading, &groups(&run.done, of, false)))
             }
             h2 { "Scenarios" }
-            (scenarios(&run.done))
+            (scenarios(&run.done, parts.sums))
+            (losses(parts.sums))
+            (parts.pictures)
+            @if let Some(table) = parts.timings {
+                h2 { "How long it took" }
+                div.scroll tabindex="0" role="region" aria-label="Times" { pre { (table) } }
+            }
         },
     )
 }
@@ -108,16 +121,27 @@ fn joined<'l>(lines: impl Iterator<Item = &'l ReportLine>) -> String {
     lines.map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-fn scenarios(all: &[TrialDone]) -> Markup {
+/// What was lost, by scenario.
+fn losses(sums: &BTreeMap<String, TraceSum>) -> Markup {
+    let lost: Vec<_> = sums.iter().filter(|(_, sum)| !sum.lost.is_empty()).collect();
+    html! {
+        h2 { "Losses" }
+        @if lost.is_empty() { p { "Nothing was lost." } }
+        @else { ul { @for (name, sum) in lost { li { b { (name) } ": " (escape::line(&sum.lost.join("; "))) } } } }
+    }
+}
+
+fn scenarios(all: &[TrialDone], sums: &BTreeMap<String, TraceSum>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="The scenarios" {
             table.list {
-                thead { tr { th { "scenario" } th { "verdict" } th { "ms" } } }
+                thead { tr { th { "scenario" } th { "verdict" } th { "calls" } th { "ms" } } }
                 @for done in all {
                     @let (word, why) = verdict(&done.outcome);
                     tr {
                         th scope="row" { (done.name) }
                         td.(word) { (word) @if !why.is_empty() { ": " (why) } }
+                        td.number { @if let Some(sum) = sums.get(&done.name.name) { (sum.calls) } }
                         td.number { (format!("{:.1}", done.took.as_secs_f64() * 1e3)) }
                     }
                 }

@@ -48,9 +48,9 @@ impl Mark {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Pass => "all that it claims is right",
-            Self::Fail => "something that it claims is not right",
+            Self::Fail => "something that it claims is not right, or lines are extra, twice or garbled",
             Self::SilentLoss => "calls are missing, and it did not say so",
-            Self::Inconclusive => "it cannot be said: it announced a loss, or the end was not seen",
+            Self::Inconclusive => "it announced a loss, or the end was not seen",
             Self::Blind => "it has shown nothing at all",
             Self::Skip => "it could not be run here",
             Self::NotClaimed => "it claims none of these calls",

@@ -57,7 +57,7 @@ fn rows(table: &Table, families: &[&Family]) -> String {
 
 fn legend() -> String {
     let lines = Mark::ALL.map(|mark| format!("* {} {}: {}.\n", mark.sign(), mark.word(), mark.meaning()));
-    format!("A cell has the calls that are right, and those that are claimed.\n\n{}\n", lines.concat())
+    format!("A cell shows correct calls / claimed calls.\n\n{}\n", lines.concat())
 }
 
 fn of_subject(table: &Table, column: usize) -> String {

@@ -68,7 +68,7 @@ fn head(table: &Table) -> Markup {
             bdi { (Foreign(&about.machine)) } "; " bdi { (Foreign(&about.date)) }
         }
         p { "Again: " code { (Foreign(&about.command)) } }
-        p { "A cell has the calls that are right, and those that are claimed. It opens to what is not right." }
+        p { "A cell shows correct calls / claimed calls. It opens to what is not right." }
         ul.legend {
             @for mark in Mark::ALL {
                 li { span.sign data-v=(mark.word()) { (mark.sign()) } " " b { (mark.word()) } ": " (mark.meaning()) }

@@ -63,6 +63,30 @@ pub fn a_recorded_run_is_listed_compared_and_run_again() -> Tested {
     Ok(())
 }
 
+pub fn a_file_makes_each_run_leave_a_record() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (state, config) = (folder.path().join("state/ior-it"), folder.path().join("config/ior-it"));
+    let run = |args: &[&str]| {
+        let mut command = with_state(folder.path(), args);
+        command.env("XDG_CONFIG_HOME", folder.path().join("config"));
+        command
+    };
+    let one = ["--exact", "dup-basic"];
+    fs::create_dir_all(&config)?;
+    for (text, records) in [("", 0), ("record = false\n", 0), ("record = true\n", 1)] {
+        fs::write(config.join("config.toml"), text)?;
+        says(run(&one), 0)?;
+        let kept = if state.exists() { names_in(&state)?.len() } else { 0 };
+        require!(kept == records, "{text:?}: {kept} records");
+    }
+    expect_success(run(&["--list"]))?;
+    require!(names_in(&state)?.len() == 1, "a list leaves a record");
+    fs::write(config.join("config.toml"), "recrod = true\n")?;
+    let error = expect_error(run(&one), 2)?;
+    require!(error.contains("config.toml cannot be used") && error.contains("recrod"), "{error}");
+    Ok(())
+}
+
 pub fn a_record_that_cannot_be_kept_or_read_is_an_error() -> Tested {
     let folder = tempfile::tempdir()?;
     let none = expect_error(with_state(folder.path(), &["--compare", "1"]), 2)?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{TESTS, Transcript, expect_error, expect_success, ior_it, names_in, stderr, stdout, unprivileged};
 use crate::support::Tested;
 use ior_it::support::child::scenarios;
+use libtest_mimic::Failed;
 use snapbox::{assert_data_eq, file, str};
 
 pub fn what_was_asked_for_runs() -> Tested {
@@ -146,6 +147,67 @@ pub fn where_no_archive_can_be_written_nothing_runs() -> Tested {
     Ok(())
 }
 
+/// The flags of strace choose what is printed of a trace, and change no verdict.
+pub fn the_calls_of_scenarios_are_chosen_as_those_of_commands() -> Tested {
+    let lines = |args: &[&str]| -> Result<Vec<String>, Failed> {
+        let says = expect_success(ior_it(&[&["--exact", "dup-basic"], args].concat()))?;
+        let (_, trace) = says.split_once("dup-basic: finished\n").ok_or(says.clone())?;
+        Ok(trace.trim_end().lines().map(str::to_owned).collect())
+    };
+    let all = lines(&["-v"])?;
+    let names = |lines: &[String]| -> Vec<String> {
+        lines.iter().map(|line| line.split('(').next().unwrap_or_default().to_owned()).collect()
+    };
+    require!(names(&all) == ["openat", "dup", "write", "close", "close", "exit_group"], "{all:?}");
+    let rows: [(&[&str], &[&str]); 6] = [
+        (&["-e", "dup,write"], &["dup", "write"]),
+        (&["-e", "!close,exit_group"], &["openat", "dup", "write"]),
+        (&["-P", "dup.txt", "-e", "%file"], &["openat"]),
+        (&["--failed-only"], &[]),
+        (&["-z"], &["openat", "dup", "write", "close", "close"]),
+        (&["-s", "3", "-e", "write"], &["write"]),
+    ];
+    for (args, expected) in rows {
+        let shown = lines(args)?;
+        require!(names(&shown) == expected, "{args:?}: {shown:?}");
+    }
+    let data = lines(&["-s", "3", "-e", "write"])?;
+    require!(data[0].contains("\"hel\"..., 5) = 5"), "{data:?}");
+    let timed = lines(&["-r", "-e", "dup"])?;
+    require!(timed[0].trim_start().starts_with("0.000000 dup("), "{timed:?}");
+    let table = expect_success(ior_it(&["--exact", "dup-basic", "-c", "-S", "name", "-e", "close,dup"]))?;
+    let rows: Vec<_> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    require!(rows.ends_with(&["call", "close", "dup", "all"]) && !table.contains("write"), "{table}");
+    let error = expect_error(ior_it(&["-e", "dup", "--list"]), 2)?;
+    require!(error.contains("'--trace <SET>' cannot be used with '--list'"), "{error}");
+    Ok(())
+}
+
+pub fn the_calls_of_scenarios_are_drawn() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let [page, folded, events] =
+        ["page", "folded", "events"].map(|name| folder.path().join(name).display().to_string());
+    let pictures = ["--html", &page, "--flamegraph", &folded, "--timeline", &events];
+    let archive = folder.path().join("archive").display().to_string();
+    std::fs::create_dir(&archive)?;
+    let two = ["--filter", "dup-basic", "--filter", "dup2-same-fd", "--exact"];
+    let live = expect_success(ior_it(&[&two[..], &pictures, &["--archive", &archive, "-c"]].concat()))?;
+    let text = std::fs::read_to_string(&folded)?;
+    let closes = text.lines().filter(|line| line.ends_with(";close 2")).count();
+    require!(closes == 1 && text.lines().all(|line| line.contains(";")), "{text}");
+    let drawn: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&events)?)?;
+    let calls = drawn.as_array().ok_or("no array")?.iter().filter(|event| event["ph"] != "M").count();
+    let all = |says: &str| says.lines().rfind(|line| line.starts_with(" all ")).map(str::to_owned);
+    let sum = all(&live).ok_or(live.clone())?;
+    require!(sum.split_whitespace().nth(1) == Some(&calls.to_string()), "{calls} calls in the timeline: {sum}");
+    // The same of what was archived.
+    let again = [&["-c", "--html", &page][..], &["--replay", &archive]].concat();
+    let replayed = expect_success(ior_it(&again))?;
+    require!(all(&replayed).as_ref() == Some(&sum), "{replayed}");
+    require!(std::fs::read_to_string(&page)?.contains("2 passed, 0 failed"), "no page of the archives");
+    Ok(())
+}
+
 pub fn a_page_has_the_verdicts_and_both_traces() -> Tested {
     let folder = tempfile::tempdir()?;
     let (tests, page) = (folder.path().join("tests.toml"), folder.path().join("page.html"));
@@ -165,6 +227,9 @@ pub fn a_page_has_the_verdicts_and_both_traces() -> Tested {
         require!(text.contains(part), "no {part}: {text}");
     }
     require!(text.contains("dup2-same-fd") && !text.contains("<script"), "{text}");
+    for part in ["<p>Nothing was lost.</p>", "Flame graph by bytes", "aria-label=\"Timeline\"", "gate ", "p99"] {
+        require!(text.contains(part), "no {part}: {text}");
+    }
     // Nothing runs if it cannot be written.
     let error = expect_error(ior_it(&["--exact", "dup-basic", "--html", "/no/such/page.html"]), 2)?;
     require!(error.contains("/no/such/page.html could not be written"), "{error}");

@@ -76,7 +76,7 @@ pub fn bad_usage_says_what_is_accepted() -> Tested {
         &["--replay", ".", "--repeat", "2"],
         &["--replay", ".", "--keep"],
         &["--show", "dup-basic.ior.zst", "--list"],
-        &["--summary"],
+        &["--no-follow"],
         &["--no-follow", "--output", "trace.txt"],
         &["--"],
         &["--summary", "--"],
@@ -158,7 +158,7 @@ pub fn a_bad_tests_toml_is_named_with_its_line() -> Tested {
     write(folder.path().join("empty.toml"), "")?;
     let says = expect_error(with_tests(folder.path(), "empty.toml"), 2)?;
     let count = format!("{} scenarios have no table", scenarios::all().count());
-    require!(says.contains(&count) && says.contains("--> empty.toml:1:1") && says.contains("dup-basic"), "{says}");
+    require!(says.contains(&count) && says.contains("--> empty.toml:1:1") && says.contains("[open-basic]"), "{says}");
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::fs::{read, read_to_string};
 use std::path::Path;
 
 use super::{file, ran, whole};
-use crate::support::{Tested, traced};
+use crate::support::{Tested, says, traced};
 
 pub fn written() -> Tested {
     let (folder, path) = file("five!")?;
@@ -36,6 +36,13 @@ pub fn written() -> Tested {
 pub fn refused() -> Tested {
     let folder = tempfile::tempdir()?;
     let made = folder.path().join("made");
+    let picture = folder.path().join("flames.svg").display().to_string();
+    let output = traced(&["--flamegraph", &picture], &["true"]).output()?;
+    if cfg!(feature = "inferno") {
+        require!(std::fs::read_to_string(&picture)?.contains("<svg"), "{picture} is no picture");
+    } else {
+        require!(output.status.code() == Some(2) && says(&output).contains("cannot draw SVG"), "{}", says(&output));
+    }
     for option in ["--html", "--flamegraph", "--timeline"] {
         let (_, stderr) = ran(traced(&[option, "/no/such/folder/x"], &["touch", &made.display().to_string()]), 2)?;
         require!(stderr.contains("/no/such/folder/x could not be written") && stderr.contains("hint: "), "{stderr}");

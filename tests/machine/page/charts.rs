@@ -1,7 +1,7 @@
 //! The charts of a trace in a browser.
 
 use ior_it::support::archive;
-use ior_it::support::charts::{ChartFiles, Charts};
+use ior_it::support::charts::{ChartFiles, ChartPage, Charts, chart_page};
 use libtest_mimic::Failed;
 
 use super::{Shown, Tested, asked};
@@ -17,7 +17,10 @@ fn page() -> Result<String, Failed> {
         archive::decode(&bytes)?.observed.trace.calls.iter().for_each(|call| charts.add(call));
     }
     let table = format!(" call   calls\n {}", "a wide row ".repeat(40));
-    charts.finish("<b>cat</b> 'a file'", &table, &["lost: nothing".to_owned()])?;
+    let last = ["lost: nothing".to_owned()];
+    charts.finish(|pictures| {
+        chart_page(&ChartPage { title: "<b>cat</b> 'a file'", table: &table, last: &last, pictures })
+    })?;
     Ok(std::fs::read_to_string(html)?)
 }
 

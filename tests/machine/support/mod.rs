@@ -147,3 +147,8 @@ pub fn install(from: impl AsRef<Path>, program: &Path, mode: u32) -> Result<(), 
 pub fn bpf(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(file)
 }
+
+/// Whether a program is in PATH.
+pub fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}

@@ -20,6 +20,7 @@ pub fn cell(subject: (&str, Option<&str>), scenario: &str, verdict: &str, right:
         right,
         not_claimed: 0,
         findings: Vec::new(),
+        killed: false,
         again: format!("ior-it --subject {} --exact --filter {scenario}", subject.0),
     }
 }
@@ -117,6 +118,7 @@ pub fn hostile() -> Table {
             raw: Some(text(10)),
             known: Some(text(11)),
         }],
+        killed: false,
         again: text(12),
     };
     let about = About { machine: text(13), date: text(14), command: text(15) };
