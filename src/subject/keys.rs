@@ -163,7 +163,8 @@ mod tests {
             for at in 0..row.args.len() {
                 let found = of_argument(row, &[u64::MAX; 6], at).map(|key| key.name);
                 let name = row.args[at].name;
-                let name = if matches!(name, "pid" | "tid") { &format!("{name}2") } else { name };
+                let is_taken = matches!(name, "pid" | "tid") || name == DATA && !blocks::of(row).is_empty();
+                let name = if is_taken { &format!("{name}2") } else { name };
                 assert_eq!(found, Some(name), "{}", row.name);
             }
         }

@@ -34,6 +34,7 @@ mod kernel;
 mod memory;
 mod mount;
 mod option;
+mod prctl;
 mod process;
 mod schedule;
 mod socket;
@@ -48,6 +49,7 @@ pub use kernel::*;
 pub use memory::*;
 pub use mount::*;
 pub use option::*;
+pub use prctl::*;
 pub use process::*;
 pub use schedule::*;
 pub use socket::*;
@@ -138,7 +140,7 @@ pub static UNLINK: Names = Names { what: "flag of unlinkat", mask: 0, values: va
 
 /// Flags of faccessat2(2).
 pub static ACCESS_FLAGS: Names =
-    Names { what: "flag of faccessat2", mask: 0, values: values![AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH] };
+    Names { what: "flag of faccessat2", mask: 0, values: values![AT_SYMLINK_NOFOLLOW, AT_EACCESS, AT_EMPTY_PATH] };
 
 /// Flags of renameat2(2).
 pub static RENAME: Names =
@@ -279,7 +281,8 @@ impl Names {
     /// Whether the kernel looks at 64 bits of an argument with these flags. It looks at 32 bits of all others.
     pub fn is_long(&self) -> bool {
         // fs/notify/fanotify/fanotify_user.c, mm/mprotect.c, kernel/events/core.c and kernel/futex/syscalls.c.
-        [&FANOTIFY_MASK, &PROT, &PERF, &FUTEX_BITSET].iter().any(|long| std::ptr::eq(*long, self))
+        let flags = [&FANOTIFY_MASK, &PROT, &PERF, &FUTEX_BITSET, &SECURE_BITS];
+        self.mask == u64::MAX || flags.iter().any(|long| std::ptr::eq(*long, self))
     }
 
     /// The first name of exactly this value.

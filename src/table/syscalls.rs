@@ -20,6 +20,7 @@ use crate::table::layout::Roles;
 use crate::table::names::Names;
 
 mod meaning; // what an argument and a result may be
+mod control; // the arguments of prctl
 mod operation; // where the meaning of arguments depends on others
 mod effect; // what a call does to descriptors and names
 mod compat; // the calls of 32-bit programs

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bstr::BStr;
 
 use crate::table::kind::Kind;
-use crate::table::names;
+use crate::table::names::{self, Names};
 use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Outcome, RingRequest, Text};
 use crate::trace::whole::Trace;
@@ -174,14 +174,14 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             None => put_address(out, raw),
         },
         Role::Choice(_) if row.has_operation(&names::IOCTL) && at == 1 => put_operation(out, raw as u32),
-        Role::Flags(names) if names.is_long() => names.put(out, raw),
-        Role::Flags(names) | Role::Choice(names) => names.put(out, (raw as u32).into()),
+        Role::Flags(names) | Role::Choice(names) if names.is_long() => put_names(out, names, raw),
+        Role::Flags(names) | Role::Choice(names) => put_names(out, names, (raw as u32).into()),
         Role::Named(names) => match names.name((raw as u32).into()) {
             Some(name) => out.push_str(name),
             None => put_number(out, raw as i32),
         },
         // The kernel looks at 16 bits (include/linux/types.h, umode_t).
-        Role::Mode => put_octal(out, (raw as u16).into()),
+        Role::Mode => put_mode(out, (raw as u16).into()),
         Role::Id => put_number(out, syscalls::id(raw)),
         Role::Signed => put_number(out, call.signed(at)),
         Role::UnsignedInt => put_number(out, raw as u32),
@@ -191,7 +191,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             None if data::put_data(out, row, call, at) => {}
             // Nobody knows what the argument of an operation without a name is.
             None if row.has_operation(&names::IOCTL) && names::IOCTL.name(call.args[1]).is_none() => {
-                put(out, format_args!("{raw:#x}"));
+                put_hex(out, raw);
             }
             None => put_address(out, raw),
         },
@@ -211,8 +211,13 @@ fn put_operation(out: &mut String, op: u32) {
         return out.push_str(name);
     }
     let direction = ["_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"][op as usize >> 30];
-    let (kind, number, size) = (op >> 8 & 0xff, op & 0xff, op >> 16 & 0x3fff);
-    put(out, format_args!("_IOC({direction}, {kind:#x}, {number:#x}, {size:#x})"));
+    out.push_str("_IOC(");
+    out.push_str(direction);
+    for part in [op >> 8 & 0xff, op & 0xff, op >> 16 & 0x3fff] {
+        out.push_str(", ");
+        put_hex(out, part.into());
+    }
+    out.push(')');
 }
 
 /// The file of a descriptor argument, where that is the file that the call is about.
@@ -246,7 +251,7 @@ fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
             names::OPEN.put(out, flags);
             if mode != 0 || makes_file(flags as i32) {
                 out.push_str(", mode=");
-                put_octal(out, mode);
+                put_mode(out, mode);
             }
             out.push_str(", resolve=");
             names::RESOLVE.put(out, resolve);
@@ -327,12 +332,23 @@ fn put_escaped(out: &mut String, bytes: &[u8]) {
     }
 }
 
-fn put_octal(out: &mut String, value: u64) {
-    if value == 0 { out.push('0') } else { put(out, format_args!("0{value:o}")) }
+/// The names of a value. 0 without a name has no base.
+fn put_names(out: &mut String, names: &Names, value: u64) {
+    if value == 0 && names.name(0).is_none() { out.push('0') } else { names.put(out, value) }
+}
+
+/// Permissions: three digits at least, and a 0 before them.
+fn put_mode(out: &mut String, value: u64) {
+    if value < 0o100 { put(out, format_args!("{value:03o}")) } else { put(out, format_args!("0{value:o}")) }
 }
 
 fn put_address(out: &mut String, raw: u64) {
-    if raw == 0 { out.push_str("NULL") } else { put(out, format_args!("{raw:#x}")) }
+    if raw == 0 { out.push_str("NULL") } else { put_hex(out, raw) }
+}
+
+/// A number in base 16. 0 has no base.
+fn put_hex(out: &mut String, raw: u64) {
+    if raw == 0 { out.push('0') } else { put(out, format_args!("{raw:#x}")) }
 }
 
 fn put_number(out: &mut String, number: impl itoa::Integer) {

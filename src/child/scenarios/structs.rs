@@ -26,6 +26,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("structs-interval", interval),
     Scenario::new("structs-requests", requests),
     Scenario::new("structs-system", system),
+    Scenario::new("structs-control", control),
+    Scenario::new("structs-stop", stop),
 ];
 
 /// The size of the kernel's own signal sets in bytes.
@@ -289,5 +291,40 @@ fn system() -> Setup {
         returns(call!(getgroups, 3, groups.as_mut_ptr()), 0)?;
         let mut ids = [7_u32; 3];
         returns(call!(getresuid, &raw mut ids[0], &raw mut ids[1], &raw mut ids[2]), 0)
+    })
+}
+
+/// What prctl is told, and what it tells: a text, a signal, a number; a refusal of what is not known.
+fn control() -> Setup {
+    act(|| {
+        let (mut name, mut signal) = ([0_u8; 16], 0_i32);
+        returns(call!(prctl, libc::PR_SET_NAME, c"told"), 0)?;
+        returns(call!(prctl, libc::PR_GET_NAME, name.as_mut_ptr()), 0)?;
+        ensure(name.starts_with(b"told\0"), "the thread has another name")?;
+        returns(call!(prctl, libc::PR_SET_PDEATHSIG, libc::SIGUSR2), 0)?;
+        returns(call!(prctl, libc::PR_GET_PDEATHSIG, &raw mut signal), 0)?;
+        ensure(signal == libc::SIGUSR2, "another signal is set")?;
+        returns(call!(prctl, libc::PR_SET_TIMERSLACK, 7), 0)?;
+        returns(call!(prctl, libc::PR_GET_TIMERSLACK, 1, 2, 3, 4), 7)?;
+        returns(call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0)?;
+        fails(call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 2, 3, 1_u64 << 40), Errno::EINVAL)?;
+        fails(call!(prctl, 4321, 1, 0, 1_u64 << 40, 3), Errno::EINVAL)
+    })
+}
+
+/// The stop of a tracee that nobody is: what it would be told, as far as the size goes, and where its registers would go.
+fn stop() -> Setup {
+    /// PTRACE_SET_SYSCALL_INFO (include/uapi/linux/ptrace.h).
+    const SET: i32 = 0x4212;
+    act(|| {
+        // The kind of the stop, flags and the architecture; the instruction; the stack.
+        let info = [0x4000_0003_0005_0001_u64, 7, 1 << 40];
+        let registers = [1_u64 << 12, 64];
+        let nobody = i32::MAX;
+        fails(call!(ptrace, SET, nobody, 24, info.as_ptr()), Errno::ESRCH)?;
+        fails(call!(ptrace, SET, nobody, 16, info.as_ptr()), Errno::ESRCH)?;
+        fails(call!(ptrace, libc::PTRACE_GETREGSET, nobody, 1, registers.as_ptr()), Errno::ESRCH)?;
+        fails(call!(ptrace, libc::PTRACE_SETOPTIONS, nobody, 0, libc::PTRACE_O_EXITKILL), Errno::ESRCH)?;
+        fails(call!(ptrace, libc::PTRACE_INTERRUPT, nobody, 1, 2), Errno::ESRCH)
     })
 }

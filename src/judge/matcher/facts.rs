@@ -375,6 +375,7 @@ fn argument(call: &Call, at: usize, role: Role) -> i64 {
     match role {
         Role::Fd | Role::DirFd | Role::FdNumber | Role::Int | Role::Named(_) => (raw as i32).into(),
         Role::Id => syscalls::id(raw),
+        Role::Flags(names) | Role::Choice(names) if names.is_long() => raw as i64,
         Role::Flags(_) | Role::Choice(_) | Role::Mode | Role::UnsignedInt => (raw as u32).into(),
         Role::Signed => call.signed(at),
         Role::Path | Role::Text | Role::Unsigned | Role::Pointer => raw as i64,

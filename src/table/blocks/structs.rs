@@ -218,3 +218,12 @@ pub static LIFE: Struct = laid_out!(8, 1; "hint" 0 8 Choice(&names::LIFE));
 
 /// `struct delegation` (include/uapi/linux/fcntl.h, F_SETDELEG).
 pub static DELEGATION: Struct = laid_out!(8, 3; "d_flags" 0 4 Hex, "d_type" 4 2 Choice(&names::LOCK), "__pad" 6 2 Hex);
+
+/// The first members of `struct ptrace_syscall_info` (ptrace(2)). The others depend on `op`.
+pub static SYSCALL_INFO: Struct = laid_out!(88, 6;
+    "op" 0 1 Choice(&names::SYSCALL_STOP), "reserved" 1 1 Hex, "flags" 2 2 Hex, "arch" 4 4 Choice(&names::AUDIT_ARCH),
+    "instruction_pointer" 8 8 Hex, "stack_pointer" 16 8 Hex,
+);
+
+/// `struct iovec`, of which only the address is read (ptrace(2), PTRACE_GETREGSET).
+pub static IOVEC: Struct = laid_out!(16, 2; "iov_base" 0 8 Address, "iov_len" 8 8 Unsigned);

@@ -69,10 +69,10 @@ pub static PTRACE: Names = Names {
         ("PTRACE_TRACEME", 0),
         ("PTRACE_PEEKTEXT", 1),
         ("PTRACE_PEEKDATA", 2),
-        ("PTRACE_PEEKUSR", 3),
+        ("PTRACE_PEEKUSER", 3),
         ("PTRACE_POKETEXT", 4),
         ("PTRACE_POKEDATA", 5),
-        ("PTRACE_POKEUSR", 6),
+        ("PTRACE_POKEUSER", 6),
         ("PTRACE_CONT", 7),
         ("PTRACE_KILL", 8),
         ("PTRACE_SINGLESTEP", 9),
@@ -199,4 +199,47 @@ pub static KEXEC_FILE: Names = Names {
     what: "flag of kexec_file_load",
     mask: 0,
     values: &[("KEXEC_FILE_UNLOAD", 1), ("KEXEC_FILE_ON_CRASH", 2), ("KEXEC_FILE_NO_INITRAMFS", 4)],
+};
+
+/// Options of PTRACE_SETOPTIONS and PTRACE_SEIZE (ptrace(2)).
+pub static PTRACE_OPTION: Names = Names {
+    what: "option of ptrace",
+    mask: 0,
+    values: numbered! {
+        PTRACE_O_TRACESYSGOOD 1, PTRACE_O_TRACEFORK 2, PTRACE_O_TRACEVFORK 4, PTRACE_O_TRACECLONE 8, PTRACE_O_TRACEEXEC 0x10,
+        PTRACE_O_TRACEVFORKDONE 0x20, PTRACE_O_TRACEEXIT 0x40, PTRACE_O_TRACESECCOMP 0x80, PTRACE_O_EXITKILL 0x10_0000,
+        PTRACE_O_SUSPEND_SECCOMP 0x20_0000,
+    },
+};
+
+/// Why a tracee has stopped (PTRACE_GET_SYSCALL_INFO).
+pub static SYSCALL_STOP: Names = Names {
+    what: "kind of a system call stop",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        PTRACE_SYSCALL_INFO_NONE 0, PTRACE_SYSCALL_INFO_ENTRY 1, PTRACE_SYSCALL_INFO_EXIT 2, PTRACE_SYSCALL_INFO_SECCOMP 3,
+    },
+};
+
+/// Architectures (include/uapi/linux/audit.h).
+pub static AUDIT_ARCH: Names = Names {
+    what: "architecture",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        AUDIT_ARCH_X86_64 0xc000_003e, AUDIT_ARCH_I386 0x4000_0003, AUDIT_ARCH_AARCH64 0xc000_00b7, AUDIT_ARCH_ARM 0x4000_0028,
+        AUDIT_ARCH_RISCV64 0xc000_00f3, AUDIT_ARCH_RISCV32 0x4000_00f3, AUDIT_ARCH_CRIS 0x4000_004c, AUDIT_ARCH_PPC64LE
+        0xc000_0015, AUDIT_ARCH_PPC64 0x8000_0015, AUDIT_ARCH_PPC 0x14, AUDIT_ARCH_S390X 0x8000_0016, AUDIT_ARCH_LOONGARCH64
+        0xc000_0102,
+    },
+};
+
+/// Sets of registers (PTRACE_GETREGSET, include/uapi/linux/elf.h).
+pub static REGISTERS: Names = Names {
+    what: "set of registers",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        NT_PRSTATUS 1, NT_FPREGSET 2, NT_PRPSINFO 3, NT_TASKSTRUCT 4, NT_AUXV 6, NT_386_TLS 0x200, NT_386_IOPERM 0x201,
+        NT_X86_XSTATE 0x202, NT_X86_SHSTK 0x204, NT_ARM_VFP 0x400, NT_ARM_TLS 0x401, NT_ARM_HW_BREAK 0x402, NT_ARM_HW_WATCH
+        0x403, NT_ARM_SYSTEM_CALL 0x404, NT_ARM_SVE 0x405, NT_ARM_PAC_MASK 0x406, NT_RISCV_VECTOR 0x901,
+    },
 };

@@ -114,11 +114,11 @@ pub static MOUNT_ATTR: Names = Names {
     what: "attribute of a mount",
     mask: 0,
     values: &[
-        ("MOUNT_ATTR__ATIME", 0x70),
         ("MOUNT_ATTR_RDONLY", 1),
         ("MOUNT_ATTR_NOSUID", 2),
         ("MOUNT_ATTR_NODEV", 4),
         ("MOUNT_ATTR_NOEXEC", 8),
+        ("MOUNT_ATTR__ATIME", 0x70),
         ("MOUNT_ATTR_NOATIME", 0x10),
         ("MOUNT_ATTR_STRICTATIME", 0x20),
         ("MOUNT_ATTR_NODIRATIME", 0x80),

@@ -1,4 +1,4 @@
-//! Processes, threads, signals and time: clone(2), futex(2), signal(7), madvise(2), prctl(2), wait(2), getrlimit(2).
+//! Processes, threads, signals and time: clone(2), futex(2), signal(7), madvise(2), wait(2), getrlimit(2).
 
 use super::Names;
 
@@ -157,39 +157,6 @@ pub static USAGE: Names = Names {
     values: values![RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD],
 };
 
-/// Operations of prctl(2).
-pub static PRCTL: Names = Names {
-    what: "operation of prctl",
-    mask: u32::MAX as u64,
-    values: values![
-        PR_SET_PDEATHSIG,
-        PR_GET_PDEATHSIG,
-        PR_GET_DUMPABLE,
-        PR_SET_DUMPABLE,
-        PR_GET_KEEPCAPS,
-        PR_SET_KEEPCAPS,
-        PR_SET_NAME,
-        PR_GET_NAME,
-        PR_GET_SECCOMP,
-        PR_SET_SECCOMP,
-        PR_CAPBSET_READ,
-        PR_CAPBSET_DROP,
-        PR_GET_SECUREBITS,
-        PR_SET_SECUREBITS,
-        PR_SET_TIMERSLACK,
-        PR_GET_TIMERSLACK,
-        PR_SET_MM,
-        PR_SET_CHILD_SUBREAPER,
-        PR_GET_CHILD_SUBREAPER,
-        PR_SET_NO_NEW_PRIVS,
-        PR_GET_NO_NEW_PRIVS,
-        PR_SET_THP_DISABLE,
-        PR_GET_THP_DISABLE,
-        PR_CAP_AMBIENT,
-        PR_SET_VMA,
-    ],
-};
-
 /// Operations of arch_prctl(2) (arch/x86/include/uapi/asm/prctl.h).
 pub static ARCH_PRCTL: Names = Names {
     what: "operation of arch_prctl",
@@ -201,9 +168,23 @@ pub static ARCH_PRCTL: Names = Names {
         ("ARCH_GET_GS", 0x1004),
         ("ARCH_GET_CPUID", 0x1011),
         ("ARCH_SET_CPUID", 0x1012),
+        ("ARCH_GET_XCOMP_SUPP", 0x1021),
+        ("ARCH_GET_XCOMP_PERM", 0x1022),
+        ("ARCH_REQ_XCOMP_PERM", 0x1023),
+        ("ARCH_GET_XCOMP_GUEST_PERM", 0x1024),
+        ("ARCH_REQ_XCOMP_GUEST_PERM", 0x1025),
+        ("ARCH_MAP_VDSO_X32", 0x2001),
+        ("ARCH_MAP_VDSO_32", 0x2002),
+        ("ARCH_MAP_VDSO_64", 0x2003),
         ("ARCH_CET_STATUS", 0x3001),
+        ("ARCH_GET_UNTAG_MASK", 0x4001),
+        ("ARCH_ENABLE_TAGGED_ADDR", 0x4002),
+        ("ARCH_GET_MAX_TAG_BITS", 0x4003),
+        ("ARCH_FORCE_TAGGED_SVA", 0x4004),
         ("ARCH_SHSTK_ENABLE", 0x5001),
         ("ARCH_SHSTK_DISABLE", 0x5002),
+        ("ARCH_SHSTK_LOCK", 0x5003),
+        ("ARCH_SHSTK_UNLOCK", 0x5004),
         ("ARCH_SHSTK_STATUS", 0x5005),
     ],
 };

@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use super::{Ret, Role, Syscall, meaning};
+use super::{Effect, Ret, Role, Syscall, control, meaning};
 use crate::table::names::{self, Names};
 
 impl Syscall {
@@ -33,6 +33,15 @@ impl Syscall {
     /// on its level.
     pub fn role_for(&self, at: usize, args: &[u64; 6]) -> Role {
         match (self.ret, at, args[1] as i32) {
+            (_, 1.., _) if self.effect == Effect::ControlProcess => {
+                control::arguments(args[0]).get(at - 1).copied().unwrap_or(self.args[at].role)
+            }
+            (_, 2 | 3, _) if self.begins_with(&names::PTRACE) => {
+                control::ptrace_role(at, args[0]).unwrap_or(self.args[at].role)
+            }
+            (_, 1, _) if self.begins_with(&names::ARCH_PRCTL) && control::is_unknown_to_architecture(args[0]) => {
+                Role::Flags(&names::RAW)
+            }
             (Ret::Number, 3, op) if self.has_operation(&names::FUTEX) && !meaning::futex_waits(op) => Role::UnsignedInt,
             _ if self.args[at].name == "optname" => Role::Choice(names::options_of(args[1] as i32)),
             (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
@@ -53,6 +62,8 @@ impl Syscall {
     pub fn looks_at(&self, at: usize, args: &[u64; 6]) -> bool {
         match (self.ret, self.args[at].name) {
             (Ret::ByCommand, "arg") => !GET_COMMANDS.contains(&(args[1] as i32)),
+            _ if self.effect == Effect::ControlProcess => at <= control::arguments(args[0]).len(),
+            _ if self.begins_with(&names::PTRACE) => control::ptrace_looks_at(at, args[0]),
             _ if self.has_operation(&names::FUTEX) => meaning::futex_looks_at(at, args[1] as i32),
             _ => true,
         }
@@ -64,9 +75,16 @@ impl Syscall {
         self.args.get(1).is_some_and(|arg| is_one(arg.role))
     }
 
-    /// Whether the meaning of its arguments depends on the second one: the level of a socket's option, and futex's operation.
+    /// Whether the first argument says by these names what the call does (ptrace(2), arch_prctl(2)).
+    fn begins_with(&self, names: &'static Names) -> bool {
+        self.args.first().is_some_and(|arg| matches!(arg.role, Role::Choice(known) if std::ptr::eq(known, names)))
+    }
+
+    /// Whether the meaning of its arguments depends on another one: the operation of prctl, ptrace and futex, and the level of a socket's option.
     pub fn depends_on_operation(&self) -> bool {
-        self.has_operation(&names::SOCKET_LEVEL) || self.has_operation(&names::FUTEX)
+        let first = [&names::PTRACE, &names::ARCH_PRCTL].iter().any(|names| self.begins_with(names));
+        let is_control = first || self.effect == Effect::ControlProcess;
+        is_control || self.has_operation(&names::SOCKET_LEVEL) || self.has_operation(&names::FUTEX)
     }
 
     /// Whether its directory descriptor may be FAN_NOFD, which is none (fanotify_mark(2)).

@@ -475,7 +475,13 @@ fn everyday() -> Vec<PortableRow> {
             ],
         ),
         other("restart_syscall", args![]),
-        does(Effect::ControlProcess, other("prctl", args![op: Choice(&names::PRCTL)])),
+        does(
+            Effect::ControlProcess,
+            other(
+                "prctl",
+                args![op: Choice(&names::PRCTL), arg2: Pointer, arg3: Pointer, arg4: Pointer, arg5: Pointer],
+            ),
+        ),
         // What every program does besides, so that its trace can be read.
         row("brk", Other, args![addr: Pointer], Ret::Pointer),
         other("mprotect", args![addr: Pointer, length: Unsigned, prot: Flags(&names::PROT)]),

@@ -4,8 +4,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{put, put_address, put_escaped, put_number, put_octal};
-use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, TIMESPEC};
+use super::{put, put_address, put_escaped, put_hex, put_names, put_number};
+use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, SYSCALL_INFO, TIMESPEC};
 use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
@@ -14,6 +14,7 @@ use crate::trace::call::{Bytes, Call, Data};
 mod left; // what a call has made of descriptors
 mod message; // messages of sockets
 mod option; // options of sockets
+mod stop; // why a tracee has stopped
 
 pub(super) use left::put_left;
 
@@ -83,6 +84,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
             out.push(']');
         }
         What::Struct(of) if std::ptr::eq(of, &FLOCK) => put_lock(out, of, bytes, after),
+        What::Struct(of) if std::ptr::eq(of, &SYSCALL_INFO) => stop::put_syscall_info(out, bytes),
         What::Struct(of) if block.size.is_one() => put_struct(out, of, bytes),
         // Two of them are the times of a file (utimensat(2)).
         What::Struct(of) if std::ptr::eq(of, &TIMESPEC) => {
@@ -140,7 +142,7 @@ fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {
     let Some(value) = bytes.and_then(|bytes| blocks::number(bytes, is_signed)) else { return out.push('?') };
     match role {
         Role::Pointer => put_address(out, value as u64),
-        Role::Flags(names) | Role::Choice(names) => names.put(out, value as u64),
+        Role::Flags(names) | Role::Choice(names) => put_names(out, names, value as u64),
         _ => put_number(out, value),
     }
 }
@@ -291,19 +293,15 @@ fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
         MemberKind::Unsigned => put_number(out, value as u64),
         MemberKind::Signed => put_number(out, value),
         MemberKind::Address => put_address(out, value as u64),
-        MemberKind::Hex => put_address_or_zero(out, value as u64),
-        MemberKind::Mode => put_mode(out, value as u32),
-        MemberKind::Flags(names) | MemberKind::Choice(names) => names.put(out, value as u64),
+        MemberKind::Hex => put_hex(out, value as u64),
+        MemberKind::Mode => put_type_and_mode(out, value as u32),
+        MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
         MemberKind::Signals | MemberKind::Text => {}
     }
 }
 
-fn put_address_or_zero(out: &mut String, value: u64) {
-    if value == 0 { out.push('0') } else { put_address(out, value) }
-}
-
 /// `S_IFREG|0644` (inode(7)).
-fn put_mode(out: &mut String, mode: u32) {
+fn put_type_and_mode(out: &mut String, mode: u32) {
     let types = [
         (libc::S_IFREG, "S_IFREG|"),
         (libc::S_IFDIR, "S_IFDIR|"),
@@ -316,9 +314,9 @@ fn put_mode(out: &mut String, mode: u32) {
     match types.iter().find(|(value, _)| mode & libc::S_IFMT == *value) {
         Some((_, name)) => {
             out.push_str(name);
-            put_octal(out, (mode & !libc::S_IFMT).into());
+            super::put_mode(out, (mode & !libc::S_IFMT).into());
         }
-        None => put_octal(out, mode.into()),
+        None => super::put_mode(out, mode.into()),
     }
 }
 
