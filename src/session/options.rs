@@ -10,6 +10,8 @@ use crate::watch::tracer::{self, TracerOptions};
 pub struct Options {
     /// How many scenarios may run at a time.
     pub lanes: usize,
+    /// How many children may begin before their scenarios run, beside those.
+    pub ahead: usize,
     /// The tracer. `attach` is false only in tests that show that nothing passes then.
     pub tracer: TracerOptions,
     /// Whether to keep the workspaces.
@@ -26,7 +28,7 @@ impl Default for Options {
     fn default() -> Self {
         // Any table may say what pointers lead to.
         let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, witness: false, terminal: None }
+        Self { lanes: 1, ahead: 0, tracer, keep: false, watch: true, witness: false, terminal: None }
     }
 }
 

@@ -1,4 +1,5 @@
 //! What the tracer and a run cost, as counts that `tests/costs/costs.toml` allows.
+#![allow(unsafe_code)]
 
 use std::ffi::CStr;
 
@@ -66,9 +67,26 @@ fn counted() -> Result<Counted, Failed> {
     Ok(counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect())
 }
 
+/// Since Linux 6.16 the kernel's types can be mapped, and nobody reads them.
+pub fn types_are_mapped() -> Tested {
+    let file = std::fs::File::open("/sys/kernel/btf/vmlinux")?;
+    let pages = file.metadata()?.len() / 4096;
+    // SAFETY: the file does not change while the kernel runs.
+    let may_be_mapped = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.is_ok();
+    let reads = summary_of(&["-q", "--exact", "--filter", "dup-basic"])?.1;
+    require!(reads < pages || !may_be_mapped, "{reads} reads for {pages} pages of types");
+    Ok(())
+}
+
 /// The system calls that `ior-it` makes with these options. How often it reads depends on the size of the kernel's types, and how
 /// often it waits for a lock on the other threads.
 fn calls_of(options: &[&str]) -> Result<u64, Failed> {
+    let (all, reads, waits) = summary_of(options)?;
+    Ok(all - reads - waits)
+}
+
+/// All system calls, read(2) and futex(2).
+fn summary_of(options: &[&str]) -> Result<(u64, u64, u64), Failed> {
     let mut command = support::traced(&["--summary"], &[&[env!("CARGO_BIN_EXE_ior-it")], options].concat());
     // Cargo sets it for tests. The dynamic linker looks for each library in each of its folders.
     let output = command.env_remove("LD_LIBRARY_PATH").output()?;
@@ -78,11 +96,9 @@ fn calls_of(options: &[&str]) -> Result<u64, Failed> {
         let cells = says.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         cells.filter(|cells| cells.len() == 7 && cells[0] == row).find_map(|cells| cells[1].parse::<u64>().ok())
     };
-    let uncounted = ["read", "futex"].iter().filter_map(|call| count(call)).sum::<u64>();
     let all =
         says.lines().find_map(|line| line.trim_start().strip_prefix("all ")?.split_whitespace().next()?.parse().ok());
-    let all: u64 = all.ok_or("the summary has no sum")?;
-    Ok(all - uncounted)
+    Ok((all.ok_or("the summary has no sum")?, count("read").unwrap_or(0), count("futex").unwrap_or(0)))
 }
 
 /// The bytes that a step of this process leaves in the ring.
