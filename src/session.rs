@@ -39,8 +39,10 @@ mod objected; // what the witness says otherwise
 mod at_gate; // what happens while a child waits at its gate
 mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
+mod ahead; // what is done for other scenarios meanwhile
 
 pub use again::KeptZygote;
+use ahead::ParkedWorkspaces;
 pub use at_gate::{AtGate, ChildAtGate};
 pub use beside::Beheld;
 use beside::Beside;
@@ -73,6 +75,7 @@ pub struct Session {
     fence: AtomicU64,
     /// What is done while a child waits at its gate.
     at_gate: Mutex<Option<AtGate>>,
+    parked: ParkedWorkspaces,
 }
 
 /// Begins a session, in two steps. Between them the caller may start threads.
@@ -158,8 +161,8 @@ impl Prepared {
         descriptors::allow_enough();
         let scenarios: Vec<Scenario> = [CANARY].into_iter().chain(scenarios).collect();
         let workspaces = Workspaces::make(options.keep);
-        let zygote =
-            Zygote::start_at(options.lanes, scenarios.clone(), Some(&workspaces), options.terminal.as_deref())?;
+        let lanes = (options.lanes, options.ahead);
+        let zygote = Zygote::start_at(lanes, scenarios.clone(), Some(&workspaces), options.terminal.as_deref())?;
         Ok(Self { zygote, workspaces, scenarios, options })
     }
 
@@ -217,7 +220,19 @@ impl Session {
         file: &str,
         limit: impl Into<Limit>,
     ) -> Result<ScenarioRun, Error> {
-        let workspace = self.workspaces.for_scenario(name)?;
+        self.run_meanwhile(name, expectation, file, limit, &|| ())
+    }
+
+    /// The same, and does something while the child acts, which may take longer than that.
+    pub fn run_meanwhile(
+        &self,
+        name: &str,
+        expectation: &Expectation,
+        file: &str,
+        limit: impl Into<Limit>,
+        meanwhile: &dyn Fn(),
+    ) -> Result<ScenarioRun, Error> {
+        let workspace = self.workspace_for(name)?;
         let began = SystemTime::now();
         let seen = match self.lacks(expectation) {
             Some(reason) => {
@@ -225,7 +240,7 @@ impl Session {
             }
             None => {
                 let watched = Watched { diary: true, ..self.watched(expectation) };
-                self.seen_by_all(name, workspace.path(), limit.into(), watched, None)?
+                self.seen_by_all(name, workspace.path(), limit.into(), watched, None, &|| self.do_ahead(meanwhile))?
             }
         };
         let Witnessed { observed, own, testimony, mut phases, streams, stretch: _ } = seen;
@@ -241,9 +256,10 @@ impl Session {
         let verdict = because(verdict, expectation, file, &observed, &own.diary).with_objection(written);
         let verdict = verdict.with_objection(contradicted.clone());
         phases.matching += begin.elapsed();
-        let workspace = workspace.path().to_owned();
+        let path = workspace.path().to_owned();
+        self.leave(workspace);
         let noted = own.diary;
-        Ok(ScenarioRun { verdict, contradicted, noted, objection, observed, phases, workspace, began })
+        Ok(ScenarioRun { verdict, contradicted, noted, objection, observed, phases, workspace: path, began })
     }
 
     fn watched(&self, expectation: &Expectation) -> Watched {
@@ -268,7 +284,7 @@ impl Session {
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
         let watched = Watched { follow, data: false, diary: false, streams: false };
-        self.seen_by_all(name, directory, limit.into(), watched, None).map(|seen| (seen.observed, seen.phases))
+        self.seen_by_all(name, directory, limit.into(), watched, None, &|| ()).map(|seen| (seen.observed, seen.phases))
     }
 
     /// The same, with the witness's testimony, if there is a witness.
@@ -280,7 +296,7 @@ impl Session {
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
         let watched = Watched { follow, data: false, diary: false, streams: false };
-        let seen = self.seen_by_all(name, directory, limit, watched, None)?;
+        let seen = self.seen_by_all(name, directory, limit, watched, None, &|| ())?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
 
@@ -298,14 +314,14 @@ impl Session {
         limit: Limit,
         watched: Watched,
         beside: Option<&Beside<'_>>,
+        meanwhile: &dyn Fn(),
     ) -> Result<Witnessed, Error> {
         let Watched { follow, data, diary: keeps_diary, streams: _ } = watched;
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
         let witness;
-        let enclosed = beside.map(Beside::enclosed);
-        let (mut child, streams) = self.spawned(name, directory, watched, enclosed.as_ref())?;
+        let (mut child, streams) = self.spawned(name, directory, watched, beside.map(Beside::enclosed).as_ref())?;
         phases.fork = lap.end();
         let attached = beside.map(|beside| beside.attach(&child)).transpose()?.flatten();
         if let Some(ending) = child.reach_gate(limit)? {
@@ -324,6 +340,7 @@ impl Session {
         let opened_ns = diary::now_ns();
         child.open_gate()?;
         witness.iter().for_each(Witness::release);
+        meanwhile();
         let is_at_end = match (beside, &attached) {
             (Some(beside), Some(attached)) => beside.close(attached, &child, limit)?,
             _ => false,

@@ -15,8 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat, renameat};
-use nix::sys::stat::{FileStat, Mode, fchmod, fstat, mkdirat};
+use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat, renameat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, fstatat, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, fchdir, geteuid, unlinkat};
 
@@ -26,6 +26,8 @@ const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEX
 const LINKS: usize = 40;
 /// The mode of a folder that all may read.
 const OPEN_FOLDER: u32 = 0o755;
+/// The mode of a folder that only its owner can enter.
+const PRIVATE_FOLDER: u32 = 0o700;
 /// The mode of a file that all may read, because root may have made it.
 const OPEN_FILE: Mode = Mode::from_bits_truncate(0o644);
 /// How many new names are tried.
@@ -93,9 +95,20 @@ impl Folder {
     /// Makes a folder in it that only its owner can enter, whatever the umask. The new folder's path is the kernel's: absolute,
     /// without links.
     pub fn make_private(&self, name: &OsStr) -> io::Result<Self> {
-        let fd = make_folder(&self.fd, name, 0o700)?;
+        let fd = make_folder(&self.fd, name, PRIVATE_FOLDER)?;
         let path = fs::read_link(by_number(fd.as_fd()))?;
         Ok(Self { fd, path })
+    }
+
+    /// The same, and only its path.
+    pub fn make_private_path(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let mode = Mode::from_bits_truncate(PRIVATE_FOLDER);
+        mkdirat(&self.fd, name, mode)?;
+        // The umask may take these bits.
+        if fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_mode & 0o777 != PRIVATE_FOLDER {
+            fchmodat(&self.fd, name, mode, FchmodatFlags::FollowSymlink)?;
+        }
+        Ok(self.path.join(name))
     }
 
     /// The same with a new name, which begins with this prefix.

@@ -42,8 +42,8 @@ impl Workspaces {
     pub fn for_scenario(&self, name: &str) -> Result<Workspace, Error> {
         let root = Arc::clone(self.root.as_ref().map_err(Error::clone)?);
         let name = format!("{name}.{}", self.made.fetch_add(1, Ordering::Relaxed));
-        root.make_private(name.as_ref()).map_err(|error| cannot_make(root.path(), error))?;
-        Ok(Workspace { path: root.path().join(&name), name, root, keep: self.keep })
+        let path = root.make_private_path(name.as_ref()).map_err(|error| cannot_make(root.path(), error))?;
+        Ok(Workspace { path, name, root, keep: self.keep })
     }
 
     /// Makes this directory the working directory of the process. A workspace is entered from the folder's descriptor.

@@ -10,7 +10,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -42,7 +41,9 @@ mod passed;
 mod streams;
 mod server;
 mod handle;
+mod ahead;
 
+use ahead::LanesAhead;
 pub use handle::Child;
 pub use orders::{ChildOrder, Enclosed};
 pub use program::{Program, ProgramStart, ProgramUser, is_ignored, was_closed};
@@ -58,6 +59,7 @@ pub struct Zygote {
     life: Option<OwnedFd>,
     slots: Slots,
     free: (Sender<Lane>, Receiver<Lane>),
+    ahead: LanesAhead,
     /// Whether its preparation has succeeded, if that is known.
     prepared: OnceLock<Result<(), Error>>,
 }
@@ -105,12 +107,13 @@ impl Zygote {
     /// Forks the zygote. There must be no other thread yet. It removes the workspaces when `ior-it` has ended, unless they are to
     /// be kept.
     pub fn start(lanes: usize, scenarios: Vec<Scenario>, workspaces: Option<&Workspaces>) -> Result<Self, Error> {
-        Self::start_at(lanes, scenarios, workspaces, None)
+        Self::start_at((lanes, 0), scenarios, workspaces, None)
     }
 
-    /// The same for a run that takes single keys of a terminal. If `ior-it` is killed, the zygote restores its mode.
+    /// The same for a run that takes single keys of a terminal: if `ior-it` is killed, the zygote restores its mode. Beside so many
+    /// lanes there are others for so many children that begin before they are asked for.
     pub fn start_at(
-        lanes: usize,
+        lanes: (usize, usize),
         scenarios: Vec<Scenario>,
         workspaces: Option<&Workspaces>,
         terminal: Option<&TerminalMode>,
@@ -122,11 +125,11 @@ impl Zygote {
     /// The same for one program, which [`Zygote::spawn`] starts; it ignores the scenario and the workspace. When the program has
     /// ended, the processes that it leaves go on. If `ior-it` ends before the program, all of them are killed.
     pub fn for_program(program: Arc<Program>) -> Result<Self, Error> {
-        Self::start_for(1, Work::Program(program), None, None)
+        Self::start_for((1, 0), Work::Program(program), None, None)
     }
 
     fn start_for(
-        lanes: usize,
+        lanes: (usize, usize),
         work: Work,
         workspaces: Option<&Workspaces>,
         terminal: Option<&TerminalMode>,
@@ -140,11 +143,12 @@ impl Zygote {
     }
 
     fn try_start(
-        lanes: usize,
+        (lanes, ahead): (usize, usize),
         work: Work,
         workspaces: Option<&Workspaces>,
         terminal: Option<&TerminalMode>,
     ) -> io::Result<Self> {
+        let lanes = lanes + ahead;
         let slots = Slots::map(lanes)?;
         // The children look calls up: the table is made before they are forked.
         let _ = Syscall::by_number(0);
@@ -168,7 +172,14 @@ impl Zygote {
                     // The channel has room for every lane.
                     let _ = free.0.send(lane);
                 }
-                Ok(Self { pid, life: Some(life), slots, free, prepared: OnceLock::new() })
+                Ok(Self {
+                    pid,
+                    life: Some(life),
+                    slots,
+                    free,
+                    ahead: LanesAhead::new(ahead),
+                    prepared: OnceLock::new(),
+                })
             }
         }
     }
@@ -192,15 +203,16 @@ impl Zygote {
     pub fn spawn_with(&self, scenario: usize, workspace: &Path, options: SpawnOptions<'_>) -> Result<Child<'_>, Error> {
         let SpawnOptions { enclosed, keeps_diary, streams } = options;
         self.prepared.get_or_init(|| self.hear_prepared()).clone()?;
-        let lane = self.free.1.recv().map_err(|_| self.gone())?;
-        lane.drain();
-        let slot = self.slots.get(lane.number);
-        slot.clear(keeps_diary);
-        enclosed.into_iter().for_each(|enclosed| slot.orders.enclose(enclosed));
-        let request =
-            ToZygote::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() };
+        let begun = self.take_begun(scenario, workspace);
+        let is_begun = begun.is_some();
+        let lane = begun.map_or_else(|| self.free.1.recv().map_err(|_| self.gone()), Ok)?;
+        if !is_begun {
+            self.make_ready(&lane, enclosed, keeps_diary);
+        }
         let mut child = Child { zygote: self, lane: Some(lane), pid: Pid::from_raw(0), ended: true };
-        child.say_with(&request, streams)?;
+        if !is_begun {
+            child.say_with(&ToZygote::spawn(scenario, workspace), streams)?;
+        }
         match child.hear()? {
             FromZygote::Spawned { pid } => {
                 child.pid = Pid::from_raw(pid);
@@ -213,6 +225,14 @@ impl Zygote {
             )),
             FromZygote::Exited { .. } | FromZygote::Signaled { .. } => Err(self.gone()),
         }
+    }
+
+    /// Makes a lane ready for its next child.
+    fn make_ready(&self, lane: &Lane, enclosed: Option<&Enclosed>, keeps_diary: bool) {
+        lane.drain();
+        let slot = self.slots.get(lane.number);
+        slot.clear(keeps_diary);
+        enclosed.into_iter().for_each(|enclosed| slot.orders.enclose(enclosed));
     }
 
     /// Waits until the zygote says that it is prepared, or which step has failed. If a seccomp filter kills it, it says nothing.

@@ -14,6 +14,7 @@ use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
 use super::traces::TraceView;
 use super::trials::TrialOptions;
+use super::trials::coming::ComingTrials;
 use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
@@ -64,6 +65,8 @@ pub struct Plan {
     pub pause: Option<Arc<TerminalMode>>,
     /// Whether the scenario is explained.
     pub explain: bool,
+    /// The trials that have not begun.
+    pub coming: Arc<ComingTrials>,
 }
 
 impl Plan {
@@ -99,6 +102,7 @@ impl Plan {
             all_reports: self.all_reports,
             tiers: self.tiers && self.subjects.is_empty(),
             file: self.tables.file.clone(),
+            coming: Arc::clone(&self.coming),
         }
     }
 
@@ -126,6 +130,8 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     let stress = stress(cli);
     // A scenario may then run beside itself.
     let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
+    let is_one_after_another = stress.is_none() && (selected.len() > lanes || cli.repeat > 1);
+    let ahead = if is_one_after_another { lanes } else { 0 };
     let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
     Ok(Plan {
         libtest: cli.libtest.clone(),
@@ -149,9 +155,10 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         conformance: cli.output.clone().filter(|_| cli.conformance),
         has_page: cli.trace.html.is_some(),
         data: cli.trace.data,
-        session: Options { terminal: pause.clone(), ..session(cli, lanes) },
+        session: Options { terminal: pause.clone(), ahead, ..session(cli, lanes) },
         pause,
         explain: cli.explain.is_some(),
+        coming: Arc::default(),
     })
 }
 

@@ -157,6 +157,7 @@ pub fn run(mut replay: Replay) -> Result<Exit, Error> {
         all_reports: replay.all_reports,
         tiers: false,
         file: replay.tables.file.clone(),
+        coming: Arc::default(),
     };
     let done = trials::run(&options, archives.into_iter().map(trial).collect())?;
     traces.print(&replay.libtest, &replay.selected);

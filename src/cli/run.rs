@@ -36,6 +36,8 @@ use crate::subject::cell::Cell;
 use crate::timings::Timings;
 use crate::watch::tracer;
 
+mod next; // what is done for the next scenario
+
 /// What the trials share.
 pub struct LiveRun {
     session: Arc<Session>,
@@ -74,8 +76,9 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();
     let view = std::mem::take(&mut plan.view);
-    let live = LiveRun::new(Arc::new(session), Arc::new(plan), view, bless, Arc::default())?;
-    let run = Arc::new(LiveRun { archives, ..live });
+    let mut run = LiveRun::new(Arc::new(session), Arc::new(plan), view, bless, Arc::default())?;
+    run.archives = archives;
+    let run = Arc::new(run);
     end_on_signals(&run)?;
     run.unless_interrupted(run.session.canary())?;
     if let Some(terminal) = &run.plan.pause {
@@ -186,7 +189,7 @@ impl LiveRun {
         let steps = if may_draw(is_for_people) { Steps::Open } else { Steps::Hidden };
         let once = |at: usize| {
             let (slot, name) = pairs[at];
-            let live = || self.plan.expectation(name).and_then(|expectation| self.once(name, expectation));
+            let live = || self.plan.expectation(name).and_then(|expectation| self.once(name, expectation, false));
             slot.map_or_else(live, |slot| self.beside(slot, name))
         };
         let Stressed { tallies, runs, took } = stress(limit, self.plan.threads, pairs.len(), steps, once);
@@ -258,7 +261,7 @@ impl LiveRun {
     /// The verdict of the first run that does not pass, or else of the last run.
     fn repeated(&self, name: &'static str) -> Result<Verdict, Error> {
         let expectation = self.plan.expectation(name)?;
-        self.rounds(|| self.once(name, expectation))
+        self.rounds(|again| self.once(name, expectation, again))
     }
 
     /// The same for a subject.
@@ -268,7 +271,7 @@ impl LiveRun {
             return Ok(Verdict::Skip(slot.missing.clone().unwrap_or_default()));
         };
         let expectation = self.plan.expectation(name)?;
-        self.rounds(|| self.once_beside(slot, subject.as_ref(), name, expectation))
+        self.rounds(|_| self.once_beside(slot, subject.as_ref(), name, expectation))
     }
 
     /// The result of a subject in a scenario.
@@ -324,9 +327,9 @@ impl LiveRun {
         })
     }
 
-    fn rounds(&self, once: impl Fn() -> Result<Verdict, Error>) -> Result<Verdict, Error> {
+    fn rounds(&self, once: impl Fn(bool) -> Result<Verdict, Error>) -> Result<Verdict, Error> {
         for round in 1..=self.plan.repeat {
-            match once()? {
+            match once(round < self.plan.repeat)? {
                 Verdict::Pass => {}
                 Verdict::Fail(report) => return Ok(Verdict::Fail(self.in_round(round, report))),
                 Verdict::Inconclusive(report) => return Ok(Verdict::Inconclusive(self.in_round(round, report))),
@@ -336,10 +339,13 @@ impl LiveRun {
         Ok(Verdict::Pass)
     }
 
-    fn once(&self, name: &'static str, expectation: &Expectation) -> Result<Verdict, Error> {
+    /// With `again`, the same scenario runs after that.
+    fn once(&self, name: &'static str, expectation: &Expectation, again: bool) -> Result<Verdict, Error> {
         let begin = Instant::now();
         let limit = self.plan.limit(expectation);
-        let one = self.session.run(name, expectation, self.plan.tables.file_of(name), limit)?;
+        let meanwhile = || self.begin_next(again.then_some(name));
+        let file = self.plan.tables.file_of(name);
+        let one = self.session.run_meanwhile(name, expectation, file, limit, &meanwhile)?;
         let took = begin.elapsed();
         self.traces.keep(name, &one.observed);
         if self.plan.timings || self.plan.has_page {

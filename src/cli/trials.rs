@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::flags::{LibtestFlags, OutputFormat};
@@ -15,6 +15,8 @@ use crate::base::escape;
 use crate::judge::report::Report;
 use crate::judge::verdict::{Tally, Verdict};
 
+pub mod coming; // what runs next
+mod quiet; // no output
 mod output; // where the verdicts go, and with which colours
 mod groups; // verdicts with the same cause
 mod text; // --format pretty and terse
@@ -25,7 +27,9 @@ mod github; // --format github
 pub mod page; // --html
 pub mod progress; // the bar of a long run
 
+use coming::ComingTrials;
 use output::TrialOutput;
+use quiet::Quiet;
 
 /// One scenario to run, or one archive to judge.
 pub struct Trial {
@@ -88,6 +92,8 @@ pub struct TrialOptions {
     pub tiers: bool,
     /// The name of the expectations' file in reports.
     pub file: String,
+    /// Told what comes.
+    pub coming: Arc<ComingTrials>,
 }
 
 /// A run that is over.
@@ -225,16 +231,6 @@ pub fn report(options: &TrialOptions, done: &[TrialDone]) -> Result<(), Error> {
 /// Whether a run is to be cut short.
 pub type IsOver<'o> = dyn Fn() -> bool + Sync + 'o;
 
-/// Prints nothing.
-struct Quiet;
-
-impl Printer for Quiet {
-    fn begin(&mut self, _: usize, _: Option<u64>) {}
-    fn announce(&mut self, _: &TrialName) {}
-    fn done(&mut self, _: &TrialDone) {}
-    fn end(&mut self, _: &[TrialDone], _: &TrialSums, _: Duration) {}
-}
-
 /// The selected trials, each with its number.
 fn selected(options: &TrialOptions, trials: Vec<Trial>) -> Vec<(usize, Trial)> {
     let libtest = &options.libtest;
@@ -252,7 +248,7 @@ fn run_to(options: &TrialOptions, trials: Vec<Trial>, mut output: TrialOutput) -
     let mut trials = selected(options, trials);
     let mut sums = TrialSums { filtered_out: all - trials.len(), ..TrialSums::default() };
     if libtest.list {
-        trials.iter().for_each(|(_, trial)| output.put(&format!("{}: test\n", trial.name)));
+        output.put(&trials.iter().map(|(_, trial)| format!("{}: test\n", trial.name)).collect::<String>());
         return TrialRun { sums, done: Vec::new() };
     }
     let seed = libtest.shuffle.map(|seed| seed.unwrap_or_else(|| fastrand::u64(..1 << 32)));
@@ -318,10 +314,8 @@ fn run_all(
     is_over: &IsOver<'_>,
 ) -> Vec<TrialDone> {
     let stop = AtomicBool::new(false);
-    let one = |(number, trial): (usize, Trial)| match is_over() {
-        true => TrialDone { number, name: trial.name, outcome: TrialOutcome::NotRun(CUT_SHORT), took: Duration::ZERO },
-        false => run_one(number, trial, options.fail_fast, &stop),
-    };
+    options.coming.fill(trials.iter().map(|(_, trial)| trial.name.name.as_str()));
+    let one = |(number, trial)| run_unless_over(options, (number, trial), is_over, &stop);
     let mut all = Vec::with_capacity(trials.len());
     if options.threads == 1 || trials.is_empty() {
         for (number, trial) in trials {
@@ -358,6 +352,21 @@ fn run_all(
         }
     });
     all
+}
+
+/// Runs a trial, unless the run is cut short.
+fn run_unless_over(
+    options: &TrialOptions,
+    numbered: (usize, Trial),
+    over: &IsOver<'_>,
+    stop: &AtomicBool,
+) -> TrialDone {
+    let (number, trial) = numbered;
+    options.coming.begin(&trial.name.name);
+    match over() {
+        true => TrialDone { number, name: trial.name, outcome: TrialOutcome::NotRun(CUT_SHORT), took: Duration::ZERO },
+        false => run_one(number, trial, options.fail_fast, stop),
+    }
 }
 
 fn run_one(number: usize, trial: Trial, fail_fast: bool, stop: &AtomicBool) -> TrialDone {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::ahead::ParkedWorkspaces;
 use super::{Options, Session, flags, nonce};
 use crate::base::error::Error;
 use crate::child::workspace::Workspaces;
@@ -40,6 +41,7 @@ impl KeptZygote {
             nonce: nonce(),
             fence: AtomicU64::default(),
             at_gate: Mutex::default(),
+            parked: ParkedWorkspaces::default(),
         })
     }
 
@@ -71,6 +73,7 @@ impl Session {
             nonce: self.nonce,
             fence: AtomicU64::default(),
             at_gate: Mutex::default(),
+            parked: ParkedWorkspaces::default(),
         }
     }
 

@@ -52,6 +52,11 @@ impl Session {
         *self.at_gate.lock().unwrap_or_else(PoisonError::into_inner) = act;
     }
 
+    /// Whether something is done.
+    pub(super) fn acts_at_gate(&self) -> bool {
+        self.at_gate.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Does it for a child that waits there.
     pub(super) fn while_at_gate(&self, scenario: &str, child: &Child<'_>) -> Result<(), Error> {
         let act = self.at_gate.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -75,7 +75,8 @@ impl Session {
             return Ok(not_run(skipped(&reason)));
         }
         let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));
-        let seen = self.seen_by_all(name, workspace.path(), limit.into(), self.watched(expectation), Some(&beside))?;
+        let watched = self.watched(expectation);
+        let seen = self.seen_by_all(name, workspace.path(), limit.into(), watched, Some(&beside), &|| ())?;
         let Witnessed { observed: Observed { ending, trace }, stretch, .. } = seen;
         let Some(stretch) = stretch else {
             return Ok(not_run(skipped(&format!("the scenario {ending}"))));

@@ -10,6 +10,8 @@ use crate::watch::tracer::{self, TracerOptions};
 pub struct Options {
     /// How many scenarios may run at a time.
     pub lanes: usize,
+    /// How many children may begin before their scenarios run, beside those.
+    pub ahead: usize,
     /// The tracer. `attach` is false only in tests that show that nothing passes then.
     pub tracer: TracerOptions,
     /// Whether to keep the workspaces.
@@ -28,7 +30,8 @@ impl Default for Options {
     fn default() -> Self {
         // Any table may say what pointers lead to.
         let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        Self { lanes: 1, tracer, keep: false, watch: true, always_data: false, witness: false, terminal: None }
+        let (ahead, always_data, terminal) = (0, false, None);
+        Self { lanes: 1, ahead, tracer, keep: false, watch: true, always_data, witness: false, terminal }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every session's zygote is forked before the first thread starts, so all sessions are prepared first.
 
+mod ahead;
 mod endings;
 mod lines;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support;
+use ahead::a_child_that_begins_while_another_acts_runs_next;
 use endings::{
     ENDINGS, KERNEL_THREAD, TAKES_A_SECOND, a_limit_grows_with_the_load_of_the_machine,
     a_scenario_inherits_nothing_from_another, a_thread_of_the_kernel_ends_nothing, each_ending_has_its_own_message,
@@ -40,6 +42,7 @@ pub struct Sessions {
     unwatched: Session,
     unattached: Session,
     endings: Session,
+    ahead: Session,
 }
 
 pub fn sessions() -> Result<Sessions, ior_it::support::base::error::Error> {
@@ -51,17 +54,19 @@ pub fn sessions() -> Result<Sessions, ior_it::support::base::error::Error> {
     let unattached = Prepared::new(base(), detached)?;
     let of_no_list = ENDINGS.iter().map(|row| row.0).chain([KERNEL_THREAD, TAKES_A_SECOND]);
     let endings = Prepared::new(of_no_list, Options::default())?;
+    let ahead = Prepared::new(base(), Options { ahead: 1, ..Options::default() })?;
     Ok(Sessions {
         whole: whole.load()?,
         unwatched: unwatched.load()?,
         unattached: unattached.load()?,
         endings: endings.load()?,
+        ahead: ahead.load()?,
     })
 }
 
 fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
     type Test = fn(&Sessions) -> Result<(), Failed>;
-    let tests: [(&str, Test); 8] = [
+    let tests: [(&str, Test); 9] = [
         ("an_unwatched_twin_leaves_no_record", an_unwatched_twin_leaves_no_record),
         ("nothing_passes_when_nothing_is_attached", nothing_passes_when_nothing_is_attached),
         ("each_line_of_tests_toml_matters", each_line_of_tests_toml_matters),
@@ -70,6 +75,7 @@ fn trials(sessions: &Arc<Sessions>) -> Vec<Trial> {
         ("a_watch_takes_no_record_of_another", a_watch_takes_no_record_of_another),
         ("a_thread_of_the_kernel_ends_nothing", a_thread_of_the_kernel_ends_nothing),
         ("a_limit_grows_with_the_load_of_the_machine", a_limit_grows_with_the_load_of_the_machine),
+        ("a_child_that_begins_while_another_acts_runs_next", a_child_that_begins_while_another_acts_runs_next),
     ];
     let trial = |(name, test): (&str, Test)| {
         let sessions = Arc::clone(sessions);

@@ -13,9 +13,15 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::support::{self, Tested};
 
+mod counts; // what tests/costs/costs.toml allows
+
 pub fn main() -> ExitCode {
     type Test = fn() -> Tested;
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 9] = [
+        ("programs_are_as_many_and_as_small_as_allowed", counts::programs),
+        ("a_run_and_a_scenario_make_no_more_system_calls_than_allowed", counts::calls),
+        ("the_kernels_types_are_mapped_where_that_is_possible", counts::types_are_mapped),
+        ("records_are_no_larger_than_allowed", counts::bytes),
         ("an_excerpt_of_the_kernels_types_gives_the_same_programs", excerpt),
         ("stacks_fit_over_all_chains_of_calls", stacks),
         ("who_is_watched_no_more_is_looked_at_once", marks),
@@ -42,7 +48,6 @@ fn excerpt() -> Tested {
 
 /// The stack that Linux 6.1 allows for a chain of calls (kernel/bpf/verifier.c, check_max_stack_depth()). Newer kernels allow
 /// more, and so would load programs that 6.1 refuses.
-/// one could load what it cannot.
 const MOST_STACK: usize = 512;
 const MOST_FRAMES: usize = 8;
 

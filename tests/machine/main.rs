@@ -12,6 +12,8 @@ mod cli;
 mod command;
 mod controls;
 mod cost;
+#[path = "../costs/mod.rs"]
+mod costs;
 mod damaged;
 mod ends;
 mod folders;

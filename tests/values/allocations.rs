@@ -1,12 +1,20 @@
-//! Printing a call allocates no memory: a million calls are a million lines in one string.
+//! Counts allocations of memory: printing a call needs none, since a million calls are a million lines in one string, and the way
+//! from records to a verdict needs few.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use ior_it::support::archive;
+use ior_it::support::judge::expectation::Expectations;
+use ior_it::support::judge::matcher;
+use ior_it::support::judge::verdict::judge;
 use ior_it::support::table::syscalls::Syscall;
-use ior_it::support::trace::show;
+use ior_it::support::trace::counts::Counts;
+use ior_it::support::trace::{decoder, record, show};
+
+use crate::costs;
+use crate::replay::{TESTS, everyday, names};
 
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
 
@@ -69,4 +77,38 @@ fn a_printed_call_allocates_nothing() {
         }
     }
     assert!(without > 3000 && with > 0, "{without} lines; those that were escaped took {with} allocations");
+}
+
+/// How often a step allocates, in a thread of its own count.
+fn allocations_of<T>(step: impl FnOnce() -> T) -> usize {
+    let before = ALLOCATIONS.get();
+    let made = step();
+    let allocations = ALLOCATIONS.get() - before;
+    drop(made);
+    allocations
+}
+
+/// The recorded traces, from their records to the verdicts. The kernel's names are in records of their own, which an archive does
+/// not keep, so the files of an assembled trace are those of its calls alone.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_way_from_records_to_a_verdict_allocates_no_more_than_it_may() {
+    let expectations = Expectations::parse("tests.toml", TESTS, &names()).unwrap();
+    let (mut assembled, mut compared, mut judged, mut calls) = (0, 0, 0, 0);
+    for name in everyday() {
+        let archive = archive::load(&crate::recorded(name)).unwrap();
+        let (expectation, observed) = (expectations.get(name).unwrap(), &archive.observed);
+        let records: Vec<Vec<u8>> = observed.trace.calls.iter().map(|call| record::encode(1, call)).collect();
+        calls += records.len();
+        let bytes = || records.iter().map(Vec::as_slice);
+        let workspace = Some(archive.origin.workspace.as_slice());
+        assembled += allocations_of(|| decoder::assemble(bytes(), Counts::default(), workspace));
+        compared += allocations_of(|| matcher::compare(expectation, &observed.trace));
+        judged += allocations_of(|| judge(expectation, "tests.toml", observed));
+    }
+    let steps = [("assembled", assembled), ("compared", compared), ("judged", judged)];
+    // In hundredths: one allocation more in all traces is no change.
+    let per_call = |count: usize| (count as f64 * 100.0 / calls as f64).round() / 100.0;
+    let counts = steps.into_iter().map(|(step, count)| (step.to_owned(), per_call(count))).collect();
+    costs::check("allocations", &counts, "").unwrap();
 }

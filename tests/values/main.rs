@@ -8,6 +8,8 @@ mod expectations;
 mod house;
 mod replay;
 mod allocations;
+#[path = "../costs/mod.rs"]
+mod costs;
 mod subjects;
 mod conformance;
 mod coverage;

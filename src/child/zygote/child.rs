@@ -13,6 +13,7 @@ use nix::unistd::{Pid, setpgid};
 
 use super::executed;
 use super::orders::Enclosed;
+use super::process::IGNORED;
 use super::program::Program;
 use super::slot::LaneSlot;
 use crate::base::error::Error;
@@ -146,9 +147,10 @@ fn prepare(fds: &ChildFds<'_>, scenario: &Scenario, enter: impl Fn() -> nix::Res
         }
         step("prctl(PR_SET_DUMPABLE)", nix::sys::prctl::set_dumpable(true))?;
     }
-    for known in Signal::iterator().filter(|known| !matches!(known, Signal::SIGKILL | Signal::SIGSTOP)) {
+    // The zygote has the default action for all others.
+    for ignored in IGNORED {
         // SAFETY: no handler is installed, only the default action.
-        step("sigaction", unsafe { signal(known, SigHandler::SigDfl) })?;
+        step("sigaction", unsafe { signal(ignored, SigHandler::SigDfl) })?;
     }
     step("sigprocmask", sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))?;
     step("chdir", enter())?;

@@ -20,7 +20,7 @@ use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::child::{self, ChildFds};
 use super::passed;
-use super::process::{NAME, Unprepared, children, ignore_terminal, step};
+use super::process::{NAME, OwnChildren, Unprepared, children, forget_handlers, ignore_terminal, step};
 use super::reaper;
 use super::slot::Slots;
 use super::wire::{FromZygote, REQUEST_SIZE, ToZygote};
@@ -44,6 +44,8 @@ struct Server<'a> {
     terminal: Option<&'a TerminalMode>,
     /// Whether the program has ended by itself: then its other processes go on.
     left_alone: bool,
+    /// The children of this process.
+    own: OwnChildren,
 }
 
 /// A lane's child, from its fork until the lane is told that the scenario is over.
@@ -62,10 +64,12 @@ pub fn serve(
     terminal: Option<&TerminalMode>,
 ) -> ! {
     let children = vec![None; lanes.len()];
-    let mut server = Server { lanes, children, slots, work, workspaces, terminal, left_alone: false };
+    let mut server =
+        Server { lanes, children, slots, work, workspaces, terminal, left_alone: false, own: OwnChildren::default() };
     let prepared = match work {
         Work::Scenarios(_) => {
             server.close_others(&life);
+            server.own = OwnChildren::open();
             prepare()
         }
         Work::Program(_) => reaper::fork_below().and_then(|()| keep_out_of_the_way()),
@@ -92,6 +96,7 @@ fn prepare() -> Result<SignalFd, Unprepared> {
     step("prctl(PR_SET_NAME)", nix::sys::prctl::set_name(NAME))?;
     reaper::go_on_when_parent_is_gone()?;
     step("prctl(PR_SET_CHILD_SUBREAPER)", nix::sys::prctl::set_child_subreaper(true))?;
+    forget_handlers()?;
     let reaper = keep_out_of_the_way()?;
     // SAFETY: this process has one thread; nobody else reads the environment.
     unsafe { libc::clearenv() };
@@ -107,6 +112,12 @@ fn prepare() -> Result<SignalFd, Unprepared> {
     let (_, hard) = step("getrlimit", getrlimit(Resource::RLIMIT_FSIZE))?;
     step("setrlimit", setrlimit(Resource::RLIMIT_FSIZE, hard, hard))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    // Each page that the parent has freed would be copied at each fork.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes a plain number.
+    unsafe {
+        libc::malloc_trim(0)
+    };
     Ok(reaper)
 }
 
@@ -252,7 +263,7 @@ impl Server<'_> {
     fn kill_orphans(&self) {
         let lane_has = |pid: Pid| self.children.iter().flatten().any(|child| child.pid == pid);
         let spared = |pid: Pid| lane_has(pid) || getpgid(Some(pid)).is_ok_and(lane_has);
-        for orphan in children(Pid::this()).into_iter().filter(|&pid| !spared(pid)) {
+        for orphan in self.own.listed().into_iter().filter(|&pid| !spared(pid)) {
             kill_below(orphan, &|| true);
             let _ = kill(orphan, Signal::SIGKILL);
         }

@@ -1,5 +1,8 @@
 //! The messages between `ior-it` and the zygote on a lane, one in each packet.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 /// The largest reply in bytes.
 pub const REPLY_SIZE: usize = 5;
 /// The largest request in bytes: a path fits.
@@ -32,6 +35,11 @@ pub enum FromZygote {
 }
 
 impl ToZygote {
+    /// The request for a child.
+    pub fn spawn(scenario: usize, workspace: &Path) -> Self {
+        Self::Spawn { scenario: scenario as u32, workspace: workspace.as_os_str().as_bytes().to_vec() }
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         match self {
             ToZygote::Spawn { scenario, workspace } => [&[0], &scenario.to_ne_bytes()[..], workspace].concat(),

@@ -63,6 +63,7 @@ fn options(format: OutputFormat, fail_fast: bool) -> TrialOptions {
         all_reports: false,
         tiers: false,
         file: "tests.toml".to_owned(),
+        coming: Arc::default(),
     }
 }
 

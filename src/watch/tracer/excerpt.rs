@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
-use memmap2::Mmap;
+use memmap2::MmapOptions;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::btf::{self, Excerpt};
@@ -36,10 +36,11 @@ impl ExcerptFile {
     }
 }
 
-/// Since Linux 6.16 the file can be mapped, which saves a copy of its five megabytes.
+/// Since Linux 6.16 the file can be mapped, which saves a copy of its five megabytes. The kernel refuses a shared mapping
+/// (kernel/bpf/sysfs_btf.c).
 fn of_kernel() -> Option<Excerpt> {
     // SAFETY: the file does not change while the kernel runs.
-    match unsafe { Mmap::map(&File::open(KERNEL).ok()?) } {
+    match unsafe { MmapOptions::new().map_copy_read_only(&File::open(KERNEL).ok()?) } {
         Ok(mapped) => btf::excerpt(&mapped, &btf::NAMES),
         Err(_) => btf::excerpt(&fs::read(KERNEL).ok()?, &btf::NAMES),
     }
