@@ -33,13 +33,13 @@ use crate::watch::witness::Witness;
 pub(crate) mod beside; // a subject beside a child
 
 mod options; // how to set up a session
+mod ahead; // what is done for other scenarios meanwhile
 mod again; // the same children for another tracer
 mod own; // the child's own word on its trace
 mod objected; // what the witness says otherwise
 mod at_gate; // what happens while a child waits at its gate
 mod commanded; // what a command writes and leaves
 mod canary; // the check before all scenarios
-mod ahead; // what is done for other scenarios meanwhile
 
 pub use again::KeptZygote;
 use ahead::ParkedWorkspaces;

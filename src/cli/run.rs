@@ -102,7 +102,7 @@ fn judged(run: &Arc<LiveRun>, names: &[&'static str], known: usize) -> Result<Ex
     let done = trials::run(&run.plan.trials(), trials)?;
     run.traces.finish(|pictures, sums| {
         let timings = run.timings.lock().unwrap_or_else(PoisonError::into_inner).table();
-        trials::page::text(&done, &run.about(), &PageParts { pictures, sums, timings: Some(&timings) })
+        trials::page::text(&done, &trials::page::here(), &PageParts { pictures, sums, timings: Some(&timings) })
     })?;
     let exit = run.finish(&names[..known], done.sums.exit())?;
     run.plan.recording.as_ref().map_or(Ok(()), |recording| recording.finish(&done, run.plan.threads, exit))?;
@@ -225,13 +225,6 @@ impl LiveRun {
                 .with_ignored_flag(flag)
         };
         pairs.map(trial).collect()
-    }
-
-    /// The machine, in a line.
-    fn about(&self) -> String {
-        let origin = Origin::here("", b"", SystemTime::now());
-        let Origin { ior_it, kernel, architecture, .. } = origin;
-        format!("ior-it {ior_it}, Linux {kernel}, {architecture}")
     }
 
     /// What comes after the trials. The names are those of the registry.

@@ -1,11 +1,13 @@
 //! `--html FILE` for scenarios: the verdicts, the reports with both traces side by side, and how long each took, as one page.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use maud::{Markup, html};
 
 use super::groups::{GroupOf, TrialGroup, groups};
 use super::{TrialDone, TrialOutcome, TrialRun};
+use crate::archive::Origin;
 use crate::base::escape;
 use crate::charts::document;
 use crate::cli::traces::TraceSum;
@@ -20,6 +22,12 @@ pub struct PageParts<'p> {
     pub sums: &'p BTreeMap<String, TraceSum>,
     /// The table of the phases, if they were measured.
     pub timings: Option<&'p str>,
+}
+
+/// This program and this machine, in a line.
+pub fn here() -> String {
+    let Origin { ior_it, kernel, architecture, .. } = Origin::here("", b"", SystemTime::now());
+    format!("ior-it {ior_it}, Linux {kernel}, {architecture}")
 }
 
 /// The page. `about` says where the traces were made.

@@ -5,7 +5,6 @@
 use super::Size::{Counted, Exactly, Moved, One, Pointed, Sized};
 use super::What::{Address, Bytes, Descriptors, Message, Number, Pointers, Signals, String, Strings, Struct, Vector};
 use super::{Block, Direction, Size, What, When, structs};
-use crate::table::names;
 use crate::table::syscalls::Role;
 
 const fn given(arg: &'static str, what: What, size: Size) -> Block {
@@ -59,12 +58,6 @@ const FUTEX_COMMAND: u32 = 0x7f;
 /// PR_SET_NAME and PR_GET_NAME (prctl(2)).
 const SETS_NAME: u64 = 1 << 15;
 const GETS_NAME: u64 = 1 << 16;
-/// PR_GET_PDEATHSIG.
-const GETS_SIGNAL: u64 = 1 << 2;
-/// PR_GET_UNALIGN, PR_GET_FPEMU, PR_GET_FPEXC, PR_GET_ENDIAN, PR_GET_TSC and PR_GET_CHILD_SUBREAPER.
-const GETS_INT: u64 = 1 << 5 | 1 << 9 | 1 << 11 | 1 << 19 | 1 << 25 | 1 << 37;
-/// PR_GET_TID_ADDRESS.
-const GETS_ADDRESS: u64 = 1 << 40;
 
 /// PTRACE_GETREGSET, and PTRACE_SETREGSET after it (ptrace(2)).
 const REGISTERS: u16 = 0x4204;
@@ -187,16 +180,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
             from("cmd", DELEGATIONS, 0b11, both("arg", Struct(&structs::DELEGATION), One)),
         ],
     ),
-    (
-        "prctl",
-        &[
-            when("op", SETS_NAME, given("arg2", String, One)),
-            when("op", GETS_NAME, filled("arg2", String, One)),
-            when("op", GETS_SIGNAL, filled("arg2", Number(Role::Choice(&names::SIGNAL), 4), One)),
-            when("op", GETS_INT, filled("arg2", INT, One)),
-            when("op", GETS_ADDRESS, filled("arg2", Number(Role::Pointer, 8), One)),
-        ],
-    ),
+    ("prctl", &[when("op", SETS_NAME, given("arg2", String, One)), when("op", GETS_NAME, filled("arg2", String, One))]),
     (
         "ptrace",
         &[
