@@ -164,7 +164,7 @@ fn folder_of(state: Option<&OsStr>, home: Option<&Path>) -> Option<PathBuf> {
 
 /// The home of this process's user. `HOME` counts if it is that user's own: under sudo it may be another one's, where root should
 /// leave no files.
-fn home() -> Option<PathBuf> {
+pub fn home() -> Option<PathBuf> {
     let of_user = || User::from_uid(geteuid()).ok().flatten().map(|user| user.dir);
     let named = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let is_own = |home: &PathBuf| home.metadata().is_ok_and(|about| about.uid() == geteuid().as_raw());
