@@ -10,10 +10,10 @@ use crate::base::error::Error;
 pub mod image; // whether a file is a kernel, and for which architecture
 pub mod initramfs; // an archive in the format newc
 pub mod libraries; // the libraries that a program needs
+pub mod order; // what the guest is to do
 pub mod pack; // what is in the initramfs
 pub mod frames; // what the guest says: frames of bytes
 pub mod console; // what the kernel says
-pub mod order; // what the guest is to do
 pub mod guest; // the program as init
 pub mod emulator; // QEMU, and how it is called
 pub mod machine; // one machine from its start to its end

@@ -21,7 +21,7 @@ use crate::child::scenario::Scenario;
 use crate::kernels::debian::DebianKernels;
 use crate::kernels::emulator::{Acceleration, Emulator};
 use crate::kernels::image::{self, Architecture};
-use crate::kernels::machine::{BrokenKernel, Machine, MachineEnd, RunningMachines};
+use crate::kernels::machine::{BrokenKernel, MachineEnd, RunningMachines, VirtualMachine};
 use crate::kernels::order::{self, GuestOrder};
 use crate::kernels::pack::{PackedInitramfs, Packing};
 use crate::kernels::release::DebianKernel;
@@ -109,10 +109,6 @@ pub fn run(cli: &Cli, args: &[OsString], scenarios: &[Scenario]) -> Result<u8, E
 fn check(cli: &Cli, scenarios: &[Scenario]) -> Result<(), Error> {
     if cli.command.is_empty() {
         plan::validated(cli, scenarios, None)?;
-    }
-    if cli.output.is_some() && !cli.command.is_empty() {
-        let hint = "without --output, the trace is on the standard error output";
-        return Err(Error::usage("--output is no file of the virtual machine", hint));
     }
     if cli.libtest.is_for_machines() && cli.kernels.kernels.len() > 1 {
         let hint = "without --format, each line names its kernel; or one --kernel at a time";
@@ -247,7 +243,8 @@ impl Kernels<'_> {
 
     fn run_one(&self, kernel: AskedKernel) -> Result<KernelRun, Error> {
         let silence = self.cli.kernels.silence.unwrap_or(SILENCE);
-        let machine = Machine { emulator: &self.emulator, kernel: &kernel.file, initramfs: &self.initramfs, silence };
+        let machine =
+            VirtualMachine { emulator: &self.emulator, kernel: &kernel.file, initramfs: &self.initramfs, silence };
         let mut heard = HeardGuest::new(self.are_many);
         let began = Instant::now();
         let tell = |line: &str| StandardStream::Error.line(line);

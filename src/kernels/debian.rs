@@ -132,10 +132,10 @@ impl DebianKernels {
     fn unpacked(&self, temporary: &TempDir, package: &str, source: &Source, kernel: &Path) -> Result<(), Error> {
         let folder = temporary.path();
         apt("apt-get", source).args(["download", "-q", package]).current_dir(folder).said()?;
-        let fetched = only_file(folder, ".deb").map_err(|error| self.cannot_write(error))?;
+        let fetched = package_in(folder).map_err(|error| self.cannot_write(error))?;
         let unpacked = folder.join("unpacked");
         Command::new("dpkg-deb").arg("-x").arg(fetched).arg(&unpacked).said()?;
-        let found = only_file(&unpacked.join("boot"), kernel_of(package));
+        let found = kernel_in(&unpacked, kernel_of(package));
         let kept = found.and_then(std::fs::read).and_then(|bytes| {
             let name = kernel.file_name().unwrap_or_default();
             Folder::open(&self.folder)?.replace(name, &bytes)
@@ -176,14 +176,21 @@ fn has_lists(folder: &Path) -> bool {
     })
 }
 
-/// The one file with this suffix, in a folder where a kernel's debug symbols are not.
-fn only_file(folder: &Path, suffix: &str) -> io::Result<PathBuf> {
-    let fits = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with(suffix) && (suffix == ".deb" || name.starts_with("vmlinu"))
-    };
+/// The kernel of this release in an unpacked package: in /boot, or since Debian's 7.2.13 with its modules.
+fn kernel_in(unpacked: &Path, release: &str) -> io::Result<PathBuf> {
+    let places = [format!("boot/vmlinuz-{release}"), format!("usr/lib/modules/{release}/vmlinuz")];
+    let paths = places.iter().map(|place| unpacked.join(place));
+    paths.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        let places = places.map(|place| format!("/{place}"));
+        io::Error::other(format!("the package has no kernel at {}", places.join(" or ")))
+    })
+}
+
+/// The package that was fetched into a folder.
+fn package_in(folder: &Path) -> io::Result<PathBuf> {
     let mut paths = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
-    paths.find(fits).ok_or_else(|| io::Error::other(format!("the package has no kernel {suffix}")))
+    let found = paths.find(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    found.ok_or_else(|| io::Error::other("apt-get has left no package"))
 }
 
 fn apt(program: &str, source: &[String]) -> Command {
@@ -215,5 +222,23 @@ impl Saying for Command {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let hint = "is the archive reachable, and is there room? `apt-get update`, `df`; or give the file of a kernel";
         Err(Error::cannot_trace(format!("`{shown}` failed ({})", output.status), hint).with_details(said))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_in_boot_or_with_its_modules() {
+        for place in ["boot/vmlinuz-7.2", "usr/lib/modules/7.2/vmlinuz"] {
+            let unpacked = tempfile::tempdir().unwrap();
+            let file = unpacked.path().join(place);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            assert_eq!(kernel_in(unpacked.path(), "7.2").unwrap(), file);
+            let error = kernel_in(unpacked.path(), "7.3").unwrap_err().to_string();
+            assert_eq!(error, "the package has no kernel at /boot/vmlinuz-7.3 or /usr/lib/modules/7.3/vmlinuz");
+        }
     }
 }

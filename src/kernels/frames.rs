@@ -7,7 +7,7 @@ const HEAD: usize = 5;
 
 /// What the guest says, in the order in which it says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
+pub enum GuestFrame {
     /// It runs, on the kernel of this release.
     Hello(String),
     /// Standard output of what it runs.
@@ -22,7 +22,7 @@ pub enum Frame {
     Exit(u8),
 }
 
-impl Frame {
+impl GuestFrame {
     fn parts(&self) -> (u8, &[u8]) {
         match self {
             Self::Hello(release) => (b'H', release.as_bytes()),
@@ -69,14 +69,14 @@ impl FrameReader {
     }
 
     /// The next whole frame, if there is one; `Err` if the bytes are none.
-    pub fn next(&mut self) -> Result<Option<Frame>, ()> {
+    pub fn next(&mut self) -> Result<Option<GuestFrame>, ()> {
         let Some((&[kind, a, b, c, d], rest)) = self.bytes.split_first_chunk::<HEAD>() else { return Ok(None) };
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > LARGEST {
             return Err(());
         }
         let Some(bytes) = rest.get(..length) else { return Ok(None) };
-        let frame = Frame::of(kind, bytes).ok_or(())?;
+        let frame = GuestFrame::of(kind, bytes).ok_or(())?;
         self.bytes.drain(..HEAD + length);
         Ok(Some(frame))
     }
@@ -89,14 +89,14 @@ mod tests {
     #[test]
     fn frames_survive_the_way_in_any_pieces() {
         let frames = [
-            Frame::Hello("6.1.0".to_owned()),
-            Frame::Output(b"a\n".to_vec()),
-            Frame::ErrorOutput(Vec::new()),
-            Frame::FileBegins(b"a/b".to_vec()),
-            Frame::FileBytes(vec![0, 255]),
-            Frame::Exit(101),
+            GuestFrame::Hello("6.1.0".to_owned()),
+            GuestFrame::Output(b"a\n".to_vec()),
+            GuestFrame::ErrorOutput(Vec::new()),
+            GuestFrame::FileBegins(b"a/b".to_vec()),
+            GuestFrame::FileBytes(vec![0, 255]),
+            GuestFrame::Exit(101),
         ];
-        let bytes: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
+        let bytes: Vec<u8> = frames.iter().flat_map(GuestFrame::encode).collect();
         for piece in [1, 3, bytes.len()] {
             let (mut reader, mut read) = (FrameReader::default(), Vec::new());
             for bytes in bytes.chunks(piece) {

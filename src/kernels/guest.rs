@@ -21,7 +21,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::{Pid, getpid};
 
-use super::frames::Frame;
+use super::frames::GuestFrame;
 use super::order::{self, GuestOrder};
 use crate::base::tell::StandardStream;
 
@@ -62,19 +62,19 @@ fn act() -> io::Result<()> {
     let order: GuestOrder = serde_json::from_slice(&std::fs::read(order::FILE)?)?;
     let port = Port::open(&order.port)?;
     let release = nix::sys::utsname::uname()?.release().to_string_lossy().into_owned();
-    port.say(&Frame::Hello(release))?;
+    port.say(&GuestFrame::Hello(release))?;
     if let Err(error) = loopback_up() {
-        port.say(&Frame::ErrorOutput(format!("warning: no loopback interface: {error}\n").into_bytes()))?;
+        port.say(&GuestFrame::ErrorOutput(format!("warning: no loopback interface: {error}\n").into_bytes()))?;
     }
     let code = match started(&order) {
         Ok(child) => ran(child, &port)?,
         Err(error) => {
-            port.say(&Frame::ErrorOutput(format!("error: {}: {error}\n", order::PROGRAM).into_bytes()))?;
+            port.say(&GuestFrame::ErrorOutput(format!("error: {}: {error}\n", order::PROGRAM).into_bytes()))?;
             1
         }
     };
     send_back(&port, Path::new(order::SENT_BACK), Path::new(""))?;
-    port.say(&Frame::Exit(code))?;
+    port.say(&GuestFrame::Exit(code))?;
     port.drain();
     Ok(())
 }
@@ -93,7 +93,7 @@ impl Port {
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
-    fn say(&self, frame: &Frame) -> io::Result<()> {
+    fn say(&self, frame: &GuestFrame) -> io::Result<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frame.encode())
     }
 
@@ -118,8 +118,8 @@ fn started(order: &GuestOrder) -> io::Result<Child> {
 /// runs is killed first.
 fn ran(mut child: Child, port: &Port) -> io::Result<u8> {
     let passing = [
-        child.stdout.take().map(|output| passed(output, port.clone(), Frame::Output)),
-        child.stderr.take().map(|output| passed(output, port.clone(), Frame::ErrorOutput)),
+        child.stdout.take().map(|output| passed(output, port.clone(), GuestFrame::Output)),
+        child.stderr.take().map(|output| passed(output, port.clone(), GuestFrame::ErrorOutput)),
     ];
     let status = reaped(Pid::from_raw(child.id().cast_signed()))?;
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
@@ -129,7 +129,7 @@ fn ran(mut child: Child, port: &Port) -> io::Result<u8> {
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()) as u8)
 }
 
-fn passed(mut output: impl Read + Send + 'static, port: Port, frame: fn(Vec<u8>) -> Frame) -> JoinHandle<()> {
+fn passed(mut output: impl Read + Send + 'static, port: Port, frame: fn(Vec<u8>) -> GuestFrame) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut bytes = vec![0; PIECE];
         while let Ok(count @ 1..) = output.read(&mut bytes) {
@@ -161,9 +161,9 @@ fn send_back(port: &Port, folder: &Path, name: &Path) -> io::Result<()> {
             send_back(port, &entry.path(), &name)?;
             continue;
         }
-        port.say(&Frame::FileBegins(name.as_os_str().as_bytes().to_vec()))?;
+        port.say(&GuestFrame::FileBegins(name.as_os_str().as_bytes().to_vec()))?;
         for piece in std::fs::read(entry.path())?.chunks(PIECE) {
-            port.say(&Frame::FileBytes(piece.to_vec()))?;
+            port.say(&GuestFrame::FileBytes(piece.to_vec()))?;
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 
 use super::console::{Console, ConsoleFault};
 use super::emulator::{Acceleration, Emulator, MachineDescriptors};
-use super::frames::{Frame, FrameReader};
+use super::frames::{FrameReader, GuestFrame};
 use super::pack::PackedInitramfs;
 use crate::base::error::Error;
 
@@ -67,7 +67,7 @@ impl fmt::Display for BrokenKernel {
 
 /// A machine that is to run.
 #[derive(Clone, Copy, Debug)]
-pub struct Machine<'m> {
+pub struct VirtualMachine<'m> {
     /// QEMU.
     pub emulator: &'m Emulator,
     /// The kernel.
@@ -131,14 +131,16 @@ struct Heard {
     emulator: Vec<u8>,
     frames: FrameReader,
     is_booted: bool,
+    /// The exit code of what it ran. The console may still have something to say: it comes by another way.
+    exit: Option<u8>,
 }
 
-impl Machine<'_> {
+impl VirtualMachine<'_> {
     /// Runs it. `hear` gets what the guest says, and `tell` what a user should know.
     pub fn run(
         &self,
         running: &RunningMachines,
-        hear: &mut dyn FnMut(Frame),
+        hear: &mut dyn FnMut(GuestFrame),
         tell: &dyn Fn(&str),
     ) -> Result<(MachineEnd, Acceleration), Error> {
         let acceleration = self.emulator.acceleration();
@@ -161,24 +163,25 @@ impl Machine<'_> {
         &self,
         acceleration: Acceleration,
         running: &RunningMachines,
-        hear: &mut dyn FnMut(Frame),
+        hear: &mut dyn FnMut(GuestFrame),
     ) -> Result<(MachineEnd, bool), Error> {
         let cannot = |error| super::cannot_make("QEMU could not be started", error);
         let (pid, came) = self.start(acceleration, running).map_err(cannot)?;
         let frames = FrameReader::default();
-        let mut heard = Heard { console: Console::default(), emulator: Vec::new(), frames, is_booted: false };
+        let mut heard =
+            Heard { console: Console::default(), emulator: Vec::new(), frames, is_booted: false, exit: None };
         let end = loop {
             let is_tried = acceleration == Acceleration::Kvm && !heard.is_booted;
             let silence = if is_tried { self.silence.min(KVM_SILENCE) } else { self.silence };
             match came.recv_timeout(silence) {
                 Ok(came) => {
-                    if let Some(end) = heard.hear(came, hear) {
-                        break end;
+                    if heard.hear(came, hear).is_err() {
+                        break heard.broken(BrokenKernel::Garbled);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => break heard.broken(BrokenKernel::Hung(silence)),
-                Err(RecvTimeoutError::Disconnected) if heard.is_booted => break heard.broken(BrokenKernel::Left),
-                Err(RecvTimeoutError::Disconnected) => break heard.broken(BrokenKernel::NotBooted),
+                Err(RecvTimeoutError::Timeout) => break heard.ended(BrokenKernel::Hung(silence)),
+                Err(RecvTimeoutError::Disconnected) if heard.is_booted => break heard.ended(BrokenKernel::Left),
+                Err(RecvTimeoutError::Disconnected) => break heard.ended(BrokenKernel::NotBooted),
             }
         };
         running.end(pid).map_err(cannot)?;
@@ -238,34 +241,30 @@ fn pass(mut from: PipeReader, to: Sender<Came>, came: fn(Vec<u8>) -> Came) -> io
 }
 
 impl Heard {
-    /// Takes what came. Returns the end, if that is what came.
-    fn hear(&mut self, came: Came, hear: &mut dyn FnMut(Frame)) -> Option<MachineEnd> {
+    /// Takes what came. An error: the port for frames has other bytes.
+    fn hear(&mut self, came: Came, hear: &mut dyn FnMut(GuestFrame)) -> Result<(), ()> {
         match came {
             Came::Console(bytes) => self.console.add(&bytes),
             Came::Emulator(bytes) => self.emulator.extend(bytes),
             Came::Frames(bytes) => {
                 self.frames.add(&bytes);
-                loop {
-                    match self.frames.next() {
-                        Ok(None) => break,
-                        Ok(Some(Frame::Exit(code))) => return Some(self.ended(code)),
-                        Ok(Some(frame)) => {
-                            self.is_booted = true;
-                            hear(frame);
-                        }
-                        Err(()) => return Some(self.broken(BrokenKernel::Garbled)),
+                while let Some(frame) = self.frames.next()? {
+                    match frame {
+                        GuestFrame::Exit(code) => self.exit = Some(code),
+                        frame => hear(frame),
                     }
+                    self.is_booted = true;
                 }
             }
         }
-        None
+        Ok(())
     }
 
-    /// An oops that has not ended the kernel is found all the same.
-    fn ended(&self, code: u8) -> MachineEnd {
-        match self.console.fault() {
-            None => MachineEnd::Ended(code),
-            Some(_) => self.broken(BrokenKernel::Left),
+    /// The end of a machine from which nothing more comes. An oops that has not ended the kernel is found all the same.
+    fn ended(&self, without_exit: BrokenKernel) -> MachineEnd {
+        match (self.exit, self.console.fault()) {
+            (Some(code), None) => MachineEnd::Ended(code),
+            (Some(_), Some(_)) | (None, _) => self.broken(without_exit),
         }
     }
 

@@ -84,14 +84,13 @@ fn refused() -> Tested {
     for (name, bytes) in [("text", b"#!/bin/sh\n".to_vec()), ("empty", Vec::new()), ("other", image(false))] {
         std::fs::write(folder.path().join(name), bytes)?;
     }
-    let rows: [(&[&str], &[&str]); 9] = [
+    let rows: [(&[&str], &[&str]); 8] = [
         (&["--kernel", "text"], &["error: --kernel text is no kernel: it has no header of one"]),
         (&["--kernel", "empty"], &["error: --kernel empty is no kernel: it is empty"]),
         (&["--kernel", "gone"], &["error: --kernel gone: No such file"]),
         (&["--kernel", "."], &["error: --kernel .: Is a directory"]),
         (&["--kernel", "other"], &["error: --kernel other is for ", ", and this ior-it is for "]),
         (&["--kernel", "debian:../x"], &["error: --kernel debian:../x names no kernel of Debian", "debian:sid"]),
-        (&["--kernel", "kernel", "--filter", "no-such"], &["error: ", "no-such"]),
         (&["--kernel", "kernel", "kernel", "--format", "json"], &["error: several kernels do not share one document"]),
         (&["--kernel", "kernel", "--tests", "gone.toml"], &["error: ", "gone.toml"]),
     ];
@@ -99,6 +98,12 @@ fn refused() -> Tested {
         let output = with_script(&folder, args).output()?;
         is(&output, 2, &[parts, &["\n hint: "]].concat())?;
     }
+    for (flag, value) in [("--output", "x"), ("--html", "x.html")] {
+        let output = with_script(&folder, &["--kernel", "kernel", flag, value]).output()?;
+        is(&output, 2, &["error: the argument '--kernel", "cannot be used with", flag])?;
+    }
+    let output = with_script(&folder, &["--kernel", "kernel", "--filter", "no-such"]).output()?;
+    is(&output, 4, &["no-such"])?;
     let output = with_script(&folder, &["--kernel", "debian:6.1"]).env("XDG_CACHE_HOME", "/proc").output()?;
     is(&output, 2, &["error: no kernel could be kept in /proc/ior-it", "XDG_CACHE_HOME"])?;
     let output = with_script(&folder, &["--kernel", "kernel", "--", "no-such-program"]).output()?;
@@ -111,6 +116,8 @@ fn no_qemu() -> Tested {
     is(&output, 3, &["error: qemu-system-", "was not found", "hint: apt-get install", "qemu-system-"])
 }
 
+/// An exit frame, with the code 0.
+const EXIT: &str = r"printf 'X\1\0\0\0\0' >$frames";
 /// Hello from a guest, as src/kernels/frames.rs writes it.
 const HELLO: &str = r#"printf 'H\5\0\0\0 6.6 ' >$frames"#;
 
@@ -120,7 +127,11 @@ fn broken() -> Tested {
     let rows = [
         (panic.to_owned(), "it panicked: Kernel panic - not syncing: no root"),
         (format!("{HELLO}; {oops}; exec sleep 1000"), "it oopsed: BUG: kernel NULL pointer dereference"),
-        (format!("{HELLO}; {oops}; printf 'X\\1\\0\\0\\0\\0' >$frames"), "it oopsed: BUG: kernel"),
+        (format!("{HELLO}; {oops}; {EXIT}"), "it oopsed: BUG: kernel"),
+        (
+            format!("{HELLO}; {EXIT}; for line in {{1..9999}}; do echo $line; done >$console; {oops}"),
+            "it oopsed: BUG: kernel",
+        ),
         (
             format!("{HELLO}; echo 'last words' >$console; exec sleep 1000"),
             "it hung: nothing came from it for 0.5 seconds",
@@ -142,15 +153,19 @@ fn broken() -> Tested {
 }
 
 fn exit_code() -> Tested {
-    let folder = place(&format!(r#"{HELLO}; printf 'O\5\0\0\0said\nX\1\0\0\0\7' >$frames; exec sleep 1000"#))?;
+    let folder = place(&format!(r#"{HELLO}; printf 'O\5\0\0\0said\nX\1\0\0\0\7' >$frames; exit 0"#))?;
     let output = with_script(&folder, &["--kernel", "kernel"]).output()?;
     is(&output, 7, &["\n 6.6 : exit code 7 ("])?;
     require!(support::text(&output.stdout) == "said\n", "{output:?}");
+    // A kernel that cannot switch the machine off.
+    let folder = place(&format!(r#"{HELLO}; printf 'X\1\0\0\0\7' >$frames; exec sleep 1000"#))?;
+    let output = with_script(&folder, &["--kernel", "kernel", "--silence", "0.5"]).output()?;
+    is(&output, 7, &[" 6.6 : exit code 7 ("])?;
     Ok(())
 }
 
 fn several() -> Tested {
-    let folder = place(&format!(r#"{HELLO}; printf 'O\5\0\0\0said\nX\1\0\0\0\0' >$frames; exec sleep 1000"#))?;
+    let folder = place(&format!(r#"{HELLO}; printf 'O\5\0\0\0said\nX\1\0\0\0\0' >$frames"#))?;
     let output = with_script(&folder, &["--kernel", "kernel", "./kernel", "--machines", "2"]).output()?;
     is(&output, 0, &[])?;
     require!(support::text(&output.stdout) == " 6.6 : said\n 6.6 : said\n", "{output:?}");

@@ -151,7 +151,7 @@ pub const NOT_WITH_SHOW: [&str; 39] = [
 ];
 
 /// The flags that exclude `--kernel`: those that need a terminal, or files of this machine, or run nothing.
-pub const NOT_WITH_KERNEL: [&str; 24] = [
+pub const NOT_WITH_KERNEL: [&str; 25] = [
     "pids",
     "watch",
     "pause",
@@ -171,6 +171,7 @@ pub const NOT_WITH_KERNEL: [&str; 24] = [
     "rerun_failed",
     "runs",
     "compare",
+    "output",
     "html",
     "flamegraph",
     "timeline",

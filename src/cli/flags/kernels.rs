@@ -10,7 +10,7 @@ use super::{KERNELS, NOT_WITH_KERNEL, seconds};
 #[derive(Args, Clone, Debug)]
 pub struct KernelFlags {
     /// Do all this on each of these kernels, in a virtual machine (QEMU): the file of a kernel (bzImage, vmlinuz), or the newest of Debian's packages, such as debian:6.1, debian:6.12 or debian:sid
-    #[arg(help_heading = KERNELS, long = "kernel", value_name = "IMAGE", num_args = 1.., groups = ["writes_output"])]
+    #[arg(help_heading = KERNELS, long = "kernel", value_name = "IMAGE", num_args = 1..)]
     #[arg(conflicts_with_all = NOT_WITH_KERNEL)]
     pub kernels: Vec<String>,
 

@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 
 /// The flags of the host, and whether they take more than one value.
-const OF_HOST: [(&str, bool); 5] =
-    [("--kernel", true), ("--machines", false), ("--silence", false), ("--output", false), ("--archive", false)];
+const OF_HOST: [(&str, bool); 4] =
+    [("--kernel", true), ("--machines", false), ("--silence", false), ("--archive", false)];
 
 /// The arguments of the guest: those of the host, without its program and its own flags. After `--` all are the command's.
 pub fn for_guest(args: &[OsString]) -> Vec<OsString> {
@@ -33,13 +33,8 @@ struct HostFlag {
 fn of_host(arg: &OsStr) -> Option<HostFlag> {
     let text = arg.to_str()?;
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-    let short = text.starts_with("-o") && !text.starts_with("--");
-    let found = OF_HOST.iter().find(|(flag, _)| *flag == name).map(|(_, takes_more)| *takes_more);
-    match found {
-        Some(takes_more) => Some(HostFlag { has_value: value.is_some(), takes_more }),
-        None if short => Some(HostFlag { has_value: text.len() > 2, takes_more: false }),
-        None => None,
-    }
+    let (_, takes_more) = OF_HOST.iter().find(|(flag, _)| *flag == name)?;
+    Some(HostFlag { has_value: value.is_some(), takes_more: *takes_more })
 }
 
 #[cfg(test)]
@@ -51,8 +46,8 @@ mod tests {
         let rows: [(&[&str], &[&str]); 6] = [
             (&["--kernel", "a", "b", "--filter", "dup"], &["--filter", "dup"]),
             (&["dup", "--kernel=a", "--witness"], &["dup", "--witness"]),
-            (&["--kernel", "a", "--archive", "x", "--output=y", "-v"], &["-v"]),
-            (&["-o", "x", "--kernel", "a", "--silence", "5"], &[]),
+            (&["--kernel", "a", "--archive", "x", "--machines=2", "-v"], &["-v"]),
+            (&["-v", "--kernel", "a", "--silence", "5"], &["-v"]),
             (&["--kernel", "a", "--", "ls", "--kernel", "b"], &["--", "ls", "--kernel", "b"]),
             (&["--kernel", "a", "--kernel", "b"], &[]),
         ];

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::SentFile;
 use crate::base::escape;
 use crate::base::tell::StandardStream;
-use crate::kernels::frames::Frame;
+use crate::kernels::frames::GuestFrame;
 
 /// What was heard so far.
 #[derive(Debug, Default)]
@@ -26,21 +26,21 @@ impl HeardGuest {
     }
 
     /// Takes a frame: prints it or keeps it.
-    pub fn hear(&mut self, frame: Frame) {
+    pub fn hear(&mut self, frame: GuestFrame) {
         match frame {
-            Frame::Hello(release) => self.release = Some(escape::line(&release).into_owned()),
-            Frame::Output(bytes) => self.print(StandardStream::Out, 0, bytes),
-            Frame::ErrorOutput(bytes) => self.print(StandardStream::Error, 1, bytes),
-            Frame::FileBegins(path) => {
+            GuestFrame::Hello(release) => self.release = Some(escape::line(&release).into_owned()),
+            GuestFrame::Output(bytes) => self.print(StandardStream::Out, 0, bytes),
+            GuestFrame::ErrorOutput(bytes) => self.print(StandardStream::Error, 1, bytes),
+            GuestFrame::FileBegins(path) => {
                 let name = PathBuf::from(String::from_utf8_lossy(&path).into_owned());
                 self.files.push(SentFile { name, bytes: Vec::new() });
             }
-            Frame::FileBytes(bytes) => {
+            GuestFrame::FileBytes(bytes) => {
                 if let Some(file) = self.files.last_mut() {
                     file.bytes.extend(bytes);
                 }
             }
-            Frame::Exit(_) => {}
+            GuestFrame::Exit(_) => {}
         }
     }
 
@@ -85,13 +85,13 @@ mod tests {
     fn a_file_comes_in_pieces() {
         let mut heard = HeardGuest::new(false);
         let frames = [
-            Frame::FileBytes(vec![9]),
-            Frame::FileBegins(b"a".to_vec()),
-            Frame::FileBytes(vec![1]),
-            Frame::FileBytes(vec![2]),
+            GuestFrame::FileBytes(vec![9]),
+            GuestFrame::FileBegins(b"a".to_vec()),
+            GuestFrame::FileBytes(vec![1]),
+            GuestFrame::FileBytes(vec![2]),
         ];
         frames.into_iter().for_each(|frame| heard.hear(frame));
-        heard.hear(Frame::Hello("6.1\u{1b}".to_owned()));
+        heard.hear(GuestFrame::Hello("6.1\u{1b}".to_owned()));
         assert_eq!(heard.files, [SentFile { name: "a".into(), bytes: vec![1, 2] }]);
         assert_eq!(heard.release.as_deref(), Some("6.1\\u{1b}"));
     }
