@@ -11,6 +11,7 @@ use crate::base::tell::{self, StandardStream};
 use crate::child::scenario::Scenario;
 use crate::child::scenarios;
 use crate::command;
+use crate::kernels::guest;
 use crate::subject::Subject;
 use crate::table::syscalls;
 
@@ -38,6 +39,7 @@ mod mutants; // --mutants
 mod explain; // --explain
 mod run; // the live scenarios
 mod rerun; // --watch
+mod kernels; // --kernel
 mod traced; // -- COMMAND and -p PID
 
 use flags::Cli;
@@ -54,6 +56,9 @@ pub(crate) enum WithoutPrivilege {
 
 /// The command `ior-it`.
 pub fn main() -> ExitCode {
+    if guest::is_init() {
+        guest::run();
+    }
     run_with(std::env::args_os(), scenarios::all().copied().collect(), WithoutPrivilege::Refuse, None)
 }
 
@@ -142,6 +147,9 @@ fn act(
         return rerun::run(cli, scenarios, args).map(|exit| exit as u8);
     }
     let cli = &cli;
+    if !cli.kernels.kernels.is_empty() {
+        return kernels::run(cli, args, &scenarios);
+    }
     let exit = match (&cli.show, cli.replay.as_slice(), cli.command.as_slice()) {
         _ if cli.coverage => coverage::run(cli, &scenarios)?,
         _ if cli.runs => records::list()?,

@@ -102,6 +102,7 @@ mod session; // one scenario from fork to verdict
 mod charts; // pictures of a trace
 mod mutants; // the object with one thing wrong, against the suite
 mod command; // any program, from its execve to the end of its last process
+mod kernels; // the same run on other kernels, in virtual machines
 mod cli; // the command line, and the whole run
 
 #[doc(hidden)]

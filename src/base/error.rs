@@ -19,6 +19,8 @@ pub enum Exit {
     NothingRan = 4,
     /// Nothing failed, but a scenario was inconclusive.
     Inconclusive = 5,
+    /// A kernel in a virtual machine did not boot, panicked, oopsed or hung.
+    BrokenKernel = 6,
     /// A scenario failed (as libtest).
     Failed = 101,
     /// The program to trace cannot be executed (as shells say).

@@ -9,10 +9,14 @@ use clap::Parser;
 use nix::unistd::{SysconfVar, sysconf};
 
 mod exclusions; // which flags exclude which
+mod kernels; // those for other kernels
 mod libtest; // those that libtest has too
 mod traced; // those for a command or for running processes
 
-use exclusions::{NOT_WITH_A_COMMAND, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH, WITHOUT_TRACES};
+use exclusions::{
+    NOT_WITH_A_COMMAND, NOT_WITH_KERNEL, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH, WITHOUT_TRACES,
+};
+pub use kernels::KernelFlags;
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
 pub use traced::TraceFlags;
 
@@ -23,6 +27,7 @@ const REPORT: &str = "Reporting";
 const TABLES: &str = "Writing the tables";
 const OTHERS: &str = "Other tracers";
 const MUTANTS: &str = "Mutants of the tracer";
+const KERNELS: &str = "Other kernels";
 const SETUP: &str = "Setting up";
 
 /// Proves that a BPF tracer of I/O system calls records exactly what a known program did.
@@ -204,6 +209,9 @@ pub struct Cli {
     #[command(flatten)]
     pub trace: TraceFlags,
 
+    #[command(flatten)]
+    pub kernels: KernelFlags,
+
     /// Print the completions for SHELL, such as bash, zsh or fish
     #[arg(help_heading = SETUP, long, value_name = "SHELL", exclusive = true, hide_possible_values = true)]
     pub completions: Option<clap_complete::Shell>,
@@ -225,6 +233,7 @@ Exit codes:
   3    this machine cannot trace: no privilege, no BTF, the BPF object was refused
   4    no scenario ran: nothing matched, or everything was skipped
   5    nothing failed, but a scenario was inconclusive, or not all output could be written
+  6    with --kernel: a kernel did not boot, panicked, oopsed or hung
   101  a scenario failed
   130  interrupted
 

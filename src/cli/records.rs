@@ -15,6 +15,7 @@ use crate::base::tell::StandardStream;
 use crate::judge::outcome::hexadecimal;
 use crate::judge::report::Report;
 use crate::judge::verdict::{Observed, Verdict};
+use crate::kernels::order;
 use crate::runs::config::UserConfig;
 use crate::runs::store::RunStore;
 use crate::runs::{FORMAT, Machine, RecordedObject, RecordedScenario, RecordedVerdict, RunRecord, VERSION};
@@ -105,7 +106,10 @@ impl Recording {
             scenarios: run.done.iter().map(|done| scenario(&done.name, &done.outcome)).collect(),
         };
         let path = self.store.save(&record, self.began.0)?;
-        StandardStream::Error.line(&format!("the record of this run is {}", escape::path(&path)));
+        // One that a virtual machine sends back is of no use to anybody under that name.
+        if !path.starts_with(order::SENT_BACK) {
+            StandardStream::Error.line(&format!("the record of this run is {}", escape::path(&path)));
+        }
         Ok(())
     }
 }

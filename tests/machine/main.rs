@@ -19,6 +19,7 @@ mod ends;
 mod folders;
 mod gate;
 mod generated;
+mod kernels;
 mod leads;
 mod left;
 mod mutants;
@@ -47,7 +48,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 26] = [
+const GROUPS: [Group; 27] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -72,6 +73,7 @@ const GROUPS: [Group; 26] = [
     ("subjects", subjects::main),
     ("objects", objects::main),
     ("page", page::main),
+    ("kernels", kernels::main),
     ("recipe", recipe::main),
     ("real", real::main),
 ];

@@ -166,3 +166,32 @@ pub const NOT_WITH_SHOW: [&str; 39] = [
     "output",
     "command",
 ];
+
+/// The flags that exclude `--kernel`: those that need a terminal, or files of this machine, or run nothing.
+pub const NOT_WITH_KERNEL: [&str; 25] = [
+    "pids",
+    "watch",
+    "pause",
+    "bless",
+    "conformance",
+    "mutants",
+    "coverage",
+    "list_subjects",
+    "subjects",
+    "replay",
+    "show",
+    "list",
+    "bench",
+    "keep",
+    "logfile",
+    "record",
+    "rerun_failed",
+    "runs",
+    "compare",
+    "output",
+    "html",
+    "flamegraph",
+    "timeline",
+    "user",
+    "forks",
+];
