@@ -50,12 +50,6 @@ install: release ## installs an optimised ior-it, its man page and completions: 
 	share=$(DESTDIR)$(PREFIX)/share; (cd $(SHARE) && find . -type f) | while read -r file; do \
 		install -D -m 0644 $(SHARE)/$$file $$share/$$file; done
 
-# Without shared libraries, the C library included: for another machine. libelf and zlib are those of the -dev packages.
-static: setup ## builds ior-it without shared libraries: target/static/ior-it
-	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --features static --bin ior-it \
-		--target $(shell rustc -vV | sed -n 's/^host: //p')
-	install -D -m 0755 $(TARGET)/$(shell rustc -vV | sed -n 's/^host: //p')/release/ior-it $(TARGET)/static/ior-it
-
 deb: release ## makes a Debian package of the same: target/debian/ior-it_*.deb
 	@cargo deb --version >/dev/null 2>&1 || { printf '%s\n' 'error: cargo-deb was not found' \
 		' hint: cargo install --locked cargo-deb' >&2; exit 1; }
