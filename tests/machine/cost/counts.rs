@@ -101,6 +101,9 @@ fn summary_of(options: &[&str]) -> Result<(u64, u64, u64), Failed> {
     Ok((all.ok_or("the summary has no sum")?, count("read").unwrap_or(0), count("futex").unwrap_or(0)))
 }
 
+/// How often the bytes of a step are counted.
+const STEPS: usize = 20;
+
 /// The bytes that a step of this process leaves in the ring.
 pub fn bytes() -> Tested {
     let tracer = Tracer::load(&TracerOptions { data: MOST_DATA, ..TracerOptions::default() })?;
@@ -117,9 +120,15 @@ pub fn bytes() -> Tested {
         // What a file's name costs once is no cost of a step.
         step()?;
         taken()?;
-        let none = taken()?;
-        step()?;
-        Ok((taken()? - none) as f64)
+        // The other threads of this process, which run other tests, make calls as well: the least of some rounds is that of the step.
+        let round = |_| -> Result<(usize, usize), Failed> {
+            let none = taken()?;
+            step()?;
+            Ok((none, taken()?))
+        };
+        let rounds = (0..STEPS).map(round).collect::<Result<Vec<_>, _>>()?;
+        let none = rounds.iter().map(|(none, _)| none).min().unwrap_or(&0);
+        Ok((rounds.iter().map(|(_, all)| all).min().unwrap_or(&0) - none) as f64)
     };
     const NAME: &CStr = c"/dev/null";
     let opened = || close(open(NAME, OFlag::O_RDONLY, Mode::empty())?);
