@@ -103,6 +103,8 @@ impl Port {
 }
 
 fn started(order: &GuestOrder) -> io::Result<Child> {
+    // Where the caller is below /tmp, the file system that was mounted there hides its folder.
+    std::fs::create_dir_all(&order.directory)?;
     Command::new(order::PROGRAM)
         .args(&order.arguments)
         .env_clear()
