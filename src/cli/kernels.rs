@@ -194,7 +194,8 @@ fn packed(cli: &Cli, args: &[OsString], architecture: Architecture) -> Result<Pa
         arguments,
         environment: vec![
             ("PATH".into(), path),
-            ("HOME".into(), "/tmp".into()),
+            ("HOME".into(), order::TEMPORARY.into()),
+            ("TMPDIR".into(), order::TEMPORARY.into()),
             ("XDG_STATE_HOME".into(), sent_back.join(STATE).into()),
         ],
         directory: here.into_os_string(),

@@ -30,7 +30,7 @@ const MOUNTS: [(&str, &str); 6] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),
     ("devtmpfs", "/dev"),
-    ("tmpfs", "/tmp"),
+    ("tmpfs", order::TEMPORARY),
     ("tracefs", "/sys/kernel/tracing"),
     ("devpts", "/dev/pts"),
 ];
@@ -103,8 +103,6 @@ impl Port {
 }
 
 fn started(order: &GuestOrder) -> io::Result<Child> {
-    // Where the caller is below /tmp, the file system that was mounted there hides its folder.
-    std::fs::create_dir_all(&order.directory)?;
     Command::new(order::PROGRAM)
         .args(&order.arguments)
         .env_clear()

@@ -11,6 +11,9 @@ pub const PROGRAM: &str = "/ior-it";
 /// The folder for what is sent back, if the host takes it.
 pub const SENT_BACK: &str = "/ior-it.back";
 
+/// The folder for temporary files. It is none of the host's, so what is mounted there hides no file that came along.
+pub const TEMPORARY: &str = "/ior-it.tmp";
+
 /// What the guest is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestOrder {

@@ -14,7 +14,7 @@ use crate::base::error::Error;
 use crate::base::escape;
 
 /// The folders that the guest mounts something on.
-const FOLDERS: [&str; 5] = ["/dev", "/proc", "/sys", "/tmp", order::SENT_BACK];
+const FOLDERS: [&str; 5] = ["/dev", "/proc", "/sys", order::TEMPORARY, order::SENT_BACK];
 /// Where many systems have a link to a folder below `/usr`.
 const LINKS: [&str; 5] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64"];
 /// The shell of commands in tables (docs/tests-toml.md), if this machine has one.
