@@ -1,10 +1,11 @@
 //! The timeline as trace events, the format of chrome://tracing and Perfetto: a JSON array with an object for each call.
 //!
-//! The events are written as they come, into a file beside the one that is asked for, which is renamed when it is whole. Times are
-//! microseconds of CLOCK_MONOTONIC.
+//! The events are written as they come, into a file without a name, so that a run that is killed leaves none. When it is whole, it is
+//! copied beside the one that is asked for, and renamed. Times are microseconds of CLOCK_MONOTONIC.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -18,7 +19,7 @@ use crate::trace::show;
 /// The file, while it is written.
 pub struct EventFile {
     path: PathBuf,
-    to: BufWriter<NamedTempFile>,
+    to: BufWriter<File>,
     /// The names of the threads so far.
     threads: HashMap<u32, [u8; 16]>,
     /// The first error. Nothing is written after it.
@@ -30,7 +31,7 @@ impl EventFile {
     /// Begins a file with this path.
     pub fn begin(path: &Path) -> Result<Self, Error> {
         let (folder, _) = parts(path);
-        let begun = tempfile::Builder::new().prefix(".ior-it.").tempfile_in(folder);
+        let begun = tempfile::tempfile_in(folder);
         let begun = begun.map_err(|error| Error { exit: Exit::Usage, ..cannot_write(path, error) })?;
         let mut file = Self {
             path: path.to_owned(),
@@ -56,9 +57,7 @@ impl EventFile {
         self.write("\n]\n");
         let Self { path, to, failed, .. } = self;
         let written = failed.map_or(Ok(()), Err).and_then(|()| to.into_inner().map_err(io::IntoInnerError::into_error));
-        let named =
-            written.and_then(|file| readable(&file).and_then(|()| file.persist(&path).map_err(io::Error::from)));
-        named.map(drop).map_err(|error| cannot_write(&path, error))
+        written.and_then(|events| named(events, &path)).map_err(|error| cannot_write(&path, error))
     }
 
     fn event(&mut self, event: &serde_json::Value) {
@@ -71,6 +70,15 @@ impl EventFile {
             self.failed = self.to.write_all(text.as_bytes()).err();
         }
     }
+}
+
+/// Gives the events the name, in one step.
+fn named(mut events: File, path: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(".ior-it.").tempfile_in(parts(path).0)?;
+    events.rewind()?;
+    io::copy(&mut events, &mut file)?;
+    readable(&file)?;
+    file.persist(path).map_err(io::Error::from).map(drop)
 }
 
 /// Lets all read the file, as with any other report (tempfile makes it private).
@@ -117,7 +125,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.json");
         let mut file = EventFile::begin(&path).unwrap();
-        assert!(!path.exists(), "not before it is whole");
+        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names(), 0, "a run that is killed would leave a file");
         file.add(&call("close", 0));
         file.add(&call("close", -9));
         file.add(&call("exit_group", 0).with(|deed| deed.outcome = Outcome::Unfinished));
@@ -128,7 +137,7 @@ mod tests {
         assert_eq!(of("cat"), ["null", "\"call\"", "\"error\"", "\"unfinished\""]);
         assert_eq!((events[1]["ts"].as_f64(), events[1]["dur"].as_f64()), (Some(1.5), Some(0.25)));
         assert_eq!(events[0]["args"]["name"], "cat");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(names(), 1, "nothing is left beside it");
     }
 
     #[test]
