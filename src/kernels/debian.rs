@@ -32,13 +32,12 @@ type Source = Vec<String>;
 impl DebianKernels {
     /// The folder of this user: `$XDG_CACHE_HOME/ior-it`, or `~/.cache/ior-it`.
     pub fn of_user(architecture: Architecture) -> Result<Self, Error> {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = cache.or_else(|| Some(store::home()?.join(".cache")));
-        let cache = cache.ok_or_else(|| {
+        let cache = std::env::var_os("XDG_CACHE_HOME");
+        let folder = store::folder_of(cache.as_deref(), store::home().as_deref(), ".cache").ok_or_else(|| {
             let hint = "let XDG_CACHE_HOME name a folder, with an absolute path";
             Error::usage("no folder is known for kernels: this user has no home", hint)
         })?;
-        Ok(Self { folder: cache.join("ior-it"), architecture })
+        Ok(Self { folder, architecture })
     }
 
     /// The file of a kernel. What is not there is fetched; `tell` says so.

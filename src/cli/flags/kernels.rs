@@ -14,7 +14,7 @@ pub struct KernelFlags {
     #[arg(conflicts_with_all = NOT_WITH_KERNEL)]
     pub kernels: Vec<String>,
 
-    /// With --kernel: run so many virtual machines at a time [default: one for each two CPUs]
+    /// With --kernel: run N virtual machines at a time [default: one for each two CPUs]
     #[arg(help_heading = KERNELS, long, value_name = "N", requires = "kernels", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub machines: Option<u32>,
 
