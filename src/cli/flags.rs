@@ -118,15 +118,15 @@ pub struct Cli {
     pub explain: Option<String>,
 
     /// Write what was observed of the scenarios that fail into tests.toml, or into --tests FILE; shows the difference and asks
-    #[arg(help_heading = TABLES, long, conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
+    #[arg(help_heading = TABLES, long, group = "with_bless", conflicts_with_all = ["command", "conformance", "mutants", "archive", "repeat", "subjects", "replay", "show", "coverage", "list"])]
     pub bless: bool,
 
     /// With --bless: write without asking
-    #[arg(help_heading = TABLES, long, requires = "bless")]
+    #[arg(help_heading = TABLES, long, requires = "with_bless")]
     pub yes: bool,
 
     /// Put this tracer into the slot: the name of a built-in one (--subjects), or a TOML file; may be repeated
-    #[arg(help_heading = OTHERS, long = "subject", value_name = "NAME|FILE")]
+    #[arg(help_heading = OTHERS, long = "subject", value_name = "NAME|FILE", group = "with_subjects")]
     pub subjects: Vec<String>,
 
     /// List the built-in subjects: whether they are here, how to get them, and what they claim
@@ -134,31 +134,31 @@ pub struct Cli {
     pub list_subjects: bool,
 
     /// Run every subject on every scenario, print one table, and write it to --output DIR as Markdown, JSON and a page
-    #[arg(help_heading = OTHERS, long, requires = "output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
+    #[arg(help_heading = OTHERS, long, requires = "with_output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
     pub conformance: bool,
 
     /// Change one thing of the BPF object at a time, and see whether the suite notices; with --bpf, of another object
-    #[arg(help_heading = MUTANTS, long, conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
+    #[arg(help_heading = MUTANTS, long, group = "with_mutants", conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
     pub mutants: bool,
 
     /// With --mutants: change only this function or file; may be repeated
-    #[arg(help_heading = MUTANTS, long = "in", value_name = "FUNCTION", requires = "mutants")]
+    #[arg(help_heading = MUTANTS, long = "in", value_name = "FUNCTION", requires = "with_mutants")]
     pub functions: Vec<String>,
 
     /// With --mutants: judge only N, chosen by --seed
-    #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = MUTANTS, long, value_name = "N", group = "with_sample", requires = "with_mutants", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
 
     /// With --sample: which ones; the same number chooses the same mutants [default: 1]
-    #[arg(help_heading = MUTANTS, long, value_name = "S", requires = "sample")]
+    #[arg(help_heading = MUTANTS, long, value_name = "S", requires = "with_sample")]
     pub seed: Option<u64>,
 
     /// With --mutants: judge N at a time [default: two for each CPU]
-    #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "mutants", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help_heading = MUTANTS, long, value_name = "N", requires = "with_mutants", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub jobs: Option<u32>,
 
     /// With --mutants: the survivors in FILE are known, each with a reason [default: those of the embedded object]
-    #[arg(help_heading = MUTANTS, long, value_name = "FILE", requires = "mutants")]
+    #[arg(help_heading = MUTANTS, long, value_name = "FILE", requires = "with_mutants")]
     pub listed: Option<PathBuf>,
 
     /// Print which calls the tables show succeed and fail, and which flags none shows; runs nothing
@@ -166,7 +166,7 @@ pub struct Cli {
     pub coverage: bool,
 
     /// A subject that cannot run here is an error instead of a skip
-    #[arg(help_heading = OTHERS, long, requires = "subjects")]
+    #[arg(help_heading = OTHERS, long, requires = "with_subjects")]
     pub no_skip: bool,
 
     /// Keep a record of the run, as JSON in $XDG_STATE_HOME/ior-it [default: ~/.local/state/ior-it; under sudo, that of root]; `record = true` in ~/.config/ior-it/config.toml keeps one of each run
@@ -203,7 +203,7 @@ pub struct Cli {
     pub show: Option<PathBuf>,
 
     /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines, to `|COMMAND` through a pipe
-    #[arg(help_heading = REPORT, short, long, value_name = "FILE", requires = "writes_output")]
+    #[arg(help_heading = REPORT, short, long, value_name = "FILE", group = "with_output", requires = "writes_output")]
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
@@ -221,7 +221,7 @@ pub struct Cli {
     pub man: bool,
 
     /// Trace this program instead of running scenarios; all that follows it is its own
-    #[arg(last = true, value_name = "COMMAND", num_args = 1.., groups = ["traced", "writes_output"])]
+    #[arg(last = true, value_name = "COMMAND", num_args = 1.., groups = ["traced", "writes_output", "with_command"])]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
     pub command: Vec<OsString>,
 }
@@ -299,6 +299,9 @@ fn ring_size(text: &str) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -306,5 +309,65 @@ mod tests {
         assert_eq!(version(Some("0123456789ab")), format!("{} (0123456789ab)", env!("CARGO_PKG_VERSION")));
         assert_eq!(version(Some("")), env!("CARGO_PKG_VERSION"));
         assert_eq!(version(None), env!("CARGO_PKG_VERSION"));
+    }
+
+    /// Each flag of the command line with a value that it takes.
+    fn each_alone() -> Vec<Vec<String>> {
+        let mut command = Cli::command();
+        command.build();
+        let flags = command.get_arguments().filter_map(|arg| Some((format!("--{}", arg.get_long()?), arg)));
+        let alone = |(flag, arg): (String, &clap::Arg)| {
+            if !arg.get_action().takes_values() {
+                return Some(vec![flag]);
+            }
+            let named = arg.get_possible_values().first().map(|value| value.get_name().to_owned());
+            let values = named.into_iter().chain(["1", "1/2", "1s", "read", "4KiB"].map(String::from));
+            let kind = |args: &Vec<String>| {
+                Cli::try_parse_from(std::iter::once("ior-it").chain(args.iter().map(String::as_str)))
+                    .err()
+                    .map(|error| error.kind())
+            };
+            values
+                .map(|value| vec![format!("{flag}={value}")])
+                .find(|args| !matches!(kind(args), Some(ErrorKind::ValueValidation | ErrorKind::InvalidValue)))
+        };
+        flags.filter_map(alone).chain([vec!["--".to_owned(), "true".to_owned()]]).collect()
+    }
+
+    // clap drops a `requires` of a single flag without a word if that flag is excluded by another one. It keeps one of a group.
+    #[test]
+    fn a_flag_that_needs_another_is_refused_without_it_whatever_else_is_given() {
+        let parse = |args: &[&Vec<String>]| {
+            let words = args.iter().flat_map(|args| args.iter()).map(String::as_str);
+            Cli::try_parse_from(std::iter::once("ior-it").chain(words))
+        };
+        let all = each_alone();
+        let needy = all
+            .iter()
+            .filter(|args| parse(&[args]).is_err_and(|error| error.kind() == ErrorKind::MissingRequiredArgument));
+        let mut shown = String::new();
+        for one in needy {
+            let with = all.iter().filter(|other| *other != one && parse(&[one, other]).is_ok());
+            let with: Vec<&str> = with.map(|other| other[0].as_str()).collect();
+            shown += &format!("{} with {}\n", one[0], with.join(" "));
+        }
+        let expected = "\
+            --yes with --bless\n\
+            --conformance with --output=1\n\
+            --in=1 with --mutants\n\
+            --sample=1 with --mutants\n\
+            --seed=1 with \n\
+            --jobs=1 with --mutants\n\
+            --listed=1 with --mutants\n\
+            --no-skip with --subject=1\n\
+            --output=1 with --conformance --attach=1 --\n\
+            --relative-paths with --attach=1 --\n\
+            --no-follow with --attach=1 --\n\
+            --flamegraph-by=calls with --flamegraph=1\n\
+            --env=1 with --\n\
+            --user=1 with --\n\
+            --machines=1 with --kernel=1\n\
+            --silence=1 with --kernel=1\n";
+        assert_eq!(shown, expected);
     }
 }

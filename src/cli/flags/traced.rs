@@ -78,11 +78,11 @@ pub struct TraceFlags {
     pub html: Option<PathBuf>,
 
     /// Write the calls as folded stacks, by program and path: inferno-flamegraph and flamegraph.pl make a picture of them; FILE.svg is a picture, if built with the feature inferno
-    #[arg(long, value_name = "FILE", conflicts_with = "show", conflicts_with_all = WITHOUT_TRACES)]
+    #[arg(long, value_name = "FILE", group = "with_flamegraph", conflicts_with = "show", conflicts_with_all = WITHOUT_TRACES)]
     pub flamegraph: Option<PathBuf>,
 
     /// With --flamegraph: what its widths are
-    #[arg(long, value_name = "KEY", value_enum, default_value_t, requires = "flamegraph")]
+    #[arg(long, value_name = "KEY", value_enum, default_value_t, requires = "with_flamegraph")]
     pub flamegraph_by: Weight,
 
     /// Write the calls as trace events, for Perfetto and chrome://tracing
@@ -90,10 +90,10 @@ pub struct TraceFlags {
     pub timeline: Option<PathBuf>,
 
     /// Start the command with this variable in its environment; without =VALUE, without the variable; may be repeated
-    #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]", requires = "command")]
+    #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]", requires = "with_command")]
     pub variables: Vec<OsString>,
 
     /// Start the command as this user
-    #[arg(short = 'u', long = "user", value_name = "USER", requires = "command")]
+    #[arg(short = 'u', long = "user", value_name = "USER", requires = "with_command")]
     pub user: Option<String>,
 }
