@@ -71,6 +71,26 @@ static __always_inline long tell_head(struct ior_watch *watch, struct pending *c
 	return tell_data(watch, call, asked);
 }
 
+#define SOCKET_TYPE 0140000
+#define NETLINK_FAMILY 16
+
+/* If the first descriptor of the call is a netlink socket, all of a block is wanted, and its part says the protocol. */
+static __always_inline void want_messages(struct pending *call, struct asked *asked)
+{
+	struct file *file = (struct file *)call->first;
+	struct socket *socket;
+	struct sock *sock;
+
+	if ((call->file[IOR_FIRST].mode & 0170000) != SOCKET_TYPE)
+		return;
+	socket = BPF_CORE_READ(file, private_data);
+	sock = BPF_CORE_READ(socket, sk);
+	if (BPF_CORE_READ(sock, __sk_common.skc_family) != NETLINK_FAMILY)
+		return;
+	asked->part = IOR_PART_NETLINK + (__u8)BPF_CORE_READ(sock, sk_protocol);
+	asked->limit = IOR_DATA_CAP;
+}
+
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
 __noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret,
 			   __u32 reading)
@@ -88,6 +108,8 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	asked.arg = block->arg - 1;
 	asked.part = reading == AFTER_ENTER ? IOR_PART_AFTER : IOR_PART_BLOCK;
 	asked.late = reading == AGAIN;
+	if (block->flags & IOR_BLOCK_NETLINK)
+		want_messages(call, &asked);
 	switch (block->how) {
 	case IOR_SIZE_VECTOR:
 		asked.limit = wanted;

@@ -157,6 +157,21 @@ struct file {
 	struct inode *f_inode;
 	__u32 f_flags;
 	struct path f_path;
+	void *private_data;
+};
+
+/* What private_data of a socket's file is. */
+struct socket {
+	struct sock *sk;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
 };
 
 struct hlist_bl_node {

@@ -58,6 +58,8 @@ enum ior_part {
 	IOR_PART_ADDRESS = 1,
 	IOR_PART_CONTROL = 2,
 	IOR_PART_VECTOR = 3, /* its segments follow */
+	/* From here on: the block itself, which belongs to a netlink socket of this protocol. */
+	IOR_PART_NETLINK = IOR_PART_MESSAGE + IOR_PARTS * IOR_PARTS_OF_MESSAGE,
 };
 
 enum ior_state {
@@ -193,9 +195,10 @@ enum ior_block_flags {
 	IOR_BLOCK_IN = 1 << 0,	/* the call reads it: it is read at the enter */
 	IOR_BLOCK_OUT = 1 << 1, /* the call fills it in: it is read when the call has succeeded */
 	/* With both, it is read twice. */
-	IOR_BLOCK_INT = 1 << 3,	  /* the argument that counts has 32 bits */
-	IOR_BLOCK_HEAD = 1 << 4,  /* if all of it cannot be read, its first word is */
-	IOR_BLOCK_WHOLE = 1 << 2, /* all of it is read, whatever the watch asks for */
+	IOR_BLOCK_INT = 1 << 3,	    /* the argument that counts has 32 bits */
+	IOR_BLOCK_HEAD = 1 << 4,    /* if all of it cannot be read, its first word is */
+	IOR_BLOCK_NETLINK = 1 << 5, /* the first descriptor may be a netlink socket, of which all is read */
+	IOR_BLOCK_WHOLE = 1 << 2,   /* all of it is read, whatever the watch asks for */
 };
 
 /* One block that an argument leads to. Argument numbers count from 1, and 0 means none. */

@@ -20,6 +20,9 @@ struct {
 	__type(value, struct data);
 } data_room SEC(".maps");
 
+/* The smallest page of all machines: a larger one is read up to such a border. */
+#define PAGE 4096
+
 struct segment {
 	__u64 base;
 	__u64 length;
@@ -80,12 +83,19 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 	} else if (n) {
 		err = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
 	}
-	if (err)
+	out->record.path[0].err = err;
+	if (err && asked->part >= IOR_PART_NETLINK) {
+		/* What comes before the page that cannot be read. */
+		n = PAGE - asked->address % PAGE;
+		if (!bpf_probe_read_user(out->bytes, n, (const void *)asked->address))
+			out->record.path[0].err = 0;
+		else
+			n = 0;
+	} else if (err)
 		n = 0;
 	else if (asked->late && n && may_have_changed(asked->address))
 		out->record.late = IOR_LATE_DATA;
 	out->record.path[0].len = n;
-	out->record.path[0].err = err;
 	if (n > IOR_DATA_CAP)
 		return 0;
 	if (tell(&watch->told, out, sizeof(out->record) + n, BPF_RB_NO_WAKEUP))

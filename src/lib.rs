@@ -45,6 +45,7 @@ mod table {
     pub mod layout; // records and maps as they lie in memory
     pub mod syscalls; // the table: what each call's arguments and result mean
     pub mod blocks; // what their pointers lead to
+    pub mod netlink; // what messages of netlink hold
     pub mod selection; // which calls are asked for
 }
 

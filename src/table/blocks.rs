@@ -34,8 +34,10 @@ pub mod part {
     pub const CONTROL: u16 = 2;
     /// Within a message: its vector, whose segments follow.
     pub const VECTOR: u16 = 3;
-    /// The numbers end before this one.
-    pub const END: u16 = MESSAGE + PARTS as u16 * OF_MESSAGE;
+    /// The numbers of messages end before this one. From here on: the block itself, which belongs to a netlink socket of this protocol.
+    pub const NETLINK: u16 = MESSAGE + PARTS as u16 * OF_MESSAGE;
+    /// The numbers end before this one: a protocol of netlink has a byte.
+    pub const END: u16 = NETLINK + 256;
 }
 
 /// One block.
@@ -71,6 +73,8 @@ pub struct When {
 pub enum What {
     /// Bytes without a meaning of their own.
     Bytes,
+    /// Bytes that a socket sends or receives. Those of a netlink socket are messages, of which all is read.
+    Sent,
     /// The value of a socket's option: bytes, of which the kernel often reads only the first four (setsockopt(2)).
     Option,
     /// A string, which a NUL ends.
@@ -208,6 +212,7 @@ impl Block {
         let counts = count.checked_sub(1).is_some_and(|at| self.has_int(row, usize::from(at)));
         let flags = way | if is_whole { RawBlock::WHOLE } else { 0 } | if counts { RawBlock::INT } else { 0 };
         let flags = flags | if matches!(self.what, What::Option) { RawBlock::HEAD } else { 0 };
+        let flags = flags | if matches!(self.what, What::Sent) { RawBlock::NETLINK } else { 0 };
         let size = (self.what.element() * times) as u32;
         let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, ..RawBlock::default() };
         let Some(When { arg, mask, base, values }) = self.when else { return Some(block) };
@@ -241,6 +246,7 @@ impl What {
             What::Number(_, size) => size,
             What::Signals | What::Descriptors => size_of::<u64>(),
             What::Bytes
+            | What::Sent
             | What::Option
             | What::String
             | What::Address

@@ -197,6 +197,8 @@ impl RawBlock {
     pub const HEAD: u8 = 1 << 4;
     /// All of it is read, whatever the watch asks for.
     pub const WHOLE: u8 = 1 << 2;
+    /// `IOR_BLOCK_NETLINK`.
+    pub const NETLINK: u8 = 1 << 5;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.

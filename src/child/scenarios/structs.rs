@@ -9,7 +9,7 @@ use libc::{AT_FDCWD, O_RDONLY, SEEK_SET};
 use nix::errno::Errno;
 
 use super::steps::{close, create, open, part, pipe};
-use crate::child::scenario::{Failed, Scenario, Setup, act, call, ensure, fails, premise, returns};
+use crate::child::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure, fails, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("structs-message", message),
@@ -28,6 +28,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("structs-system", system),
     Scenario::new("structs-control", control),
     Scenario::new("structs-stop", stop),
+    Scenario::new("structs-netlink", netlink),
 ];
 
 /// The size of the kernel's own signal sets in bytes.
@@ -130,23 +131,49 @@ const PAGE: usize = 1 << 16;
 
 /// An option at the end of readable memory. The kernel reads only an int of the five bytes that are promised.
 fn edge() -> Setup {
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a new mapping, of which the second half is given back at once.
-    let pages = unsafe { libc::mmap(null_mut(), 2 * PAGE, protection, kind, -1, 0) };
-    premise(pages != libc::MAP_FAILED, "no memory could be mapped")?;
-    // SAFETY: nobody has used the second half, and the last int of the first one is mapped.
-    let value = unsafe {
-        libc::munmap(pages.cast::<u8>().add(PAGE).cast(), PAGE);
-        let value = pages.cast::<u8>().add(PAGE - 4).cast::<i32>();
-        value.write_volatile(1);
-        value
-    };
+    let value = last_bytes(4)?.cast::<i32>();
+    // SAFETY: the bytes are those of an int, and nobody else has them.
+    unsafe { value.write_volatile(1) };
     act(move || {
         let socket = call!(socket, libc::AF_INET, libc::SOCK_STREAM, 0)?;
         returns(call!(setsockopt, socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, value, 5), 0)?;
         close(socket)
     })
+}
+
+/// Messages that the kernel takes and does nothing about, since they ask for nothing: one of more bytes than others are read of, and one
+/// that ends at a page that is not there.
+fn netlink() -> Setup {
+    let mut message = [0_u8; 48];
+    message[..4].copy_from_slice(&48_u32.to_ne_bytes());
+    message[4..6].copy_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
+    message[20..24].copy_from_slice(&1_u32.to_ne_bytes());
+    let begin = last_bytes(20)?;
+    // SAFETY: so many bytes are there, and nobody else has them.
+    unsafe { std::ptr::copy_nonoverlapping(message.as_ptr(), begin, 20) };
+    act(move || {
+        let socket = call!(socket, libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+        returns(call!(sendto, socket, message.as_ptr(), message.len(), 0, null::<u8>(), 0), 48)?;
+        fails(call!(sendto, socket, begin, message.len(), 0, null::<u8>(), 0), Errno::EFAULT)?;
+        close(socket)
+    })
+}
+
+/// The last bytes before a page that is not there.
+fn last_bytes(count: usize) -> Result<*mut u8, Broken> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping, of which the second half is given back at once.
+    let pages = unsafe { libc::mmap(null_mut(), 2 * PAGE, protection, kind, -1, 0) };
+    premise(pages != libc::MAP_FAILED, "no memory could be mapped")?;
+    // SAFETY: nobody has used the second half.
+    unsafe {
+        libc::munmap(pages.cast::<u8>().add(PAGE).cast(), PAGE);
+        let bytes = pages.cast::<u8>().add(PAGE - count);
+        // The page is there.
+        bytes.write_volatile(0);
+        Ok(bytes)
+    }
 }
 
 /// Bytes on a page that nobody has touched, and that the process may write to.

@@ -3,7 +3,9 @@
 //! No I/O. Arguments that are paths, or whose block the record has itself (`open_how`), have no row.
 
 use super::Size::{Counted, Exactly, Moved, One, Pointed, Sized};
-use super::What::{Address, Bytes, Descriptors, Message, Number, Pointers, Signals, String, Strings, Struct, Vector};
+use super::What::{
+    Address, Bytes, Descriptors, Message, Number, Pointers, Sent, Signals, String, Strings, Struct, Vector,
+};
 use super::{Block, Direction, Size, What, When, structs};
 use crate::table::syscalls::Role;
 
@@ -73,7 +75,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     (
         "recvfrom",
         &[
-            filled("buf", Bytes, Moved("len")),
+            filled("buf", Sent, Moved("len")),
             filled("src_addr", Address, Pointed("addrlen")),
             both("addrlen", LENGTH, One),
         ],
@@ -81,7 +83,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("getrandom", &[filled("buf", Bytes, Moved("count"))]),
     ("write", &[given("buf", Bytes, Counted("count"))]),
     ("pwrite64", &[given("buf", Bytes, Counted("count"))]),
-    ("sendto", &[given("buf", Bytes, Counted("len")), given("dest_addr", Address, Counted("addrlen"))]),
+    ("sendto", &[given("buf", Sent, Counted("len")), given("dest_addr", Address, Counted("addrlen"))]),
     ("sendmsg", &[given("msg", Message, One)]),
     ("recvmsg", &[filled("msg", Message, One)]),
     ("sendmmsg", &[given("msgvec", Message, Counted("vlen"))]),

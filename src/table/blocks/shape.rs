@@ -35,7 +35,7 @@ impl Shape {
     pub fn of(block: &Block) -> Self {
         let list = |shape| Shape::List(Box::new(shape));
         match block.what {
-            What::Bytes | What::Option | What::String => Shape::Bytes,
+            What::Bytes | What::Sent | What::Option | What::String => Shape::Bytes,
             What::Vector | What::Strings => list(Shape::Bytes),
             What::Address => Shape::Object(of_socket_address()),
             What::Number(role, _) if block.size.is_one() => Shape::Number(role),

@@ -76,7 +76,7 @@ fn state(block: &Block, parts: &[&Data]) -> ContentState {
 
 fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data]) -> Content {
     match block.what {
-        What::Bytes | What::Option | What::String => Content::Bytes(bytes.to_vec()),
+        What::Bytes | What::Sent | What::Option | What::String => Content::Bytes(bytes.to_vec()),
         What::Address => Content::Object(socket_address(bytes)),
         What::Number(role, size) if block.size.is_one() => Content::Number(number(role, bytes.get(..size))),
         What::Number(role, size) => {

@@ -13,6 +13,7 @@ use crate::trace::call::{Bytes, Call, Data};
 
 mod left; // what a call has made of descriptors
 mod message; // messages of sockets
+mod netlink; // messages of netlink sockets
 mod option; // options of sockets
 mod stop; // why a tracee has stopped
 
@@ -45,6 +46,10 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         What::Bytes if is_empty && matches!(block.size, Size::Moved("size")) => return false,
         // The kernel refuses a negative size (setsockopt(2)).
         What::Option if matches!(block.size, Size::Counted(_)) && (call.args[4] as i32) < 0 => return false,
+        What::Sent if first.part >= part::NETLINK => {
+            let Bytes::Read(bytes) = &first.bytes else { return false };
+            netlink::put_messages(out, (first.part - part::NETLINK).into(), bytes, first.size, call.args[at]);
+        }
         What::Option => return option::put_value(out, &call.args, first),
         _ => {
             let after = parts.clone().find(|data| data.part == part::AFTER);
@@ -97,6 +102,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
         What::Signals => put_signals(out, bytes),
         What::Descriptors => put_descriptors(out, bytes),
         What::Bytes
+        | What::Sent
         | What::Option
         | What::String
         | What::Vector

@@ -9,7 +9,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The types of bpf/kernel.h that relocations look up by name.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 23] = [
     "dentry",
     "fdtable",
     "file",
@@ -23,6 +23,9 @@ pub const NAMES: [&str; 20] = [
     "mount",
     "pt_regs",
     "signal_struct",
+    "sock",
+    "sock_common",
+    "socket",
     "special_kfunc_type",
     "super_block",
     "task_struct",

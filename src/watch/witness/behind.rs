@@ -97,6 +97,9 @@ impl<'c> BlockReader<'c> {
             return;
         }
         let count = self.count(block);
+        if matches!(block.what, What::Sent) && self.messages_of_netlink(arg, address, count) {
+            return;
+        }
         let place = if self.again { part::AFTER } else { 0 };
         let (size, is_all) = (block.what.element() as u64, matches!(block.size, Size::One | Size::Exactly(_)));
         let limit = if is_all { MOST } else { self.wanted.saturating_mul(size) };
@@ -122,10 +125,21 @@ impl<'c> BlockReader<'c> {
                     self.part(arg, place, address, count, OPTION);
                 }
             }
-            (What::Bytes | What::Number(..) | What::Struct(_) | What::Signals, _) => {
+            (What::Bytes | What::Sent | What::Number(..) | What::Struct(_) | What::Signals, _) => {
                 self.part(arg, place, address, count.wrapping_mul(size), limit);
             }
         }
+    }
+
+    /// Reads all that a netlink socket sends or receives, or what comes before a page that cannot be read. False for any other socket.
+    fn messages_of_netlink(&mut self, arg: usize, address: u64, size: u64) -> bool {
+        let Some(protocol) = look::netlink_protocol(self.tid, self.args[0] as i32) else { return false };
+        let read = match size.min(MOST) as usize {
+            0 => Some(Some(Vec::new())),
+            size => look::beginning(self.tid, address, size),
+        };
+        self.keep(arg, part::NETLINK + protocol, size, read);
+        true
     }
 
     fn count(&self, block: &Block) -> u64 {

@@ -9,6 +9,8 @@ use nix::sys::stat::makedev;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use rustix::fs::Statx;
+use rustix::net::{AddressFamily, sockopt};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::mounts::{self, Mounts};
 use crate::table::layout::PATH_CAP;
@@ -49,6 +51,39 @@ pub fn block(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
         }
     }
     Some(Some(bytes))
+}
+
+/// As [`block`]; if not all of it can be read, what comes before the first page that cannot.
+pub fn beginning(tid: u32, address: u64, size: usize) -> Option<Option<Vec<u8>>> {
+    let whole = block(tid, address, size);
+    let to_border = (BORDER - address % BORDER) as usize;
+    match whole {
+        Some(Some(bytes)) => Some(Some(bytes)),
+        Some(None) | None if to_border < size => match block(tid, address, to_border) {
+            Some(Some(bytes)) => Some(Some(bytes)),
+            Some(None) | None => whole,
+        },
+        Some(None) | None => whole,
+    }
+}
+
+/// The smallest page of all machines.
+const BORDER: u64 = 4096;
+
+/// The protocol of a netlink socket, by the socket itself; `None` for any other file. The kernel's list of them (/proc/net/netlink) does not
+/// have those that have sent nothing yet.
+pub fn netlink_protocol(tid: u32, fd: i32) -> Option<u16> {
+    let is_socket = link(&link_path(tid, fd))?.starts_with(b"socket:");
+    let leader = status(tid, "Tgid", 10).filter(|_| is_socket)?;
+    let process = rustix::process::Pid::from_raw(leader as i32)?;
+    let process = pidfd_open(process, PidfdFlags::empty()).ok()?;
+    let socket = pidfd_getfd(process, fd, PidfdGetfdFlags::empty()).ok()?;
+    if sockopt::socket_domain(&socket) != Ok(AddressFamily::NETLINK) {
+        return None;
+    }
+    // 0 (NETLINK_ROUTE) is no `Protocol`.
+    let protocol = sockopt::socket_protocol(&socket).ok()?;
+    u16::try_from(protocol.map_or(0, |protocol| protocol.as_raw().get())).ok()
 }
 
 /// A `struct file_handle`, whose first word says how many bytes follow its header.

@@ -1,0 +1,105 @@
+//! Numbers, addresses and names in messages of netlink(7).
+//!
+//! No I/O.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{View, number, put_choice, put_flags, put_hex_bytes};
+use crate::table::netlink::{Digits, Kind, TABLES};
+use crate::trace::show::{put, put_number};
+
+/// LOOPBACK_IFINDEX: the loopback device has this index in every network namespace.
+const LOOPBACK: u32 = 1;
+
+/// A value in exactly these bytes.
+pub(super) fn put_value(out: &mut String, kind: &Kind, bytes: &[u8]) {
+    let value = number(bytes).unwrap_or(0);
+    match *kind {
+        Kind::Integer(digits, _) => put_integer(out, digits, bytes),
+        Kind::Choice(_, set) => put_choice(out, TABLES.set(set), value),
+        Kind::Flags(_, set) => put_flags(out, &[TABLES.set(set)], value),
+        Kind::Network(size, set) => {
+            let value = bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+            out.push_str(["htons(", "htonl(", "htobe64("][usize::from(size > 2) + usize::from(size > 4)]);
+            match set {
+                Some(set) => put_choice(out, TABLES.set(set), value),
+                None => put_number(out, value),
+            }
+            out.push(')');
+        }
+        Kind::NetworkHex(_) => {
+            let value = bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+            out.push_str("htonl(");
+            put_choice(out, None, value);
+            out.push(')');
+        }
+        // -1 is none.
+        Kind::Id if value == u64::from(u32::MAX) => out.push_str("-1"),
+        Kind::Id => put_number(out, value),
+        Kind::Index => put_index(out, value as u32),
+        Kind::Hardware | Kind::HardwareOf(_) => {
+            for (at, byte) in bytes.iter().enumerate() {
+                put(out, format_args!("{}{byte:02x}", if at == 0 { "" } else { ":" }));
+            }
+        }
+        Kind::Inet4 | Kind::Inet6 => {
+            let family = if bytes.len() == 4 { libc::AF_INET } else { libc::AF_INET6 };
+            put_internet(out, bytes, family, None);
+        }
+        _ => put_hex_bytes(out, bytes),
+    }
+}
+
+pub(super) fn put_integer(out: &mut String, digits: Digits, bytes: &[u8]) {
+    let value = number(bytes).unwrap_or(0);
+    match digits {
+        Digits::Unsigned => put_number(out, value),
+        Digits::Signed => {
+            let unused = 64 - 8 * bytes.len() as u32;
+            put_number(out, (value << unused) as i64 >> unused);
+        }
+        Digits::Hex => put_choice(out, None, value),
+        Digits::Padded if value == 0 => out.push_str(&"0".repeat(2 * bytes.len())),
+        Digits::Padded => put(out, format_args!("{value:#0width$x}", width = 2 * bytes.len())),
+    }
+}
+
+/// The index of a device.
+pub(super) fn put_index(out: &mut String, index: u32) {
+    if index == LOOPBACK { out.push_str("if_nametoindex(\"lo\")") } else { put_number(out, index) }
+}
+
+/// An address of this family, or bytes. In a struct it has a name.
+pub(super) fn put_inet(out: &mut String, view: View<'_>, family: i32, name: Option<&str>) {
+    let size = match family {
+        libc::AF_INET => 4,
+        libc::AF_INET6 => 16,
+        _ => usize::MAX,
+    };
+    match view.bytes(0, size.min(view.len)).filter(|_| view.len >= size) {
+        Some(bytes) => put_internet(out, bytes, family, name),
+        None => {
+            name.iter().for_each(|name| put(out, format_args!("{name}=")));
+            if view.len < size { view.put_hex(out) } else { view.put_address(out) }
+        }
+    }
+}
+
+/// The same for bytes that are there.
+pub(super) fn put_internet(out: &mut String, bytes: &[u8], family: i32, name: Option<&str>) {
+    match (family, bytes.first_chunk::<4>(), bytes.first_chunk::<16>()) {
+        (libc::AF_INET6, _, Some(six)) => {
+            put(out, format_args!("inet_pton(AF_INET6, \"{}\"", Ipv6Addr::from(*six)));
+            name.iter().for_each(|name| put(out, format_args!(", &{name}")));
+            return out.push(')');
+        }
+        (libc::AF_INET, Some(four), _) => {
+            name.iter().for_each(|name| put(out, format_args!("{name}=")));
+            put(out, format_args!("inet_addr(\"{}\")", Ipv4Addr::from(*four)));
+        }
+        _ => {
+            name.iter().for_each(|name| put(out, format_args!("{name}=")));
+            put_hex_bytes(out, bytes);
+        }
+    }
+}
