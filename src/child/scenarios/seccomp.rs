@@ -2,12 +2,13 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
 use super::asked::{int_0x80, low};
 use super::held::ended;
+use super::restart::until;
 use super::steps::{close, create};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
 
@@ -210,8 +211,24 @@ fn seccomp_killed() -> Setup {
     })
 }
 
+/// The thread that is to be killed.
+static KILLED: AtomicI32 = AtomicI32::new(0);
+
+fn will_be_killed() {
+    // SAFETY: it takes nothing.
+    KILLED.store(unsafe { libc::gettid() }, Ordering::Release);
+}
+
+/// Waits until a thread is no more. The word that `ended` waits for is cleared before the kernel reports the end of the thread, and
+/// its id is free only after that (kernel/exit.c, do_exit()).
+fn gone(tid: i32) {
+    // SAFETY: plain numbers. Signal 0 is not sent.
+    until(|| unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } != 0);
+}
+
 /// Uses three descriptors, and is killed in a call that has none.
 extern "C" fn after_descriptors(file: *mut libc::c_void) -> *mut libc::c_void {
+    will_be_killed();
     let _ = call!(dup3, file, 20, 0);
     let _ = call!(lseek, -1, 0, libc::SEEK_SET);
     ptr::null_mut()
@@ -219,6 +236,7 @@ extern "C" fn after_descriptors(file: *mut libc::c_void) -> *mut libc::c_void {
 
 /// Uses two paths, and is killed in a call that has none.
 extern "C" fn after_paths(file: *mut libc::c_void) -> *mut libc::c_void {
+    will_be_killed();
     let _ = call!(renameat, libc::AT_FDCWD, c"is-not-there", libc::AT_FDCWD, c"x");
     let _ = call!(lseek, file, 0, libc::SEEK_SET);
     ptr::null_mut()
@@ -231,8 +249,10 @@ fn seccomp_killed_thread() -> Setup {
         let file = create(c"x.txt")?;
         returns(call!(dup3, file, 20, 0), 20)?;
         let argument = ptr::without_provenance_mut(file as usize);
-        ended(after_descriptors, argument)?;
-        ended(after_paths, argument)?;
+        for run in [after_descriptors, after_paths] {
+            ended(run, argument)?;
+            gone(KILLED.load(Ordering::Acquire));
+        }
         close(20)?;
         close(file)
     })
