@@ -9,11 +9,11 @@ use crate::table::names;
 
 mod kind; // what a member or an attribute is
 
-pub use kind::{Digits, FamilyOf, Kind};
+pub use kind::{Digits, FamilyOf, NetlinkKind};
 
 /// All descriptions.
-pub static TABLES: LazyLock<Tables> =
-    LazyLock::new(|| Tables::parse(&[include_str!("netlink/names.txt"), include_str!("netlink/layouts.txt")]));
+pub static TABLES: LazyLock<Descriptions> =
+    LazyLock::new(|| Descriptions::parse(&[include_str!("netlink/names.txt"), include_str!("netlink/layouts.txt")]));
 
 /// NLMSG_ERROR: what a message has led to.
 pub const ERROR: u16 = 2;
@@ -24,9 +24,9 @@ pub const FIRST_TYPE: u16 = 16;
 
 /// What the descriptions say.
 #[derive(Debug, Default)]
-pub struct Tables {
+pub struct Descriptions {
     sets: HashMap<&'static str, NameSet>,
-    layouts: HashMap<&'static str, Layout>,
+    layouts: HashMap<&'static str, NetlinkLayout>,
     attributes: HashMap<&'static str, Attributes>,
     choices: HashMap<&'static str, Choices>,
     messages: Vec<MessageRow>,
@@ -45,13 +45,13 @@ pub struct NameSet {
 
 /// The members of a struct.
 #[derive(Debug, Default)]
-pub struct Layout {
+pub struct NetlinkLayout {
     /// In their order.
     pub members: Vec<Field>,
     /// The sizes that it may have, in bytes. The last one is that of all members.
     pub sizes: Vec<usize>,
     /// What may follow it.
-    pub rest: Option<Kind>,
+    pub rest: Option<NetlinkKind>,
 }
 
 /// A member of a struct.
@@ -62,7 +62,7 @@ pub struct Field {
     /// Where it begins, in bytes.
     pub offset: usize,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NetlinkKind,
     /// Whether it is shown only if it is not 0.
     pub optional: bool,
 }
@@ -72,9 +72,9 @@ pub struct Field {
 pub struct Attributes {
     /// The set with the names of their types; none has a name if it is unknown.
     pub set: &'static str,
-    kinds: HashMap<u16, Kind>,
+    kinds: HashMap<u16, NetlinkKind>,
     /// What all others are.
-    others: Option<Kind>,
+    others: Option<NetlinkKind>,
 }
 
 /// A kind that depends on something else.
@@ -82,7 +82,7 @@ pub struct Attributes {
 pub struct Choices {
     /// On what.
     pub by: &'static str,
-    of: Vec<(&'static str, Kind)>,
+    of: Vec<(&'static str, NetlinkKind)>,
 }
 
 /// Numbers: ranges, each with the step between them.
@@ -101,7 +101,7 @@ pub struct MessageRow {
     pub attributes: Option<&'static str>,
 }
 
-impl Tables {
+impl Descriptions {
     fn parse(texts: &[&'static str]) -> Self {
         let mut tables = Self::default();
         let families = (0..64).filter_map(|number| Some((names::FAMILY.name(number)?, number)));
@@ -137,7 +137,7 @@ impl Tables {
             ["choose", name, by, ref of @ ..] => {
                 let of = of
                     .iter()
-                    .map(|one| one.split_once('=').and_then(|(value, kind)| Some((value, Kind::parse(kind)?))));
+                    .map(|one| one.split_once('=').and_then(|(value, kind)| Some((value, NetlinkKind::parse(kind)?))));
                 self.choices.insert(name, Choices { by, of: of.collect::<Option<_>>()? });
             }
             ["message" | "plain", at, types, layout, ref attributes @ ..] => {
@@ -180,23 +180,23 @@ impl Tables {
         Some(NameSet { values })
     }
 
-    fn layout_of(&self, words: &[&'static str]) -> Option<Layout> {
-        let mut layout = Layout::default();
+    fn layout_of(&self, words: &[&'static str]) -> Option<NetlinkLayout> {
+        let mut layout = NetlinkLayout::default();
         let mut offset = 0;
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "|" => layout.sizes.push(offset),
-                "+" => layout.rest = Some(Kind::parse(words.next()?)?),
+                "+" => layout.rest = Some(NetlinkKind::parse(words.next()?)?),
                 word => {
                     let (name, kind) = word.split_once(':')?;
                     if name == "_" {
                         offset += kind.parse::<usize>().ok()?;
                         continue;
                     }
-                    let kind = Kind::parse(kind)?;
+                    let kind = NetlinkKind::parse(kind)?;
                     let size = match &kind {
-                        Kind::In(of) => *self.layouts.get(of)?.sizes.last()?,
+                        NetlinkKind::In(of) => *self.layouts.get(of)?.sizes.last()?,
                         kind => kind.size()?,
                     };
                     let (name, optional) = name.strip_prefix('?').map_or((name, false), |name| (name, true));
@@ -213,7 +213,7 @@ impl Tables {
         let mut attributes = Attributes { set, ..Attributes::default() };
         for word in words {
             let (name, kind) = word.split_once(':')?;
-            let kind = Kind::parse(kind)?;
+            let kind = NetlinkKind::parse(kind)?;
             if name == "*" {
                 attributes.others = Some(kind);
                 continue;
@@ -234,7 +234,7 @@ impl Tables {
     }
 
     /// A struct.
-    pub fn layout(&self, name: &str) -> Option<&Layout> {
+    pub fn layout(&self, name: &str) -> Option<&NetlinkLayout> {
         self.layouts.get(name)
     }
 
@@ -271,7 +271,7 @@ impl Tables {
     }
 }
 
-impl Layout {
+impl NetlinkLayout {
     /// How many bytes a member has.
     pub fn size_of(&self, field: &Field) -> usize {
         let next = self.members.iter().map(|other| other.offset).find(|&offset| offset > field.offset);
@@ -281,20 +281,20 @@ impl Layout {
 
     /// Whether its last member takes all bytes that there are.
     pub fn ends_with_rest(&self) -> bool {
-        self.members.last().is_some_and(|field| matches!(field.kind, Kind::InetRest))
+        self.members.last().is_some_and(|field| matches!(field.kind, NetlinkKind::InetRest))
     }
 }
 
 impl Attributes {
     /// What an attribute of this type is.
-    pub fn kind(&self, number: u16) -> Option<&Kind> {
+    pub fn kind(&self, number: u16) -> Option<&NetlinkKind> {
         self.kinds.get(&number).or(self.others.as_ref())
     }
 }
 
 impl Choices {
     /// The kind for a value.
-    pub fn kind(&self, value: &str) -> Option<&Kind> {
+    pub fn kind(&self, value: &str) -> Option<&NetlinkKind> {
         self.of.iter().find(|(known, _)| *known == value || *known == "*").map(|(_, kind)| kind)
     }
 }
@@ -352,11 +352,13 @@ mod tests {
         let choices = TABLES.choices.values().flat_map(|choices| choices.of.iter().map(|(_, kind)| kind));
         for kind in fields.chain(attributes).chain(choices) {
             let is_there = match kind {
-                Kind::Choice(_, set) | Kind::Flags(_, set) => TABLES.sets.contains_key(set),
-                Kind::Network(_, Some(set)) | Kind::List { set: Some(set), .. } => TABLES.sets.contains_key(set),
-                Kind::In(of) | Kind::Each(of) => TABLES.layouts.contains_key(of),
-                Kind::Nest(of) | Kind::Items(of) => TABLES.attributes.contains_key(of),
-                Kind::Choose(of) => TABLES.choices.contains_key(of),
+                NetlinkKind::Choice(_, set) | NetlinkKind::Flags(_, set) => TABLES.sets.contains_key(set),
+                NetlinkKind::Network(_, Some(set)) | NetlinkKind::List { set: Some(set), .. } => {
+                    TABLES.sets.contains_key(set)
+                }
+                NetlinkKind::In(of) | NetlinkKind::Each(of) => TABLES.layouts.contains_key(of),
+                NetlinkKind::Nest(of) | NetlinkKind::Items(of) => TABLES.attributes.contains_key(of),
+                NetlinkKind::Choose(of) => TABLES.choices.contains_key(of),
                 _ => true,
             };
             assert!(is_there, "{kind:?}");

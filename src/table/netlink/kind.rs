@@ -26,10 +26,10 @@ pub enum FamilyOf {
     Four,
 }
 
-/// What bytes are. The words of the descriptions are in [`Kind::parse`]. The numbers are sizes in bytes; the names are those of sets,
+/// What bytes are. The words of the descriptions are in [`NetlinkKind::parse`]. The numbers are sizes in bytes; the names are those of sets,
 /// structs and attributes.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum NetlinkKind {
     Hex,
     HexOf(usize),
     Integer(Digits, usize),
@@ -80,7 +80,7 @@ pub enum Kind {
     MdbAddress,
 }
 
-impl Kind {
+impl NetlinkKind {
     /// A kind by its words.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let mut words = text.split(':');

@@ -90,7 +90,7 @@ fn put_hex_bytes(out: &mut String, bytes: &[u8]) {
 
 /// What a message says that its attributes depend on.
 #[derive(Clone, Copy)]
-struct Context {
+struct MessageContext {
     family: u8,
 }
 
@@ -152,7 +152,7 @@ fn put_event(out: &mut String, view: View<'_>) {
     let Some(layout) = layout else { return put_text(out, view) };
     let rest = view.after(layout.sizes[0]);
     out.push_str(if rest.len > 0 { "[" } else { "" });
-    member::put_struct(out, layout, view, Context { family: 0 });
+    member::put_struct(out, layout, view, MessageContext { family: 0 });
     if rest.len > 0 {
         out.push_str(", ");
         put_text(out, rest);
@@ -292,7 +292,7 @@ fn put_error(out: &mut String, protocol: u64, header: Header, view: View<'_>) {
     out.push('}');
     if rest.len > 0 {
         out.push_str(", ");
-        attribute::put_attributes(out, "nlmsgerr", rest, Context { family: 0 });
+        attribute::put_attributes(out, "nlmsgerr", rest, MessageContext { family: 0 });
         out.push(']');
     }
 }
@@ -317,7 +317,7 @@ fn put_known(out: &mut String, at: &str, header: Header, view: View<'_>) -> bool
     let kind = if is_diag { family as u16 } else { header.kind };
     let row = TABLES.message(at, kind, family as u8).filter(|_| !is_diag || view.len > 1);
     match row {
-        Some(row) => put_of_family(out, row, view, Context { family: family as u8 }),
+        Some(row) => put_of_family(out, row, view, MessageContext { family: family as u8 }),
         None => {
             out.push_str("{family=");
             put_choice(out, TABLES.set("family"), family);
@@ -347,14 +347,14 @@ fn put_plain(out: &mut String, row: &MessageRow, view: View<'_>) -> bool {
         view.put_address(out);
         return true;
     }
-    let context = Context { family: 0 };
+    let context = MessageContext { family: 0 };
     member::put_struct(out, layout, view, context);
     put_rest(out, row, view.after(size.next_multiple_of(4)), context);
     true
 }
 
 /// A struct that begins with a family, which is read before the rest.
-fn put_of_family(out: &mut String, row: &MessageRow, view: View<'_>, context: Context) {
+fn put_of_family(out: &mut String, row: &MessageRow, view: View<'_>, context: MessageContext) {
     let Some(layout) = TABLES.layout(row.layout) else { return view.put_hex(out) };
     let size = layout.sizes[0];
     out.push('{');
@@ -373,7 +373,7 @@ fn put_of_family(out: &mut String, row: &MessageRow, view: View<'_>, context: Co
 }
 
 /// The attributes of a message.
-fn put_rest(out: &mut String, row: &MessageRow, view: View<'_>, context: Context) {
+fn put_rest(out: &mut String, row: &MessageRow, view: View<'_>, context: MessageContext) {
     let Some(of) = row.attributes.filter(|_| view.len > 0) else { return };
     out.push_str(", ");
     if let Some(choices) = TABLES.choices(of) {

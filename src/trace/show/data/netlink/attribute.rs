@@ -3,8 +3,8 @@
 //! No I/O.
 
 use super::value::{put_index, put_inet, put_integer, put_value};
-use super::{Context, SHOWN, View, member, number, put_choice, put_list, put_sequence, put_socket_address};
-use crate::table::netlink::{Digits, Kind, TABLES};
+use super::{MessageContext, SHOWN, View, member, number, put_choice, put_list, put_sequence, put_socket_address};
+use crate::table::netlink::{Digits, NetlinkKind, TABLES};
 use crate::trace::show::{put, put_escaped, put_number};
 
 /// The size of `struct nlattr`.
@@ -43,7 +43,7 @@ pub(super) struct Before<'m> {
 }
 
 /// Appends the attributes of a table.
-pub(super) fn put_attributes(out: &mut String, of: &str, view: View<'_>, context: Context) {
+pub(super) fn put_attributes(out: &mut String, of: &str, view: View<'_>, context: MessageContext) {
     let Some(table) = TABLES.attributes(of) else { return view.put_hex(out) };
     let mut before = Before::default();
     let length = |bytes: &[u8]| number(&bytes[..2]).unwrap_or(0) as usize;
@@ -61,7 +61,7 @@ pub(super) fn put_attributes(out: &mut String, of: &str, view: View<'_>, context
             out.push_str(", ");
             before.kind = kind;
             let known = table.kind(kind);
-            if let Some(Kind::TextForOthers) = known {
+            if let Some(NetlinkKind::TextForOthers) = known {
                 // A text that does not end is none.
                 let text = data.bytes(0, data.len).unwrap_or_default();
                 before.text = text.iter().position(|&byte| byte == 0).map_or(&[], |end| &text[..end]);
@@ -75,14 +75,20 @@ pub(super) fn put_attributes(out: &mut String, of: &str, view: View<'_>, context
 }
 
 /// Appends bytes of this kind; false if they are too few for it.
-pub(super) fn put_kind(out: &mut String, kind: &Kind, view: View<'_>, context: Context, before: &Before<'_>) -> bool {
+pub(super) fn put_kind(
+    out: &mut String,
+    kind: &NetlinkKind,
+    view: View<'_>,
+    context: MessageContext,
+    before: &Before<'_>,
+) -> bool {
     match kind {
-        Kind::Nest(of) => put_attributes(out, of, view, context),
-        Kind::Items(of) => put_items(out, of, view, context),
-        Kind::In(of) => return put_in(out, of, view, context),
-        Kind::Each(of) => return put_each(out, of, view, context),
-        Kind::List { digits, size, set, .. } => return put_numbers(out, (*digits, *size), *set, view),
-        Kind::Choose(of) => {
+        NetlinkKind::Nest(of) => put_attributes(out, of, view, context),
+        NetlinkKind::Items(of) => put_items(out, of, view, context),
+        NetlinkKind::In(of) => return put_in(out, of, view, context),
+        NetlinkKind::Each(of) => return put_each(out, of, view, context),
+        NetlinkKind::List { digits, size, set, .. } => return put_numbers(out, (*digits, *size), *set, view),
+        NetlinkKind::Choose(of) => {
             let Some(choices) = TABLES.choices(of) else { return false };
             let value = match choices.by {
                 "family" => context.family.to_string(),
@@ -93,27 +99,29 @@ pub(super) fn put_kind(out: &mut String, kind: &Kind, view: View<'_>, context: C
             };
             return choices.kind(&value).is_some_and(|kind| put_kind(out, kind, view, context, before));
         }
-        Kind::Text | Kind::TextForOthers => put_string(out, view, matches!(kind, Kind::TextForOthers)),
-        Kind::Port => return put_port(out, view, context),
-        Kind::Nexthops => return put_nexthops(out, view, context),
-        Kind::Inet => put_inet(out, view, context.family.into(), None),
+        NetlinkKind::Text | NetlinkKind::TextForOthers => {
+            put_string(out, view, matches!(kind, NetlinkKind::TextForOthers))
+        }
+        NetlinkKind::Port => return put_port(out, view, context),
+        NetlinkKind::Nexthops => return put_nexthops(out, view, context),
+        NetlinkKind::Inet => put_inet(out, view, context.family.into(), None),
         _ => return put_number_of(out, kind, view),
     }
     true
 }
 
 /// Bytes whose number is known from their kind.
-fn put_number_of(out: &mut String, kind: &Kind, view: View<'_>) -> bool {
+fn put_number_of(out: &mut String, kind: &NetlinkKind, view: View<'_>) -> bool {
     let size = match *kind {
-        Kind::Integer(_, size) | Kind::Network(size, _) => size,
-        Kind::Choice(size, _) | Kind::Flags(size, _) if size > 0 && view.len <= 8 => size,
-        Kind::Choice(0, _) | Kind::Flags(0, _) | Kind::Number if view.len <= 8 => view.len,
-        Kind::HexNumber if matches!(view.len, 1 | 2 | 4 | 8) => view.len,
-        Kind::Id | Kind::Index | Kind::Inet4 => 4,
-        Kind::Inet6 => 16,
-        Kind::Hardware if view.len <= HARDWARE => view.len,
-        Kind::SocketAddresses if view.len >= STORAGE => view.len,
-        Kind::SocketOptions => 2,
+        NetlinkKind::Integer(_, size) | NetlinkKind::Network(size, _) => size,
+        NetlinkKind::Choice(size, _) | NetlinkKind::Flags(size, _) if size > 0 && view.len <= 8 => size,
+        NetlinkKind::Choice(0, _) | NetlinkKind::Flags(0, _) | NetlinkKind::Number if view.len <= 8 => view.len,
+        NetlinkKind::HexNumber if matches!(view.len, 1 | 2 | 4 | 8) => view.len,
+        NetlinkKind::Id | NetlinkKind::Index | NetlinkKind::Inet4 => 4,
+        NetlinkKind::Inet6 => 16,
+        NetlinkKind::Hardware if view.len <= HARDWARE => view.len,
+        NetlinkKind::SocketAddresses if view.len >= STORAGE => view.len,
+        NetlinkKind::SocketOptions => 2,
         _ => return false,
     };
     if view.len < size {
@@ -124,10 +132,10 @@ fn put_number_of(out: &mut String, kind: &Kind, view: View<'_>) -> bool {
         return true;
     };
     match kind {
-        Kind::Number => put_number(out, number(bytes).unwrap_or(0)),
-        Kind::HexNumber => put_integer(out, Digits::Hex, bytes),
-        Kind::SocketOptions => put_options(out, number(bytes).unwrap_or(0)),
-        Kind::SocketAddresses => put_list(out, bytes.chunks_exact(STORAGE), put_socket_address, false),
+        NetlinkKind::Number => put_number(out, number(bytes).unwrap_or(0)),
+        NetlinkKind::HexNumber => put_integer(out, Digits::Hex, bytes),
+        NetlinkKind::SocketOptions => put_options(out, number(bytes).unwrap_or(0)),
+        NetlinkKind::SocketAddresses => put_list(out, bytes.chunks_exact(STORAGE), put_socket_address, false),
         _ => put_value(out, kind, bytes),
     }
     true
@@ -147,7 +155,7 @@ fn put_string(out: &mut String, view: View<'_>, ends_at_first: bool) {
 }
 
 /// Attributes whose types are indices, each of which has the attributes of a table.
-fn put_items(out: &mut String, of: &str, view: View<'_>, context: Context) {
+fn put_items(out: &mut String, of: &str, view: View<'_>, context: MessageContext) {
     let length = |bytes: &[u8]| number(&bytes[..2]).unwrap_or(0) as usize;
     put_sequence(out, view, HEADER, length, |out, view| {
         let word = |from| view.number(from, 2).unwrap_or(0) as u16;
@@ -167,7 +175,7 @@ fn put_items(out: &mut String, of: &str, view: View<'_>, context: Context) {
 }
 
 /// A struct, and what may follow it.
-fn put_in(out: &mut String, of: &str, view: View<'_>, context: Context) -> bool {
+fn put_in(out: &mut String, of: &str, view: View<'_>, context: MessageContext) -> bool {
     let Some(layout) = TABLES.layout(of) else { return false };
     let whole = layout.sizes.last().copied().unwrap_or(0);
     let size =
@@ -179,7 +187,7 @@ fn put_in(out: &mut String, of: &str, view: View<'_>, context: Context) -> bool 
     }
     member::put_struct(out, layout, view.first(if layout.ends_with_rest() { view.len } else { size }), context);
     let Some(rest) = &layout.rest else { return true };
-    let is_nest = matches!(rest, Kind::Nest(_));
+    let is_nest = matches!(rest, NetlinkKind::Nest(_));
     let after = view.after(if is_nest { size.next_multiple_of(4) } else { size });
     if after.len > 0 {
         out.push_str(", ");
@@ -220,7 +228,7 @@ fn put_elements(
     true
 }
 
-fn put_each(out: &mut String, of: &str, view: View<'_>, context: Context) -> bool {
+fn put_each(out: &mut String, of: &str, view: View<'_>, context: MessageContext) -> bool {
     let Some(layout) = TABLES.layout(of) else { return false };
     let size = layout.sizes.last().copied().unwrap_or(1);
     put_elements(out, view, size, |out, _, view| member::put_struct(out, layout, view, context))
@@ -248,7 +256,7 @@ pub(super) fn put_numbers(
 }
 
 /// The port of a router: the index of its device, and attributes.
-fn put_port(out: &mut String, view: View<'_>, context: Context) -> bool {
+fn put_port(out: &mut String, view: View<'_>, context: MessageContext) -> bool {
     if view.len < 4 {
         return false;
     }
@@ -264,7 +272,7 @@ fn put_port(out: &mut String, view: View<'_>, context: Context) -> bool {
 }
 
 /// `struct rtnexthop` with attributes, one after the other.
-fn put_nexthops(out: &mut String, mut view: View<'_>, context: Context) -> bool {
+fn put_nexthops(out: &mut String, mut view: View<'_>, context: MessageContext) -> bool {
     let Some(layout) = TABLES.layout("rtnexthop").filter(|layout| view.len >= layout.sizes[0]) else { return false };
     let header = layout.sizes[0];
     let is_list =

@@ -4,29 +4,29 @@
 
 use super::attribute::put_numbers;
 use super::value::{put_inet, put_internet, put_value};
-use super::{Context, View, put_choice, put_hex_bytes};
-use crate::table::netlink::{FamilyOf, Field, Kind, Layout, TABLES};
+use super::{MessageContext, View, put_choice, put_hex_bytes};
+use crate::table::netlink::{FamilyOf, Field, NetlinkKind, NetlinkLayout, TABLES};
 use crate::trace::show::{put, put_escaped};
 
 /// NFNL_SUBSYS_NFTABLES.
 const NFTABLES: u16 = 10;
 
 /// Appends a struct, as far as its bytes go.
-pub(super) fn put_struct(out: &mut String, layout: &Layout, view: View<'_>, context: Context) {
+pub(super) fn put_struct(out: &mut String, layout: &NetlinkLayout, view: View<'_>, context: MessageContext) {
     out.push('{');
     put_members(out, layout, view, context);
     out.push('}');
 }
 
 /// Appends the first member, even if the others were not read.
-pub(super) fn put_first(out: &mut String, layout: &Layout, view: View<'_>, context: Context) {
+pub(super) fn put_first(out: &mut String, layout: &NetlinkLayout, view: View<'_>, context: MessageContext) {
     if let Some(field) = layout.members.first() {
         put_member(out, field, view, context);
     }
 }
 
 /// Appends the members of a struct that are within its bytes.
-pub(super) fn put_members(out: &mut String, layout: &Layout, view: View<'_>, context: Context) {
+pub(super) fn put_members(out: &mut String, layout: &NetlinkLayout, view: View<'_>, context: MessageContext) {
     let begin = out.len();
     for field in &layout.members {
         let Some(bytes) = view.bytes(field.offset, layout.size_of(field)).filter(|_| field.offset < view.len) else {
@@ -40,11 +40,11 @@ pub(super) fn put_members(out: &mut String, layout: &Layout, view: View<'_>, con
     }
 }
 
-fn put_member(out: &mut String, field: &Field, view: View<'_>, context: Context) {
+fn put_member(out: &mut String, field: &Field, view: View<'_>, context: MessageContext) {
     let part = view.after(field.offset);
     match field.kind {
-        Kind::InetRest => return put_inet(out, part, first_family(view), Some(field.name)),
-        Kind::InetOf(of) => {
+        NetlinkKind::InetRest => return put_inet(out, part, first_family(view), Some(field.name)),
+        NetlinkKind::InetOf(of) => {
             let family = match of {
                 FamilyOf::Message => context.family.into(),
                 FamilyOf::Struct => first_family(view),
@@ -57,20 +57,20 @@ fn put_member(out: &mut String, field: &Field, view: View<'_>, context: Context)
     out.push_str(field.name);
     out.push('=');
     match field.kind {
-        Kind::In(of) => {
+        NetlinkKind::In(of) => {
             if let Some(layout) = TABLES.layout(of) {
                 put_struct(out, layout, part, context);
             }
         }
-        Kind::List { digits, size, count, set } => {
+        NetlinkKind::List { digits, size, count, set } => {
             put_numbers(out, (digits, size), set, part.first(size * count.unwrap_or(0)));
         }
-        Kind::TextOf(size) => put_string(out, part.bytes(0, size).unwrap_or_default()),
-        Kind::Device => put_device(out, part.number(0, 4).unwrap_or(0)),
-        Kind::ResId => put_part(out, part.number(0, 2).unwrap_or(0) as u16),
-        Kind::MdbAddress => put_mdb_address(out, part),
+        NetlinkKind::TextOf(size) => put_string(out, part.bytes(0, size).unwrap_or_default()),
+        NetlinkKind::Device => put_device(out, part.number(0, 4).unwrap_or(0)),
+        NetlinkKind::ResId => put_part(out, part.number(0, 2).unwrap_or(0) as u16),
+        NetlinkKind::MdbAddress => put_mdb_address(out, part),
         // How many bytes the key has stands before it (struct tcp_diag_md5sig).
-        Kind::Key(size) => {
+        NetlinkKind::Key(size) => {
             let length = view.number(2, 2).unwrap_or(0) as usize;
             put_hex_bytes(out, part.bytes(0, size.min(length)).unwrap_or_default());
         }

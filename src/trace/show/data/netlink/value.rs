@@ -5,20 +5,20 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{View, number, put_choice, put_flags, put_hex_bytes};
-use crate::table::netlink::{Digits, Kind, TABLES};
+use crate::table::netlink::{Digits, NetlinkKind, TABLES};
 use crate::trace::show::{put, put_number};
 
 /// LOOPBACK_IFINDEX: the loopback device has this index in every network namespace.
 const LOOPBACK: u32 = 1;
 
 /// A value in exactly these bytes.
-pub(super) fn put_value(out: &mut String, kind: &Kind, bytes: &[u8]) {
+pub(super) fn put_value(out: &mut String, kind: &NetlinkKind, bytes: &[u8]) {
     let value = number(bytes).unwrap_or(0);
     match *kind {
-        Kind::Integer(digits, _) => put_integer(out, digits, bytes),
-        Kind::Choice(_, set) => put_choice(out, TABLES.set(set), value),
-        Kind::Flags(_, set) => put_flags(out, &[TABLES.set(set)], value),
-        Kind::Network(size, set) => {
+        NetlinkKind::Integer(digits, _) => put_integer(out, digits, bytes),
+        NetlinkKind::Choice(_, set) => put_choice(out, TABLES.set(set), value),
+        NetlinkKind::Flags(_, set) => put_flags(out, &[TABLES.set(set)], value),
+        NetlinkKind::Network(size, set) => {
             let value = bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
             out.push_str(["htons(", "htonl(", "htobe64("][usize::from(size > 2) + usize::from(size > 4)]);
             match set {
@@ -27,22 +27,22 @@ pub(super) fn put_value(out: &mut String, kind: &Kind, bytes: &[u8]) {
             }
             out.push(')');
         }
-        Kind::NetworkHex(_) => {
+        NetlinkKind::NetworkHex(_) => {
             let value = bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
             out.push_str("htonl(");
             put_choice(out, None, value);
             out.push(')');
         }
         // -1 is none.
-        Kind::Id if value == u64::from(u32::MAX) => out.push_str("-1"),
-        Kind::Id => put_number(out, value),
-        Kind::Index => put_index(out, value as u32),
-        Kind::Hardware | Kind::HardwareOf(_) => {
+        NetlinkKind::Id if value == u64::from(u32::MAX) => out.push_str("-1"),
+        NetlinkKind::Id => put_number(out, value),
+        NetlinkKind::Index => put_index(out, value as u32),
+        NetlinkKind::Hardware | NetlinkKind::HardwareOf(_) => {
             for (at, byte) in bytes.iter().enumerate() {
                 put(out, format_args!("{}{byte:02x}", if at == 0 { "" } else { ":" }));
             }
         }
-        Kind::Inet4 | Kind::Inet6 => {
+        NetlinkKind::Inet4 | NetlinkKind::Inet6 => {
             let family = if bytes.len() == 4 { libc::AF_INET } else { libc::AF_INET6 };
             put_internet(out, bytes, family, None);
         }
