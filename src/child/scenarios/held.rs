@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -211,11 +212,12 @@ fn registered() -> Option<*mut *const Critical> {
 
 /// Reads a byte by an instruction that is a restartable sequence of its own: if the kernel is about to make the call again, it goes
 /// to the abort handler instead. Without `deeper` that makes the read by another instruction, with the same registers; otherwise by
-/// the same one, with the stack a page below.
+/// the same one, with the stack a page below. Returns the call's result, and whether the kernel has aborted the sequence.
 #[cfg(target_arch = "x86_64")]
-fn read_aborted(place: *mut *const Critical, fd: i32, byte: *mut u8, deeper: bool) -> i64 {
+fn read_aborted(place: *mut *const Critical, fd: i32, byte: *mut u8, deeper: bool) -> (i64, bool) {
     let mut critical = Critical { version: 0, flags: 0, begin: 0, length: 1, abort: 0 };
     let result: i64;
+    let aborted: u64;
     // SAFETY: the abort handler has the signature before it that glibc has registered. The stack is put back.
     unsafe {
         std::arch::asm!(
@@ -228,6 +230,7 @@ fn read_aborted(place: *mut *const Critical, fd: i32, byte: *mut u8, deeper: boo
             "2:",
             "syscall",
             "add rsp, r12",
+            "mov r8, r12",
             "jmp 6f",
             ".byte 0x0f, 0xb9, 0x3d", // ud1, whose operand is the signature RSEQ_SIG
             ".long 0x53053053",
@@ -235,6 +238,7 @@ fn read_aborted(place: *mut *const Critical, fd: i32, byte: *mut u8, deeper: boo
             "test {deeper}, {deeper}",
             "jnz 5f",
             "syscall",
+            "mov r8d, 1",
             "jmp 6f",
             "5:",
             "mov r12d, 4096",
@@ -249,10 +253,10 @@ fn read_aborted(place: *mut *const Critical, fd: i32, byte: *mut u8, deeper: boo
             in("rdi") i64::from(fd),
             in("rsi") byte,
             in("rdx") 1_u64,
-            out("rcx") _, out("r11") _, out("r8") _, inout("r12") 0_u64 => _,
+            out("rcx") _, out("r11") _, out("r8") aborted, inout("r12") 0_u64 => _,
         );
     }
-    result
+    (result, aborted != 0)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -261,32 +265,44 @@ fn registered() -> Option<*mut *const Critical> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn read_aborted(_: *mut *const Critical, _: i32, _: *mut u8, _: bool) -> i64 {
-    -1
+fn read_aborted(_: *mut *const Critical, _: i32, _: *mut u8, _: bool) -> (i64, bool) {
+    (-1, false)
 }
 
 /// A read is interrupted by stop and continue, and the kernel aborts the restartable sequence (rseq(2)) that it is in. So it is not
-/// made again, and the program makes the same one from another place, or with another stack.
+/// made again, and the program makes the same one from another place, or with another stack. A kernel that aborts no sequence for what
+/// happens in a system call makes it again.
 fn aborted() -> Setup {
     let place = registered().ok_or_else(|| {
         Broken::Skip("the libc has registered no rseq, or it is written in other instructions".into())
     })?;
     let shared = shared()?;
     let [pipe] = pipes()?;
-    disturbed_by(|other| {
-        for step in 1..=2 {
-            other.at_step(step);
-            other.blocked_in_read(pipe);
-            stop_and_continue(other.of);
-            other.blocked_in_read(pipe);
-            feed(pipe);
-        }
-    })?;
+    let disturb = |steps: RangeInclusive<u32>| {
+        disturbed_by(|other| {
+            for step in steps {
+                other.at_step(step);
+                other.blocked_in_read(pipe);
+                stop_and_continue(other.of);
+                other.blocked_in_read(pipe);
+                feed(pipe);
+            }
+        })
+    };
+    disturb(1..=1)?;
+    shared.step.store(1, Ordering::Release);
+    let mut byte = 0_u8;
+    if !read_aborted(place, pipe[0], &raw mut byte, false).1 {
+        return Err(Broken::Skip(
+            "this kernel aborts no restartable sequence (rseq(2)) that is in a system call".into(),
+        ));
+    }
+    disturb(2..=3)?;
     act(move || {
-        for (step, deeper) in [(1, false), (2, true)] {
+        for (step, deeper) in [(2, false), (3, true)] {
             let mut byte = 0_u8;
             shared.step.store(step, Ordering::Release);
-            returns(Ok(read_aborted(place, pipe[0], &raw mut byte, deeper)), 1)?;
+            returns(Ok(read_aborted(place, pipe[0], &raw mut byte, deeper).0), 1)?;
         }
         Ok(())
     })
