@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs run build release install deb test real mutants lint bpf bench compare clean
+.PHONY: help setup programs run build static release install deb test real mutants lint bpf bench compare clean
 
 # Cargo has its own job server, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
@@ -17,7 +17,8 @@ CLANG ?= clang
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 # Builds as the user who calls make, and runs the test binaries as root: the variable is CARGO_TARGET_<TRIPLE>_RUNNER.
-HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
+HOST = $(shell echo $(TRIPLE) | tr 'a-z-' 'A-Z_')
 AS_ROOT = $(if $(SUDO),CARGO_TARGET_$(HOST)_RUNNER='sudo -E')
 
 help: ## this list
@@ -35,6 +36,11 @@ run: build ## builds ./ior-it and runs it as root: make run ARGS='--filter dup'
 build: setup ## builds ./ior-it
 	$(CARGO) build $(QUICK) --bin ior-it
 	@cp $(TARGET)/quick/ior-it ior-it.new && mv -f ior-it.new ior-it
+
+# The flags are the target's alone: without --target, Cargo would build its own helpers in the same way.
+static: setup ## builds an optimised ./ior-it that needs no library, not even the C library
+	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --features static --target $(TRIPLE) --bin ior-it
+	@cp $(TARGET)/$(TRIPLE)/release/ior-it ior-it.new && mv -f ior-it.new ior-it
 
 # An optimised program, and what is made of its flags: the man page and the completions.
 release: setup

@@ -36,6 +36,9 @@ pub mod table {
     pub mod names {
         pub use crate::table::names::CLONE;
     }
+    pub mod netlink {
+        pub use crate::table::netlink::TABLES;
+    }
     pub mod syscalls {
         pub use crate::table::syscalls::{Abi, Class, REQUESTS, Ret, Sqe, Syscall};
     }

@@ -313,7 +313,9 @@ impl Types {
     }
 
     fn has(&self, number: u16) -> bool {
-        self.0.iter().any(|&(first, last, step)| (first..=last).contains(&number) && (number - first) % step == 0)
+        self.0
+            .iter()
+            .any(|&(first, last, step)| (first..=last).contains(&number) && (number - first).is_multiple_of(step))
     }
 }
 

@@ -216,8 +216,7 @@ fn registered() -> Option<*mut *const Critical> {
 #[cfg(target_arch = "x86_64")]
 fn read_aborted(place: *mut *const Critical, fd: i32, byte: *mut u8, deeper: bool) -> (i64, bool) {
     let mut critical = Critical { version: 0, flags: 0, begin: 0, length: 1, abort: 0 };
-    let result: i64;
-    let aborted: u64;
+    let (result, aborted): (i64, u64);
     // SAFETY: the abort handler has the signature before it that glibc has registered. The stack is put back.
     unsafe {
         std::arch::asm!(

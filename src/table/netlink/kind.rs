@@ -89,7 +89,12 @@ impl NetlinkKind {
         if let Some(kind) = Self::of_bits(word, &arguments) {
             return Some(kind);
         }
-        Some(match (word, &arguments[..]) {
+        Self::of_parts(word, &arguments)
+    }
+
+    /// The others, which have parts or a form of their own.
+    fn of_parts(word: &str, arguments: &[&'static str]) -> Option<Self> {
+        Some(match (word, arguments) {
             ("hex", []) => Self::Hex,
             ("hex", [size]) => Self::HexOf(size.parse().ok()?),
             ("number", []) => Self::Number,

@@ -8,9 +8,9 @@ use crate::table::names;
 use crate::table::netlink::{DONE, ERROR, FIRST_TYPE, MessageRow, NameSet, TABLES};
 use crate::trace::show::{put, put_address, put_escaped, put_number};
 
-mod attribute; // attributes, and what they hold
-mod member; // structs and their members
 mod value; // numbers, addresses and names
+mod member; // structs and their members
+mod attribute; // attributes, and what they hold
 
 /// How many elements of a list, and how many bytes without a meaning, are shown.
 const SHOWN: usize = 32;

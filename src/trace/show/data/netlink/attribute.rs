@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use super::value::{put_index, put_inet, put_integer, put_value};
+use super::value::{put_elements, put_index, put_inet, put_integer, put_numbers, put_value};
 use super::{MessageContext, SHOWN, View, member, number, put_choice, put_list, put_sequence, put_socket_address};
 use crate::table::netlink::{Digits, NetlinkKind, TABLES};
 use crate::trace::show::{put, put_escaped, put_number};
@@ -199,60 +199,10 @@ fn put_in(out: &mut String, of: &str, view: View<'_>, context: MessageContext) -
     true
 }
 
-/// Elements one after the other, each of which may not have been read.
-fn put_elements(
-    out: &mut String,
-    view: View<'_>,
-    size: usize,
-    mut put_one: impl FnMut(&mut String, usize, View<'_>),
-) -> bool {
-    let count = view.len / size;
-    if count == 0 {
-        return false;
-    }
-    if view.bytes(0, size).is_none() {
-        view.put_address(out);
-        return true;
-    }
-    out.push('[');
-    for at in 0..count {
-        out.push_str(if at == 0 { "" } else { ", " });
-        let element = view.after(at * size).first(size);
-        if at == SHOWN || element.bytes(0, size).is_none() {
-            out.push_str("...");
-            break;
-        }
-        put_one(out, at, element);
-    }
-    out.push(']');
-    true
-}
-
 fn put_each(out: &mut String, of: &str, view: View<'_>, context: MessageContext) -> bool {
     let Some(layout) = TABLES.layout(of) else { return false };
     let size = layout.sizes.last().copied().unwrap_or(1);
     put_elements(out, view, size, |out, _, view| member::put_struct(out, layout, view, context))
-}
-
-/// Numbers, with the names of their places if they have some.
-pub(super) fn put_numbers(
-    out: &mut String,
-    (digits, size): (Digits, usize),
-    set: Option<&str>,
-    view: View<'_>,
-) -> bool {
-    let names = set.map(|set| TABLES.set(set));
-    put_elements(out, view, size, |out, at, view| {
-        if let Some(names) = names {
-            out.push('[');
-            match names.and_then(|names| names.name(at as u64)) {
-                Some(name) => out.push_str(name),
-                None => put_number(out, at),
-            }
-            out.push_str("]=");
-        }
-        put_integer(out, digits, view.bytes(0, size).unwrap_or_default());
-    })
 }
 
 /// The port of a router: the index of its device, and attributes.

@@ -2,8 +2,7 @@
 //!
 //! No I/O.
 
-use super::attribute::put_numbers;
-use super::value::{put_inet, put_internet, put_value};
+use super::value::{put_inet, put_internet, put_numbers, put_value};
 use super::{MessageContext, View, put_choice, put_hex_bytes};
 use crate::table::netlink::{FamilyOf, Field, NetlinkKind, NetlinkLayout, TABLES};
 use crate::trace::show::{put, put_escaped};

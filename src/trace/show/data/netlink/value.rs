@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{View, number, put_choice, put_flags, put_hex_bytes};
+use super::{SHOWN, View, number, put_choice, put_flags, put_hex_bytes};
 use crate::table::netlink::{Digits, NetlinkKind, TABLES};
 use crate::trace::show::{put, put_number};
 
@@ -91,7 +91,7 @@ pub(super) fn put_internet(out: &mut String, bytes: &[u8], family: i32, name: Op
         (libc::AF_INET6, _, Some(six)) => {
             put(out, format_args!("inet_pton(AF_INET6, \"{}\"", Ipv6Addr::from(*six)));
             name.iter().for_each(|name| put(out, format_args!(", &{name}")));
-            return out.push(')');
+            out.push(')');
         }
         (libc::AF_INET, Some(four), _) => {
             name.iter().for_each(|name| put(out, format_args!("{name}=")));
@@ -102,4 +102,54 @@ pub(super) fn put_internet(out: &mut String, bytes: &[u8], family: i32, name: Op
             put_hex_bytes(out, bytes);
         }
     }
+}
+
+/// Elements one after the other, each of which may not have been read.
+pub(super) fn put_elements(
+    out: &mut String,
+    view: View<'_>,
+    size: usize,
+    mut put_one: impl FnMut(&mut String, usize, View<'_>),
+) -> bool {
+    let count = view.len / size;
+    if count == 0 {
+        return false;
+    }
+    if view.bytes(0, size).is_none() {
+        view.put_address(out);
+        return true;
+    }
+    out.push('[');
+    for at in 0..count {
+        out.push_str(if at == 0 { "" } else { ", " });
+        let element = view.after(at * size).first(size);
+        if at == SHOWN || element.bytes(0, size).is_none() {
+            out.push_str("...");
+            break;
+        }
+        put_one(out, at, element);
+    }
+    out.push(']');
+    true
+}
+
+/// Numbers, with the names of their places if they have some.
+pub(super) fn put_numbers(
+    out: &mut String,
+    (digits, size): (Digits, usize),
+    set: Option<&str>,
+    view: View<'_>,
+) -> bool {
+    let names = set.map(|set| TABLES.set(set));
+    put_elements(out, view, size, |out, at, view| {
+        if let Some(names) = names {
+            out.push('[');
+            match names.and_then(|names| names.name(at as u64)) {
+                Some(name) => out.push_str(name),
+                None => put_number(out, at),
+            }
+            out.push_str("]=");
+        }
+        put_integer(out, digits, view.bytes(0, size).unwrap_or_default());
+    })
 }
