@@ -326,7 +326,7 @@ fn put_type_and_mode(out: &mut String, mode: u32) {
     }
 }
 
-/// `{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}` (unix(7), ip(7), ipv6(7)).
+/// `{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}` (unix(7), ip(7), ipv6(7), netlink(7)).
 fn put_socket_address(out: &mut String, bytes: &[u8]) {
     let Some((family, rest)) = bytes.split_first_chunk() else { return out.push_str("{}") };
     let family = u16::from_ne_bytes(*family);
@@ -342,6 +342,11 @@ fn put_socket_address(out: &mut String, bytes: &[u8]) {
             let port = u16::from_be_bytes([*p0, *p1]);
             let address = Ipv6Addr::from(*address.first_chunk::<16>().unwrap_or(&[0; 16]));
             put(out, format_args!(", sin6_port=htons({port}), inet_pton(AF_INET6, \"{address}\", &sin6_addr)"));
+        }
+        (libc::AF_NETLINK, [_, _, address @ ..]) if address.len() >= 8 => {
+            let [pid, groups] =
+                [0, 4].map(|at| address[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word)));
+            put(out, format_args!(", nl_pid={pid}, nl_groups={groups:08x}"));
         }
         (_, data) => {
             out.push_str(", sa_data=\"");

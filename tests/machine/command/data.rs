@@ -2,8 +2,11 @@
 
 use std::io::{IoSlice, IoSliceMut, Read, Write, pipe};
 use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, ExitCode};
+
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, sendto, socket};
 
 use super::{whole, working};
 use crate::support::{Tested, ior_it, text, traced};
@@ -24,12 +27,31 @@ pub fn work() -> ExitCode {
         let (one, _other) = UnixDatagram::pair()?;
         let _ = one.local_addr()?;
         let _ = UnixDatagram::unbound()?.connect("/no/such/socket");
+        ask_generic()?;
         std::thread::sleep(std::time::Duration::from_nanos(1001));
         let _ = Command::new("/no/such/program").arg("with spaces").spawn();
         Ok(())
     };
     worked().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
+
+/// Sends a message of generic netlink(7): which number has the family nlctrl?
+fn ask_generic() -> std::io::Result<()> {
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::empty(), SockProtocol::NetlinkGeneric)?;
+    let mut message = [0; 32];
+    message[0] = 32;
+    message[4..8].copy_from_slice(&[16, 0, 1, 0]); // GENL_ID_CTRL, NLM_F_REQUEST
+    message[16..18].copy_from_slice(&[3, 2]); // CTRL_CMD_GETFAMILY
+    message[20..24].copy_from_slice(&[11, 0, 2, 0]); // CTRL_ATTR_FAMILY_NAME
+    message[24..30].copy_from_slice(b"nlctrl");
+    sendto(socket.as_raw_fd(), &message, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+    Ok(())
+}
+
+/// How its message is shown.
+const ASKED_GENERIC: &str = "[socket], [{nlmsg_len=32, nlmsg_type=nlctrl, nlmsg_flags=NLM_F_REQUEST, nlmsg_seq=0, nlmsg_pid=0}, \
+                             {cmd=CTRL_CMD_GETFAMILY, version=2}, [{nla_len=11, nla_type=CTRL_ATTR_FAMILY_NAME}, \"nlctrl\"]], 32, 0, \
+                             {sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}, 12) = 32";
 
 pub fn shown() -> Tested {
     let trace = whole(working(&[], "data", &[])?, 0)?;
@@ -40,6 +62,7 @@ pub fn shown() -> Tested {
         "{sa_family=AF_INET, sin_port=htons(0), sin_addr=inet_addr(\"127.0.0.1\")}, 16) = 0",
         "{sa_family=AF_INET, sin_port=htons(9), sin_addr=inet_addr(\"127.0.0.1\")}, 16) = 0",
         "{sa_family=AF_UNIX, sun_path=\"/no/such/socket\"}, 18) = -1 ENOENT",
+        ASKED_GENERIC,
         "{tv_sec=0, tv_nsec=1001}",
         "execve(\"/no/such/program\", [\"/no/such/program\", \"with spaces\"], 0x",
     ];
@@ -53,6 +76,8 @@ pub fn shown() -> Tested {
 pub fn limited() -> Tested {
     let rows = [
         ("3", "write(4[pipe], \"a t\"..., 37) = 37"),
+        // Messages are whole.
+        ("3", ASKED_GENERIC),
         ("37", "write(4[pipe], \"a text of thirty-six bytes, no less..\", 37) = 37"),
         ("0", "write(4[pipe], 0x"),
         // A string of just that many bytes is whole.
