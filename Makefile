@@ -39,7 +39,8 @@ build: setup ## builds ./ior-it
 
 # The flags are the target's alone: without --target, Cargo would build its own helpers in the same way.
 static: setup ## builds an optimised ./ior-it that needs no library, not even the C library
-	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --features static --target $(TRIPLE) --bin ior-it
+	LIBBPF_SYS_LIBRARY_PATH=$$(dirname "$$($${CC:-cc} -print-file-name=libelf.a)") \
+		RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --features static --target $(TRIPLE) --bin ior-it
 	@cp $(TARGET)/$(TRIPLE)/release/ior-it ior-it.new && mv -f ior-it.new ior-it
 
 # An optimised program, and what is made of its flags: the man page and the completions.
