@@ -58,8 +58,8 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 {
 	__u32 first = 0;
 	struct data *out = bpf_map_lookup_elem(&data_room, &first);
-	__u64 n;
-	long err = 0;
+	long err = 0, unread;
+	__u64 n, border;
 
 	if (!out || !watch || !call || !asked)
 		return 0;
@@ -83,19 +83,19 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 	} else if (n) {
 		err = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
 	}
-	out->record.path[0].err = err;
-	if (err && asked->part >= IOR_PART_NETLINK) {
-		/* What comes before the page that cannot be read. */
-		n = PAGE - asked->address % PAGE;
-		if (!bpf_probe_read_user(out->bytes, n, (const void *)asked->address))
-			out->record.path[0].err = 0;
-		else
-			n = 0;
-	} else if (err)
+	unread = err;
+	border = PAGE - asked->address % PAGE;
+	if (err && asked->part >= IOR_PART_NETLINK && border < n) {
+		/* What comes before the page that cannot be read. The rest is read again, as any block. */
+		n = border;
+		unread = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);
+	}
+	if (unread)
 		n = 0;
 	else if (asked->late && n && may_have_changed(asked->address))
 		out->record.late = IOR_LATE_DATA;
 	out->record.path[0].len = n;
+	out->record.path[0].err = unread;
 	if (n > IOR_DATA_CAP)
 		return 0;
 	if (tell(&watch->told, out, sizeof(out->record) + n, BPF_RB_NO_WAKEUP))

@@ -29,6 +29,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("structs-control", control),
     Scenario::new("structs-stop", stop),
     Scenario::new("structs-netlink", netlink),
+    Scenario::new("structs-netlink-late", netlink_late),
 ];
 
 /// The size of the kernel's own signal sets in bytes.
@@ -155,6 +156,26 @@ fn netlink() -> Setup {
         let socket = call!(socket, libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
         returns(call!(sendto, socket, message.as_ptr(), message.len(), 0, null::<u8>(), 0), 48)?;
         fails(call!(sendto, socket, begin, message.len(), 0, null::<u8>(), 0), Errno::EFAULT)?;
+        close(socket)
+    })
+}
+
+/// A message of which the second page is untouched: it cannot be read before the kernel reads it.
+fn netlink_late() -> Setup {
+    let mut header = [0_u8; 16];
+    header[..4].copy_from_slice(&48_u32.to_ne_bytes());
+    header[4..6].copy_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping.
+    let pages = unsafe { libc::mmap(null_mut(), 2 * PAGE, protection, kind, -1, 0) };
+    premise(pages != libc::MAP_FAILED, "no memory could be mapped")?;
+    let begin = pages.cast::<u8>().wrapping_add(PAGE - 20);
+    // SAFETY: so many bytes are there, and nobody else has them.
+    unsafe { std::ptr::copy_nonoverlapping(header.as_ptr(), begin, header.len()) };
+    act(move || {
+        let socket = call!(socket, libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+        returns(call!(sendto, socket, begin, 48, 0, null::<u8>(), 0), 48)?;
         close(socket)
     })
 }

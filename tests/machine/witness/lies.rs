@@ -120,8 +120,8 @@ pub const LIES: &[Lie] = &[
     Lie {
         name: "other_bytes_behind_a_pointer",
         tracer: [
-            "	out->record.path[0].len = n;\n	if (n > IOR_DATA_CAP)",
-            "	out->record.path[0].len = n;\n	if (n == 3)\n		out->bytes[1] += 1;\n	if (n > IOR_DATA_CAP)",
+            "	out->record.path[0].err = unread;\n	if (n > IOR_DATA_CAP)",
+            "	out->record.path[0].err = unread;\n	if (n == 3)\n		out->bytes[1] += 1;\n	if (n > IOR_DATA_CAP)",
         ],
         scenario: "data-written",
         table: &[["\"one\"", "\"ooe\""], ["\"two\"", "\"txo\""]],
