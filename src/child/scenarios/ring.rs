@@ -6,7 +6,7 @@ use std::mem::{ManuallyDrop, transmute};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-use io_uring::squeue::Entry;
+use io_uring::squeue::{Entry, SubmissionQueue};
 use io_uring::{EnterFlags, IoUring, Parameters, cqueue, opcode, squeue, types};
 use libc::{AT_FDCWD, MAP_POPULATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 use nix::errno::Errno;
@@ -86,8 +86,14 @@ impl<S: squeue::EntryMarker, C: cqueue::EntryMarker + Into<cqueue::Entry>> Ring<
         self.push_all(std::slice::from_ref(entry))
     }
 
-    /// Adds the entries at once. A thread of the kernel that looks at the queue (IORING_SETUP_SQPOLL) sees none of them before.
+    /// Adds the entries at once. A thread of the kernel that looks at the queue (IORING_SETUP_SQPOLL) sees none of them before. It gives
+    /// the room of entries back after it has submitted them, and their completions may be there before that.
     pub(super) fn push_all(&mut self, entries: &[Entry]) -> Result<(), Broken> {
+        let has_room = |queue: &SubmissionQueue<'_, S>| queue.capacity() - queue.len() >= entries.len();
+        // No system call, as that would be in the trace.
+        while self.0.params().is_setup_sqpoll() && !has_room(&self.0.submission()) {
+            std::hint::spin_loop();
+        }
         let entries: Vec<S> = entries.iter().cloned().map(S::from).collect();
         // SAFETY: what the entries of the scenarios point to outlives their completion, or is refused by the kernel.
         let pushed = unsafe { self.0.submission().push_multiple(&entries) };
