@@ -39,8 +39,8 @@ static __always_inline struct pending *empty_scratch(void)
 	record->path[0].len = 0;
 	record->path[1].len = 0;
 	record->peek.len = 0;
-	call->file[IOR_FIRST].open = 0;
-	call->file[IOR_SECOND].open = 0;
+	for (int i = 0; i < IOR_PLACES; i++)
+		call->file[i].open = 0;
 	return call;
 }
 

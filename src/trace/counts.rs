@@ -49,6 +49,9 @@ pub struct Counts {
     /// Those for which the ring had no room: the names are missing.
     #[serde(default)]
     pub untold: u64,
+    /// References of calls to names that never arrived.
+    #[serde(default)]
+    pub unnamed: u64,
     /// Requests that were refused since too many were in flight.
     #[serde(default)]
     pub crowded: u64,
@@ -103,8 +106,8 @@ const STRAYS: u64 = 1;
 impl Counts {
     /// These of BPF with what a reader has received.
     pub fn with_received(self, reader: Counts) -> Self {
-        let Counts { received, ends_received, undecoded, submissions_received, told_received, hidden, .. } = reader;
-        Self { received, ends_received, undecoded, submissions_received, told_received, hidden, ..self }
+        let Counts { received, ends_received, undecoded, submissions_received, told_received, unnamed, hidden, .. } = reader;
+        Self { received, ends_received, undecoded, submissions_received, told_received, unnamed, hidden, ..self }
     }
 
     /// How many records BPF has put into the ring.
@@ -131,7 +134,7 @@ impl Counts {
     /// to end.
     pub fn losses(&self) -> Vec<String> {
         let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
-        let Counts { submitted, submissions_received, strays, told, told_received, untold, crowded, .. } = *self;
+        let Counts { submitted, submissions_received, strays, told, told_received, untold, unnamed, crowded, .. } = *self;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {
@@ -149,6 +152,7 @@ impl Counts {
             told == told_received,
             format!("{told} names and blocks of data were emitted and {told_received} received"),
         );
+        lost(unnamed == 0, format!("calls refer {unnamed} times to a name that never arrived"));
         let strays = strays.saturating_sub(STRAYS.max(self.begun));
         lost(strays == 0, format!("{strays} calls were seen to return that were not seen to begin"));
         lost(

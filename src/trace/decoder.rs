@@ -3,6 +3,7 @@
 //! No I/O. A call leaves one record, a request of io_uring two. The names of files come before the first call that refers to
 //! them. The files that close_range(2) closes come before the call itself.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
@@ -42,6 +43,8 @@ pub struct Decoder {
     names: HashMap<u64, Rc<Name>>,
     /// The ids of the names, in the order in which they arrived.
     told: VecDeque<u64>,
+    /// The highest id of a name that was not kept.
+    forgotten: u64,
     requests: HashMap<u64, (Call, Ids)>,
     /// The files that a call closes, by the number of the call.
     closed: HashMap<u64, Vec<(i32, u64)>>,
@@ -109,6 +112,7 @@ impl Decoder {
             && let Some(oldest) = self.told.pop_front()
         {
             self.names.remove(&oldest);
+            self.forgotten = self.forgotten.max(oldest);
         }
     }
 
@@ -129,7 +133,12 @@ impl Decoder {
             call.data = data;
         }
         let closed = if self.closed.is_empty() { None } else { self.closed.remove(&call.order) };
-        let name = |id: u64| self.names.get(&id).map(Rc::as_ref);
+        let unnamed = Cell::new(0);
+        let name = |id: u64| {
+            let known = self.names.get(&id).map(Rc::as_ref);
+            unnamed.set(unnamed.get() + u64::from(known.is_none() && id > self.forgotten));
+            known
+        };
         let named = KnownNames {
             fds: ids.fds.map(name),
             made: name(ids.made),
@@ -138,6 +147,7 @@ impl Decoder {
             closed: closed.unwrap_or_default().into_iter().map(|(fd, id)| (fd, name(id))).collect(),
         };
         files::describe(&mut call, &named, self.workspace.as_deref());
+        self.counts.unnamed += unnamed.get();
         Decoded::Call(call)
     }
 

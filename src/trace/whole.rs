@@ -94,7 +94,7 @@ mod tests {
     #[test]
     #[allow(clippy::too_many_lines)] // a table
     fn each_loss_is_told_with_its_count_and_place() {
-        let rows: [(&str, Counts, &[u64], &[&str]); 13] = [
+        let rows: [(&str, Counts, &[u64], &[&str]); 14] = [
             (
                 "no room for the second of three calls",
                 Counts { refused: 1, emitted: 2, received: 2, ..whole(3) },
@@ -148,6 +148,12 @@ mod tests {
                 Counts { told: 2, told_received: 1, ..whole(1) },
                 &[0],
                 &["2 names and blocks of data were emitted and 1 received"],
+            ),
+            (
+                "a name was neither sent nor counted",
+                Counts { unnamed: 2, ..whole(1) },
+                &[0],
+                &["calls refer 2 times to a name that never arrived"],
             ),
             (
                 "too many requests at a time",

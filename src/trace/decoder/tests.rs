@@ -123,6 +123,7 @@ fn what_close_range_closes_comes_before_it() {
     assert!(closes(-22).is_empty(), "it failed");
     let trace = assembled(&records(0), Counts::default());
     assert_eq!((trace.calls[1].files.closes.len(), trace.counts.told_received), (0, 5), "they were those of the first");
+    assert_eq!(trace.counts.unnamed, 1, "the name of descriptor 5");
 }
 
 #[test]
@@ -135,4 +136,9 @@ fn no_more_names_are_kept_than_can_be_used() {
         (decoder.names.len(), decoder.names.contains_key(&9), decoder.names.contains_key(&10)),
         (NAMES, false, true)
     );
+    for (id, unnamed) in [(9, 0), (NAMES as u64 + 10, 1)] {
+        decoder.take(&closed_bytes(id, 3, id));
+        decoder.take(&close_range(id, 0));
+        assert_eq!(decoder.counts().unnamed, unnamed, "a name that was forgotten is none that never came");
+    }
 }
