@@ -40,7 +40,7 @@ pub mod table {
         pub use crate::table::netlink::TABLES;
     }
     pub mod syscalls {
-        pub use crate::table::syscalls::{Abi, Class, REQUESTS, Ret, Sqe, Syscall};
+        pub use crate::table::syscalls::{Abi, Class, REQUESTS, Ret, Role, Sqe, Syscall};
     }
     pub mod kind {
         pub use crate::table::kind::Kind;

@@ -11,8 +11,10 @@ use crate::table::syscalls::{Role, Syscall};
 
 mod rows; // the blocks of each call
 pub mod structs; // the members of structs
+pub mod entries; // the entries of directories
 mod shape; // how their content is written
 
+pub use entries::DirectoryLayout;
 pub use shape::{InternetVersion, Shape};
 
 /// `IOR_PARTS`: the most segments of a vector that are read, strings or pointers of a list, and messages of an array.
@@ -83,6 +85,8 @@ pub enum What {
     Number(Role, usize),
     /// The address of a socket, which begins with its family (`struct sockaddr`).
     Address,
+    /// The entries of a directory.
+    Entries(DirectoryLayout),
     /// One struct, or an array of it.
     Struct(&'static Struct),
     /// An array of pointers to structs.
@@ -203,7 +207,7 @@ impl Block {
         };
         let times = if let Size::Exactly(times) = self.size { times } else { 1 };
         let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_))
-            || matches!(self.what, What::Address | What::Descriptors | What::Pointers(_));
+            || matches!(self.what, What::Address | What::Descriptors | What::Pointers(_) | What::Entries(_));
         let way = match self.way {
             Direction::In => RawBlock::IN,
             Direction::Out => RawBlock::OUT,
@@ -249,6 +253,7 @@ impl What {
             | What::Sent
             | What::Option
             | What::String
+            | What::Entries(_)
             | What::Address
             | What::Vector
             | What::Strings
@@ -279,6 +284,11 @@ pub fn of(row: &Syscall) -> &'static [Block] {
 pub fn of_arg(row: &Syscall, at: usize, args: &[u64; 6]) -> Option<&'static Block> {
     let name = row.args.get(at)?.name;
     of(row).iter().find(|block| block.arg == name && block.is_there(row, args))
+}
+
+/// Whether a call that was successful has filled in its blocks. wait4(2) has not if no child has changed (WNOHANG).
+pub fn are_filled_in(row: &Syscall, result: i64) -> bool {
+    result != 0 || !row.args.iter().any(|arg| arg.name == "wstatus")
 }
 
 /// What the arguments of a call may lead to, by their names. What one argument leads to in different calls has all members.

@@ -262,6 +262,25 @@ pub static FALLOCATE: Names = Names {
     ],
 };
 
+/// The flags of which the kernel looks at 64 bits (SYSCALL_DEFINE in fs/namespace.c, fs/notify/fanotify/fanotify_user.c,
+/// kernel/events/core.c, kernel/fork.c, kernel/futex/syscalls.c, kernel/kexec_file.c, mm/mempolicy.c, mm/mmap.c, mm/mprotect.c, mm/mremap.c, mm/mseal.c
+/// and mm/process_vm_access.c).
+static LONG: [&Names; 13] = [
+    &FANOTIFY_MASK,
+    &FUTEX_BITSET,
+    &GET_MEMORY_POLICY,
+    &KEXEC_FILE,
+    &MAP,
+    &MOUNT,
+    &MREMAP,
+    &PERF,
+    &PKEY,
+    &PROT,
+    &RESERVED_LONG,
+    &SECURE_BITS,
+    &UNSHARE,
+];
+
 impl Names {
     /// The value of names joined by `|`, or 0 for no names. The error is a name that is not in this set.
     pub fn parse<'a>(&self, text: &'a str) -> Result<u64, &'a str> {
@@ -280,9 +299,7 @@ impl Names {
 
     /// Whether the kernel looks at 64 bits of an argument with these flags. It looks at 32 bits of all others.
     pub fn is_long(&self) -> bool {
-        // fs/notify/fanotify/fanotify_user.c, mm/mprotect.c, kernel/events/core.c and kernel/futex/syscalls.c.
-        let flags = [&FANOTIFY_MASK, &PROT, &PERF, &FUTEX_BITSET, &SECURE_BITS];
-        self.mask == u64::MAX || flags.iter().any(|long| std::ptr::eq(*long, self))
+        self.mask == u64::MAX || LONG.iter().any(|long| std::ptr::eq(*long, self))
     }
 
     /// The first name of exactly this value.

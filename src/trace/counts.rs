@@ -106,7 +106,8 @@ const STRAYS: u64 = 1;
 impl Counts {
     /// These of BPF with what a reader has received.
     pub fn with_received(self, reader: Counts) -> Self {
-        let Counts { received, ends_received, undecoded, submissions_received, told_received, unnamed, hidden, .. } = reader;
+        let Counts { received, ends_received, undecoded, submissions_received, told_received, unnamed, hidden, .. } =
+            reader;
         Self { received, ends_received, undecoded, submissions_received, told_received, unnamed, hidden, ..self }
     }
 
@@ -134,7 +135,8 @@ impl Counts {
     /// to end.
     pub fn losses(&self) -> Vec<String> {
         let Counts { seen, emitted, refused, ends, received, ends_received, undecoded, followed, skipped, .. } = *self;
-        let Counts { submitted, submissions_received, strays, told, told_received, untold, unnamed, crowded, .. } = *self;
+        let Counts { submitted, submissions_received, strays, told, told_received, untold, unnamed, crowded, .. } =
+            *self;
         let mut losses = Vec::new();
         let mut lost = |holds: bool, sentence: String| {
             if !holds {

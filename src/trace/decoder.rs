@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use crate::table::blocks;
 use crate::table::syscalls::{Ret, SqeField};
 use crate::trace::call::{Call, Completion, Data, Deeds, RingRequest};
 use crate::trace::counts::Counts;
@@ -129,6 +130,7 @@ impl Decoder {
         self.counts.received += 1;
         if !self.data.is_empty()
             && let Some(data) = self.data.remove(&call.order)
+            && call.syscall().is_none_or(|row| call.success().is_none_or(|result| blocks::are_filled_in(row, result)))
         {
             call.data = data;
         }

@@ -2,18 +2,18 @@
 //!
 //! No I/O. It takes calls and returns lines.
 
-use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use bstr::BStr;
-
 use crate::table::kind::Kind;
-use crate::table::names::{self, Names};
+use crate::table::names;
 use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Outcome, RingRequest, Text};
 use crate::trace::whole::Trace;
 
 mod data; // what pointers lead to
+mod put; // names, numbers and bytes
+
+use put::{put, put_address, put_device, put_escaped, put_hex, put_mode, put_names, put_number, put_type_and_mode};
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
@@ -180,10 +180,12 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             Some(name) => out.push_str(name),
             None => put_number(out, raw as i32),
         },
+        Role::Mode if row.arg("dev").is_some() => put_type_and_mode(out, (raw as u16).into()),
         // The kernel looks at 16 bits (include/linux/types.h, umode_t).
         Role::Mode => put_mode(out, (raw as u16).into()),
         Role::Id => put_number(out, syscalls::id(raw)),
         Role::Signed => put_number(out, call.signed(at)),
+        Role::UnsignedInt if row.args[at].name == "dev" => put_device(out, (raw as u32).into()),
         Role::UnsignedInt => put_number(out, raw as u32),
         Role::Unsigned => put_number(out, raw),
         Role::Pointer => match row.peek.filter(|&(place, _)| place == at) {
@@ -287,8 +289,10 @@ fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
     };
     match row.map_or(Ret::Number, |row| row.ret_for(&call.args)) {
         Ret::Fd => put_descriptor(out, value as u64, call.files.made_path.as_deref(), call.files.made),
+        Ret::Mode => put_mode(out, value as u64),
         Ret::Flags(names) => {
-            put(out, format_args!("{value:#x} ("));
+            put_hex(out, value as u64);
+            out.push_str(" (");
             names.put(out, value as u64);
             out.push(')');
         }
@@ -320,46 +324,6 @@ fn put_descriptor(out: &mut String, raw: u64, file: Option<&[u8]>, kind: Option<
     }
 }
 
-/// The bytes, escaped as in the debugging output of [`BStr`]. Most strings have no byte that must be escaped.
-fn put_escaped(out: &mut String, bytes: &[u8]) {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
-    match std::str::from_utf8(bytes) {
-        Ok(plain) if bytes.iter().all(is_plain) => out.push_str(plain),
-        Ok(_) | Err(_) => {
-            let quoted = format!("{:?}", BStr::new(bytes));
-            out.push_str(&quoted[1..quoted.len() - 1]);
-        }
-    }
-}
-
-/// The names of a value. 0 without a name has no base.
-fn put_names(out: &mut String, names: &Names, value: u64) {
-    if value == 0 && names.name(0).is_none() { out.push('0') } else { names.put(out, value) }
-}
-
-/// Permissions: three digits at least, and a 0 before them.
-fn put_mode(out: &mut String, value: u64) {
-    if value < 0o100 { put(out, format_args!("{value:03o}")) } else { put(out, format_args!("0{value:o}")) }
-}
-
-fn put_address(out: &mut String, raw: u64) {
-    if raw == 0 { out.push_str("NULL") } else { put_hex(out, raw) }
-}
-
-/// A number in base 16. 0 has no base.
-fn put_hex(out: &mut String, raw: u64) {
-    if raw == 0 { out.push('0') } else { put(out, format_args!("{raw:#x}")) }
-}
-
-fn put_number(out: &mut String, number: impl itoa::Integer) {
-    out.push_str(itoa::Buffer::new().format(number));
-}
-
-/// Appends to a string, which cannot fail.
-fn put(out: &mut String, what: fmt::Arguments<'_>) {
-    let _ = out.write_fmt(what);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,17 +345,5 @@ mod tests {
         let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
         super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished), "then ");
         assert!(line.starts_with("before [pid     1] then ") && line.ends_with(" = ?"), "{line}");
-    }
-
-    #[test]
-    fn plain_letters_are_shown_as_the_others_are() {
-        let of_one = (0..=u8::MAX).map(|byte| vec![byte]);
-        let of_several =
-            ["", "plain.txt", "a\"b'c\\d", "\u{e9}\u{2028}\u{7f}", "\0"].map(|text| text.as_bytes().to_vec());
-        for bytes in of_one.chain(of_several).chain([b"half \xc3 of a letter".to_vec()]) {
-            let mut shown = "\"".to_owned();
-            put_escaped(&mut shown, &bytes);
-            assert_eq!(shown + "\"", format!("{:?}", BStr::new(&bytes)));
-        }
     }
 }

@@ -28,6 +28,7 @@ mod objects;
 mod outputs;
 mod page;
 mod pids;
+mod prototypes;
 mod real;
 mod recipe;
 mod rerun;
@@ -48,7 +49,7 @@ const GROUP: &str = "IOR_IT_TEST_GROUP";
 
 type Group = (&'static str, fn() -> ExitCode);
 
-const GROUPS: [Group; 27] = [
+const GROUPS: [Group; 28] = [
     ("cli", cli::main),
     ("controls", controls::main),
     ("clean", clean::main),
@@ -72,6 +73,7 @@ const GROUPS: [Group; 27] = [
     ("mutants", mutants::main),
     ("subjects", subjects::main),
     ("objects", objects::main),
+    ("prototypes", prototypes::main),
     ("page", page::main),
     ("kernels", kernels::main),
     ("recipe", recipe::main),

@@ -43,21 +43,8 @@ pub fn main() -> ExitCode {
         ("without_descriptors_it_says_so", no_descriptors),
         ("what_the_verifier_refuses_is_told_with_its_words", refused),
     ];
-    mount_tracefs();
+    support::mount_tracefs();
     support::run_live("objects", || tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect())
-}
-
-/// Objects with tracepoints need tracefs, which few machines mount at boot. Here it is mounted for this process alone. There is no
-/// thread yet.
-fn mount_tracefs() {
-    use nix::mount::{MsFlags, mount};
-    use nix::sched::{CloneFlags, unshare};
-    let none = None::<&str>;
-    // An ordinary user may do none of this, and his tests are ignored anyway.
-    if unshare(CloneFlags::CLONE_NEWNS).is_ok() {
-        let _ = mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none);
-        let _ = mount(Some("nodev"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), none);
-    }
 }
 
 /// What an object reported about the process, and the calls that the process made.

@@ -34,7 +34,7 @@ pub(crate) fn keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let ret_role = match ret {
         Ret::Flags(names) => Role::Flags(names),
         Ret::Pointer => Role::Pointer,
-        Ret::Number | Ret::Fd | Ret::Bytes | Ret::ByCommand | Ret::FdWhen(_) | Ret::Never => Role::Signed,
+        Ret::Number | Ret::Fd | Ret::Bytes | Ret::Mode | Ret::ByCommand | Ret::FdWhen(_) | Ret::Never => Role::Signed,
     };
     if row.makes_pair() {
         keys.extend([0, 1].map(|at| key("makes", Aspect::Made(at), Role::FdNumber)));

@@ -4,9 +4,9 @@
 
 use super::Size::{Counted, Exactly, Moved, One, Pointed, Sized};
 use super::What::{
-    Address, Bytes, Descriptors, Message, Number, Pointers, Sent, Signals, String, Strings, Struct, Vector,
+    Address, Bytes, Descriptors, Entries, Message, Number, Pointers, Sent, Signals, String, Strings, Struct, Vector,
 };
-use super::{Block, Direction, Size, What, When, structs};
+use super::{Block, Direction, DirectoryLayout, Size, What, When, structs};
 use crate::table::syscalls::Role;
 
 const fn given(arg: &'static str, what: What, size: Size) -> Block {
@@ -61,6 +61,8 @@ const FUTEX_COMMAND: u32 = 0x7f;
 const SETS_NAME: u64 = 1 << 15;
 const GETS_NAME: u64 = 1 << 16;
 
+/// PTRACE_GETSIGINFO, and PTRACE_SETSIGINFO after it (ptrace(2)).
+const SIGNAL_INFO: u16 = 0x4202;
 /// PTRACE_GETREGSET, and PTRACE_SETREGSET after it (ptrace(2)).
 const REGISTERS: u16 = 0x4204;
 /// PTRACE_GET_SYSCALL_INFO, and PTRACE_SET_SYSCALL_INFO as a bit from there on (ptrace(2)).
@@ -71,6 +73,8 @@ const SETS_SYSCALL_INFO: u64 = 1 << 4;
 pub(super) static ROWS: &[(&str, &[Block])] = &[
     // Bytes.
     ("read", &[filled("buf", Bytes, Moved("count"))]),
+    ("getdents64", &[filled("buf", Entries(DirectoryLayout::Wide), Moved("count"))]),
+    ("getdents", &[filled("buf", Entries(DirectoryLayout::Old), Moved("count"))]),
     ("pread64", &[filled("buf", Bytes, Moved("count"))]),
     (
         "recvfrom",
@@ -186,6 +190,8 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     (
         "ptrace",
         &[
+            from("op", SIGNAL_INFO, 0b01, filled("data", Struct(&structs::SIGINFO), One)),
+            from("op", SIGNAL_INFO, 0b10, given("data", Struct(&structs::SIGINFO), One)),
             from("op", REGISTERS, 0b11, given("data", Struct(&structs::IOVEC), One)),
             from("op", SYSCALL_INFO, 1, filled("data", Struct(&structs::SYSCALL_INFO), Sized("addr"))),
             from("op", SYSCALL_INFO, SETS_SYSCALL_INFO, given("data", Struct(&structs::SYSCALL_INFO), Sized("addr"))),
@@ -290,7 +296,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
             both("readfds", Descriptors, Counted("nfds")),
             both("writefds", Descriptors, Counted("nfds")),
             both("exceptfds", Descriptors, Counted("nfds")),
-            given("timeout", TIMEVAL, One),
+            both("timeout", TIMEVAL, One),
         ],
     ),
     (
@@ -299,11 +305,12 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
             both("readfds", Descriptors, Counted("nfds")),
             both("writefds", Descriptors, Counted("nfds")),
             both("exceptfds", Descriptors, Counted("nfds")),
-            given("timeout", TIMESPEC, One),
+            both("timeout", TIMESPEC, One),
             given("sigmask", Struct(&structs::SIGSET_AND_SIZE), One),
         ],
     ),
-    ("epoll_ctl", &[given("event", Struct(&structs::EPOLL_EVENT), One)]),
+    // EPOLL_CTL_ADD and EPOLL_CTL_MOD.
+    ("epoll_ctl", &[when("op", 1 << 1 | 1 << 3, given("event", Struct(&structs::EPOLL_EVENT), One))]),
     ("epoll_wait", &[filled("events", Struct(&structs::EPOLL_EVENT), Moved("maxevents"))]),
     (
         "epoll_pwait",

@@ -38,6 +38,13 @@ impl Shape {
             What::Bytes | What::Sent | What::Option | What::String => Shape::Bytes,
             What::Vector | What::Strings => list(Shape::Bytes),
             What::Address => Shape::Object(of_socket_address()),
+            What::Entries(_) => list(Shape::Object(vec![
+                ("d_ino", Shape::Number(Role::Unsigned)),
+                ("d_off", Shape::Number(Role::Signed)),
+                ("d_reclen", Shape::Number(Role::UnsignedInt)),
+                ("d_type", Shape::Number(Role::Choice(&names::ENTRY_TYPE))),
+                ("d_name", Shape::Bytes),
+            ])),
             What::Number(role, _) if block.size.is_one() => Shape::Number(role),
             What::Number(role, _) => list(Shape::Number(role)),
             What::Struct(of) if block.size.is_one() => Shape::of_struct(of),

@@ -64,7 +64,7 @@ pub static PERF: Names = Names {
 /// Requests of ptrace(2).
 pub static PTRACE: Names = Names {
     what: "request of ptrace",
-    mask: u32::MAX as u64,
+    mask: u64::MAX,
     values: &[
         ("PTRACE_TRACEME", 0),
         ("PTRACE_PEEKTEXT", 1),
@@ -155,6 +155,7 @@ pub static LSM: Names = Names {
     what: "attribute of lsm_get_self_attr",
     mask: u32::MAX as u64,
     values: &[
+        ("LSM_ATTR_UNDEF", 0),
         ("LSM_ATTR_CURRENT", 100),
         ("LSM_ATTR_EXEC", 101),
         ("LSM_ATTR_FSCREATE", 102),
@@ -166,6 +167,27 @@ pub static LSM: Names = Names {
 
 /// Flags of lsm_get_self_attr(2) (include/uapi/linux/lsm.h).
 pub static LSM_GET: Names = Names { what: "flag of lsm_get_self_attr", mask: 0, values: &[("LSM_FLAG_SINGLE", 1)] };
+
+/// The first two arguments of reboot(2).
+pub static REBOOT_MAGIC: Names = Names {
+    what: "magic number of reboot",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        LINUX_REBOOT_MAGIC1 0xfee1_dead, LINUX_REBOOT_MAGIC2 672_274_793, LINUX_REBOOT_MAGIC2A 85_072_278, LINUX_REBOOT_MAGIC2B
+        369_367_448, LINUX_REBOOT_MAGIC2C 537_993_216,
+    },
+};
+
+/// Commands of syslog(2) (include/linux/syslog.h).
+pub static SYSLOG: Names = Names {
+    what: "command of syslog",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        SYSLOG_ACTION_CLOSE 0, SYSLOG_ACTION_OPEN 1, SYSLOG_ACTION_READ 2, SYSLOG_ACTION_READ_ALL 3, SYSLOG_ACTION_READ_CLEAR 4,
+        SYSLOG_ACTION_CLEAR 5, SYSLOG_ACTION_CONSOLE_OFF 6, SYSLOG_ACTION_CONSOLE_ON 7, SYSLOG_ACTION_CONSOLE_LEVEL 8,
+        SYSLOG_ACTION_SIZE_UNREAD 9, SYSLOG_ACTION_SIZE_BUFFER 10,
+    },
+};
 
 /// Operations of reboot(2).
 pub static REBOOT: Names = Names {
@@ -199,6 +221,16 @@ pub static KEXEC_FILE: Names = Names {
     what: "flag of kexec_file_load",
     mask: 0,
     values: &[("KEXEC_FILE_UNLOAD", 1), ("KEXEC_FILE_ON_CRASH", 2), ("KEXEC_FILE_NO_INITRAMFS", 4)],
+};
+
+/// Why a tracee has stopped, as its status says (ptrace(2)).
+pub static PTRACE_EVENT: Names = Names {
+    what: "event of ptrace",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        PTRACE_EVENT_FORK 1, PTRACE_EVENT_VFORK 2, PTRACE_EVENT_CLONE 3, PTRACE_EVENT_EXEC 4, PTRACE_EVENT_VFORK_DONE 5,
+        PTRACE_EVENT_EXIT 6, PTRACE_EVENT_SECCOMP 7, PTRACE_EVENT_STOP 128,
+    },
 };
 
 /// Options of PTRACE_SETOPTIONS and PTRACE_SEIZE (ptrace(2)).

@@ -31,8 +31,15 @@ pub static MOUNT: Names = Names {
         ("MS_SHARED", 0x10_0000),
         ("MS_RELATIME", 0x20_0000),
         ("MS_I_VERSION", 0x80_0000),
+        ("MS_KERNMOUNT", 0x40_0000),
         ("MS_STRICTATIME", 0x100_0000),
         ("MS_LAZYTIME", 0x200_0000),
+        ("MS_SUBMOUNT", 0x400_0000),
+        ("MS_NOREMOTELOCK", 0x800_0000),
+        ("MS_NOSEC", 0x1000_0000),
+        ("MS_BORN", 0x2000_0000),
+        ("MS_ACTIVE", 0x4000_0000),
+        ("MS_NOUSER", 0x8000_0000),
     ],
 };
 

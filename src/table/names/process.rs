@@ -35,11 +35,28 @@ pub static CLONE: Names = Names {
     ],
 };
 
-/// Flags of unshare(2) and setns(2): those of clone(2) that make a namespace or end a sharing.
+/// Kinds of namespaces of setns(2).
+pub static NAMESPACE: Names = Names {
+    what: "kind of namespace",
+    mask: 0,
+    values: values![
+        CLONE_NEWTIME,
+        CLONE_NEWNS,
+        CLONE_NEWCGROUP,
+        CLONE_NEWUTS,
+        CLONE_NEWIPC,
+        CLONE_NEWUSER,
+        CLONE_NEWPID,
+        CLONE_NEWNET,
+    ],
+};
+
+/// Flags of unshare(2): those of clone(2) that make a namespace or end a sharing.
 pub static UNSHARE: Names = Names {
     what: "flag of unshare",
     mask: 0,
     values: values![
+        CLONE_NEWTIME,
         CLONE_FS,
         CLONE_FILES,
         CLONE_NEWNS,
@@ -98,6 +115,8 @@ pub static MADVICE: Names = Names {
         MADV_REMOVE,
         MADV_DONTFORK,
         MADV_DOFORK,
+        MADV_MERGEABLE,
+        MADV_UNMERGEABLE,
         MADV_HUGEPAGE,
         MADV_NOHUGEPAGE,
         MADV_DONTDUMP,
@@ -108,6 +127,10 @@ pub static MADVICE: Names = Names {
         MADV_PAGEOUT,
         MADV_POPULATE_READ,
         MADV_POPULATE_WRITE,
+        MADV_DONTNEED_LOCKED,
+        MADV_COLLAPSE,
+        MADV_HWPOISON,
+        MADV_SOFT_OFFLINE,
     ],
 };
 
@@ -115,11 +138,18 @@ pub static MADVICE: Names = Names {
 pub static MREMAP: Names =
     Names { what: "flag of mremap", mask: 0, values: values![MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP] };
 
-/// Options of wait4(2) and waitid(2).
+/// Options of wait4(2).
 pub static WAIT: Names = Names {
     what: "option of wait4",
     mask: 0,
     values: values![WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT, __WNOTHREAD, __WALL, __WCLONE],
+};
+
+/// Options of waitid(2).
+pub static WAIT_ID: Names = Names {
+    what: "option of waitid",
+    mask: 0,
+    values: values![WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WNOTHREAD, __WALL, __WCLONE],
 };
 
 /// Whom waitid(2) waits for.
@@ -225,3 +255,45 @@ pub static SIGNAL_CODE: Names = Names {
         SI_SIGIO 0xffff_fffb, SI_TKILL 0xffff_fffa, SI_DETHREAD 0xffff_fff9, SI_ASYNCNL 0xffff_ffc4,
     },
 };
+
+/// Why a child has changed: `si_code` of SIGCHLD (sigaction(2)).
+pub static CHILD_CODE: Names = Names {
+    what: "si_code of SIGCHLD",
+    mask: u32::MAX as u64,
+    values: values![CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED],
+};
+
+/// `si_code` of the signals that the kernel sends for a fault or an event: the signal, and the
+/// names of its codes, which count from 1 (sigaction(2)).
+pub static FAULT_CODES: [(i32, &[&str]); 6] = [
+    (
+        libc::SIGILL,
+        &[
+            "ILL_ILLOPC",
+            "ILL_ILLOPN",
+            "ILL_ILLADR",
+            "ILL_ILLTRP",
+            "ILL_PRVOPC",
+            "ILL_PRVREG",
+            "ILL_COPROC",
+            "ILL_BADSTK",
+        ],
+    ),
+    (
+        libc::SIGFPE,
+        &[
+            "FPE_INTDIV",
+            "FPE_INTOVF",
+            "FPE_FLTDIV",
+            "FPE_FLTOVF",
+            "FPE_FLTUND",
+            "FPE_FLTRES",
+            "FPE_FLTINV",
+            "FPE_FLTSUB",
+        ],
+    ),
+    (libc::SIGSEGV, &["SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR", "SEGV_PKUERR"]),
+    (libc::SIGBUS, &["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO"]),
+    (libc::SIGTRAP, &["TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"]),
+    (libc::SIGIO, &["POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP"]),
+];

@@ -9,6 +9,8 @@ pub static SCHEDULER: Names = Names {
     what: "scheduling policy",
     mask: 0x3fff_ffff,
     values: &[
+        ("SCHED_OTHER", 0),
+        // The kernel's own name for it (include/uapi/linux/sched.h).
         ("SCHED_NORMAL", 0),
         ("SCHED_FIFO", 1),
         ("SCHED_RR", 2),

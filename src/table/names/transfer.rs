@@ -32,6 +32,9 @@ pub static PIPE: Names = Names {
 /// A flags argument of which no bit means anything yet.
 pub static RESERVED: Names = Names { what: "flag: this call has none", mask: 0, values: &[] };
 
+/// The same where they are 64 bits.
+pub static RESERVED_LONG: Names = Names { what: "flag: this call has none", mask: 0, values: &[] };
+
 /// Commands of io_submit(2) (include/uapi/linux/aio_abi.h).
 pub static IOCB_COMMAND: Names = Names {
     what: "command of io_submit",
@@ -45,3 +48,10 @@ pub static IOCB_COMMAND: Names = Names {
 /// Flags of io_submit(2).
 pub static IOCB_FLAGS: Names =
     Names { what: "flag of io_submit", mask: 0, values: numbered! { IOCB_FLAG_RESFD 1, IOCB_FLAG_IOPRIO 2 } };
+
+/// Types of the entries of a directory (getdents64(2)).
+pub static ENTRY_TYPE: Names = Names {
+    what: "type of an entry",
+    mask: u32::MAX as u64,
+    values: values![DT_UNKNOWN, DT_FIFO, DT_CHR, DT_DIR, DT_BLK, DT_REG, DT_LNK, DT_SOCK],
+};

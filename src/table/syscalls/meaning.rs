@@ -51,6 +51,8 @@ pub enum Ret {
     Bytes,
     /// A set of flags.
     Flags(&'static Names),
+    /// Permission bits (umask(2)).
+    Mode,
     /// An address.
     Pointer,
     /// It depends on the `cmd` of fcntl(2).

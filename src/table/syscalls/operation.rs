@@ -65,6 +65,22 @@ impl Syscall {
             _ if self.effect == Effect::ControlProcess => at <= control::arguments(args[0]).len(),
             _ if self.begins_with(&names::PTRACE) => control::ptrace_looks_at(at, args[0]),
             _ if self.has_operation(&names::FUTEX) => meaning::futex_looks_at(at, args[1] as i32),
+            (_, argument) => self.needs(argument, args),
+        }
+    }
+
+    /// The same of an argument that another one asks for (kcmp(2), mknod(2), mq_open(3), reboot(2), syslog(2)).
+    fn needs(&self, argument: &str, args: &[u64; 6]) -> bool {
+        let value_of = |name: &str| self.arg(name).map(|at| args[at] as u32);
+        match argument {
+            // KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO and KCMP_SYSVSEM.
+            "idx1" | "idx2" => !matches!(value_of("type"), Some(1..=6)),
+            "dev" => value_of("mode").is_none_or(|mode| matches!(mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)),
+            "mode" | "attr" => value_of("oflag").is_none_or(|flags| flags & libc::O_CREAT as u32 != 0),
+            "arg" if self.begins_with(&names::REBOOT_MAGIC) => value_of("op") == Some(RESTART2),
+            // SYSLOG_ACTION_READ, SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_READ_CLEAR, and SYSLOG_ACTION_CONSOLE_LEVEL for its length.
+            "bufp" => matches!(value_of("type"), Some(2..=4 | 8 | 11..)),
+            "length" if self.begins_with(&names::SYSLOG) => matches!(value_of("type"), Some(2..=4 | 8 | 11..)),
             _ => true,
         }
     }
@@ -80,11 +96,13 @@ impl Syscall {
         self.args.first().is_some_and(|arg| matches!(arg.role, Role::Choice(known) if std::ptr::eq(known, names)))
     }
 
-    /// Whether the meaning of its arguments depends on another one: the operation of prctl, ptrace and futex, and the level of a socket's option.
+    /// Whether the meaning of its arguments depends on another one: the operation of prctl, ptrace, futex and
+    /// epoll_ctl, and the level of a socket's option.
     pub fn depends_on_operation(&self) -> bool {
         let first = [&names::PTRACE, &names::ARCH_PRCTL].iter().any(|names| self.begins_with(names));
         let is_control = first || self.effect == Effect::ControlProcess;
-        is_control || self.has_operation(&names::SOCKET_LEVEL) || self.has_operation(&names::FUTEX)
+        is_control
+            || [&names::SOCKET_LEVEL, &names::FUTEX, &names::EPOLL_CTL].iter().any(|names| self.has_operation(names))
     }
 
     /// Whether its directory descriptor may be FAN_NOFD, which is none (fanotify_mark(2)).
@@ -92,6 +110,9 @@ impl Syscall {
         self.has_operation(&names::FANOTIFY_MARK)
     }
 }
+
+/// LINUX_REBOOT_CMD_RESTART2, which takes a text.
+const RESTART2: u32 = 0xa1b2_c3d4;
 
 /// The commands of fcntl(2) without an argument: those of libc, F_GETSIG and F_CREATED_QUERY (include/uapi/linux/fcntl.h).
 const GET_COMMANDS: [i32; 8] =

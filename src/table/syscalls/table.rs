@@ -2,7 +2,7 @@
 
 use super::Class::{Io, Other};
 use super::Role::{
-    Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Path, Pointer, Signed, Text, Unsigned, UnsignedInt,
+    Choice, DirFd, Fd, FdNumber, Flags, Id, Int, Mode, Named, Path, Pointer, Signed, Text, Unsigned, UnsignedInt,
 };
 use super::{Arg, Class, Effect, Makes, Peek, PortableRow, Ret};
 use crate::table::kind::Kind;
@@ -171,8 +171,8 @@ fn everyday() -> Vec<PortableRow> {
         ),
         does(Effect::ChangeNames, io("symlink", args![path: Text, path2: Path])),
         does(Effect::ChangeNames, io("symlinkat", args![path: Text, dirfd: DirFd, path2: Path])),
-        moves_bytes("readlink", args![path: Path, buf: Pointer, bufsiz: Unsigned]),
-        moves_bytes("readlinkat", args![dirfd: DirFd, path: Path, buf: Pointer, bufsiz: Unsigned]),
+        moves_bytes("readlink", args![path: Path, buf: Pointer, bufsiz: Int]),
+        moves_bytes("readlinkat", args![dirfd: DirFd, path: Path, buf: Pointer, bufsiz: Int]),
         does(Effect::ChangeNames, io("unlink", args![path: Path])),
         does(Effect::ChangeNames, io("unlinkat", args![dirfd: DirFd, path: Path, flags: Flags(&names::UNLINK)])),
         does(Effect::ChangeNames, io("rmdir", args![path: Path])),
@@ -439,8 +439,8 @@ fn everyday() -> Vec<PortableRow> {
         ),
         other("munmap", args![addr: Pointer, length: Unsigned]),
         other("msync", args![addr: Pointer, length: Unsigned, flags: Flags(&names::MSYNC)]),
-        other("kill", args![pid: Int, sig: UnsignedInt]),
-        other("tgkill", args![tgid: Int, tid: Int, sig: UnsignedInt]),
+        other("kill", args![pid: Int, sig: Named(&names::SIGNAL)]),
+        other("tgkill", args![tgid: Int, tid: Int, sig: Named(&names::SIGNAL)]),
         does(Effect::Execute, other("execve", args![path: Path, argv: Pointer, envp: Pointer])),
         does(
             Effect::Execute,
@@ -470,7 +470,7 @@ fn everyday() -> Vec<PortableRow> {
                 idtype: Choice(&names::WAIT_FOR),
                 id: Int,
                 infop: Pointer,
-                options: Flags(&names::WAIT),
+                options: Flags(&names::WAIT_ID),
                 rusage: Pointer,
             ],
         ),
@@ -530,7 +530,7 @@ fn everyday() -> Vec<PortableRow> {
         other("rt_sigtimedwait", args![set: Pointer, info: Pointer, timeout: Pointer, sigsetsize: Unsigned]),
         other("rt_sigpending", args![set: Pointer, sigsetsize: Unsigned]),
         other("sigaltstack", args![ss: Pointer, old_ss: Pointer]),
-        other("tkill", args![tid: Int, sig: Choice(&names::SIGNAL)]),
+        other("tkill", args![tid: Int, sig: Named(&names::SIGNAL)]),
         other("pause", args![]),
         other("alarm", args![seconds: UnsignedInt]),
         other("nanosleep", args![duration: Pointer, rem: Pointer]),
@@ -546,10 +546,10 @@ fn everyday() -> Vec<PortableRow> {
         other("sched_getaffinity", args![pid: Int, cpusetsize: UnsignedInt, mask: Pointer]),
         other("sched_setaffinity", args![pid: Int, cpusetsize: UnsignedInt, mask: Pointer]),
         does(Effect::ChangeNamespace, other("unshare", args![flags: Flags(&names::UNSHARE)])),
-        does(Effect::ChangeNamespace, other("setns", args![fd: Fd, nstype: Flags(&names::UNSHARE)])),
+        does(Effect::ChangeNamespace, other("setns", args![fd: Fd, nstype: Flags(&names::NAMESPACE)])),
         other("uname", args![buf: Pointer]),
         other("sysinfo", args![info: Pointer]),
-        other("umask", args![mask: Mode]),
+        row("umask", Other, args![mask: Mode], Ret::Mode),
         does(Effect::ChangeRoot, other("chroot", args![path: Path])),
         other("getpid", args![]),
         other("getppid", args![]),

@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Bytes, Call, Data};
+use crate::table::blocks::entries::{DirectoryEntry, entries};
 use crate::table::blocks::{self, Block, MESSAGE_SIZE, Member, MemberKind, PARTS, Size, Struct, What, part};
 use crate::table::syscalls::Role;
 
@@ -50,8 +51,9 @@ impl Call {
     pub fn content(&self, at: usize) -> Option<(Option<Content>, ContentState)> {
         let block = blocks::of_arg(self.syscall()?, at, &self.args)?;
         let parts: Vec<&Data> = self.data.iter().filter(|data| usize::from(data.arg) == at).collect();
-        // What the call has left there says more than what it was given.
-        let left: Vec<&Data> = parts.iter().copied().filter(|data| data.part == part::AFTER).collect();
+        // What the call has left there says more than what it was given. The time that is left differs from run to run.
+        let is_left = |data: &&Data| data.part == part::AFTER && block.arg != "timeout";
+        let left: Vec<&Data> = parts.iter().copied().filter(is_left).collect();
         let parts = if left.is_empty() { parts } else { left };
         let [first, ..] = parts[..] else { return None };
         let state = state(block, &parts);
@@ -86,6 +88,7 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data]) -> Content {
         What::Struct(of) => Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes)).collect()),
         What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes)).collect()),
         What::Signals => signals(bytes),
+        What::Entries(layout) => Content::List(entries(layout, bytes).flatten().map(entry).collect()),
         What::Descriptors => Content::List(blocks::descriptors_of(bytes).map(Content::Number).collect()),
         What::Vector | What::Strings => {
             let of_part = |data: &&Data| match &data.bytes {
@@ -115,6 +118,17 @@ fn number(role: Role, bytes: Option<&[u8]>) -> i64 {
     let is_signed = matches!(role, Role::Signed | Role::Int);
     let number = bytes.and_then(|bytes| blocks::number(bytes, is_signed)).unwrap_or(0);
     if matches!(role, Role::Id) { crate::table::syscalls::id(number as u64) } else { number }
+}
+
+fn entry(entry: DirectoryEntry<'_>) -> Content {
+    let DirectoryEntry { inode, offset, length, kind, name } = entry;
+    Content::Object(vec![
+        ("d_ino", Content::Number(inode as i64)),
+        ("d_off", Content::Number(offset)),
+        ("d_reclen", Content::Number(length.into())),
+        ("d_type", Content::Number(kind.into())),
+        ("d_name", Content::Bytes(name.to_vec())),
+    ])
 }
 
 fn signals(bytes: &[u8]) -> Content {

@@ -4,8 +4,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{put, put_address, put_escaped, put_hex, put_names, put_number};
-use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, SYSCALL_INFO, TIMESPEC};
+use super::{put, put_address, put_escaped, put_hex, put_names, put_number, put_type_and_mode};
+use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, SIGINFO, SYSCALL_INFO, TIMESPEC};
 use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
@@ -15,6 +15,8 @@ mod left; // what a call has made of descriptors
 mod message; // messages of sockets
 mod netlink; // messages of netlink sockets
 mod option; // options of sockets
+mod process; // how processes end, and signals
+mod entries; // entries of directories
 mod stop; // why a tracee has stopped
 
 pub(super) use left::put_left;
@@ -43,7 +45,7 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         What::Descriptors if is_empty => return false,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
         // A size of 0 asks how many bytes there are, and the call fills in none (listxattr(2)).
-        What::Bytes if is_empty && matches!(block.size, Size::Moved("size")) => return false,
+        What::Bytes if is_empty && asks_for_size(row, call, block) => return false,
         // The kernel refuses a negative size (setsockopt(2)).
         What::Option if matches!(block.size, Size::Counted(_)) && (call.args[4] as i32) < 0 => return false,
         What::Sent if first.part >= part::NETLINK => {
@@ -58,6 +60,11 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
     }
     out.push_str(if parts.clone().any(|data| data.late) { " (read late)" } else { "" });
     true
+}
+
+/// Whether the call only asks how many bytes there are, since it gives no room.
+fn asks_for_size(row: &Syscall, call: &Call, block: &Block) -> bool {
+    matches!(block.size, Size::Moved("size")) && row.arg("size").is_some_and(|at| call.args[at] == 0)
 }
 
 /// The room for a handle that the call has not filled in (name_to_handle_at(2)): `{handle_bytes=0}`. False if it was not read.
@@ -77,6 +84,7 @@ const HANDLE: usize = 2;
 fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>) {
     let Bytes::Read(bytes) = &data.bytes else { return };
     match block.what {
+        What::Number(..) if block.arg == "wstatus" => process::put_status(out, bytes),
         What::Number(role, size) if block.size.is_one() => {
             put_number_left(out, role, bytes.get(..size), after.map(|data| &data.bytes));
         }
@@ -89,6 +97,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
             out.push(']');
         }
         What::Struct(of) if std::ptr::eq(of, &FLOCK) => put_lock(out, of, bytes, after),
+        What::Struct(of) if std::ptr::eq(of, &SIGINFO) => process::put_signal_info(out, bytes),
         What::Struct(of) if std::ptr::eq(of, &SYSCALL_INFO) => stop::put_syscall_info(out, bytes),
         What::Struct(of) if block.size.is_one() => put_struct(out, of, bytes),
         // Two of them are the times of a file (utimensat(2)).
@@ -100,6 +109,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
         }
         What::Address => put_socket_address(out, bytes),
         What::Signals => put_signals(out, bytes),
+        What::Entries(layout) => entries::put_entries(out, layout, data, bytes),
         What::Descriptors => put_descriptors(out, bytes),
         What::Bytes
         | What::Sent
@@ -303,26 +313,6 @@ fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
         MemberKind::Mode => put_type_and_mode(out, value as u32),
         MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
         MemberKind::Signals | MemberKind::Text => {}
-    }
-}
-
-/// `S_IFREG|0644` (inode(7)).
-fn put_type_and_mode(out: &mut String, mode: u32) {
-    let types = [
-        (libc::S_IFREG, "S_IFREG|"),
-        (libc::S_IFDIR, "S_IFDIR|"),
-        (libc::S_IFLNK, "S_IFLNK|"),
-        (libc::S_IFCHR, "S_IFCHR|"),
-        (libc::S_IFBLK, "S_IFBLK|"),
-        (libc::S_IFIFO, "S_IFIFO|"),
-        (libc::S_IFSOCK, "S_IFSOCK|"),
-    ];
-    match types.iter().find(|(value, _)| mode & libc::S_IFMT == *value) {
-        Some((_, name)) => {
-            out.push_str(name);
-            super::put_mode(out, (mode & !libc::S_IFMT).into());
-        }
-        None => super::put_mode(out, mode.into()),
     }
 }
 

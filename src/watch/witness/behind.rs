@@ -62,7 +62,8 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
     for block in blocks {
         let at = row.arg(block.arg).unwrap_or_default();
         let is_unread = |data: &Data| usize::from(data.arg) == at && matches!(data.bytes, Bytes::Unreadable(_));
-        let is_filled_in = block.way != Direction::In && result.is_some();
+        let is_filled_in =
+            block.way != Direction::In && result.is_some_and(|result| blocks::are_filled_in(row, result));
         let is_late = !is_filled_in && block.way != Direction::Out && seen.call.data.iter().any(is_unread);
         if is_late {
             seen.call.data.retain(|data| usize::from(data.arg) != at);
@@ -116,7 +117,7 @@ impl<'c> BlockReader<'c> {
                 let bits = (count as i32).clamp(0, 1024) as u64;
                 self.part(arg, place, address, bits.div_ceil(64) * WORD, MOST);
             }
-            (What::Address, _) => drop(self.part(arg, place, address, count, MOST)),
+            (What::Address | What::Entries(_), _) => drop(self.part(arg, place, address, count, MOST)),
             (_, Size::Sized(_)) => drop(self.part(arg, place, address, count, size)),
             (What::Option, _) => {
                 let is_read = self.part(arg, place, address, count, limit).is_some();

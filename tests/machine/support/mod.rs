@@ -69,6 +69,19 @@ pub fn run_live(group: &str, trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
     run(group, &arguments, trials)
 }
 
+/// Mounts tracefs, which few machines mount at boot, for this process alone. There is no
+/// thread yet.
+pub fn mount_tracefs() {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    let none = None::<&str>;
+    // An ordinary user may do none of this, and his tests are ignored anyway.
+    if unshare(CloneFlags::CLONE_NEWNS).is_ok() {
+        let _ = mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none);
+        let _ = mount(Some("nodev"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), none);
+    }
+}
+
 /// Runs trials as those of a group: `[group] name`.
 pub fn run(group: &str, arguments: &Arguments, trials: impl IntoIterator<Item = Trial>) -> ExitCode {
     libtest_mimic::run(arguments, trials.into_iter().map(|trial| trial.with_kind(group)).collect()).exit_code()

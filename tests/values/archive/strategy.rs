@@ -143,10 +143,11 @@ fn ending() -> impl Strategy<Value = Ending> {
 fn trace() -> impl Strategy<Value = Trace> {
     let calls = proptest::collection::vec(call(), 0..8);
     let lines = proptest::collection::vec(any::<String>(), 0..3);
-    (calls, any::<[u64; 19]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
+    (calls, any::<[u64; 20]>(), lines, any::<u64>()).prop_map(|(calls, counts, bad_records, watch)| {
         let [seen, emitted, refused, strays, skipped, followed, ends, received, ends_received, undecoded, more @ ..] =
             counts;
-        let [submitted, submissions_received, told, told_received, untold, crowded, hidden, left_out, begun] = more;
+        let [submitted, submissions_received, told, told_received, untold, crowded, unnamed, hidden, left_out, begun] =
+            more;
         let counts = Counts {
             seen,
             emitted,
@@ -163,6 +164,7 @@ fn trace() -> impl Strategy<Value = Trace> {
             told,
             told_received,
             untold,
+            unnamed,
             crowded,
             hidden,
             left_out,

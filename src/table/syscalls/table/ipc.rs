@@ -2,7 +2,7 @@
 
 use super::{Arg, Other, PortableRow, Ret, other, row};
 use crate::table::names;
-use crate::table::syscalls::Role::{Choice, Flags, Int, Named, Pointer, Signed, Text, Unsigned};
+use crate::table::syscalls::Role::{Choice, Flags, Int, Named, Pointer, Signed, Text, Unsigned, UnsignedInt};
 
 /// All of them.
 #[allow(clippy::too_many_lines)] // a table
@@ -13,8 +13,8 @@ pub(super) fn rows() -> Vec<PortableRow> {
         other("shmdt", args![shmaddr: Pointer]),
         other("shmctl", args![shmid: Int, op: Choice(&names::SHM_CONTROL), buf: Pointer]),
         other("semget", args![key: Int, nsems: Int, semflg: Flags(&names::IPC)]),
-        other("semop", args![semid: Int, sops: Pointer, nsops: Unsigned]),
-        other("semtimedop", args![semid: Int, sops: Pointer, nsops: Unsigned, timeout: Pointer]),
+        other("semop", args![semid: Int, sops: Pointer, nsops: UnsignedInt]),
+        other("semtimedop", args![semid: Int, sops: Pointer, nsops: UnsignedInt, timeout: Pointer]),
         // What the fourth argument is depends on the operation.
         other("semctl", args![semid: Int, semnum: Int, op: Choice(&names::SEM_CONTROL), arg: Pointer]),
         other("msgget", args![key: Int, msgflg: Flags(&names::IPC)]),

@@ -3,7 +3,7 @@
 use super::{Arg, Effect, Io, Other, PortableRow, Ret, does, io, makes_fd, of_kind, other, row};
 use crate::table::kind::Kind;
 use crate::table::names;
-use crate::table::syscalls::Role::{Choice, Fd, Flags, Id, Int, Pointer, Text, Unsigned, UnsignedInt};
+use crate::table::syscalls::Role::{Choice, Fd, Flags, Id, Int, Named, Pointer, Text, Unsigned, UnsignedInt};
 
 /// The commands of bpf(2) whose result is a descriptor (include/uapi/linux/bpf.h): MAP_CREATE, PROG_LOAD, OBJ_GET, the ones by id,
 /// RAW_TRACEPOINT_OPEN, BTF_LOAD, LINK_CREATE, ENABLE_STATS, ITER_CREATE and TOKEN_CREATE.
@@ -62,18 +62,18 @@ pub(super) fn rows() -> Vec<PortableRow> {
         // Other processes.
         other(
             "pidfd_send_signal",
-            args![fd: Fd, sig: Choice(&names::SIGNAL), info: Pointer, flags: Flags(&names::PIDFD_SIGNAL)],
+            args![fd: Fd, sig: Named(&names::SIGNAL), info: Pointer, flags: Flags(&names::PIDFD_SIGNAL)],
         ),
         row(
             "process_vm_readv",
             Other,
-            args![pid: Int, local_iov: Pointer, liovcnt: Unsigned, remote_iov: Pointer, riovcnt: Unsigned, flags: Flags(&names::RESERVED)],
+            args![pid: Int, local_iov: Pointer, liovcnt: Unsigned, remote_iov: Pointer, riovcnt: Unsigned, flags: Flags(&names::RESERVED_LONG)],
             Ret::Bytes,
         ),
         row(
             "process_vm_writev",
             Other,
-            args![pid: Int, local_iov: Pointer, liovcnt: Unsigned, remote_iov: Pointer, riovcnt: Unsigned, flags: Flags(&names::RESERVED)],
+            args![pid: Int, local_iov: Pointer, liovcnt: Unsigned, remote_iov: Pointer, riovcnt: Unsigned, flags: Flags(&names::RESERVED_LONG)],
             Ret::Bytes,
         ),
         row(
@@ -85,10 +85,13 @@ pub(super) fn rows() -> Vec<PortableRow> {
         other("process_mrelease", args![fd: Fd, flags: Flags(&names::RESERVED)]),
         // The descriptors are those of the two processes.
         other("kcmp", args![pid1: Int, pid2: Int, type: Choice(&names::COMPARE), idx1: Unsigned, idx2: Unsigned]),
-        other("rt_sigqueueinfo", args![pid: Int, sig: Choice(&names::SIGNAL), info: Pointer]),
-        other("rt_tgsigqueueinfo", args![tgid: Int, tid: Int, sig: Choice(&names::SIGNAL), info: Pointer]),
+        other("rt_sigqueueinfo", args![pid: Int, sig: Named(&names::SIGNAL), info: Pointer]),
+        other("rt_tgsigqueueinfo", args![tgid: Int, tid: Int, sig: Named(&names::SIGNAL), info: Pointer]),
         // The machine.
-        other("reboot", args![magic: Int, magic2: Int, op: Choice(&names::REBOOT), arg: Pointer]),
+        other(
+            "reboot",
+            args![magic: Choice(&names::REBOOT_MAGIC), magic2: Choice(&names::REBOOT_MAGIC), op: Choice(&names::REBOOT), arg: Pointer],
+        ),
         other("sethostname", args![name: Pointer, length: Int]),
         other("setdomainname", args![name: Pointer, length: Int]),
         other("init_module", args![module_image: Pointer, length: Unsigned, param_values: Pointer]),
@@ -99,7 +102,7 @@ pub(super) fn rows() -> Vec<PortableRow> {
             "kexec_file_load",
             args![fd: Fd, fd2: Fd, cmdline_len: Unsigned, cmdline: Pointer, flags: Flags(&names::KEXEC_FILE)],
         ),
-        other("syslog", args![type: Int, bufp: Pointer, length: Int]),
+        other("syslog", args![type: Choice(&names::SYSLOG), bufp: Pointer, length: Int]),
         other("sysfs", args![option: Int, arg1: Unsigned, arg2: Unsigned]),
         other("vhangup", args![]),
         other("personality", args![persona: UnsignedInt]),

@@ -35,7 +35,7 @@ pub(super) fn rows() -> Vec<PortableRow> {
         ),
         other(
             "set_mempolicy_home_node",
-            args![addr: Pointer, length: Unsigned, home_node: Unsigned, flags: Flags(&names::RESERVED)],
+            args![addr: Pointer, length: Unsigned, home_node: Unsigned, flags: Flags(&names::RESERVED_LONG)],
         ),
         other("migrate_pages", args![pid: Int, maxnode: Unsigned, old_nodes: Pointer, new_nodes: Pointer]),
         other(
@@ -45,8 +45,8 @@ pub(super) fn rows() -> Vec<PortableRow> {
         other("mlock2", args![addr: Pointer, length: Unsigned, flags: Flags(&names::MEMORY_LOCK)]),
         other("mlockall", args![flags: Flags(&names::MEMORY_LOCK_ALL)]),
         other("munlockall", args![]),
-        other("mseal", args![addr: Pointer, length: Unsigned, flags: Flags(&names::RESERVED)]),
-        other("pkey_alloc", args![flags: Flags(&names::RESERVED), access_rights: Flags(&names::PKEY)]),
+        other("mseal", args![addr: Pointer, length: Unsigned, flags: Flags(&names::RESERVED_LONG)]),
+        other("pkey_alloc", args![flags: Flags(&names::RESERVED_LONG), access_rights: Flags(&names::PKEY)]),
         other("pkey_free", args![pkey: Int]),
         other("pkey_mprotect", args![addr: Pointer, length: Unsigned, prot: Flags(&names::PROT), pkey: Int]),
         other(

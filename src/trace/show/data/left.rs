@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use super::{put_descriptors, put_list, put_member};
+use super::{put_descriptors, put_list, put_member, put_struct};
 use crate::table::blocks::structs::POLLFD;
 use crate::table::blocks::{self, What, part};
 use crate::table::syscalls::Syscall;
@@ -12,8 +12,7 @@ use crate::trace::call::{Bytes, Call, Data};
 pub fn put_left(out: &mut String, row: &Syscall, call: &Call) {
     let mut after = call.data.iter().filter(|data| data.part == part::AFTER);
     let Some(first) = after.next() else { return };
-    let what = |data: &Data| blocks::of_arg(row, usize::from(data.arg), &call.args).map(|block| block.what);
-    match (what(first), &first.bytes) {
+    match (what(row, call, first), &first.bytes) {
         (Some(What::Struct(of)), Bytes::Read(bytes)) if std::ptr::eq(of, &POLLFD) => {
             let is_ready = |bytes: &&[u8]| bytes[6..] != [0, 0];
             out.push_str(if bytes.chunks_exact(of.size).any(|bytes| is_ready(&bytes)) { " (" } else { " (Timeout" });
@@ -23,9 +22,15 @@ pub fn put_left(out: &mut String, row: &Syscall, call: &Call) {
             }
             out.push(')');
         }
-        (Some(What::Descriptors), _) => put_sets_left(out, row, std::iter::once(first).chain(after)),
+        (Some(_), _) if row.arg("readfds").is_some() => {
+            put_sets_left(out, row, call, std::iter::once(first).chain(after))
+        }
         _ => {}
     }
+}
+
+fn what(row: &Syscall, call: &Call, data: &Data) -> Option<What> {
+    blocks::of_arg(row, usize::from(data.arg), &call.args).map(|block| block.what)
 }
 
 fn put_ready(out: &mut String, bytes: &[u8]) {
@@ -36,10 +41,10 @@ fn put_ready(out: &mut String, bytes: &[u8]) {
     out.push('}');
 }
 
-/// The sets that select(2) has left: ` (in [3], out [4])`.
-fn put_sets_left<'d>(out: &mut String, row: &Syscall, sets: impl Iterator<Item = &'d Data>) {
+/// The sets that select(2) has left, and the time: ` (in [3], out [4], left {tv_sec=1, tv_usec=2})`.
+fn put_sets_left<'d>(out: &mut String, row: &Syscall, call: &Call, sets: impl Iterator<Item = &'d Data>) {
     let words = [("readfds", "in "), ("writefds", "out "), ("exceptfds", "except ")];
-    let mut separator = " (";
+    let (mut separator, mut time) = (" (", None);
     for data in sets {
         let name = row.args[usize::from(data.arg)].name;
         let word = words.iter().find(|(known, _)| *known == name);
@@ -51,6 +56,20 @@ fn put_sets_left<'d>(out: &mut String, row: &Syscall, sets: impl Iterator<Item =
             put_descriptors(out, bytes);
             separator = ", ";
         }
+        if let (Some(What::Struct(of)), Bytes::Read(bytes)) = (what(row, call, data), &data.bytes) {
+            time = Some((of, bytes));
+        }
     }
-    out.push_str(if separator == ", " { ")" } else { " (Timeout)" });
+    if let Some((of, bytes)) = time.filter(|_| call.success() != Some(0)) {
+        out.push_str(separator);
+        out.push_str("left ");
+        put_struct(out, of, bytes);
+        separator = ", ";
+    }
+    if separator == ", " {
+        out.push(')');
+    } else {
+        // Of sets that are the same memory, the last one holds.
+        out.push_str(if call.success() == Some(0) { " (Timeout)" } else { " ()" });
+    }
 }
