@@ -23,12 +23,12 @@ pub fn unpacked_of(packed: u64) -> u64 {
 
 /// How many bytes a call takes in memory.
 pub fn held(call: &Call) -> u64 {
-    let Files { path, path2, closes, made_path, kinds: _, made: _, disagreements } = &call.files;
+    let Files { path, path2, closes, made_path, cwd, kinds: _, made: _, disagreements } = &call.files;
     let texts = call.texts.iter().map(|text| match text {
         Text::Read { bytes, .. } => bytes.len(),
         Text::Unreadable(_) => 0,
     });
-    let optional = [&call.peek, path, path2, made_path].into_iter().flatten().map(Vec::len);
+    let optional = [&call.peek, path, path2, made_path, cwd].into_iter().flatten().map(Vec::len);
     let closes = closes.iter().map(|path| size_of::<Vec<u8>>() + path.len());
     let elsewhere: usize = texts.chain(optional).chain(closes).sum();
     let said = size_of_val(disagreements.as_slice());

@@ -174,6 +174,10 @@ pub enum MemberKind {
     Signed,
     /// A number in base 16, such as a mask.
     Hex,
+    /// Two words of 32 bits.
+    Pair,
+    /// The number of a device.
+    Device,
     /// An address.
     Address,
     /// A file's type and permissions.

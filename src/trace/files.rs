@@ -37,6 +37,7 @@ pub fn describe(call: &mut Call, named: &KnownNames<'_>, workspace: Option<&[u8]
         path: about.file("path"),
         path2: about.file("path2"),
         closes: about.closes(),
+        cwd: about.working_directory(),
         made_path: call.made.as_ref().and_then(|made| about.shown(named.made, made)),
         kinds: [0, 1].map(|place| {
             let is_argument = row.makes_pair() || row.fd_args().nth(place).is_some();
@@ -96,6 +97,14 @@ impl CallFiles<'_> {
         }
         let at = row.descriptor_for(key).filter(|&at| !call.is_registered(at))?;
         self.behind(at)
+    }
+
+    /// The working directory, if the call names it by `AT_FDCWD`.
+    fn working_directory(&self) -> Option<Vec<u8>> {
+        let Self { call, row, named, workspace } = self;
+        let cwd = named.cwd.filter(|cwd| is_whole(cwd) && Some(cwd.path.as_slice()) != *workspace)?;
+        let is_named = |at: usize| matches!(row.args[at].role, Role::DirFd) && call.args[at] as i32 == libc::AT_FDCWD;
+        row.fd_args().any(is_named).then(|| self.inside(&cwd.path))
     }
 
     /// The file of a descriptor argument.

@@ -158,7 +158,10 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
     let raw = call.args[at];
     match row.role_for(at, &call.args) {
         Role::Fd => put_descriptor(out, raw, file_of(row, call, at), kind_of(row, call, at)),
-        Role::DirFd if raw as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
+        Role::DirFd if raw as i32 == libc::AT_FDCWD => {
+            out.push_str("AT_FDCWD");
+            put_file(out, call.files.cwd.as_deref().filter(|_| begins_there(call, at)));
+        }
         Role::DirFd if raw as i32 == libc::FAN_NOFD && row.marks_files() => out.push_str("FAN_NOFD"),
         Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
         // The last of all descriptors is ~0U (close_range(2)).
@@ -198,6 +201,18 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             None => put_address(out, raw),
         },
     }
+}
+
+fn put_file(out: &mut String, file: Option<&[u8]>) {
+    let Some(file) = file else { return };
+    out.push('<');
+    put_escaped(out, file);
+    out.push('>');
+}
+
+/// Whether the path after a directory descriptor is relative.
+fn begins_there(call: &Call, dirfd: usize) -> bool {
+    matches!(call.text(dirfd + 1), Some(Text::Read { bytes, .. }) if !bytes.starts_with(b"/"))
 }
 
 /// Whether a directory descriptor is the file of the call itself, since the path that follows it is empty (openat(2),
@@ -310,11 +325,7 @@ fn put_result(out: &mut String, row: Option<&Syscall>, call: &Call) {
 fn put_descriptor(out: &mut String, raw: u64, file: Option<&[u8]>, kind: Option<Kind>) {
     put_number(out, raw as i32);
     match (file, kind) {
-        (Some(file), _) => {
-            out.push('<');
-            put_escaped(out, file);
-            out.push('>');
-        }
+        (Some(_), _) => put_file(out, file),
         (None, Some(kind)) => {
             out.push('[');
             out.push_str(kind.name());

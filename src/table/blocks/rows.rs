@@ -141,6 +141,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("newfstatat", &[filled("statbuf", Struct(&structs::STAT), One)]),
     ("statx", &[filled("statxbuf", Struct(&structs::STATX), One)]),
     ("statfs", &[filled("buf", Struct(&structs::STATFS), One)]),
+    ("ustat", &[filled("ubuf", Struct(&structs::USTAT), One)]),
     ("fstatfs", &[filled("buf", Struct(&structs::STATFS), One)]),
     ("nanosleep", &[given("duration", TIMESPEC, One)]),
     ("clock_nanosleep", &[given("t", TIMESPEC, One)]),

@@ -82,9 +82,9 @@ impl Shape {
             MemberKind::Text => return Shape::Bytes,
             MemberKind::Signals => return Shape::List(Box::new(Shape::Number(Role::Choice(&names::SIGNAL)))),
             MemberKind::Choice(names) => Role::Choice(names),
-            MemberKind::Unsigned => Role::Unsigned,
+            MemberKind::Unsigned | MemberKind::Device => Role::Unsigned,
             MemberKind::Signed => Role::Signed,
-            MemberKind::Hex | MemberKind::Address => Role::Pointer,
+            MemberKind::Hex | MemberKind::Pair | MemberKind::Address => Role::Pointer,
             MemberKind::Mode => Role::Mode,
             MemberKind::Flags(names) => Role::Flags(names),
         })

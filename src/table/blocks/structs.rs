@@ -4,7 +4,7 @@
 
 use std::mem::offset_of;
 
-use super::MemberKind::{Address, Choice, Flags, Hex, Mode, Signals, Signed, Text, Unsigned};
+use super::MemberKind::{Address, Choice, Device, Flags, Hex, Mode, Pair, Signals, Signed, Text, Unsigned};
 use super::{Member, Struct};
 use crate::table::names;
 
@@ -40,7 +40,7 @@ macro_rules! laid_out {
 
 /// `struct stat` (stat(3type)).
 pub static STAT: Struct = members!(libc::stat, 2;
-    st_mode: Mode, st_size: Signed, st_dev: Hex, st_ino: Unsigned, st_nlink: Unsigned, st_uid: Unsigned, st_gid: Unsigned, st_rdev: Hex,
+    st_mode: Mode, st_size: Signed, st_dev: Device, st_ino: Unsigned, st_nlink: Unsigned, st_uid: Unsigned, st_gid: Unsigned, st_rdev: Device,
     st_blksize: Signed, st_blocks: Signed,
 );
 
@@ -51,10 +51,14 @@ pub static STATX: Struct = members!(libc::statx, 4;
 );
 
 /// `struct statfs` (statfs(2)).
-pub static STATFS: Struct = members!(libc::statfs, 7;
-    f_type: Hex, f_bsize: Signed, f_blocks: Unsigned, f_bfree: Unsigned, f_bavail: Unsigned, f_files: Unsigned,
-    f_ffree: Unsigned,
+pub static STATFS: Struct = laid_out!(120, 11;
+    "f_type" 0 8 Choice(&names::FILE_SYSTEM), "f_bsize" 8 8 Unsigned, "f_blocks" 16 8 Unsigned, "f_bfree" 24 8 Unsigned, "f_bavail" 32 8
+    Unsigned, "f_files" 40 8 Unsigned, "f_ffree" 48 8 Unsigned, "f_fsid.val" 56 8 Pair, "f_namelen" 64 8 Unsigned, "f_frsize" 72 8 Unsigned,
+    "f_flags" 80 8 Flags(&names::FILE_SYSTEM_FLAGS),
 );
+
+/// `struct ustat` (ustat(2), include/linux/types.h).
+pub static USTAT: Struct = laid_out!(32, 2; "f_tfree" 0 8 Signed, "f_tinode" 8 8 Unsigned);
 
 /// `struct timespec` (timespec(3type)).
 pub static TIMESPEC: Struct = members!(libc::timespec, 2; tv_sec: Signed, tv_nsec: Unsigned);

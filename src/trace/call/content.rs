@@ -186,6 +186,8 @@ fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
         MemberKind::Unsigned
         | MemberKind::Signed
         | MemberKind::Hex
+        | MemberKind::Pair
+        | MemberKind::Device
         | MemberKind::Address
         | MemberKind::Mode
         | MemberKind::Flags(_)

@@ -61,6 +61,9 @@ pub struct Files {
     /// The file of the descriptor that the call returned.
     #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
     pub made_path: Option<Vec<u8>>,
+    /// The working directory, where a path of the call begins there by `AT_FDCWD`, unless it is the workspace.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<Vec<u8>>,
     /// The kinds of the files in [`super::Deed::fds`], where they are open.
     #[serde(default)]
     pub kinds: [Option<Kind>; 2],

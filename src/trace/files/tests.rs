@@ -53,6 +53,25 @@ fn said(mut call: Call, named: &KnownNames<'_>) -> String {
     said
 }
 
+#[test]
+fn the_working_directory_is_named_where_a_path_begins_there() {
+    let rows = [
+        ("elsewhere", CWD, name("/home/x"), Some("/home/x")),
+        ("below the workspace", CWD, name("/ws/d"), Some("d")),
+        ("the workspace itself", CWD, name("/ws"), None),
+        ("removed", CWD, Name { deleted: true, ..name("/x") }, None),
+        ("another directory", 3, name("/home/x"), None),
+    ];
+    for (sentence, dirfd, cwd, expected) in rows {
+        let mut call = paths(call("openat", &[dirfd], 4), &["f"]);
+        describe(&mut call, &KnownNames { cwd: Some(&cwd), ..KnownNames::default() }, Some(b"/ws"));
+        assert_eq!(call.files.cwd.as_deref(), expected.map(str::as_bytes), "{sentence}");
+        let shown = expected.map_or(String::new(), |cwd| format!("<{cwd}>"));
+        let dirfd = if dirfd == CWD { "AT_FDCWD" } else { "3" };
+        assert!(crate::trace::show::call(&call).starts_with(&format!("openat({dirfd}{shown}, \"f\", ")), "{sentence}");
+    }
+}
+
 const CWD: i64 = libc::AT_FDCWD as i64;
 
 #[test]

@@ -4,9 +4,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{put, put_address, put_escaped, put_hex, put_names, put_number, put_type_and_mode};
+use super::{put, put_address, put_device, put_escaped, put_hex, put_names, put_number, put_type_and_mode};
 use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, SIGINFO, SYSCALL_INFO, TIMESPEC};
-use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, part};
+use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, number, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
@@ -310,6 +310,15 @@ fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
         MemberKind::Signed => put_number(out, value),
         MemberKind::Address => put_address(out, value as u64),
         MemberKind::Hex => put_hex(out, value as u64),
+        MemberKind::Device => put_device(out, value as u64),
+        MemberKind::Pair => {
+            put_list(
+                out,
+                own.chunks_exact(4),
+                |out, half| put_hex(out, number(half, false).unwrap_or(0) as u64),
+                false,
+            );
+        }
         MemberKind::Mode => put_type_and_mode(out, value as u32),
         MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
         MemberKind::Signals | MemberKind::Text => {}

@@ -58,9 +58,9 @@ fn files() -> impl Strategy<Value = Files> {
     let closes = proptest::collection::vec(bytes(), 0..3);
     let kind = || proptest::option::of(kind());
     let said = ([kind(), kind()], kind(), proptest::collection::vec(disagreement(), 0..3));
-    (path(), path(), path(), closes, said).prop_map(|(path, path2, made_path, closes, said)| {
+    ([path(), path(), path(), path()], closes, said).prop_map(|([path, path2, made_path, cwd], closes, said)| {
         let (kinds, made, disagreements) = said;
-        Files { path, path2, closes, made_path, kinds, made, disagreements }
+        Files { path, path2, closes, made_path, cwd, kinds, made, disagreements }
     })
 }
 
