@@ -158,15 +158,10 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
     let raw = call.args[at];
     match row.role_for(at, &call.args) {
         Role::Fd => put_descriptor(out, raw, file_of(row, call, at), kind_of(row, call, at)),
-        Role::DirFd if raw as i32 == libc::AT_FDCWD => {
-            out.push_str("AT_FDCWD");
-            put_file(out, call.files.cwd.as_deref().filter(|_| begins_there(call, at)));
-        }
-        Role::DirFd if raw as i32 == libc::FAN_NOFD && row.marks_files() => out.push_str("FAN_NOFD"),
-        Role::DirFd if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
+        Role::DirFd => put_directory(out, row, call, at),
         // The last of all descriptors is ~0U (close_range(2)).
         Role::FdNumber if row.effect == Effect::CloseRange => put_number(out, raw as u32),
-        Role::DirFd | Role::FdNumber | Role::Int => put_number(out, raw as i32),
+        Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // A call that fails has filled in no path.
         Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),
         Role::Path | Role::Text => match call.text(at) {
@@ -200,6 +195,20 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             }
             None => put_address(out, raw),
         },
+    }
+}
+
+/// A directory descriptor, or `AT_FDCWD`.
+fn put_directory(out: &mut String, row: &Syscall, call: &Call, at: usize) {
+    let raw = call.args[at];
+    match raw as i32 {
+        libc::AT_FDCWD => {
+            out.push_str("AT_FDCWD");
+            put_file(out, call.files.cwd.as_deref().filter(|_| begins_there(call, at)));
+        }
+        libc::FAN_NOFD if row.marks_files() => out.push_str("FAN_NOFD"),
+        _ if names_itself(row, call, at) => put_descriptor(out, raw, call.files.path.as_deref(), None),
+        other => put_number(out, other),
     }
 }
 
