@@ -18,6 +18,7 @@ pub mod guest; // the program as init
 pub mod emulator; // QEMU, and how it is called
 pub mod machine; // one machine from its start to its end
 pub mod release; // the newest of some packages
+pub mod compared; // what differs between kernels
 pub mod debian; // kernels of Debian's packages
 
 fn cannot_make(what: &str, error: io::Error) -> Error {

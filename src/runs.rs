@@ -63,6 +63,12 @@ pub struct RecordedObject {
     pub file: Option<String>,
     /// The digest (SHA-256) of the object, in hexadecimal digits.
     pub sha256: String,
+    /// How many instructions the verifier has looked at, on all ways and in all programs; 0 if nothing was loaded.
+    #[serde(default)]
+    pub verified: u64,
+    /// How long it took to prepare and to load it, in microseconds.
+    #[serde(default)]
+    pub load_us: u64,
 }
 
 /// What became of one scenario, or of one subject in it.
@@ -198,7 +204,7 @@ pub(crate) mod tests {
             command_line: vec!["./ior-it".to_owned(), "--record".to_owned()],
             directory: "/src".to_owned(),
             machine: Machine { kernel: "6.12.0".to_owned(), cpus: 2, ..Machine::default() },
-            object: RecordedObject { file: None, sha256: "ab".repeat(32) },
+            object: RecordedObject { sha256: "ab".repeat(32), ..RecordedObject::default() },
             threads: 2,
             exit: 0,
             scenarios: scenarios.iter().map(one).collect(),

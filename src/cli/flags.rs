@@ -14,7 +14,8 @@ mod libtest; // those that libtest has too
 mod traced; // those for a command or for running processes
 
 use exclusions::{
-    NOT_WITH_A_COMMAND, NOT_WITH_KERNEL, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS, NOT_WITH_WATCH, WITHOUT_TRACES,
+    NOT_WITH_A_COMMAND, NOT_WITH_KERNEL, NOT_WITH_KERNEL_TABLE, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS,
+    NOT_WITH_WATCH, WITHOUT_TRACES,
 };
 pub use kernels::KernelFlags;
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};

@@ -1,6 +1,6 @@
 //! `--kernel`: the same command line on other kernels, each in a virtual machine.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use super::ends;
 use super::flags::Cli;
 use super::plan;
+use crate::archive;
 use crate::base::error::{Error, Exit};
 use crate::base::escape;
 use crate::base::place::Folder;
 use crate::base::tell::{self, StandardStream};
 use crate::child::lookup;
 use crate::child::scenario::Scenario;
+use crate::kernels::compared::{self, KernelColumn};
 use crate::kernels::debian::DebianKernels;
 use crate::kernels::emulator::{Acceleration, Emulator};
 use crate::kernels::image::{self, Architecture};
@@ -29,7 +31,9 @@ use crate::runs::{RecordedVerdict, RunRecord};
 
 mod arguments; // the command line of the guest
 mod heard; // what a guest says
+mod comparison; // what differs between the kernels
 
+use comparison::{KernelTable, is_compared};
 use heard::{HeardGuest, below};
 
 /// A file that a guest has sent back.
@@ -64,6 +68,7 @@ struct KernelRun {
     acceleration: Acceleration,
     took: Duration,
     record: Option<RunRecord>,
+    traces: BTreeMap<String, Vec<String>>,
 }
 
 /// What the runs on all kernels share.
@@ -92,6 +97,7 @@ pub fn run(cli: &Cli, args: &[OsString], scenarios: &[Scenario]) -> Result<u8, E
     let cache = || cache.clone();
     let kernels: Vec<AskedKernel> =
         cli.kernels.kernels.iter().map(|kernel| asked(kernel, architecture, &cache)).collect::<Result<_, _>>()?;
+    let table = KernelTable::of(cli)?;
     let archives = cli.archive.as_deref().map(crate::archive::prepare).transpose()?;
     let initramfs = packed(cli, args, architecture)?;
     let are_many = kernels.len() > 1;
@@ -102,7 +108,12 @@ pub fn run(cli: &Cli, args: &[OsString], scenarios: &[Scenario]) -> Result<u8, E
     for run in &runs {
         StandardStream::Error.line(&run.summary());
     }
-    Ok(worst(runs.iter().map(KernelRun::exit)))
+    let exit = worst(runs.iter().map(KernelRun::exit));
+    if is_compared(cli) {
+        let columns: Vec<KernelColumn> = runs.into_iter().filter_map(KernelRun::column).collect();
+        comparison::tell(&columns, table.as_ref())?;
+    }
+    Ok(exit)
 }
 
 /// What can be wrong with the command line is an error before anything is booted.
@@ -183,7 +194,7 @@ fn packed(cli: &Cli, args: &[OsString], architecture: Architecture) -> Result<Pa
     } else {
         arguments.insert(command, "--record".into());
     }
-    if cli.archive.is_some() {
+    if cli.archive.is_some() || is_compared(cli) {
         arguments.splice(command..command, ["--archive".into(), sent_back.join(ARCHIVES).into()]);
     }
     if cli.libtest.color.is_none() && StandardStream::Out.has_colours() && !cli.libtest.is_for_machines() {
@@ -256,7 +267,9 @@ impl Kernels<'_> {
         if let (Some(archives), Some(release), MachineEnd::Ended(_)) = (&self.archives, &release, &end) {
             keep(archives, release, &files)?;
         }
-        let run = KernelRun { kernel, release, end, acceleration, took, record };
+        let traces = below(&files, ARCHIVES).filter_map(|(_, bytes)| archive::decode(bytes).ok());
+        let traces = traces.map(|read| (read.origin.scenario, compared::lines(&read.observed.trace))).collect();
+        let run = KernelRun { kernel, release, end, acceleration, took, record, traces };
         if let Some(error) = run.error() {
             StandardStream::Error.line(&error.to_string());
         }
@@ -281,6 +294,12 @@ fn keep(archives: &Folder, release: &str, files: &[SentFile]) -> Result<(), Erro
 impl KernelRun {
     fn name(&self) -> &str {
         self.release.as_deref().unwrap_or(&self.kernel.shown)
+    }
+
+    /// What is compared with the other kernels; `None` if it has left no record.
+    fn column(self) -> Option<KernelColumn> {
+        let release = self.name().to_owned();
+        Some(KernelColumn { release, record: self.record?, traces: self.traces })
     }
 
     fn exit(&self) -> u8 {

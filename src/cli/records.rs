@@ -20,14 +20,14 @@ use crate::runs::config::UserConfig;
 use crate::runs::store::RunStore;
 use crate::runs::{FORMAT, Machine, RecordedObject, RecordedScenario, RecordedVerdict, RunRecord, VERSION};
 use crate::runs::{compare, listed};
-use crate::watch::tracer;
+use crate::watch::tracer::{self, Tracer};
 
 /// A record in the making.
 #[derive(Debug)]
 pub struct Recording {
     store: RunStore,
     began: (SystemTime, Instant),
-    object: RecordedObject,
+    object: Mutex<RecordedObject>,
     noted: Mutex<BTreeMap<(Option<String>, String), NotedRuns>>,
 }
 
@@ -68,7 +68,16 @@ impl Recording {
         let store = RunStore::of_user()?;
         store.check_writable()?;
         let object = object(cli.bpf.as_deref())?;
-        Ok(Some(Self { store, began: (SystemTime::now(), Instant::now()), object, noted: Mutex::default() }))
+        let (began, object) = ((SystemTime::now(), Instant::now()), Mutex::new(object));
+        Ok(Some(Self { store, began, object, noted: Mutex::default() }))
+    }
+
+    /// Notes what the kernel says of the object, which took so long to load.
+    pub fn note_object(&self, tracer: &Tracer, took: Duration) -> Result<(), Error> {
+        let verified = tracer.facts()?.iter().map(|facts| u64::from(facts.verified)).sum();
+        let mut object = self.object.lock().unwrap_or_else(PoisonError::into_inner);
+        (object.verified, object.load_us) = (verified, took.as_micros() as u64);
+        Ok(())
     }
 
     /// Notes one run of a scenario.
@@ -100,7 +109,7 @@ impl Recording {
             command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             directory: std::env::current_dir().map_or(String::new(), |here| here.to_string_lossy().into_owned()),
             machine: machine(),
-            object: self.object.clone(),
+            object: self.object.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             threads: threads as u64,
             exit: exit as u8,
             scenarios: run.done.iter().map(|done| scenario(&done.name, &done.outcome)).collect(),
@@ -139,7 +148,8 @@ fn recorded(name: &TrialName, outcome: &TrialOutcome, noted: NotedRuns) -> Recor
 
 fn object(file: Option<&Path>) -> Result<RecordedObject, Error> {
     let (_, bytes) = tracer::object(file)?;
-    Ok(RecordedObject { file: file.map(escape::path), sha256: hexadecimal(&Sha256::digest(&bytes)) })
+    let (file, sha256) = (file.map(escape::path), hexadecimal(&Sha256::digest(&bytes)));
+    Ok(RecordedObject { file, sha256, ..RecordedObject::default() })
 }
 
 fn machine() -> Machine {

@@ -71,7 +71,9 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
+    let began = Instant::now();
     let session = Prepared::new(scenarios, plan.session.clone())?.needing(plan.needs()).load()?;
+    plan.recording.as_ref().map_or(Ok(()), |recording| recording.note_object(session.tracer(), began.elapsed()))?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();

@@ -195,3 +195,6 @@ pub const NOT_WITH_KERNEL: [&str; 25] = [
     "user",
     "forks",
 ];
+
+/// The flags that exclude `--kernel-table`: those with which there are no verdicts, or no traces.
+pub const NOT_WITH_KERNEL_TABLE: [&str; 4] = ["command", "stress", "until_fail", "explain"];

@@ -1,10 +1,11 @@
 //! The flags for other kernels.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{KERNELS, NOT_WITH_KERNEL, seconds};
+use super::{KERNELS, NOT_WITH_KERNEL, NOT_WITH_KERNEL_TABLE, seconds};
 
 /// These flags, in the order of `--help`.
 #[derive(Args, Clone, Debug)]
@@ -17,6 +18,10 @@ pub struct KernelFlags {
     /// With --kernel: run N virtual machines at a time [default: one for each two CPUs]
     #[arg(help_heading = KERNELS, long, value_name = "N", requires = "with_kernels", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub machines: Option<u32>,
+
+    /// With several kernels: write what differs between them into FILE, as Markdown, with the traces side by side
+    #[arg(help_heading = KERNELS, long, value_name = "FILE", requires = "with_kernels", conflicts_with_all = NOT_WITH_KERNEL_TABLE)]
+    pub kernel_table: Option<PathBuf>,
 
     /// With --kernel: a kernel has hung if nothing comes from it for this long [default: 120]
     #[arg(help_heading = KERNELS, long, value_name = "SECONDS", requires = "with_kernels", value_parser = seconds)]

@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 
 /// The flags of the host, and whether they take more than one value.
-const OF_HOST: [(&str, bool); 4] =
-    [("--kernel", true), ("--machines", false), ("--silence", false), ("--archive", false)];
+const OF_HOST: [(&str, bool); 5] =
+    [("--kernel", true), ("--kernel-table", false), ("--machines", false), ("--silence", false), ("--archive", false)];
 
 /// The arguments of the guest: those of the host, without its program and its own flags. After `--` all are the command's.
 pub fn for_guest(args: &[OsString]) -> Vec<OsString> {
