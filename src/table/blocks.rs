@@ -178,6 +178,8 @@ pub enum MemberKind {
     Pair,
     /// The number of a device.
     Device,
+    /// A limit, the greatest of which is none (getrlimit(2)).
+    Limit,
     /// An address.
     Address,
     /// A file's type and permissions.

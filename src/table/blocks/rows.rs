@@ -224,6 +224,10 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("pidfd_send_signal", &[given("info", Struct(&structs::SIGINFO), One)]),
     ("signalfd", &[given("mask", Signals, One)]),
     ("signalfd4", &[given("mask", Signals, One)]),
+    (
+        "get_robust_list",
+        &[filled("head_ptr", Number(Role::Pointer, 8), One), filled("sizep", Number(Role::Unsigned, 8), One)],
+    ),
     // Users and groups.
     ("getresuid", &[filled("ruid", ID, One), filled("euid", ID, One), filled("suid", ID, One)]),
     ("getresgid", &[filled("rgid", ID, One), filled("egid", ID, One), filled("sgid", ID, One)]),

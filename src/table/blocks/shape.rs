@@ -82,7 +82,7 @@ impl Shape {
             MemberKind::Text => return Shape::Bytes,
             MemberKind::Signals => return Shape::List(Box::new(Shape::Number(Role::Choice(&names::SIGNAL)))),
             MemberKind::Choice(names) => Role::Choice(names),
-            MemberKind::Unsigned | MemberKind::Device => Role::Unsigned,
+            MemberKind::Unsigned | MemberKind::Device | MemberKind::Limit => Role::Unsigned,
             MemberKind::Signed => Role::Signed,
             MemberKind::Hex | MemberKind::Pair | MemberKind::Address => Role::Pointer,
             MemberKind::Mode => Role::Mode,

@@ -4,7 +4,7 @@
 
 use std::mem::offset_of;
 
-use super::MemberKind::{Address, Choice, Device, Flags, Hex, Mode, Pair, Signals, Signed, Text, Unsigned};
+use super::MemberKind::{Address, Choice, Device, Flags, Hex, Limit, Mode, Pair, Signals, Signed, Text, Unsigned};
 use super::{Member, Struct};
 use crate::table::names;
 
@@ -69,7 +69,7 @@ pub static ITIMERSPEC: Struct = members!(libc::itimerspec, 4;
 );
 
 /// `struct rlimit64` (getrlimit(2)).
-pub static RLIMIT: Struct = members!(libc::rlimit64, 2; rlim_cur: Unsigned, rlim_max: Unsigned);
+pub static RLIMIT: Struct = members!(libc::rlimit64, 2; rlim_cur: Limit, rlim_max: Limit);
 
 /// `struct pollfd` (poll(2)).
 pub static POLLFD: Struct =

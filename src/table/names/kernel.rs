@@ -275,3 +275,18 @@ pub static REGISTERS: Names = Names {
         0x403, NT_ARM_SYSTEM_CALL 0x404, NT_ARM_SVE 0x405, NT_ARM_PAC_MASK 0x406, NT_RISCV_VECTOR 0x901,
     },
 };
+
+/// Flags of delete_module(2).
+pub static DELETE_MODULE: Names =
+    Names { what: "flag of delete_module", mask: 0, values: numbered! { O_NONBLOCK 0o4000, O_TRUNC 0o1000 } };
+
+/// Flags of rseq(2) (include/uapi/linux/rseq.h).
+pub static RSEQ: Names = Names {
+    what: "flag of rseq",
+    mask: 0,
+    values: numbered! { RSEQ_FLAG_UNREGISTER 1, RSEQ_FLAG_SLICE_EXT_DEFAULT_ON 2 },
+};
+
+/// The signature of rseq(2), which glibc has for x86 (tools/testing/selftests/rseq/rseq-x86.h).
+pub static RSEQ_SIGNATURE: Names =
+    Names { what: "signature of rseq", mask: u32::MAX as u64, values: numbered! { RSEQ_SIG 0x5305_3053 } };

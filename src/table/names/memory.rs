@@ -54,3 +54,17 @@ pub static SEALS: Names = Names {
 /// Flags of getrandom(2).
 pub static RANDOM: Names =
     Names { what: "flag of getrandom", mask: 0, values: values![GRND_NONBLOCK, GRND_RANDOM, GRND_INSECURE] };
+
+/// Flags of memfd_secret(2). They are those of open(2), but there is no access mode among them.
+pub static MEMFD_SECRET: Names = Names { what: "flag of memfd_secret", mask: 0, values: values![O_CLOEXEC] };
+
+/// Flags of map_shadow_stack(2) (arch/x86/include/uapi/asm/mman.h, include/uapi/asm-generic/mman.h).
+pub static SHADOW_STACK: Names = Names {
+    what: "flag of map_shadow_stack",
+    mask: 0,
+    values: numbered! { SHADOW_STACK_SET_TOKEN 1, SHADOW_STACK_SET_MARKER 2 },
+};
+
+/// Flags of membarrier(2).
+pub static MEMBARRIER_FLAGS: Names =
+    Names { what: "flag of membarrier", mask: 0, values: numbered! { MEMBARRIER_CMD_FLAG_CPU 1 } };

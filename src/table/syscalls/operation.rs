@@ -73,6 +73,9 @@ impl Syscall {
     fn needs(&self, argument: &str, args: &[u64; 6]) -> bool {
         let value_of = |name: &str| self.arg(name).map(|at| args[at] as u32);
         match argument {
+            // pos_from_hilo() in fs/read_write.c shifts it out where a word has 64 bits.
+            "offset_high" => false,
+            "cpu_id" => value_of("flags").is_none_or(|flags| flags & 1 != 0),
             // KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO and KCMP_SYSVSEM.
             "idx1" | "idx2" => !matches!(value_of("type"), Some(1..=6)),
             "dev" => value_of("mode").is_none_or(|mode| matches!(mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)),

@@ -504,7 +504,10 @@ fn everyday() -> Vec<PortableRow> {
         other("arch_prctl", args![op: Choice(&names::ARCH_PRCTL), addr: Pointer]),
         other("set_tid_address", args![tidptr: Pointer]),
         other("set_robust_list", args![head: Pointer, length: Unsigned]),
-        other("rseq", args![rseq: Pointer, length: UnsignedInt, flags: UnsignedInt, sig: UnsignedInt]),
+        other(
+            "rseq",
+            args![rseq: Pointer, length: UnsignedInt, flags: Flags(&names::RSEQ), sig: Choice(&names::RSEQ_SIGNATURE)],
+        ),
         other(
             "futex",
             args![

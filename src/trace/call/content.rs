@@ -188,6 +188,7 @@ fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
         | MemberKind::Hex
         | MemberKind::Pair
         | MemberKind::Device
+        | MemberKind::Limit
         | MemberKind::Address
         | MemberKind::Mode
         | MemberKind::Flags(_)

@@ -39,22 +39,24 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
     match block.what {
         What::Vector => put_vector(out, parts.clone()),
         What::Strings => put_strings(out, parts.clone()),
-        What::Pointers(of) => put_list(out, parts.clone(), |out, data| put_one(out, of, data), is_long(parts.clone())),
+        What::Pointers(of) if !is_refused(row, call, block) => {
+            put_list(out, parts.clone(), |out, data| put_one(out, of, data), is_long(parts.clone()))
+        }
         What::Message => message::put_messages(out, block, parts.clone()),
         // Nothing lies there.
         What::Descriptors if is_empty => return false,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
         // A size of 0 asks how many bytes there are, and the call fills in none (listxattr(2)).
         What::Bytes if is_empty && asks_for_size(row, call, block) => return false,
-        // The kernel refuses a negative size (setsockopt(2)).
-        What::Option if matches!(block.size, Size::Counted(_)) && (call.args[4] as i32) < 0 => return false,
+        // The kernel refuses a negative size or count, and reads nothing (setsockopt(2), io_submit(2)).
+        What::Option | What::Pointers(_) if is_refused(row, call, block) => return false,
         What::Sent if first.part >= part::NETLINK => {
             let Bytes::Read(bytes) = &first.bytes else { return false };
             netlink::put_messages(out, (first.part - part::NETLINK).into(), bytes, first.size, call.args[at]);
         }
         What::Option => return option::put_value(out, &call.args, first),
         _ => {
-            let after = parts.clone().find(|data| data.part == part::AFTER);
+            let after = parts.clone().find(|data| data.part == part::AFTER).filter(|_| !sets_lock(call, block));
             put_block(out, block, first, after);
         }
     }
@@ -65,6 +67,22 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
 /// Whether the call only asks how many bytes there are, since it gives no room.
 fn asks_for_size(row: &Syscall, call: &Call, block: &Block) -> bool {
     matches!(block.size, Size::Moved("size")) && row.arg("size").is_some_and(|at| call.args[at] == 0)
+}
+
+/// Whether the argument that counts is negative.
+fn is_refused(row: &Syscall, call: &Call, block: &Block) -> bool {
+    let Size::Counted(count) = block.size else { return false };
+    row.arg(count).is_some_and(|at| match row.args[at].role {
+        Role::Signed => (call.args[at] as i64) < 0,
+        Role::Int => (call.args[at] as i32) < 0,
+        _ => false,
+    })
+}
+
+/// Whether the call sets a lock: it fills in no process (fcntl(2)).
+fn sets_lock(call: &Call, block: &Block) -> bool {
+    let gets = [libc::F_GETLK, libc::F_OFD_GETLK];
+    matches!(block.what, What::Struct(of) if std::ptr::eq(of, &FLOCK)) && !gets.contains(&(call.args[1] as i32))
 }
 
 /// The room for a handle that the call has not filled in (name_to_handle_at(2)): `{handle_bytes=0}`. False if it was not read.
@@ -306,10 +324,11 @@ fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
     }
     let Some(value) = member.value(bytes) else { return out.push('?') };
     match member.kind {
-        MemberKind::Unsigned => put_number(out, value as u64),
         MemberKind::Signed => put_number(out, value),
         MemberKind::Address => put_address(out, value as u64),
         MemberKind::Hex => put_hex(out, value as u64),
+        MemberKind::Limit if value as u64 == u64::MAX => out.push_str("RLIM64_INFINITY"),
+        MemberKind::Unsigned | MemberKind::Limit => put_number(out, value as u64),
         MemberKind::Device => put_device(out, value as u64),
         MemberKind::Pair => {
             put_list(

@@ -96,7 +96,7 @@ pub(super) fn rows() -> Vec<PortableRow> {
         other("setdomainname", args![name: Pointer, length: Int]),
         other("init_module", args![module_image: Pointer, length: Unsigned, param_values: Pointer]),
         other("finit_module", args![fd: Fd, param_values: Pointer, flags: Flags(&names::INIT_MODULE)]),
-        other("delete_module", args![path: Text, flags: Flags(&names::OPEN)]),
+        other("delete_module", args![path: Text, flags: Flags(&names::DELETE_MODULE)]),
         other("kexec_load", args![entry: Pointer, nr_segments: Unsigned, segments: Pointer, flags: Unsigned]),
         other(
             "kexec_file_load",

@@ -89,6 +89,6 @@ pub(super) fn rows() -> Vec<PortableRow> {
         ),
         io("mq_notify", args![fd: Fd, sevp: Pointer]),
         io("mq_getsetattr", args![fd: Fd, newattr: Pointer, oldattr: Pointer]),
-        of_kind(Kind::SecretMemory, makes_fd("memfd_secret", args![flags: Flags(&names::OPEN)])),
+        of_kind(Kind::SecretMemory, makes_fd("memfd_secret", args![flags: Flags(&names::MEMFD_SECRET)])),
     ]
 }

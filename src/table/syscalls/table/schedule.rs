@@ -53,8 +53,16 @@ pub(super) fn rows() -> Vec<PortableRow> {
             "remap_file_pages",
             args![addr: Pointer, size: Unsigned, prot: Flags(&names::PROT), pgoff: Unsigned, flags: Flags(&names::MAP)],
         ),
-        row("map_shadow_stack", Other, args![addr: Pointer, length: Unsigned, flags: Unsigned], Ret::Pointer),
-        other("membarrier", args![cmd: Choice(&names::MEMBARRIER), flags: UnsignedInt, cpu_id: Int]),
+        row(
+            "map_shadow_stack",
+            Other,
+            args![addr: Pointer, length: Unsigned, flags: Flags(&names::SHADOW_STACK)],
+            Ret::Pointer,
+        ),
+        other(
+            "membarrier",
+            args![cmd: Choice(&names::MEMBARRIER), flags: Flags(&names::MEMBARRIER_FLAGS), cpu_id: Int],
+        ),
         // Waiting for a word of memory.
         other(
             "futex_wait",
