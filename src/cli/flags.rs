@@ -368,6 +368,7 @@ mod tests {
             --env=1 with --\n\
             --user=1 with --\n\
             --machines=1 with --kernel=1\n\
+            --kernel-table=1 with --kernel=1\n\
             --silence=1 with --kernel=1\n";
         assert_eq!(shown, expected);
     }
