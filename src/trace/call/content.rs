@@ -220,14 +220,18 @@ fn socket_address(bytes: &[u8]) -> Vec<(&'static str, Content)> {
             let path = path.split(|&byte| byte == 0).next().unwrap_or_default();
             members.push(("sun_path", Content::Bytes(path.to_vec())));
         }
-        (libc::AF_INET, [p0, p1, a, b, c, d, ..]) => {
+        (libc::AF_INET, [p0, p1, a, b, c, d, ..]) if bytes.len() >= 16 => {
             members.push(("sin_port", Content::Number(u16::from_be_bytes([*p0, *p1]).into())));
             members.push(("sin_addr", text(Ipv4Addr::new(*a, *b, *c, *d).to_string())));
         }
-        (libc::AF_INET6, [p0, p1, _, _, _, _, address @ ..]) if address.len() >= 16 => {
+        (libc::AF_INET6, [p0, p1, rest @ ..]) if bytes.len() >= 24 => {
+            let word = |at: usize| rest.get(at..at + 4).and_then(|bytes| blocks::number(bytes, false));
             members.push(("sin6_port", Content::Number(u16::from_be_bytes([*p0, *p1]).into())));
-            let address = address.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).to_string());
+            let flow = word(0).map_or(0, |flow| u32::from_be(flow as u32));
+            members.push(("sin6_flowinfo", Content::Number(flow.into())));
+            let address = rest[4..].first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).to_string());
             members.push(("sin6_addr", text(address.unwrap_or_default())));
+            members.extend(word(20).map(|scope| ("sin6_scope_id", Content::Number(scope))));
         }
         (_, rest) => members.push(("sa_data", Content::Bytes(rest.to_vec()))),
     }
