@@ -96,6 +96,21 @@ static __always_inline void want_messages(struct pending *call, struct asked *as
 	asked->limit = IOR_DATA_CAP;
 }
 
+/* Sends the headers of messages that are to be filled in: they say how much room there is for each address. */
+static __always_inline long tell_given(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count)
+{
+	asked->part = IOR_PART_GIVEN;
+	asked->size = count == 1 ? SIZE_OF_MESSAGE : count * sizeof(struct message);
+	asked->limit = IOR_PARTS * sizeof(struct message);
+	return tell_data(watch, call, asked);
+}
+
+/* Whether a block has something to read at the enter: the call reads it, or it has headers of messages. */
+static __always_inline bool is_given(const struct ior_block *block)
+{
+	return block->flags & IOR_BLOCK_IN || block->how == IOR_SIZE_MESSAGE || block->how == IOR_SIZE_MESSAGES;
+}
+
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
 __noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret,
 			   __u32 reading)
@@ -117,6 +132,8 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		want_messages(call, &asked);
 	if (block->flags & IOR_BLOCK_HEAD)
 		want_option(&call->record, &asked);
+	if (reading == AT_ENTER && !(block->flags & IOR_BLOCK_IN))
+		return tell_given(watch, call, &asked, block->how == IOR_SIZE_MESSAGE ? 1 : count);
 	switch (block->how) {
 	case IOR_SIZE_VECTOR:
 		asked.limit = wanted;
@@ -186,9 +203,9 @@ int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
 		if (list->block[at].how == IOR_SIZE_POINTED)
 			note_room(call, &list->block[at]);
-		if (!(list->block[at].flags & IOR_BLOCK_IN))
+		if (!is_given(&list->block[at]))
 			continue;
-		if (read_block(watch, call, &list->block[at], 0, AT_ENTER))
+		if (read_block(watch, call, &list->block[at], 0, AT_ENTER) && list->block[at].flags & IOR_BLOCK_IN)
 			call->unread |= 1 << at;
 	}
 	return 0;

@@ -52,6 +52,7 @@ enum ior_kind {
 enum ior_part {
 	IOR_PART_BLOCK = 0,    /* the block itself */
 	IOR_PART_AFTER = 32,   /* the block again, as the call has left it */
+	IOR_PART_GIVEN = 33,   /* the headers of messages, as the call was given them to fill in */
 	IOR_PART_MESSAGE = 64, /* the first message; each one has IOR_PARTS_OF_MESSAGE numbers */
 	IOR_PARTS_OF_MESSAGE = 32,
 	/* Within a message, after its struct msghdr: */

@@ -26,6 +26,8 @@ pub mod part {
 
     /// The block again, as the call has left it.
     pub const AFTER: u16 = 32;
+    /// The headers of messages, as the call was given them to fill in.
+    pub const GIVEN: u16 = 33;
     /// The first message of an array.
     pub const MESSAGE: u16 = 64;
     /// How many numbers a message has.

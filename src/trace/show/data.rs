@@ -29,7 +29,11 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
     }
     let Some(block) = blocks::of_arg(row, at, &call.args) else { return false };
     let parts = call.data.iter().filter(|data| usize::from(data.arg) == at);
-    let Some(first) = parts.clone().next() else { return false };
+    let given = parts.clone().find(|data| data.part == part::GIVEN);
+    let parts = parts.filter(|data| data.part != part::GIVEN);
+    let Some(first) = parts.clone().next() else {
+        return given.is_some_and(|given| message::put_given(out, block, given));
+    };
     if let Bytes::Unreadable(errno) = first.bytes {
         put(out, format_args!("{:#x} (unreadable: ", call.args[at]));
         names::put_errno(out, errno);
@@ -42,7 +46,7 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         What::Vector => put_vector(out, parts.clone()),
         What::Strings => put_strings(out, parts.clone()),
         What::Pointers(of) => put_list(out, parts.clone(), |out, data| put_one(out, of, data), is_long(parts.clone())),
-        What::Message => message::put_messages(out, block, call.args[at], parts.clone()),
+        What::Message => message::put_messages(out, block, (call.args[at], given), parts.clone()),
         // Nothing lies there.
         What::Descriptors if is_empty => return false,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,

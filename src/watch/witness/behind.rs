@@ -45,6 +45,8 @@ pub fn read_given(tid: u32, seen: &mut Seen, wanted: u32) {
         let mut reader = BlockReader::of(tid, row, seen, wanted);
         if block.way != Direction::Out {
             reader.read(block);
+        } else if let What::Message = block.what {
+            reader.headers(block);
         } else if let Size::Pointed(_) = block.size {
             let room = reader.count(block);
             seen.room = Some(room);
@@ -193,6 +195,14 @@ impl<'c> BlockReader<'c> {
             }
         }
         true
+    }
+
+    /// The headers of messages that are to be filled in.
+    fn headers(&mut self, block: &Block) {
+        let Some(arg) = self.row.arg(block.arg).filter(|&arg| self.args[arg] != 0) else { return };
+        let count = self.count(block);
+        let size = if count == 1 { MESSAGE_SIZE[0] as u64 } else { count.wrapping_mul(MESSAGE_SIZE[1] as u64) };
+        self.part(arg, part::GIVEN, self.args[arg], size, (PARTS * MESSAGE_SIZE[1]) as u64);
     }
 
     /// A `struct msghdr` of this size, its address, its control messages and its segments (recvmsg(2)).

@@ -269,3 +269,29 @@ fn messages_have_a_length_only_once_the_call_has_set_it() {
     let rest = "{tv_sec=72340172838076673, tv_nsec=72340172838076673}) = 1 (left {tv_sec=0, tv_nsec=0})";
     assert_eq!(show::call(&got), format!("recvmmsg(3, [{message}, msg_len=3}}], 1, 0, {rest}"));
 }
+
+#[test]
+fn an_address_has_no_more_bytes_than_there_was_room() {
+    let header = |size: u8| [&[0_u8; 8][..], &[size], &[0; 47]].concat();
+    let name = Data { size: 8, ..part(1, 65, b"\x01\0abcdef") };
+    let got = |room: u8| {
+        let data = vec![part(1, 33, &header(room)), part(1, 64, &header(8)), name.clone()];
+        show::call(&call("recvmsg", &[3, BUF, 0], 0).with(|deed| deed.data = data))
+    };
+    let rest = ", msg_iov=NULL, msg_iovlen=0, msg_controllen=0, msg_flags=0}, 0) = 0";
+    let rows = [
+        (8, r#"{sa_family=AF_UNIX, sun_path="abcdef"}, msg_namelen=8"#),
+        (16, r#"{sa_family=AF_UNIX, sun_path="abcdef"}, msg_namelen=16 => 8"#),
+        (4, r#"{sa_family=AF_UNIX, sun_path="ab"}, msg_namelen=4 => 8"#),
+        (1, "NULL, msg_namelen=1 => 8"),
+    ];
+    for (room, expected) in rows {
+        assert_eq!(got(room), format!("recvmsg(3, {{msg_name={expected}{rest}"));
+    }
+    let failed = |name: &str| {
+        let failed = call(name, &[3, BUF, 1], -11);
+        show::call(&failed.with(|deed| deed.data = vec![part(1, 33, &header(16))]))
+    };
+    assert!(failed("recvmsg").starts_with("recvmsg(3, {msg_namelen=16}, "));
+    assert!(failed("recvmmsg").starts_with("recvmmsg(3, 0x7f00, "));
+}

@@ -10,15 +10,24 @@ use crate::table::names;
 use crate::trace::call::{Bytes, Data};
 use crate::trace::show::{put, put_address, put_escaped, put_hex, put_names, put_number};
 
-/// Appends one message, or the array of them at this address.
+/// Appends what is known of a message that the call has not filled in: `{msg_namelen=16}`. False if it was not read, or is one of an
+/// array.
+pub(super) fn put_given(out: &mut String, block: &Block, given: &Data) -> bool {
+    let Some(size) = given.room_for_name(0).filter(|_| matches!(block.size, Size::One)) else { return false };
+    put(out, format_args!("{{msg_namelen={}}}", size as i32));
+    true
+}
+
+/// Appends one message, or the array of them at this address, with the headers as they were given.
 pub(super) fn put_messages<'d>(
     out: &mut String,
     block: &Block,
-    address: u64,
+    (address, given): (u64, Option<&Data>),
     parts: impl Iterator<Item = &'d Data> + Clone,
 ) {
+    let room = |at: usize| given.and_then(|given| given.room_for_name(at));
     if matches!(block.size, Size::One) {
-        return put_message(out, parts, part::MESSAGE);
+        return put_message(out, parts, part::MESSAGE, room(0));
     }
     let headers = parts.clone().filter(|data| data.part % part::OF_MESSAGE == 0);
     out.push('[');
@@ -29,7 +38,7 @@ pub(super) fn put_messages<'d>(
             return;
         };
         out.push_str("{msg_hdr=");
-        put_message(out, parts.clone(), header.part);
+        put_message(out, parts.clone(), header.part, room(at));
         // The call sets it when it has sent the message (sendmmsg(2)).
         if block.way != Direction::In {
             out.push_str(", msg_len=");
@@ -46,17 +55,25 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// `struct msghdr`: msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen and msg_flags.
-fn put_message<'d>(out: &mut String, parts: impl Iterator<Item = &'d Data> + Clone, begin: u16) {
+fn put_message<'d>(out: &mut String, parts: impl Iterator<Item = &'d Data> + Clone, begin: u16, room: Option<u32>) {
     let of_part = |place: u16| parts.clone().find(move |data| data.part == begin + place);
     let header = of_part(0).map(|data| &data.bytes);
     let Some(Bytes::Read(header)) = header else { return out.push_str("{}") };
+    // The call may need more room for the address than it has (recvmsg(2)).
+    let most = room.map_or(usize::MAX, |room| room as usize);
     out.push_str("{msg_name=");
     match of_part(part::ADDRESS).map(|data| &data.bytes) {
-        Some(Bytes::Read(bytes)) if bytes.len() >= 2 => put_socket_address(out, bytes),
+        Some(Bytes::Read(bytes)) if bytes.len().min(most) >= 2 => {
+            put_socket_address(out, &bytes[..bytes.len().min(most)]);
+        }
         _ => put_address(out, word(header, 0)),
     }
     out.push_str(", msg_namelen=");
-    put_number(out, word(header, 8) as i32);
+    let size = word32(header, 8);
+    if let Some(room) = room.filter(|&room| room != size) {
+        put(out, format_args!("{} => ", room as i32));
+    }
+    put_number(out, size as i32);
     out.push_str(", msg_iov=");
     let vector = begin + part::VECTOR;
     let of_vector = parts.clone().filter(|data| (vector..begin + part::OF_MESSAGE).contains(&data.part));
