@@ -60,15 +60,19 @@ static __always_inline bool is_there(const struct ior_record *record, const stru
 	return value < 64 && block->values >> value & 1;
 }
 
-/* Sends a block. Of an option of a socket the kernel often reads only an int, whatever the size is (setsockopt(2)). */
-static __always_inline long tell_head(struct ior_watch *watch, struct pending *call, struct asked *asked, __u32 flags)
-{
-	long err = tell_data(watch, call, asked);
+/* MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, and the size of their struct group_req (include/uapi/linux/in.h). */
+#define JOIN_GROUP 42
+#define LEAVE_GROUP 45
+#define SIZE_OF_GROUP 136
 
-	if (!err || !(flags & IOR_BLOCK_HEAD) || asked->size <= sizeof(__u32))
-		return err;
-	asked->limit = sizeof(__u32);
-	return tell_data(watch, call, asked);
+/* Of an option of a socket the kernel often reads only an int, whatever the size is (setsockopt(2)): what can be read is wanted. */
+static __always_inline void want_option(const struct ior_record *record, struct asked *asked)
+{
+	__u32 name = record->args[2];
+
+	asked->is_head = 1;
+	if ((name == JOIN_GROUP || name == LEAVE_GROUP) && asked->limit < SIZE_OF_GROUP)
+		asked->limit = SIZE_OF_GROUP;
 }
 
 #define SOCKET_TYPE 0140000
@@ -88,7 +92,23 @@ static __always_inline void want_messages(struct pending *call, struct asked *as
 	if (BPF_CORE_READ(sock, __sk_common.skc_family) != NETLINK_FAMILY)
 		return;
 	asked->part = IOR_PART_NETLINK + (__u8)BPF_CORE_READ(sock, sk_protocol);
+	asked->is_head = 1;
 	asked->limit = IOR_DATA_CAP;
+}
+
+/* Sends the headers of messages that are to be filled in: they say how much room there is for each address. */
+static __always_inline long tell_given(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count)
+{
+	asked->part = IOR_PART_GIVEN;
+	asked->size = count == 1 ? SIZE_OF_MESSAGE : count * sizeof(struct message);
+	asked->limit = IOR_PARTS * sizeof(struct message);
+	return tell_data(watch, call, asked);
+}
+
+/* Whether a block has something to read at the enter: the call reads it, or it has headers of messages. */
+static __always_inline bool is_given(const struct ior_block *block)
+{
+	return block->flags & IOR_BLOCK_IN || block->how == IOR_SIZE_MESSAGE || block->how == IOR_SIZE_MESSAGES;
 }
 
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
@@ -110,6 +130,10 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	asked.late = reading == AGAIN;
 	if (block->flags & IOR_BLOCK_NETLINK)
 		want_messages(call, &asked);
+	if (block->flags & IOR_BLOCK_HEAD)
+		want_option(&call->record, &asked);
+	if (reading == AT_ENTER && !(block->flags & IOR_BLOCK_IN))
+		return tell_given(watch, call, &asked, block->how == IOR_SIZE_MESSAGE ? 1 : count);
 	switch (block->how) {
 	case IOR_SIZE_VECTOR:
 		asked.limit = wanted;
@@ -139,7 +163,7 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		asked.size = block->size;
 		return tell_pointers(watch, call, &asked, count);
 	default:
-		return tell_head(watch, call, &asked, block->flags);
+		return tell_data(watch, call, &asked);
 	}
 }
 
@@ -179,9 +203,9 @@ int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
 		if (list->block[at].how == IOR_SIZE_POINTED)
 			note_room(call, &list->block[at]);
-		if (!(list->block[at].flags & IOR_BLOCK_IN))
+		if (!is_given(&list->block[at]))
 			continue;
-		if (read_block(watch, call, &list->block[at], 0, AT_ENTER))
+		if (read_block(watch, call, &list->block[at], 0, AT_ENTER) && list->block[at].flags & IOR_BLOCK_IN)
 			call->unread |= 1 << at;
 	}
 	return 0;

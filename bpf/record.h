@@ -52,6 +52,7 @@ enum ior_kind {
 enum ior_part {
 	IOR_PART_BLOCK = 0,    /* the block itself */
 	IOR_PART_AFTER = 32,   /* the block again, as the call has left it */
+	IOR_PART_GIVEN = 33,   /* the headers of messages, as the call was given them to fill in */
 	IOR_PART_MESSAGE = 64, /* the first message; each one has IOR_PARTS_OF_MESSAGE numbers */
 	IOR_PARTS_OF_MESSAGE = 32,
 	/* Within a message, after its struct msghdr: */
@@ -196,7 +197,7 @@ enum ior_block_flags {
 	IOR_BLOCK_OUT = 1 << 1, /* the call fills it in: it is read when the call has succeeded */
 	/* With both, it is read twice. */
 	IOR_BLOCK_INT = 1 << 3,	    /* the argument that counts has 32 bits */
-	IOR_BLOCK_HEAD = 1 << 4,    /* if all of it cannot be read, its first word is */
+	IOR_BLOCK_HEAD = 1 << 4,    /* of what cannot be read in whole, the first bytes are */
 	IOR_BLOCK_NETLINK = 1 << 5, /* the first descriptor may be a netlink socket, of which all is read */
 	IOR_BLOCK_WHOLE = 1 << 2,   /* all of it is read, whatever the watch asks for */
 };

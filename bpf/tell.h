@@ -36,7 +36,8 @@ struct asked {
 	__u32 arg;   /* from 0 */
 	__u32 part;
 	__u32 late;
-	__u32 is_string;
+	__u16 is_string;
+	__u16 is_head; /* if all of it cannot be read, what comes before the page that cannot be is wanted */
 };
 
 /* Begins the record of a block. All fields before `path` are set. */
@@ -85,7 +86,7 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 	}
 	unread = err;
 	border = PAGE - asked->address % PAGE;
-	if (err && asked->part >= IOR_PART_NETLINK && border < n) {
+	if (err && asked->is_head && border < n) {
 		/* What comes before the page that cannot be read. The rest is read again, as any block. */
 		n = border;
 		unread = bpf_probe_read_user(out->bytes, n, (const void *)asked->address);

@@ -26,6 +26,8 @@ pub mod part {
 
     /// The block again, as the call has left it.
     pub const AFTER: u16 = 32;
+    /// The headers of messages, as the call was given them to fill in.
+    pub const GIVEN: u16 = 33;
     /// The first message of an array.
     pub const MESSAGE: u16 = 64;
     /// How many numbers a message has.
@@ -105,6 +107,9 @@ pub enum What {
 
 /// The sizes of `struct msghdr` and `struct mmsghdr` of a 64-bit program (recvmmsg(2)).
 pub const MESSAGE_SIZE: [usize; 2] = [56, 64];
+
+/// The most bytes of a socket's address: `struct sockaddr_storage` (sockaddr(3type)).
+pub const ADDRESS_SIZE: usize = 128;
 
 /// How large a block is.
 #[derive(Clone, Copy, Debug)]
@@ -206,6 +211,7 @@ impl Block {
             (What::Message, Size::One) => (RawBlock::MESSAGE, 0),
             (What::Message, Size::Counted(count)) => (RawBlock::MESSAGES, place(count)?),
             (_, Size::One | Size::Exactly(_)) => (RawBlock::FIXED, 0),
+            (What::Address, Size::Counted(count)) => (RawBlock::SIZED, place(count)?),
             (_, Size::Counted(count)) => (RawBlock::COUNTED, place(count)?),
             (_, Size::Pointed(count)) => (RawBlock::POINTED, place(count)?),
             (_, Size::Moved(most)) => (RawBlock::MOVED, place(most)?),
@@ -223,7 +229,8 @@ impl Block {
         let flags = way | if is_whole { RawBlock::WHOLE } else { 0 } | if counts { RawBlock::INT } else { 0 };
         let flags = flags | if matches!(self.what, What::Option) { RawBlock::HEAD } else { 0 };
         let flags = flags | if matches!(self.what, What::Sent) { RawBlock::NETLINK } else { 0 };
-        let size = (self.what.element() * times) as u32;
+        let is_address = matches!((self.what, self.size), (What::Address, Size::Counted(_)));
+        let size = if is_address { ADDRESS_SIZE } else { self.what.element() * times } as u32;
         let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, ..RawBlock::default() };
         let Some(When { arg, mask, base, values }) = self.when else { return Some(block) };
         Some(RawBlock { when: place(arg)?, mask, base, values, ..block })

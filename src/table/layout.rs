@@ -193,7 +193,7 @@ impl RawBlock {
     pub const OUT: u8 = 1 << 1;
     /// The argument that counts has 32 bits.
     pub const INT: u8 = 1 << 3;
-    /// If all of it cannot be read, its first word is.
+    /// Of what cannot be read in whole, the first bytes are.
     pub const HEAD: u8 = 1 << 4;
     /// All of it is read, whatever the watch asks for.
     pub const WHOLE: u8 = 1 << 2;

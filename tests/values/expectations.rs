@@ -12,6 +12,7 @@ mod own;
 mod part;
 mod reports;
 mod shown;
+mod sockets;
 mod threads;
 mod whole;
 

@@ -91,7 +91,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
     ("sendmsg", &[given("msg", Message, One)]),
     ("recvmsg", &[filled("msg", Message, One)]),
     ("sendmmsg", &[given("msgvec", Message, Counted("vlen"))]),
-    ("recvmmsg", &[filled("msgvec", Message, Counted("vlen")), given("timeout", TIMESPEC, One)]),
+    ("recvmmsg", &[filled("msgvec", Message, Counted("vlen")), both("timeout", TIMESPEC, One)]),
     ("setsockopt", &[given("optval", What::Option, Counted("optlen"))]),
     ("getsockopt", &[filled("optval", What::Option, Pointed("optlen")), both("optlen", INT, One)]),
     ("add_key", &[given("payload", Bytes, Counted("plen"))]),

@@ -113,7 +113,9 @@ fn of_socket_address() -> Vec<(&'static str, Shape)> {
         ("sin_port", Shape::Number(Role::UnsignedInt)),
         ("sin_addr", Shape::Internet(InternetVersion::V4)),
         ("sin6_port", Shape::Number(Role::UnsignedInt)),
+        ("sin6_flowinfo", Shape::Number(Role::UnsignedInt)),
         ("sin6_addr", Shape::Internet(InternetVersion::V6)),
+        ("sin6_scope_id", Shape::Number(Role::UnsignedInt)),
         ("sa_data", Shape::Bytes),
     ]
 }

@@ -54,12 +54,53 @@ pub static MESSAGE: Names = Names {
 pub static SHUTDOWN: Names =
     Names { what: "direction of shutdown", mask: u32::MAX as u64, values: values![SHUT_RD, SHUT_WR, SHUT_RDWR] };
 
-/// Control messages of SOL_SOCKET (unix(7), socket(7), include/linux/socket.h).
+/// Control messages of SOL_SOCKET (unix(7), include/linux/socket.h, include/uapi/asm-generic/socket.h).
 pub static CONTROL_MESSAGE: Names = Names {
     what: "control message",
     mask: u32::MAX as u64,
     values: numbered! {
-        SCM_RIGHTS 1, SCM_CREDENTIALS 2, SCM_SECURITY 3, SCM_PIDFD 4, SCM_TIMESTAMP 29, SCM_TIMESTAMPNS 35, SCM_TIMESTAMPING 37,
-        SCM_RXQ_OVFL 40, SCM_WIFI_STATUS 41,
+        SCM_RIGHTS 1, SCM_CREDENTIALS 2, SCM_SECURITY 3, SCM_PIDFD 4, SO_TIMESTAMP_OLD 29, SO_TIMESTAMPNS_OLD 35,
+        SO_TIMESTAMPING_OLD 37, SO_RXQ_OVFL 40, SO_WIFI_STATUS 41, SCM_TIMESTAMPING_OPT_STATS 54, SCM_TIMESTAMPING_PKTINFO 58,
+        SO_TXTIME 61, SO_TIMESTAMP_NEW 63, SO_TIMESTAMPNS_NEW 64, SO_TIMESTAMPING_NEW 65, SCM_DEVMEM_LINEAR 78, SCM_DEVMEM_DMABUF 79,
+        SCM_TS_OPT_ID 81, SCM_INQ 84,
     },
+};
+
+/// To whom a packet goes (packet(7)).
+pub static PACKET_TYPE: Names = Names {
+    what: "type of packet",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3, PACKET_OUTGOING 4, PACKET_LOOPBACK 5,
+        PACKET_USER 6, PACKET_KERNEL 7,
+    },
+};
+
+/// Which packets a socket joins (packet(7)).
+pub static PACKET_MEMBERSHIP: Names = Names {
+    what: "membership of a packet socket",
+    mask: u32::MAX as u64,
+    values: numbered! { PACKET_MR_MULTICAST 0, PACKET_MR_PROMISC 1, PACKET_MR_ALLMULTI 2, PACKET_MR_UNICAST 3 },
+};
+
+/// Machines of vsock(7).
+pub static VSOCK_CID: Names = Names {
+    what: "machine of a vsock address",
+    mask: u32::MAX as u64,
+    values: numbered! { VMADDR_CID_HYPERVISOR 0, VMADDR_CID_LOCAL 1, VMADDR_CID_HOST 2, VMADDR_CID_ANY 0xffff_ffff },
+};
+
+/// Ports of vsock(7).
+pub static VSOCK_PORT: Names =
+    Names { what: "port of a vsock address", mask: u32::MAX as u64, values: numbered! { VMADDR_PORT_ANY 0xffff_ffff } };
+
+/// Flags of vsock(7).
+pub static VSOCK_FLAGS: Names =
+    Names { what: "flag of a vsock address", mask: 0, values: numbered! { VMADDR_FLAG_TO_HOST 1 } };
+
+/// Flags of an address of AF_XDP (include/uapi/linux/if_xdp.h).
+pub static XDP_FLAGS: Names = Names {
+    what: "flag of an XDP address",
+    mask: 0,
+    values: numbered! { XDP_SHARED_UMEM 1, XDP_COPY 2, XDP_ZEROCOPY 4, XDP_USE_NEED_WAKEUP 8, XDP_USE_SG 16 },
 };

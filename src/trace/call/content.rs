@@ -50,7 +50,9 @@ impl Call {
     /// What the argument of this index leads to; `None` if that was not read. Nothing is known of it if it is unreadable.
     pub fn content(&self, at: usize) -> Option<(Option<Content>, ContentState)> {
         let block = blocks::of_arg(self.syscall()?, at, &self.args)?;
-        let parts: Vec<&Data> = self.data.iter().filter(|data| usize::from(data.arg) == at).collect();
+        let parts = self.data.iter().filter(|data| usize::from(data.arg) == at);
+        let given = parts.clone().find(|data| data.part == part::GIVEN);
+        let parts: Vec<&Data> = parts.filter(|data| data.part != part::GIVEN).collect();
         // What the call has left there says more than what it was given. The time that is left differs from run to run.
         let is_left = |data: &&Data| data.part == part::AFTER && block.arg != "timeout";
         let left: Vec<&Data> = parts.iter().copied().filter(is_left).collect();
@@ -58,7 +60,7 @@ impl Call {
         let [first, ..] = parts[..] else { return None };
         let state = state(block, &parts);
         let Bytes::Read(bytes) = &first.bytes else { return Some((None, state)) };
-        Some((Some(taken_apart(block, bytes, &parts)), state))
+        Some((Some(taken_apart(block, bytes, &parts, given)), state))
     }
 }
 
@@ -76,7 +78,8 @@ fn state(block: &Block, parts: &[&Data]) -> ContentState {
     }
 }
 
-fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data]) -> Content {
+/// The value of a block. What was `given` says how much room messages had.
+fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data>) -> Content {
     match block.what {
         What::Bytes | What::Sent | What::Option | What::String => Content::Bytes(bytes.to_vec()),
         What::Address => Content::Object(socket_address(bytes)),
@@ -97,10 +100,10 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data]) -> Content {
             };
             Content::List(parts.iter().filter_map(of_part).collect())
         }
-        What::Message if matches!(block.size, Size::One) => Content::Object(message(parts, 0)),
+        What::Message if matches!(block.size, Size::One) => Content::Object(message(parts, 0, given)),
         What::Message => {
             let count = parts.iter().filter(|data| data.part % part::OF_MESSAGE == 0).count();
-            Content::List((0..count as u16).map(|at| Content::Object(message(parts, at))).collect())
+            Content::List((0..count as u16).map(|at| Content::Object(message(parts, at, given))).collect())
         }
     }
 }
@@ -137,7 +140,7 @@ fn signals(bytes: &[u8]) -> Content {
 }
 
 /// The message at this place of an array, and what it leads to (sendmsg(2)).
-fn message(parts: &[&Data], at: u16) -> Vec<(&'static str, Content)> {
+fn message(parts: &[&Data], at: u16, given: Option<&Data>) -> Vec<(&'static str, Content)> {
     let base = part::MESSAGE + at * part::OF_MESSAGE;
     let read = |part: u16| {
         parts.iter().find(|data| data.part == base + part).and_then(|data| match &data.bytes {
@@ -147,7 +150,8 @@ fn message(parts: &[&Data], at: u16) -> Vec<(&'static str, Content)> {
     };
     let mut members = Vec::new();
     if let Some(address) = read(part::ADDRESS) {
-        members.push(("msg_name", Content::Object(socket_address(address))));
+        let room = given.and_then(|given| given.room_for_name(at.into())).map_or(usize::MAX, |room| room as usize);
+        members.push(("msg_name", Content::Object(socket_address(&address[..address.len().min(room)]))));
     }
     if read(part::VECTOR).is_some() {
         let segments = (1..=PARTS as u16).map_while(|at| read(part::VECTOR + at));
@@ -223,14 +227,18 @@ fn socket_address(bytes: &[u8]) -> Vec<(&'static str, Content)> {
             let path = path.split(|&byte| byte == 0).next().unwrap_or_default();
             members.push(("sun_path", Content::Bytes(path.to_vec())));
         }
-        (libc::AF_INET, [p0, p1, a, b, c, d, ..]) => {
+        (libc::AF_INET, [p0, p1, a, b, c, d, ..]) if bytes.len() >= 16 => {
             members.push(("sin_port", Content::Number(u16::from_be_bytes([*p0, *p1]).into())));
             members.push(("sin_addr", text(Ipv4Addr::new(*a, *b, *c, *d).to_string())));
         }
-        (libc::AF_INET6, [p0, p1, _, _, _, _, address @ ..]) if address.len() >= 16 => {
+        (libc::AF_INET6, [p0, p1, rest @ ..]) if bytes.len() >= 24 => {
+            let word = |at: usize| rest.get(at..at + 4).and_then(|bytes| blocks::number(bytes, false));
             members.push(("sin6_port", Content::Number(u16::from_be_bytes([*p0, *p1]).into())));
-            let address = address.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).to_string());
+            let flow = word(0).map_or(0, |flow| u32::from_be(flow as u32));
+            members.push(("sin6_flowinfo", Content::Number(flow.into())));
+            let address = rest[4..].first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).to_string());
             members.push(("sin6_addr", text(address.unwrap_or_default())));
+            members.extend(word(20).map(|scope| ("sin6_scope_id", Content::Number(scope))));
         }
         (_, rest) => members.push(("sa_data", Content::Bytes(rest.to_vec()))),
     }

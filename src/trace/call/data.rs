@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::blocks::{self, MESSAGE_SIZE};
+
 /// What a pointer among a call's arguments leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Data {
@@ -19,6 +21,18 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
 }
+
+impl Data {
+    /// How much room there was for the address of a message, if these are the headers as they were given ([`GIVEN`](crate::table::blocks::part::GIVEN)).
+    pub fn room_for_name(&self, at: usize) -> Option<u32> {
+        let Bytes::Read(headers) = &self.bytes else { return None };
+        let begin = at * MESSAGE_SIZE[1] + NAME_SIZE;
+        headers.get(begin..begin + 4).and_then(|size| blocks::number(size, false)).map(|size| size as u32)
+    }
+}
+
+/// Where `msg_namelen` is in `struct msghdr` (recvmsg(2)).
+const NAME_SIZE: usize = 8;
 
 /// Bytes in the memory of the traced process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

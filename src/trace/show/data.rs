@@ -2,8 +2,6 @@
 //!
 //! No I/O.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use super::{put, put_address, put_device, put_escaped, put_hex, put_names, put_number, put_type_and_mode};
 use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, SIGINFO, SYSCALL_INFO, TIMESPEC};
 use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, number, part};
@@ -11,6 +9,7 @@ use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
 
+mod address; // addresses of sockets
 mod left; // what a call has made of descriptors
 mod message; // messages of sockets
 mod netlink; // messages of netlink sockets
@@ -21,6 +20,8 @@ mod stop; // why a tracee has stopped
 
 pub(super) use left::put_left;
 
+use address::put_socket_address;
+
 /// Appends what an argument leads to; false if nothing is known of it.
 pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) -> bool {
     if call.data.is_empty() {
@@ -28,7 +29,11 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
     }
     let Some(block) = blocks::of_arg(row, at, &call.args) else { return false };
     let parts = call.data.iter().filter(|data| usize::from(data.arg) == at);
-    let Some(first) = parts.clone().next() else { return false };
+    let given = parts.clone().find(|data| data.part == part::GIVEN);
+    let parts = parts.filter(|data| data.part != part::GIVEN);
+    let Some(first) = parts.clone().next() else {
+        return given.is_some_and(|given| message::put_given(out, block, given));
+    };
     if let Bytes::Unreadable(errno) = first.bytes {
         put(out, format_args!("{:#x} (unreadable: ", call.args[at]));
         names::put_errno(out, errno);
@@ -36,25 +41,29 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         return true;
     }
     let is_empty = matches!(&first.bytes, Bytes::Read(bytes) if bytes.is_empty());
+    let is_given = matches!(block.size, Size::Counted(_));
     match block.what {
         What::Vector => put_vector(out, parts.clone()),
         What::Strings => put_strings(out, parts.clone()),
         What::Pointers(of) if !is_refused(row, call, block) => {
             put_list(out, parts.clone(), |out, data| put_one(out, of, data), is_long(parts.clone()))
         }
-        What::Message => message::put_messages(out, block, parts.clone()),
+        What::Message => message::put_messages(out, block, (call.args[at], given), parts.clone()),
         // Nothing lies there.
         What::Descriptors if is_empty => return false,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
         // A size of 0 asks how many bytes there are, and the call fills in none (listxattr(2)).
         What::Bytes if is_empty && asks_for_size(row, call, block) => return false,
-        // The kernel refuses a negative size or count, and reads nothing (setsockopt(2), io_submit(2)).
+        // The kernel refuses a negative size or count, and reads nothing (setsockopt(2), io_submit(2)), and an address without a family
+        // (bind(2)).
         What::Option | What::Pointers(_) if is_refused(row, call, block) => return false,
+        What::Address if is_given && (first.size as i32) < 2 => return false,
         What::Sent if first.part >= part::NETLINK => {
             let Bytes::Read(bytes) = &first.bytes else { return false };
             netlink::put_messages(out, (first.part - part::NETLINK).into(), bytes, first.size, call.args[at]);
         }
-        What::Option => return option::put_value(out, &call.args, first),
+        What::Option if !option::put_value(out, &call.args, first, is_given) => return false,
+        What::Option => {}
         _ => {
             let after = parts.clone().find(|data| data.part == part::AFTER).filter(|_| !sets_lock(call, block));
             put_block(out, block, first, after);
@@ -342,52 +351,4 @@ fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
         MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
         MemberKind::Signals | MemberKind::Text => {}
     }
-}
-
-/// `{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}` (unix(7), ip(7), ipv6(7), netlink(7)).
-fn put_socket_address(out: &mut String, bytes: &[u8]) {
-    let Some((family, rest)) = bytes.split_first_chunk() else { return out.push_str("{}") };
-    let family = u16::from_ne_bytes(*family);
-    out.push_str("{sa_family=");
-    names::FAMILY.put(out, family.into());
-    match (i32::from(family), rest) {
-        (libc::AF_UNIX, path) => put_unix_path(out, path),
-        (libc::AF_INET, [p0, p1, a, b, c, d, ..]) => {
-            let (port, address) = (u16::from_be_bytes([*p0, *p1]), Ipv4Addr::new(*a, *b, *c, *d));
-            put(out, format_args!(", sin_port=htons({port}), sin_addr=inet_addr(\"{address}\")"));
-        }
-        (libc::AF_INET6, [p0, p1, _, _, _, _, address @ ..]) if address.len() >= 16 => {
-            let port = u16::from_be_bytes([*p0, *p1]);
-            let address = Ipv6Addr::from(*address.first_chunk::<16>().unwrap_or(&[0; 16]));
-            put(out, format_args!(", sin6_port=htons({port}), inet_pton(AF_INET6, \"{address}\", &sin6_addr)"));
-        }
-        (libc::AF_NETLINK, [_, _, address @ ..]) if address.len() >= 8 => {
-            let [pid, groups] =
-                [0, 4].map(|at| address[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word)));
-            put(out, format_args!(", nl_pid={pid}, nl_groups={groups:08x}"));
-        }
-        (_, data) => {
-            out.push_str(", sa_data=\"");
-            put_escaped(out, data);
-            out.push('"');
-        }
-    }
-    out.push('}');
-}
-
-/// The size of `sun_path` in `struct sockaddr_un` (unix(7)).
-const SUN_PATH: usize = 108;
-
-/// The path of a socket ends with a NUL or with the address; a name that begins with a NUL is abstract.
-fn put_unix_path(out: &mut String, path: &[u8]) {
-    let (mark, path) = match path {
-        [] => return,
-        [0, name @ ..] => ("@", name),
-        path => ("", path.split(|&byte| byte == 0).next().unwrap_or_default()),
-    };
-    // An address that is longer than the struct goes on behind the path (unix(7)).
-    let path = &path[..path.len().min(SUN_PATH - mark.len())];
-    put(out, format_args!(", sun_path={mark}\""));
-    put_escaped(out, path);
-    out.push('"');
 }

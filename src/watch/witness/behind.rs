@@ -4,7 +4,7 @@
 //! page that is not present is unreadable and late: see [`look`].
 
 use super::look;
-use crate::table::blocks::{self, Block, Direction, MESSAGE_SIZE, PARTS, Size, What, part};
+use crate::table::blocks::{self, ADDRESS_SIZE, Block, Direction, MESSAGE_SIZE, PARTS, Size, What, part};
 use crate::table::syscalls::{Effect, Syscall};
 use crate::trace::call::{Bytes, Data, Text};
 use crate::trace::testimony::Seen;
@@ -12,9 +12,10 @@ use crate::trace::testimony::Seen;
 /// The most bytes of a block that an observer keeps.
 const MOST: u64 = 4096;
 /// The most bytes of a socket's address.
-const MOST_OF_ADDRESS: u64 = 128;
-/// How many bytes of a socket's option are read, if all of them cannot be.
-const OPTION: u64 = 4;
+const MOST_OF_ADDRESS: u64 = ADDRESS_SIZE as u64;
+/// MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, and the size of their `struct group_req` (include/uapi/linux/in.h).
+const GROUP_OPTIONS: [u32; 2] = [42, 45];
+const GROUP_SIZE: u64 = 136;
 /// The size of a pointer, and of a length.
 const WORD: u64 = size_of::<u64>() as u64;
 
@@ -44,6 +45,8 @@ pub fn read_given(tid: u32, seen: &mut Seen, wanted: u32) {
         let mut reader = BlockReader::of(tid, row, seen, wanted);
         if block.way != Direction::Out {
             reader.read(block);
+        } else if let What::Message = block.what {
+            reader.headers(block);
         } else if let Size::Pointed(_) = block.size {
             let room = reader.count(block);
             seen.room = Some(room);
@@ -117,14 +120,12 @@ impl<'c> BlockReader<'c> {
                 let bits = (count as i32).clamp(0, 1024) as u64;
                 self.part(arg, place, address, bits.div_ceil(64) * WORD, MOST);
             }
-            (What::Address | What::Entries(_), _) => drop(self.part(arg, place, address, count, MOST)),
+            (What::Address, _) => drop(self.part(arg, place, address, count, MOST_OF_ADDRESS)),
+            (What::Entries(_), _) => drop(self.part(arg, place, address, count, MOST)),
             (_, Size::Sized(_)) => drop(self.part(arg, place, address, count, size)),
             (What::Option, _) => {
-                let is_read = self.part(arg, place, address, count, limit).is_some();
-                if !is_read && count > OPTION {
-                    self.found.pop();
-                    self.part(arg, place, address, count, OPTION);
-                }
+                let limit = if GROUP_OPTIONS.contains(&(self.args[2] as u32)) { limit.max(GROUP_SIZE) } else { limit };
+                self.beginning(arg, place, address, count, limit);
             }
             (What::Bytes | What::Sent | What::Number(..) | What::Struct(_) | What::Signals, _) => {
                 self.part(arg, place, address, count.wrapping_mul(size), limit);
@@ -135,12 +136,17 @@ impl<'c> BlockReader<'c> {
     /// Reads all that a netlink socket sends or receives, or what comes before a page that cannot be read. False for any other socket.
     fn messages_of_netlink(&mut self, arg: usize, address: u64, size: u64) -> bool {
         let Some(protocol) = look::netlink_protocol(self.tid, self.args[0] as i32) else { return false };
-        let read = match size.min(MOST) as usize {
+        self.beginning(arg, part::NETLINK + protocol, address, size, MOST);
+        true
+    }
+
+    /// Reads one part, or what comes before a page of it that cannot be read.
+    fn beginning(&mut self, arg: usize, part: u16, address: u64, size: u64, limit: u64) {
+        let read = match size.min(limit).min(MOST) as usize {
             0 => Some(Some(Vec::new())),
             size => look::beginning(self.tid, address, size),
         };
-        self.keep(arg, part::NETLINK + protocol, size, read);
-        true
+        self.keep(arg, part, size, read);
     }
 
     fn count(&self, block: &Block) -> u64 {
@@ -189,6 +195,14 @@ impl<'c> BlockReader<'c> {
             }
         }
         true
+    }
+
+    /// The headers of messages that are to be filled in.
+    fn headers(&mut self, block: &Block) {
+        let Some(arg) = self.row.arg(block.arg).filter(|&arg| self.args[arg] != 0) else { return };
+        let count = self.count(block);
+        let size = if count == 1 { MESSAGE_SIZE[0] as u64 } else { count.wrapping_mul(MESSAGE_SIZE[1] as u64) };
+        self.part(arg, part::GIVEN, self.args[arg], size, (PARTS * MESSAGE_SIZE[1]) as u64);
     }
 
     /// A `struct msghdr` of this size, its address, its control messages and its segments (recvmsg(2)).

@@ -25,6 +25,12 @@ pub fn put_left(out: &mut String, row: &Syscall, call: &Call) {
         (Some(_), _) if row.arg("readfds").is_some() => {
             put_sets_left(out, row, call, std::iter::once(first).chain(after))
         }
+        // The time that is left (recvmmsg(2)).
+        (Some(What::Struct(of)), Bytes::Read(bytes)) if row.name == "recvmmsg" => {
+            out.push_str(" (left ");
+            put_struct(out, of, bytes);
+            out.push(')');
+        }
         _ => {}
     }
 }

@@ -3,7 +3,8 @@
 //! No I/O. What is in a message is in the descriptions of [`netlink`](crate::table::netlink). Bytes that could not be read are shown by
 //! their address.
 
-use super::{put_list, put_socket_address};
+use super::address::{put_choice, put_hardware, put_hex_bytes, put_index, put_internet, put_socket_address};
+use super::put_list;
 use crate::table::names;
 use crate::table::netlink::{DONE, ERROR, FIRST_TYPE, MessageRow, NameSet, TABLES};
 use crate::trace::show::{put, put_address, put_escaped, put_number};
@@ -80,12 +81,6 @@ fn number(bytes: &[u8]) -> Option<u64> {
     let place = if cfg!(target_endian = "big") { 8usize.checked_sub(bytes.len())? } else { 0 };
     word.get_mut(place..place + bytes.len())?.copy_from_slice(bytes);
     Some(u64::from_ne_bytes(word))
-}
-
-fn put_hex_bytes(out: &mut String, bytes: &[u8]) {
-    out.push('"');
-    bytes.iter().for_each(|byte| put(out, format_args!("\\x{byte:02x}")));
-    out.push('"');
 }
 
 /// What a message says that its attributes depend on.
@@ -166,15 +161,6 @@ fn put_text(out: &mut String, view: View<'_>) {
     out.push('"');
     put_escaped(out, bytes);
     out.push_str(if view.len > SHOWN { "\"..." } else { "\"" });
-}
-
-/// A value of a set by its name.
-fn put_choice(out: &mut String, set: Option<&NameSet>, value: u64) {
-    match set.and_then(|set| set.name(value)) {
-        Some(name) => out.push_str(name),
-        None if value == 0 => out.push('0'),
-        None => put(out, format_args!("{value:#x}")),
-    }
 }
 
 /// Flags of some sets by their names.

@@ -2,8 +2,10 @@
 //!
 //! No I/O.
 
-use super::value::{put_elements, put_index, put_inet, put_integer, put_numbers, put_value};
-use super::{MessageContext, SHOWN, View, member, number, put_choice, put_list, put_sequence, put_socket_address};
+use super::value::{put_elements, put_inet, put_integer, put_numbers, put_value};
+use super::{
+    MessageContext, SHOWN, View, member, number, put_choice, put_index, put_list, put_sequence, put_socket_address,
+};
 use crate::table::netlink::{Digits, NetlinkKind, TABLES};
 use crate::trace::show::{put, put_escaped, put_number};
 

@@ -2,8 +2,8 @@
 //!
 //! No I/O.
 
-use super::value::{put_inet, put_internet, put_numbers, put_value};
-use super::{MessageContext, View, put_choice, put_hex_bytes};
+use super::value::{put_inet, put_numbers, put_value};
+use super::{MessageContext, View, put_choice, put_hex_bytes, put_internet};
 use crate::table::netlink::{FamilyOf, Field, NetlinkKind, NetlinkLayout, TABLES};
 use crate::trace::show::{put, put_escaped};
 

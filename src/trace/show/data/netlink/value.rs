@@ -2,14 +2,9 @@
 //!
 //! No I/O.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use super::{SHOWN, View, number, put_choice, put_flags, put_hex_bytes};
+use super::{SHOWN, View, number, put_choice, put_flags, put_hardware, put_hex_bytes, put_index, put_internet};
 use crate::table::netlink::{Digits, NetlinkKind, TABLES};
 use crate::trace::show::{put, put_number};
-
-/// LOOPBACK_IFINDEX: the loopback device has this index in every network namespace.
-const LOOPBACK: u32 = 1;
 
 /// A value in exactly these bytes.
 pub(super) fn put_value(out: &mut String, kind: &NetlinkKind, bytes: &[u8]) {
@@ -37,11 +32,7 @@ pub(super) fn put_value(out: &mut String, kind: &NetlinkKind, bytes: &[u8]) {
         NetlinkKind::Id if value == u64::from(u32::MAX) => out.push_str("-1"),
         NetlinkKind::Id => put_number(out, value),
         NetlinkKind::Index => put_index(out, value as u32),
-        NetlinkKind::Hardware | NetlinkKind::HardwareOf(_) => {
-            for (at, byte) in bytes.iter().enumerate() {
-                put(out, format_args!("{}{byte:02x}", if at == 0 { "" } else { ":" }));
-            }
-        }
+        NetlinkKind::Hardware | NetlinkKind::HardwareOf(_) => put_hardware(out, bytes),
         NetlinkKind::Inet4 | NetlinkKind::Inet6 => {
             let family = if bytes.len() == 4 { libc::AF_INET } else { libc::AF_INET6 };
             put_internet(out, bytes, family, None);
@@ -64,11 +55,6 @@ pub(super) fn put_integer(out: &mut String, digits: Digits, bytes: &[u8]) {
     }
 }
 
-/// The index of a device.
-pub(super) fn put_index(out: &mut String, index: u32) {
-    if index == LOOPBACK { out.push_str("if_nametoindex(\"lo\")") } else { put_number(out, index) }
-}
-
 /// An address of this family, or bytes. In a struct it has a name.
 pub(super) fn put_inet(out: &mut String, view: View<'_>, family: i32, name: Option<&str>) {
     let size = match family {
@@ -81,25 +67,6 @@ pub(super) fn put_inet(out: &mut String, view: View<'_>, family: i32, name: Opti
         None => {
             name.iter().for_each(|name| put(out, format_args!("{name}=")));
             if view.len < size { view.put_hex(out) } else { view.put_address(out) }
-        }
-    }
-}
-
-/// The same for bytes that are there.
-pub(super) fn put_internet(out: &mut String, bytes: &[u8], family: i32, name: Option<&str>) {
-    match (family, bytes.first_chunk::<4>(), bytes.first_chunk::<16>()) {
-        (libc::AF_INET6, _, Some(six)) => {
-            put(out, format_args!("inet_pton(AF_INET6, \"{}\"", Ipv6Addr::from(*six)));
-            name.iter().for_each(|name| put(out, format_args!(", &{name}")));
-            out.push(')');
-        }
-        (libc::AF_INET, Some(four), _) => {
-            name.iter().for_each(|name| put(out, format_args!("{name}=")));
-            put(out, format_args!("inet_addr(\"{}\")", Ipv4Addr::from(*four)));
-        }
-        _ => {
-            name.iter().for_each(|name| put(out, format_args!("{name}=")));
-            put_hex_bytes(out, bytes);
         }
     }
 }
