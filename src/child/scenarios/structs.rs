@@ -262,6 +262,7 @@ fn lock() -> Setup {
         ensure(i32::from(lock.l_type) == libc::F_UNLCK, "a process is in the way of itself")?;
         lock.l_whence = 77;
         fails(call!(fcntl, fd, libc::F_OFD_SETLK, &raw const lock), Errno::EINVAL)?;
+        fails(call!(fcntl, fd, libc::F_SETLK, 8_u64), Errno::EFAULT)?;
         close(fd)
     })
 }

@@ -62,7 +62,9 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
     if row.effect == Effect::Execute && result.is_some() {
         return;
     }
-    for block in blocks {
+    // An argument may lead to other blocks for other commands (fcntl(2)).
+    let args = seen.call.args;
+    for block in blocks.iter().filter(|block| block.is_there(row, &args)) {
         let at = row.arg(block.arg).unwrap_or_default();
         let is_unread = |data: &Data| usize::from(data.arg) == at && matches!(data.bytes, Bytes::Unreadable(_));
         let is_filled_in =
