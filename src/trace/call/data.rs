@@ -23,7 +23,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// How much room there was for the address of a message, if these are the headers as they were given ([`GIVEN`](crate::table::blocks::part::GIVEN)).
+    /// How much room there was for the address of a message, if these are the headers as they were given (`part::GIVEN`).
     pub fn room_for_name(&self, at: usize) -> Option<u32> {
         let Bytes::Read(headers) = &self.bytes else { return None };
         let begin = at * MESSAGE_SIZE[1] + NAME_SIZE;
