@@ -42,6 +42,13 @@ static __always_inline __u64 elements(struct pending *call, const struct ior_blo
 		return ((count < 1024 ? count : 1024) + 63) / 64;
 	case IOR_SIZE_MESSAGES:
 		return reading == AT_EXIT ? ret : count;
+	case IOR_SIZE_OWN:
+		bpf_probe_read_user(&word, sizeof(word),
+				    (const void *)(argument(&call->record, block->arg) + block->detail));
+		count = word ? word : block->size;
+		return count < block->detail + sizeof(word) ? block->detail + sizeof(word) : count;
+	case IOR_SIZE_COUNTED:
+		return (count + (block->when ? 0 : block->base)) >> (block->detail & 63);
 	default:
 		return count;
 	}
@@ -117,6 +124,7 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 {
 	struct asked asked = {};
 	__u64 count, wanted;
+	long err;
 
 	if (!watch || !call || !block || !is_there(&call->record, block))
 		return 0;
@@ -128,6 +136,7 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	asked.arg = block->arg - 1;
 	asked.part = reading == AFTER_ENTER ? IOR_PART_AFTER : IOR_PART_BLOCK;
 	asked.late = reading == AGAIN;
+	asked.is_head = !!(block->flags & IOR_BLOCK_PART);
 	if (block->flags & IOR_BLOCK_NETLINK)
 		want_messages(call, &asked);
 	if (block->flags & IOR_BLOCK_HEAD)
@@ -150,6 +159,11 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	case IOR_SIZE_SIZED:
 		asked.size = count;
 		asked.limit = block->size;
+		err = tell_data(watch, call, &asked);
+		return err || !block->detail ? err : tell_text(watch, call, &asked, block->detail - 1, wanted);
+	case IOR_SIZE_OWN:
+		asked.size = count;
+		asked.limit = IOR_DATA_CAP;
 		return tell_data(watch, call, &asked);
 	case IOR_SIZE_MESSAGE:
 		asked.part = IOR_PART_MESSAGE;
@@ -211,6 +225,15 @@ int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
+#define E2BIG 7
+
+/* Whether the call has written there. Of a struct that is too long, it writes the size that it knows (sched_setattr(2)). */
+static __always_inline bool is_filled_in(const struct ior_block *block, long ret)
+{
+	return (block->flags & IOR_BLOCK_OUT && ret >= 0) ||
+	       (block->flags & IOR_BLOCK_IN && block->how == IOR_SIZE_OWN && ret == -E2BIG);
+}
+
 /* A page that could not be read at the enter has been read by the call itself: it is there now. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ior_data_exit, struct pt_regs *regs, long ret)
@@ -232,7 +255,7 @@ int BPF_PROG(ior_data_exit, struct pt_regs *regs, long ret)
 	if (ret >= 0 && role && role->flags & IOR_REPLACES_MEMORY)
 		return 0;
 	for (__u32 at = 0; at < IOR_BLOCKS; at++) {
-		if (list->block[at].flags & IOR_BLOCK_OUT && ret >= 0)
+		if (is_filled_in(&list->block[at], ret))
 			read_block(watch, call, &list->block[at], ret,
 				   list->block[at].flags & IOR_BLOCK_IN ? AFTER_ENTER : AT_EXIT);
 		else if (call->unread & 1 << at)

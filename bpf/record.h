@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 10
+#define IOR_VERSION 11
 
 /* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
@@ -189,7 +189,8 @@ enum ior_block_size {
 	IOR_SIZE_MESSAGES =
 		10, /* an array of struct mmsghdr: the argument `count` counts those that are given, the result those filled in */
 	IOR_SIZE_POINTERS =
-		11, /* an array of pointers to blocks of `size` bytes, with as many elements as `count` says */
+		11,	   /* an array of pointers to blocks of `size` bytes, with as many elements as `count` says */
+	IOR_SIZE_OWN = 12, /* as many bytes as its own word at `detail` says; `size` if that is 0 */
 };
 
 enum ior_block_flags {
@@ -200,6 +201,7 @@ enum ior_block_flags {
 	IOR_BLOCK_HEAD = 1 << 4,    /* of what cannot be read in whole, the first bytes are */
 	IOR_BLOCK_NETLINK = 1 << 5, /* the first descriptor may be a netlink socket, of which all is read */
 	IOR_BLOCK_WHOLE = 1 << 2,   /* all of it is read, whatever the watch asks for */
+	IOR_BLOCK_PART = 1 << 6,    /* if all of it cannot be read, what comes before the next page is */
 };
 
 /* One block that an argument leads to. Argument numbers count from 1, and 0 means none. */
@@ -211,8 +213,9 @@ struct ior_block {
 	__u32 size;
 	__u32 mask; /* of the argument `when` */
 	__u8 when;  /* the argument that says whether there is a block; 0 if there always is */
-	__u8 reserved;
-	__u16 base;   /* its least value with which there is one */
+	/* How far `count` is shifted; where in the block its size is; or, from 1, where the address of a string is. */
+	__u8 detail;
+	__u16 base; /* its least value with which there is one; without `when`, what is added to `count` before it is shifted */
 	__u64 values; /* all of them, by bits from the least one on */
 };
 

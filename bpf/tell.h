@@ -245,6 +245,25 @@ __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, str
 	return err;
 }
 
+/* Sends the string whose address is at this place of a block that was sent, if the block is so long. */
+__noinline long tell_text(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 place, __u64 wanted)
+{
+	__u64 text = 0;
+
+	if (!watch || !call || !asked || asked->size < place + sizeof(text))
+		return 0;
+	if (bpf_probe_read_user(&text, sizeof(text), (const void *)(asked->address + place)) || !text)
+		return 0;
+	asked->part++;
+	asked->address = text;
+	asked->is_string = 1;
+	asked->is_head = 0;
+	/* With a NUL, and a byte that says that there is more than was wanted. */
+	asked->limit = (wanted < IOR_DATA_CAP - 2 ? wanted : IOR_DATA_CAP - 2) + 2;
+	asked->size = asked->limit;
+	return tell_data(watch, call, asked);
+}
+
 /* Sends strings up to a NULL. */
 __noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
 {

@@ -31,7 +31,7 @@ pub mod base {
 }
 pub mod table {
     pub mod blocks {
-        pub use crate::table::blocks::{What, of};
+        pub use crate::table::blocks::{What, of, part};
     }
     pub mod names {
         pub use crate::table::names::CLONE;

@@ -38,6 +38,7 @@ mod ends;
 mod asked;
 mod data;
 mod structs;
+mod extensible;
 mod pidfd;
 mod pipe;
 mod poll;
@@ -103,6 +104,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("bytes", bytes::ALL),
     ("data", data::ALL),
     ("structs", structs::ALL),
+    ("extensible", extensible::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
     ("uring_queues", uring_queues::ALL),

@@ -97,13 +97,15 @@ fn of_any_call() -> Vec<Key> {
 
 fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
     let mut own: Vec<(usize, Key)> = Vec::new();
+    let has_data = !blocks::of(row).is_empty();
+    let beside_data = |name: &'static str| if has_data && name == DATA { "data2" } else { name };
     for known in expectation::keys::keys(row, args) {
         let (of, at) = match known.aspect {
             // An argument has its address in a line. What that leads to has a key of its own.
             Aspect::Pid | Aspect::Tid | Aspect::Comm | Aspect::Data(_) | Aspect::DataIs(_) => continue,
             subject => (Of::Field(subject), row.arg(known.name).unwrap_or(row.args.len())),
         };
-        let name = second(known.name, known.aspect);
+        let name = beside_data(second(known.name, known.aspect));
         match own.iter_mut().find(|(_, other)| other.name == name) {
             // The two descriptors of a pair, and their flags.
             Some((_, Key { of, .. })) => {
@@ -115,12 +117,7 @@ fn of_row(row: &'static Syscall, args: &[u64; 6]) -> Vec<Key> {
         }
     }
     let pointers = (0..row.args.len()).filter(|&at| matches!(row.role_for(at, args), Role::Pointer));
-    let has_data = !blocks::of(row).is_empty();
-    let name = |at: usize| match row.args[at].name {
-        DATA if has_data => "data2",
-        name => name,
-    };
-    own.extend(pointers.map(|at| (at, key(name(at), Role::Pointer, Of::Pointer(at)))));
+    own.extend(pointers.map(|at| (at, key(beside_data(row.args[at].name), Role::Pointer, Of::Pointer(at)))));
     own.sort_by_key(|&(at, _)| at);
     if has_data {
         let data = [key(DATA, Role::Text, Of::Data(row.number)), key(DATA_IS, Role::Text, Of::DataIs(row.number))];

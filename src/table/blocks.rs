@@ -6,19 +6,23 @@
 use std::sync::LazyLock;
 
 use crate::table::layout::{Blocks, RawBlock};
-use crate::table::names::Names;
 use crate::table::syscalls::{Role, Syscall};
 
-mod rows; // the blocks of each call
+mod member; // what structs are made of
 pub mod structs; // the members of structs
 pub mod entries; // the entries of directories
+mod rows; // the blocks of each call
 mod shape; // how their content is written
 
 pub use entries::DirectoryLayout;
+pub use member::{Member, MemberKind, Struct, WhenShown};
 pub use shape::{InternetVersion, Shape};
 
 /// `IOR_PARTS`: the most segments of a vector that are read, strings or pointers of a list, and messages of an array.
 pub const PARTS: usize = 16;
+
+/// `IOR_DATA_CAP`: the most bytes of a block.
+pub const MOST: usize = 4096;
 
 /// `enum ior_part`: the numbers of the parts of a block. The block itself is 0, and the items of a list count from 1.
 pub mod part {
@@ -95,6 +99,8 @@ pub enum What {
     Pointers(&'static Struct),
     /// A set of signals (sigset_t of the kernel: 64 bits).
     Signals,
+    /// A set of nodes of memory in words of 64 bits (get_mempolicy(2)).
+    Nodes,
     /// A set of descriptors (`fd_set`), of which an argument counts the bits.
     Descriptors,
     /// An array of `struct iovec`, each of which leads to bytes.
@@ -126,12 +132,16 @@ pub enum Size {
     Pointed(&'static str),
     /// One struct, of which this argument says how many bytes there are.
     Sized(&'static str),
+    /// One struct, of which its own member at this place says how many bytes there are.
+    Own(usize),
+    /// As many as this argument says, with so much more, in groups of a power of two: words of a set of bits, or pages.
+    Groups(&'static str, u16, u8),
 }
 
 impl Size {
     /// Whether it is one thing, and not an array.
     pub fn is_one(self) -> bool {
-        matches!(self, Size::One | Size::Sized(_))
+        matches!(self, Size::One | Size::Sized(_) | Size::Own(_))
     }
 }
 
@@ -144,59 +154,6 @@ pub enum Direction {
     Out,
     /// The program, and then the call: it is read twice.
     Both,
-}
-
-/// A struct of the kernel's interface.
-#[derive(Debug)]
-pub struct Struct {
-    /// Its size in bytes.
-    pub size: usize,
-    /// How many of the members a line shows; a shorter list ends with `...`.
-    pub brief: usize,
-    /// The members, in the order in which they are shown.
-    pub members: &'static [Member],
-}
-
-/// A member of a struct.
-#[derive(Clone, Copy, Debug)]
-pub struct Member {
-    /// Its name, as in the man page.
-    pub name: &'static str,
-    /// Where it begins, in bytes.
-    pub offset: usize,
-    /// Its size in bytes, 8 at most.
-    pub size: usize,
-    /// What it is.
-    pub kind: MemberKind,
-}
-
-/// What a member is.
-#[derive(Clone, Copy, Debug)]
-pub enum MemberKind {
-    /// An unsigned number.
-    Unsigned,
-    /// A signed number.
-    Signed,
-    /// A number in base 16, such as a mask.
-    Hex,
-    /// Two words of 32 bits.
-    Pair,
-    /// The number of a device.
-    Device,
-    /// A limit, the greatest of which is none (getrlimit(2)).
-    Limit,
-    /// An address.
-    Address,
-    /// A file's type and permissions.
-    Mode,
-    /// A set of flags.
-    Flags(&'static Names),
-    /// One value of a set of names.
-    Choice(&'static Names),
-    /// A set of signals.
-    Signals,
-    /// A text in an array of characters, which a NUL ends if it is shorter.
-    Text,
 }
 
 impl Block {
@@ -216,9 +173,10 @@ impl Block {
             (_, Size::Pointed(count)) => (RawBlock::POINTED, place(count)?),
             (_, Size::Moved(most)) => (RawBlock::MOVED, place(most)?),
             (_, Size::Sized(count)) => (RawBlock::SIZED, place(count)?),
+            (_, Size::Own(_)) => (RawBlock::OWN, 0),
+            (_, Size::Groups(count, ..)) => (RawBlock::COUNTED, place(count)?),
         };
-        let times = if let Size::Exactly(times) = self.size { times } else { 1 };
-        let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_))
+        let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_) | Size::Own(_))
             || matches!(self.what, What::Address | What::Descriptors | What::Pointers(_) | What::Entries(_));
         let way = match self.way {
             Direction::In => RawBlock::IN,
@@ -229,11 +187,39 @@ impl Block {
         let flags = way | if is_whole { RawBlock::WHOLE } else { 0 } | if counts { RawBlock::INT } else { 0 };
         let flags = flags | if matches!(self.what, What::Option) { RawBlock::HEAD } else { 0 };
         let flags = flags | if matches!(self.what, What::Sent) { RawBlock::NETLINK } else { 0 };
-        let is_address = matches!((self.what, self.size), (What::Address, Size::Counted(_)));
-        let size = if is_address { ADDRESS_SIZE } else { self.what.element() * times } as u32;
-        let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, ..RawBlock::default() };
+        let flags = flags | if self.is_read_in_part() { RawBlock::PART } else { 0 };
+        let size = self.unit() as u32;
+        let (base, detail) = match self.size {
+            Size::Own(at) => (0, at as u8),
+            Size::Groups(_, more, shift) => (more, shift),
+            _ => (0, self.what.text_at().map_or(0, |at| at as u8 + 1)),
+        };
+        let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, detail, base, ..RawBlock::default() };
         let Some(When { arg, mask, base, values }) = self.when else { return Some(block) };
         Some(RawBlock { when: place(arg)?, mask, base, values, ..block })
+    }
+
+    /// Whether what comes before a page that cannot be read is read: the beginning of an array, or of a struct that may be longer.
+    pub fn is_read_in_part(&self) -> bool {
+        match (self.what, self.size) {
+            (What::Struct(of), Size::Sized(_)) => of.least > 0,
+            (What::Struct(_) | What::Number(..) | What::Nodes, Size::Own(_) | Size::Counted(_) | Size::Groups(..)) => {
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The size of what is counted. Of what has its size in an argument, it is how many bytes are read; of a struct that says its own size,
+    /// the least one.
+    fn unit(&self) -> usize {
+        match (self.what, self.size) {
+            (What::Struct(of), Size::Sized(_)) if of.least > 0 => MOST,
+            (What::Struct(of), Size::Own(_)) => of.least,
+            (What::Address, Size::Counted(_)) => ADDRESS_SIZE,
+            (what, Size::Exactly(times)) => what.element() * times,
+            (what, _) => what.element(),
+        }
     }
 
     /// Whether the argument that counts has 32 bits. The kernel does not look at the others.
@@ -256,12 +242,17 @@ impl Block {
 }
 
 impl What {
+    /// Where a struct that may be longer has the address of a string.
+    pub fn text_at(self) -> Option<usize> {
+        if let What::Struct(of) = self { of.text_at() } else { None }
+    }
+
     /// The size of one element in bytes.
     pub fn element(self) -> usize {
         match self {
             What::Struct(of) | What::Pointers(of) => of.size,
             What::Number(_, size) => size,
-            What::Signals | What::Descriptors => size_of::<u64>(),
+            What::Signals | What::Descriptors | What::Nodes => size_of::<u64>(),
             What::Bytes
             | What::Sent
             | What::Option
@@ -275,10 +266,10 @@ impl What {
     }
 }
 
-/// The index in [`rows::ROWS`] of the row of each call, by its number. It takes no memory of its own.
+/// The place in [`rows::all`] of the row of each call, by its number. It takes no memory of its own.
 static BY_NUMBER: LazyLock<[Option<u8>; Syscall::NUMBERS as usize]> = LazyLock::new(|| {
     let mut places = [None; Syscall::NUMBERS as usize];
-    for (at, (name, _)) in rows::ROWS.iter().enumerate() {
+    for (at, (name, _)) in rows::all().enumerate() {
         let number = Syscall::by_name(name).map(|row| row.number as usize);
         if let Some(place) = number.and_then(|number| places.get_mut(number)) {
             *place = u8::try_from(at).ok();
@@ -290,7 +281,7 @@ static BY_NUMBER: LazyLock<[Option<u8>; Syscall::NUMBERS as usize]> = LazyLock::
 /// The blocks of a call; of a request of io_uring none are read.
 pub fn of(row: &Syscall) -> &'static [Block] {
     let place = BY_NUMBER.get(row.number as usize).copied().flatten();
-    place.map_or(&[], |at| rows::ROWS[usize::from(at)].1)
+    place.and_then(|at| rows::all().nth(at.into())).map_or(&[], |(_, blocks)| blocks)
 }
 
 /// The block of an argument of a call with these arguments.
@@ -321,24 +312,21 @@ pub fn shapes(row: &Syscall) -> Vec<(&'static str, Shape)> {
 pub fn of_number() -> impl Iterator<Item = (u32, Blocks)> {
     Syscall::all().iter().filter(|row| !of(row).is_empty()).map(|row| {
         let mut blocks = Blocks::default();
-        let raw = of(row).iter().filter_map(|block| block.raw(row));
-        blocks.block.iter_mut().zip(raw).for_each(|(to, raw)| *to = raw);
+        blocks.block.iter_mut().zip(raw_of(row)).for_each(|(to, raw)| *to = raw);
         (row.number, blocks)
     })
 }
 
-impl Member {
-    /// Its value in the bytes of the struct; `None` if they are cut before its end.
-    pub fn value(&self, bytes: &[u8]) -> Option<i64> {
-        let bytes = bytes.get(self.offset..self.offset + self.size)?;
-        number(bytes, matches!(self.kind, MemberKind::Signed))
+/// What BPF reads of a call. Blocks that differ only in the values of an argument are one.
+fn raw_of(row: &Syscall) -> Vec<RawBlock> {
+    let mut all = Vec::<RawBlock>::new();
+    for raw in of(row).iter().filter_map(|block| block.raw(row)) {
+        match all.iter_mut().find(|known| RawBlock { values: raw.values, ..**known } == raw && raw.when > 0) {
+            Some(known) => known.values |= raw.values,
+            None => all.push(raw),
+        }
     }
-
-    /// Its text in the bytes of the struct, without what follows a NUL; `None` if they are cut before its end.
-    pub fn text<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
-        let bytes = bytes.get(self.offset..self.offset + self.size)?;
-        bytes.split(|&byte| byte == 0).next()
-    }
+    all
 }
 
 /// The number in 1, 2, 4 or 8 bytes of this machine.
@@ -372,10 +360,10 @@ mod tests {
 
     #[test]
     fn each_row_is_a_call_and_each_block_an_argument_of_it() {
-        for (name, blocks) in rows::ROWS {
+        for (name, blocks) in rows::all() {
             assert!(Syscall::is_known(name), "{name}");
-            assert!((1..=BLOCKS).contains(&blocks.len()), "{name}");
             let Some(row) = Syscall::by_name(name) else { continue };
+            assert!((1..=BLOCKS).contains(&raw_of(row).len()), "{name}");
             for block in *blocks {
                 assert!(block.raw(row).is_some(), "{name} has no argument {} or no count", block.arg);
             }
@@ -384,7 +372,7 @@ mod tests {
 
     #[test]
     fn members_are_words_within_their_struct() {
-        for (name, blocks) in rows::ROWS {
+        for (name, blocks) in rows::all() {
             for block in *blocks {
                 let (What::Struct(of) | What::Pointers(of)) = block.what else { continue };
                 assert!(of.brief <= of.members.len(), "{name}");

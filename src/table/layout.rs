@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -154,9 +154,9 @@ pub struct RawBlock {
     pub mask: u32,
     /// The argument that says whether there is a block, counted from 1; 0 if there always is.
     pub when: u8,
-    /// Zero.
-    pub reserved: u8,
-    /// The least value of that argument with which there is a block.
+    /// How far the argument that counts is shifted; where in the block its size is; or, from 1, where the address of a string is.
+    pub detail: u8,
+    /// The least value of that argument with which there is a block; without such an argument, what is added to the count first.
     pub base: u16,
     /// All of them, by bits from the least one on.
     pub values: u64,
@@ -187,6 +187,8 @@ impl RawBlock {
     pub const MESSAGES: u8 = 10;
     /// An array of pointers to blocks of the size.
     pub const POINTERS: u8 = 11;
+    /// As many bytes as a word of the block says.
+    pub const OWN: u8 = 12;
     /// The call reads it.
     pub const IN: u8 = 1 << 0;
     /// The call fills it in.
@@ -199,6 +201,8 @@ impl RawBlock {
     pub const WHOLE: u8 = 1 << 2;
     /// `IOR_BLOCK_NETLINK`.
     pub const NETLINK: u8 = 1 << 5;
+    /// `IOR_BLOCK_PART`.
+    pub const PART: u8 = 1 << 6;
 }
 
 /// `struct ior_filter`: what the filter map holds for a process.

@@ -26,6 +26,7 @@ macro_rules! numbered {
     ($($name:ident $value:literal),* $(,)?) => { &[$((stringify!($name), $value)),*] };
 }
 
+mod bpf;
 mod event;
 mod fcntl;
 mod ioctl;
@@ -34,13 +35,16 @@ mod kernel;
 mod memory;
 mod mount;
 mod option;
+mod perf;
 mod prctl;
 mod process;
 mod schedule;
 mod socket;
+mod structs;
 mod transfer;
 mod uring;
 
+pub use bpf::*;
 pub use event::*;
 pub use fcntl::*;
 pub use ioctl::*;
@@ -49,10 +53,12 @@ pub use kernel::*;
 pub use memory::*;
 pub use mount::*;
 pub use option::*;
+pub use perf::*;
 pub use prctl::*;
 pub use process::*;
 pub use schedule::*;
 pub use socket::*;
+pub use structs::*;
 pub use transfer::*;
 pub use uring::*;
 
@@ -248,27 +254,14 @@ pub static STATX_MASK: Names = Names {
     ],
 };
 
-/// Modes of fallocate(2).
-pub static FALLOCATE: Names = Names {
-    what: "mode of fallocate",
-    mask: 0,
-    values: values![
-        FALLOC_FL_KEEP_SIZE,
-        FALLOC_FL_PUNCH_HOLE,
-        FALLOC_FL_COLLAPSE_RANGE,
-        FALLOC_FL_ZERO_RANGE,
-        FALLOC_FL_INSERT_RANGE,
-        FALLOC_FL_UNSHARE_RANGE,
-    ],
-};
-
 /// The flags of which the kernel looks at 64 bits (SYSCALL_DEFINE in fs/namespace.c, fs/notify/fanotify/fanotify_user.c,
-/// kernel/events/core.c, kernel/fork.c, kernel/futex/syscalls.c, kernel/kexec_file.c, mm/mempolicy.c, mm/mmap.c, mm/mprotect.c, mm/mremap.c, mm/mseal.c
+/// kernel/events/core.c, kernel/fork.c, kernel/futex/syscalls.c, kernel/kexec.c, kernel/kexec_file.c, mm/mempolicy.c, mm/mmap.c, mm/mprotect.c, mm/mremap.c, mm/mseal.c
 /// and mm/process_vm_access.c).
-static LONG: [&Names; 13] = [
+static LONG: [&Names; 14] = [
     &FANOTIFY_MASK,
     &FUTEX_BITSET,
     &GET_MEMORY_POLICY,
+    &KEXEC,
     &KEXEC_FILE,
     &MAP,
     &MOUNT,

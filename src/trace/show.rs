@@ -10,8 +10,8 @@ use crate::table::syscalls::{self, Effect, Peek, Ret, Role, Syscall};
 use crate::trace::call::{Call, Outcome, RingRequest, Text};
 use crate::trace::whole::Trace;
 
-mod data; // what pointers lead to
 mod put; // names, numbers and bytes
+mod data; // what pointers lead to
 
 use put::{put, put_address, put_device, put_escaped, put_hex, put_mode, put_names, put_number, put_type_and_mode};
 
@@ -172,6 +172,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
             None => put_address(out, raw),
         },
         Role::Choice(_) if row.has_operation(&names::IOCTL) && at == 1 => put_operation(out, raw as u32),
+        Role::Choice(known) if std::ptr::eq(known, &names::QUOTA) => put_quota_operation(out, raw as u32),
         Role::Flags(names) | Role::Choice(names) if names.is_long() => put_names(out, names, raw),
         Role::Flags(names) | Role::Choice(names) => put_names(out, names, (raw as u32).into()),
         Role::Named(names) => match names.name((raw as u32).into()) {
@@ -246,6 +247,21 @@ fn put_operation(out: &mut String, op: u32) {
     out.push(')');
 }
 
+/// An operation of quotactl(2), as QCMD() puts it together (include/uapi/linux/quota.h).
+fn put_quota_operation(out: &mut String, op: u32) {
+    out.push_str("QCMD(");
+    match names::QUOTA.name((op & !0xff).into()) {
+        Some(name) => out.push_str(name),
+        None => put_hex(out, (op >> 8).into()),
+    }
+    out.push_str(", ");
+    match ["USRQUOTA", "GRPQUOTA", "PRJQUOTA"].get(op as usize & 0xff) {
+        Some(kind) => out.push_str(kind),
+        None => put_hex(out, (op & 0xff).into()),
+    }
+    out.push(')');
+}
+
 /// The file of a descriptor argument, where that is the file that the call is about.
 fn file_of<'c>(row: &Syscall, call: &'c Call, at: usize) -> Option<&'c [u8]> {
     let files = [("path", &call.files.path), ("path2", &call.files.path2)];
@@ -259,31 +275,11 @@ fn kind_of(row: &Syscall, call: &Call, at: usize) -> Option<Kind> {
     *call.files.kinds.get(place)?
 }
 
-/// Whether openat2 has failed since more of the struct was given than could be read. The kernel reads it before the path.
-fn lacks_the_rest(call: &Call) -> bool {
-    let has_path = matches!(call.text(1), Some(Text::Read { .. }));
-    call.args[3] > OPEN_HOW && call.errno() == Some(libc::EFAULT) && has_path
-}
-
-/// The size of the first version of `struct open_how` (openat2(2)). The kernel refuses a smaller one.
-const OPEN_HOW: u64 = 24;
-
 /// The block that a pointer points to, if the record has it, else the pointer.
 fn put_block(out: &mut String, peek: Peek, call: &Call, raw: u64) {
-    let how = [0, 1, 2].map(|word| call.how(word));
-    match (peek, how, call.success().and_then(|_| call.pair())) {
-        (Peek::OpenHow, [Some(flags), Some(mode), Some(resolve)], _) if call.args[3] >= OPEN_HOW => {
-            out.push_str("{flags=");
-            names::OPEN.put(out, flags);
-            if mode != 0 || makes_file(flags as i32) {
-                out.push_str(", mode=");
-                put_mode(out, mode);
-            }
-            out.push_str(", resolve=");
-            names::RESOLVE.put(out, resolve);
-            out.push_str(if lacks_the_rest(call) { ", ???}" } else { "}" });
-        }
-        (Peek::Pair, _, Some([first, second])) => put(out, format_args!("[{first}, {second}]")),
+    match (peek, call.success().and_then(|_| call.pair())) {
+        (Peek::OpenHow, _) if data::put_how(out, call) => {}
+        (Peek::Pair, Some([first, second])) => put(out, format_args!("[{first}, {second}]")),
         (Peek::HandleOut, ..) if call.success().is_none() && data::put_room(out, call) => {}
         (Peek::HandleOut | Peek::HandleIn, ..) => put_handle(out, call.peek.as_deref(), raw),
         (Peek::OpenHow | Peek::Pair, ..) => put_address(out, raw),

@@ -181,7 +181,7 @@ fn netlink_late() -> Setup {
 }
 
 /// The last bytes before a page that is not there.
-fn last_bytes(count: usize) -> Result<*mut u8, Broken> {
+pub(super) fn last_bytes(count: usize) -> Result<*mut u8, Broken> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping, of which the second half is given back at once.

@@ -49,6 +49,7 @@ impl Shape {
             What::Number(role, _) => list(Shape::Number(role)),
             What::Struct(of) if block.size.is_one() => Shape::of_struct(of),
             What::Struct(of) | What::Pointers(of) => list(Shape::of_struct(of)),
+            What::Nodes => list(Shape::Number(Role::Pointer)),
             What::Signals => list(Shape::Number(Role::Choice(&names::SIGNAL))),
             What::Descriptors => list(Shape::Number(Role::Int)),
             What::Message if matches!(block.size, Size::One) => Shape::Object(of_message()),
@@ -79,13 +80,14 @@ impl Shape {
 
     fn of_member(member: &Member) -> Self {
         Shape::Number(match member.kind {
-            MemberKind::Text => return Shape::Bytes,
+            MemberKind::Text | MemberKind::TextAt(_) | MemberKind::ToText => return Shape::Bytes,
             MemberKind::Signals => return Shape::List(Box::new(Shape::Number(Role::Choice(&names::SIGNAL)))),
-            MemberKind::Choice(names) => Role::Choice(names),
+            MemberKind::Choice(names) | MemberKind::Named(names) => Role::Choice(names),
             MemberKind::Unsigned | MemberKind::Device | MemberKind::Limit => Role::Unsigned,
             MemberKind::Signed => Role::Signed,
-            MemberKind::Hex | MemberKind::Pair | MemberKind::Address => Role::Pointer,
-            MemberKind::Mode => Role::Mode,
+            MemberKind::Directory => Role::Int,
+            MemberKind::Hex | MemberKind::Pair | MemberKind::Address | MemberKind::KernelVersion => Role::Pointer,
+            MemberKind::Mode | MemberKind::Permissions => Role::Mode,
             MemberKind::Flags(names) => Role::Flags(names),
         })
     }
@@ -93,7 +95,13 @@ impl Shape {
 
 /// Adds a member. A name like `it_value.tv_sec` is a member of a member.
 fn put(members: &mut Vec<(&'static str, Shape)>, name: &'static str, shape: Shape) {
-    let Some((outer, inner)) = name.split_once('.') else { return members.push((name, shape)) };
+    let Some((outer, inner)) = name.split_once('.') else {
+        // The same place may be read in two ways.
+        if members.iter().all(|(known, _)| *known != name) {
+            members.push((name, shape));
+        }
+        return;
+    };
     match members.last_mut() {
         Some((last, Shape::Object(within))) if *last == outer => put(within, inner, shape),
         _ => {

@@ -5,7 +5,7 @@
 use std::mem::offset_of;
 
 use super::MemberKind::{Address, Choice, Device, Flags, Hex, Limit, Mode, Pair, Signals, Signed, Text, Unsigned};
-use super::{Member, Struct};
+use super::{Member, Struct, WhenShown};
 use crate::table::names;
 
 const fn size_of_member<T, M>(_: fn(&T) -> &M) -> usize {
@@ -17,26 +17,49 @@ macro_rules! members {
         Struct {
             size: size_of::<$of>(),
             brief: $brief,
+            least: 0,
+            filled: 0,
             members: &[$(Member {
                 name: stringify!($($member).+),
                 offset: offset_of!($of, $($member).+),
                 size: size_of_member(|of: &$of| &of.$($member).+),
                 kind: $kind,
+                shown: WhenShown::Always,
             }),*],
         }
     };
 }
 
-/// A struct that libc does not have as the kernel reads it: its size, and where each member begins and how large it is.
+/// A struct that libc does not have as the kernel reads it: its size, and where each member begins, how large it is, and when it is shown.
 macro_rules! laid_out {
-    ($size:literal, $brief:literal; $($name:literal $offset:literal $bytes:literal $kind:expr),* $(,)?) => {
+    ($size:literal, $brief:literal; $($name:literal $offset:literal $bytes:literal $kind:expr $(=> $shown:expr)?),* $(,)?) => {
         Struct {
             size: $size,
             brief: $brief,
-            members: &[$(Member { name: $name, offset: $offset, size: $bytes, kind: $kind }),*],
+            least: 0,
+            filled: 0,
+            members: &[$(Member {
+                name: $name,
+                offset: $offset,
+                size: $bytes,
+                kind: $kind,
+                shown: last(&[WhenShown::Always, $($shown)?]),
+            }),*],
         }
     };
 }
+
+const fn last(all: &[WhenShown]) -> WhenShown {
+    all[all.len() - 1]
+}
+
+mod bpf; // what bpf is asked
+mod extensible; // of which a program may give more or less
+mod system; // memory, timers, quotas and modules
+
+pub use bpf::*;
+pub use extensible::*;
+pub use system::*;
 
 /// `struct stat` (stat(3type)).
 pub static STAT: Struct = members!(libc::stat, 2;
@@ -79,14 +102,23 @@ pub static POLLFD: Struct =
 pub static EPOLL_EVENT: Struct = Struct {
     size: size_of::<libc::epoll_event>(),
     brief: 2,
+    least: 0,
+    filled: 0,
     members: &[
         Member {
             name: "events",
             offset: offset_of!(libc::epoll_event, events),
             size: 4,
             kind: Flags(&names::EPOLL_EVENTS),
+            shown: WhenShown::Always,
         },
-        Member { name: "data", offset: offset_of!(libc::epoll_event, u64), size: 8, kind: Hex },
+        Member {
+            name: "data",
+            offset: offset_of!(libc::epoll_event, u64),
+            size: 8,
+            kind: Hex,
+            shown: WhenShown::Always,
+        },
     ],
 };
 
@@ -148,13 +180,6 @@ pub static SIGINFO: Struct = laid_out!(128, 3;
 /// The last argument of pselect6 (select(2)).
 pub static SIGSET_AND_SIZE: Struct = laid_out!(16, 2; "sigmask" 0 8 Address, "sigsetsize" 8 8 Unsigned);
 
-/// `struct clone_args` (clone3(2)).
-pub static CLONE_ARGS: Struct = laid_out!(88, 11;
-    "flags" 0 8 Flags(&names::CLONE), "pidfd" 8 8 Address, "child_tid" 16 8 Address, "parent_tid" 24 8 Address, "exit_signal" 32 8
-    Choice(&names::SIGNAL), "stack" 40 8 Address, "stack_size" 48 8 Hex, "tls" 56 8 Address, "set_tid" 64 8 Address, "set_tid_size" 72 8 Unsigned,
-    "cgroup" 80 8 Unsigned,
-);
-
 /// `struct io_event` (io_getevents(2), include/uapi/linux/aio_abi.h).
 pub static IO_EVENT: Struct = laid_out!(32, 4; "data" 0 8 Hex, "obj" 8 8 Hex, "res" 16 8 Signed, "res2" 24 8 Signed);
 
@@ -174,20 +199,13 @@ pub static IO_URING_PARAMS: Struct = laid_out!(120, 5;
 /// `struct sched_param` (sched_setparam(2)).
 pub static SCHED_PARAM: Struct = laid_out!(4, 1; "sched_priority" 0 4 Signed);
 
-/// `struct sched_attr` (sched_setattr(2)).
-pub static SCHED_ATTR: Struct = laid_out!(56, 8;
-    "size" 0 4 Unsigned, "sched_policy" 4 4 Choice(&names::SCHEDULER), "sched_flags" 8 8 Flags(&names::SCHEDULER_FLAGS), "sched_nice" 16 4
-    Signed, "sched_priority" 20 4 Unsigned, "sched_runtime" 24 8 Unsigned, "sched_deadline" 32 8 Unsigned, "sched_period" 40 8 Unsigned,
-    "sched_util_min" 48 4 Unsigned, "sched_util_max" 52 4 Unsigned,
-);
-
 /// `struct sembuf` (semop(2)).
 pub static SEMBUF: Struct =
     laid_out!(6, 3; "sem_num" 0 2 Unsigned, "sem_op" 2 2 Signed, "sem_flg" 4 2 Flags(&names::SEM_FLAGS));
 
 /// `struct mq_attr` (mq_getattr(3)).
 pub static MQ_ATTR: Struct = laid_out!(64, 4;
-    "mq_flags" 0 8 Flags(&names::OPEN), "mq_maxmsg" 8 8 Signed, "mq_msgsize" 16 8 Signed, "mq_curmsgs" 24 8 Signed,
+    "mq_flags" 0 8 Flags(&names::QUEUE), "mq_maxmsg" 8 8 Signed, "mq_msgsize" 16 8 Signed, "mq_curmsgs" 24 8 Signed,
 );
 
 /// `struct cachestat_range` (cachestat(2)).
@@ -197,17 +215,6 @@ pub static CACHESTAT_RANGE: Struct = laid_out!(16, 2; "off" 0 8 Unsigned, "len" 
 pub static CACHESTAT: Struct = laid_out!(40, 5;
     "nr_cache" 0 8 Unsigned, "nr_dirty" 8 8 Unsigned, "nr_writeback" 16 8 Unsigned, "nr_evicted" 24 8 Unsigned,
     "nr_recently_evicted" 32 8 Unsigned,
-);
-
-/// `struct mount_attr` (mount_setattr(2)).
-pub static MOUNT_ATTR: Struct = laid_out!(32, 4;
-    "attr_set" 0 8 Flags(&names::MOUNT_ATTR), "attr_clr" 8 8 Flags(&names::MOUNT_ATTR), "propagation" 16 8 Flags(&names::MOUNT),
-    "userns_fd" 24 8 Signed,
-);
-
-/// `struct file_attr` (file_getattr(2), include/uapi/linux/fs.h).
-pub static FILE_ATTR: Struct = laid_out!(24, 5;
-    "fa_xflags" 0 8 Hex, "fa_extsize" 8 4 Unsigned, "fa_nextents" 12 4 Unsigned, "fa_projid" 16 4 Hex, "fa_cowextsize" 20 4 Unsigned,
 );
 
 /// `struct xattr_args` (setxattrat(2)).

@@ -46,6 +46,8 @@ pub static BPF: Names = Names {
         ("BPF_LINK_DETACH", 34),
         ("BPF_PROG_BIND_MAP", 35),
         ("BPF_TOKEN_CREATE", 36),
+        ("BPF_PROG_STREAM_READ_BY_FD", 37),
+        ("BPF_PROG_ASSOC_STRUCT_OPS", 38),
     ],
 };
 

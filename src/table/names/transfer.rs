@@ -55,3 +55,17 @@ pub static ENTRY_TYPE: Names = Names {
     mask: u32::MAX as u64,
     values: values![DT_UNKNOWN, DT_FIFO, DT_CHR, DT_DIR, DT_BLK, DT_REG, DT_LNK, DT_SOCK],
 };
+
+/// Modes of fallocate(2).
+pub static FALLOCATE: Names = Names {
+    what: "mode of fallocate",
+    mask: 0,
+    values: values![
+        FALLOC_FL_KEEP_SIZE,
+        FALLOC_FL_PUNCH_HOLE,
+        FALLOC_FL_COLLAPSE_RANGE,
+        FALLOC_FL_ZERO_RANGE,
+        FALLOC_FL_INSERT_RANGE,
+        FALLOC_FL_UNSHARE_RANGE,
+    ],
+};

@@ -43,6 +43,7 @@ impl Syscall {
                 Role::Flags(&names::RAW)
             }
             (Ret::Number, 3, op) if self.has_operation(&names::FUTEX) && !meaning::futex_waits(op) => Role::UnsignedInt,
+            _ if self.args[at].name == "id" && self.quota(args) == Some(QUOTA_ON) => Role::Choice(&names::QUOTA_FORMAT),
             _ if self.args[at].name == "optname" => Role::Choice(names::options_of(args[1] as i32)),
             (Ret::ByCommand, 2, libc::F_SETFL) => Role::Flags(&names::OPEN),
             (Ret::ByCommand, 2, libc::F_SETFD) => Role::Flags(&names::FD),
@@ -76,6 +77,8 @@ impl Syscall {
             // pos_from_hilo() in fs/read_write.c shifts it out where a word has 64 bits.
             "offset_high" => false,
             "cpu_id" => value_of("flags").is_none_or(|flags| flags & 1 != 0),
+            "id" => self.quota(args).is_none_or(quota_has_id),
+            "addr" => self.quota(args).is_none_or(quota_has_address),
             // KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO and KCMP_SYSVSEM.
             "idx1" | "idx2" => !matches!(value_of("type"), Some(1..=6)),
             "dev" => value_of("mode").is_none_or(|mode| matches!(mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)),
@@ -86,6 +89,12 @@ impl Syscall {
             "length" if self.begins_with(&names::SYSLOG) => matches!(value_of("type"), Some(2..=4 | 8 | 11..)),
             _ => true,
         }
+    }
+
+    /// The operation of quotactl(2), without the kind of quota.
+    fn quota(&self, args: &[u64; 6]) -> Option<u32> {
+        let at = if self.begins_with(&names::QUOTA) { 0 } else { 1 };
+        (at == 0 || self.has_operation(&names::QUOTA)).then_some(args[at] as u32 >> 8)
     }
 
     /// Whether the second argument says by these names what the call does (ioctl(2), futex(2)).
@@ -112,6 +121,21 @@ impl Syscall {
     pub fn marks_files(&self) -> bool {
         self.has_operation(&names::FANOTIFY_MARK)
     }
+}
+
+/// Q_QUOTAON (quotactl(2)), whose identity is a format.
+const QUOTA_ON: u32 = 0x80_0002;
+
+/// All operations of quotactl(2) but Q_SYNC, Q_QUOTAOFF, Q_XQUOTASYNC and those about all quotas of a filesystem: Q_GETFMT, Q_GETINFO,
+/// Q_SETINFO, Q_XQUOTAON, Q_XQUOTAOFF, Q_XGETQSTAT, Q_XQUOTARM and Q_XGETQSTATV.
+fn quota_has_id(operation: u32) -> bool {
+    quota_has_address(operation)
+        && !matches!(operation, 0x80_0004..=0x80_0006 | 0x5801 | 0x5802 | 0x5805 | 0x5806 | 0x5808)
+}
+
+/// All but Q_SYNC, Q_QUOTAOFF and Q_XQUOTASYNC.
+fn quota_has_address(operation: u32) -> bool {
+    !matches!(operation, 0x80_0001 | 0x80_0003 | 0x5807)
 }
 
 /// LINUX_REBOOT_CMD_RESTART2, which takes a text.

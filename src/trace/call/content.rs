@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Bytes, Call, Data};
 use crate::table::blocks::entries::{DirectoryEntry, entries};
-use crate::table::blocks::{self, Block, MESSAGE_SIZE, Member, MemberKind, PARTS, Size, Struct, What, part};
+use crate::table::blocks::{self, Block, Direction, MESSAGE_SIZE, Member, MemberKind, PARTS, Size, Struct, What, part};
 use crate::table::syscalls::Role;
 
 /// A value of its shape.
@@ -54,7 +54,7 @@ impl Call {
         let given = parts.clone().find(|data| data.part == part::GIVEN);
         let parts: Vec<&Data> = parts.filter(|data| data.part != part::GIVEN).collect();
         // What the call has left there says more than what it was given. The time that is left differs from run to run.
-        let is_left = |data: &&Data| data.part == part::AFTER && block.arg != "timeout";
+        let is_left = |data: &&Data| data.part == part::AFTER && block.way != Direction::In && block.arg != "timeout";
         let left: Vec<&Data> = parts.iter().copied().filter(is_left).collect();
         let parts = if left.is_empty() { parts } else { left };
         let [first, ..] = parts[..] else { return None };
@@ -87,11 +87,16 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data
         What::Number(role, size) => {
             Content::List(bytes.chunks_exact(size).map(|bytes| Content::Number(number(role, Some(bytes)))).collect())
         }
-        What::Struct(of) if block.size.is_one() => members(of, bytes),
-        What::Struct(of) => Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes)).collect()),
-        What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes)).collect()),
+        What::Struct(of) if block.size.is_one() => {
+            members(of, bytes, parts.iter().find(|data| data.part == 1).and_then(|data| data.read()))
+        }
+        What::Struct(of) => Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes, None)).collect()),
+        What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes, None)).collect()),
         What::Signals => signals(bytes),
         What::Entries(layout) => Content::List(entries(layout, bytes).flatten().map(entry).collect()),
+        What::Nodes => Content::List(
+            bytes.chunks_exact(8).map(|word| Content::Number(number(Role::Pointer, Some(word)))).collect(),
+        ),
         What::Descriptors => Content::List(blocks::descriptors_of(bytes).map(Content::Number).collect()),
         What::Vector | What::Strings => {
             let of_part = |data: &&Data| match &data.bytes {
@@ -118,7 +123,7 @@ fn read_parts<'d>(parts: &[&'d Data]) -> impl Iterator<Item = &'d [u8]> {
 
 /// A number of this role; 0 if there is none.
 fn number(role: Role, bytes: Option<&[u8]>) -> i64 {
-    let is_signed = matches!(role, Role::Signed | Role::Int);
+    let is_signed = matches!(role, Role::Signed | Role::Int | Role::Named(_));
     let number = bytes.and_then(|bytes| blocks::number(bytes, is_signed)).unwrap_or(0);
     if matches!(role, Role::Id) { crate::table::syscalls::id(number as u64) } else { number }
 }
@@ -172,10 +177,15 @@ fn message(parts: &[&Data], at: u16, given: Option<&Data>) -> Vec<(&'static str,
     members
 }
 
-fn members(of: &Struct, bytes: &[u8]) -> Content {
+/// The members, and the string to which one leads.
+fn members(of: &Struct, bytes: &[u8], text: Option<&[u8]>) -> Content {
     let mut members = Vec::new();
-    for member in of.members {
-        if let Some(value) = member_of(member, bytes) {
+    for member in of.members.iter().filter(|member| member.is_meant(bytes)) {
+        let value = match member.kind {
+            MemberKind::ToText => text.map(|text| Content::Bytes(text.to_vec())),
+            _ => member_of(member, bytes),
+        };
+        if let Some(value) = value {
             put(&mut members, member.name, value);
         }
     }
@@ -185,7 +195,7 @@ fn members(of: &Struct, bytes: &[u8]) -> Content {
 /// The value of a member, if the bytes have all of it.
 fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
     match member.kind {
-        MemberKind::Text => member.text(bytes).map(|text| Content::Bytes(text.to_vec())),
+        MemberKind::Text | MemberKind::TextAt(_) => member.text(bytes).map(|text| Content::Bytes(text.to_vec())),
         MemberKind::Signals => bytes.get(member.offset..member.offset + member.size).map(signals),
         MemberKind::Unsigned
         | MemberKind::Signed
@@ -195,8 +205,13 @@ fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
         | MemberKind::Limit
         | MemberKind::Address
         | MemberKind::Mode
+        | MemberKind::Permissions
         | MemberKind::Flags(_)
-        | MemberKind::Choice(_) => member.value(bytes).map(Content::Number),
+        | MemberKind::Choice(_)
+        | MemberKind::Named(_)
+        | MemberKind::Directory
+        | MemberKind::KernelVersion
+        | MemberKind::ToText => member.value(bytes).map(Content::Number),
     }
 }
 

@@ -43,3 +43,13 @@ pub enum Bytes {
     /// They could not be read: the errno.
     Unreadable(i32),
 }
+
+impl Data {
+    /// Its first bytes, if they were read.
+    pub fn read(&self) -> Option<&[u8]> {
+        match &self.bytes {
+            Bytes::Read(bytes) => Some(bytes),
+            Bytes::Unreadable(_) => None,
+        }
+    }
+}

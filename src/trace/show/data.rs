@@ -2,14 +2,18 @@
 //!
 //! No I/O.
 
-use super::{put, put_address, put_device, put_escaped, put_hex, put_names, put_number, put_type_and_mode};
-use crate::table::blocks::structs::{FLOCK, LIFE, POLLFD, SIGINFO, SYSCALL_INFO, TIMESPEC};
-use crate::table::blocks::{self, Block, Member, MemberKind, Size, Struct, What, number, part};
+use super::{put, put_address, put_escaped, put_names, put_number};
+use crate::table::blocks::structs::{FLOCK, LIFE, SIGINFO, SYSCALL_INFO, TIMESPEC};
+use crate::table::blocks::{self, Block, Direction, Size, Struct, What, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
 
 mod address; // addresses of sockets
+mod list; // arrays, and lists of parts
+mod members; // the members of structs
+mod event; // what is counted
+mod extensible; // structs of which a program may give more or less
 mod left; // what a call has made of descriptors
 mod message; // messages of sockets
 mod netlink; // messages of netlink sockets
@@ -18,7 +22,10 @@ mod process; // how processes end, and signals
 mod entries; // entries of directories
 mod stop; // why a tracee has stopped
 
+pub(super) use extensible::put_how;
 pub(super) use left::put_left;
+use list::{put_array, put_list};
+use members::{put_member, put_members, put_one, put_struct};
 
 use address::put_socket_address;
 
@@ -40,36 +47,59 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         out.push(')');
         return true;
     }
-    let is_empty = matches!(&first.bytes, Bytes::Read(bytes) if bytes.is_empty());
+    let is_shown = !says_nothing(row, call, block, first) && put_parts(out, block, parts.clone(), (call, at), given);
+    out.push_str(if is_shown && parts.clone().any(|data| data.late) { " (read late)" } else { "" });
+    is_shown
+}
+
+/// Whether only the address says something of what was read there.
+fn says_nothing(row: &Syscall, call: &Call, block: &Block, first: &Data) -> bool {
     let is_given = matches!(block.size, Size::Counted(_));
+    let is_empty = first.read().is_some_and(<[u8]>::is_empty);
     match block.what {
-        What::Vector => put_vector(out, parts.clone()),
-        What::Strings => put_strings(out, parts.clone()),
-        What::Pointers(of) if !is_refused(row, call, block) => {
-            put_list(out, parts.clone(), |out, data| put_one(out, of, data), is_long(parts.clone()))
-        }
-        What::Message => message::put_messages(out, block, (call.args[at], given), parts.clone()),
+        // The kernel refuses sets of another size (rt_sigsuspend(2)).
+        What::Signals if matches!(block.size, Size::Sized(_)) && block.way == Direction::In => first.size != 8,
         // Nothing lies there.
-        What::Descriptors if is_empty => return false,
-        What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => return false,
+        What::Signals | What::Descriptors => is_empty,
+        What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => true,
+        What::Number(..) | What::Struct(_) | What::Nodes => list::is_no_array(block, row, call, first),
         // A size of 0 asks how many bytes there are, and the call fills in none (listxattr(2)).
-        What::Bytes if is_empty && asks_for_size(row, call, block) => return false,
+        What::Bytes => is_empty && asks_for_size(row, call, block),
         // The kernel refuses a negative size or count, and reads nothing (setsockopt(2), io_submit(2)), and an address without a family
         // (bind(2)).
-        What::Option | What::Pointers(_) if is_refused(row, call, block) => return false,
-        What::Address if is_given && (first.size as i32) < 2 => return false,
+        What::Option | What::Pointers(_) => is_refused(row, call, block),
+        What::Address => is_given && (first.size as i32) < 2,
+        _ => false,
+    }
+}
+
+/// Appends the parts of a block. False if only its address says something.
+fn put_parts<'d>(
+    out: &mut String,
+    block: &Block,
+    parts: impl Iterator<Item = &'d Data> + Clone,
+    (call, at): (&Call, usize),
+    given: Option<&Data>,
+) -> bool {
+    let Some(first) = parts.clone().next() else { return false };
+    match block.what {
+        What::Vector => put_vector(out, parts),
+        What::Strings => put_strings(out, parts),
+        What::Pointers(of) => {
+            put_list(out, parts.clone(), |out, data| put_one(out, of, data), list::is_long(parts.clone()));
+        }
+        What::Message => message::put_messages(out, block, (call.args[at], given), parts),
+        What::Struct(of) if of.least > 0 => return extensible::put_extensible(out, block, of, parts),
         What::Sent if first.part >= part::NETLINK => {
-            let Bytes::Read(bytes) = &first.bytes else { return false };
+            let Some(bytes) = first.read() else { return false };
             netlink::put_messages(out, (first.part - part::NETLINK).into(), bytes, first.size, call.args[at]);
         }
-        What::Option if !option::put_value(out, &call.args, first, is_given) => return false,
-        What::Option => {}
+        What::Option => return option::put_value(out, &call.args, first, matches!(block.size, Size::Counted(_))),
         _ => {
             let after = parts.clone().find(|data| data.part == part::AFTER).filter(|_| !sets_lock(call, block));
-            put_block(out, block, first, after);
+            put_block(out, block, first, after, call.args[at]);
         }
     }
-    out.push_str(if parts.clone().any(|data| data.late) { " (read late)" } else { "" });
     true
 }
 
@@ -108,7 +138,7 @@ pub(super) fn put_room(out: &mut String, call: &Call) -> bool {
 const HANDLE: usize = 2;
 
 /// What lies in a block, and what the call has left there.
-fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>) {
+fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>, address: u64) {
     let Bytes::Read(bytes) = &data.bytes else { return };
     match block.what {
         What::Number(..) if block.arg == "wstatus" => process::put_status(out, bytes),
@@ -116,7 +146,7 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
             put_number_left(out, role, bytes.get(..size), after.map(|data| &data.bytes));
         }
         What::Number(role, size) => {
-            put_list(out, bytes.chunks_exact(size), |out, bytes| put_role(out, role, Some(bytes)), is_cut(data));
+            put_array(out, (data, address), size, |out, bytes| put_role(out, role, Some(bytes)));
         }
         What::Struct(of) if std::ptr::eq(of, &LIFE) => {
             out.push('[');
@@ -132,12 +162,13 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>)
             put_list(out, bytes.chunks_exact(of.size), put_time_of_file, is_cut(data));
         }
         What::Struct(of) => {
-            put_list(out, bytes.chunks_exact(of.size), |out, bytes| put_struct(out, of, bytes), is_cut(data));
+            put_array(out, (data, address), of.size, |out, bytes| put_struct(out, of, bytes));
         }
         What::Address => put_socket_address(out, bytes),
         What::Signals => put_signals(out, bytes),
         What::Entries(layout) => entries::put_entries(out, layout, data, bytes),
         What::Descriptors => put_descriptors(out, bytes),
+        What::Nodes => put_array(out, (data, address), 8, |out, bytes| put(out, format_args!("{:016x}", word(bytes)))),
         What::Bytes
         | What::Sent
         | What::Option
@@ -186,6 +217,10 @@ fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {
     match role {
         Role::Pointer => put_address(out, value as u64),
         Role::Flags(names) | Role::Choice(names) => put_names(out, names, value as u64),
+        Role::Named(names) => match names.name(value as u64) {
+            Some(name) => out.push_str(name),
+            None => put_number(out, value as i32),
+        },
         _ => put_number(out, value),
     }
 }
@@ -201,7 +236,9 @@ fn put_descriptors(out: &mut String, bytes: &[u8]) {
 
 /// The names without `SIG`. Of more than half of all signals, those that are missing: `~[KILL STOP]`.
 fn put_signals(out: &mut String, bytes: &[u8]) {
-    let Some(set) = blocks::number(bytes, false).map(|set| set as u64) else { return out.push('?') };
+    let mut set = [0; 8];
+    set.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+    let set = u64::from_le_bytes(set);
     let is_most = set.count_ones() > 32;
     out.push_str(if is_most { "~[" } else { "[" });
     for (at, signal) in blocks::signals_of(if is_most { !set } else { set }).enumerate() {
@@ -236,29 +273,27 @@ fn put_bytes(out: &mut String, data: &Data) {
     }
 }
 
-fn put_list<T>(out: &mut String, items: impl Iterator<Item = T>, put: impl Fn(&mut String, T), is_cut: bool) {
-    out.push('[');
-    for (at, item) in items.enumerate() {
-        out.push_str(if at == 0 { "" } else { ", " });
-        put(out, item);
-    }
-    out.push_str(if is_cut { ", ...]" } else { "]" });
-}
-
-/// The segments of a `struct iovec` array. The array itself is the first part.
+/// The segments of a `struct iovec` array. The array itself is the first part. Of a segment that could not be read, and of those after
+/// it, only the address is known.
 fn put_vector<'d>(out: &mut String, mut parts: impl Iterator<Item = &'d Data> + Clone) {
     let Some(array) = parts.next() else { return };
-    let Bytes::Read(bytes) = &array.bytes else { return };
-    let lengths = bytes.chunks_exact(2 * size_of::<u64>()).map(|element| word(&element[size_of::<u64>()..]));
-    let elements = lengths.enumerate().map(|(at, length)| {
+    let Some(bytes) = array.read() else { return };
+    let is_whole = parts.clone().all(|data| data.read().is_some());
+    let elements = bytes.chunks_exact(2 * size_of::<u64>()).enumerate().map(|(at, element)| {
         let segment = parts.clone().find(|data| usize::from(data.part) == usize::from(array.part) + at + 1);
-        (segment, length)
+        (segment, word(element), word(&element[size_of::<u64>()..]))
     });
-    let put_one = |out: &mut String, (segment, length): (Option<&Data>, u64)| {
+    let put_one = |out: &mut String, (segment, base, length): (Option<&Data>, u64, u64)| {
         out.push_str("{iov_base=");
         match segment {
-            Some(data) => put_bytes(out, data),
-            None => out.push_str("\"\""),
+            Some(data) if data.read().is_some() => put_bytes(out, data),
+            None if is_whole => out.push_str("\"\""),
+            Some(data) => {
+                put_address(out, base);
+                out.push(' ');
+                put_bytes(out, data);
+            }
+            None => put_address(out, base),
         }
         out.push_str(", iov_len=");
         put_number(out, length);
@@ -275,80 +310,4 @@ fn put_strings<'d>(out: &mut String, parts: impl Iterator<Item = &'d Data> + Clo
 /// The first eight bytes as a number.
 fn word(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
-}
-
-fn put_one(out: &mut String, of: &Struct, data: &Data) {
-    match &data.bytes {
-        Bytes::Read(bytes) => put_struct(out, of, bytes),
-        Bytes::Unreadable(_) => put_bytes(out, data),
-    }
-}
-
-fn is_long<'d>(parts: impl Iterator<Item = &'d Data>) -> bool {
-    parts.count() >= blocks::PARTS
-}
-
-fn put_struct(out: &mut String, of: &Struct, bytes: &[u8]) {
-    // poll(2) ignores a negative descriptor.
-    let is_ignored = std::ptr::eq(of, &POLLFD) && POLLFD.members[0].value(bytes).is_some_and(|fd| fd < 0);
-    let shown = if is_ignored { 1 } else { of.brief };
-    put_members(out, of, bytes, shown, of.brief < of.members.len() && !std::ptr::eq(of, &POLLFD));
-}
-
-/// So many members, as far as the bytes go. A name like `it_value.tv_sec` is a member of a member.
-fn put_members(out: &mut String, of: &Struct, bytes: &[u8], shown: usize, are_more: bool) {
-    out.push('{');
-    let mut within = None;
-    let there = of.members[..shown].iter().filter(|member| member.offset + member.size <= bytes.len());
-    for (at, member) in there.enumerate() {
-        let (outer, name) =
-            member.name.split_once('.').map_or((None, member.name), |(outer, name)| (Some(outer), name));
-        if within.is_some() && within != outer {
-            out.push('}');
-        }
-        out.push_str(if at == 0 { "" } else { ", " });
-        if let Some(outer) = outer.filter(|_| within != outer) {
-            out.push_str(outer);
-            out.push_str("={");
-        }
-        within = outer;
-        out.push_str(name);
-        out.push('=');
-        put_member(out, member, bytes);
-    }
-    out.push_str(if within.is_some() { "}" } else { "" });
-    out.push_str(if are_more { ", ...}" } else { "}" });
-}
-
-fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
-    let own = bytes.get(member.offset..member.offset + member.size).unwrap_or_default();
-    match member.kind {
-        MemberKind::Signals => return put_signals(out, own),
-        MemberKind::Text => {
-            out.push('"');
-            put_escaped(out, member.text(bytes).unwrap_or_default());
-            return out.push('"');
-        }
-        _ => {}
-    }
-    let Some(value) = member.value(bytes) else { return out.push('?') };
-    match member.kind {
-        MemberKind::Signed => put_number(out, value),
-        MemberKind::Address => put_address(out, value as u64),
-        MemberKind::Hex => put_hex(out, value as u64),
-        MemberKind::Limit if value as u64 == u64::MAX => out.push_str("RLIM64_INFINITY"),
-        MemberKind::Unsigned | MemberKind::Limit => put_number(out, value as u64),
-        MemberKind::Device => put_device(out, value as u64),
-        MemberKind::Pair => {
-            put_list(
-                out,
-                own.chunks_exact(4),
-                |out, half| put_hex(out, number(half, false).unwrap_or(0) as u64),
-                false,
-            );
-        }
-        MemberKind::Mode => put_type_and_mode(out, value as u32),
-        MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
-        MemberKind::Signals | MemberKind::Text => {}
-    }
 }

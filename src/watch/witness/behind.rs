@@ -67,14 +67,16 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
     for block in blocks.iter().filter(|block| block.is_there(row, &args)) {
         let at = row.arg(block.arg).unwrap_or_default();
         let is_unread = |data: &Data| usize::from(data.arg) == at && matches!(data.bytes, Bytes::Unreadable(_));
+        let says_size =
+            block.way != Direction::Out && matches!(block.size, Size::Own(_)) && seen.call.errno() == Some(libc::E2BIG);
         let is_filled_in =
-            block.way != Direction::In && result.is_some_and(|result| blocks::are_filled_in(row, result));
+            says_size || block.way != Direction::In && result.is_some_and(|result| blocks::are_filled_in(row, result));
         let is_late = !is_filled_in && block.way != Direction::Out && seen.call.data.iter().any(is_unread);
         if is_late {
             seen.call.data.retain(|data| usize::from(data.arg) != at);
         }
         if is_late || is_filled_in {
-            let (again, room) = (is_filled_in && block.way == Direction::Both, seen.room);
+            let (again, room) = (is_filled_in && block.way != Direction::Out, seen.room);
             BlockReader { result, late: is_late, again, room, ..BlockReader::of(tid, row, seen, wanted) }.read(block);
         }
     }
@@ -124,12 +126,17 @@ impl<'c> BlockReader<'c> {
             }
             (What::Address, _) => drop(self.part(arg, place, address, count, MOST_OF_ADDRESS)),
             (What::Entries(_), _) => drop(self.part(arg, place, address, count, MOST)),
-            (_, Size::Sized(_)) => drop(self.part(arg, place, address, count, size)),
+            (_, Size::Sized(_) | Size::Own(_)) if block.is_read_in_part() => {
+                self.beginning(arg, place, address, count, MOST);
+                self.text_of(block, arg, address, count);
+            }
+            (_, Size::Sized(_) | Size::Own(_)) => drop(self.part(arg, place, address, count, size)),
+            _ if block.is_read_in_part() => self.beginning(arg, place, address, count.wrapping_mul(size), limit),
             (What::Option, _) => {
                 let limit = if GROUP_OPTIONS.contains(&(self.args[2] as u32)) { limit.max(GROUP_SIZE) } else { limit };
                 self.beginning(arg, place, address, count, limit);
             }
-            (What::Bytes | What::Sent | What::Number(..) | What::Struct(_) | What::Signals, _) => {
+            (What::Bytes | What::Sent | What::Number(..) | What::Struct(_) | What::Nodes | What::Signals, _) => {
                 self.part(arg, place, address, count.wrapping_mul(size), limit);
             }
         }
@@ -157,6 +164,8 @@ impl<'c> BlockReader<'c> {
             Size::One => 1,
             Size::Exactly(times) => times as u64,
             Size::Counted(by) | Size::Sized(by) => counted(by),
+            Size::Groups(by, more, shift) => counted(by).wrapping_add(more.into()) >> shift,
+            Size::Own(at) => self.own_size(block, at as u64),
             Size::Moved(most) => counted(most).min(self.result.unwrap_or(0) as u64),
             Size::Pointed(by) => {
                 let word = look::block(self.tid, self.argument(by), 4).flatten().unwrap_or_default();
@@ -166,12 +175,33 @@ impl<'c> BlockReader<'c> {
         }
     }
 
+    /// What the struct itself says at this place (sched_setattr(2): 0 is the least size).
+    fn own_size(&self, block: &Block, at: u64) -> u64 {
+        let word = look::block(self.tid, self.argument(block.arg).wrapping_add(at), 4).flatten().unwrap_or_default();
+        let given = word.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)).into();
+        let least = if let What::Struct(of) = block.what { of.least as u64 } else { 0 };
+        (if given == 0 { least } else { given }).max(at + 4)
+    }
+
     /// Reads one part. Returns its bytes, if it could be read.
     fn part(&mut self, arg: usize, part: u16, address: u64, size: u64, limit: u64) -> Option<Vec<u8>> {
         let wanted = size.min(limit).min(MOST) as usize;
         let read = if wanted == 0 { Some(Some(Vec::new())) } else { look::block(self.tid, address, wanted) };
         self.keep(arg, part, size, read.clone());
         read.flatten()
+    }
+
+    /// The string whose address is in a struct that was read whole.
+    fn text_of(&mut self, block: &Block, arg: usize, address: u64, size: u64) {
+        let is_whole = |data: &Data| matches!(&data.bytes, Bytes::Read(bytes) if bytes.len() as u64 == size.min(MOST));
+        let Some(at) = block.what.text_at().filter(|_| self.found.last().is_some_and(is_whole)) else { return };
+        if size >= at as u64 + WORD
+            && let Some(Some(pointer)) = look::block(self.tid, address.wrapping_add(at as u64), WORD as usize)
+            && let Some(&pointer) = words(&pointer).first()
+            && pointer != 0
+        {
+            self.string(arg, 1, pointer);
+        }
     }
 
     /// Keeps a part. `Some(None)` could not be read, and the page of `None` is not present.

@@ -36,7 +36,7 @@ pub(super) fn rows() -> Vec<PortableRow> {
         ),
         io(
             "landlock_add_rule",
-            args![fd: Fd, rule_type: Choice(&names::LANDLOCK_RULE), rule_attr: Pointer, flags: Flags(&names::RESERVED)],
+            args![fd: Fd, rule_type: Choice(&names::LANDLOCK_RULE), rule_attr: Pointer, flags: Flags(&names::LANDLOCK_ADD_RULE)],
         ),
         io("landlock_restrict_self", args![fd: Fd, flags: Flags(&names::LANDLOCK_RESTRICT)]),
         // With a listener the result is its descriptor, which no flag of the caller marks.
@@ -97,7 +97,10 @@ pub(super) fn rows() -> Vec<PortableRow> {
         other("init_module", args![module_image: Pointer, length: Unsigned, param_values: Pointer]),
         other("finit_module", args![fd: Fd, param_values: Pointer, flags: Flags(&names::INIT_MODULE)]),
         other("delete_module", args![path: Text, flags: Flags(&names::DELETE_MODULE)]),
-        other("kexec_load", args![entry: Pointer, nr_segments: Unsigned, segments: Pointer, flags: Unsigned]),
+        other(
+            "kexec_load",
+            args![entry: Pointer, nr_segments: Unsigned, segments: Pointer, flags: Flags(&names::KEXEC)],
+        ),
         other(
             "kexec_file_load",
             args![fd: Fd, fd2: Fd, cmdline_len: Unsigned, cmdline: Pointer, flags: Flags(&names::KEXEC_FILE)],

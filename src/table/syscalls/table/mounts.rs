@@ -3,7 +3,9 @@
 use super::{Arg, Effect, PortableRow, does, io, makes_fd, moves_bytes, of_kind};
 use crate::table::kind::Kind;
 use crate::table::names;
-use crate::table::syscalls::Role::{Choice, DirFd, Fd, Flags, Int, Mode, Path, Pointer, Text, Unsigned, UnsignedInt};
+use crate::table::syscalls::Role::{
+    Choice, DirFd, Fd, Flags, Id, Int, Mode, Path, Pointer, Text, Unsigned, UnsignedInt,
+};
 
 /// All of them.
 #[allow(clippy::too_many_lines)] // a table
@@ -69,8 +71,8 @@ pub(super) fn rows() -> Vec<PortableRow> {
         ),
         io("cachestat", args![fd: Fd, range: Pointer, cstat: Pointer, flags: Flags(&names::RESERVED)]),
         // Quotas, swap, accounting.
-        io("quotactl", args![op: Choice(&names::QUOTA), path: Path, id: Int, addr: Pointer]),
-        io("quotactl_fd", args![fd: Fd, op: Choice(&names::QUOTA), id: Int, addr: Pointer]),
+        io("quotactl", args![op: Choice(&names::QUOTA), path: Path, id: Id, addr: Pointer]),
+        io("quotactl_fd", args![fd: Fd, op: Choice(&names::QUOTA), id: Id, addr: Pointer]),
         io("swapon", args![path: Path, swapflags: Flags(&names::SWAP)]),
         io("swapoff", args![path: Path]),
         io("acct", args![path: Path]),

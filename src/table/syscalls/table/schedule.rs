@@ -16,7 +16,7 @@ pub(super) fn rows() -> Vec<PortableRow> {
         other("sched_get_priority_min", args![policy: Choice(&names::SCHEDULER)]),
         other("sched_rr_get_interval", args![pid: Int, tp: Pointer]),
         other("sched_setattr", args![pid: Int, attr: Pointer, flags: Flags(&names::RESERVED)]),
-        other("sched_getattr", args![pid: Int, attr: Pointer, size: UnsignedInt, flags: Flags(&names::RESERVED)]),
+        other("sched_getattr", args![pid: Int, attr: Pointer, size: UnsignedInt, flags: Flags(&names::SCHED_GETATTR)]),
         other("getpriority", args![which: Choice(&names::PRIORITY), who: Int]),
         other("setpriority", args![which: Choice(&names::PRIORITY), who: Int, prio: Int]),
         other("ioprio_get", args![which: Choice(&names::IO_PRIORITY), who: Int]),

@@ -1,0 +1,58 @@
+//! Structs of which a program may give more or less than the kernel knows (openat2(2), "Extensibility"), and one that leads to a string.
+#![allow(unsafe_code)]
+
+use std::hint::black_box;
+
+use libc::AT_FDCWD;
+use nix::errno::Errno;
+
+use super::steps::close;
+use super::structs::last_bytes;
+use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
+
+pub const ALL: &[Scenario] = &[
+    Scenario::new("extensible-argument", argument),
+    Scenario::new("extensible-own", own),
+    Scenario::new("extensible-string", string),
+];
+
+/// The size is an argument: with zeros behind the members, with something else there, with nothing that can be read, and too small.
+fn argument() -> Setup {
+    let last = last_bytes(24)?.cast::<[u64; 3]>();
+    // SAFETY: so many bytes are there, and nobody else has them.
+    unsafe { last.write_unaligned([libc::O_PATH as u64, 0, libc::RESOLVE_BENEATH]) };
+    act(move || {
+        let path = black_box(*b".\0");
+        let zeros = black_box([libc::O_PATH as u64, 0, libc::RESOLVE_BENEATH, 0]);
+        let odd = black_box([libc::O_PATH as u64, 0, libc::RESOLVE_BENEATH, 1 << 63]);
+        let file = call!(openat2, AT_FDCWD, path.as_ptr(), zeros.as_ptr(), 32)?;
+        fails(call!(openat2, AT_FDCWD, path.as_ptr(), odd.as_ptr(), 32), Errno::E2BIG)?;
+        fails(call!(openat2, AT_FDCWD, path.as_ptr(), last, 32), Errno::EFAULT)?;
+        fails(call!(openat2, AT_FDCWD, path.as_ptr(), odd.as_ptr(), 23), Errno::EINVAL)?;
+        close(file)
+    })
+}
+
+/// The size is a member. Of a struct that is too long, the kernel says which size it knows.
+fn own() -> Setup {
+    act(|| {
+        // The size and the policy, flags, the nice value and the priority, the runtime and so on.
+        let mut given = black_box([64_u64, 0, 7, 0, 0, 0, 0, 1 << 40]);
+        fails(call!(sched_setattr, 0, given.as_mut_ptr(), 0), Errno::E2BIG)?;
+        ensure(given[0] < 64, "the kernel has not said which size it knows")?;
+        let mut filled = [0_u64; 8];
+        returns(call!(sched_getattr, 0, filled.as_mut_ptr(), 48, 0), 0)?;
+        ensure(filled[0] as u32 == 48, "the size is another one")
+    })
+}
+
+/// The struct has the address of a path.
+fn string() -> Setup {
+    /// BPF_OBJ_GET (bpf(2)).
+    const OBJ_GET: i32 = 7;
+    act(|| {
+        let path = black_box(*b"nowhere\0");
+        let asked = black_box([path.as_ptr() as u64, 0]);
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::ENOENT)
+    })
+}

@@ -1,0 +1,98 @@
+//! Structs of which a program may give more or less than the kernel knows (openat2(2), "Extensibility").
+//!
+//! No I/O.
+
+use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Permissions, Signed, Unsigned};
+use super::super::WhenShown::{NonZero, With, Without};
+use super::super::{Member, Struct, WhenShown};
+use super::last;
+use crate::table::names;
+
+/// `struct open_how` (openat2(2)).
+pub static OPEN_HOW: Struct = laid_out!(24, 3;
+    "flags" 0 8 Flags(&names::OPEN), "mode" 8 8 Permissions => NonZero, "resolve" 16 8 Flags(&names::RESOLVE),
+)
+.at_least(24);
+
+/// The same where the call makes a file, which has the mode.
+pub static OPEN_HOW_WITH_MODE: Struct = laid_out!(24, 3;
+    "flags" 0 8 Flags(&names::OPEN), "mode" 8 8 Permissions, "resolve" 16 8 Flags(&names::RESOLVE),
+)
+.at_least(24);
+
+/// CLONE_PIDFD, CLONE_SETTLS, CLONE_PARENT_SETTID, CLONE_CHILD_SETTID with CLONE_CHILD_CLEARTID, and CLONE_INTO_CGROUP (clone(2)).
+const PIDFD: u64 = 0x1000;
+const SETS_TLS: u64 = 0x8_0000;
+const SETS_PARENT: u64 = 0x10_0000;
+const SETS_CHILD: u64 = 0x120_0000;
+const INTO_CGROUP: u64 = 1 << 33;
+
+/// `struct clone_args` (clone3(2)).
+pub static CLONE_ARGS: Struct = laid_out!(88, 11;
+    "flags" 0 8 Flags(&names::CLONE3), "pidfd" 8 8 Address => With(0, PIDFD), "child_tid" 16 8 Address => With(0, SETS_CHILD),
+    "parent_tid" 24 8 Address => With(0, SETS_PARENT), "exit_signal" 32 8 Named(&names::SIGNAL), "stack" 40 8 Address,
+    "stack_size" 48 8 Hex, "tls" 56 8 Address => With(0, SETS_TLS), "set_tid" 64 8 Address => WhenShown::Either(64, 72),
+    "set_tid_size" 72 8 Unsigned => WhenShown::Either(64, 72), "cgroup" 80 8 Unsigned => WhenShown::NonZeroOr(0, INTO_CGROUP),
+)
+.at_least(64);
+
+/// SCHED_FLAG_KEEP_PARAMS, and the same with SCHED_FLAG_KEEP_POLICY (sched_setattr(2)).
+const KEEPS_PARAMETERS: u64 = 0x10;
+const KEEPS_POLICY: u64 = 0x18;
+
+/// `struct sched_attr` (sched_setattr(2)).
+pub static SCHED_ATTR: Struct = laid_out!(56, 10;
+    "size" 0 4 Unsigned, "sched_policy" 4 4 Choice(&names::SCHEDULER) => Without(8, KEEPS_POLICY), "sched_flags" 8 8 Flags(&names::SCHEDULER_FLAGS),
+    "sched_nice" 16 4 Signed => Without(8, KEEPS_PARAMETERS), "sched_priority" 20 4 Unsigned => Without(8, KEEPS_PARAMETERS),
+    "sched_runtime" 24 8 Unsigned => Without(8, KEEPS_PARAMETERS), "sched_deadline" 32 8 Unsigned => Without(8, KEEPS_PARAMETERS),
+    "sched_period" 40 8 Unsigned => Without(8, KEEPS_PARAMETERS), "sched_util_min" 48 4 Unsigned, "sched_util_max" 52 4 Unsigned,
+)
+.at_least(48);
+
+/// `struct mount_attr` (mount_setattr(2)).
+pub static MOUNT_ATTR: Struct = laid_out!(32, 4;
+    "attr_set" 0 8 Flags(&names::MOUNT_ATTR), "attr_clr" 8 8 Flags(&names::MOUNT_ATTR), "propagation" 16 8 Flags(&names::MOUNT),
+    "userns_fd" 24 8 Unsigned,
+)
+.at_least(32);
+
+/// `struct file_attr` (file_getattr(2), include/uapi/linux/fs.h), which is filled in.
+pub static FILE_ATTR: Struct = laid_out!(24, 5;
+    "fa_xflags" 0 8 Flags(&names::FILE_ATTR), "fa_extsize" 8 4 Unsigned, "fa_nextents" 12 4 Unsigned, "fa_projid" 16 4 Hex,
+    "fa_cowextsize" 20 4 Unsigned,
+)
+.at_least(24);
+
+/// The same, which is given. The kernel does not look at the number of extents.
+pub static GIVEN_FILE_ATTR: Struct = laid_out!(24, 4;
+    "fa_xflags" 0 8 Flags(&names::FILE_ATTR), "fa_extsize" 8 4 Unsigned, "fa_projid" 16 4 Hex, "fa_cowextsize" 20 4 Unsigned,
+)
+.at_least(24);
+
+/// `struct landlock_ruleset_attr` (landlock_create_ruleset(2), include/uapi/linux/landlock.h).
+pub static RULESET: Struct = laid_out!(48, 6;
+    "handled_access_fs" 0 8 Flags(&names::LANDLOCK_FS), "handled_access_net" 8 8 Flags(&names::LANDLOCK_NET),
+    "scoped" 16 8 Flags(&names::LANDLOCK_SCOPE), "quiet_access_fs" 24 8 Flags(&names::LANDLOCK_FS),
+    "quiet_access_net" 32 8 Flags(&names::LANDLOCK_NET), "quiet_scoped" 40 8 Flags(&names::LANDLOCK_SCOPE),
+)
+.at_least(8);
+
+/// `struct mnt_id_req` of statmount(2).
+pub static STATMOUNT_REQUEST: Struct = laid_out!(32, 5;
+    "size" 0 4 Unsigned, "mnt_ns_fd" 4 4 Signed, "mnt_id" 8 8 Hex, "param" 16 8 Flags(&names::STATMOUNT_MASK),
+    "mnt_ns_id" 24 8 Hex,
+)
+.at_least(24);
+
+/// `struct mnt_id_req` of listmount(2), which has the last mount that was listed.
+pub static LISTMOUNT_REQUEST: Struct = laid_out!(32, 5;
+    "size" 0 4 Unsigned, "mnt_ns_fd" 4 4 Signed, "mnt_id" 8 8 Choice(&names::MOUNT_ID), "param" 16 8 Hex, "mnt_ns_id" 24 8 Hex,
+)
+.at_least(24);
+
+/// The beginning of `struct perf_event_attr` (perf_event_open(2)). Its flags are bits.
+pub static PERF_EVENT: Struct = laid_out!(64, 7;
+    "type" 0 4 Choice(&names::PERF_TYPE), "size" 4 4 Choice(&names::PERF_SIZE), "config" 8 8 Hex, "sample_period" 16 8 Unsigned,
+    "sample_type" 24 8 Flags(&names::PERF_SAMPLE), "read_format" 32 8 Flags(&names::PERF_FORMAT), "flags" 40 8 Hex,
+)
+.at_least(64);

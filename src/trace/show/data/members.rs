@@ -1,0 +1,120 @@
+//! The members of a struct, as strace would write them.
+//!
+//! No I/O.
+
+use super::super::{put, put_address, put_device, put_escaped, put_hex, put_mode, put_names, put_number};
+use super::list::put_list;
+use super::{put_bytes, put_signals};
+use crate::table::blocks::structs::POLLFD;
+use crate::table::blocks::{Member, MemberKind, Struct, number};
+use crate::trace::call::{Bytes, Data};
+
+pub(super) fn put_one(out: &mut String, of: &Struct, data: &Data) {
+    match &data.bytes {
+        Bytes::Read(bytes) => put_struct(out, of, bytes),
+        Bytes::Unreadable(_) => put_bytes(out, data),
+    }
+}
+
+pub(super) fn put_struct(out: &mut String, of: &Struct, bytes: &[u8]) {
+    // poll(2) ignores a negative descriptor.
+    let is_ignored = std::ptr::eq(of, &POLLFD) && POLLFD.members[0].value(bytes).is_some_and(|fd| fd < 0);
+    let shown = if is_ignored { 1 } else { of.brief };
+    put_members(out, of, bytes, shown, of.brief < of.members.len() && !std::ptr::eq(of, &POLLFD));
+}
+
+/// So many members, as far as the bytes go.
+pub(super) fn put_members(out: &mut String, of: &Struct, bytes: &[u8], shown: usize, are_more: bool) {
+    put_open(out, of, bytes, shown, None);
+    out.push_str(if are_more { ", ...}" } else { "}" });
+}
+
+/// The same without what closes the struct. A name like `it_value.tv_sec` is a member of a member. A member may lead to a string.
+pub(super) fn put_open(out: &mut String, of: &Struct, bytes: &[u8], shown: usize, text: Option<&Data>) {
+    out.push('{');
+    let mut within = "";
+    let is_there = |member: &&Member| member.offset + member.size <= bytes.len() && member.is_shown(bytes);
+    for (at, member) in of.members[..shown].iter().filter(is_there).enumerate() {
+        let (outer, name) = member.name.rsplit_once('.').unwrap_or(("", member.name));
+        let same = levels(within).zip(levels(outer)).take_while(|(one, other)| one == other).count();
+        levels(within).skip(same).for_each(|_| out.push('}'));
+        out.push_str(if at == 0 { "" } else { ", " });
+        for level in levels(outer).skip(same) {
+            out.push_str(level);
+            out.push_str("={");
+        }
+        within = outer;
+        out.push_str(name);
+        out.push('=');
+        match text.filter(|text| text.read().is_some() && matches!(member.kind, MemberKind::ToText)) {
+            Some(text) => put_bytes(out, text),
+            None => put_member(out, member, bytes),
+        }
+    }
+    levels(within).for_each(|_| out.push('}'));
+}
+
+/// The members within which a member is.
+fn levels(outer: &str) -> impl Iterator<Item = &str> {
+    outer.split('.').filter(|level| !level.is_empty())
+}
+
+pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
+    let own = bytes.get(member.offset..member.offset + member.size).unwrap_or_default();
+    match member.kind {
+        MemberKind::Signals => return put_signals(out, own),
+        MemberKind::TextAt(_) if member.text(bytes).is_none() => {}
+        MemberKind::Text | MemberKind::TextAt(_) => {
+            out.push('"');
+            put_escaped(out, member.text(bytes).unwrap_or_default());
+            return out.push('"');
+        }
+        _ => {}
+    }
+    let Some(value) = member.value(bytes) else { return out.push('?') };
+    match member.kind {
+        MemberKind::Limit if value as u64 == u64::MAX => out.push_str("RLIM64_INFINITY"),
+        MemberKind::Unsigned | MemberKind::Limit => put_number(out, value as u64),
+        MemberKind::Device => put_device(out, value as u64),
+        MemberKind::Pair => {
+            let put_half = |out: &mut String, half| put_hex(out, number(half, false).unwrap_or(0) as u64);
+            put_list(out, own.chunks_exact(4), put_half, false);
+        }
+        MemberKind::Signed => put_number(out, value),
+        MemberKind::Address | MemberKind::ToText => put_address(out, value as u64),
+        MemberKind::Hex | MemberKind::TextAt(_) => put_hex(out, value as u64),
+        MemberKind::Permissions => put_mode(out, value as u64),
+        MemberKind::Mode => put_type_and_mode(out, value as u32),
+        MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
+        MemberKind::Named(names) => match names.name(value as u64) {
+            Some(name) => out.push_str(name),
+            None => put_number(out, value as u64),
+        },
+        MemberKind::Directory if value as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
+        MemberKind::Directory => put_number(out, value as i32),
+        MemberKind::KernelVersion => {
+            put(out, format_args!("KERNEL_VERSION({}, {}, {})", value >> 16, value >> 8 & 0xff, value & 0xff));
+        }
+        MemberKind::Signals | MemberKind::Text => {}
+    }
+}
+
+/// `S_IFREG|0644` (inode(7)).
+fn put_type_and_mode(out: &mut String, mode: u32) {
+    let types = [
+        (libc::S_IFREG, "S_IFREG|"),
+        (libc::S_IFDIR, "S_IFDIR|"),
+        (libc::S_IFLNK, "S_IFLNK|"),
+        (libc::S_IFCHR, "S_IFCHR|"),
+        (libc::S_IFBLK, "S_IFBLK|"),
+        (libc::S_IFIFO, "S_IFIFO|"),
+        (libc::S_IFSOCK, "S_IFSOCK|"),
+    ];
+    match types.iter().find(|(value, _)| mode & libc::S_IFMT == *value) {
+        Some((_, name)) => {
+            out.push_str(name);
+            put_mode(out, (mode & !libc::S_IFMT).into());
+        }
+        None => put_mode(out, mode.into()),
+    }
+}
