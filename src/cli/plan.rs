@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::bless::Blessing;
 use super::flags::{Cli, LibtestFlags, OutputFormat};
@@ -20,7 +20,7 @@ use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::Expectation;
-use crate::session::{Needs, Options};
+use crate::session::{Needs, Options, Prepared, Session};
 use crate::watch::tracer;
 
 /// The most threads that are useful: each needs a watch.
@@ -92,6 +92,14 @@ impl Plan {
 }
 
 impl Plan {
+    /// The session that runs these scenarios. A record notes what the kernel says of the object.
+    pub fn loaded(&self, scenarios: Vec<Scenario>) -> Result<Session, Error> {
+        let began = Instant::now();
+        let session = Prepared::new(scenarios, self.session.clone())?.needing(self.needs()).load()?;
+        self.recording.as_ref().map_or(Ok(()), |recording| recording.note_object(session.tracer(), began.elapsed()))?;
+        Ok(session)
+    }
+
     /// How to run the trials.
     pub fn trials(&self) -> TrialOptions {
         TrialOptions {

@@ -30,7 +30,7 @@ use crate::child::scenarios::is_basic;
 use crate::judge::expectation::Expectation;
 use crate::judge::report::Report;
 use crate::judge::verdict::{Verdict, judge};
-use crate::session::{self, AtGate, Beheld, Prepared, Session};
+use crate::session::{self, AtGate, Beheld, Session};
 use crate::subject::Subject;
 use crate::subject::cell::Cell;
 use crate::timings::Timings;
@@ -71,9 +71,7 @@ pub fn run(plan: Plan, registry: Vec<Scenario>, without: WithoutPrivilege) -> Re
         };
     }
     let archives = plan.archive.as_deref().map(Archives::in_folder).transpose()?;
-    let began = Instant::now();
-    let session = Prepared::new(scenarios, plan.session.clone())?.needing(plan.needs()).load()?;
-    plan.recording.as_ref().map_or(Ok(()), |recording| recording.note_object(session.tracer(), began.elapsed()))?;
+    let session = plan.loaded(scenarios)?;
     let mut plan = plan;
     subjects::ready(&mut plan.subjects, session.workspaces())?;
     let bless = plan.bless.take();

@@ -3,7 +3,7 @@
 //! No I/O.
 
 use super::{put, put_address, put_escaped, put_names, put_number};
-use crate::table::blocks::structs::{FLOCK, LIFE, SIGINFO, SYSCALL_INFO, TIMESPEC};
+use crate::table::blocks::structs::{FLOCK, LIFE, SIGACTION, SIGINFO, SYSCALL_INFO, TIMESPEC};
 use crate::table::blocks::{self, Block, Direction, Size, Struct, What, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
@@ -59,6 +59,8 @@ fn says_nothing(row: &Syscall, call: &Call, block: &Block, first: &Data) -> bool
     match block.what {
         // The kernel refuses sets of another size (rt_sigsuspend(2)).
         What::Signals if matches!(block.size, Size::Sized(_)) && block.way == Direction::In => first.size != 8,
+        What::Signals if has_strange_set(row, call) && matches!(block.size, Size::One) => true,
+        What::Struct(of) if std::ptr::eq(of, &SIGACTION) && has_strange_set(row, call) => true,
         // Nothing lies there.
         What::Signals | What::Descriptors => is_empty,
         What::Number(..) | What::Struct(_) if is_empty && block.size.is_one() => true,
@@ -106,6 +108,11 @@ fn put_parts<'d>(
 /// Whether the call only asks how many bytes there are, since it gives no room.
 fn asks_for_size(row: &Syscall, call: &Call, block: &Block) -> bool {
     matches!(block.size, Size::Moved("size")) && row.arg("size").is_some_and(|at| call.args[at] == 0)
+}
+
+/// Whether the call says that sets of signals have another size than the kernel's, which refuses them (rt_sigaction(2)).
+fn has_strange_set(row: &Syscall, call: &Call) -> bool {
+    ["sigsetsize", "sizemask"].iter().find_map(|name| row.arg(name)).is_some_and(|at| call.args[at] != 8)
 }
 
 /// Whether the argument that counts is negative.
