@@ -133,11 +133,11 @@ pub static AT: Names = Names {
     mask: 0,
     values: &[
         ("AT_SYMLINK_NOFOLLOW", libc::AT_SYMLINK_NOFOLLOW as u64),
+        ("AT_REMOVEDIR", libc::AT_REMOVEDIR as u64),
         ("AT_SYMLINK_FOLLOW", libc::AT_SYMLINK_FOLLOW as u64),
         ("AT_NO_AUTOMOUNT", libc::AT_NO_AUTOMOUNT as u64),
         ("AT_EMPTY_PATH", libc::AT_EMPTY_PATH as u64),
         ("AT_RECURSIVE", libc::AT_RECURSIVE as u64),
-        ("AT_REMOVEDIR", libc::AT_REMOVEDIR as u64),
     ],
 };
 
@@ -160,7 +160,7 @@ pub static ACCESS: Names =
 pub static DUP: Names = Names {
     what: "flag of dup3",
     mask: 0,
-    values: values![O_CLOEXEC, O_NONBLOCK, O_APPEND, O_TRUNC, O_DIRECT, O_ASYNC],
+    values: values![O_TRUNC, O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_CLOEXEC],
 };
 
 /// Flags of name_to_handle_at(2).

@@ -81,7 +81,7 @@ pub static EPOLL_CTL: Names = Names {
 };
 
 /// Flags of inotify_init1(2).
-pub static INOTIFY: Names = Names { what: "flag of inotify_init1", mask: 0, values: values![IN_CLOEXEC, IN_NONBLOCK] };
+pub static INOTIFY: Names = Names { what: "flag of inotify_init1", mask: 0, values: values![IN_NONBLOCK, IN_CLOEXEC] };
 
 /// The mask of inotify_add_watch(2).
 pub static INOTIFY_MASK: Names = Names {
