@@ -47,8 +47,8 @@ static __always_inline __u64 elements(struct pending *call, const struct ior_blo
 				    (const void *)(argument(&call->record, block->arg) + block->detail));
 		count = word ? word : block->size;
 		return count < block->detail + sizeof(word) ? block->detail + sizeof(word) : count;
-	case IOR_SIZE_COUNTED:
-		return (count + (block->when ? 0 : block->base)) >> (block->detail & 63);
+	case IOR_SIZE_GROUPS:
+		return (count + block->base) >> (block->detail & 63);
 	default:
 		return count;
 	}
@@ -136,7 +136,7 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	asked.arg = block->arg - 1;
 	asked.part = reading == AFTER_ENTER ? IOR_PART_AFTER : IOR_PART_BLOCK;
 	asked.late = reading == AGAIN;
-	asked.is_head = !!(block->flags & IOR_BLOCK_PART);
+	asked.is_head = block->flags & IOR_BLOCK_PART;
 	if (block->flags & IOR_BLOCK_NETLINK)
 		want_messages(call, &asked);
 	if (block->flags & IOR_BLOCK_HEAD)

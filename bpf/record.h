@@ -191,6 +191,7 @@ enum ior_block_size {
 	IOR_SIZE_POINTERS =
 		11,	   /* an array of pointers to blocks of `size` bytes, with as many elements as `count` says */
 	IOR_SIZE_OWN = 12, /* as many bytes as its own word at `detail` says; `size` if that is 0 */
+	IOR_SIZE_GROUPS = 13, /* the argument `count` and `base` more, shifted by `detail`, times `size` */
 };
 
 enum ior_block_flags {
@@ -215,7 +216,7 @@ struct ior_block {
 	__u8 when;  /* the argument that says whether there is a block; 0 if there always is */
 	/* How far `count` is shifted; where in the block its size is; or, from 1, where the address of a string is. */
 	__u8 detail;
-	__u16 base; /* its least value with which there is one; without `when`, what is added to `count` before it is shifted */
+	__u16 base;   /* its least value with which there is one; or, without `when`, what is added to `count` */
 	__u64 values; /* all of them, by bits from the least one on */
 };
 

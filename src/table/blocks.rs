@@ -174,7 +174,7 @@ impl Block {
             (_, Size::Moved(most)) => (RawBlock::MOVED, place(most)?),
             (_, Size::Sized(count)) => (RawBlock::SIZED, place(count)?),
             (_, Size::Own(_)) => (RawBlock::OWN, 0),
-            (_, Size::Groups(count, ..)) => (RawBlock::COUNTED, place(count)?),
+            (_, Size::Groups(count, ..)) => (RawBlock::GROUPS, place(count)?),
         };
         let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_) | Size::Own(_))
             || matches!(self.what, What::Address | What::Descriptors | What::Pointers(_) | What::Entries(_));

@@ -189,6 +189,8 @@ impl RawBlock {
     pub const POINTERS: u8 = 11;
     /// As many bytes as a word of the block says.
     pub const OWN: u8 = 12;
+    /// As many elements as there are groups in what an argument says.
+    pub const GROUPS: u8 = 13;
     /// The call reads it.
     pub const IN: u8 = 1 << 0;
     /// The call fills it in.
