@@ -14,6 +14,9 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("extensible-argument", argument),
     Scenario::new("extensible-own", own),
     Scenario::new("extensible-string", string),
+    Scenario::new("extensible-size", size),
+    Scenario::new("extensible-pages", pages),
+    Scenario::new("extensible-edge", edge),
 ];
 
 /// The size is an argument: with zeros behind the members, with something else there, with nothing that can be read, and too small.
@@ -44,6 +47,36 @@ fn own() -> Setup {
         returns(call!(sched_getattr, 0, filled.as_mut_ptr(), 48, 0), 0)?;
         ensure(filled[0] as u32 == 48, "the size is another one")
     })
+}
+
+/// The size is the second member (perf_event_open(2)).
+fn size() -> Setup {
+    act(|| {
+        // The type and the size, the event, and zeros.
+        let given = black_box([64_u64 << 32 | 12, 5, 0, 0, 0, 0, 0, 0]);
+        // There is no such flag.
+        fails(call!(perf_event_open, given.as_ptr(), 0, -1, -1, 1_u64 << 20), Errno::EINVAL)
+    })
+}
+
+/// A byte for each page, and a bit for each node.
+fn pages() -> Setup {
+    const PAGE: usize = 4096;
+    act(|| {
+        let memory = vec![1_u8; 4 * PAGE];
+        let begin = memory.as_ptr().addr().next_multiple_of(PAGE);
+        let mut there = [0_u8; 3];
+        returns(call!(mincore, begin, 2 * PAGE - 1, there.as_mut_ptr()), 0)?;
+        ensure(there == [1, 1, 0], "two pages were written to")?;
+        black_box(memory);
+        Ok(())
+    })
+}
+
+/// A struct whose second half cannot be read is not read at all.
+fn edge() -> Setup {
+    let last = last_bytes(8)?;
+    act(move || fails(call!(nanosleep, last, 0), Errno::EFAULT))
 }
 
 /// The struct has the address of a path.
