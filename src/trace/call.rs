@@ -175,6 +175,9 @@ pub enum Text {
     Unreadable(i32),
 }
 
+/// The size of the first version of `struct open_how` (openat2(2)).
+const OPEN_HOW: u64 = 24;
+
 impl Call {
     /// The same with another deed.
     pub fn with(mut self, change: impl FnOnce(&mut Deed)) -> Self {
@@ -278,9 +281,14 @@ impl Call {
         }
     }
 
-    /// A word of openat2's `struct open_how`: flags, mode, resolve. `None` if it could not be read.
+    /// A word of openat2's `struct open_how`: flags, mode, resolve. `None` if it could not be read, or if the struct is smaller than its
+    /// first version, which the kernel refuses (openat2(2), "Extensibility").
     pub fn how(&self, word: usize) -> Option<u64> {
-        let (_, Peek::OpenHow) = self.syscall()?.peek? else { return None };
+        let row = self.syscall()?;
+        let (_, Peek::OpenHow) = row.peek? else { return None };
+        if row.arg("size").is_some_and(|size| self.args[size] < OPEN_HOW) {
+            return None;
+        }
         let bytes = self.peek.as_ref()?.get(word * 8..word * 8 + 8)?;
         bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
     }
