@@ -40,15 +40,13 @@ struct asked {
 	__u16 is_head; /* if all of it cannot be read, what comes before the page that cannot be is wanted */
 };
 
-/* Begins the record of a block. All fields before `path` are set. */
+/* Begins the record of a block. Nothing else writes to the record: the other fields are 0 from the start. */
 static __always_inline void begin_data(struct ior_record *record, const struct pending *call, const struct asked *asked)
 {
-	__builtin_memset(record, 0, sizeof(*record));
 	record->watch = call->record.watch;
 	record->number = call->record.number;
-	record->pid = call->record.pid;
-	record->tid = call->record.tid;
 	record->kind = IOR_DATA;
+	record->late = 0;
 	record->args[0] = asked->arg;
 	record->args[1] = asked->part;
 	record->args[2] = asked->size;
