@@ -45,6 +45,8 @@ pub struct SentFile {
 
 /// How long nothing may come from a kernel.
 const SILENCE: Duration = Duration::from_secs(120);
+/// How long a scenario may take in the guest, in seconds.
+const LIMIT_OF_GUEST: &str = "60";
 /// How many CPUs a machine has.
 const CPUS_OF_MACHINE: usize = 2;
 /// Where the guest keeps its record and its archives, below the folder that is sent back.
@@ -192,7 +194,7 @@ fn packed(cli: &Cli, args: &[OsString], architecture: Architecture) -> Result<Pa
     if let Some(program) = cli.command.first() {
         programs.push(here.join(program_of(program, &path)?));
     } else {
-        arguments.insert(command, "--record".into());
+        arguments.splice(command..command, of_scenarios(cli));
     }
     if cli.archive.is_some() || is_compared(cli) {
         arguments.splice(command..command, ["--archive".into(), sent_back.join(ARCHIVES).into()]);
@@ -215,6 +217,15 @@ fn packed(cli: &Cli, args: &[OsString], architecture: Architecture) -> Result<Pa
     // Not /proc/self: the dynamic loader is asked for the libraries, and would see itself.
     let program = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
     Packing { order: &order, program: &program, programs, files }.pack()
+}
+
+/// What the guest is told for scenarios. An emulated processor is slow, and with a witness a scenario takes seconds there.
+fn of_scenarios(cli: &Cli) -> Vec<OsString> {
+    let mut told = vec!["--record".into()];
+    if cli.timeout.is_none() {
+        told.extend(["--timeout".into(), LIMIT_OF_GUEST.into()]);
+    }
+    told
 }
 
 fn program_of(program: &OsString, path: &OsString) -> Result<PathBuf, Error> {
