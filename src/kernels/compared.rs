@@ -126,16 +126,21 @@ pub fn markdown(columns: &[KernelColumn]) -> String {
     out
 }
 
-/// How the traces of a scenario differ on two kernels; `None` if they do not, or if it did not run on one of them.
-fn difference(one: &KernelColumn, other: &KernelColumn, scenario: &str) -> Option<String> {
+/// The traces of a scenario on two kernels; `None` if they are the same, or if it did not run on one of them.
+fn differing<'c>(one: &'c KernelColumn, other: &'c KernelColumn, scenario: &str) -> Option<[&'c Vec<String>; 2]> {
     if ![one, other].iter().all(|column| column.record.scenarios.iter().any(|it| it.name == scenario && has_run(it))) {
         return None;
     }
     let [old, new] = [one, other].map(|column| column.traces.get(scenario));
-    let [old, new] = [old?, new?].map(|lines| lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    Some([old?, new?]).filter(|[old, new]| old != new)
+}
+
+/// The differences of the two, as diff(1) shows them.
+fn difference(one: &KernelColumn, other: &KernelColumn, scenario: &str) -> Option<String> {
+    let [old, new] = differing(one, other, scenario)?;
+    let [old, new] = [old, new].map(|lines| lines.iter().map(|line| format!("{line}\n")).collect::<String>());
     let difference = TextDiff::from_lines(&old, &new);
-    let shown = difference.unified_diff().context_radius(2).header(&one.release, &other.release).to_string();
-    (old != new).then_some(shown)
+    Some(difference.unified_diff().context_radius(2).header(&one.release, &other.release).to_string())
 }
 
 fn has_run(scenario: &RecordedScenario) -> bool {
@@ -154,7 +159,7 @@ fn rows(columns: &[KernelColumn]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = names.into_iter().map(row).collect();
     for row in &mut rows {
         for other in 1..columns.len() {
-            if difference(&columns[0], &columns[other], row.scenario).is_some() {
+            if differing(&columns[0], &columns[other], row.scenario).is_some() {
                 row.cells[other].push_str(", another trace");
             }
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::blocks::structs::OPEN_HOW;
 use crate::table::syscalls::{self, Abi, Effect, Peek, Sqe, SqeField, Syscall};
 
 mod data; // what its pointers lead to
@@ -175,9 +176,6 @@ pub enum Text {
     Unreadable(i32),
 }
 
-/// The size of the first version of `struct open_how` (openat2(2)).
-const OPEN_HOW: u64 = 24;
-
 impl Call {
     /// The same with another deed.
     pub fn with(mut self, change: impl FnOnce(&mut Deed)) -> Self {
@@ -286,7 +284,7 @@ impl Call {
     pub fn how(&self, word: usize) -> Option<u64> {
         let row = self.syscall()?;
         let (_, Peek::OpenHow) = row.peek? else { return None };
-        if row.arg("size").is_some_and(|size| self.args[size] < OPEN_HOW) {
+        if row.arg("size").is_some_and(|size| self.args[size] < OPEN_HOW.least as u64) {
             return None;
         }
         let bytes = self.peek.as_ref()?.get(word * 8..word * 8 + 8)?;

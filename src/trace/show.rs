@@ -13,7 +13,9 @@ use crate::trace::whole::Trace;
 mod put; // names, numbers and bytes
 mod data; // what pointers lead to
 
-use put::{put, put_address, put_device, put_escaped, put_hex, put_mode, put_names, put_number, put_type_and_mode};
+use put::{
+    put, put_address, put_device, put_escaped, put_hex, put_mode, put_named, put_names, put_number, put_type_and_mode,
+};
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
@@ -175,10 +177,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::Choice(known) if std::ptr::eq(known, &names::QUOTA) => put_quota_operation(out, raw as u32),
         Role::Flags(names) | Role::Choice(names) if names.is_long() => put_names(out, names, raw),
         Role::Flags(names) | Role::Choice(names) => put_names(out, names, (raw as u32).into()),
-        Role::Named(names) => match names.name((raw as u32).into()) {
-            Some(name) => out.push_str(name),
-            None => put_number(out, raw as i32),
-        },
+        Role::Named(names) => put_named(out, names, (raw as u32).into(), raw as i32),
         Role::Mode if row.arg("dev").is_some() => put_type_and_mode(out, (raw as u16).into()),
         // The kernel looks at 16 bits (include/linux/types.h, umode_t).
         Role::Mode => put_mode(out, (raw as u16).into()),

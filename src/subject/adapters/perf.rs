@@ -216,7 +216,14 @@ fn put_result(said: &mut Said, text: &[u8]) -> Result<(), &'static str> {
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let by_flags = || match said.row?.ret_for(&said.meaning()) {
         Ret::Flags(names) => flags(names, first).map(|bits| Value::Number(bits as i64)),
-        _ => None,
+        Ret::Number
+        | Ret::Fd
+        | Ret::Bytes
+        | Ret::Mode
+        | Ret::Pointer
+        | Ret::ByCommand
+        | Ret::FdWhen(_)
+        | Ret::Never => None,
     };
     // perf has no names for the kernel's own codes, and prints the number in an error message of its own.
     let unnamed = || text.to_str().ok()?.split_once("strerror_r(")?.1.split(',').next()?.parse().ok();

@@ -84,9 +84,11 @@ impl Syscall {
             "dev" => value_of("mode").is_none_or(|mode| matches!(mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)),
             "mode" | "attr" => value_of("oflag").is_none_or(|flags| flags & libc::O_CREAT as u32 != 0),
             "arg" if self.begins_with(&names::REBOOT_MAGIC) => value_of("op") == Some(RESTART2),
-            // SYSLOG_ACTION_READ, SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_READ_CLEAR, and SYSLOG_ACTION_CONSOLE_LEVEL for its length.
-            "bufp" => matches!(value_of("type"), Some(2..=4 | 8 | 11..)),
-            "length" if self.begins_with(&names::SYSLOG) => matches!(value_of("type"), Some(2..=4 | 8 | 11..)),
+            // SYSLOG_ACTION_READ, SYSLOG_ACTION_READ_ALL and SYSLOG_ACTION_READ_CLEAR. SYSLOG_ACTION_CONSOLE_LEVEL has its level in the
+            // length, which is the third argument only behind the second.
+            "bufp" | "length" if self.begins_with(&names::SYSLOG) => {
+                matches!(value_of("type"), Some(2..=4 | 8 | 11..))
+            }
             _ => true,
         }
     }

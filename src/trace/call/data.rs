@@ -23,11 +23,18 @@ pub struct Data {
 }
 
 impl Data {
+    /// Its first bytes, if they were read.
+    pub fn read(&self) -> Option<&[u8]> {
+        match &self.bytes {
+            Bytes::Read(bytes) => Some(bytes),
+            Bytes::Unreadable(_) => None,
+        }
+    }
+
     /// How much room there was for the address of a message, if these are the headers as they were given (`part::GIVEN`).
     pub fn room_for_name(&self, at: usize) -> Option<u32> {
-        let Bytes::Read(headers) = &self.bytes else { return None };
         let begin = at * MESSAGE_SIZE[1] + NAME_SIZE;
-        headers.get(begin..begin + 4).and_then(|size| blocks::number(size, false)).map(|size| size as u32)
+        self.read()?.get(begin..begin + 4).and_then(|size| blocks::number(size, false)).map(|size| size as u32)
     }
 }
 
@@ -42,14 +49,4 @@ pub enum Bytes {
     Read(#[serde(with = "serde_bytes")] Vec<u8>),
     /// They could not be read: the errno.
     Unreadable(i32),
-}
-
-impl Data {
-    /// Its first bytes, if they were read.
-    pub fn read(&self) -> Option<&[u8]> {
-        match &self.bytes {
-            Bytes::Read(bytes) => Some(bytes),
-            Bytes::Unreadable(_) => None,
-        }
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use super::{put, put_address, put_escaped, put_names, put_number};
+use super::{put, put_address, put_escaped, put_named, put_names, put_number};
 use crate::table::blocks::structs::{FLOCK, LIFE, SIGACTION, SIGINFO, SYSCALL_INFO, TIMESPEC};
 use crate::table::blocks::{self, Block, Direction, Size, Struct, What, part};
 use crate::table::names;
@@ -57,9 +57,7 @@ fn says_nothing(row: &Syscall, call: &Call, block: &Block, first: &Data) -> bool
     let is_given = matches!(block.size, Size::Counted(_));
     let is_empty = first.read().is_some_and(<[u8]>::is_empty);
     match block.what {
-        // The kernel refuses sets of another size (rt_sigsuspend(2)).
-        What::Signals if matches!(block.size, Size::Sized(_)) && block.way == Direction::In => first.size != 8,
-        What::Signals if has_strange_set(row, call) && matches!(block.size, Size::One) => true,
+        What::Signals if block.way == Direction::In && has_strange_set(row, call) => true,
         What::Struct(of) if std::ptr::eq(of, &SIGACTION) && has_strange_set(row, call) => true,
         // Nothing lies there.
         What::Signals | What::Descriptors => is_empty,
@@ -224,10 +222,7 @@ fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {
     match role {
         Role::Pointer => put_address(out, value as u64),
         Role::Flags(names) | Role::Choice(names) => put_names(out, names, value as u64),
-        Role::Named(names) => match names.name(value as u64) {
-            Some(name) => out.push_str(name),
-            None => put_number(out, value as i32),
-        },
+        Role::Named(names) => put_named(out, names, (value as u32).into(), value as i32),
         _ => put_number(out, value),
     }
 }

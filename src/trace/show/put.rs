@@ -25,6 +25,14 @@ pub(super) fn put_names(out: &mut String, names: &Names, value: u64) {
     if value == 0 && names.name(0).is_none() { out.push('0') } else { names.put(out, value) }
 }
 
+/// The name of a value, or else the number that it is.
+pub(super) fn put_named(out: &mut String, names: &Names, value: u64, number: impl itoa::Integer) {
+    match names.name(value) {
+        Some(name) => out.push_str(name),
+        None => put_number(out, number),
+    }
+}
+
 /// Permissions: three digits at least, and a 0 before them.
 pub(super) fn put_mode(out: &mut String, value: u64) {
     if value < 0o100 { put(out, format_args!("{value:03o}")) } else { put(out, format_args!("0{value:o}")) }

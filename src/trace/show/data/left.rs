@@ -5,7 +5,7 @@
 use super::{put_descriptors, put_list, put_member, put_struct};
 use crate::table::blocks::structs::POLLFD;
 use crate::table::blocks::{self, What, part};
-use crate::table::syscalls::Syscall;
+use crate::table::syscalls::{Effect, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
 
 /// What a call has made of the descriptors that it was given, behind its result: ` ([{fd=3, revents=POLLIN}])`.
@@ -26,7 +26,7 @@ pub fn put_left(out: &mut String, row: &Syscall, call: &Call) {
             put_sets_left(out, row, call, std::iter::once(first).chain(after))
         }
         // The time that is left (recvmmsg(2)).
-        (Some(What::Struct(of)), Bytes::Read(bytes)) if row.name == "recvmmsg" => {
+        (Some(What::Struct(of)), Bytes::Read(bytes)) if row.effect == Effect::ReceiveMessages => {
             out.push_str(" (left ");
             put_struct(out, of, bytes);
             out.push(')');

@@ -2,7 +2,9 @@
 //!
 //! No I/O.
 
-use super::super::{put, put_address, put_device, put_escaped, put_hex, put_mode, put_names, put_number};
+use super::super::{
+    put, put_address, put_device, put_escaped, put_hex, put_mode, put_named, put_names, put_number, put_type_and_mode,
+};
 use super::list::put_list;
 use super::{put_bytes, put_signals};
 use crate::table::blocks::structs::POLLFD;
@@ -86,35 +88,12 @@ pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
         MemberKind::Permissions => put_mode(out, value as u64),
         MemberKind::Mode => put_type_and_mode(out, value as u32),
         MemberKind::Flags(names) | MemberKind::Choice(names) => put_names(out, names, value as u64),
-        MemberKind::Named(names) => match names.name(value as u64) {
-            Some(name) => out.push_str(name),
-            None => put_number(out, value as u64),
-        },
+        MemberKind::Named(names) => put_named(out, names, value as u64, value as u64),
         MemberKind::Directory if value as i32 == libc::AT_FDCWD => out.push_str("AT_FDCWD"),
         MemberKind::Directory => put_number(out, value as i32),
         MemberKind::KernelVersion => {
             put(out, format_args!("KERNEL_VERSION({}, {}, {})", value >> 16, value >> 8 & 0xff, value & 0xff));
         }
         MemberKind::Signals | MemberKind::Text => {}
-    }
-}
-
-/// `S_IFREG|0644` (inode(7)).
-fn put_type_and_mode(out: &mut String, mode: u32) {
-    let types = [
-        (libc::S_IFREG, "S_IFREG|"),
-        (libc::S_IFDIR, "S_IFDIR|"),
-        (libc::S_IFLNK, "S_IFLNK|"),
-        (libc::S_IFCHR, "S_IFCHR|"),
-        (libc::S_IFBLK, "S_IFBLK|"),
-        (libc::S_IFIFO, "S_IFIFO|"),
-        (libc::S_IFSOCK, "S_IFSOCK|"),
-    ];
-    match types.iter().find(|(value, _)| mode & libc::S_IFMT == *value) {
-        Some((_, name)) => {
-            out.push_str(name);
-            put_mode(out, (mode & !libc::S_IFMT).into());
-        }
-        None => put_mode(out, mode.into()),
     }
 }
