@@ -84,7 +84,7 @@ fn refused() -> Tested {
     for (name, bytes) in [("text", b"#!/bin/sh\n".to_vec()), ("empty", Vec::new()), ("other", image(false))] {
         std::fs::write(folder.path().join(name), bytes)?;
     }
-    let rows: [(&[&str], &[&str]); 8] = [
+    let rows: [(&[&str], &[&str]); 10] = [
         (&["--kernel", "text"], &["error: --kernel text is no kernel: it has no header of one"]),
         (&["--kernel", "empty"], &["error: --kernel empty is no kernel: it is empty"]),
         (&["--kernel", "gone"], &["error: --kernel gone: No such file"]),
@@ -93,6 +93,8 @@ fn refused() -> Tested {
         (&["--kernel", "debian:../x"], &["error: --kernel debian:../x names no kernel of Debian", "debian:sid"]),
         (&["--kernel", "kernel", "kernel", "--format", "json"], &["error: several kernels do not share one document"]),
         (&["--kernel", "kernel", "--tests", "gone.toml"], &["error: ", "gone.toml"]),
+        (&["--kernel", "kernel", "--kernel-table", "x.md"], &["--kernel-table compares kernels, and there is one"]),
+        (&["--kernel", "kernel", "kernel", "--kernel-table", "."], &["error: --kernel-table . is no file"]),
     ];
     for (args, parts) in rows {
         let output = with_script(&folder, args).output()?;
