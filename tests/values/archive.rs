@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use ior_it::support::archive::{self, Archive, BadArchive, decode, encode};
+use ior_it::support::subject::json;
 use ior_it::support::trace::show;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -54,6 +55,13 @@ proptest! {
             // Whatever it is now, it can be shown and judged, and survives another round.
             let _ = (other.headline(), show::trace(&other.observed.trace, true), other.observed.trace.losses());
             prop_assert_eq!(decode(&encode(&other).unwrap()).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn whatever_pointers_lead_to_can_be_shown(calls in proptest::collection::vec(strategy::pointing(), 40)) {
+        for call in &calls {
+            let _ = (show::call(call), (0..6).map(|at| call.content(at)).collect::<Vec<_>>(), json::of_call(call));
         }
     }
 

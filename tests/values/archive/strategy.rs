@@ -6,8 +6,9 @@ use std::time::Duration;
 use ior_it::support::archive::{Archive, Origin};
 use ior_it::support::child::ending::{Ending, How, Phase};
 use ior_it::support::judge::verdict::Observed;
+use ior_it::support::table::blocks::{self, part};
 use ior_it::support::table::kind::Kind;
-use ior_it::support::table::syscalls::{Abi, Sqe};
+use ior_it::support::table::syscalls::{Abi, Sqe, Syscall};
 use ior_it::support::trace::call::{
     Attribute, Bytes, Call, Contradiction, Data, Deed, Files, Identity, Outcome, RingRequest, Text,
 };
@@ -123,6 +124,30 @@ pub fn call() -> impl Strategy<Value = Call> {
                 files,
             }),
         }
+    })
+}
+
+/// A call of a row of the table whose arguments lead to blocks. The bytes there are any bytes: a faulty tracer sends such.
+pub fn pointing() -> impl Strategy<Value = Call> {
+    let bytes = proptest::collection::vec(prop_oneof![any::<u8>(), Just(0)], 0..160);
+    let read = prop_oneof![9 => bytes.prop_map(Bytes::Read), 1 => Just(Bytes::Unreadable(libc::EFAULT))];
+    let parts = prop_oneof![5 => Just(0), 2 => Just(part::AFTER), 1 => Just(part::GIVEN), 3 => 1..8_u16, 2 => 64..70_u16, 2 => part::NETLINK..part::END];
+    let data = (0..6_u8, parts, any::<u16>(), read, any::<bool>());
+    let data = data.prop_map(|(arg, part, size, bytes, late)| Data { arg, part, size: size.into(), bytes, late });
+    let result = prop_oneof![Just(0), 0..9_i64, -40..0_i64].prop_map(Outcome::Returned);
+    let choices = (any::<proptest::sample::Index>(), prop::array::uniform6(any::<u64>()), result);
+    (call(), choices, proptest::collection::vec(data, 1..6)).prop_map(|(call, (row, bits, outcome), data)| {
+        let row = row.get(Syscall::all());
+        let mut args = call.args;
+        for (block, bits) in blocks::of(row).iter().zip(bits) {
+            let Some(when) = block.when else { continue };
+            let value = (0..64).map(|at| (at + bits) % 64).find(|value| when.values >> value & 1 != 0).unwrap_or(0);
+            row.arg(when.arg).into_iter().for_each(|at| args[at] = u64::from(when.base) + value);
+        }
+        call.with(|deed| {
+            (deed.number, deed.args, deed.outcome, deed.data) = (row.number, args, outcome, data);
+            (deed.abi, deed.request) = (Abi::Native, None);
+        })
     })
 }
 

@@ -52,8 +52,8 @@ fn put_sets_left<'d>(out: &mut String, row: &Syscall, call: &Call, sets: impl It
     let words = [("readfds", "in "), ("writefds", "out "), ("exceptfds", "except ")];
     let (mut separator, mut time) = (" (", None);
     for data in sets {
-        let name = row.args[usize::from(data.arg)].name;
-        let word = words.iter().find(|(known, _)| *known == name);
+        let name = row.args.get(usize::from(data.arg)).map(|arg| arg.name);
+        let word = words.iter().find(|(known, _)| Some(*known) == name);
         if let (Some((_, word)), Bytes::Read(bytes)) = (word, &data.bytes)
             && blocks::descriptors_of(bytes).next().is_some()
         {
