@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use libbpf_rs::{Link, MapHandle, Object};
+use libbpf_rs::{MapHandle, Object};
 
 use crate::base::error::Error;
 use crate::table::blocks;
@@ -26,6 +26,7 @@ mod excerpt;
 mod facts;
 pub(crate) mod libbpf_log;
 mod load;
+mod programs;
 mod records;
 mod ring;
 mod killer;
@@ -38,6 +39,7 @@ pub use killer::Killer;
 use load::LoadedTracer;
 pub use load::{check_machine, object};
 pub use mutated::Linked;
+use programs::{Attachment, LoadedProgram};
 pub use records::WatchRecords;
 pub use refusal::refused;
 pub(crate) use refusal::{Refusal, cause};
@@ -111,13 +113,14 @@ pub struct Tracer {
     /// None if the thread that takes the records sleeps on the ring itself.
     _backlog: Option<BacklogReader>,
     ring_map: MapHandle,
-    links: Vec<Link>,
+    links: Vec<Attachment>,
     follows_requests: bool,
     times: bool,
     data: u32,
     by_excerpt: bool,
     /// The verifier's logs, if they are kept.
     logs: Vec<VerifierLog>,
+    programs: Vec<LoadedProgram>,
     object: Object,
 }
 
@@ -174,7 +177,10 @@ impl Tracer {
     }
 
     /// The same over an object that is loaded.
-    fn over(LoadedTracer { object, by_excerpt, logs }: LoadedTracer, options: &TracerOptions) -> Result<Self, Error> {
+    fn over(
+        LoadedTracer { object, programs, by_excerpt, logs }: LoadedTracer,
+        options: &TracerOptions,
+    ) -> Result<Self, Error> {
         let map = |name| load::map_handle(&object, name);
         tell_roles(&object, options.data > 0)?;
         let watches = SharedArray::<Watch>::map(&map("watches")?)?;
@@ -196,6 +202,7 @@ impl Tracer {
             data: options.data,
             by_excerpt,
             logs,
+            programs,
             object,
         };
         if options.attach {
@@ -226,7 +233,7 @@ impl Tracer {
 
     /// The loaded programs, each with its tag: a hash of its instructions after the relocations (`fdinfo` in proc(5)).
     pub fn programs(&self) -> Result<Vec<(String, [u8; 8])>, Error> {
-        load::tags(&self.object)
+        load::tags(&self.programs)
     }
 
     /// Whether a process is marked: BPF looks at its calls, because the filter may have it.
@@ -237,9 +244,9 @@ impl Tracer {
     /// Attaches the programs if they are not attached. From then on every system call on this machine runs them.
     pub fn attach(&mut self) -> Result<(), Error> {
         if self.links.is_empty() {
-            self.links = load::attach(&self.object)?;
+            self.links = load::attach(&self.object, &self.programs)?;
             if self.follows_requests {
-                let of_requests = load::attach_requests(&self.object)?;
+                let of_requests = load::attach_requests(&self.programs)?;
                 self.follows_requests = !of_requests.is_empty();
                 self.links.extend(of_requests);
             }

@@ -30,14 +30,26 @@ pub struct BegunCall {
 /// Begins the diary, if one is wanted: looks at all files that `setup` has left open.
 pub fn begin(page: &'static DiaryPage) {
     if page.is_wanted() {
+        // One of them is the gate, whose number is above these.
+        let mut left = how_many_are_open().map_or(usize::MAX, |open| open - 1);
         for (fd, known) in KNOWN.iter().enumerate() {
             // A look at a number without a file would take room.
             // SAFETY: plain numbers.
-            let is_open = unsafe { libc::fcntl(fd as i32, libc::F_GETFD) } >= 0;
+            let is_open = left > 0 && unsafe { libc::fcntl(fd as i32, libc::F_GETFD) } >= 0;
+            left -= usize::from(is_open);
             known.store(if is_open { page.look(fd as i32) } else { 0 }, Ordering::Relaxed);
         }
         KEPT.store(ptr::from_ref(page).cast_mut(), Ordering::Release);
     }
+}
+
+/// How many descriptors the process has: the size of a folder since Linux 6.2 (proc_pid_fd(5)).
+fn how_many_are_open() -> Option<usize> {
+    // SAFETY: plain numbers, for which all bits zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: a path, and room for what is filled in.
+    let failed = unsafe { libc::stat(c"/proc/self/fd".as_ptr(), &raw mut stat) } != 0;
+    usize::try_from(stat.st_size).ok().filter(|&open| !failed && open > 0)
 }
 
 /// Notes that a call begins, if a diary is kept and has room.

@@ -35,11 +35,26 @@ pub const NAMES: [&str; 23] = [
     "path",
 ];
 
+/// The tracepoints whose types are asked for: those of the programs in `tp_btf` sections, and one whose arguments are counted.
+pub const TRACEPOINTS: [&str; 7] = [
+    "sys_enter",
+    "sys_exit",
+    "signal_deliver",
+    "sched_process_exec",
+    "sched_process_exit",
+    "sched_process_fork",
+    COMPLETE,
+];
+
+const COMPLETE: &str = "io_uring_complete";
+
 /// The part of the kernel's type information that relocations need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
     /// The excerpt in the kernel's own format.
     pub bytes: Vec<u8>,
+    /// The type id of each tracepoint that the kernel has, of [`TRACEPOINTS`].
+    pub tracepoints: Vec<(&'static str, u32)>,
     /// How many arguments the tracepoint io_uring_complete has, where the kernel says so.
     pub complete_takes: Option<u16>,
 }
@@ -145,14 +160,16 @@ struct KernelTypes<'k> {
     starts: Vec<u32>,
     /// The ids of the types that were asked for by name.
     found: Vec<u32>,
-    complete: Option<u32>,
+    /// As [`Excerpt::tracepoints`].
+    tracepoints: Vec<(&'static str, u32)>,
 }
 
 /// The excerpt for these names; `None` if the type information has anything that this module does not know.
 pub fn excerpt(kernel: &[u8], names: &[&str]) -> Option<Excerpt> {
     let kernel = KernelTypes::read(kernel, names)?;
     let needed = kernel.closure()?;
-    Some(Excerpt { bytes: kernel.written(&needed)?, complete_takes: kernel.complete_takes() })
+    let (bytes, complete_takes) = (kernel.written(&needed)?, kernel.complete_takes());
+    Some(Excerpt { bytes, tracepoints: kernel.tracepoints, complete_takes })
 }
 
 impl<'k> KernelTypes<'k> {
@@ -169,7 +186,7 @@ impl<'k> KernelTypes<'k> {
         if strings.first() != Some(&0) || strings.last() != Some(&0) {
             return None;
         }
-        let mut kernel = Self { types, strings, starts: vec![0], found: Vec::new(), complete: None };
+        let mut kernel = Self { types, strings, starts: vec![0], found: Vec::new(), tracepoints: Vec::new() };
         kernel.look_for(names)?;
         Some(kernel)
     }
@@ -189,8 +206,10 @@ impl<'k> KernelTypes<'k> {
                         self.found.push(id);
                     }
                 }
-                kind::TYPEDEF if self.strings.get(record.name as usize..)?.starts_with(COMPLETE) => {
-                    self.complete = Some(id);
+                kind::TYPEDEF if self.strings.get(record.name as usize..)?.starts_with(OF_TRACEPOINT) => {
+                    let name = self.name(record.name)?.strip_prefix(OF_TRACEPOINT)?;
+                    let known = TRACEPOINTS.iter().find(|known| known.as_bytes() == name);
+                    self.tracepoints.extend(known.map(|&known| (known, id)));
                 }
                 _ => {}
             }
@@ -243,7 +262,8 @@ impl<'k> KernelTypes<'k> {
 
     /// How many arguments the tracepoint has. Its type is a function with one more argument in front (`void *__data`).
     fn complete_takes(&self) -> Option<u16> {
-        let (typedef, _) = self.record(self.complete?)?;
+        let (_, id) = self.tracepoints.iter().find(|(name, _)| *name == COMPLETE)?;
+        let (typedef, _) = self.record(*id)?;
         let (pointer, _) = self.record(typedef.size_or_type).filter(|(pointer, _)| pointer.kind() == kind::PTR)?;
         let (proto, _) = self.record(pointer.size_or_type).filter(|(proto, _)| proto.kind() == kind::FUNC_PROTO)?;
         proto.count().checked_sub(1).and_then(|count| count.try_into().ok())
@@ -272,8 +292,8 @@ impl<'k> KernelTypes<'k> {
     }
 }
 
-/// The name of the tracepoint's typedef.
-const COMPLETE: &[u8] = b"btf_trace_io_uring_complete\0";
+/// How the names of the typedefs of tracepoints begin (kernel: include/trace/bpf_probe.h).
+const OF_TRACEPOINT: &[u8] = b"btf_trace_";
 
 /// Whether a name is one of those. libbpf ignores a flavor at its end (`file___old`), and so does this.
 fn is_asked_for(name: &[u8], names: &[&str]) -> bool {

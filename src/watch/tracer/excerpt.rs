@@ -16,6 +16,8 @@ const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 /// The excerpt, in a file that lives in memory.
 pub struct ExcerptFile {
     file: File,
+    /// The type id of each tracepoint.
+    pub tracepoints: Vec<(&'static str, u32)>,
     /// How many arguments the tracepoint io_uring_complete has.
     pub complete_takes: Option<u16>,
 }
@@ -23,10 +25,10 @@ pub struct ExcerptFile {
 impl ExcerptFile {
     /// `None` if anything fails: then libbpf searches the kernel's own types.
     pub fn make() -> Option<Self> {
-        let Excerpt { bytes, complete_takes } = of_kernel()?;
+        let Excerpt { bytes, tracepoints, complete_takes } = of_kernel()?;
         let mut file = File::from(memfd_create(c"ior-it.btf", MFdFlags::MFD_CLOEXEC).ok()?);
         file.write_all(&bytes).ok()?;
-        let given = Self { file, complete_takes };
+        let given = Self { file, tracepoints, complete_takes };
         given.path().exists().then_some(given)
     }
 

@@ -99,16 +99,16 @@ impl RunStats {
 impl Tracer {
     /// What is known of each loaded program. The sums of the verifier are there if the options asked for its log.
     pub fn facts(&self) -> Result<Vec<ProgramFacts>, Error> {
-        let fact = |info: Result<(&std::ffi::OsStr, libbpf_sys::bpf_prog_info), Error>| {
+        let fact = |info: Result<(&str, libbpf_sys::bpf_prog_info), Error>| {
             let (name, info) = info?;
-            let name = name.to_string_lossy().into_owned();
+            let name = name.to_owned();
             let log = self.logs.iter().find(|log| log.program == name);
             let text = log.map(|log| log.text.split(|&byte| byte == 0).next().unwrap_or_default());
             let verifier = VerifierSums::read(&String::from_utf8_lossy(text.unwrap_or_default()));
             let (runs, time_ns) = (info.run_cnt, info.run_time_ns);
             Ok(ProgramFacts { name, verified: info.verified_insns, verifier, runs, time_ns })
         };
-        load::infos(&self.object).map(fact).collect()
+        load::infos(&self.programs).map(fact).collect()
     }
 }
 

@@ -1,19 +1,19 @@
 //! Loads and attaches the BPF object, and explains why it could not be.
 
-use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use caps::{CapSet, Capability};
 use libbpf_rs::libbpf_sys::{self, bpf_prog_info};
-use libbpf_rs::{ErrorKind, Link, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
+use libbpf_rs::{ErrorKind, MapCore, MapHandle, MapType, Object, ObjectBuilder, OpenMap, OpenObject};
 use nix::errno::Errno;
 
 use super::excerpt::ExcerptFile;
 use super::facts::{VerifierLog, ask_verifier};
+use super::programs::{Attachment, LoadedProgram, load_beside};
 use super::refusal::{Bug, Refusal, cause, refused};
 use super::{TracerOptions, WATCHES, libbpf_log};
 use crate::base::error::Error;
@@ -81,9 +81,10 @@ pub fn check_machine() -> Result<(), Error> {
     Ok(())
 }
 
-/// The object, and whether libbpf has used the excerpt of the kernel's types.
+/// The object with its programs, and whether libbpf has used the excerpt of the kernel's types.
 pub struct LoadedTracer {
     pub object: Object,
+    pub programs: Vec<LoadedProgram>,
     pub by_excerpt: bool,
     /// What the verifier has said, if it was asked.
     pub logs: Vec<VerifierLog>,
@@ -106,24 +107,30 @@ pub fn load(options: &TracerOptions) -> Result<LoadedTracer, Error> {
     };
     // The excerpt is for our own object: another one may need other types.
     let excerpt = if options.bpf.is_none() && !options.all_types { ExcerptFile::make() } else { None };
-    if let Some((object, logs)) = excerpt.and_then(|given| load_with(options, &name, &bytes, Some(&given)).ok()) {
-        return Ok(LoadedTracer { object, by_excerpt: true, logs });
+    if let Some(loaded) = excerpt.and_then(|given| load_with_excerpt(options, &name, &bytes, &given)) {
+        return Ok(loaded);
     }
     libbpf_log::listen();
-    let (object, logs) = load_with(options, &name, &bytes, None)?;
-    Ok(LoadedTracer { object, by_excerpt: false, logs })
+    let open = opened(options, &name, &bytes, None)?;
+    let is_own = options.bpf.is_some() || options.compiled.is_some();
+    load_by_libbpf(options, open).map_err(|error| not_loaded(&name, is_own, &error))
 }
 
-fn load_with(
-    options: &TracerOptions,
-    name: &str,
-    bytes: &[u8],
-    types: Option<&ExcerptFile>,
-) -> Result<(Object, Vec<VerifierLog>), Error> {
-    let mut open = opened(options, name, bytes, types)?;
+/// `None` if anything fails: libbpf says more of what it loads by itself. It does that, too, if its log is asked for.
+fn load_with_excerpt(options: &TracerOptions, name: &str, bytes: &[u8], types: &ExcerptFile) -> Option<LoadedTracer> {
+    let open = opened(options, name, bytes, Some(types)).ok()?;
+    if options.verifier_log {
+        return Some(LoadedTracer { by_excerpt: true, ..load_by_libbpf(options, open).ok()? });
+    }
+    let (object, programs) = load_beside(open, &types.tracepoints).ok()?;
+    Some(LoadedTracer { object, programs, by_excerpt: true, logs: Vec::new() })
+}
+
+fn load_by_libbpf(options: &TracerOptions, mut open: OpenObject) -> Result<LoadedTracer, libbpf_rs::Error> {
     let logs = if options.verifier_log { ask_verifier(&mut open) } else { Vec::new() };
-    let is_own = options.bpf.is_some() || options.compiled.is_some();
-    open.load().map(|object| (object, logs)).map_err(|error| not_loaded(name, is_own, &error))
+    let object = open.load()?;
+    let programs = LoadedProgram::of(&object)?;
+    Ok(LoadedTracer { object, programs, by_excerpt: false, logs })
 }
 
 /// Opens and checks the object, and makes it ready to be loaded.
@@ -306,20 +313,19 @@ fn not_loaded(name: &str, is_own: bool, error: &libbpf_rs::Error) -> Error {
 }
 
 /// Attaches the programs for io_uring requests; none of them if this kernel lacks a tracepoint.
-pub fn attach_requests(object: &Object) -> Result<Vec<Link>, Error> {
-    let links: Result<Option<Vec<Link>>, Error> =
-        REQUEST_PROGRAMS.iter().map(|group| attach_one_of(object, group)).collect();
-    Ok(links?.unwrap_or_default())
+pub fn attach_requests(programs: &[LoadedProgram]) -> Result<Vec<Attachment>, Error> {
+    let attached: Result<Option<Vec<Attachment>>, Error> =
+        REQUEST_PROGRAMS.iter().map(|group| attach_one_of(programs, group)).collect();
+    Ok(attached?.unwrap_or_default())
 }
 
 /// Attaches the first program that fits. The kernel answers ENOENT if it has no such tracepoint, and EINVAL if the program takes
 /// more arguments than the tracepoint gives (kernel/trace/bpf_trace.c, bpf_probe_register()).
-fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>, Error> {
+fn attach_one_of(programs: &[LoadedProgram], group: &[(&str, &str)]) -> Result<Option<Attachment>, Error> {
     for &(name, tracepoint) in group {
-        let mut programs = object.progs_mut().filter(|program| program.as_fd().as_raw_fd() >= 0);
-        let Some(program) = programs.find(|program| program.name() == name) else { continue };
-        match program.attach_raw_tracepoint(tracepoint) {
-            Ok(link) => return Ok(Some(link)),
+        let Some(program) = programs.iter().find(|program| program.name == name) else { continue };
+        match program.attach_to(tracepoint) {
+            Ok(attached) => return Ok(Some(attached)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {}
             Err(error) => return Err(refused(&format!("the program {name} could not be attached"), &error)),
         }
@@ -328,18 +334,14 @@ fn attach_one_of(object: &Object, group: &[(&str, &str)]) -> Result<Option<Link>
 }
 
 /// Attaches all other programs.
-pub fn attach(object: &Object) -> Result<Vec<Link>, Error> {
+pub fn attach(object: &Object, programs: &[LoadedProgram]) -> Result<Vec<Attachment>, Error> {
     let [before, after] = DATA_PROGRAMS;
     let order = [before].into_iter().chain(PROGRAMS).chain([after]);
-    let loaded = |name: &str| {
-        object.progs_mut().find(|program| program.name() == name).filter(|program| program.as_fd().as_raw_fd() >= 0)
-    };
     order
-        .filter_map(loaded)
+        .filter_map(|name| programs.iter().find(|program| program.name == name))
         .map(|program| {
-            program.attach().map_err(|error| {
-                refused(&format!("the program {} could not be attached", program.name().display()), &error)
-            })
+            let failed = |error| refused(&format!("the program {} could not be attached", program.name), &error);
+            program.attach(object).map_err(failed)
         })
         .collect()
 }
@@ -355,27 +357,26 @@ pub fn map_handle(object: &Object, name: &str) -> Result<MapHandle, Error> {
 
 /// How often the kernel has skipped a program of this object because it was already running on that CPU. Each skip loses an
 /// enter, an exit or an end. The question takes about 2 µs.
-pub fn skipped(object: &Object) -> Result<u64, Error> {
-    infos(object).map(|info| info.map(|(_, info)| info.recursion_misses)).sum()
+pub fn skipped(programs: &[LoadedProgram]) -> Result<u64, Error> {
+    infos(programs).map(|info| info.map(|(_, info)| info.recursion_misses)).sum()
 }
 
 /// The loaded programs, each with its tag.
-pub fn tags(object: &Object) -> Result<Vec<(String, [u8; 8])>, Error> {
-    infos(object).map(|info| info.map(|(name, info)| (name.to_string_lossy().into_owned(), info.tag))).collect()
+pub fn tags(programs: &[LoadedProgram]) -> Result<Vec<(String, [u8; 8])>, Error> {
+    infos(programs).map(|info| info.map(|(name, info)| (name.to_owned(), info.tag))).collect()
 }
 
 /// What the kernel reports about each loaded program.
 #[allow(unsafe_code)]
-pub fn infos(object: &Object) -> impl Iterator<Item = Result<(&OsStr, bpf_prog_info), Error>> {
-    let loaded = object.progs().filter(|program| program.as_fd().as_raw_fd() >= 0);
-    loaded.map(|program| {
+pub fn infos(programs: &[LoadedProgram]) -> impl Iterator<Item = Result<(&str, bpf_prog_info), Error>> {
+    programs.iter().map(|program| {
         let mut info = bpf_prog_info::default();
         let mut size = size_of_val(&info) as u32;
         // SAFETY: `info` has the size that is given, and no pointer that the kernel would follow.
         let result = unsafe {
-            libbpf_sys::bpf_obj_get_info_by_fd(program.as_fd().as_raw_fd(), (&raw mut info).cast(), &raw mut size)
+            libbpf_sys::bpf_obj_get_info_by_fd(program.fd.as_raw_fd(), (&raw mut info).cast(), &raw mut size)
         };
         let cannot = |errno| refused("what the kernel counts of a program cannot be read", &errno);
-        Errno::result(result).map(|_| (program.name(), info)).map_err(cannot)
+        Errno::result(result).map(|_| (program.name.as_str(), info)).map_err(cannot)
     })
 }

@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 
 use libbpf_rs::btf::{Btf, BtfType, TypeId};
 use libbpf_rs::libbpf_sys::{self, bpf_func_info, bpf_insn, bpf_prog_info};
-use libbpf_rs::{AsRawLibbpf, MapInfo, Object, ProgramMut};
+use libbpf_rs::{AsRawLibbpf, MapInfo, ProgramMut};
 use nix::errno::Errno;
 
 use super::excerpt::ExcerptFile;
 use super::load::{self, LoadedTracer};
+use super::programs::LoadedProgram;
 use super::refusal::{Refusal, refused};
 use super::ring::BacklogReader;
 use super::{Tracer, TracerOptions, libbpf_log};
@@ -47,7 +48,10 @@ impl Tracer {
         }
         match open.load() {
             Ok(object) => {
-                let mut tracer = Self::over(LoadedTracer { object, by_excerpt: false, logs: Vec::new() }, options)?;
+                let programs =
+                    LoadedProgram::of(&object).map_err(|error| refused("a loaded program cannot be kept", &error))?;
+                let loaded = LoadedTracer { object, programs, by_excerpt: false, logs: Vec::new() };
+                let mut tracer = Self::over(loaded, options)?;
                 tracer._backlog = Some(BacklogReader::start(&tracer.ring)?);
                 Ok(Some(tracer))
             }
@@ -60,7 +64,8 @@ impl Tracer {
     pub fn linked(&self, object: &[u8]) -> Vec<Linked> {
         let types = Btf::from_raw("types", object).ok().flatten();
         let Some(types) = types else { return Vec::new() };
-        loaded(&self.object).map(|program| linked(&program, &types)).collect()
+        let known = |loaded: &LoadedProgram| self.object.progs_mut().find(|known| known.name() == loaded.name.as_str());
+        self.programs.iter().filter_map(known).map(|program| linked(&program, &types)).collect()
     }
 
     /// The programs as the kernel runs them: without what the verifier has found to be never reached. Maps are named by their place
@@ -68,17 +73,13 @@ impl Tracer {
     pub fn translated(&self) -> Result<Vec<Vec<[u8; 8]>>, Error> {
         let infos = self.object.maps().filter_map(|map| MapInfo::new(map.as_fd()).ok());
         let maps: Vec<u32> = infos.map(|map| map.info.id).collect();
-        loaded(&self.object).map(|program| translated(&program, &maps)).collect()
+        self.programs.iter().map(|program| translated(program, &maps)).collect()
     }
 }
 
 /// Whether the machine lacks something, and the object may be as good as any.
 fn lacks(error: &libbpf_rs::Error) -> bool {
     matches!(error.errno(), Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::EAGAIN | Errno::EINTR))
-}
-
-fn loaded(object: &Object) -> impl Iterator<Item = ProgramMut<'_>> {
-    object.progs_mut().filter(|program| program.as_fd().as_raw_fd() >= 0)
 }
 
 fn bytes(instruction: &bpf_insn) -> [u8; 8] {
@@ -109,7 +110,7 @@ fn linked(program: &ProgramMut<'_>, types: &Btf<'_>) -> Linked {
 const WIDE: u8 = 0x18;
 const OF_MAPS: [u8; 2] = [libbpf_sys::BPF_PSEUDO_MAP_FD as u8, libbpf_sys::BPF_PSEUDO_MAP_VALUE as u8];
 
-fn translated(program: &ProgramMut<'_>, maps: &[u32]) -> Result<Vec<[u8; 8]>, Error> {
+fn translated(program: &LoadedProgram, maps: &[u32]) -> Result<Vec<[u8; 8]>, Error> {
     let mut room = Vec::new();
     let length = ask(program, &mut room)?;
     room.resize(length, 0);
@@ -126,7 +127,7 @@ fn translated(program: &ProgramMut<'_>, maps: &[u32]) -> Result<Vec<[u8; 8]>, Er
 }
 
 /// Fills this room with the instructions, and returns how many bytes there are.
-fn ask(program: &ProgramMut<'_>, room: &mut [u8]) -> Result<usize, Error> {
+fn ask(program: &LoadedProgram, room: &mut [u8]) -> Result<usize, Error> {
     let mut info = bpf_prog_info {
         xlated_prog_insns: room.as_mut_ptr() as u64,
         xlated_prog_len: room.len() as u32,
@@ -134,9 +135,8 @@ fn ask(program: &ProgramMut<'_>, room: &mut [u8]) -> Result<usize, Error> {
     };
     let mut size = size_of_val(&info) as u32;
     // SAFETY: `info` has the size that is given, and its one pointer leads to as many bytes as it says.
-    let result = unsafe {
-        libbpf_sys::bpf_obj_get_info_by_fd(program.as_fd().as_raw_fd(), (&raw mut info).cast(), &raw mut size)
-    };
+    let result =
+        unsafe { libbpf_sys::bpf_obj_get_info_by_fd(program.fd.as_raw_fd(), (&raw mut info).cast(), &raw mut size) };
     let cannot = |errno| refused("the instructions of a loaded program cannot be read", &errno);
     Errno::result(result).map(|_| info.xlated_prog_len as usize).map_err(cannot)
 }

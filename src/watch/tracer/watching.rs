@@ -49,7 +49,7 @@ impl Tracer {
         lock(&self.ring.inboxes).insert(id, Inbox::default());
         let pids = pids.to_vec();
         let watching =
-            WatchGuard { tracer: self, slot, id, pids, follow, begun: 1, skipped: load::skipped(&self.object)? };
+            WatchGuard { tracer: self, slot, id, pids, follow, begun: 1, skipped: load::skipped(&self.programs)? };
         let entry = Filter { watch: slot as u32, gone: 0, id };
         for &pid in &watching.pids {
             self.filter.update(&pid.to_ne_bytes(), entry.as_bytes(), MapFlags::ANY).map_err(|error| {
@@ -171,7 +171,7 @@ impl WatchGuard<'_> {
             seen, emitted, refused, ends, strays, followed, submitted, told, untold, crowded, left_out, ..
         } = self.tracer.watches.get(self.slot);
         // If the kernel does not tell, that counts as a loss.
-        let skipped = load::skipped(&self.tracer.object).map_or(1, |now| now - self.skipped);
+        let skipped = load::skipped(&self.tracer.programs).map_or(1, |now| now - self.skipped);
         let counts = Counts { seen, emitted, refused, ends, strays, skipped, ..Counts::default() };
         Counts { followed, submitted, told, untold, crowded, left_out, begun: self.begun, ..counts }
     }

@@ -40,7 +40,7 @@ fn sample() -> Vec<u8> {
 #[test]
 fn what_is_asked_for_keeps_its_id_and_what_is_inside() {
     let excerpt = excerpt(&sample(), &["file"]).unwrap();
-    assert_eq!(excerpt.complete_takes, Some(3));
+    assert_eq!((excerpt.tracepoints, excerpt.complete_takes), (vec![(COMPLETE, 8)], Some(3)));
     let small = KernelTypes::read(&excerpt.bytes, &["file"]).unwrap();
     assert_eq!((small.starts.len() - 1, small.found.as_slice()), (5, [3, 5].as_slice()));
     let kinds: Vec<u32> = (1..=5).map(|id| small.record(id).unwrap().0.kind()).collect();
