@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs run build static release install deb test real mutants lint bpf bench compare clean
+.PHONY: help setup programs run build static arm64 release install deb test real mutants lint bpf bench compare clean
 
 # Cargo has its own job server, and `make run ARGS=...` must not reach the make that builds libbpf.
 CARGO := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cargo
@@ -14,6 +14,7 @@ QUICK := --profile quick --locked
 SHARE := $(TARGET)/share
 PREFIX ?= /usr/local
 CLANG ?= clang
+ARM64 := aarch64-unknown-linux-gnu
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 # Builds as the user who calls make, and runs the test binaries as root: the variable is CARGO_TARGET_<TRIPLE>_RUNNER.
@@ -22,7 +23,7 @@ HOST = $(shell echo $(TRIPLE) | tr 'a-z-' 'A-Z_')
 AS_ROOT = $(if $(SUDO),CARGO_TARGET_$(HOST)_RUNNER='sudo -E')
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target about; do \
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target about; do \
 		printf '  make %-7s %s\n' "$$target" "$$about"; done
 
 setup: ## installs what the build needs and is missing, with apt-get
@@ -42,6 +43,15 @@ static: setup ## builds an optimised ./ior-it that needs no library, not even th
 	LIBBPF_SYS_LIBRARY_PATH=$$(dirname "$$($${CC:-cc} -print-file-name=libelf.a)") \
 		RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --features static --target $(TRIPLE) --bin ior-it
 	@cp $(TARGET)/$(TRIPLE)/release/ior-it ior-it.new && mv -f ior-it.new ior-it
+
+# Debian's own compiler for arm64, and libraries of that architecture beside those of this machine.
+arm64: setup ## builds ./ior-it.arm64, static: ./ior-it --kernel debian:6.12 --kernel-program ./ior-it.arm64
+	@scripts/setup --arm64
+	@! command -v rustup >/dev/null || rustup target add $(ARM64)
+	LIBBPF_SYS_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu RUSTFLAGS='-C target-feature=+crt-static' \
+		CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+		$(CARGO) build $(QUICK) --features static --target $(ARM64) --bin ior-it
+	@cp $(TARGET)/$(ARM64)/quick/ior-it ior-it.arm64.new && mv -f ior-it.arm64.new ior-it.arm64
 
 # An optimised program, and what is made of its flags: the man page and the completions.
 release: setup
@@ -99,4 +109,4 @@ compare: ## measures beside strace, perf trace and bpftrace, where installed, an
 
 clean: ## removes what was built
 	$(CARGO) clean
-	rm -f ior-it ior-it.new tracer.bpf.o
+	rm -f ior-it ior-it.new ior-it.arm64 ior-it.arm64.new tracer.bpf.o

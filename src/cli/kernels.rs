@@ -85,12 +85,8 @@ struct Kernels<'k> {
 
 /// Runs the command line on each kernel. Returns the exit code.
 pub fn run(cli: &Cli, args: &[OsString], scenarios: &[Scenario]) -> Result<u8, Error> {
-    let architecture = Architecture::of_this_program().ok_or_else(|| {
-        Error::cannot_trace(
-            "no virtual machine is known for this architecture",
-            "an ior-it for x86-64 or arm64 has one",
-        )
-    })?;
+    let program = GuestProgram::of(cli)?;
+    let architecture = program.architecture;
     check(cli, scenarios)?;
     let emulator = Emulator::find(architecture)?;
     let running = RunningMachines::default();
@@ -101,7 +97,7 @@ pub fn run(cli: &Cli, args: &[OsString], scenarios: &[Scenario]) -> Result<u8, E
         cli.kernels.kernels.iter().map(|kernel| asked(kernel, architecture, &cache)).collect::<Result<_, _>>()?;
     let table = KernelTable::of(cli)?;
     let archives = cli.archive.as_deref().map(crate::archive::prepare).transpose()?;
-    let initramfs = packed(cli, args, architecture)?;
+    let initramfs = packed(cli, args, &program)?;
     let are_many = kernels.len() > 1;
     let shared = Kernels { cli, emulator, initramfs, archives, running, are_many };
     let runs = shared.run_all(kernels);
@@ -116,6 +112,48 @@ pub fn run(cli: &Cli, args: &[OsString], scenarios: &[Scenario]) -> Result<u8, E
         comparison::tell(&columns, table.as_ref())?;
     }
     Ok(exit)
+}
+
+/// The `ior-it` that is to be the init of the guests.
+struct GuestProgram {
+    file: PathBuf,
+    architecture: Architecture,
+    /// Whether programs of this machine run beside it.
+    is_of_this_machine: bool,
+}
+
+impl GuestProgram {
+    fn of(cli: &Cli) -> Result<Self, Error> {
+        let this = Architecture::of_this_program().ok_or_else(|| {
+            let hint = "an ior-it for x86-64 or arm64 has one";
+            Error::cannot_trace("no virtual machine is known for this architecture", hint)
+        })?;
+        let Some(file) = &cli.kernels.kernel_program else {
+            // Not /proc/self: the dynamic loader is asked for the libraries, and would see itself.
+            let file = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
+            return Ok(Self { file, architecture: this, is_of_this_machine: true });
+        };
+        let shown = escape::path(file);
+        let hint = "`make arm64` makes ./ior-it.arm64";
+        let head = head_of(file);
+        let head =
+            head.map_err(|error| Error::usage(format!("--kernel-program {shown}: {error}"), hint).because(error))?;
+        let architecture = Architecture::of_program(&head)
+            .ok_or_else(|| Error::usage(format!("--kernel-program {shown} is no program for x86-64 or arm64"), hint))?;
+        let is_of_this_machine = architecture == this;
+        if !is_of_this_machine && !cli.command.is_empty() {
+            let hint = "without a command, the scenarios are run";
+            return Err(Error::usage(format!("a command of this machine does not run on {architecture}"), hint));
+        }
+        Ok(Self { file: file.clone(), architecture, is_of_this_machine })
+    }
+}
+
+/// The first bytes of a file.
+fn head_of(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(file)?.take(image::HEAD as u64).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// What can be wrong with the command line is an error before anything is booted.
@@ -169,21 +207,20 @@ fn asked(
 fn check_image(file: &Path, architecture: Architecture) -> Result<(), Error> {
     let shown = escape::path(file);
     let hint = "a kernel's file is such as /boot/vmlinuz-VERSION; or debian:6.1, debian:6.12 or debian:sid";
-    let mut head = Vec::new();
-    let read = File::open(file).and_then(|file| file.take(image::HEAD as u64).read_to_end(&mut head));
-    read.map_err(|error| Error::usage(format!("--kernel {shown}: {error}"), hint).because(error))?;
+    let head =
+        head_of(file).map_err(|error| Error::usage(format!("--kernel {shown}: {error}"), hint).because(error))?;
     match image::architecture(&head) {
         Ok(of) if of == architecture => Ok(()),
         Ok(of) => Err(Error::usage(
-            format!("--kernel {shown} is for {of}, and this ior-it is for {architecture}"),
-            format!("an ior-it that is built for {of} boots it"),
+            format!("--kernel {shown} is for {of}, and the ior-it that is to run there is for {architecture}"),
+            format!("--kernel-program FILE takes one for {of}"),
         )),
         Err(why) => Err(Error::usage(format!("--kernel {shown} is no kernel: {why}"), hint)),
     }
 }
 
 /// The initramfs: the same for all kernels.
-fn packed(cli: &Cli, args: &[OsString], architecture: Architecture) -> Result<PackedInitramfs, Error> {
+fn packed(cli: &Cli, args: &[OsString], program: &GuestProgram) -> Result<PackedInitramfs, Error> {
     let here = std::env::current_dir().map_err(|error| {
         Error::usage(format!("the working directory is gone: {error}"), "`cd` into one that is there").because(error)
     })?;
@@ -212,11 +249,9 @@ fn packed(cli: &Cli, args: &[OsString], architecture: Architecture) -> Result<Pa
             ("XDG_STATE_HOME".into(), sent_back.join(STATE).into()),
         ],
         directory: here.into_os_string(),
-        port: Emulator::port(architecture).to_owned(),
+        port: Emulator::port(program.architecture).to_owned(),
     };
-    // Not /proc/self: the dynamic loader is asked for the libraries, and would see itself.
-    let program = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
-    Packing { order: &order, program: &program, programs, files }.pack()
+    Packing { order: &order, program: &program.file, has_shell: program.is_of_this_machine, programs, files }.pack()
 }
 
 /// What the guest is told for scenarios. An emulated processor is slow, and with a witness a scenario takes seconds there.

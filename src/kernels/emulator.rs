@@ -91,9 +91,11 @@ impl Emulator {
             Architecture::Amd64 => ("pc", "ttyS0"),
             Architecture::Arm64 => ("virt", "ttyAMA0"),
         };
-        let (accelerator, processor) = match acceleration {
-            Acceleration::Kvm => ("kvm", "host"),
-            Acceleration::Emulated => ("tcg,thread=multi", "max"),
+        let (accelerator, processor) = match (acceleration, self.architecture) {
+            (Acceleration::Kvm, _) => ("kvm", "host"),
+            (Acceleration::Emulated, Architecture::Amd64) => ("tcg,thread=multi", "max"),
+            // The signatures of pointers as the standard has them take most of the time.
+            (Acceleration::Emulated, Architecture::Arm64) => ("tcg,thread=multi", "max,pauth-impdef=on"),
         };
         let frames_port: [&str; 2] = match self.architecture {
             Architecture::Amd64 => ["-serial", "chardev:frames"],

@@ -21,6 +21,17 @@ impl Architecture {
         }
     }
 
+    /// That of another program, by the first bytes of its file (`e_machine` in elf(5)).
+    pub fn of_program(head: &[u8]) -> Option<Self> {
+        let machine = head.get(18..20)?;
+        match u16::from_le_bytes([machine[0], machine[1]]) {
+            _ if !head.starts_with(ELF64) => None,
+            libc::EM_X86_64 => Some(Self::Amd64),
+            libc::EM_AARCH64 => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+
     /// As Debian calls it.
     pub fn debian(self) -> &'static str {
         match self {
@@ -38,6 +49,9 @@ impl fmt::Display for Architecture {
         })
     }
 }
+
+/// How an ELF file of 64 bits begins, with the low byte of a number first.
+const ELF64: &[u8] = b"\x7fELF\x02\x01";
 
 /// How many bytes of a file [`architecture`] looks at.
 pub const HEAD: usize = 4096;
@@ -84,6 +98,16 @@ mod tests {
             head[*at..at + bytes.len()].copy_from_slice(bytes);
         }
         head
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_header() {
+        let of = |machine: u8| Architecture::of_program(&head(&[(0, ELF64), (18, &[machine])]));
+        assert_eq!([of(62), of(183), of(40)], [Some(Architecture::Amd64), Some(Architecture::Arm64), None]);
+        assert_eq!(
+            [Architecture::of_program(b"#!/bin/sh"), Architecture::of_program(&head(&[(18, &[62])]))],
+            [None; 2]
+        );
     }
 
     #[test]

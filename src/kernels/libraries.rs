@@ -67,7 +67,13 @@ fn interpreter(bytes: &[u8]) -> Interpreter {
 /// The libraries, as the loader itself finds them (ld.so(8), --list).
 fn loaded(loader: &Path, program: &Path) -> Result<Vec<PathBuf>, Error> {
     let output = Command::new(loader).arg("--list").arg(program).output();
-    let output = output.map_err(|error| cannot_read(loader, error))?;
+    let output = output.map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOEXEC | libc::ENOENT) => Error::usage(
+            format!("{} needs libraries, and its loader does not run on this machine", escape::path(program)),
+            "link it statically: `make static`, `make arm64`",
+        ),
+        _ => cannot_read(loader, error),
+    })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::usage(

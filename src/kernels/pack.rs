@@ -27,6 +27,8 @@ pub struct Packing<'p> {
     pub order: &'p GuestOrder,
     /// The program that is its init.
     pub program: &'p Path,
+    /// Whether this machine's shell comes along.
+    pub has_shell: bool,
     /// Further programs, with absolute paths. Their libraries come along.
     pub programs: Vec<PathBuf>,
     /// Further files, with absolute paths.
@@ -67,7 +69,7 @@ impl Packing<'_> {
             serde_json::to_vec(self.order).map_err(|error| Error::usage(error.to_string(), "use other words"))?;
         archive.file(Path::new(order::FILE), &order);
         archive.file(Path::new(order::PROGRAM), &read(self.program)?);
-        let shell = Some(PathBuf::from(SHELL)).filter(|shell| shell.exists());
+        let shell = Some(PathBuf::from(SHELL)).filter(|shell| self.has_shell && shell.exists());
         let programs = self.programs.iter().chain(&shell);
         let mut files: Vec<PathBuf> = libraries::needed_by(self.program)?;
         for program in programs {

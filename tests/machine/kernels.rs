@@ -89,7 +89,7 @@ fn refused() -> Tested {
         (&["--kernel", "empty"], &["error: --kernel empty is no kernel: it is empty"]),
         (&["--kernel", "gone"], &["error: --kernel gone: No such file"]),
         (&["--kernel", "."], &["error: --kernel .: Is a directory"]),
-        (&["--kernel", "other"], &["error: --kernel other is for ", ", and this ior-it is for "]),
+        (&["--kernel", "other"], &["error: --kernel other is for ", ", and the ior-it that is to run there is for "]),
         (&["--kernel", "debian:../x"], &["error: --kernel debian:../x names no kernel of Debian", "debian:sid"]),
         (&["--kernel", "kernel", "kernel", "--format", "json"], &["error: several kernels do not share one document"]),
         (&["--kernel", "kernel", "--tests", "gone.toml"], &["error: ", "gone.toml"]),

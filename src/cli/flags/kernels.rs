@@ -19,6 +19,10 @@ pub struct KernelFlags {
     #[arg(help_heading = KERNELS, long, value_name = "N", requires = "with_kernels", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub machines: Option<u32>,
 
+    /// With --kernel: run this ior-it there and not this very one, such as ./ior-it.arm64 of `make arm64`; the machine and the kernels are of its architecture
+    #[arg(help_heading = KERNELS, long, value_name = "FILE", requires = "with_kernels")]
+    pub kernel_program: Option<PathBuf>,
+
     /// With several kernels: write what differs between them into FILE, as Markdown, with the traces side by side
     #[arg(help_heading = KERNELS, long, value_name = "FILE", requires = "with_kernels", conflicts_with_all = NOT_WITH_KERNEL_TABLE)]
     pub kernel_table: Option<PathBuf>,

@@ -3,8 +3,14 @@
 use std::ffi::{OsStr, OsString};
 
 /// The flags of the host, and whether they take more than one value.
-const OF_HOST: [(&str, bool); 5] =
-    [("--kernel", true), ("--kernel-table", false), ("--machines", false), ("--silence", false), ("--archive", false)];
+const OF_HOST: [(&str, bool); 6] = [
+    ("--kernel", true),
+    ("--kernel-program", false),
+    ("--kernel-table", false),
+    ("--machines", false),
+    ("--silence", false),
+    ("--archive", false),
+];
 
 /// The arguments of the guest: those of the host, without its program and its own flags. After `--` all are the command's.
 pub fn for_guest(args: &[OsString]) -> Vec<OsString> {
@@ -47,7 +53,7 @@ mod tests {
             (&["--kernel", "a", "b", "--filter", "dup"], &["--filter", "dup"]),
             (&["dup", "--kernel=a", "--witness"], &["dup", "--witness"]),
             (&["--kernel", "a", "--archive", "x", "--machines=2", "-v"], &["-v"]),
-            (&["-v", "--kernel", "a", "--silence", "5"], &["-v"]),
+            (&["-v", "--kernel", "a", "--silence", "5", "--kernel-program", "b"], &["-v"]),
             (&["--kernel", "a", "--", "ls", "--kernel", "b"], &["--", "ls", "--kernel", "b"]),
             (&["--kernel", "a", "--kernel", "b"], &[]),
         ];
