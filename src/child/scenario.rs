@@ -8,10 +8,10 @@ use std::ffi::CStr;
 use std::fmt;
 
 use nix::errno::Errno;
-use syscalls::Sysno;
 
 use crate::child::command::ChildCommand;
 use crate::child::diary;
+use crate::table::syscalls::number_of;
 
 /// A named workload: `setup`, which is not traced, and `act`, which is.
 #[derive(Clone, Copy)]
@@ -139,14 +139,14 @@ impl<T> Word for *mut T {
 
 /// The expansion of `call!`. A call that this architecture or kernel lacks fails with `ENOSYS`.
 pub fn raw(call: &'static str, words: &[i64]) -> Result<i64, Failed> {
-    let number: Sysno = call.parse().map_err(|()| Failed { call, errno: Errno::ENOSYS })?;
+    let number = number_of(call).ok_or(Failed { call, errno: Errno::ENOSYS })?;
     let mut six = [0; 6];
     six[..words.len()].copy_from_slice(words);
     let [a, b, c, d, e, f] = six;
-    let begun = diary::before(number.id() as u32, &six);
+    let begun = diary::before(number, &six);
     // SAFETY: scenarios pass pointers to memory that lives through the call, or bad ones on purpose, which the kernel refuses
     // with EFAULT.
-    let result = unsafe { libc::syscall(i64::from(number.id()), a, b, c, d, e, f) };
+    let result = unsafe { libc::syscall(i64::from(number), a, b, c, d, e, f) };
     let result = Errno::result(result);
     diary::after(begun, result.unwrap_or_else(|errno| -i64::from(errno as i32)));
     result.map_err(|errno| Failed { call, errno })

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::child::scenario::Broken;
 
-/// Where the program's one segment is mapped.
-pub(super) const BASE: u64 = 0x40_0000;
+/// Where the program's one segment is mapped: below libraries and stacks, and above a program at a fixed address, which a static `ior-it`
+/// may be.
+pub(super) const BASE: u64 = 1 << 36;
 /// The ELF header and one program header (elf(5)).
 const HEADERS: u64 = 64 + 56;
 

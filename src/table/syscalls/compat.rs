@@ -58,9 +58,11 @@ pub(super) fn name(number: u32) -> Option<&'static str> {
     Number::new(number as usize).map(|number| number.name())
 }
 
-/// Whether some architecture has a 32-bit call of this name.
+/// Whether some architecture has a call of this name.
 pub(super) fn is_known(name: &str) -> bool {
-    syscalls::arm::Sysno::from_str(name).is_ok() || syscalls::x86::Sysno::from_str(name).is_ok()
+    syscalls::arm::Sysno::from_str(name).is_ok()
+        || syscalls::x86::Sysno::from_str(name).is_ok()
+        || syscalls::x86_64::Sysno::from_str(name).is_ok()
 }
 
 /// The row with the meaning of the arguments of a number.
