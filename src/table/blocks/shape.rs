@@ -83,8 +83,10 @@ impl Shape {
             MemberKind::Text | MemberKind::TextAt(_) | MemberKind::ToText => return Shape::Bytes,
             MemberKind::Signals => return Shape::List(Box::new(Shape::Number(Role::Choice(&names::SIGNAL)))),
             MemberKind::Choice(names) | MemberKind::Named(names) => Role::Choice(names),
-            MemberKind::Unsigned | MemberKind::Device | MemberKind::Limit => Role::Unsigned,
-            MemberKind::Signed => Role::Signed,
+            MemberKind::Unsigned | MemberKind::Device | MemberKind::Limit | MemberKind::Nanoseconds(_) => {
+                Role::Unsigned
+            }
+            MemberKind::Signed | MemberKind::Date(_) => Role::Signed,
             MemberKind::Directory => Role::Int,
             MemberKind::Hex | MemberKind::Pair | MemberKind::Address | MemberKind::KernelVersion => Role::Pointer,
             MemberKind::Mode | MemberKind::Permissions => Role::Mode,

@@ -203,6 +203,8 @@ fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
         | MemberKind::Pair
         | MemberKind::Device
         | MemberKind::Limit
+        | MemberKind::Date(_)
+        | MemberKind::Nanoseconds(_)
         | MemberKind::Address
         | MemberKind::Mode
         | MemberKind::Permissions

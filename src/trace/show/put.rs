@@ -71,7 +71,11 @@ fn put_permissions(out: &mut String, mode: u32) {
 
 /// The number of a device (makedev(3)).
 pub(super) fn put_device(out: &mut String, device: u64) {
-    put(out, format_args!("makedev({:#x}, {:#x})", libc::major(device), libc::minor(device)));
+    out.push_str("makedev(");
+    put_hex(out, libc::major(device).into());
+    out.push_str(", ");
+    put_hex(out, libc::minor(device).into());
+    out.push(')');
 }
 
 pub(super) fn put_address(out: &mut String, raw: u64) {

@@ -2,7 +2,8 @@
 //!
 //! No I/O.
 
-use super::super::{put, put_number};
+use super::super::{Detail, put, put_number};
+use super::address::put_hex_bytes;
 use super::event;
 use super::members::put_open;
 use crate::table::blocks::structs::{OPEN_HOW, OPEN_HOW_WITH_MODE, PERF_EVENT};
@@ -17,7 +18,7 @@ const KNOWN: usize = 256;
 /// something: the kernel refuses such a size, or nothing could be read.
 pub(super) fn put_extensible<'d>(
     out: &mut String,
-    block: &Block,
+    (block, detail): (&Block, Detail),
     of: &Struct,
     parts: impl Iterator<Item = &'d Data> + Clone,
 ) -> bool {
@@ -26,16 +27,22 @@ pub(super) fn put_extensible<'d>(
     let after = part(part::AFTER).and_then(Data::read);
     let bytes = after.filter(|_| block.way == Direction::Both).unwrap_or(given);
     if std::ptr::eq(of, &PERF_EVENT) {
-        return event::put_event(out, bytes, after);
+        return event::put_event(out, bytes, after, detail);
     }
-    let is_shown = put_struct(out, block, of, (bytes, first.size), part(1));
+    let is_shown = put_struct(out, (block, detail), of, (bytes, first.size), part(1));
     if let (true, Size::Own(0), Some(after)) = (is_shown, block.size, after) {
         put_known_size(out, bytes, after);
     }
     is_shown
 }
 
-fn put_struct(out: &mut String, block: &Block, of: &Struct, (bytes, size): (&[u8], u64), text: Option<&Data>) -> bool {
+fn put_struct(
+    out: &mut String,
+    (block, detail): (&Block, Detail),
+    of: &Struct,
+    (bytes, size): (&[u8], u64),
+    text: Option<&Data>,
+) -> bool {
     let size = match block.size {
         Size::Own(at) => match bytes.get(at..at + 4).and_then(|word| number(word, false)) {
             Some(own) => own as usize,
@@ -49,7 +56,7 @@ fn put_struct(out: &mut String, block: &Block, of: &Struct, (bytes, size): (&[u8
     let is_known = bytes.len() >= needed;
     if given >= of.least && is_known {
         put_known(out, of, &bytes[..given.min(of.size)], text);
-        put_rest(out, of, bytes, given.min(MOST));
+        put_rest(out, of, bytes, given.min(MOST), detail);
         return true;
     }
     if let Size::Own(0) = block.size {
@@ -79,17 +86,23 @@ fn put_known(out: &mut String, of: &Struct, bytes: &[u8], text: Option<&Data>) {
 }
 
 /// What follows the members that are known, if it is not all zeros.
-fn put_rest(out: &mut String, of: &Struct, bytes: &[u8], end: usize) {
+fn put_rest(out: &mut String, of: &Struct, bytes: &[u8], end: usize, detail: Detail) {
     let from = of.size;
     match bytes.get(from..end) {
         None if from < end => out.push_str(", ???"),
-        Some(rest) if of.filled > 0 && rest.iter().any(|&byte| byte != 0) => out.push_str(", ..."),
-        Some(rest) if rest.iter().any(|&byte| byte != 0) => {
+        Some(rest) if rest.iter().all(|&byte| byte == 0) => {}
+        Some(_) if of.filled > 0 && detail == Detail::Brief => out.push_str(", ..."),
+        Some(rest) if of.filled > 0 => {
+            out.push_str(", extra_data=");
+            put_hex_bytes(out, rest);
+            put(out, format_args!(" /* bytes {from}..{} */", end - 1));
+        }
+        Some(rest) => {
             put(out, format_args!(", /* bytes {from}..{} */ \"", end - 1));
             rest.iter().take(SHOWN).for_each(|byte| put(out, format_args!("\\x{byte:02x}")));
             out.push_str(if rest.len() > SHOWN { "\"..." } else { "\"" });
         }
-        Some(_) | None => {}
+        None => {}
     }
     out.push('}');
 }
@@ -116,7 +129,7 @@ pub(in crate::trace::show) fn put_how(out: &mut String, call: &Call) -> bool {
     }
     put_open(out, of, &bytes[..of.size], of.brief, None);
     match data {
-        Some(Bytes::Read(_)) => put_rest(out, of, bytes, size as usize),
+        Some(Bytes::Read(_)) => put_rest(out, of, bytes, size as usize, Detail::Brief),
         _ => out.push_str(if lacks_the_rest(call) { ", ???}" } else { "}" }),
     }
     true
