@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use syscalls::Sysno;
 
 use super::expectation::{Expectation, Expectations, ExpectedCall, Wanted, WantedField};
 use crate::base::error::Error;
 use crate::table::names::{self, Names};
-use crate::table::syscalls::{Class, Role, Syscall};
+use crate::table::syscalls::{Class, Role, Syscall, all_names};
 
 mod kernel; // the calls that the running kernel has
 mod text; // the table for a terminal
@@ -83,7 +82,7 @@ struct NamesUsed {
 }
 
 fn all_calls(kernel: Option<&BTreeSet<String>>) -> BTreeMap<String, Covered> {
-    let known = Sysno::iter().map(|call| call.name().to_owned());
+    let known = all_names().map(str::to_owned);
     let calls = known.map(|name| {
         let io = Syscall::by_name(&name).map(|row| row.class == Class::Io);
         let in_kernel = kernel.map(|kernel| kernel.contains(&name));

@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
-use syscalls::Sysno;
 
 use super::keys::{DECISIVE, Key, Of, keys};
 use super::said::{Said, Value};
@@ -18,7 +17,7 @@ use crate::judge::expectation::call::{ABIS, TEXT_STATES};
 use crate::judge::expectation::errors::near;
 use crate::table::kind::Kind;
 use crate::table::names::{self, Names};
-use crate::table::syscalls::{Role, Syscall, put_compat_name};
+use crate::table::syscalls::{Role, Syscall, number_of, put_compat_name};
 
 mod write;
 mod data; // what pointers lead to
@@ -172,8 +171,7 @@ fn is_call(name: &str, is_compat: bool) -> bool {
         ["syscall_0x", "syscall_", "nr=-", "nr=", "IORING_OP_"].iter().find_map(|prefix| name.strip_prefix(prefix));
     let is_number =
         digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let is_known =
-        if is_compat { COMPAT_NAMES.iter().any(|known| known == name) } else { name.parse::<Sysno>().is_ok() };
+    let is_known = if is_compat { COMPAT_NAMES.iter().any(|known| known == name) } else { number_of(name).is_some() };
     is_number || is_known
 }
 

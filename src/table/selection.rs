@@ -8,7 +8,6 @@ use std::str::FromStr;
 
 use regex_lite::Regex;
 use strsim::damerau_levenshtein;
-use syscalls::Sysno;
 
 use crate::table::syscalls::{self as rows, Abi, Ret, Role, Syscall};
 
@@ -85,7 +84,7 @@ impl FromStr for Selection {
 
 /// The names of all calls and requests.
 fn universe() -> BTreeSet<String> {
-    let native = Sysno::iter().map(|call| call.name().to_owned());
+    let native = rows::all_names().map(str::to_owned);
     let compat = (0..Syscall::NUMBERS).filter_map(|number| rows::known_name(Abi::Compat, number).map(str::to_owned));
     let rows = Syscall::all().iter().map(|row| row.name.to_owned());
     native.chain(compat).chain(rows).collect()

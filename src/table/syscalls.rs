@@ -8,11 +8,9 @@
 //! ([`REQUESTS`]).
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
-use syscalls::Sysno;
 
 use crate::base::error::Error;
 use crate::table::kind::Kind;
@@ -31,7 +29,7 @@ mod table; // the rows of system calls
 
 pub use effect::Effect;
 pub use meaning::{Arg, Makes, Peek, Ret, Role};
-pub(crate) use number::{effect_without_row, known_name};
+pub(crate) use number::{all_names, effect_without_row, known_name, number_of};
 pub use number::{name_of, put_compat_name, put_name};
 pub use sqe::{Sqe, SqeField};
 
@@ -271,7 +269,7 @@ pub fn check() -> Result<(), Error> {
 }
 
 fn check_names<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), Error> {
-    let is_unknown = |name: &&str| Sysno::from_str(name).is_err() && !compat::is_known(name);
+    let is_unknown = |name: &&str| number_of(name).is_none() && !compat::is_known(name);
     let Some(unknown) = names.find(is_unknown) else { return Ok(()) };
     let sentence = format!("BUG: the table has the call `{unknown}`, which the crate `syscalls` does not know");
     Err(Error::cannot_trace(
@@ -316,9 +314,8 @@ struct PortableRow {
 
 impl PortableRow {
     fn on_this_architecture(self) -> Option<Syscall> {
-        let number: Sysno = self.name.parse().ok()?;
+        let number = number_of(self.name)?;
         let PortableRow { name, effect, class, args, ret, implied_flags, peek, makes } = self;
-        let number = number.id() as u32;
         Some(Syscall { name, effect, number, class, args, places: &[], ret, implied_flags, peek, makes })
     }
 }

@@ -8,7 +8,7 @@ use super::entries::{Entry, find, in_order, items, kind};
 use super::errors::{Problems, near};
 use super::values;
 use super::{ExpectedCall, Present, Sequence, Times};
-use crate::table::syscalls::Syscall;
+use crate::table::syscalls::{Syscall, number_of};
 
 /// The limit on the number of calls. A larger number is a typing error.
 const MOST_CALLS: usize = 10_000_000;
@@ -213,7 +213,7 @@ fn row_of(item: &Spanned<DeValue>, entries: &[Entry], problems: &mut Problems) -
     if Syscall::is_known(name) {
         return CallName::Lacking(name.to_owned());
     }
-    let (message, hint) = if name.parse::<syscalls::Sysno>().is_ok() {
+    let (message, hint) = if number_of(name).is_some() {
         (format!("what `{name}` means is not known"), format!("src/table/syscalls/table.rs needs a row for {name}"))
     } else {
         let hint = near(name, Syscall::all().iter().map(|row| row.name));

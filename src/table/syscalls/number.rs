@@ -2,6 +2,8 @@
 //!
 //! No I/O.
 
+use std::str::FromStr;
+
 use syscalls::Sysno;
 
 use super::{Abi, Effect, REQUESTS, Syscall, compat, table};
@@ -15,10 +17,28 @@ pub fn name_of(number: u32) -> String {
     name
 }
 
+/// Calls that the crate does not know yet. From 424 on, a call has the same number on all architectures
+/// (include/uapi/asm-generic/unistd.h).
+const NEWER: [(&str, u32); 2] = [("listns", 470), ("rseq_slice_yield", 471)];
+
+/// The number of a name on this architecture.
+pub(crate) fn number_of(name: &str) -> Option<u32> {
+    let newer = || NEWER.iter().find(|(known, _)| *known == name).map(|&(_, number)| number);
+    Sysno::from_str(name).ok().map(|number| number.id() as u32).or_else(newer)
+}
+
+/// The names of all calls of this architecture.
+pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+    Sysno::iter().map(|number| number.name()).chain(NEWER.iter().map(|&(name, _)| name))
+}
+
 /// The name of a number in one of the kernel's tables, if it has one.
 pub(crate) fn known_name(abi: Abi, number: u32) -> Option<&'static str> {
     match abi {
-        Abi::Native => Sysno::new(number as usize).map(|number| number.name()),
+        Abi::Native => {
+            let newer = || NEWER.iter().find(|&&(_, known)| known == number).map(|&(name, _)| name);
+            Sysno::new(number as usize).map(|number| number.name()).or_else(newer)
+        }
         Abi::Compat => compat::name(number),
     }
 }
