@@ -14,7 +14,8 @@ mod put; // names, numbers and bytes
 mod data; // what pointers lead to
 
 use put::{
-    put, put_address, put_device, put_escaped, put_hex, put_mode, put_named, put_names, put_number, put_type_and_mode,
+    put, put_address, put_device, put_escaped, put_hex, put_mode, put_named, put_names, put_number, put_priority,
+    put_type_and_mode,
 };
 
 /// How much is shown of structs and lists.
@@ -178,6 +179,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize, detail:
         Role::DirFd => put_directory(out, row, call, at),
         // The last of all descriptors is ~0U (close_range(2)).
         Role::FdNumber if row.effect == Effect::CloseRange => put_number(out, raw as u32),
+        Role::Int if row.args[at].name == "ioprio" => put_priority(out, raw as u32),
         Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // A call that fails has filled in no path.
         Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),

@@ -100,6 +100,8 @@ pub enum MemberKind {
     KernelVersion,
     /// The address of a string.
     ToText,
+    /// The address of an array, which is a block of its own.
+    ToArray,
     /// Seconds since the epoch, with their nanoseconds at this place, if there are any.
     Date(Option<usize>),
     /// The last member of a time since the epoch: its nanoseconds, with the seconds at this place.

@@ -51,7 +51,7 @@ impl Shape {
             What::Struct(of) | What::Pointers(of) => list(Shape::of_struct(of)),
             What::Nodes => list(Shape::Number(Role::Pointer)),
             What::Signals => list(Shape::Number(Role::Choice(&names::SIGNAL))),
-            What::Descriptors => list(Shape::Number(Role::Int)),
+            What::Descriptors | What::Processors => list(Shape::Number(Role::Int)),
             What::Message if matches!(block.size, Size::One) => Shape::Object(of_message()),
             What::Message => {
                 let mut members = of_message();
@@ -88,7 +88,11 @@ impl Shape {
             }
             MemberKind::Signed | MemberKind::Date(_) => Role::Signed,
             MemberKind::Directory => Role::Int,
-            MemberKind::Hex | MemberKind::Pair | MemberKind::Address | MemberKind::KernelVersion => Role::Pointer,
+            MemberKind::Hex
+            | MemberKind::Pair
+            | MemberKind::Address
+            | MemberKind::ToArray
+            | MemberKind::KernelVersion => Role::Pointer,
             MemberKind::Mode | MemberKind::Permissions => Role::Mode,
             MemberKind::Flags(names) => Role::Flags(names),
         })

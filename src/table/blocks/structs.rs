@@ -5,7 +5,7 @@
 use std::mem::offset_of;
 
 use super::MemberKind::{
-    Address, Choice, Date, Device, Flags, Hex, Limit, Mode, Nanoseconds, Pair, Signals, Signed, Text, Unsigned,
+    Address, Choice, Date, Device, Flags, Hex, Limit, Mode, Nanoseconds, Pair, Signals, Signed, Text, ToArray, Unsigned,
 };
 use super::WhenShown::{OfDevice, OfNoDevice, With};
 use super::{Member, Struct, WhenShown};
@@ -209,7 +209,7 @@ pub static SIGINFO: Struct = laid_out!(128, 3;
 );
 
 /// The last argument of pselect6 (select(2)).
-pub static SIGSET_AND_SIZE: Struct = laid_out!(16, 2; "sigmask" 0 8 Address, "sigsetsize" 8 8 Unsigned);
+pub static SIGSET_AND_SIZE: Struct = laid_out!(16, 2; "sigmask" 0 8 ToArray, "sigsetsize" 8 8 Unsigned);
 
 /// `struct io_event` (io_getevents(2), include/uapi/linux/aio_abi.h).
 pub static IO_EVENT: Struct = laid_out!(32, 4; "data" 0 8 Hex, "obj" 8 8 Hex, "res" 16 8 Signed, "res2" 24 8 Signed);

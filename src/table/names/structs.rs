@@ -230,3 +230,17 @@ pub static STATX_ATTRIBUTES: Names = Names {
         STATX_ATTR_DAX 0x20_0000, STATX_ATTR_WRITE_ATOMIC 0x40_0000,
     },
 };
+
+/// Types of namespaces, which listns(2) lists (include/uapi/linux/nsfs.h).
+pub static NAMESPACE_TYPE: Names = Names {
+    what: "type of a namespace",
+    mask: 0,
+    values: numbered! {
+        TIME_NS 0x80, MNT_NS 0x2_0000, CGROUP_NS 0x200_0000, UTS_NS 0x400_0000, IPC_NS 0x800_0000, USER_NS 0x1000_0000,
+        PID_NS 0x2000_0000, NET_NS 0x4000_0000,
+    },
+};
+
+/// Whose namespaces listns(2) lists.
+pub static LISTNS_USER: Names =
+    Names { what: "owner for listns", mask: u64::MAX, values: numbered! { LISTNS_CURRENT_USER 0xffff_ffff_ffff_ffff } };

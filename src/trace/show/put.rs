@@ -78,6 +78,21 @@ pub(super) fn put_device(out: &mut String, device: u64) {
     out.push(')');
 }
 
+/// A priority of I/O, by its class (ioprio_set(2), include/uapi/linux/ioprio.h).
+pub(super) fn put_priority(out: &mut String, priority: u32) {
+    out.push_str("IOPRIO_PRIO_VALUE(");
+    match ["NONE", "RT", "BE", "IDLE"].get(priority as usize >> 13) {
+        Some(class) => {
+            out.push_str("IOPRIO_CLASS_");
+            out.push_str(class);
+        }
+        None => put_hex(out, (priority >> 13).into()),
+    }
+    out.push_str(", ");
+    put_number(out, priority & 0x1fff);
+    out.push(')');
+}
+
 pub(super) fn put_address(out: &mut String, raw: u64) {
     if raw == 0 { out.push_str("NULL") } else { put_hex(out, raw) }
 }

@@ -1,7 +1,7 @@
 //! What pointers lead to, with all that was read of it: `--no-abbrev`.
 
 use super::calls::{call, told};
-use ior_it::support::table::blocks::{self, What};
+use ior_it::support::table::blocks::{self, What, part};
 use ior_it::support::table::syscalls::Syscall;
 use ior_it::support::trace::call::{Bytes, Call, Data};
 use ior_it::support::trace::show::{self, Detail};
@@ -134,6 +134,59 @@ fn what_follows_the_members_of_bpf_is_shown() {
     let given = both(call("bpf", &[22, PLACE, 6], -7), vec![data(1, &[7, 0, 0, 0, 0, 5])]);
     assert_eq!(given[0], "bpf(BPF_MAP_FREEZE, {map_fd=7, ...}, 6) = -1 E2BIG");
     assert_eq!(given[1], r#"bpf(BPF_MAP_FREEZE, {map_fd=7, extra_data="\x00\x05" /* bytes 4..5 */}, 6) = -1 E2BIG"#);
+}
+
+#[test]
+fn filters_are_shown_by_their_instructions() {
+    let code = |rows: &[(u16, u8, u8, u32)]| {
+        let bytes =
+            |&(code, yes, no, k): &(u16, u8, u8, u32)| [&code.to_ne_bytes()[..], &[yes, no], &k.to_ne_bytes()].concat();
+        rows.iter().flat_map(bytes).collect::<Vec<u8>>()
+    };
+    let program = |len: u64| [len.to_ne_bytes(), 0x7100_u64.to_ne_bytes()].concat();
+    let within = |arg: u8, bytes: &[u8]| Data { part: part::WITHIN, ..data(arg, bytes) };
+    let of_seccomp = [(0x20, 0, 0, 4), (0x15, 1, 0, 0xc000_003e), (6, 0, 0, 0x5_0001), (6, 0, 0, 0x7fff_0000)];
+    let set = call("seccomp", &[1, 0, PLACE], 0);
+    assert_eq!(
+        both(set, vec![data(2, &program(4)), within(2, &code(&of_seccomp))]),
+        [
+            "seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=4, filter=0x7100}) = 0",
+            "seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=4, filter=[BPF_STMT(BPF_LD|BPF_W|BPF_ABS, 0x4), \
+             BPF_JUMP(BPF_JMP|BPF_K|BPF_JEQ, 0xc000003e, 0x1, 0), BPF_STMT(BPF_RET|BPF_K, SECCOMP_RET_ERRNO|0x1), \
+             BPF_STMT(BPF_RET|BPF_K, SECCOMP_RET_ALLOW)]}) = 0",
+        ]
+    );
+    let of_socket = [
+        (0x30, 0, 0, 0xffff_f000),
+        (0x28, 0, 0, 0xfff0_0008),
+        (0x20, 0, 0, 0xffe0_0004),
+        (0x20, 0, 0, 0xffff_f001),
+        (0x84, 0, 0, 0),
+        (7, 0, 0, 0),
+        (2, 0, 0, 3),
+        (0x116, 0, 0, 0),
+    ];
+    let set = call("setsockopt", &[3, 1, 26, PLACE, 16], 0);
+    let [brief, full] = both(set, vec![data(3, &program(8)), within(3, &code(&of_socket))]);
+    assert_eq!(brief, "setsockopt(3, SOL_SOCKET, SO_ATTACH_FILTER, {len=8, filter=0x7100}, 16) = 0");
+    let instructions = [
+        "BPF_STMT(BPF_LD|BPF_B|BPF_ABS, SKF_AD_OFF+SKF_AD_PROTOCOL)",
+        "BPF_STMT(BPF_LD|BPF_H|BPF_ABS, SKF_NET_OFF+8)",
+        "BPF_STMT(BPF_LD|BPF_W|BPF_ABS, SKF_LL_OFF+4)",
+        "BPF_STMT(BPF_LD|BPF_W|BPF_ABS, SKF_AD_OFF+0x1)",
+        "BPF_STMT(BPF_ALU|BPF_K|BPF_NEG, 0)",
+        "BPF_STMT(BPF_MISC|BPF_TAX, 0)",
+        "BPF_STMT(BPF_ST, 0x3)",
+        "BPF_STMT(BPF_RET|BPF_A|0x100, 0)",
+    ];
+    assert_eq!(
+        full,
+        format!("setsockopt(3, SOL_SOCKET, SO_ATTACH_FILTER, {{len=8, filter=[{}]}}, 16) = 0", instructions.join(", "))
+    );
+    // Another level has another option of this number.
+    let [_, other] =
+        both(call("setsockopt", &[3, 41, 26, PLACE, 16], 0), vec![data(3, &program(8)), within(3, &[0; 8])]);
+    assert!(!other.contains("filter="), "{other}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Permissions, Signed, Unsigned};
+use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Permissions, Signed, ToArray, Unsigned};
 use super::super::WhenShown::{Among, NonZero, NotAmong, With, Without};
 use super::super::{Member, Struct, WhenShown};
 use super::{first, last};
@@ -31,7 +31,7 @@ const INTO_CGROUP: u64 = 1 << 33;
 pub static CLONE_ARGS: Struct = laid_out!(88, 11;
     "flags" 0 8 Flags(&names::CLONE3), "pidfd" 8 8 Address => With(0, PIDFD), "child_tid" 16 8 Address => With(0, SETS_CHILD),
     "parent_tid" 24 8 Address => With(0, SETS_PARENT), "exit_signal" 32 8 Named(&names::SIGNAL), "stack" 40 8 Address,
-    "stack_size" 48 8 Hex, "tls" 56 8 Address => With(0, SETS_TLS), "set_tid" 64 8 Address => WhenShown::Either(64, 72),
+    "stack_size" 48 8 Hex, "tls" 56 8 Address => With(0, SETS_TLS), "set_tid" 64 8 ToArray => WhenShown::Either(64, 72),
     "set_tid_size" 72 8 Unsigned => WhenShown::Either(64, 72), "cgroup" 80 8 Unsigned => WhenShown::NonZeroOr(0, INTO_CGROUP),
 )
 .at_least(64);
@@ -89,6 +89,13 @@ pub static LISTMOUNT_REQUEST: Struct = laid_out!(32, 5;
     "size" 0 4 Unsigned, "mnt_ns_fd" 4 4 Signed, "mnt_id" 8 8 Choice(&names::MOUNT_ID), "param" 16 8 Hex, "mnt_ns_id" 24 8 Hex,
 )
 .at_least(24);
+
+/// `struct ns_id_req` of listns(2) (include/uapi/linux/nsfs.h), which has the last namespace that was listed.
+pub static LISTNS_REQUEST: Struct = laid_out!(32, 6;
+    "size" 0 4 Unsigned, "spare" 4 4 Hex => NonZero, "ns_id" 8 8 Hex, "ns_type" 16 4 Flags(&names::NAMESPACE_TYPE),
+    "spare2" 20 4 Hex => NonZero, "user_ns_id" 24 8 Choice(&names::LISTNS_USER),
+)
+.at_least(32);
 
 /// Bits of `sample_type` and of the flags of `struct perf_event_attr`, and PERF_TYPE_BREAKPOINT as one of the types.
 const SAMPLES: usize = 24;

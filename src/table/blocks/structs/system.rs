@@ -2,7 +2,7 @@
 //!
 //! No I/O.
 
-use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Signed, TextAt, Unsigned};
+use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Signed, TextAt, ToArray, Unsigned};
 use super::super::WhenShown::{Among, NonZero, With};
 use super::super::{Member, Struct, WhenShown};
 use super::{first, last};
@@ -29,6 +29,15 @@ pub static LSM_CONTEXT: Struct = laid_out!(32, 4;
     "id" 0 8 Choice(&names::LSM_ID), "flags" 8 8 Hex, "len" 16 8 Unsigned, "ctx_len" 24 8 Unsigned,
 )
 .at_least(32);
+
+/// `struct sock_fprog` (seccomp(2), socket(7), include/uapi/linux/filter.h).
+pub static FILTER: Struct = laid_out!(16, 2; "len" 0 2 Unsigned, "filter" 8 8 ToArray);
+
+/// `struct sock_filter`, of the filter of a socket.
+pub static SOCKET_INSTRUCTION: Struct = laid_out!(8, 4; "code" 0 2 Hex, "jt" 2 1 Hex, "jf" 3 1 Hex, "k" 4 4 Hex);
+
+/// The same, of a filter of seccomp(2).
+pub static SECCOMP_INSTRUCTION: Struct = laid_out!(8, 4; "code" 0 2 Hex, "jt" 2 1 Hex, "jf" 3 1 Hex, "k" 4 4 Hex);
 
 /// `struct if_dqblk` (quotactl(2)).
 pub static QUOTA: Struct = laid_out!(72, 6;

@@ -5,7 +5,7 @@
 use super::super::{Detail, put, put_number};
 use super::address::put_hex_bytes;
 use super::event;
-use super::members::put_open;
+use super::members::{Behind, put_open};
 use crate::table::blocks::structs::{OPEN_HOW, OPEN_HOW_WITH_MODE, PERF_EVENT};
 use crate::table::blocks::{Block, Direction, MOST, Size, Struct, number, part};
 use crate::trace::call::{Bytes, Call, Data, Text};
@@ -18,7 +18,7 @@ const KNOWN: usize = 256;
 /// something: the kernel refuses such a size, or nothing could be read.
 pub(super) fn put_extensible<'d>(
     out: &mut String,
-    (block, detail): (&Block, Detail),
+    (block, behind): (&Block, Behind),
     of: &Struct,
     parts: impl Iterator<Item = &'d Data> + Clone,
 ) -> bool {
@@ -27,22 +27,16 @@ pub(super) fn put_extensible<'d>(
     let after = part(part::AFTER).and_then(Data::read);
     let bytes = after.filter(|_| block.way == Direction::Both).unwrap_or(given);
     if std::ptr::eq(of, &PERF_EVENT) {
-        return event::put_event(out, bytes, after, detail);
+        return event::put_event(out, bytes, after, behind.detail);
     }
-    let is_shown = put_struct(out, (block, detail), of, (bytes, first.size), part(1));
+    let is_shown = put_struct(out, (block, behind), of, (bytes, first.size));
     if let (true, Size::Own(0), Some(after)) = (is_shown, block.size, after) {
         put_known_size(out, bytes, after);
     }
     is_shown
 }
 
-fn put_struct(
-    out: &mut String,
-    (block, detail): (&Block, Detail),
-    of: &Struct,
-    (bytes, size): (&[u8], u64),
-    text: Option<&Data>,
-) -> bool {
+fn put_struct(out: &mut String, (block, behind): (&Block, Behind), of: &Struct, (bytes, size): (&[u8], u64)) -> bool {
     let size = match block.size {
         Size::Own(at) => match bytes.get(at..at + 4).and_then(|word| number(word, false)) {
             Some(own) => own as usize,
@@ -55,8 +49,8 @@ fn put_struct(
     let needed = if of.filled > 0 { given } else { given.min(of.size) };
     let is_known = bytes.len() >= needed;
     if given >= of.least && is_known {
-        put_known(out, of, &bytes[..given.min(of.size)], text);
-        put_rest(out, of, bytes, given.min(MOST), detail);
+        put_known(out, of, &bytes[..given.min(of.size)], behind);
+        put_rest(out, of, bytes, given.min(MOST), behind.detail);
         return true;
     }
     if let Size::Own(0) = block.size {
@@ -77,12 +71,12 @@ fn put_known_size(out: &mut String, given: &[u8], left: &[u8]) {
 }
 
 /// The members that are known. What is not given of the last one, and of those that always count, is 0.
-fn put_known(out: &mut String, of: &Struct, bytes: &[u8], text: Option<&Data>) {
+fn put_known(out: &mut String, of: &Struct, bytes: &[u8], behind: Behind) {
     let mut whole = [0; KNOWN];
     whole.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
     let begun = of.members.iter().filter(|member| member.offset < bytes.len().max(of.filled));
     let end = begun.map(|member| member.offset + member.size).max().unwrap_or(0);
-    put_open(out, of, &whole[..end], of.brief, text);
+    put_open(out, of, &whole[..end], of.brief, behind);
 }
 
 /// What follows the members that are known, if it is not all zeros.
@@ -127,7 +121,7 @@ pub(in crate::trace::show) fn put_how(out: &mut String, call: &Call) -> bool {
     if size < of.least as u64 || size > MOST as u64 || bytes.len() < of.size {
         return false;
     }
-    put_open(out, of, &bytes[..of.size], of.brief, None);
+    put_open(out, of, &bytes[..of.size], of.brief, Behind::default());
     match data {
         Some(Bytes::Read(_)) => put_rest(out, of, bytes, size as usize, Detail::Brief),
         _ => out.push_str(if lacks_the_rest(call) { ", ???}" } else { "}" }),

@@ -7,10 +7,11 @@ use super::super::{
     put_type_and_mode,
 };
 use super::date::{put_date, put_date_of};
-use super::list::put_list;
-use super::{put_bytes, put_signals};
+use super::filter::put_instruction;
+use super::list::{put_array, put_list};
+use super::{put_bytes, put_role, put_signals};
 use crate::table::blocks::structs::{POLLFD, TIMESPEC};
-use crate::table::blocks::{Member, MemberKind, Struct, number};
+use crate::table::blocks::{Block, Member, MemberKind, Struct, What, number};
 use crate::trace::call::{Bytes, Data};
 
 pub(super) fn put_one(out: &mut String, of: &Struct, data: &Data, detail: Detail) {
@@ -52,12 +53,47 @@ pub(super) fn put_time_of_file(out: &mut String, of: &Struct, bytes: &[u8]) {
 
 /// The members of these bits, as far as the bytes go.
 pub(super) fn put_members(out: &mut String, of: &Struct, bytes: &[u8], shown: u64, are_more: bool) {
-    put_open(out, of, bytes, shown, None);
+    put_open(out, of, bytes, shown, Behind::default());
     out.push_str(if are_more { ", ...}" } else { "}" });
 }
 
+/// What a struct leads to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Behind<'d> {
+    /// A string.
+    pub text: Option<&'d Data>,
+    /// An array.
+    pub within: Option<(&'static Block, &'d Data)>,
+    /// How much is shown of it, and of the struct.
+    pub detail: Detail,
+}
+
+/// All members, and what they lead to.
+pub(super) fn put_open_struct(out: &mut String, of: &Struct, bytes: &[u8], behind: Behind) {
+    put_open(out, of, bytes, u64::MAX, behind);
+    out.push('}');
+}
+
+/// The array to which a struct leads. Without its elements, its address says more.
+fn put_within(out: &mut String, (block, data): (&Block, &Data), address: u64, detail: Detail) {
+    match block.what {
+        // The kernel reads none of no elements.
+        What::Number(role, size) if size > 1 && data.size > 0 => {
+            put_array(out, (data, address), size, |out, bytes| put_role(out, role, Some(bytes)));
+        }
+        // A set of signals of the size that the kernel takes (signal(7)).
+        What::Number(..) if data.read().is_some_and(|bytes| bytes.len() == 8 && data.size == 8) => {
+            put_signals(out, data.read().unwrap_or_default());
+        }
+        What::Struct(of) if detail == Detail::Full => {
+            put_array(out, (data, address), of.size, |out, bytes| put_instruction(out, of, bytes));
+        }
+        _ => put_address(out, address),
+    }
+}
+
 /// The same without what closes the struct. A name like `it_value.tv_sec` is a member of a member. A member may lead to a string.
-pub(super) fn put_open(out: &mut String, of: &Struct, bytes: &[u8], shown: u64, text: Option<&Data>) {
+pub(super) fn put_open(out: &mut String, of: &Struct, bytes: &[u8], shown: u64, behind: Behind) {
     out.push('{');
     let (mut within, mut before) = ("", None);
     let is_there = |member: &&Member| member.offset + member.size <= bytes.len() && member.is_shown(bytes);
@@ -73,9 +109,12 @@ pub(super) fn put_open(out: &mut String, of: &Struct, bytes: &[u8], shown: u64, 
         (within, before) = (outer, Some(member));
         out.push_str(name);
         out.push('=');
-        match text.filter(|text| text.read().is_some() && matches!(member.kind, MemberKind::ToText)) {
-            Some(text) => put_bytes(out, text),
-            None => put_member(out, member, bytes),
+        match (member.kind, behind.text, behind.within) {
+            (MemberKind::ToText, Some(text), _) if text.read().is_some() => put_bytes(out, text),
+            (MemberKind::ToArray, _, Some(within)) if is_array(within) => {
+                put_within(out, within, member.value(bytes).unwrap_or(0) as u64, behind.detail);
+            }
+            _ => put_member(out, member, bytes),
         }
     }
     put_closed(out, levels(within).count(), before, bytes);
@@ -96,6 +135,11 @@ fn put_closed(out: &mut String, levels: usize, last: Option<&Member>, bytes: &[u
 /// The number of 64 bits at this place.
 fn word(bytes: &[u8], at: usize) -> Option<i64> {
     bytes.get(at..at + 8).and_then(|bytes| number(bytes, true))
+}
+
+/// Whether the beginning of an array was read, or it is empty.
+fn is_array((block, data): (&Block, &Data)) -> bool {
+    data.read().is_some_and(|bytes| data.size == 0 || bytes.len() >= block.what.element())
 }
 
 /// The members within which a member is.
@@ -129,7 +173,7 @@ pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
             put_list(out, own.chunks_exact(4), put_half, false);
         }
         MemberKind::Signed => put_number(out, value),
-        MemberKind::Address | MemberKind::ToText => put_address(out, value as u64),
+        MemberKind::Address | MemberKind::ToText | MemberKind::ToArray => put_address(out, value as u64),
         MemberKind::Hex | MemberKind::TextAt(_) => put_hex(out, value as u64),
         MemberKind::Permissions => put_mode(out, value as u64),
         MemberKind::Mode => put_type_and_mode(out, value as u32),
