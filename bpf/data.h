@@ -173,6 +173,8 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	case IOR_SIZE_MESSAGES:
 		asked.limit = wanted;
 		return tell_messages(watch, call, &asked, count, reading == AT_EXIT);
+	case IOR_SIZE_WITHIN:
+		return tell_within(watch, call, &asked, block->detail, block->size);
 	case IOR_SIZE_POINTERS:
 		asked.size = block->size;
 		return tell_pointers(watch, call, &asked, count);

@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 11
+#define IOR_VERSION 12
 
 /* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
@@ -53,6 +53,7 @@ enum ior_part {
 	IOR_PART_BLOCK = 0,    /* the block itself */
 	IOR_PART_AFTER = 32,   /* the block again, as the call has left it */
 	IOR_PART_GIVEN = 33,   /* the headers of messages, as the call was given them to fill in */
+	IOR_PART_WITHIN = 34,  /* an array, whose address is in a block */
 	IOR_PART_MESSAGE = 64, /* the first message; each one has IOR_PARTS_OF_MESSAGE numbers */
 	IOR_PARTS_OF_MESSAGE = 32,
 	/* Within a message, after its struct msghdr: */
@@ -192,6 +193,11 @@ enum ior_block_size {
 		11,	   /* an array of pointers to blocks of `size` bytes, with as many elements as `count` says */
 	IOR_SIZE_OWN = 12, /* as many bytes as its own word at `detail` says; `size` if that is 0 */
 	IOR_SIZE_GROUPS = 13, /* the argument `count` and `base` more, shifted by `detail`, times `size` */
+	/*
+	 * An array whose address is in the struct at `detail`. In `size`, a byte each: the size of an element, how many bytes the count
+	 * of elements has, and where in the struct that is.
+	 */
+	IOR_SIZE_WITHIN = 14,
 };
 
 enum ior_block_flags {
@@ -214,7 +220,7 @@ struct ior_block {
 	__u32 size;
 	__u32 mask; /* of the argument `when` */
 	__u8 when;  /* the argument that says whether there is a block; 0 if there always is */
-	/* How far `count` is shifted; where in the block its size is; or, from 1, where the address of a string is. */
+	/* How far `count` is shifted; where in the block its size is; from 1, where the address of a string is; or where that of an array is. */
 	__u8 detail;
 	__u16 base;   /* its least value with which there is one; or, without `when`, what is added to `count` */
 	__u64 values; /* all of them, by bits from the least one on */

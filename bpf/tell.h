@@ -262,6 +262,26 @@ __noinline long tell_text(struct ior_watch *watch, struct pending *call, struct 
 	return tell_data(watch, call, asked);
 }
 
+/* Sends the array whose address is in a struct, if there is one (enum ior_block_size). */
+__noinline long tell_within(struct ior_watch *watch, struct pending *call, struct asked *asked, __u32 place,
+			    __u32 sizes)
+{
+	__u64 array = 0, count = 0, width = sizes >> 8 & 0xff;
+	long err;
+
+	if (!watch || !call || !asked || width > sizeof(count))
+		return 0;
+	err = bpf_probe_read_user(&array, sizeof(array), (const void *)(asked->address + place));
+	if (err || !array)
+		return err;
+	bpf_probe_read_user(&count, width, (const void *)(asked->address + (sizes >> 16)));
+	asked->part = IOR_PART_WITHIN;
+	asked->address = array;
+	asked->size = count * (sizes & 0xff);
+	asked->limit = IOR_DATA_CAP;
+	return tell_data(watch, call, asked);
+}
+
 /* Sends strings up to a NULL. */
 __noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
 {

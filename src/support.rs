@@ -71,7 +71,7 @@ pub mod trace {
         pub use crate::trace::decoder::{Assembly, assemble};
     }
     pub mod show {
-        pub use crate::trace::show::{call, line, trace};
+        pub use crate::trace::show::{Detail, call, call_in, line, trace};
     }
 }
 pub mod child {

@@ -98,8 +98,8 @@ pub struct Cli {
     #[arg(help_heading = RUN, long)]
     pub keep: bool,
 
-    /// Print the trace of each scenario as strace would write it
-    #[arg(help_heading = REPORT, short, long, conflicts_with = "command")]
+    /// Print the trace of each scenario as strace would write it; with a command or -p, the same as --no-abbrev
+    #[arg(help_heading = REPORT, short, long)]
     pub verbose: bool,
 
     /// See each scenario, or the command, through ptrace as well, at the same time: what BPF and this witness see must be the same

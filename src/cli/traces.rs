@@ -17,7 +17,7 @@ use crate::command::{Ends, LineClock, LineTimes, ShownCalls, Sort, Summary};
 use crate::judge::verdict::Observed;
 use crate::table::selection::Selection;
 use crate::trace::call::Call;
-use crate::trace::show;
+use crate::trace::show::{self, Detail};
 use crate::trace::whole::Trace;
 
 /// What is shown of traces, and how. The verdicts are on whole traces.
@@ -38,7 +38,8 @@ impl TraceView {
     /// What the flags ask for. A flag about the calls of a trace asks for the trace.
     pub fn of(cli: &Cli) -> Result<Self, Error> {
         let flags = &cli.trace;
-        let chooses = !flags.selections.is_empty() || !flags.paths.is_empty() || flags.data.is_some();
+        let chooses =
+            !flags.selections.is_empty() || !flags.paths.is_empty() || flags.data.is_some() || flags.no_abbrev;
         let ends_or_times = flags.successful_only || flags.failed_only || flags.times > 0 || flags.relative_times;
         Ok(Self {
             prints: cli.verbose || !flags.summary && (chooses || ends_or_times || flags.durations),
@@ -57,7 +58,7 @@ impl TraceView {
     /// A trace as strace would write it.
     pub fn text(&self, trace: &Trace) -> String {
         let mut clock = LineClock::new(self.shown.times, SystemTime::now(), diary::now_ns());
-        show::calls(&self.calls(trace).collect::<Vec<_>>(), true, |call| clock.before(call.enter_ns))
+        show::calls(&self.calls(trace).collect::<Vec<_>>(), true, self.shown.detail, |call| clock.before(call.enter_ns))
     }
 
     /// The calls of a trace that are shown.
@@ -99,7 +100,9 @@ pub fn shown(cli: &Cli) -> Result<ShownCalls, Error> {
     // As it is given to the call, and as the kernel knows it.
     let both = flags.paths.iter().flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]);
     let paths = both.flatten().map(|path| PathBuf::into_os_string(path).into_vec()).collect();
-    Ok(ShownCalls { times, ends, paths, relative: flags.relative_paths, separate })
+    let is_full = flags.no_abbrev || cli.verbose && (!cli.command.is_empty() || !flags.pids.is_empty());
+    let detail = if is_full { Detail::Full } else { Detail::Brief };
+    Ok(ShownCalls { times, ends, paths, relative: flags.relative_paths, separate, detail })
 }
 
 /// The calls of one scenario in numbers.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Local};
 
 use crate::trace::call::{Call, Outcome, Text};
+use crate::trace::show::Detail;
 
 /// What a line says of the time, as strace(1) does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(crate) struct ShownCalls {
     pub relative: bool,
     /// Whether each process has a file of its own.
     pub separate: bool,
+    /// How much of structs and lists.
+    pub detail: Detail,
 }
 
 impl ShownCalls {

@@ -134,7 +134,7 @@ impl Sink {
         self.line.clear();
         match self.json {
             true => self.line.push_str(&json::of_call(call)),
-            false => show::line(&mut self.line, call, &self.clock.before(call.enter_ns)),
+            false => show::line(&mut self.line, call, self.shown.detail, &self.clock.before(call.enter_ns)),
         }
         self.output.line_of(call.pid, &self.line);
     }

@@ -11,12 +11,14 @@ use crate::table::syscalls::{Role, Syscall};
 mod member; // what structs are made of
 pub mod structs; // the members of structs
 pub mod entries; // the entries of directories
+mod size; // how large they are
 mod rows; // the blocks of each call
 mod shape; // how their content is written
 
 pub use entries::DirectoryLayout;
 pub use member::{Member, MemberKind, Struct, WhenShown};
 pub use shape::{InternetVersion, Shape};
+pub use size::{Size, Within};
 
 /// `IOR_PARTS`: the most segments of a vector that are read, strings or pointers of a list, and messages of an array.
 pub const PARTS: usize = 16;
@@ -32,6 +34,8 @@ pub mod part {
     pub const AFTER: u16 = 32;
     /// The headers of messages, as the call was given them to fill in.
     pub const GIVEN: u16 = 33;
+    /// An array, whose address is in a block.
+    pub const WITHIN: u16 = 34;
     /// The first message of an array.
     pub const MESSAGE: u16 = 64;
     /// How many numbers a message has.
@@ -101,6 +105,8 @@ pub enum What {
     Signals,
     /// A set of nodes of memory in words of 64 bits (get_mempolicy(2)).
     Nodes,
+    /// A set of processors in bytes (sched_setaffinity(2)).
+    Processors,
     /// A set of descriptors (`fd_set`), of which an argument counts the bits.
     Descriptors,
     /// An array of `struct iovec`, each of which leads to bytes.
@@ -117,34 +123,6 @@ pub const MESSAGE_SIZE: [usize; 2] = [56, 64];
 /// The most bytes of a socket's address: `struct sockaddr_storage` (sockaddr(3type)).
 pub const ADDRESS_SIZE: usize = 128;
 
-/// How large a block is.
-#[derive(Clone, Copy, Debug)]
-pub enum Size {
-    /// One of it.
-    One,
-    /// So many of it.
-    Exactly(usize),
-    /// As many as this argument says.
-    Counted(&'static str),
-    /// As many as the result says, but no more than this argument.
-    Moved(&'static str),
-    /// As many bytes as the `socklen_t` says that this argument points to, but no more than it said before the call.
-    Pointed(&'static str),
-    /// One struct, of which this argument says how many bytes there are.
-    Sized(&'static str),
-    /// One struct, of which its own member at this place says how many bytes there are.
-    Own(usize),
-    /// As many as this argument says, with so much more, in groups of a power of two: words of a set of bits, or pages.
-    Groups(&'static str, u16, u8),
-}
-
-impl Size {
-    /// Whether it is one thing, and not an array.
-    pub fn is_one(self) -> bool {
-        matches!(self, Size::One | Size::Sized(_) | Size::Own(_))
-    }
-}
-
 /// Who writes a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -156,10 +134,16 @@ pub enum Direction {
     Both,
 }
 
+/// The argument of this name, counted from 1.
+fn place(row: &Syscall, name: &str) -> Option<u8> {
+    row.arg(name).and_then(|at| u8::try_from(at + 1).ok())
+}
+
 impl Block {
-    fn raw(&self, row: &Syscall) -> Option<RawBlock> {
-        let place = |name: &str| row.arg(name).and_then(|at| u8::try_from(at + 1).ok());
-        let (how, count) = match (self.what, self.size) {
+    /// How the size is found, and the argument that counts.
+    fn counted(&self, row: &Syscall) -> Option<(u8, u8)> {
+        let place = |name: &str| place(row, name);
+        Some(match (self.what, self.size) {
             (What::Vector, Size::Counted(count)) => (RawBlock::VECTOR, place(count)?),
             (What::Strings, _) => (RawBlock::STRINGS, 0),
             (What::String, _) => (RawBlock::STRING, 0),
@@ -175,9 +159,17 @@ impl Block {
             (_, Size::Sized(count)) => (RawBlock::SIZED, place(count)?),
             (_, Size::Own(_)) => (RawBlock::OWN, 0),
             (_, Size::Groups(count, ..)) => (RawBlock::GROUPS, place(count)?),
-        };
+            (_, Size::Within(_)) => (RawBlock::WITHIN, 0),
+        })
+    }
+
+    fn raw(&self, row: &Syscall) -> Option<RawBlock> {
+        let (how, count) = self.counted(row)?;
         let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_) | Size::Own(_))
-            || matches!(self.what, What::Address | What::Descriptors | What::Pointers(_) | What::Entries(_));
+            || matches!(
+                self.what,
+                What::Address | What::Descriptors | What::Processors | What::Pointers(_) | What::Entries(_)
+            );
         let way = match self.way {
             Direction::In => RawBlock::IN,
             Direction::Out => RawBlock::OUT,
@@ -192,16 +184,19 @@ impl Block {
         let (base, detail) = match self.size {
             Size::Own(at) => (0, at as u8),
             Size::Groups(_, more, shift) => (more, shift),
+            Size::Within(Within { address, .. }) => (0, address),
             _ => (0, self.what.text_at().map_or(0, |at| at as u8 + 1)),
         };
-        let block = RawBlock { arg: place(self.arg)?, how, count, flags, size, detail, base, ..RawBlock::default() };
+        let block =
+            RawBlock { arg: place(row, self.arg)?, how, count, flags, size, detail, base, ..RawBlock::default() };
         let Some(When { arg, mask, base, values }) = self.when else { return Some(block) };
-        Some(RawBlock { when: place(arg)?, mask, base, values, ..block })
+        Some(RawBlock { when: place(row, arg)?, mask, base, values, ..block })
     }
 
     /// Whether what comes before a page that cannot be read is read: the beginning of an array, or of a struct that may be longer.
     pub fn is_read_in_part(&self) -> bool {
         match (self.what, self.size) {
+            (_, Size::Within(_)) => true,
             (What::Struct(of), Size::Sized(_)) => of.least > 0,
             (What::Struct(_) | What::Number(..) | What::Nodes, Size::Own(_) | Size::Counted(_) | Size::Groups(..)) => {
                 true
@@ -218,6 +213,9 @@ impl Block {
             (What::Struct(of), Size::Own(_)) => of.least,
             (What::Address, Size::Counted(_)) => ADDRESS_SIZE,
             (what, Size::Exactly(times)) => what.element() * times,
+            (what, Size::Within(Within { count, bytes, .. })) => {
+                what.element() | usize::from(bytes) << 8 | usize::from(count) << 16
+            }
             (what, _) => what.element(),
         }
     }
@@ -261,6 +259,7 @@ impl What {
             | What::Address
             | What::Vector
             | What::Strings
+            | What::Processors
             | What::Message => 1,
         }
     }
@@ -287,7 +286,18 @@ pub fn of(row: &Syscall) -> &'static [Block] {
 /// The block of an argument of a call with these arguments.
 pub fn of_arg(row: &Syscall, at: usize, args: &[u64; 6]) -> Option<&'static Block> {
     let name = row.args.get(at)?.name;
-    of(row).iter().find(|block| block.arg == name && block.is_there(row, args))
+    of_args(row, args).find(|block| block.arg == name)
+}
+
+/// The blocks of the arguments of a call with these arguments.
+pub fn of_args<'a>(row: &'a Syscall, args: &'a [u64; 6]) -> impl Iterator<Item = &'static Block> + use<'a> {
+    of(row).iter().filter(|block| !block.size.is_within() && block.is_there(row, args))
+}
+
+/// The array to which a struct leads that is the block of an argument.
+pub fn within(row: &Syscall, at: usize, args: &[u64; 6]) -> Option<&'static Block> {
+    let name = row.args.get(at)?.name;
+    of(row).iter().find(|block| block.arg == name && block.size.is_within() && block.is_there(row, args))
 }
 
 /// Whether a call that was successful has filled in its blocks. wait4(2) has not if no child has changed (WNOHANG).
@@ -298,7 +308,7 @@ pub fn are_filled_in(row: &Syscall, result: i64) -> bool {
 /// What the arguments of a call may lead to, by their names. What one argument leads to in different calls has all members.
 pub fn shapes(row: &Syscall) -> Vec<(&'static str, Shape)> {
     let mut shapes = Vec::<(&'static str, Shape)>::new();
-    for block in of(row) {
+    for block in of(row).iter().filter(|block| !block.size.is_within()) {
         let shape = Shape::of(block);
         match shapes.iter_mut().find(|(arg, _)| *arg == block.arg) {
             Some((_, known)) => known.add(shape),
@@ -375,7 +385,7 @@ mod tests {
         for (name, blocks) in rows::all() {
             for block in *blocks {
                 let (What::Struct(of) | What::Pointers(of)) = block.what else { continue };
-                assert!(of.brief <= of.members.len(), "{name}");
+                assert!(of.members.len() < 64 && of.brief >> of.members.len() == 0, "{name}");
                 for member in of.members {
                     let is_word = matches!(member.size, 1 | 2 | 4 | 8) || matches!(member.kind, MemberKind::Text);
                     assert!(is_word, "{name}: {} has {} bytes", member.name, member.size);

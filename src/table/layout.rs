@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -154,7 +154,8 @@ pub struct RawBlock {
     pub mask: u32,
     /// The argument that says whether there is a block, counted from 1; 0 if there always is.
     pub when: u8,
-    /// How far the argument that counts is shifted; where in the block its size is; or, from 1, where the address of a string is.
+    /// How far the argument that counts is shifted; where in the block its size is; from 1, where the address of a string is; or where that of
+    /// an array is.
     pub detail: u8,
     /// The least value of that argument with which there is a block; without such an argument, what is added to the count first.
     pub base: u16,
@@ -191,6 +192,8 @@ impl RawBlock {
     pub const OWN: u8 = 12;
     /// As many elements as there are groups in what an argument says.
     pub const GROUPS: u8 = 13;
+    /// An array whose address is in a struct.
+    pub const WITHIN: u8 = 14;
     /// The call reads it.
     pub const IN: u8 = 1 << 0;
     /// The call fills it in.

@@ -226,34 +226,6 @@ pub static SYNC_RANGE: Names = Names {
     values: values![SYNC_FILE_RANGE_WAIT_BEFORE, SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_AFTER],
 };
 
-/// Flags of statx(2), besides the `AT_*` ones.
-pub static STATX_FLAGS: Names = Names {
-    what: "flag of statx",
-    mask: 0,
-    values: values![AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH, AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC,],
-};
-
-/// The mask of statx(2).
-pub static STATX_MASK: Names = Names {
-    what: "mask of statx",
-    mask: 0,
-    values: values![
-        STATX_BASIC_STATS,
-        STATX_TYPE,
-        STATX_MODE,
-        STATX_NLINK,
-        STATX_UID,
-        STATX_GID,
-        STATX_ATIME,
-        STATX_MTIME,
-        STATX_CTIME,
-        STATX_INO,
-        STATX_SIZE,
-        STATX_BLOCKS,
-        STATX_BTIME,
-    ],
-};
-
 /// The flags of which the kernel looks at 64 bits (SYSCALL_DEFINE in fs/namespace.c, fs/notify/fanotify/fanotify_user.c,
 /// kernel/events/core.c, kernel/fork.c, kernel/futex/syscalls.c, kernel/kexec.c, kernel/kexec_file.c, mm/mempolicy.c, mm/mmap.c, mm/mprotect.c, mm/mremap.c, mm/mseal.c
 /// and mm/process_vm_access.c).

@@ -14,18 +14,34 @@ mod put; // names, numbers and bytes
 mod data; // what pointers lead to
 
 use put::{
-    put, put_address, put_device, put_escaped, put_hex, put_mode, put_named, put_names, put_number, put_type_and_mode,
+    put, put_address, put_device, put_escaped, put_hex, put_mode, put_named, put_names, put_number, put_priority,
+    put_type_and_mode,
 };
+
+/// How much is shown of structs and lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// The most important members, with `...` for the others.
+    #[default]
+    Brief,
+    /// All that was read.
+    Full,
+}
 
 /// One call on one line: `write(4<dup.txt>, 0x7ffd, 5) = 5`, `read(3[eventfd], 0x7ffd, 16) = 8`.
 pub fn call(call: &Call) -> String {
+    call_in(call, Detail::Brief)
+}
+
+/// The same, with so much of its structs.
+pub fn call_in(call: &Call, detail: Detail) -> String {
     let mut line = String::new();
-    put_call(&mut line, call);
+    put_call(&mut line, call, detail);
     line
 }
 
 /// Appends the line to `out`. Nothing here makes a string for each call or argument, since millions are printed.
-fn put_call(out: &mut String, call: &Call) {
+fn put_call(out: &mut String, call: &Call, detail: Detail) {
     let row = call.syscall();
     call.put_name(out);
     out.push('(');
@@ -36,7 +52,7 @@ fn put_call(out: &mut String, call: &Call) {
         out.push_str(if shown == 0 { "" } else { ", " });
         shown += 1;
         match row {
-            Some(row) => put_argument(out, row, call, at),
+            Some(row) => put_argument(out, row, call, at, detail),
             None => put_address(out, call.args[at]),
         }
     }
@@ -69,11 +85,11 @@ fn put_entry(out: &mut String, request: &RingRequest) {
 /// All calls, one on each line. If there are several threads, the line begins with the thread, and has both ids if the call changed
 /// the id. The durations are added if asked for.
 pub fn trace(trace: &Trace, with_durations: bool) -> String {
-    calls(&trace.calls.iter().collect::<Vec<_>>(), with_durations, |_| String::new())
+    calls(&trace.calls.iter().collect::<Vec<_>>(), with_durations, Detail::Brief, |_| String::new())
 }
 
 /// The same of these calls, with what stands before each.
-pub fn calls(calls: &[&Call], with_durations: bool, mut before: impl FnMut(&Call) -> String) -> String {
+pub fn calls(calls: &[&Call], with_durations: bool, detail: Detail, mut before: impl FnMut(&Call) -> String) -> String {
     let threads = calls.iter().any(|other| other.tid != calls[0].tid);
     let mut lines = String::new();
     for &one in calls {
@@ -84,7 +100,7 @@ pub fn calls(calls: &[&Call], with_durations: bool, mut before: impl FnMut(&Call
             None => {}
         }
         lines.push_str(&before(one));
-        put_call(&mut lines, one);
+        put_call(&mut lines, one, detail);
         if with_durations && one.outcome != Outcome::Unfinished {
             put(&mut lines, format_args!(" <{:.6}>", Duration::from_nanos(one.duration_ns).as_secs_f64()));
         }
@@ -94,7 +110,7 @@ pub fn calls(calls: &[&Call], with_durations: bool, mut before: impl FnMut(&Call
 }
 
 /// Appends a call with its thread, what stands `before` it, and its duration to `out`: `[pid   101] close(3) = 0 <0.000000214>`.
-pub fn line(out: &mut String, call: &Call, before: &str) {
+pub fn line(out: &mut String, call: &Call, detail: Detail, before: &str) {
     let mut digits = itoa::Buffer::new();
     let tid = digits.format(call.tid);
     out.push_str("[pid ");
@@ -102,7 +118,7 @@ pub fn line(out: &mut String, call: &Call, before: &str) {
     out.push_str(tid);
     out.push_str("] ");
     out.push_str(before);
-    put_call(out, call);
+    put_call(out, call, detail);
     if call.outcome != Outcome::Unfinished {
         out.push_str(" <");
         put_number(out, call.duration_ns / NS_PER_S);
@@ -156,13 +172,14 @@ fn makes_file(flags: i32) -> bool {
     flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE & !libc::O_DIRECTORY != 0
 }
 
-fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
+fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize, detail: Detail) {
     let raw = call.args[at];
     match row.role_for(at, &call.args) {
         Role::Fd => put_descriptor(out, raw, file_of(row, call, at), kind_of(row, call, at)),
         Role::DirFd => put_directory(out, row, call, at),
         // The last of all descriptors is ~0U (close_range(2)).
         Role::FdNumber if row.effect == Effect::CloseRange => put_number(out, raw as u32),
+        Role::Int if row.args[at].name == "ioprio" => put_priority(out, raw as u32),
         Role::FdNumber | Role::Int => put_number(out, raw as i32),
         // A call that fails has filled in no path.
         Role::Path if row.effect == Effect::TellDirectory && call.success().is_none() => put_address(out, raw),
@@ -188,7 +205,7 @@ fn put_argument(out: &mut String, row: &Syscall, call: &Call, at: usize) {
         Role::Unsigned => put_number(out, raw),
         Role::Pointer => match row.peek.filter(|&(place, _)| place == at) {
             Some((_, peek)) => put_block(out, peek, call, raw),
-            None if data::put_data(out, row, call, at) => {}
+            None if data::put_data(out, row, call, at, detail) => {}
             // Nobody knows what the argument of an operation without a name is.
             None if row.has_operation(&names::IOCTL) && names::IOCTL.name(call.args[1]).is_none() => {
                 put_hex(out, raw);
@@ -353,12 +370,13 @@ mod tests {
             let one = Call { tid, duration_ns, ..call }.with(|deed| deed.number = 3);
             let seconds = Duration::from_nanos(duration_ns).as_secs_f64();
             let mut line = String::new();
-            super::line(&mut line, &one, "");
+            super::line(&mut line, &one, Detail::Brief, "");
             assert_eq!(line, format!("[pid {tid:>5}] {} <{seconds:.9}>", super::call(&one)));
         }
         let mut line = "before ".to_owned();
         let Ok(Record::Call(call, _)) = record::decode(&call_bytes(0, 3, 7, b"", 0)) else { panic!("no call") };
-        super::line(&mut line, &Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished), "then ");
+        let unfinished = Call { tid: 1, ..call }.with(|deed| deed.outcome = Outcome::Unfinished);
+        super::line(&mut line, &unfinished, Detail::Brief, "then ");
         assert!(line.starts_with("before [pid     1] then ") && line.ends_with(" = ?"), "{line}");
     }
 }

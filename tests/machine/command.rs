@@ -49,7 +49,7 @@ pub const WORK: &str = "IOR_IT_TEST_WORK";
 
 pub fn main() -> ExitCode {
     let anyone: [Named; 1] = [("without_privileges_it_says_what_is_missing", without_privileges)];
-    let live: [Named; 30] = [
+    let live: [Named; 31] = [
         ("the_exit_code_is_the_commands_own", exit_codes),
         ("what_cannot_be_executed_is_told_as_by_a_shell", not_executed),
         ("the_streams_are_the_commands_own", streams),
@@ -58,6 +58,7 @@ pub fn main() -> ExitCode {
         ("calls_are_printed_with_their_files", printed),
         ("what_pointers_lead_to_is_shown", data::shown),
         ("as_many_bytes_are_shown_as_are_asked_for", data::limited),
+        ("all_members_are_shown_if_they_are_asked_for", data::full),
         ("json_lines_have_what_pointers_lead_to", data::json_lines),
         ("a_pipeline_is_followed", pipeline),
         ("a_process_has_the_files_of_the_one_that_forked_it", spawned),

@@ -67,7 +67,7 @@ fn a_printed_call_allocates_nothing() {
         for call in &archive.observed.trace.calls {
             line.clear();
             let before = ALLOCATIONS.get();
-            show::line(&mut line, call, "");
+            show::line(&mut line, call, show::Detail::Full, "");
             let allocations = ALLOCATIONS.get() - before;
             // Text that needs escapes is rare, and goes through a string of its own.
             if line.contains('\\') {

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use ior_it::support::archive::{self, Archive, BadArchive, decode, encode};
 use ior_it::support::subject::json;
-use ior_it::support::trace::show;
+use ior_it::support::trace::show::{self, Detail};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -61,7 +61,7 @@ proptest! {
     #[test]
     fn whatever_pointers_lead_to_can_be_shown(calls in proptest::collection::vec(strategy::pointing(), 40)) {
         for call in &calls {
-            let _ = (show::call(call), (0..6).map(|at| call.content(at)).collect::<Vec<_>>(), json::of_call(call));
+            let _ = (show::call(call), show::call_in(call, Detail::Full), (0..6).map(|at| call.content(at)).collect::<Vec<_>>(), json::of_call(call));
         }
     }
 

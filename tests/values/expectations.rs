@@ -13,6 +13,7 @@ mod part;
 mod reports;
 mod shown;
 mod sockets;
+mod full;
 mod structs;
 mod threads;
 mod whole;

@@ -224,7 +224,9 @@ fn select() -> Setup {
         returns(call!(select, most, &raw mut readable, &raw mut writable, none, at_once.as_mut_ptr()), 1)?;
         ensure((readable, writable) == (0, 1 << to), "select has left other sets")?;
         readable = 1 << from;
-        returns(call!(pselect6, most, &raw mut readable, none, none, at_once.as_mut_ptr(), null::<u8>()), 0)?;
+        let set = 1_u64 << (libc::SIGUSR1 - 1);
+        let mask = [&raw const set as u64, SIGNALS as u64];
+        returns(call!(pselect6, most, &raw mut readable, none, none, at_once.as_mut_ptr(), mask.as_ptr()), 0)?;
         readable = 1 << from;
         fails(call!(pselect6, -1, &raw mut readable, none, none, at_once.as_mut_ptr(), null::<u8>()), Errno::EINVAL)?;
         close(from)?;

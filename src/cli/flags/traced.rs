@@ -61,6 +61,10 @@ pub struct TraceFlags {
     #[arg(value_parser = clap::value_parser!(u32).range(..=4096))]
     pub data: Option<u32>,
 
+    /// Show all members of structs, all entries of directories, and the dates of times
+    #[arg(long, conflicts_with_all = WITHOUT_TRACES)]
+    pub no_abbrev: bool,
+
     /// Print names of files in the working directory relative to it
     #[arg(long, requires = "traced", conflicts_with_all = ["witness", "subjects"])]
     pub relative_paths: bool,

@@ -23,7 +23,7 @@ pub(super) fn differences(bpf: &Call, seen: &Seen) -> Vec<Mismatch> {
         let what = format!("what {} leads to", block.arg);
         (!is_same).then(|| Mismatch::new(what, shown(bpf, at), shown(ptrace, at)))
     };
-    blocks::of(row).iter().filter(|block| block.is_there(row, &bpf.args)).filter_map(of_block).collect()
+    blocks::of_args(row, &bpf.args).filter_map(of_block).collect()
 }
 
 fn parts(call: &Call, at: usize) -> impl Iterator<Item = &Data> + Clone {

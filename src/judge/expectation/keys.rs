@@ -136,7 +136,7 @@ fn data_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
     let one = |block: &blocks::Block| {
         Some(key(NAMES.get(block.arg).copied()?, Aspect::DataIs(row.arg(block.arg)?), Role::Text))
     };
-    blocks::of(row).iter().filter(|block| block.is_there(row, args)).filter_map(one).collect()
+    blocks::of_args(row, args).filter_map(one).collect()
 }
 
 /// The files of a call without a path: those of its descriptors, or that of the returned descriptor.

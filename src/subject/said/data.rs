@@ -23,9 +23,7 @@ impl From<Content> for Value {
 /// The content behind each argument of a call, and how it was read; `None` where nothing was.
 fn contents(call: &Call) -> impl Iterator<Item = (&'static str, Option<Content>, ContentState)> {
     let row = call.syscall();
-    let blocks = row.map_or(&[][..], blocks::of);
-    let there = blocks.iter().filter(move |block| row.is_some_and(|row| block.is_there(row, &call.args)));
-    there.filter_map(move |block| {
+    row.into_iter().flat_map(|row| blocks::of_args(row, &call.args)).filter_map(move |block| {
         let (content, state) = call.content(row?.arg(block.arg)?)?;
         Some((block.arg, content, state))
     })

@@ -10,8 +10,8 @@ use crate::table::names::Names;
 pub struct Struct {
     /// Its size in bytes.
     pub size: usize,
-    /// How many of the members a line shows; a shorter list ends with `...`.
-    pub brief: usize,
+    /// Which of the members a line shows by default, by bits from the first one on. A shorter list ends with `...`.
+    pub brief: u64,
     /// The members, in the order in which they are shown.
     pub members: &'static [Member],
     /// The least size that the kernel takes, if a program may give more or less of it (openat2(2), "Extensibility"); else 0.
@@ -21,6 +21,21 @@ pub struct Struct {
 }
 
 impl Struct {
+    /// The same struct, of which a line shows the members of these bits.
+    pub const fn in_brief(self, brief: u64) -> Self {
+        Self { brief, ..self }
+    }
+
+    /// The members of these bits.
+    pub fn members_of(&self, bits: u64) -> impl Iterator<Item = &Member> {
+        self.members.iter().enumerate().filter(move |(at, _)| bits >> at & 1 != 0).map(|(_, member)| member)
+    }
+
+    /// Whether a line shows only some of the members.
+    pub fn is_abridged(&self) -> bool {
+        self.brief.count_ones() < self.members.len() as u32
+    }
+
     /// The same struct, of which a program may give more or less, but no less than this.
     pub const fn at_least(self, least: usize) -> Self {
         Self { least, ..self }
@@ -85,6 +100,12 @@ pub enum MemberKind {
     KernelVersion,
     /// The address of a string.
     ToText,
+    /// The address of an array, which is a block of its own.
+    ToArray,
+    /// Seconds since the epoch, with their nanoseconds at this place, if there are any.
+    Date(Option<usize>),
+    /// The last member of a time since the epoch: its nanoseconds, with the seconds at this place.
+    Nanoseconds(usize),
     /// A set of signals.
     Signals,
     /// A string in the same block, which begins so many bytes after this place as the member says.
@@ -112,13 +133,17 @@ pub enum WhenShown {
     Among(usize, u64),
     /// If not.
     NotAmong(usize, u64),
+    /// If the file type in the word of 32 bits at this place is that of a device (inode(7)).
+    OfDevice(usize),
+    /// If not.
+    OfNoDevice(usize),
 }
 
 impl Member {
     /// Its value in the bytes of the struct; `None` if they are cut before its end.
     pub fn value(&self, bytes: &[u8]) -> Option<i64> {
         let bytes = bytes.get(self.offset..self.offset + self.size)?;
-        number(bytes, matches!(self.kind, MemberKind::Signed | MemberKind::Directory))
+        number(bytes, matches!(self.kind, MemberKind::Signed | MemberKind::Directory | MemberKind::Date(_)))
     }
 
     /// Its text in the bytes of the struct, without what follows a NUL; `None` if they are cut before its end.
@@ -133,7 +158,12 @@ impl Member {
     /// Whether it means something beside the other members.
     pub fn is_meant(&self, bytes: &[u8]) -> bool {
         match self.shown {
-            WhenShown::Always | WhenShown::NonZero | WhenShown::NonZeroOr(..) | WhenShown::Either(..) => true,
+            WhenShown::Always
+            | WhenShown::NonZero
+            | WhenShown::NonZeroOr(..)
+            | WhenShown::Either(..)
+            | WhenShown::OfDevice(_)
+            | WhenShown::OfNoDevice(_) => true,
             WhenShown::With(at, bits) => word(bytes, at, 8) & bits != 0,
             WhenShown::Without(at, bits) => word(bytes, at, 8) & bits == 0,
             WhenShown::Among(at, values) => is_among(word(bytes, at, 4), values),
@@ -148,6 +178,8 @@ impl Member {
             WhenShown::NonZero => !is_zero,
             WhenShown::NonZeroOr(at, bits) => !is_zero || word(bytes, at, 8) & bits != 0,
             WhenShown::Either(one, other) => word(bytes, one, 8) != 0 || word(bytes, other, 8) != 0,
+            WhenShown::OfDevice(mode) => is_device(word(bytes, mode, 4)),
+            WhenShown::OfNoDevice(mode) => !is_device(word(bytes, mode, 4)),
             WhenShown::Always
             | WhenShown::With(..)
             | WhenShown::Without(..)
@@ -155,6 +187,10 @@ impl Member {
             | WhenShown::NotAmong(..) => self.is_meant(bytes),
         }
     }
+}
+
+fn is_device(mode: u64) -> bool {
+    [libc::S_IFCHR, libc::S_IFBLK].contains(&(mode as u32 & libc::S_IFMT))
 }
 
 fn is_among(value: u64, values: u64) -> bool {

@@ -6,7 +6,7 @@ use super::Size::{Counted, Exactly, Moved, One, Pointed, Sized};
 use super::What::{
     Address, Bytes, Descriptors, Entries, Message, Number, Pointers, Sent, Signals, String, Strings, Struct, Vector,
 };
-use super::{Block, Direction, DirectoryLayout, Size, What, When, structs};
+use super::{Block, Direction, DirectoryLayout, Size, What, When, Within, structs};
 use crate::table::syscalls::Role;
 
 const fn given(arg: &'static str, what: What, size: Size) -> Block {
@@ -20,6 +20,11 @@ const fn filled(arg: &'static str, what: What, size: Size) -> Block {
 /// Given, and then filled in.
 const fn both(arg: &'static str, what: What, size: Size) -> Block {
     Block { arg, what, size, way: Direction::Both, when: None }
+}
+
+/// The array whose address, and the count of whose elements, are at these places of the struct that the argument leads to.
+const fn within(arg: &'static str, what: What, address: u8, (count, bytes): (u8, u8)) -> Block {
+    given(arg, what, Size::Within(Within { address, count, bytes }))
 }
 
 /// Only where an argument has one of these values, all of which are less than 64.
@@ -57,6 +62,9 @@ const WAITS: u64 = 1 | 1 << 6 | 1 << 9 | 1 << 11 | 1 << 13;
 /// The operation without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME.
 const FUTEX_COMMAND: u32 = 0x7f;
 
+/// SO_ATTACH_FILTER and SO_ATTACH_REUSEPORT_CBPF (socket(7)).
+const FILTERS: u64 = 1 << 26 | 1 << 51;
+
 /// PR_SET_NAME and PR_GET_NAME (prctl(2)).
 const SETS_NAME: u64 = 1 << 15;
 const GETS_NAME: u64 = 1 << 16;
@@ -68,6 +76,11 @@ const REGISTERS: u16 = 0x4204;
 /// PTRACE_GET_SYSCALL_INFO, and PTRACE_SET_SYSCALL_INFO as a bit from there on (ptrace(2)).
 const SYSCALL_INFO: u16 = 0x420e;
 const SETS_SYSCALL_INFO: u64 = 1 << 4;
+
+/// The sets of signals of which pselect6 and io_pgetevents are given the address and the size in bytes.
+const SIGNALS_OF_SIGMASK: Block = within("sigmask", BYTES_OF_SIGNALS, 0, (8, 8));
+const SIGNALS_OF_USIG: Block = within("usig", BYTES_OF_SIGNALS, 0, (8, 8));
+const BYTES_OF_SIGNALS: What = Number(Role::Unsigned, 1);
 
 mod further; // more rows
 
@@ -98,7 +111,13 @@ static ROWS: &[(&str, &[Block])] = &[
     ("recvmsg", &[filled("msg", Message, One)]),
     ("sendmmsg", &[given("msgvec", Message, Counted("vlen"))]),
     ("recvmmsg", &[filled("msgvec", Message, Counted("vlen")), both("timeout", TIMESPEC, One)]),
-    ("setsockopt", &[given("optval", What::Option, Counted("optlen"))]),
+    (
+        "setsockopt",
+        &[
+            given("optval", What::Option, Counted("optlen")),
+            when("optname", FILTERS, within("optval", Struct(&structs::SOCKET_INSTRUCTION), 8, (0, 2))),
+        ],
+    ),
     ("getsockopt", &[filled("optval", What::Option, Pointed("optlen")), both("optlen", INT, One)]),
     ("add_key", &[given("payload", Bytes, Counted("plen"))]),
     ("request_key", &[given("callout_info", String, One)]),
@@ -250,6 +269,7 @@ static ROWS: &[(&str, &[Block])] = &[
             filled("events", Struct(&structs::IO_EVENT), Moved("nr")),
             given("timeout", TIMESPEC, One),
             given("usig", Struct(&structs::SIGSET_AND_SIZE), One),
+            SIGNALS_OF_USIG,
         ],
     ),
     ("io_uring_setup", &[both("params", Struct(&structs::IO_URING_PARAMS), One)]),
@@ -307,6 +327,7 @@ static ROWS: &[(&str, &[Block])] = &[
             both("exceptfds", Descriptors, Counted("nfds")),
             both("timeout", TIMESPEC, One),
             given("sigmask", Struct(&structs::SIGSET_AND_SIZE), One),
+            SIGNALS_OF_SIGMASK,
         ],
     ),
     // EPOLL_CTL_ADD and EPOLL_CTL_MOD.

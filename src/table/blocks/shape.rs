@@ -51,7 +51,7 @@ impl Shape {
             What::Struct(of) | What::Pointers(of) => list(Shape::of_struct(of)),
             What::Nodes => list(Shape::Number(Role::Pointer)),
             What::Signals => list(Shape::Number(Role::Choice(&names::SIGNAL))),
-            What::Descriptors => list(Shape::Number(Role::Int)),
+            What::Descriptors | What::Processors => list(Shape::Number(Role::Int)),
             What::Message if matches!(block.size, Size::One) => Shape::Object(of_message()),
             What::Message => {
                 let mut members = of_message();
@@ -83,10 +83,16 @@ impl Shape {
             MemberKind::Text | MemberKind::TextAt(_) | MemberKind::ToText => return Shape::Bytes,
             MemberKind::Signals => return Shape::List(Box::new(Shape::Number(Role::Choice(&names::SIGNAL)))),
             MemberKind::Choice(names) | MemberKind::Named(names) => Role::Choice(names),
-            MemberKind::Unsigned | MemberKind::Device | MemberKind::Limit => Role::Unsigned,
-            MemberKind::Signed => Role::Signed,
+            MemberKind::Unsigned | MemberKind::Device | MemberKind::Limit | MemberKind::Nanoseconds(_) => {
+                Role::Unsigned
+            }
+            MemberKind::Signed | MemberKind::Date(_) => Role::Signed,
             MemberKind::Directory => Role::Int,
-            MemberKind::Hex | MemberKind::Pair | MemberKind::Address | MemberKind::KernelVersion => Role::Pointer,
+            MemberKind::Hex
+            | MemberKind::Pair
+            | MemberKind::Address
+            | MemberKind::ToArray
+            | MemberKind::KernelVersion => Role::Pointer,
             MemberKind::Mode | MemberKind::Permissions => Role::Mode,
             MemberKind::Flags(names) => Role::Flags(names),
         })

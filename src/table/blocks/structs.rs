@@ -4,7 +4,10 @@
 
 use std::mem::offset_of;
 
-use super::MemberKind::{Address, Choice, Device, Flags, Hex, Limit, Mode, Pair, Signals, Signed, Text, Unsigned};
+use super::MemberKind::{
+    Address, Choice, Date, Device, Flags, Hex, Limit, Mode, Nanoseconds, Pair, Signals, Signed, Text, ToArray, Unsigned,
+};
+use super::WhenShown::{OfDevice, OfNoDevice, With};
 use super::{Member, Struct, WhenShown};
 use crate::table::names;
 
@@ -13,10 +16,10 @@ const fn size_of_member<T, M>(_: fn(&T) -> &M) -> usize {
 }
 
 macro_rules! members {
-    ($of:ty, $brief:expr; $($($member:ident).+: $kind:expr),* $(,)?) => {
+    ($of:ty, $brief:expr; $($($member:ident).+: $kind:expr $(=> $shown:expr)?),* $(,)?) => {
         Struct {
             size: size_of::<$of>(),
-            brief: $brief,
+            brief: first($brief),
             least: 0,
             filled: 0,
             members: &[$(Member {
@@ -24,7 +27,7 @@ macro_rules! members {
                 offset: offset_of!($of, $($member).+),
                 size: size_of_member(|of: &$of| &of.$($member).+),
                 kind: $kind,
-                shown: WhenShown::Always,
+                shown: last(&[WhenShown::Always, $($shown)?]),
             }),*],
         }
     };
@@ -35,7 +38,7 @@ macro_rules! laid_out {
     ($size:literal, $brief:literal; $($name:literal $offset:literal $bytes:literal $kind:expr $(=> $shown:expr)?),* $(,)?) => {
         Struct {
             size: $size,
-            brief: $brief,
+            brief: first($brief),
             least: 0,
             filled: 0,
             members: &[$(Member {
@@ -47,6 +50,11 @@ macro_rules! laid_out {
             }),*],
         }
     };
+}
+
+/// The bits of so many members.
+const fn first(count: u32) -> u64 {
+    (1 << count) - 1
 }
 
 const fn last(all: &[WhenShown]) -> WhenShown {
@@ -62,16 +70,38 @@ pub use extensible::*;
 pub use system::*;
 
 /// `struct stat` (stat(3type)).
-pub static STAT: Struct = members!(libc::stat, 2;
-    st_mode: Mode, st_size: Signed, st_dev: Device, st_ino: Unsigned, st_nlink: Unsigned, st_uid: Unsigned, st_gid: Unsigned, st_rdev: Device,
-    st_blksize: Signed, st_blocks: Signed,
-);
+pub static STAT: Struct = members!(libc::stat, 16;
+    st_dev: Device, st_ino: Unsigned, st_mode: Mode, st_nlink: Unsigned, st_uid: Unsigned, st_gid: Unsigned, st_blksize: Signed,
+    st_blocks: Signed, st_rdev: Device => OfDevice(offset_of!(libc::stat, st_mode)),
+    st_size: Signed => OfNoDevice(offset_of!(libc::stat, st_mode)), st_atime: Date(Some(offset_of!(libc::stat, st_atime_nsec))),
+    st_atime_nsec: Unsigned, st_mtime: Date(Some(offset_of!(libc::stat, st_mtime_nsec))), st_mtime_nsec: Unsigned,
+    st_ctime: Date(Some(offset_of!(libc::stat, st_ctime_nsec))), st_ctime_nsec: Unsigned,
+)
+.in_brief(1 << 2 | 1 << 8 | 1 << 9);
 
 /// `struct statx` (statx(2)).
-pub static STATX: Struct = members!(libc::statx, 4;
-    stx_mask: Flags(&names::STATX_MASK), stx_attributes: Hex, stx_mode: Mode, stx_size: Unsigned, stx_nlink: Unsigned,
-    stx_uid: Unsigned, stx_gid: Unsigned, stx_ino: Unsigned, stx_blocks: Unsigned,
-);
+pub static STATX: Struct = laid_out!(256, 36;
+    "stx_mask" 0 4 Flags(&names::STATX_MASK), "stx_blksize" 4 4 Unsigned, "stx_attributes" 8 8 Flags(&names::STATX_ATTRIBUTES),
+    "stx_nlink" 16 4 Unsigned => With(0, 4), "stx_uid" 20 4 Unsigned => With(0, 8), "stx_gid" 24 4 Unsigned => With(0, 0x10),
+    "stx_mode" 28 2 Mode => With(0, 3), "stx_ino" 32 8 Unsigned => With(0, 0x100), "stx_size" 40 8 Unsigned => With(0, 0x200),
+    "stx_blocks" 48 8 Unsigned => With(0, 0x400), "stx_attributes_mask" 56 8 Flags(&names::STATX_ATTRIBUTES),
+    "stx_atime.tv_sec" 64 8 Signed => With(0, 0x20), "stx_atime.tv_nsec" 72 4 Nanoseconds(64) => With(0, 0x20),
+    "stx_btime.tv_sec" 80 8 Signed => With(0, 0x800), "stx_btime.tv_nsec" 88 4 Nanoseconds(80) => With(0, 0x800),
+    "stx_ctime.tv_sec" 96 8 Signed => With(0, 0x80), "stx_ctime.tv_nsec" 104 4 Nanoseconds(96) => With(0, 0x80),
+    "stx_mtime.tv_sec" 112 8 Signed => With(0, 0x40), "stx_mtime.tv_nsec" 120 4 Nanoseconds(112) => With(0, 0x40),
+    "stx_rdev_major" 128 4 Unsigned, "stx_rdev_minor" 132 4 Unsigned, "stx_dev_major" 136 4 Unsigned,
+    "stx_dev_minor" 140 4 Unsigned, "stx_mnt_id" 144 8 Hex => With(0, 0x5000), "stx_dio_mem_align" 152 4 Unsigned => With(0, 0x2000),
+    "stx_dio_offset_align" 156 4 Unsigned => With(0, 0x2000), "stx_subvol" 160 8 Hex => With(0, 0x8000),
+    "stx_atomic_write_unit_min" 168 4 Unsigned => With(8, WRITES_ATOMICALLY),
+    "stx_atomic_write_unit_max" 172 4 Unsigned => With(8, WRITES_ATOMICALLY),
+    "stx_atomic_write_segments_max" 176 4 Unsigned => With(8, WRITES_ATOMICALLY),
+    "stx_dio_read_offset_align" 180 4 Unsigned => With(0, 0x2_0000),
+    "stx_atomic_write_unit_max_opt" 184 4 Unsigned => With(8, WRITES_ATOMICALLY),
+)
+.in_brief(1 << 0 | 1 << 2 | 1 << 6 | 1 << 8);
+
+/// STATX_ATTR_WRITE_ATOMIC (include/uapi/linux/stat.h).
+const WRITES_ATOMICALLY: u64 = 0x40_0000;
 
 /// `struct statfs` (statfs(2)).
 pub static STATFS: Struct = laid_out!(120, 11;
@@ -101,7 +131,7 @@ pub static POLLFD: Struct =
 /// `struct epoll_event` (epoll_event(3type)), which is packed on x86-64.
 pub static EPOLL_EVENT: Struct = Struct {
     size: size_of::<libc::epoll_event>(),
-    brief: 2,
+    brief: first(2),
     least: 0,
     filled: 0,
     members: &[
@@ -134,7 +164,7 @@ pub static ITIMERVAL: Struct = members!(libc::itimerval, 4;
 );
 
 /// `struct utimbuf` (utime(2)).
-pub static UTIMBUF: Struct = members!(libc::utimbuf, 2; actime: Signed, modtime: Signed);
+pub static UTIMBUF: Struct = members!(libc::utimbuf, 2; actime: Date(None), modtime: Date(None));
 
 /// `struct tms` (times(2)).
 pub static TMS: Struct =
@@ -148,7 +178,8 @@ pub static FLOCK: Struct = members!(libc::flock, 5;
 /// `struct rusage` (getrusage(2)).
 pub static RUSAGE: Struct = members!(libc::rusage, 4;
     ru_utime.tv_sec: Signed, ru_utime.tv_usec: Unsigned, ru_stime.tv_sec: Signed, ru_stime.tv_usec: Unsigned, ru_maxrss: Signed,
-    ru_minflt: Signed, ru_majflt: Signed, ru_inblock: Signed, ru_oublock: Signed, ru_nvcsw: Signed, ru_nivcsw: Signed,
+    ru_ixrss: Signed, ru_idrss: Signed, ru_isrss: Signed, ru_minflt: Signed, ru_majflt: Signed, ru_nswap: Signed, ru_inblock: Signed,
+    ru_oublock: Signed, ru_msgsnd: Signed, ru_msgrcv: Signed, ru_nsignals: Signed, ru_nvcsw: Signed, ru_nivcsw: Signed,
 );
 
 /// `struct utsname` (uname(2)).
@@ -178,7 +209,7 @@ pub static SIGINFO: Struct = laid_out!(128, 3;
 );
 
 /// The last argument of pselect6 (select(2)).
-pub static SIGSET_AND_SIZE: Struct = laid_out!(16, 2; "sigmask" 0 8 Address, "sigsetsize" 8 8 Unsigned);
+pub static SIGSET_AND_SIZE: Struct = laid_out!(16, 2; "sigmask" 0 8 ToArray, "sigsetsize" 8 8 Unsigned);
 
 /// `struct io_event` (io_getevents(2), include/uapi/linux/aio_abi.h).
 pub static IO_EVENT: Struct = laid_out!(32, 4; "data" 0 8 Hex, "obj" 8 8 Hex, "res" 16 8 Signed, "res2" 24 8 Signed);
@@ -190,10 +221,14 @@ pub static IOCB: Struct = laid_out!(64, 6;
     "aio_resfd" 60 4 Signed,
 );
 
-/// The first members of `struct io_uring_params` (io_uring_setup(2)); its offsets are left out.
+/// `struct io_uring_params` (io_uring_setup(2)).
 pub static IO_URING_PARAMS: Struct = laid_out!(120, 5;
     "sq_entries" 0 4 Unsigned, "cq_entries" 4 4 Unsigned, "flags" 8 4 Flags(&names::URING_SETUP), "sq_thread_cpu" 12 4 Unsigned,
     "sq_thread_idle" 16 4 Unsigned, "features" 20 4 Flags(&names::URING_FEATURES), "wq_fd" 24 4 Unsigned,
+    "sq_off.head" 40 4 Unsigned, "sq_off.tail" 44 4 Unsigned, "sq_off.ring_mask" 48 4 Unsigned, "sq_off.ring_entries" 52 4 Unsigned,
+    "sq_off.flags" 56 4 Unsigned, "sq_off.dropped" 60 4 Unsigned, "sq_off.array" 64 4 Unsigned, "sq_off.user_addr" 72 8 Address,
+    "cq_off.head" 80 4 Unsigned, "cq_off.tail" 84 4 Unsigned, "cq_off.ring_mask" 88 4 Unsigned, "cq_off.ring_entries" 92 4 Unsigned,
+    "cq_off.overflow" 96 4 Unsigned, "cq_off.cqes" 100 4 Unsigned, "cq_off.flags" 104 4 Unsigned, "cq_off.user_addr" 112 8 Address,
 );
 
 /// `struct sched_param` (sched_setparam(2)).

@@ -222,7 +222,10 @@ pub static INIT_MODULE: Names = Names {
 pub static KEXEC_FILE: Names = Names {
     what: "flag of kexec_file_load",
     mask: 0,
-    values: &[("KEXEC_FILE_UNLOAD", 1), ("KEXEC_FILE_ON_CRASH", 2), ("KEXEC_FILE_NO_INITRAMFS", 4)],
+    values: numbered! {
+        KEXEC_FILE_UNLOAD 1, KEXEC_FILE_ON_CRASH 2, KEXEC_FILE_NO_INITRAMFS 4, KEXEC_FILE_DEBUG 8, KEXEC_FILE_NO_CMA 0x10,
+        KEXEC_FILE_FORCE_DTB 0x20,
+    },
 };
 
 /// Why a tracee has stopped, as its status says (ptrace(2)).

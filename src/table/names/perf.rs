@@ -92,6 +92,30 @@ pub static PERF_SAMPLE: Names = Names {
     },
 };
 
+/// Which branches are sampled.
+pub static PERF_BRANCH: Names = Names {
+    what: "branch to sample",
+    mask: 0,
+    values: numbered! {
+        PERF_SAMPLE_BRANCH_USER 1, PERF_SAMPLE_BRANCH_KERNEL 2, PERF_SAMPLE_BRANCH_HV 4, PERF_SAMPLE_BRANCH_ANY 8,
+        PERF_SAMPLE_BRANCH_ANY_CALL 0x10, PERF_SAMPLE_BRANCH_ANY_RETURN 0x20, PERF_SAMPLE_BRANCH_IND_CALL 0x40,
+        PERF_SAMPLE_BRANCH_ABORT_TX 0x80, PERF_SAMPLE_BRANCH_IN_TX 0x100, PERF_SAMPLE_BRANCH_NO_TX 0x200,
+        PERF_SAMPLE_BRANCH_COND 0x400, PERF_SAMPLE_BRANCH_CALL_STACK 0x800, PERF_SAMPLE_BRANCH_IND_JUMP 0x1000,
+        PERF_SAMPLE_BRANCH_CALL 0x2000, PERF_SAMPLE_BRANCH_NO_FLAGS 0x4000, PERF_SAMPLE_BRANCH_NO_CYCLES 0x8000,
+        PERF_SAMPLE_BRANCH_TYPE_SAVE 0x1_0000, PERF_SAMPLE_BRANCH_HW_INDEX 0x2_0000, PERF_SAMPLE_BRANCH_PRIV_SAVE 0x4_0000,
+        PERF_SAMPLE_BRANCH_COUNTERS 0x8_0000,
+    },
+};
+
+/// Accesses at which a breakpoint counts (include/uapi/linux/hw_breakpoint.h).
+pub static PERF_BREAKPOINT: Names = Names {
+    what: "access of a breakpoint",
+    mask: u32::MAX as u64,
+    values: numbered! {
+        HW_BREAKPOINT_EMPTY 0, HW_BREAKPOINT_R 1, HW_BREAKPOINT_W 2, HW_BREAKPOINT_RW 3, HW_BREAKPOINT_X 4,
+    },
+};
+
 /// What is read of an event.
 pub static PERF_FORMAT: Names = Names {
     what: "format of reads",

@@ -197,3 +197,50 @@ pub static LANDLOCK_ADD_RULE: Names =
 /// Flags of sched_getattr(2).
 pub static SCHED_GETATTR: Names =
     Names { what: "flag of sched_getattr", mask: 0, values: numbered! { SCHED_GETATTR_FLAG_DL_DYNAMIC 1 } };
+
+/// Flags of statx(2): when it asks the file's server, and the `AT_*` ones (include/uapi/linux/fcntl.h).
+pub static STATX_FLAGS: Names = Names {
+    what: "flag of statx",
+    mask: 0x6000,
+    values: numbered! {
+        AT_STATX_SYNC_AS_STAT 0, AT_STATX_FORCE_SYNC 0x2000, AT_STATX_DONT_SYNC 0x4000, AT_STATX_SYNC_TYPE 0x6000,
+        AT_SYMLINK_NOFOLLOW 0x100, AT_NO_AUTOMOUNT 0x800, AT_EMPTY_PATH 0x1000,
+    },
+};
+
+/// The mask of statx(2).
+pub static STATX_MASK: Names = Names {
+    what: "mask of statx",
+    mask: 0,
+    values: numbered! {
+        STATX_ALL 0xfff, STATX_BASIC_STATS 0x7ff, STATX_TYPE 1, STATX_MODE 2, STATX_NLINK 4, STATX_UID 8, STATX_GID 0x10,
+        STATX_ATIME 0x20, STATX_MTIME 0x40, STATX_CTIME 0x80, STATX_INO 0x100, STATX_SIZE 0x200, STATX_BLOCKS 0x400,
+        STATX_BTIME 0x800, STATX_MNT_ID 0x1000, STATX_DIOALIGN 0x2000, STATX_MNT_ID_UNIQUE 0x4000, STATX_SUBVOL 0x8000,
+        STATX_WRITE_ATOMIC 0x1_0000, STATX_DIO_READ_ALIGN 0x2_0000,
+    },
+};
+
+/// What statx(2) says of a file (include/uapi/linux/stat.h).
+pub static STATX_ATTRIBUTES: Names = Names {
+    what: "attribute of statx",
+    mask: 0,
+    values: numbered! {
+        STATX_ATTR_COMPRESSED 4, STATX_ATTR_IMMUTABLE 0x10, STATX_ATTR_APPEND 0x20, STATX_ATTR_NODUMP 0x40,
+        STATX_ATTR_ENCRYPTED 0x800, STATX_ATTR_AUTOMOUNT 0x1000, STATX_ATTR_MOUNT_ROOT 0x2000, STATX_ATTR_VERITY 0x10_0000,
+        STATX_ATTR_DAX 0x20_0000, STATX_ATTR_WRITE_ATOMIC 0x40_0000,
+    },
+};
+
+/// Types of namespaces, which listns(2) lists (include/uapi/linux/nsfs.h).
+pub static NAMESPACE_TYPE: Names = Names {
+    what: "type of a namespace",
+    mask: 0,
+    values: numbered! {
+        TIME_NS 0x80, MNT_NS 0x2_0000, CGROUP_NS 0x200_0000, UTS_NS 0x400_0000, IPC_NS 0x800_0000, USER_NS 0x1000_0000,
+        PID_NS 0x2000_0000, NET_NS 0x4000_0000,
+    },
+};
+
+/// Whose namespaces listns(2) lists.
+pub static LISTNS_USER: Names =
+    Names { what: "owner for listns", mask: u64::MAX, values: numbered! { LISTNS_CURRENT_USER 0xffff_ffff_ffff_ffff } };

@@ -52,7 +52,7 @@ impl Call {
         let block = blocks::of_arg(self.syscall()?, at, &self.args)?;
         let parts = self.data.iter().filter(|data| usize::from(data.arg) == at);
         let given = parts.clone().find(|data| data.part == part::GIVEN);
-        let parts: Vec<&Data> = parts.filter(|data| data.part != part::GIVEN).collect();
+        let parts: Vec<&Data> = parts.filter(|data| ![part::GIVEN, part::WITHIN].contains(&data.part)).collect();
         // What the call has left there says more than what it was given. The time that is left differs from run to run.
         let is_left = |data: &&Data| data.part == part::AFTER && block.way != Direction::In && block.arg != "timeout";
         let left: Vec<&Data> = parts.iter().copied().filter(is_left).collect();
@@ -97,7 +97,9 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data
         What::Nodes => Content::List(
             bytes.chunks_exact(8).map(|word| Content::Number(number(Role::Pointer, Some(word)))).collect(),
         ),
-        What::Descriptors => Content::List(blocks::descriptors_of(bytes).map(Content::Number).collect()),
+        What::Descriptors | What::Processors => {
+            Content::List(blocks::descriptors_of(bytes).map(Content::Number).collect())
+        }
         What::Vector | What::Strings => {
             let of_part = |data: &&Data| match &data.bytes {
                 Bytes::Read(bytes) if data.part > 0 => Some(Content::Bytes(bytes.clone())),
@@ -203,6 +205,8 @@ fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
         | MemberKind::Pair
         | MemberKind::Device
         | MemberKind::Limit
+        | MemberKind::Date(_)
+        | MemberKind::Nanoseconds(_)
         | MemberKind::Address
         | MemberKind::Mode
         | MemberKind::Permissions
@@ -211,6 +215,7 @@ fn member_of(member: &Member, bytes: &[u8]) -> Option<Content> {
         | MemberKind::Named(_)
         | MemberKind::Directory
         | MemberKind::KernelVersion
+        | MemberKind::ToArray
         | MemberKind::ToText => member.value(bytes).map(Content::Number),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! No I/O.
 
-use super::{put, put_address, put_escaped, put_named, put_names, put_number};
-use crate::table::blocks::structs::{FLOCK, LIFE, SIGACTION, SIGINFO, SYSCALL_INFO, TIMESPEC};
+use super::{Detail, put, put_address, put_escaped, put_named, put_names, put_number};
+use crate::table::blocks::structs::{FILTER, FLOCK, LIFE, SIGACTION, SIGINFO, SYSCALL_INFO, TIMESPEC, TIMEVAL};
 use crate::table::blocks::{self, Block, Direction, Size, Struct, What, part};
 use crate::table::names;
 use crate::table::syscalls::{Role, Syscall};
@@ -11,6 +11,8 @@ use crate::trace::call::{Bytes, Call, Data};
 
 mod address; // addresses of sockets
 mod list; // arrays, and lists of parts
+mod date; // dates of times
+mod filter; // programs that filter packets and calls
 mod members; // the members of structs
 mod event; // what is counted
 mod extensible; // structs of which a program may give more or less
@@ -25,19 +27,22 @@ mod stop; // why a tracee has stopped
 pub(super) use extensible::put_how;
 pub(super) use left::put_left;
 use list::{put_array, put_list};
-use members::{put_member, put_members, put_one, put_struct};
+use members::{Behind, put_member, put_members, put_one, put_open_struct, put_struct, put_struct_in, put_time_of_file};
 
 use address::put_socket_address;
 
 /// Appends what an argument leads to; false if nothing is known of it.
-pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) -> bool {
+pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize, detail: Detail) -> bool {
     if call.data.is_empty() {
         return false;
     }
     let Some(block) = blocks::of_arg(row, at, &call.args) else { return false };
     let parts = call.data.iter().filter(|data| usize::from(data.arg) == at);
-    let given = parts.clone().find(|data| data.part == part::GIVEN);
-    let parts = parts.filter(|data| data.part != part::GIVEN);
+    let of_part = |part| parts.clone().find(|data| data.part == part);
+    let given = of_part(part::GIVEN);
+    let within = of_part(part::WITHIN).and_then(|data| Some((blocks::within(row, at, &call.args)?, data)));
+    let behind = Behind { text: of_part(1), within, detail };
+    let parts = parts.clone().filter(|data| ![part::GIVEN, part::WITHIN].contains(&data.part));
     let Some(first) = parts.clone().next() else {
         return given.is_some_and(|given| message::put_given(out, block, given));
     };
@@ -47,7 +52,8 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize) 
         out.push(')');
         return true;
     }
-    let is_shown = !says_nothing(row, call, block, first) && put_parts(out, block, parts.clone(), (call, at), given);
+    let is_shown =
+        !says_nothing(row, call, block, first) && put_parts(out, (block, behind), parts.clone(), (call, at), given);
     out.push_str(if is_shown && parts.clone().any(|data| data.late) { " (read late)" } else { "" });
     is_shown
 }
@@ -76,28 +82,32 @@ fn says_nothing(row: &Syscall, call: &Call, block: &Block, first: &Data) -> bool
 /// Appends the parts of a block. False if only its address says something.
 fn put_parts<'d>(
     out: &mut String,
-    block: &Block,
+    (block, behind): (&Block, Behind),
     parts: impl Iterator<Item = &'d Data> + Clone,
     (call, at): (&Call, usize),
     given: Option<&Data>,
 ) -> bool {
     let Some(first) = parts.clone().next() else { return false };
+    let detail = behind.detail;
     match block.what {
         What::Vector => put_vector(out, parts),
         What::Strings => put_strings(out, parts),
         What::Pointers(of) => {
-            put_list(out, parts.clone(), |out, data| put_one(out, of, data), list::is_long(parts.clone()));
+            put_list(out, parts.clone(), |out, data| put_one(out, of, data, detail), list::is_long(parts.clone()));
         }
         What::Message => message::put_messages(out, block, (call.args[at], given), parts),
-        What::Struct(of) if of.least > 0 => return extensible::put_extensible(out, block, of, parts),
+        What::Struct(of) if of.least > 0 => return extensible::put_extensible(out, (block, behind), of, parts),
         What::Sent if first.part >= part::NETLINK => {
             let Some(bytes) = first.read() else { return false };
             netlink::put_messages(out, (first.part - part::NETLINK).into(), bytes, first.size, call.args[at]);
         }
+        What::Option if behind.within.is_some() && filter::is_given(call, first) => {
+            put_open_struct(out, &FILTER, first.read().unwrap_or_default(), behind);
+        }
         What::Option => return option::put_value(out, &call.args, first, matches!(block.size, Size::Counted(_))),
         _ => {
             let after = parts.clone().find(|data| data.part == part::AFTER).filter(|_| !sets_lock(call, block));
-            put_block(out, block, first, after, call.args[at]);
+            put_block(out, (block, behind), (first, after), call.args[at]);
         }
     }
     true
@@ -143,7 +153,7 @@ pub(super) fn put_room(out: &mut String, call: &Call) -> bool {
 const HANDLE: usize = 2;
 
 /// What lies in a block, and what the call has left there.
-fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>, address: u64) {
+fn put_block(out: &mut String, (block, behind): (&Block, Behind), (data, after): (&Data, Option<&Data>), address: u64) {
     let Bytes::Read(bytes) = &data.bytes else { return };
     match block.what {
         What::Number(..) if block.arg == "wstatus" => process::put_status(out, bytes),
@@ -153,26 +163,17 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>,
         What::Number(role, size) => {
             put_array(out, (data, address), size, |out, bytes| put_role(out, role, Some(bytes)));
         }
-        What::Struct(of) if std::ptr::eq(of, &LIFE) => {
-            out.push('[');
-            put_member(out, &of.members[0], bytes);
-            out.push(']');
-        }
-        What::Struct(of) if std::ptr::eq(of, &FLOCK) => put_lock(out, of, bytes, after),
-        What::Struct(of) if std::ptr::eq(of, &SIGINFO) => process::put_signal_info(out, bytes),
-        What::Struct(of) if std::ptr::eq(of, &SYSCALL_INFO) => stop::put_syscall_info(out, bytes),
-        What::Struct(of) if block.size.is_one() => put_struct(out, of, bytes),
-        // Two of them are the times of a file (utimensat(2)).
-        What::Struct(of) if std::ptr::eq(of, &TIMESPEC) => {
-            put_list(out, bytes.chunks_exact(of.size), put_time_of_file, is_cut(data));
+        What::Struct(of) if block.size.is_one() => put_one_struct(out, of, bytes, after, behind),
+        What::Struct(of) if [&TIMESPEC, &TIMEVAL].iter().any(|time| std::ptr::eq(*time, of)) => {
+            put_list(out, bytes.chunks_exact(of.size), |out, bytes| put_time_of_file(out, of, bytes), is_cut(data));
         }
         What::Struct(of) => {
-            put_array(out, (data, address), of.size, |out, bytes| put_struct(out, of, bytes));
+            put_array(out, (data, address), of.size, |out, bytes| put_struct_in(out, of, bytes, behind.detail));
         }
         What::Address => put_socket_address(out, bytes),
         What::Signals => put_signals(out, bytes),
-        What::Entries(layout) => entries::put_entries(out, layout, data, bytes),
-        What::Descriptors => put_descriptors(out, bytes),
+        What::Entries(layout) => entries::put_entries(out, layout, (data, bytes), behind.detail),
+        What::Descriptors | What::Processors => put_descriptors(out, bytes),
         What::Nodes => put_array(out, (data, address), 8, |out, bytes| put(out, format_args!("{:016x}", word(bytes)))),
         What::Bytes
         | What::Sent
@@ -187,11 +188,30 @@ fn put_block(out: &mut String, block: &Block, data: &Data, after: Option<&Data>,
     }
 }
 
+/// A struct that is not one of an array. Some are shown in their own way.
+fn put_one_struct(out: &mut String, of: &Struct, bytes: &[u8], after: Option<&Data>, behind: Behind) {
+    if std::ptr::eq(of, &LIFE) {
+        out.push('[');
+        put_member(out, &of.members[0], bytes);
+        out.push(']');
+    } else if std::ptr::eq(of, &FLOCK) {
+        put_lock(out, of, bytes, after);
+    } else if std::ptr::eq(of, &SIGINFO) {
+        process::put_signal_info(out, bytes);
+    } else if std::ptr::eq(of, &SYSCALL_INFO) {
+        stop::put_syscall_info(out, bytes);
+    } else if behind.within.is_some() {
+        put_open_struct(out, of, bytes, behind);
+    } else {
+        put_struct_in(out, of, bytes, behind.detail);
+    }
+}
+
 /// A lock. Its process is what F_GETLK fills in (fcntl(2)).
 fn put_lock(out: &mut String, of: &Struct, bytes: &[u8], after: Option<&Data>) {
     match after.map(|data| &data.bytes) {
         Some(Bytes::Read(left)) => put_members(out, of, left, of.brief, false),
-        Some(Bytes::Unreadable(_)) | None => put_members(out, of, bytes, of.brief - 1, false),
+        Some(Bytes::Unreadable(_)) | None => put_members(out, of, bytes, of.brief >> 1, false),
     }
 }
 
@@ -206,14 +226,6 @@ fn put_number_left(out: &mut String, role: Role, bytes: Option<&[u8]>, after: Op
         put_role(out, role, left.get(..given.len()));
     }
     out.push(']');
-}
-
-fn put_time_of_file(out: &mut String, bytes: &[u8]) {
-    match TIMESPEC.members[1].value(bytes) {
-        Some(libc::UTIME_NOW) => out.push_str("UTIME_NOW"),
-        Some(libc::UTIME_OMIT) => out.push_str("UTIME_OMIT"),
-        Some(_) | None => put_struct(out, &TIMESPEC, bytes),
-    }
 }
 
 fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {

@@ -71,7 +71,26 @@ fn put_permissions(out: &mut String, mode: u32) {
 
 /// The number of a device (makedev(3)).
 pub(super) fn put_device(out: &mut String, device: u64) {
-    put(out, format_args!("makedev({:#x}, {:#x})", libc::major(device), libc::minor(device)));
+    out.push_str("makedev(");
+    put_hex(out, libc::major(device).into());
+    out.push_str(", ");
+    put_hex(out, libc::minor(device).into());
+    out.push(')');
+}
+
+/// A priority of I/O, by its class (ioprio_set(2), include/uapi/linux/ioprio.h).
+pub(super) fn put_priority(out: &mut String, priority: u32) {
+    out.push_str("IOPRIO_PRIO_VALUE(");
+    match ["NONE", "RT", "BE", "IDLE"].get(priority as usize >> 13) {
+        Some(class) => {
+            out.push_str("IOPRIO_CLASS_");
+            out.push_str(class);
+        }
+        None => put_hex(out, (priority >> 13).into()),
+    }
+    out.push_str(", ");
+    put_number(out, priority & 0x1fff);
+    out.push(')');
 }
 
 pub(super) fn put_address(out: &mut String, raw: u64) {

@@ -4,7 +4,7 @@
 //! page that is not present is unreadable and late: see [`look`].
 
 use super::look;
-use crate::table::blocks::{self, ADDRESS_SIZE, Block, Direction, MESSAGE_SIZE, PARTS, Size, What, part};
+use crate::table::blocks::{self, ADDRESS_SIZE, Block, Direction, MESSAGE_SIZE, PARTS, Size, What, Within, part};
 use crate::table::syscalls::{Effect, Syscall};
 use crate::trace::call::{Bytes, Data, Text};
 use crate::trace::testimony::Seen;
@@ -64,16 +64,20 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
     }
     // An argument may lead to other blocks for other commands (fcntl(2)).
     let args = seen.call.args;
+    let given = seen.call.data.clone();
     for block in blocks.iter().filter(|block| block.is_there(row, &args)) {
         let at = row.arg(block.arg).unwrap_or_default();
-        let is_unread = |data: &Data| usize::from(data.arg) == at && matches!(data.bytes, Bytes::Unreadable(_));
+        // An array is found by a struct, which is another block of the same argument.
+        let is_own = |data: &Data| usize::from(data.arg) == at && (data.part == part::WITHIN) == block.size.is_within();
+        let may_lead_here = |data: &Data| is_own(data) || usize::from(data.arg) == at && block.size.is_within();
+        let is_unread = |data: &Data| may_lead_here(data) && matches!(data.bytes, Bytes::Unreadable(_));
         let says_size =
             block.way != Direction::Out && matches!(block.size, Size::Own(_)) && seen.call.errno() == Some(libc::E2BIG);
         let is_filled_in =
             says_size || block.way != Direction::In && result.is_some_and(|result| blocks::are_filled_in(row, result));
-        let is_late = !is_filled_in && block.way != Direction::Out && seen.call.data.iter().any(is_unread);
+        let is_late = !is_filled_in && block.way != Direction::Out && given.iter().any(is_unread);
         if is_late {
-            seen.call.data.retain(|data| usize::from(data.arg) != at);
+            seen.call.data.retain(|data| !is_own(data));
         }
         if is_late || is_filled_in {
             let (again, room) = (is_filled_in && block.way != Direction::Out, seen.room);
@@ -104,10 +108,17 @@ impl<'c> BlockReader<'c> {
         if address == 0 || !block.is_there(self.row, &self.args) {
             return;
         }
-        let count = self.count(block);
-        if matches!(block.what, What::Sent) && self.messages_of_netlink(arg, address, count) {
-            return;
+        if let Size::Within(place) = block.size {
+            return self.within(arg, address, place, block.what.element() as u64);
         }
+        let count = self.count(block);
+        if !matches!(block.what, What::Sent) || !self.messages_of_netlink(arg, address, count) {
+            self.read_counted(block, (arg, address), count);
+        }
+    }
+
+    /// Reads a block of so many elements at this address.
+    fn read_counted(&mut self, block: &Block, (arg, address): (usize, u64), count: u64) {
         let place = if self.again { part::AFTER } else { 0 };
         let (size, is_all) = (block.what.element() as u64, matches!(block.size, Size::One | Size::Exactly(_)));
         let limit = if is_all { MOST } else { self.wanted.saturating_mul(size) };
@@ -125,7 +136,7 @@ impl<'c> BlockReader<'c> {
                 self.part(arg, place, address, bits.div_ceil(64) * WORD, MOST);
             }
             (What::Address, _) => drop(self.part(arg, place, address, count, MOST_OF_ADDRESS)),
-            (What::Entries(_), _) => drop(self.part(arg, place, address, count, MOST)),
+            (What::Entries(_) | What::Processors, _) => drop(self.part(arg, place, address, count, MOST)),
             (_, Size::Sized(_) | Size::Own(_)) if block.is_read_in_part() => {
                 self.beginning(arg, place, address, count, MOST);
                 self.text_of(block, arg, address, count);
@@ -166,6 +177,8 @@ impl<'c> BlockReader<'c> {
             Size::Counted(by) | Size::Sized(by) => counted(by),
             Size::Groups(by, more, shift) => counted(by).wrapping_add(more.into()) >> shift,
             Size::Own(at) => self.own_size(block, at as u64),
+            // Its struct says it.
+            Size::Within(_) => 0,
             Size::Moved(most) => counted(most).min(self.result.unwrap_or(0) as u64),
             Size::Pointed(by) => {
                 let word = look::block(self.tid, self.argument(by), 4).flatten().unwrap_or_default();
@@ -201,6 +214,20 @@ impl<'c> BlockReader<'c> {
             && pointer != 0
         {
             self.string(arg, 1, pointer);
+        }
+    }
+
+    /// The array whose address, and the count of whose elements, are in the struct at this address.
+    fn within(&mut self, arg: usize, address: u64, place: Within, element: u64) {
+        let word = |at: u8, bytes: u8| {
+            let read = look::block(self.tid, address.wrapping_add(at.into()), bytes.into()).flatten()?;
+            let mut word = [0; 8];
+            word.iter_mut().zip(read).for_each(|(to, byte)| *to = byte);
+            Some(u64::from_le_bytes(word))
+        };
+        let array = word(place.address, WORD as u8).filter(|&array| array != 0);
+        if let (Some(array), Some(count)) = (array, word(place.count, place.bytes)) {
+            self.beginning(arg, part::WITHIN, array, count.wrapping_mul(element), MOST);
         }
     }
 

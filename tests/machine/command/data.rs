@@ -93,6 +93,16 @@ pub fn limited() -> Tested {
     Ok(())
 }
 
+/// The loader asks for the size of a file. `-v` and `--no-abbrev` are the same.
+pub fn full() -> Tested {
+    for options in [&[][..], &["-v"], &["--no-abbrev"]] {
+        let trace = whole(working(options, "data", &[])?, 0)?;
+        let is_full = trace.contains(", st_mtime_nsec=") && !trace.contains(", ...}");
+        require!(is_full != options.is_empty(), "{options:?}: {trace}");
+    }
+    Ok(())
+}
+
 /// JSON lines have the same, and an archive has them as well.
 pub fn json_lines() -> Tested {
     let folder = tempfile::tempdir()?;

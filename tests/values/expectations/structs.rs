@@ -173,6 +173,70 @@ fn an_operation_of_quotactl_says_which_arguments_there_are() {
     assert_eq!(quota(0x1203, 5), r#"quotactl(QCMD(0x12, 0x3), "/dev/x", 5, NULL) = -1 ENOENT"#);
 }
 
+#[test]
+fn sets_of_processors_and_priorities_are_taken_apart() {
+    let allowed = call("sched_getaffinity", &[0, 128, PLACE], 8);
+    assert_eq!(
+        with(allowed, vec![data(2, 8, &words(&[0b1011 | 1 << 40]))]),
+        "sched_getaffinity(0, 128, [0 1 3 40]) = 8"
+    );
+    let allow = |bytes: &[u8]| {
+        let size = bytes.len();
+        with(call("sched_setaffinity", &[0, size as i64, PLACE], -22), vec![data(2, size as u64, bytes)])
+    };
+    assert_eq!(allow(&[]), "sched_setaffinity(0, 0, []) = -1 EINVAL");
+    assert_eq!(allow(&[0, 2]), "sched_setaffinity(0, 2, [9]) = -1 EINVAL");
+    let set = |priority: i64| show::call(&call("ioprio_set", &[1, 0, priority], 0));
+    assert_eq!(set(2 << 13 | 7), "ioprio_set(IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7)) = 0");
+    assert_eq!(set(4 << 13), "ioprio_set(IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(0x4, 0)) = 0");
+}
+
+#[test]
+fn a_call_that_the_crate_lacks_has_its_row() {
+    let request = [halves(&[32, 0]), words(&[0]), halves(&[0x2002_0000, 0]), words(&[u64::MAX])].concat();
+    let listed = call("listns", &[PLACE, PLACE, 2, 0], 1);
+    assert_eq!(
+        with(listed, vec![data(0, 32, &request), data(1, 8, &words(&[7]))]),
+        "listns({size=32, ns_id=0, ns_type=MNT_NS|PID_NS, user_ns_id=LISTNS_CURRENT_USER}, [0x7], 2, 0) = 1"
+    );
+}
+
+/// The array to which a struct leads.
+fn within(arg: u8, size: u64, bytes: &[u8]) -> Data {
+    Data { part: part::WITHIN, ..data(arg, size, bytes) }
+}
+
+#[test]
+fn a_struct_may_lead_to_an_array() {
+    let waited = |size: u64, set: &[u8]| {
+        let waited = call("pselect6", &[0, 0, 0, 0, 0, PLACE], 0);
+        with(waited, vec![data(5, 16, &words(&[0x7100, size])), within(5, size, set)])
+    };
+    let rows = [
+        (waited(8, &words(&[1 << 9])), "{sigmask=[USR1], sigsetsize=8}"),
+        (waited(4, &[0; 4]), "{sigmask=0x7100, sigsetsize=4}"),
+        (waited(16, &[0; 16]), "{sigmask=0x7100, sigsetsize=16}"),
+        (waited(8, &[0; 4]), "{sigmask=0x7100, sigsetsize=8}"),
+    ];
+    for (line, sigmask) in rows {
+        assert_eq!(line, format!("pselect6(0, NULL, NULL, NULL, NULL, {sigmask}) = 0"));
+    }
+    let cloned = |ids: Data, size: u64| {
+        let args = words(&[0, 0, 0, 0, 0, 0, 0, 0, 0x7100, size, 0]);
+        with(call("clone3", &[PLACE, 88], -22), vec![data(0, 88, &args), ids])
+    };
+    let beginning = "clone3({flags=0, exit_signal=0, stack=NULL, stack_size=0, set_tid=";
+    let rows = [
+        (cloned(within(0, 8, &halves(&[7, 8])), 2), "[7, 8], set_tid_size=2"),
+        (cloned(within(0, 0, &[]), 0), "0x7100, set_tid_size=0"),
+        (cloned(within(0, 8, &[7, 0]), 2), "0x7100, set_tid_size=2"),
+        (cloned(Data { bytes: Bytes::Unreadable(14), ..within(0, 8, &[]) }, 2), "0x7100, set_tid_size=2"),
+    ];
+    for (line, ids) in rows {
+        assert_eq!(line, format!("{beginning}{ids}}}, 88) = -1 EINVAL"));
+    }
+}
+
 /// Each block of each call, with as many bytes as there may be, and with fewer.
 #[test]
 fn whatever_lies_there_is_shown() {
@@ -187,7 +251,8 @@ fn whatever_lies_there_is_shown() {
                     args[row.arg(when.arg).unwrap()] = i64::from(when.base) + i64::from(when.values.trailing_zeros());
                 }
                 for ret in [0, -7] {
-                    let parts = [0, 1, part::AFTER].map(|part| Data { part, ..data(arg, len as u64, &bytes) });
+                    let parts =
+                        [0, 1, part::AFTER, part::WITHIN].map(|part| Data { part, ..data(arg, len as u64, &bytes) });
                     assert!(!with(call(row.name, &args, ret), parts.to_vec()).is_empty());
                 }
             }

@@ -3,9 +3,9 @@
 //! No I/O.
 
 use super::super::Size::{Counted, Exactly, Groups, Moved, One, Own, Sized};
-use super::super::What::{Nodes, Number, Signals, String, Struct, Vector};
+use super::super::What::{Bytes, Nodes, Number, Processors, Signals, String, Struct, Vector};
 use super::super::{Block, Size, Struct as Layout, What, When, structs};
-use super::{INT, LENGTH, TIMESPEC, both, filled, given, when};
+use super::{INT, LENGTH, TIMESPEC, both, filled, given, when, within};
 use crate::table::names;
 use crate::table::syscalls::Role;
 
@@ -89,7 +89,8 @@ const HAS_TYPE: When = When { mask: 0x1e_3020, ..HAS_OPTIONS };
 /// LINUX_REBOOT_CMD_RESTART2, by its lower half (reboot(2)).
 const RESTARTS_WITH: When = When { arg: "op", mask: 0xffff, base: 0xc3d4, values: 1 };
 
-/// SECCOMP_GET_ACTION_AVAIL (seccomp(2)).
+/// SECCOMP_SET_MODE_FILTER and SECCOMP_GET_ACTION_AVAIL (seccomp(2)).
+const SETS_FILTER: u64 = 1 << 1;
 const ASKS_ACTION: u64 = 1 << 2;
 /// LANDLOCK_RULE_PATH_BENEATH and LANDLOCK_RULE_NET_PORT (landlock_add_rule(2)).
 const PATH_BENEATH: u64 = 1 << 1;
@@ -98,7 +99,7 @@ const NET_PORT: u64 = 1 << 2;
 pub(super) static ROWS: &[(&str, &[Block])] = &[
     // Structs that may be longer than is known.
     ("openat2", &[given("how", Struct(&structs::OPEN_HOW), Sized("size"))]),
-    ("clone3", &[given("cl_args", Struct(&structs::CLONE_ARGS), Sized("size"))]),
+    ("clone3", &[given("cl_args", Struct(&structs::CLONE_ARGS), Sized("size")), within("cl_args", INT, 64, (72, 8))]),
     ("sched_setattr", &[given("attr", Struct(&structs::SCHED_ATTR), Own(0))]),
     ("sched_getattr", &[filled("attr", Struct(&structs::SCHED_ATTR), Own(0))]),
     ("mount_setattr", &[given("attr", Struct(&structs::MOUNT_ATTR), Sized("size"))]),
@@ -111,6 +112,7 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
         "listmount",
         &[given("req", Struct(&structs::LISTMOUNT_REQUEST), Own(0)), filled("mnt_ids", IDS, Moved("nr_mnt_ids"))],
     ),
+    ("listns", &[given("req", Struct(&structs::LISTNS_REQUEST), Own(0)), filled("ns_ids", IDS, Moved("nr_ns_ids"))]),
     ("lsm_set_self_attr", &[given("ctx", Struct(&structs::LSM_CONTEXT), Sized("size"))]),
     ("perf_event_open", &[given("attr", Struct(&structs::PERF_EVENT), Own(4))]),
     ("bpf", BPF),
@@ -128,7 +130,14 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
         "lsm_list_modules",
         &[filled("ids", Number(Role::Choice(&names::LSM_ID), 8), Moved("size")), both("size", LENGTH, One)],
     ),
-    ("seccomp", &[when("op", ASKS_ACTION, given("addr", Number(Role::Choice(&names::SECCOMP_ACTION), 4), One))]),
+    (
+        "seccomp",
+        &[
+            when("op", ASKS_ACTION, given("addr", Number(Role::Choice(&names::SECCOMP_ACTION), 4), One)),
+            when("op", SETS_FILTER, given("addr", Struct(&structs::FILTER), One)),
+            when("op", SETS_FILTER, within("addr", Struct(&structs::SECCOMP_INSTRUCTION), 8, (0, 2))),
+        ],
+    ),
     // Words of memory.
     ("futex_requeue", &[given("waiters", Struct(&structs::WAITER), Exactly(2))]),
     (
@@ -166,6 +175,9 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
             given("remote_iov", Struct(&structs::IOVEC), Counted("riovcnt")),
         ],
     ),
+    ("sched_setaffinity", &[given("mask", Processors, Counted("cpusetsize"))]),
+    // The result is the size of the kernel's own set (sched_setaffinity(2)).
+    ("sched_getaffinity", &[filled("mask", Processors, Moved("cpusetsize"))]),
     // Timers, clocks and signals.
     ("timer_create", &[given("sevp", Struct(&structs::SIGEVENT), One), filled("timerid", INT, One)]),
     ("mq_notify", &[given("sevp", Struct(&structs::SIGEVENT), One)]),
@@ -183,6 +195,9 @@ pub(super) static ROWS: &[(&str, &[Block])] = &[
             Block { when: Some(HAS_OPTIONS), ..given("data", String, One) },
         ],
     ),
+    ("kexec_file_load", &[given("cmdline", Bytes, Counted("cmdline_len"))]),
+    ("process_madvise", &[given("iov", Struct(&structs::IOVEC), Counted("iovcnt"))]),
+    ("getcpu", &[filled("cpu", LENGTH, One), filled("node", LENGTH, One)]),
     ("reboot", &[Block { when: Some(RESTARTS_WITH), ..given("arg", String, One) }]),
     ("kexec_load", &[given("segments", Struct(&structs::KEXEC_SEGMENT), Counted("nr_segments"))]),
 ];

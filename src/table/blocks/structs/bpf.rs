@@ -5,7 +5,7 @@
 use super::super::MemberKind::{Address, Choice, Directory, Flags, Hex, KernelVersion, Signed, Text, ToText, Unsigned};
 use super::super::WhenShown::{Among, NotAmong, With, Without};
 use super::super::{Member, Struct, WhenShown};
-use super::last;
+use super::{first, last};
 use crate::table::names;
 
 /// Where the type of attachment is, and types among its values: those to network devices (BPF_XDP, BPF_TCX_INGRESS, BPF_TCX_EGRESS,

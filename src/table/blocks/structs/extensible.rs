@@ -2,10 +2,10 @@
 //!
 //! No I/O.
 
-use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Permissions, Signed, Unsigned};
-use super::super::WhenShown::{NonZero, With, Without};
+use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Permissions, Signed, ToArray, Unsigned};
+use super::super::WhenShown::{Among, NonZero, NotAmong, With, Without};
 use super::super::{Member, Struct, WhenShown};
-use super::last;
+use super::{first, last};
 use crate::table::names;
 
 /// `struct open_how` (openat2(2)).
@@ -31,7 +31,7 @@ const INTO_CGROUP: u64 = 1 << 33;
 pub static CLONE_ARGS: Struct = laid_out!(88, 11;
     "flags" 0 8 Flags(&names::CLONE3), "pidfd" 8 8 Address => With(0, PIDFD), "child_tid" 16 8 Address => With(0, SETS_CHILD),
     "parent_tid" 24 8 Address => With(0, SETS_PARENT), "exit_signal" 32 8 Named(&names::SIGNAL), "stack" 40 8 Address,
-    "stack_size" 48 8 Hex, "tls" 56 8 Address => With(0, SETS_TLS), "set_tid" 64 8 Address => WhenShown::Either(64, 72),
+    "stack_size" 48 8 Hex, "tls" 56 8 Address => With(0, SETS_TLS), "set_tid" 64 8 ToArray => WhenShown::Either(64, 72),
     "set_tid_size" 72 8 Unsigned => WhenShown::Either(64, 72), "cgroup" 80 8 Unsigned => WhenShown::NonZeroOr(0, INTO_CGROUP),
 )
 .at_least(64);
@@ -90,9 +90,31 @@ pub static LISTMOUNT_REQUEST: Struct = laid_out!(32, 5;
 )
 .at_least(24);
 
-/// The beginning of `struct perf_event_attr` (perf_event_open(2)). Its flags are bits.
-pub static PERF_EVENT: Struct = laid_out!(64, 7;
+/// `struct ns_id_req` of listns(2) (include/uapi/linux/nsfs.h), which has the last namespace that was listed.
+pub static LISTNS_REQUEST: Struct = laid_out!(32, 6;
+    "size" 0 4 Unsigned, "spare" 4 4 Hex => NonZero, "ns_id" 8 8 Hex, "ns_type" 16 4 Flags(&names::NAMESPACE_TYPE),
+    "spare2" 20 4 Hex => NonZero, "user_ns_id" 24 8 Choice(&names::LISTNS_USER),
+)
+.at_least(32);
+
+/// Bits of `sample_type` and of the flags of `struct perf_event_attr`, and PERF_TYPE_BREAKPOINT as one of the types.
+const SAMPLES: usize = 24;
+const FLAGS: usize = 40;
+const BREAKPOINT: u64 = 1 << 5;
+const WATERMARK: u64 = 1 << 14;
+const USES_CLOCK: u64 = 1 << 25;
+
+/// `struct perf_event_attr` (perf_event_open(2)). Its flags are bits.
+pub static PERF_EVENT: Struct = laid_out!(144, 7;
     "type" 0 4 Choice(&names::PERF_TYPE), "size" 4 4 Choice(&names::PERF_SIZE), "config" 8 8 Hex, "sample_period" 16 8 Unsigned,
     "sample_type" 24 8 Flags(&names::PERF_SAMPLE), "read_format" 32 8 Flags(&names::PERF_FORMAT), "flags" 40 8 Hex,
+    "wakeup_watermark" 48 4 Unsigned => With(FLAGS, WATERMARK), "wakeup_events" 48 4 Unsigned => Without(FLAGS, WATERMARK),
+    "bp_type" 52 4 Choice(&names::PERF_BREAKPOINT) => Among(0, BREAKPOINT), "bp_addr" 56 8 Hex => Among(0, BREAKPOINT),
+    "config1" 56 8 Hex => NotAmong(0, BREAKPOINT), "bp_len" 64 8 Unsigned => Among(0, BREAKPOINT),
+    "config2" 64 8 Hex => NotAmong(0, BREAKPOINT), "branch_sample_type" 72 8 Flags(&names::PERF_BRANCH) => With(SAMPLES, 0x800),
+    "sample_regs_user" 80 8 Hex, "sample_stack_user" 88 4 Hex => With(SAMPLES, 0x2000),
+    "clockid" 92 4 Choice(&names::CLOCK) => With(FLAGS, USES_CLOCK), "sample_regs_intr" 96 8 Hex, "aux_watermark" 104 4 Unsigned,
+    "sample_max_stack" 108 2 Unsigned, "__reserved_2" 110 2 Hex => NonZero, "aux_sample_size" 112 4 Unsigned, "aux_action" 116 4 Hex,
+    "sig_data" 120 8 Hex, "config3" 128 8 Hex, "config4" 136 8 Hex,
 )
 .at_least(64);

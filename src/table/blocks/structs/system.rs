@@ -2,10 +2,10 @@
 //!
 //! No I/O.
 
-use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Signed, TextAt, Unsigned};
+use super::super::MemberKind::{Address, Choice, Flags, Hex, Named, Signed, TextAt, ToArray, Unsigned};
 use super::super::WhenShown::{Among, NonZero, With};
 use super::super::{Member, Struct, WhenShown};
-use super::last;
+use super::{first, last};
 use crate::table::names;
 
 /// `struct landlock_path_beneath_attr` (landlock_add_rule(2)), which is packed.
@@ -30,6 +30,15 @@ pub static LSM_CONTEXT: Struct = laid_out!(32, 4;
 )
 .at_least(32);
 
+/// `struct sock_fprog` (seccomp(2), socket(7), include/uapi/linux/filter.h).
+pub static FILTER: Struct = laid_out!(16, 2; "len" 0 2 Unsigned, "filter" 8 8 ToArray);
+
+/// `struct sock_filter`, of the filter of a socket.
+pub static SOCKET_INSTRUCTION: Struct = laid_out!(8, 4; "code" 0 2 Hex, "jt" 2 1 Hex, "jf" 3 1 Hex, "k" 4 4 Hex);
+
+/// The same, of a filter of seccomp(2).
+pub static SECCOMP_INSTRUCTION: Struct = laid_out!(8, 4; "code" 0 2 Hex, "jt" 2 1 Hex, "jf" 3 1 Hex, "k" 4 4 Hex);
+
 /// `struct if_dqblk` (quotactl(2)).
 pub static QUOTA: Struct = laid_out!(72, 6;
     "dqb_bhardlimit" 0 8 Unsigned, "dqb_bsoftlimit" 8 8 Unsigned, "dqb_curspace" 16 8 Unsigned, "dqb_ihardlimit" 24 8 Unsigned,
@@ -38,11 +47,12 @@ pub static QUOTA: Struct = laid_out!(72, 6;
 );
 
 /// `struct if_nextdqblk` (quotactl(2)).
-pub static NEXT_QUOTA: Struct = laid_out!(72, 7;
+pub static NEXT_QUOTA: Struct = laid_out!(72, 10;
     "dqb_bhardlimit" 0 8 Unsigned, "dqb_bsoftlimit" 8 8 Unsigned, "dqb_curspace" 16 8 Unsigned, "dqb_ihardlimit" 24 8 Unsigned,
-    "dqb_isoftlimit" 32 8 Unsigned, "dqb_curinodes" 40 8 Unsigned, "dqb_id" 68 4 Unsigned, "dqb_btime" 48 8 Unsigned,
-    "dqb_itime" 56 8 Unsigned, "dqb_valid" 64 4 Flags(&names::QUOTA_VALID),
-);
+    "dqb_isoftlimit" 32 8 Unsigned, "dqb_curinodes" 40 8 Unsigned, "dqb_btime" 48 8 Unsigned, "dqb_itime" 56 8 Unsigned,
+    "dqb_valid" 64 4 Flags(&names::QUOTA_VALID), "dqb_id" 68 4 Unsigned,
+)
+.in_brief(0b10_0011_1111);
 
 /// `struct if_dqinfo` (quotactl(2)).
 pub static QUOTA_INFO: Struct = laid_out!(24, 4;

@@ -58,6 +58,8 @@ pub(super) fn rows() -> Vec<PortableRow> {
             "lsm_set_self_attr",
             args![attr: Choice(&names::LSM), ctx: Pointer, size: UnsignedInt, flags: Flags(&names::RESERVED)],
         ),
+        other("listns", args![req: Pointer, ns_ids: Pointer, nr_ns_ids: Unsigned, flags: Flags(&names::RESERVED)]),
+        other("rseq_slice_yield", args![]),
         other("lsm_list_modules", args![ids: Pointer, size: Pointer, flags: Flags(&names::RESERVED)]),
         // Other processes.
         other(

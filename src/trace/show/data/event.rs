@@ -2,13 +2,13 @@
 //!
 //! No I/O.
 
-use super::super::{put, put_hex, put_number};
+use super::super::{Detail, put, put_hex, put_number};
 use super::members::put_member;
-use crate::table::blocks::number;
 use crate::table::blocks::structs::PERF_EVENT;
+use crate::table::blocks::{Member, number};
 use crate::table::names::{self, Names};
 
-/// The size of what is shown: all up to the flags.
+/// The size of what is shown by default: all up to the flags.
 const SHOWN: usize = 48;
 /// The flags from bit 0 on. The two bits of `precise_ip` are between the two lists.
 const FLAGS: [&str; 15] = [
@@ -58,14 +58,16 @@ const FREQ: u64 = 1 << 10;
 const SKIDS: [&str; 4] = ["arbitrary skid", "constant skid", "requested to have 0 skid", "must have 0 skid"];
 
 /// Appends what is to be counted, with the size that the kernel has left of a struct that is too long. False if the kernel refuses such a size, or not enough could be read.
-pub(super) fn put_event(out: &mut String, bytes: &[u8], after: Option<&[u8]>) -> bool {
+pub(super) fn put_event(out: &mut String, bytes: &[u8], after: Option<&[u8]>, detail: Detail) -> bool {
     let word =
         |at: usize, size: usize| bytes.get(at..at + size).and_then(|bytes| number(bytes, false)).unwrap_or(0) as u64;
     let size = word(4, 4);
-    if bytes.len() < SHOWN || size != 0 && size < PERF_EVENT.least as u64 {
+    let given = if size == 0 { PERF_EVENT.least } else { size as usize };
+    let needed = if detail == Detail::Full { given.min(PERF_EVENT.size) } else { SHOWN };
+    if bytes.len() < needed || size != 0 && size < PERF_EVENT.least as u64 {
         return false;
     }
-    let [kind, of_size, _, _, sample_type, read_format, _] = PERF_EVENT.members else { return false };
+    let [kind, of_size, _, _, sample_type, read_format, _, rest @ ..] = PERF_EVENT.members else { return false };
     let flags = word(40, 8);
     for (name, member) in [("{type=", kind), (", size=", of_size)] {
         out.push_str(name);
@@ -83,9 +85,41 @@ pub(super) fn put_event(out: &mut String, bytes: &[u8], after: Option<&[u8]>) ->
         out.push_str(name);
         put_member(out, member, bytes);
     }
-    put_flags(out, flags);
-    out.push_str(", ...}");
+    put_flags(out, flags, detail);
+    if detail == Detail::Full {
+        put_rest(out, rest, &bytes[..needed]);
+    }
+    out.push_str(if detail == Detail::Brief || given > PERF_EVENT.size { ", ...}" } else { "}" });
     true
+}
+
+/// The members after the flags, of which those that are not given are left out.
+fn put_rest(out: &mut String, members: &[Member], given: &[u8]) {
+    let mut whole = [0; PERF_EVENT.size];
+    whole.iter_mut().zip(given).for_each(|(to, byte)| *to = *byte);
+    let are_given = |member: &&Member| member.offset < given.len().max(PERF_EVENT.least) && member.is_shown(&whole);
+    for member in members.iter().filter(are_given) {
+        match (member.name, member.value(&whole).unwrap_or(0) as u64) {
+            ("__reserved_2", value) => put(out, format_args!(" /* bytes 110..111: {value:#x} */")),
+            ("aux_action", value) => put_action(out, value),
+            (name, _) => {
+                out.push_str(", ");
+                out.push_str(name);
+                out.push('=');
+                put_member(out, member, &whole);
+            }
+        }
+    }
+}
+
+/// What an event does to the sampling of another one.
+fn put_action(out: &mut String, action: u64) {
+    for (at, name) in ["aux_start_paused", "aux_pause", "aux_resume"].iter().enumerate() {
+        put(out, format_args!(", {name}={}", action >> at & 1));
+    }
+    if action >> 3 != 0 {
+        put(out, format_args!(", __reserved_3={:#x} /* Bits 931..959 */", action >> 3));
+    }
 }
 
 /// The event, by its type.
@@ -124,13 +158,14 @@ fn put_shifted(out: &mut String, value: u64, by: u32) {
     }
 }
 
-/// The flags that are set.
-fn put_flags(out: &mut String, flags: u64) {
+/// The flags that are set, or all.
+fn put_flags(out: &mut String, flags: u64, detail: Detail) {
     let put_set = |out: &mut String, names: &[&str], from: usize| {
-        for (_, name) in names.iter().enumerate().filter(|(at, _)| flags >> (from + at) & 1 != 0) {
+        let is_set = |at: usize| flags >> (from + at) & 1 != 0;
+        for (at, name) in names.iter().enumerate().filter(|&(at, _)| is_set(at) || detail == Detail::Full) {
             out.push_str(", ");
             out.push_str(name);
-            out.push_str("=1");
+            out.push_str(if is_set(at) { "=1" } else { "=0" });
         }
     };
     put_set(out, &FLAGS, 0);

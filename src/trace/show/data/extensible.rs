@@ -2,9 +2,10 @@
 //!
 //! No I/O.
 
-use super::super::{put, put_number};
+use super::super::{Detail, put, put_number};
+use super::address::put_hex_bytes;
 use super::event;
-use super::members::put_open;
+use super::members::{Behind, put_open};
 use crate::table::blocks::structs::{OPEN_HOW, OPEN_HOW_WITH_MODE, PERF_EVENT};
 use crate::table::blocks::{Block, Direction, MOST, Size, Struct, number, part};
 use crate::trace::call::{Bytes, Call, Data, Text};
@@ -17,7 +18,7 @@ const KNOWN: usize = 256;
 /// something: the kernel refuses such a size, or nothing could be read.
 pub(super) fn put_extensible<'d>(
     out: &mut String,
-    block: &Block,
+    (block, behind): (&Block, Behind),
     of: &Struct,
     parts: impl Iterator<Item = &'d Data> + Clone,
 ) -> bool {
@@ -26,16 +27,16 @@ pub(super) fn put_extensible<'d>(
     let after = part(part::AFTER).and_then(Data::read);
     let bytes = after.filter(|_| block.way == Direction::Both).unwrap_or(given);
     if std::ptr::eq(of, &PERF_EVENT) {
-        return event::put_event(out, bytes, after);
+        return event::put_event(out, bytes, after, behind.detail);
     }
-    let is_shown = put_struct(out, block, of, (bytes, first.size), part(1));
+    let is_shown = put_struct(out, (block, behind), of, (bytes, first.size));
     if let (true, Size::Own(0), Some(after)) = (is_shown, block.size, after) {
         put_known_size(out, bytes, after);
     }
     is_shown
 }
 
-fn put_struct(out: &mut String, block: &Block, of: &Struct, (bytes, size): (&[u8], u64), text: Option<&Data>) -> bool {
+fn put_struct(out: &mut String, (block, behind): (&Block, Behind), of: &Struct, (bytes, size): (&[u8], u64)) -> bool {
     let size = match block.size {
         Size::Own(at) => match bytes.get(at..at + 4).and_then(|word| number(word, false)) {
             Some(own) => own as usize,
@@ -48,8 +49,8 @@ fn put_struct(out: &mut String, block: &Block, of: &Struct, (bytes, size): (&[u8
     let needed = if of.filled > 0 { given } else { given.min(of.size) };
     let is_known = bytes.len() >= needed;
     if given >= of.least && is_known {
-        put_known(out, of, &bytes[..given.min(of.size)], text);
-        put_rest(out, of, bytes, given.min(MOST));
+        put_known(out, of, &bytes[..given.min(of.size)], behind);
+        put_rest(out, of, bytes, given.min(MOST), behind.detail);
         return true;
     }
     if let Size::Own(0) = block.size {
@@ -70,26 +71,32 @@ fn put_known_size(out: &mut String, given: &[u8], left: &[u8]) {
 }
 
 /// The members that are known. What is not given of the last one, and of those that always count, is 0.
-fn put_known(out: &mut String, of: &Struct, bytes: &[u8], text: Option<&Data>) {
+fn put_known(out: &mut String, of: &Struct, bytes: &[u8], behind: Behind) {
     let mut whole = [0; KNOWN];
     whole.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
     let begun = of.members.iter().filter(|member| member.offset < bytes.len().max(of.filled));
     let end = begun.map(|member| member.offset + member.size).max().unwrap_or(0);
-    put_open(out, of, &whole[..end], of.brief, text);
+    put_open(out, of, &whole[..end], of.brief, behind);
 }
 
 /// What follows the members that are known, if it is not all zeros.
-fn put_rest(out: &mut String, of: &Struct, bytes: &[u8], end: usize) {
+fn put_rest(out: &mut String, of: &Struct, bytes: &[u8], end: usize, detail: Detail) {
     let from = of.size;
     match bytes.get(from..end) {
         None if from < end => out.push_str(", ???"),
-        Some(rest) if of.filled > 0 && rest.iter().any(|&byte| byte != 0) => out.push_str(", ..."),
-        Some(rest) if rest.iter().any(|&byte| byte != 0) => {
+        Some(rest) if rest.iter().all(|&byte| byte == 0) => {}
+        Some(_) if of.filled > 0 && detail == Detail::Brief => out.push_str(", ..."),
+        Some(rest) if of.filled > 0 => {
+            out.push_str(", extra_data=");
+            put_hex_bytes(out, rest);
+            put(out, format_args!(" /* bytes {from}..{} */", end - 1));
+        }
+        Some(rest) => {
             put(out, format_args!(", /* bytes {from}..{} */ \"", end - 1));
             rest.iter().take(SHOWN).for_each(|byte| put(out, format_args!("\\x{byte:02x}")));
             out.push_str(if rest.len() > SHOWN { "\"..." } else { "\"" });
         }
-        Some(_) | None => {}
+        None => {}
     }
     out.push('}');
 }
@@ -114,9 +121,9 @@ pub(in crate::trace::show) fn put_how(out: &mut String, call: &Call) -> bool {
     if size < of.least as u64 || size > MOST as u64 || bytes.len() < of.size {
         return false;
     }
-    put_open(out, of, &bytes[..of.size], of.brief, None);
+    put_open(out, of, &bytes[..of.size], of.brief, Behind::default());
     match data {
-        Some(Bytes::Read(_)) => put_rest(out, of, bytes, size as usize),
+        Some(Bytes::Read(_)) => put_rest(out, of, bytes, size as usize, Detail::Brief),
         _ => out.push_str(if lacks_the_rest(call) { ", ???}" } else { "}" }),
     }
     true

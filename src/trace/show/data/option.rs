@@ -6,11 +6,11 @@ use super::address::{
     half, put_choice, put_hardware, put_hex_bytes, put_index, put_internet, put_protocol, put_socket_address, word32,
 };
 use super::{put_bytes, put_list, put_struct};
-use crate::table::blocks::structs::TIMEVAL;
+use crate::table::blocks::structs::{FILTER, TIMEVAL};
 use crate::table::names::{self, Names};
 use crate::table::syscalls;
 use crate::trace::call::{Bytes, Data};
-use crate::trace::show::{put, put_address, put_names, put_number};
+use crate::trace::show::{put, put_names, put_number};
 
 /// How the value of an option is written.
 enum OptionForm {
@@ -114,7 +114,9 @@ fn form_of_socket(option: i32, size: u64, is_given: bool) -> OptionForm {
         libc::SO_PEERCRED if !is_given => Words(&["pid", "uid", "gid"]),
         libc::SO_RCVTIMEO | libc::SO_SNDTIMEO if size >= 16 => From(16, put_time),
         option if TIMEOUTS.contains(&option) && size >= 16 => From(16, put_time),
-        libc::SO_ATTACH_FILTER | libc::SO_ATTACH_REUSEPORT_CBPF if is_given => Exactly(16, put_program),
+        libc::SO_ATTACH_FILTER | libc::SO_ATTACH_REUSEPORT_CBPF if is_given => {
+            Exactly(16, |out, bytes| put_struct(out, &FILTER, bytes))
+        }
         // Its size counts instructions.
         libc::SO_ATTACH_FILTER => Hidden,
         libc::SO_ERROR if !is_given => From(INT, put_error),
@@ -169,13 +171,6 @@ fn put_words(out: &mut String, names: &[&str], bytes: &[u8]) {
 
 fn put_time(out: &mut String, bytes: &[u8]) {
     put_struct(out, &TIMEVAL, bytes);
-}
-
-/// `struct sock_fprog` (include/uapi/linux/filter.h).
-fn put_program(out: &mut String, bytes: &[u8]) {
-    put(out, format_args!("{{len={}, filter=", half(bytes, 0)));
-    put_address(out, u64::from(word32(bytes, 8)) | u64::from(word32(bytes, 12)) << 32);
-    out.push('}');
 }
 
 /// `struct ip_mreqn`, of which the last member may be missing (ip(7)).
