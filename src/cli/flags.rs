@@ -142,6 +142,10 @@ pub struct Cli {
     #[arg(help_heading = MUTANTS, long, group = "with_mutants", conflicts_with_all = ["command", "conformance", "archive", "repeat", "verbose", "subjects", "fail_fast", "timings"])]
     pub mutants: bool,
 
+    /// With --mutants: change the tracer's sources in ./bpf, which clang compiles for each
+    #[arg(help_heading = MUTANTS, long, requires = "with_mutants", conflicts_with = "bpf")]
+    pub source: bool,
+
     /// With --mutants: change only this function or file; may be repeated
     #[arg(help_heading = MUTANTS, long = "in", value_name = "FUNCTION", requires = "with_mutants")]
     pub functions: Vec<String>,
@@ -355,6 +359,7 @@ mod tests {
         let expected = "\
             --yes with --bless\n\
             --conformance with --output=1\n\
+            --source with --mutants\n\
             --in=1 with --mutants\n\
             --sample=1 with --mutants\n\
             --seed=1 with \n\
@@ -368,6 +373,7 @@ mod tests {
             --env=1 with --\n\
             --user=1 with --\n\
             --machines=1 with --kernel=1\n\
+            --kernel-program=1 with --kernel=1\n\
             --kernel-table=1 with --kernel=1\n\
             --silence=1 with --kernel=1\n";
         assert_eq!(shown, expected);

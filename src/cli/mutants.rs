@@ -15,6 +15,7 @@ use crate::child::scenario::Scenario;
 use crate::judge::expectation::errors::near_or_all;
 use crate::judge::expectation::{Expectation, Expectations};
 use crate::mutants::bench::Bench;
+use crate::mutants::edited::Sources;
 use crate::mutants::fate::{Count, Fate, JudgedMutant};
 use crate::mutants::image::Image;
 use crate::mutants::listed::Listed;
@@ -27,7 +28,7 @@ static EMBEDDED_LIST: &str = include_str!("../../mutants.toml");
 
 /// What the command line asks for, checked.
 struct MutantsAsked {
-    image: (String, Image),
+    image: (String, Image, Option<Sources>),
     mutants: Vec<Mutant>,
     planned: usize,
     listed: Listed,
@@ -76,7 +77,8 @@ fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     let listed = listed(cli)?;
     let (name, bytes) = tracer::object(cli.bpf.as_deref())?;
     let image = Image::parse(&name, bytes)?;
-    let all = mutants_plan::all(&image);
+    let sources = cli.source.then(Sources::read).transpose()?;
+    let all = sources.as_ref().map_or_else(|| mutants_plan::all(&image), Sources::mutants);
     check_places(&cli.functions, &name, &image, &all)?;
     let is_asked = |mutant: &Mutant| cli.functions.is_empty() || cli.functions.iter().any(|named| is_in(mutant, named));
     let planned = all.len();
@@ -89,7 +91,7 @@ fn asked(cli: &Cli) -> Result<MutantsAsked, Error> {
     }
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = cli.jobs.map_or(2 * cpus, |jobs| jobs as usize).min(mutants.len());
-    Ok(MutantsAsked { image: (name, image), mutants, planned, listed, jobs, json, witness: cli.witness })
+    Ok(MutantsAsked { image: (name, image, sources), mutants, planned, listed, jobs, json, witness: cli.witness })
 }
 
 /// Whether a mutant is in the function or in the file of this name. A file may be named without its folders.

@@ -32,7 +32,7 @@ use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
 use crate::judge::expectation::EMBEDDED;
 use crate::session::{KeptZygote, Options, Prepared, Session};
-use crate::watch::tracer;
+use crate::watch::tracer::{self, compiler};
 
 mod files; // which files, and their saves
 mod build; // clang and cargo
@@ -112,7 +112,7 @@ fn watched(cli: &Cli, plan: &Plan) -> WatchedFiles {
     plan.subjects.iter().flat_map(|slot| slot.files()).for_each(|path| files.add_file(&path, SavedKind::Tables));
     match &cli.bpf {
         Some(path) => files.add_file(path, SavedKind::Object),
-        None if build::has_tracer() => files.add_sources(Path::new("bpf"), SavedKind::Sources),
+        None if compiler::has_sources() => files.add_sources(Path::new("bpf"), SavedKind::Sources),
         None => {}
     }
     if build::has_program() {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::edited::Sources;
 use super::fate::{Fate, JudgedMutant};
 use super::flow::Flow;
 use super::image::Image;
@@ -37,6 +38,8 @@ pub struct Bench<'e> {
     options: tracer::TracerOptions,
     name: String,
     image: Image,
+    /// Where mutants of the source are made.
+    sources: Option<Sources>,
     flow: Flow,
     /// The programs of the object as it is.
     translated: Vec<Vec<[u8; 8]>>,
@@ -55,7 +58,7 @@ impl<'e> Bench<'e> {
     pub fn new(
         session: Session,
         options: tracer::TracerOptions,
-        (name, image): (String, Image),
+        (name, image, sources): (String, Image, Option<Sources>),
         scenarios: &[(&'static str, &'e Expectation)],
         witness: bool,
     ) -> Result<Self, Error> {
@@ -69,6 +72,7 @@ impl<'e> Bench<'e> {
             name,
             flow: Flow::of(&image),
             image,
+            sources,
             translated,
             scenes: Vec::new(),
             left_out: Vec::new(),
@@ -128,6 +132,15 @@ impl<'e> Bench<'e> {
         Tracer::of_image(&self.options, &self.name, bytes)
     }
 
+    /// The object of a mutant, loaded; `None` if the compiler or the kernel refuses it.
+    fn load_mutant(&self, mutant: &Mutant) -> Result<Option<Tracer>, Error> {
+        let compiled = match (&mutant.edit, &self.sources) {
+            (Some(edit), Some(sources)) => sources.compile(edit)?,
+            _ => Some(self.image.with(mutant.replaced.iter().copied())),
+        };
+        compiled.map_or(Ok(None), |bytes| self.load(&bytes))
+    }
+
     /// Loads a mutant and runs the suite until a scenario kills it.
     pub fn judge(&self, mutant: Mutant) -> Result<JudgedMutant, Error> {
         let fate = self.fate(&mutant)?;
@@ -135,14 +148,14 @@ impl<'e> Bench<'e> {
     }
 
     fn fate(&self, mutant: &Mutant) -> Result<Fate, Error> {
-        let Some(mut tracer) = self.load(&self.image.with(mutant.replaced.iter().copied()))? else {
-            return Ok(Fate::Stillborn);
-        };
+        let Some(mut tracer) = self.load_mutant(mutant)? else { return Ok(Fate::Stillborn) };
+        let is_of_source = mutant.edit.is_some();
         if tracer.translated()? == self.translated {
             drop(tracer);
-            return Ok(if self.is_reached(mutant)? { Fate::Equivalent } else { Fate::NotRun });
+            let is_equal = is_of_source || self.is_reached(mutant)?;
+            return Ok(if is_equal { Fate::Equivalent } else { Fate::NotRun });
         }
-        if self.flow.is_idle(mutant) {
+        if !is_of_source && self.flow.is_idle(mutant) {
             return Ok(Fate::Idle);
         }
         // A program that asks for more than its tracepoint gives is refused only here.
@@ -207,7 +220,7 @@ impl<'e> Bench<'e> {
         scene: &Scene<'_>,
         kills: fn(&ScenarioRun) -> bool,
     ) -> Result<bool, Error> {
-        let Some(mut tracer) = self.load(&self.image.with(mutant.replaced.iter().copied()))? else { return Ok(false) };
+        let Some(mut tracer) = self.load_mutant(mutant)? else { return Ok(false) };
         tracer.attach()?;
         let session = before.with_tracer(tracer);
         session.set_witness(before.is_witnessed());

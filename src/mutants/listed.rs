@@ -93,7 +93,14 @@ mod tests {
     fn judged(change: &str, fate: Fate) -> JudgedMutant {
         let line = SourceLine { file: "f.c".into(), line: 3, column: 5, text: "a = b;".into() };
         JudgedMutant {
-            mutant: Mutant { line, change: change.into(), functions: vec![], places: vec![], replaced: vec![] },
+            mutant: Mutant {
+                line,
+                change: change.into(),
+                functions: vec![],
+                places: vec![],
+                replaced: vec![],
+                edit: None,
+            },
             fate,
         }
     }

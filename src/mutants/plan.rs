@@ -8,6 +8,7 @@ use super::image::{Function, Image};
 use super::instruction::{FRAME, Instruction, InstructionClass, SIZE};
 use super::lines::SourceLine;
 use super::operators;
+use super::source::SourceEdit;
 
 /// One mutant: the same change at the same place of the source, in all copies that the compiler has made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Mutant {
     pub places: Vec<String>,
     /// What is replaced: places in the file, and the instructions that come there.
     pub replaced: Vec<(usize, Instruction)>,
+    /// The change of the source that makes it, if it is one of the source.
+    pub edit: Option<SourceEdit>,
 }
 
 /// All mutants of an object, in the order of the source.
@@ -35,6 +38,7 @@ pub fn all(image: &Image) -> Vec<Mutant> {
                 functions: vec![],
                 places: vec![],
                 replaced: vec![],
+                edit: None,
             };
             let mutant = mutants.entry((line.clone(), change.words.clone())).or_insert_with(new);
             mutant.replaced.push((at, change.becomes));

@@ -22,6 +22,7 @@ use crate::trace::show;
 mod refusal;
 mod shared;
 mod btf;
+pub mod compiler;
 mod excerpt;
 mod facts;
 pub(crate) mod libbpf_log;

@@ -15,10 +15,11 @@ use crate::support::{self, Named, Tested, ior_it, says, text};
 const SAMPLE: [&str; 4] = ["--sample", "60", "--seed", "1"];
 
 pub fn main() -> ExitCode {
-    let tests: [Named; 5] = [
+    let tests: [Named; 6] = [
         ("an_unlisted_survivor_is_red_and_a_listed_one_that_dies_is_red_too", lists),
         ("a_mutant_has_the_same_fate_each_time", again),
         ("an_object_of_ones_own_is_mutated_like_the_embedded_one", own),
+        ("the_sources_are_mutated_and_compiled", of_source),
         ("what_cannot_be_mutated_is_refused_with_a_hint", refused),
         ("a_signal_ends_it_and_leaves_nothing", interrupted),
     ];
@@ -113,6 +114,23 @@ fn own() -> Tested {
     let (_, report) = mutants(&[&["--bpf", object], SMALL.as_slice()].concat())?;
     let killed = of_fate(&report, "killed").len();
     require!(report["object"] == object && killed > 5, "{report:#}");
+    Ok(())
+}
+
+fn of_source() -> Tested {
+    let args = ["--source", "--exact", "--filter", "close-range", "--in", "tell_closed"];
+    let (_, report) = mutants(&args)?;
+    let dead = |change: &str| of_fate(&report, "killed").iter().any(|one| one["change"] == change);
+    // No file is told, and none but the first.
+    for change in ["the condition is always true", "`+` becomes `-`"] {
+        require!(dead(change), "`{change}` was not noticed: {report:#}");
+    }
+    let stillborn = of_fate(&report, "stillborn").len();
+    require!(stillborn > 0, "the verifier and the compiler have refused nothing: {report:#}");
+    let elsewhere = tempfile::tempdir()?;
+    let output = ior_it(&["--mutants", "--source"]).current_dir(elsewhere.path()).output()?;
+    let (code, said) = (output.status.code(), text(&output.stderr));
+    require!(code == Some(2) && said.contains("error: --source needs bpf/tracer.bpf.c"), "exit {code:?}: {said}");
     Ok(())
 }
 

@@ -10,15 +10,7 @@ use std::sync::Arc;
 use nix::unistd::{Gid, Uid, User};
 
 use crate::base::error::Error;
-
-/// The tracer in a checkout of this project, and the flags to compile it with.
-pub const TRACER: &str = "bpf/tracer.bpf.c";
-const FLAGS: &str = "bpf/flags";
-
-/// Whether the working directory has the tracer's sources.
-pub fn has_tracer() -> bool {
-    Path::new(TRACER).is_file() && Path::new(FLAGS).is_file()
-}
+use crate::watch::tracer::compiler;
 
 /// Whether the working directory is a checkout of this project.
 pub fn has_program() -> bool {
@@ -30,20 +22,14 @@ pub fn has_program() -> bool {
 
 /// Compiles the tracer. The object stays in memory.
 pub fn tracer() -> Result<Arc<[u8]>, Error> {
-    let clang = std::env::var("CLANG").ok().filter(|clang| !clang.is_empty()).unwrap_or_else(|| "clang".to_owned());
     let hint = "CLANG=clang-N takes another clang; bpf/ is compiled again when it is saved";
-    let arch = match std::env::consts::ARCH {
-        "aarch64" => "arm64",
-        "x86_64" => "x86",
-        other => other,
-    };
-    let mut command = Command::new(&clang);
-    command.arg(format!("@{FLAGS}")).arg(format!("-D__TARGET_ARCH_{arch}")).args(["-c", TRACER, "-o", "-"]);
-    let compiled = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let mut command = compiler::compiler(Path::new(compiler::SOURCE));
+    let clang = command.get_program().display().to_string();
+    let compiled = command.stderr(Stdio::inherit()).output();
     let compiled =
         compiled.map_err(|error| Error::usage(format!("{clang} could not be run: {error}"), hint).because(error))?;
     if !compiled.status.success() {
-        return Err(Error::usage(format!("{clang} could not compile {TRACER}: see above"), hint));
+        return Err(Error::usage(format!("{clang} could not compile {}: see above", compiler::SOURCE), hint));
     }
     Ok(compiled.stdout.into())
 }
