@@ -1,6 +1,6 @@
 //! The same run on other kernels: each is booted in a virtual machine whose init is this very program.
 //!
-//! `image`, `initramfs`, `frames`, `console` and `release` take values and return values. The other modules do I/O. The machine has
+//! `image`, `initramfs`, `frames`, `console`, `release`, `compared` and `page` take values and return values. The other modules do I/O. The machine has
 //! no disk and no network: all that it needs is in an initramfs, which is in memory, and all that it says comes through two ports.
 
 use std::io;
@@ -19,6 +19,7 @@ pub mod emulator; // QEMU, and how it is called
 pub mod machine; // one machine from its start to its end
 pub mod release; // the newest of some packages
 pub mod compared; // what differs between kernels
+pub mod page; // the same as a page
 pub mod debian; // kernels of Debian's packages
 
 fn cannot_make(what: &str, error: io::Error) -> Error {

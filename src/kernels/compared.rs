@@ -76,11 +76,18 @@ fn result(call: &Call) -> String {
     }
 }
 
-/// A row: a scenario that is not the same on all kernels.
+/// A scenario on all kernels.
 #[derive(Debug)]
-struct Row<'c> {
-    scenario: &'c str,
-    cells: Vec<String>,
+pub(super) struct Row<'c> {
+    pub scenario: &'c str,
+    pub cells: Vec<String>,
+}
+
+impl Row<'_> {
+    /// Whether it is the same on all.
+    pub(super) fn is_same(&self) -> bool {
+        self.cells.iter().all(|cell| *cell == self.cells[0])
+    }
 }
 
 /// What differs, for a terminal.
@@ -98,7 +105,7 @@ pub fn text(columns: &[KernelColumn]) -> String {
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if place == 0 { 0 } else { 2 }, 0));
     }
-    format!("{}\n{}\n", table.trim_fmt(), said(columns, rows.len()))
+    format!("{}\n{}\n", table.trim_fmt(), said(columns))
 }
 
 /// The same as Markdown, with the traces side by side.
@@ -110,7 +117,7 @@ pub fn markdown(columns: &[KernelColumn]) -> String {
         format!("| {} |{cells}\n", cell(first))
     };
     let releases: Vec<String> = columns.iter().map(|column| column.release.clone()).collect();
-    let mut out = format!("# The same scenarios on {} kernels\n\n{}\n\n", columns.len(), said(columns, rows.len()));
+    let mut out = format!("# The same scenarios on {} kernels\n\n{}\n\n", columns.len(), said(columns));
     out += &line("", &releases);
     out += &format!("|---|{}\n", "---|".repeat(columns.len()));
     sums(columns).iter().for_each(|(title, sums)| out += &line(title, sums));
@@ -136,7 +143,7 @@ fn differing<'c>(one: &'c KernelColumn, other: &'c KernelColumn, scenario: &str)
 }
 
 /// The differences of the two, as diff(1) shows them.
-fn difference(one: &KernelColumn, other: &KernelColumn, scenario: &str) -> Option<String> {
+pub(super) fn difference(one: &KernelColumn, other: &KernelColumn, scenario: &str) -> Option<String> {
     let [old, new] = differing(one, other, scenario)?;
     let [old, new] = [old, new].map(|lines| lines.iter().map(|line| format!("{line}\n")).collect::<String>());
     let difference = TextDiff::from_lines(&old, &new);
@@ -149,6 +156,11 @@ fn has_run(scenario: &RecordedScenario) -> bool {
 
 /// The scenarios that have another verdict, another cause or another trace on one of the kernels.
 fn rows(columns: &[KernelColumn]) -> Vec<Row<'_>> {
+    every_row(columns).into_iter().filter(|row| !row.is_same()).collect()
+}
+
+/// All scenarios.
+pub(super) fn every_row(columns: &[KernelColumn]) -> Vec<Row<'_>> {
     let mut names: Vec<&str> = Vec::new();
     for scenario in columns.iter().flat_map(|column| &column.record.scenarios) {
         if !names.contains(&scenario.name.as_str()) {
@@ -164,7 +176,6 @@ fn rows(columns: &[KernelColumn]) -> Vec<Row<'_>> {
             }
         }
     }
-    rows.retain(|row| row.cells.iter().any(|cell| *cell != row.cells[0]));
     rows
 }
 
@@ -175,8 +186,14 @@ fn verdict(column: &KernelColumn, scenario: &str) -> String {
     cause.map_or(verdict.word().to_owned(), |cause| format!("{}: {}", verdict.word(), escape::line(cause)))
 }
 
+/// The word of a verdict; empty if there is none.
+pub(super) fn verdict_of(column: &KernelColumn, scenario: &str) -> &'static str {
+    let found = column.record.scenarios.iter().find(|one| one.name == scenario);
+    found.map_or("", |one| one.verdict.word())
+}
+
 /// The rows of sums.
-fn sums(columns: &[KernelColumn]) -> Vec<(&'static str, Vec<String>)> {
+pub(super) fn sums(columns: &[KernelColumn]) -> Vec<(&'static str, Vec<String>)> {
     let each = |of: &dyn Fn(&RunRecord) -> String| columns.iter().map(|column| of(&column.record)).collect();
     vec![
         ("instructions that the verifier has looked at", each(&|record| record.object.verified.to_string())),
@@ -185,13 +202,15 @@ fn sums(columns: &[KernelColumn]) -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-fn said(columns: &[KernelColumn], rows: usize) -> String {
+/// How many scenarios differ, in a sentence.
+pub(super) fn said(columns: &[KernelColumn]) -> String {
+    let rows = rows(columns).len();
     let all = columns.iter().map(|column| column.record.scenarios.len()).max().unwrap_or_default();
     format!("{rows} of {all} scenarios are not the same on all {} kernels.", columns.len())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::runs::tests::run;
     use crate::table::syscalls::Syscall;
@@ -208,7 +227,7 @@ mod tests {
         }
     }
 
-    fn two() -> [KernelColumn; 2] {
+    pub fn two() -> [KernelColumn; 2] {
         [
             column(
                 "6.1.0",

@@ -23,7 +23,7 @@ pub struct KernelFlags {
     #[arg(help_heading = KERNELS, long, value_name = "FILE", requires = "with_kernels")]
     pub kernel_program: Option<PathBuf>,
 
-    /// With several kernels: write what differs between them into FILE, as Markdown, with the traces side by side
+    /// With several kernels: write what differs between them into FILE, with the traces side by side: as Markdown, or as a page if FILE ends with .html
     #[arg(help_heading = KERNELS, long, value_name = "FILE", requires = "with_kernels", conflicts_with_all = NOT_WITH_KERNEL_TABLE)]
     pub kernel_table: Option<PathBuf>,
 

@@ -9,6 +9,7 @@ use crate::base::place::Folder;
 use crate::base::tell::StandardStream;
 use crate::cli::flags::Cli;
 use crate::kernels::compared::{self, KernelColumn};
+use crate::kernels::page;
 
 /// Where the table is to be written.
 #[derive(Debug)]
@@ -52,7 +53,9 @@ pub fn tell(columns: &[KernelColumn], table: Option<&KernelTable>) -> Result<(),
     StandardStream::Error.line(&format!("\n{}", compared::text(columns).trim_end()));
     let Some(KernelTable { folder, name }) = table else { return Ok(()) };
     let path = folder.path().join(name);
-    folder.replace(name, compared::markdown(columns).as_bytes()).map_err(|error| {
+    let is_page = Path::new(name).extension().is_some_and(|extension| extension == "html");
+    let text = if is_page { page::page(columns) } else { compared::markdown(columns) };
+    folder.replace(name, text.as_bytes()).map_err(|error| {
         let hint = "let --kernel-table name a file in a folder with room in it";
         let sentence = format!("{} could not be written: {error}", escape::path(&path));
         Error::new(sentence, hint.to_owned(), Exit::Failed).because(error)
