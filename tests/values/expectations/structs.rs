@@ -192,6 +192,39 @@ fn sets_of_processors_and_priorities_are_taken_apart() {
 }
 
 #[test]
+fn only_all_bits_of_an_id_are_a_negative_one() {
+    let groups = call("setgroups", &[2, PLACE], 0);
+    assert_eq!(
+        with(groups, vec![data(1, 8, &halves(&[u32::MAX - 1, u32::MAX]))]),
+        "setgroups(2, [4294967294, -1]) = 0"
+    );
+}
+
+#[test]
+fn a_limit_of_whole_kibibytes_is_shown_as_such() {
+    let limit = |limits: [u64; 2]| with(call("setrlimit", &[3, PLACE], 0), vec![data(1, 16, &words(&limits))]);
+    assert_eq!(
+        limit([8192 * 1024, u64::MAX]),
+        "setrlimit(RLIMIT_STACK, {rlim_cur=8192*1024, rlim_max=RLIM64_INFINITY}) = 0"
+    );
+    assert_eq!(limit([1024, 1025]), "setrlimit(RLIMIT_STACK, {rlim_cur=1024, rlim_max=1025}) = 0");
+}
+
+#[test]
+fn the_arguments_of_setxattrat_may_be_longer_than_is_known() {
+    let set = |size: u64, bytes: &[u8]| {
+        let set = told(call("setxattrat", &[CWD, 16, 0, 16, PLACE, size as i64], -7), ["x", "user.a"]);
+        with(set, vec![data(4, size, bytes)])
+    };
+    let args = [words(&[0]), halves(&[1, 1])].concat();
+    let begin = r#"setxattrat(AT_FDCWD, "x", 0, "user.a", "#;
+    assert_eq!(set(15, &args[..15]), format!("{begin}0x7000, 15) = -1 E2BIG"));
+    let longer = [&args[..], &[0, 5]].concat();
+    let known = "{value=NULL, size=1, flags=XATTR_CREATE";
+    assert_eq!(set(18, &longer), format!("{begin}{known}, /* bytes 16..17 */ \"\\x00\\x05\"}}, 18) = -1 E2BIG"));
+}
+
+#[test]
 fn a_call_that_the_crate_lacks_has_its_row() {
     let request = [halves(&[32, 0]), words(&[0]), halves(&[0x2002_0000, 0]), words(&[u64::MAX])].concat();
     let listed = call("listns", &[PLACE, PLACE, 2, 0], 1);

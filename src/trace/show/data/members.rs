@@ -147,6 +147,9 @@ fn levels(outer: &str) -> impl Iterator<Item = &str> {
     outer.split('.').filter(|level| !level.is_empty())
 }
 
+/// The bytes of a KiB.
+const KIB: u64 = 1024;
+
 pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
     let own = bytes.get(member.offset..member.offset + member.size).unwrap_or_default();
     match member.kind {
@@ -162,6 +165,11 @@ pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
     let Some(value) = member.value(bytes) else { return out.push('?') };
     match member.kind {
         MemberKind::Limit if value as u64 == u64::MAX => out.push_str("RLIM64_INFINITY"),
+        // Limits of memory are most often given in KiB.
+        MemberKind::Limit if value as u64 > KIB && (value as u64).is_multiple_of(KIB) => {
+            put_number(out, value as u64 / KIB);
+            out.push_str("*1024");
+        }
         MemberKind::Unsigned | MemberKind::Limit | MemberKind::Nanoseconds(_) => put_number(out, value as u64),
         MemberKind::Date(nanoseconds) => {
             put_number(out, value);
