@@ -166,6 +166,7 @@ impl Block {
     fn raw(&self, row: &Syscall) -> Option<RawBlock> {
         let (how, count) = self.counted(row)?;
         let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_) | Size::Own(_))
+            || self.size.is_within() && !matches!(self.what, What::Bytes)
             || matches!(
                 self.what,
                 What::Address | What::Descriptors | What::Processors | What::Pointers(_) | What::Entries(_)

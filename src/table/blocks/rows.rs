@@ -286,8 +286,14 @@ static ROWS: &[(&str, &[Block])] = &[
         "cachestat",
         &[given("range", Struct(&structs::CACHESTAT_RANGE), One), filled("cstat", Struct(&structs::CACHESTAT), One)],
     ),
-    ("setxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size"))]),
-    ("getxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size"))]),
+    ("setxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size")), within("args", Bytes, 0, (8, 4))]),
+    (
+        "getxattrat",
+        &[
+            given("args", Struct(&structs::XATTR_ARGS), Sized("size")),
+            Block { way: Direction::Out, ..within("args", Bytes, 0, (8, 4)) },
+        ],
+    ),
     (
         "timerfd_settime",
         &[

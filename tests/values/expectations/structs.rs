@@ -270,6 +270,25 @@ fn a_struct_may_lead_to_an_array() {
     }
 }
 
+#[test]
+fn the_value_of_setxattrat_is_behind_its_arguments() {
+    let value = |name: &str, ret: i64, value: Data| {
+        let args = [words(&[0x7100]), halves(&[5, 0])].concat();
+        let call = told(call(name, &[CWD, 16, 0, 16, PLACE, 16], ret), ["x", "user.a"]);
+        with(call, vec![data(4, 16, &args), value])
+    };
+    let end = ", size=5, flags=0}, 16)";
+    let rows = [
+        (value("setxattrat", 0, within(4, 5, b"value")), "setxattrat", "\"value\"", 0),
+        (value("setxattrat", 0, within(4, 5, b"val")), "setxattrat", "\"val\"...", 0),
+        (value("getxattrat", 2, within(4, 2, b"va")), "getxattrat", "\"va\"", 2),
+        (value("getxattrat", 2, within(4, 0, b"")), "getxattrat", "0x7100", 2),
+    ];
+    for (line, name, value, ret) in rows {
+        assert_eq!(line, format!(r#"{name}(AT_FDCWD, "x", 0, "user.a", {{value={value}{end} = {ret}"#));
+    }
+}
+
 /// Each block of each call, with as many bytes as there may be, and with fewer.
 #[test]
 fn whatever_lies_there_is_shown() {

@@ -85,6 +85,7 @@ fn put_within(out: &mut String, (block, data): (&Block, &Data), address: u64, de
         What::Number(..) if data.read().is_some_and(|bytes| bytes.len() == 8 && data.size == 8) => {
             put_signals(out, data.read().unwrap_or_default());
         }
+        What::Bytes if data.size > 0 => put_bytes(out, data),
         What::Struct(of) if detail == Detail::Full => {
             put_array(out, (data, address), of.size, |out, bytes| put_instruction(out, of, bytes));
         }
@@ -147,8 +148,17 @@ fn levels(outer: &str) -> impl Iterator<Item = &str> {
     outer.split('.').filter(|level| !level.is_empty())
 }
 
-/// The bytes of a KiB.
-const KIB: u64 = 1024;
+/// A limit (getrlimit(2)). Those of memory are most often given in KiB.
+fn put_limit(out: &mut String, limit: u64) {
+    match limit {
+        u64::MAX => out.push_str("RLIM64_INFINITY"),
+        1025.. if limit.is_multiple_of(1024) => {
+            put_number(out, limit / 1024);
+            out.push_str("*1024");
+        }
+        _ => put_number(out, limit),
+    }
+}
 
 pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
     let own = bytes.get(member.offset..member.offset + member.size).unwrap_or_default();
@@ -164,13 +174,8 @@ pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
     }
     let Some(value) = member.value(bytes) else { return out.push('?') };
     match member.kind {
-        MemberKind::Limit if value as u64 == u64::MAX => out.push_str("RLIM64_INFINITY"),
-        // Limits of memory are most often given in KiB.
-        MemberKind::Limit if value as u64 > KIB && (value as u64).is_multiple_of(KIB) => {
-            put_number(out, value as u64 / KIB);
-            out.push_str("*1024");
-        }
-        MemberKind::Unsigned | MemberKind::Limit | MemberKind::Nanoseconds(_) => put_number(out, value as u64),
+        MemberKind::Limit => put_limit(out, value as u64),
+        MemberKind::Unsigned | MemberKind::Nanoseconds(_) => put_number(out, value as u64),
         MemberKind::Date(nanoseconds) => {
             put_number(out, value);
             put_date_of(out, value, nanoseconds.and_then(|at| word(bytes, at)).unwrap_or(0));
