@@ -229,7 +229,7 @@ impl<'c> BlockReader<'c> {
         if let (Some(array), Some(count)) = (array, word(place.count, place.bytes)) {
             let filled = if block.way == Direction::Out { self.result.unwrap_or(0) as u64 } else { u64::MAX };
             let limit = if let What::Bytes = block.what { self.wanted } else { MOST };
-            let size = count.wrapping_mul(block.what.element() as u64).min(filled);
+            let size = count.wrapping_mul(block.element() as u64).min(filled);
             self.beginning(arg, part::WITHIN, array, size, limit);
         }
     }

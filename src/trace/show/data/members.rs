@@ -78,11 +78,11 @@ pub(super) fn put_open_struct(out: &mut String, of: &Struct, bytes: &[u8], behin
 fn put_within(out: &mut String, (block, data): (&Block, &Data), address: u64, detail: Detail) {
     match block.what {
         // The kernel reads none of no elements.
-        What::Number(role, size) if size > 1 && data.size > 0 => {
+        What::Number(role, size) if data.size > 0 => {
             put_array(out, (data, address), size, |out, bytes| put_role(out, role, Some(bytes)));
         }
         // A set of signals of the size that the kernel takes (signal(7)).
-        What::Number(..) if data.read().is_some_and(|bytes| bytes.len() == 8 && data.size == 8) => {
+        What::Signals if data.read().is_some_and(|bytes| bytes.len() == 8 && data.size == 8) => {
             put_signals(out, data.read().unwrap_or_default());
         }
         What::Bytes if data.size > 0 => put_bytes(out, data),
@@ -140,7 +140,7 @@ fn word(bytes: &[u8], at: usize) -> Option<i64> {
 
 /// Whether the beginning of an array was read, or it is empty.
 fn is_array((block, data): (&Block, &Data)) -> bool {
-    data.read().is_some_and(|bytes| data.size == 0 || bytes.len() >= block.what.element())
+    data.read().is_some_and(|bytes| data.size == 0 || bytes.len() >= block.element())
 }
 
 /// The members within which a member is.
