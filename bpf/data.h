@@ -174,6 +174,9 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		asked.limit = wanted;
 		return tell_messages(watch, call, &asked, count, reading == AT_EXIT);
 	case IOR_SIZE_WITHIN:
+		/* The call fills in no more than it says. */
+		asked.size = reading == AT_EXIT ? ret : ~0ULL;
+		asked.limit = block->flags & IOR_BLOCK_WHOLE ? IOR_DATA_CAP : wanted;
 		return tell_within(watch, call, &asked, block->detail, block->size);
 	case IOR_SIZE_POINTERS:
 		asked.size = block->size;

@@ -277,8 +277,8 @@ __noinline long tell_within(struct ior_watch *watch, struct pending *call, struc
 	bpf_probe_read_user(&count, width, (const void *)(asked->address + (sizes >> 16)));
 	asked->part = IOR_PART_WITHIN;
 	asked->address = array;
-	asked->size = count * (sizes & 0xff);
-	asked->limit = IOR_DATA_CAP;
+	count *= sizes & 0xff;
+	asked->size = count < asked->size ? count : asked->size;
 	return tell_data(watch, call, asked);
 }
 

@@ -17,7 +17,7 @@ mod shape; // how their content is written
 
 pub use entries::DirectoryLayout;
 pub use member::{Member, MemberKind, Struct, WhenShown};
-pub use shape::{InternetVersion, Shape};
+pub use shape::{InternetVersion, Shape, shape_of_arg, shapes};
 pub use size::{Size, Within};
 
 /// `IOR_PARTS`: the most segments of a vector that are read, strings or pointers of a list, and messages of an array.
@@ -166,6 +166,7 @@ impl Block {
     fn raw(&self, row: &Syscall) -> Option<RawBlock> {
         let (how, count) = self.counted(row)?;
         let is_whole = matches!(self.size, Size::One | Size::Exactly(_) | Size::Sized(_) | Size::Own(_))
+            || self.size.is_within() && !matches!(self.what, What::Bytes)
             || matches!(
                 self.what,
                 What::Address | What::Descriptors | What::Processors | What::Pointers(_) | What::Entries(_)
@@ -205,6 +206,11 @@ impl Block {
         }
     }
 
+    /// The size of one element of it. A struct says how many bytes a set of signals has (select(2)).
+    pub fn element(&self) -> usize {
+        if self.size.is_within() && matches!(self.what, What::Signals) { 1 } else { self.what.element() }
+    }
+
     /// The size of what is counted. Of what has its size in an argument, it is how many bytes are read; of a struct that says its own size,
     /// the least one.
     fn unit(&self) -> usize {
@@ -213,8 +219,8 @@ impl Block {
             (What::Struct(of), Size::Own(_)) => of.least,
             (What::Address, Size::Counted(_)) => ADDRESS_SIZE,
             (what, Size::Exactly(times)) => what.element() * times,
-            (what, Size::Within(Within { count, bytes, .. })) => {
-                what.element() | usize::from(bytes) << 8 | usize::from(count) << 16
+            (_, Size::Within(Within { count, bytes, .. })) => {
+                self.element() | usize::from(bytes) << 8 | usize::from(count) << 16
             }
             (what, _) => what.element(),
         }
@@ -243,6 +249,12 @@ impl What {
     /// Where a struct that may be longer has the address of a string.
     pub fn text_at(self) -> Option<usize> {
         if let What::Struct(of) = self { of.text_at() } else { None }
+    }
+
+    /// The member of a struct that leads to an array.
+    pub fn array(self) -> Option<&'static Member> {
+        let What::Struct(of) = self else { return None };
+        of.members.iter().find(|member| matches!(member.kind, MemberKind::ToArray))
     }
 
     /// The size of one element in bytes.
@@ -303,19 +315,6 @@ pub fn within(row: &Syscall, at: usize, args: &[u64; 6]) -> Option<&'static Bloc
 /// Whether a call that was successful has filled in its blocks. wait4(2) has not if no child has changed (WNOHANG).
 pub fn are_filled_in(row: &Syscall, result: i64) -> bool {
     result != 0 || !row.args.iter().any(|arg| arg.name == "wstatus")
-}
-
-/// What the arguments of a call may lead to, by their names. What one argument leads to in different calls has all members.
-pub fn shapes(row: &Syscall) -> Vec<(&'static str, Shape)> {
-    let mut shapes = Vec::<(&'static str, Shape)>::new();
-    for block in of(row).iter().filter(|block| !block.size.is_within()) {
-        let shape = Shape::of(block);
-        match shapes.iter_mut().find(|(arg, _)| *arg == block.arg) {
-            Some((_, known)) => known.add(shape),
-            None => shapes.push((block.arg, shape)),
-        }
-    }
-    shapes
 }
 
 /// What BPF reads of each call that has blocks, by number.

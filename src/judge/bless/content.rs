@@ -13,7 +13,7 @@ use crate::trace::call::{Call, Content};
 /// The content behind the argument of a field.
 pub(super) fn content(field: &WantedField, found: &Content, call: &Call, known: &BoundNumbers) -> Option<Value> {
     let Aspect::Data(at) = field.aspect else { return None };
-    let shape = Shape::of(blocks::of_arg(call.syscall()?, at, &call.args)?);
+    let shape = blocks::shape_of_arg(call.syscall()?, at, &call.args)?;
     let wanted = if let Wanted::Content(wanted) = &field.wanted { Some(wanted) } else { None };
     shaped(&shape, found, wanted, &|number| known.descriptor(number, call))
 }

@@ -10,7 +10,7 @@ use super::errors::{Problems, near, near_or_all};
 use super::keys::{CallKey, accepted, command, keys};
 use super::values;
 use super::{Aspect, ExpectedCall, Part, Wanted, WantedField, Which};
-use crate::table::blocks::{self, Shape};
+use crate::table::blocks;
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
 use crate::trace::call::ContentState;
@@ -177,7 +177,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
                 values::one_of(entry, &states, self.problems)
             }
             Aspect::Data(at) => {
-                let shape = Shape::of(blocks::of_arg(self.row, at, &self.args)?);
+                let shape = blocks::shape_of_arg(self.row, at, &self.args)?;
                 self.content(entry, &shape).map(Wanted::Content)
             }
             Aspect::File(_)

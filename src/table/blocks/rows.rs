@@ -78,9 +78,8 @@ const SYSCALL_INFO: u16 = 0x420e;
 const SETS_SYSCALL_INFO: u64 = 1 << 4;
 
 /// The sets of signals of which pselect6 and io_pgetevents are given the address and the size in bytes.
-const SIGNALS_OF_SIGMASK: Block = within("sigmask", BYTES_OF_SIGNALS, 0, (8, 8));
-const SIGNALS_OF_USIG: Block = within("usig", BYTES_OF_SIGNALS, 0, (8, 8));
-const BYTES_OF_SIGNALS: What = Number(Role::Unsigned, 1);
+const SIGNALS_OF_SIGMASK: Block = within("sigmask", Signals, 0, (8, 8));
+const SIGNALS_OF_USIG: Block = within("usig", Signals, 0, (8, 8));
 
 mod further; // more rows
 
@@ -286,8 +285,14 @@ static ROWS: &[(&str, &[Block])] = &[
         "cachestat",
         &[given("range", Struct(&structs::CACHESTAT_RANGE), One), filled("cstat", Struct(&structs::CACHESTAT), One)],
     ),
-    ("setxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size"))]),
-    ("getxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size"))]),
+    ("setxattrat", &[given("args", Struct(&structs::XATTR_ARGS), Sized("size")), within("args", Bytes, 0, (8, 4))]),
+    (
+        "getxattrat",
+        &[
+            given("args", Struct(&structs::XATTR_ARGS), Sized("size")),
+            Block { way: Direction::Out, ..within("args", Bytes, 0, (8, 4)) },
+        ],
+    ),
     (
         "timerfd_settime",
         &[

@@ -2,9 +2,9 @@
 //!
 //! No I/O.
 
-use super::{Block, Member, MemberKind, Size, Struct, What};
+use super::{Block, Member, MemberKind, Size, Struct, What, of, of_arg};
 use crate::table::names;
-use crate::table::syscalls::Role;
+use crate::table::syscalls::{Role, Syscall};
 
 /// How a value is written.
 #[derive(Clone, Debug)]
@@ -70,6 +70,19 @@ impl Shape {
         }
     }
 
+    /// Gives the member that leads to an array, if there is one, the shape of that array.
+    fn lead_on(&mut self, row: &Syscall, arg: &str) {
+        let own = || of(row).iter().filter(|block| block.arg == arg);
+        let array = own().find_map(|outer| outer.what.array());
+        let within = own().find(|block| block.size.is_within());
+        if let (Some(array), Some(within), Shape::Object(members)) = (array, within, self) {
+            members
+                .iter_mut()
+                .filter(|(name, _)| *name == array.name)
+                .for_each(|(_, shape)| *shape = Shape::of(within));
+        }
+    }
+
     fn of_struct(of: &Struct) -> Self {
         let mut members = Vec::new();
         for member in of.members {
@@ -97,6 +110,28 @@ impl Shape {
             MemberKind::Flags(names) => Role::Flags(names),
         })
     }
+}
+
+/// What the arguments of a call may lead to, by their names. What one argument leads to in different calls has all members.
+pub fn shapes(row: &Syscall) -> Vec<(&'static str, Shape)> {
+    let mut shapes = Vec::<(&'static str, Shape)>::new();
+    for block in of(row).iter().filter(|block| !block.size.is_within()) {
+        let shape = Shape::of(block);
+        match shapes.iter_mut().find(|(arg, _)| *arg == block.arg) {
+            Some((_, known)) => known.add(shape),
+            None => shapes.push((block.arg, shape)),
+        }
+    }
+    shapes.iter_mut().for_each(|(arg, shape)| shape.lead_on(row, arg));
+    shapes
+}
+
+/// The shape of what an argument leads to in a call with these arguments.
+pub fn shape_of_arg(row: &Syscall, at: usize, args: &[u64; 6]) -> Option<Shape> {
+    let block = of_arg(row, at, args)?;
+    let mut shape = Shape::of(block);
+    shape.lead_on(row, block.arg);
+    Some(shape)
 }
 
 /// Adds a member. A name like `it_value.tv_sec` is a member of a member.

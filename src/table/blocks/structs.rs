@@ -254,7 +254,7 @@ pub static CACHESTAT: Struct = laid_out!(40, 5;
 
 /// `struct xattr_args` (setxattrat(2)).
 pub static XATTR_ARGS: Struct =
-    laid_out!(16, 3; "value" 0 8 Address, "size" 8 4 Unsigned, "flags" 12 4 Flags(&names::XATTR));
+    laid_out!(16, 3; "value" 0 8 ToArray, "size" 8 4 Unsigned, "flags" 12 4 Flags(&names::XATTR)).at_least(16);
 
 /// `struct f_owner_ex` (fcntl(2), F_SETOWN_EX).
 pub static OWNER: Struct = laid_out!(8, 2; "type" 0 4 Choice(&names::OWNER), "pid" 4 4 Signed);

@@ -140,8 +140,13 @@ pub static PIDFD_SIGNAL: Names = Names {
 };
 
 /// Rights of pkey_alloc(2) (include/uapi/asm-generic/mman-common.h).
-pub static PKEY: Names =
-    Names { what: "right of pkey_alloc", mask: 0, values: &[("PKEY_DISABLE_ACCESS", 1), ("PKEY_DISABLE_WRITE", 2)] };
+pub static PKEY: Names = Names {
+    what: "right of pkey_alloc",
+    mask: 0,
+    values: numbered! {
+        PKEY_UNRESTRICTED 0, PKEY_DISABLE_ACCESS 1, PKEY_DISABLE_WRITE 2, PKEY_DISABLE_EXECUTE 4,
+    },
+};
 
 /// Flags of sched_setattr(2).
 pub static SCHEDULER_FLAGS: Names = Names {

@@ -49,18 +49,25 @@ impl ContentState {
 impl Call {
     /// What the argument of this index leads to; `None` if that was not read. Nothing is known of it if it is unreadable.
     pub fn content(&self, at: usize) -> Option<(Option<Content>, ContentState)> {
-        let block = blocks::of_arg(self.syscall()?, at, &self.args)?;
+        let row = self.syscall()?;
+        let block = blocks::of_arg(row, at, &self.args)?;
         let parts = self.data.iter().filter(|data| usize::from(data.arg) == at);
         let given = parts.clone().find(|data| data.part == part::GIVEN);
+        let within = parts.clone().find(|data| data.part == part::WITHIN);
+        let array = within.and_then(|data| array(blocks::within(row, at, &self.args)?, data));
         let parts: Vec<&Data> = parts.filter(|data| ![part::GIVEN, part::WITHIN].contains(&data.part)).collect();
         // What the call has left there says more than what it was given. The time that is left differs from run to run.
         let is_left = |data: &&Data| data.part == part::AFTER && block.way != Direction::In && block.arg != "timeout";
         let left: Vec<&Data> = parts.iter().copied().filter(is_left).collect();
         let parts = if left.is_empty() { parts } else { left };
         let [first, ..] = parts[..] else { return None };
-        let state = state(block, &parts);
+        let state = state(block, &parts.iter().copied().chain(within).collect::<Vec<_>>());
         let Bytes::Read(bytes) = &first.bytes else { return Some((None, state)) };
-        Some((Some(taken_apart(block, bytes, &parts, given)), state))
+        let content = match (block.what, array) {
+            (What::Struct(of), Some(array)) => members(of, bytes, None, Some(array)),
+            _ => taken_apart(block, bytes, &parts, given),
+        };
+        Some((Some(content), state))
     }
 }
 
@@ -88,10 +95,12 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data
             Content::List(bytes.chunks_exact(size).map(|bytes| Content::Number(number(role, Some(bytes)))).collect())
         }
         What::Struct(of) if block.size.is_one() => {
-            members(of, bytes, parts.iter().find(|data| data.part == 1).and_then(|data| data.read()))
+            members(of, bytes, parts.iter().find(|data| data.part == 1).and_then(|data| data.read()), None)
         }
-        What::Struct(of) => Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes, None)).collect()),
-        What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes, None)).collect()),
+        What::Struct(of) => {
+            Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes, None, None)).collect())
+        }
+        What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes, None, None)).collect()),
         What::Signals => signals(bytes),
         What::Entries(layout) => Content::List(entries(layout, bytes).flatten().map(entry).collect()),
         What::Nodes => Content::List(
@@ -179,11 +188,19 @@ fn message(parts: &[&Data], at: u16, given: Option<&Data>) -> Vec<(&'static str,
     members
 }
 
-/// The members, and the string to which one leads.
-fn members(of: &Struct, bytes: &[u8], text: Option<&[u8]>) -> Content {
+/// The array to which a struct leads; `None` if it was not read, or is no set of signals (signal(7)).
+fn array(block: &Block, data: &Data) -> Option<Content> {
+    let bytes = data.read()?;
+    let is_set = data.size == 8 && bytes.len() == 8;
+    (is_set || !matches!(block.what, What::Signals)).then(|| taken_apart(block, bytes, &[], None))
+}
+
+/// The members, and the string or the array to which one leads.
+fn members(of: &Struct, bytes: &[u8], text: Option<&[u8]>, array: Option<Content>) -> Content {
     let mut members = Vec::new();
     for member in of.members.iter().filter(|member| member.is_meant(bytes)) {
         let value = match member.kind {
+            MemberKind::ToArray => array.clone(),
             MemberKind::ToText => text.map(|text| Content::Bytes(text.to_vec())),
             _ => member_of(member, bytes),
         };

@@ -6,7 +6,7 @@ use super::{Detail, put, put_address, put_escaped, put_named, put_names, put_num
 use crate::table::blocks::structs::{FILTER, FLOCK, LIFE, SIGACTION, SIGINFO, SYSCALL_INFO, TIMESPEC, TIMEVAL};
 use crate::table::blocks::{self, Block, Direction, Size, Struct, What, part};
 use crate::table::names;
-use crate::table::syscalls::{Role, Syscall};
+use crate::table::syscalls::{self, Role, Syscall};
 use crate::trace::call::{Bytes, Call, Data};
 
 mod address; // addresses of sockets
@@ -233,6 +233,7 @@ fn put_role(out: &mut String, role: Role, bytes: Option<&[u8]>) {
     let Some(value) = bytes.and_then(|bytes| blocks::number(bytes, is_signed)) else { return out.push('?') };
     match role {
         Role::Pointer => put_address(out, value as u64),
+        Role::Id => put_number(out, syscalls::id(value as u64)),
         Role::Flags(names) | Role::Choice(names) => put_names(out, names, value as u64),
         Role::Named(names) => put_named(out, names, (value as u32).into(), value as i32),
         _ => put_number(out, value),

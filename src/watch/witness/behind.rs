@@ -109,7 +109,7 @@ impl<'c> BlockReader<'c> {
             return;
         }
         if let Size::Within(place) = block.size {
-            return self.within(arg, address, place, block.what.element() as u64);
+            return self.within(block, (arg, address), place);
         }
         let count = self.count(block);
         if !matches!(block.what, What::Sent) || !self.messages_of_netlink(arg, address, count) {
@@ -218,7 +218,7 @@ impl<'c> BlockReader<'c> {
     }
 
     /// The array whose address, and the count of whose elements, are in the struct at this address.
-    fn within(&mut self, arg: usize, address: u64, place: Within, element: u64) {
+    fn within(&mut self, block: &Block, (arg, address): (usize, u64), place: Within) {
         let word = |at: u8, bytes: u8| {
             let read = look::block(self.tid, address.wrapping_add(at.into()), bytes.into()).flatten()?;
             let mut word = [0; 8];
@@ -227,7 +227,10 @@ impl<'c> BlockReader<'c> {
         };
         let array = word(place.address, WORD as u8).filter(|&array| array != 0);
         if let (Some(array), Some(count)) = (array, word(place.count, place.bytes)) {
-            self.beginning(arg, part::WITHIN, array, count.wrapping_mul(element), MOST);
+            let filled = if block.way == Direction::Out { self.result.unwrap_or(0) as u64 } else { u64::MAX };
+            let limit = if let What::Bytes = block.what { self.wanted } else { MOST };
+            let size = count.wrapping_mul(block.element() as u64).min(filled);
+            self.beginning(arg, part::WITHIN, array, size, limit);
         }
     }
 

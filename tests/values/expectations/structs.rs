@@ -192,6 +192,39 @@ fn sets_of_processors_and_priorities_are_taken_apart() {
 }
 
 #[test]
+fn only_all_bits_of_an_id_are_a_negative_one() {
+    let groups = call("setgroups", &[2, PLACE], 0);
+    assert_eq!(
+        with(groups, vec![data(1, 8, &halves(&[u32::MAX - 1, u32::MAX]))]),
+        "setgroups(2, [4294967294, -1]) = 0"
+    );
+}
+
+#[test]
+fn a_limit_of_whole_kibibytes_is_shown_as_such() {
+    let limit = |limits: [u64; 2]| with(call("setrlimit", &[3, PLACE], 0), vec![data(1, 16, &words(&limits))]);
+    assert_eq!(
+        limit([8192 * 1024, u64::MAX]),
+        "setrlimit(RLIMIT_STACK, {rlim_cur=8192*1024, rlim_max=RLIM64_INFINITY}) = 0"
+    );
+    assert_eq!(limit([1024, 1025]), "setrlimit(RLIMIT_STACK, {rlim_cur=1024, rlim_max=1025}) = 0");
+}
+
+#[test]
+fn the_arguments_of_setxattrat_may_be_longer_than_is_known() {
+    let set = |size: u64, bytes: &[u8]| {
+        let set = told(call("setxattrat", &[CWD, 16, 0, 16, PLACE, size as i64], -7), ["x", "user.a"]);
+        with(set, vec![data(4, size, bytes)])
+    };
+    let args = [words(&[0]), halves(&[1, 1])].concat();
+    let begin = r#"setxattrat(AT_FDCWD, "x", 0, "user.a", "#;
+    assert_eq!(set(15, &args[..15]), format!("{begin}0x7000, 15) = -1 E2BIG"));
+    let longer = [&args[..], &[0, 5]].concat();
+    let known = "{value=NULL, size=1, flags=XATTR_CREATE";
+    assert_eq!(set(18, &longer), format!("{begin}{known}, /* bytes 16..17 */ \"\\x00\\x05\"}}, 18) = -1 E2BIG"));
+}
+
+#[test]
 fn a_call_that_the_crate_lacks_has_its_row() {
     let request = [halves(&[32, 0]), words(&[0]), halves(&[0x2002_0000, 0]), words(&[u64::MAX])].concat();
     let listed = call("listns", &[PLACE, PLACE, 2, 0], 1);
@@ -234,6 +267,25 @@ fn a_struct_may_lead_to_an_array() {
     ];
     for (line, ids) in rows {
         assert_eq!(line, format!("{beginning}{ids}}}, 88) = -1 EINVAL"));
+    }
+}
+
+#[test]
+fn the_value_of_setxattrat_is_behind_its_arguments() {
+    let value = |name: &str, ret: i64, value: Data| {
+        let args = [words(&[0x7100]), halves(&[5, 0])].concat();
+        let call = told(call(name, &[CWD, 16, 0, 16, PLACE, 16], ret), ["x", "user.a"]);
+        with(call, vec![data(4, 16, &args), value])
+    };
+    let end = ", size=5, flags=0}, 16)";
+    let rows = [
+        (value("setxattrat", 0, within(4, 5, b"value")), "setxattrat", "\"value\"", 0),
+        (value("setxattrat", 0, within(4, 5, b"val")), "setxattrat", "\"val\"...", 0),
+        (value("getxattrat", 2, within(4, 2, b"va")), "getxattrat", "\"va\"", 2),
+        (value("getxattrat", 2, within(4, 0, b"")), "getxattrat", "0x7100", 2),
+    ];
+    for (line, name, value, ret) in rows {
+        assert_eq!(line, format!(r#"{name}(AT_FDCWD, "x", 0, "user.a", {{value={value}{end} = {ret}"#));
     }
 }
 

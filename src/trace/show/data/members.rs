@@ -78,13 +78,14 @@ pub(super) fn put_open_struct(out: &mut String, of: &Struct, bytes: &[u8], behin
 fn put_within(out: &mut String, (block, data): (&Block, &Data), address: u64, detail: Detail) {
     match block.what {
         // The kernel reads none of no elements.
-        What::Number(role, size) if size > 1 && data.size > 0 => {
+        What::Number(role, size) if data.size > 0 => {
             put_array(out, (data, address), size, |out, bytes| put_role(out, role, Some(bytes)));
         }
         // A set of signals of the size that the kernel takes (signal(7)).
-        What::Number(..) if data.read().is_some_and(|bytes| bytes.len() == 8 && data.size == 8) => {
+        What::Signals if data.read().is_some_and(|bytes| bytes.len() == 8 && data.size == 8) => {
             put_signals(out, data.read().unwrap_or_default());
         }
+        What::Bytes if data.size > 0 => put_bytes(out, data),
         What::Struct(of) if detail == Detail::Full => {
             put_array(out, (data, address), of.size, |out, bytes| put_instruction(out, of, bytes));
         }
@@ -139,12 +140,24 @@ fn word(bytes: &[u8], at: usize) -> Option<i64> {
 
 /// Whether the beginning of an array was read, or it is empty.
 fn is_array((block, data): (&Block, &Data)) -> bool {
-    data.read().is_some_and(|bytes| data.size == 0 || bytes.len() >= block.what.element())
+    data.read().is_some_and(|bytes| data.size == 0 || bytes.len() >= block.element())
 }
 
 /// The members within which a member is.
 fn levels(outer: &str) -> impl Iterator<Item = &str> {
     outer.split('.').filter(|level| !level.is_empty())
+}
+
+/// A limit (getrlimit(2)). Those of memory are most often given in KiB.
+fn put_limit(out: &mut String, limit: u64) {
+    match limit {
+        u64::MAX => out.push_str("RLIM64_INFINITY"),
+        1025.. if limit.is_multiple_of(1024) => {
+            put_number(out, limit / 1024);
+            out.push_str("*1024");
+        }
+        _ => put_number(out, limit),
+    }
 }
 
 pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
@@ -161,8 +174,8 @@ pub(super) fn put_member(out: &mut String, member: &Member, bytes: &[u8]) {
     }
     let Some(value) = member.value(bytes) else { return out.push('?') };
     match member.kind {
-        MemberKind::Limit if value as u64 == u64::MAX => out.push_str("RLIM64_INFINITY"),
-        MemberKind::Unsigned | MemberKind::Limit | MemberKind::Nanoseconds(_) => put_number(out, value as u64),
+        MemberKind::Limit => put_limit(out, value as u64),
+        MemberKind::Unsigned | MemberKind::Nanoseconds(_) => put_number(out, value as u64),
         MemberKind::Date(nanoseconds) => {
             put_number(out, value);
             put_date_of(out, value, nanoseconds.and_then(|at| word(bytes, at)).unwrap_or(0));
