@@ -37,9 +37,9 @@ static __always_inline __u64 file_by(bool cast, __u64 files, __s64 fd, __u8 *clo
 	struct fdtable *table;
 	__u64 file;
 
-	/* A thread that is exiting has no files. */
-	if (!files || fd < 0)
+	if (fd < 0)
 		return 0;
+	/* A thread that is exiting has no files: then what is read here is 0. */
 	table = READ(cast, AT(cast, files_struct, files), fdt);
 	if (fd >= READ(cast, table, max_fds))
 		return 0;
@@ -150,7 +150,6 @@ __noinline int read_peek(struct pending *call, __u64 address, __u32 size, __u32 
 	if (!call)
 		return 0;
 	if (flags & IOR_PEEK_COUNTED) {
-		size = 0;
 		err = bpf_probe_read_user(&size, sizeof(size), (void *)address);
 		size += 8;
 	}
@@ -222,7 +221,7 @@ __noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, 
 	text = &record->path[at & 1];
 	read_path(text, room, address);
 	unread = text->err;
-	absolute = text->len && room->path[0] == '/';
+	absolute = room->path[0] == '/';
 	if (!record->cwd && (unread || !absolute))
 		record->cwd = base_of(watch, 0);
 	if (!record->root && (unread || absolute))
@@ -272,7 +271,7 @@ __noinline int tell_range(struct ior_watch *watch, struct pending *call)
 	struct closing closing = { .watch = watch, .call = call, .files = files_of(bpf_get_current_task_btf()) };
 	__u64 table, first, last, open;
 
-	if (!watch || !call || !closing.files)
+	if (!watch || !call)
 		return 0;
 	first = (__u32)call->record.args[0];
 	last = (__u32)call->record.args[1];

@@ -39,6 +39,7 @@ mod asked;
 mod data;
 mod structs;
 mod extensible;
+mod edges;
 mod pidfd;
 mod pipe;
 mod poll;
@@ -105,6 +106,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("data", data::ALL),
     ("structs", structs::ALL),
     ("extensible", extensible::ALL),
+    ("edges", edges::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
     ("uring_queues", uring_queues::ALL),

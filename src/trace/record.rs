@@ -143,9 +143,10 @@ fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {
             bytes.len()
         )));
     }
-    let bytes = match header.path[0].err {
-        0 => Bytes::Read(bytes.to_vec()),
-        err => Bytes::Unreadable(-i32::from(err)),
+    let bytes = match (header.path[0].err, bytes) {
+        (0, bytes) => Bytes::Read(bytes.to_vec()),
+        (err, []) => Bytes::Unreadable(-i32::from(err)),
+        (err, _) => return Err(BadRecord(format!("part {of_block} of argument {arg} has bytes and the error {err}"))),
     };
     Ok(Data { arg: arg as u8, part: of_block as u16, size, bytes, late: header.late & LATE_DATA != 0 })
 }
