@@ -40,6 +40,7 @@ mod data;
 mod structs;
 mod extensible;
 mod edges;
+mod untouched;
 mod pidfd;
 mod pipe;
 mod poll;
@@ -107,6 +108,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("structs", structs::ALL),
     ("extensible", extensible::ALL),
     ("edges", edges::ALL),
+    ("untouched", untouched::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
     ("uring_queues", uring_queues::ALL),

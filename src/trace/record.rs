@@ -105,7 +105,12 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     if places > PLACES {
         return Err(BadRecord(format!("{places} identities are promised, a record has at most {PLACES}")));
     }
-    let texts: usize = [header.path[0], header.path[1], header.peek].iter().map(|text| usize::from(text.len)).sum();
+    let texts = [header.path[0], header.path[1], header.peek];
+    let has_errors = matches!(header.kind, KIND_CALL | KIND_REQUEST | KIND_DATA);
+    if let Some(RawText { len, err }) = texts.iter().find(|text| has_errors && is_odd(text)) {
+        return Err(BadRecord(format!("{len} bytes with the error {err} cannot have been read")));
+    }
+    let texts: usize = texts.iter().map(|text| usize::from(text.len)).sum();
     let promised = places * size_of::<RawIdentity>() + texts;
     if promised != rest.len() {
         return Err(BadRecord(format!("{promised} bytes after the header are promised, {} are there", rest.len())));
@@ -135,6 +140,11 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     })
 }
 
+/// Whether it has an error that is none, or bytes beside an error.
+fn is_odd(text: &RawText) -> bool {
+    text.err > 0 || text.err < 0 && text.len > 0
+}
+
 fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {
     let [arg, of_block, size, ..] = header.args;
     if arg > 5 || of_block >= part::END.into() || bytes.len() as u64 > size {
@@ -143,10 +153,9 @@ fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {
             bytes.len()
         )));
     }
-    let bytes = match (header.path[0].err, bytes) {
-        (0, bytes) => Bytes::Read(bytes.to_vec()),
-        (err, []) => Bytes::Unreadable(-i32::from(err)),
-        (err, _) => return Err(BadRecord(format!("part {of_block} of argument {arg} has bytes and the error {err}"))),
+    let bytes = match header.path[0].err {
+        0 => Bytes::Read(bytes.to_vec()),
+        err => Bytes::Unreadable(-i32::from(err)),
     };
     Ok(Data { arg: arg as u8, part: of_block as u16, size, bytes, late: header.late & LATE_DATA != 0 })
 }
