@@ -31,14 +31,12 @@ static __always_inline void identify_file(struct ior_identity *to, struct ior_wa
 		identify_by(false, to, watch, file);
 }
 
-/* The open file of a descriptor, or 0, and whether exec closes it. `cast` is a constant. */
-static __always_inline __u64 file_by(bool cast, __u64 files, __s64 fd, __u8 *cloexec)
+/* The open file of a descriptor, or 0, and whether exec closes it. A number below 0 is a large one. `cast` is a constant. */
+static __always_inline __u64 file_by(bool cast, __u64 files, __u64 fd, __u8 *cloexec)
 {
 	struct fdtable *table;
 	__u64 file;
 
-	if (fd < 0)
-		return 0;
 	/* A thread that is exiting has no files: then what is read here is 0. */
 	table = READ(cast, AT(cast, files_struct, files), fdt);
 	if (fd >= READ(cast, table, max_fds))

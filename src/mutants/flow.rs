@@ -27,22 +27,34 @@ const WITHOUT_RESULT: [&str; 3] = ["tp_btf/", "raw_tp", "raw_tracepoint"];
 impl Flow {
     /// Of an object.
     pub fn of(image: &Image) -> Self {
-        // At first each function has a result that is used. Then it is known where it is.
-        let first = Self::with_results(image, &|_| ALL);
-        let mut results: BTreeMap<usize, u64> = BTreeMap::new();
-        for (&at, (instruction, used)) in &first.after {
+        // At first each function has a result that is used. Then it is known where it is, and so more and more about what is not.
+        let mut results = BTreeMap::new();
+        loop {
+            let result = |function: &Function| {
+                if WITHOUT_RESULT.iter().any(|section| function.section.starts_with(section)) {
+                    return 0;
+                }
+                let used = results.get(&function.bytes.start).copied().unwrap_or(ALL);
+                if image.is_callback(function.bytes.start) { ALL } else { used }
+            };
+            let flow = Self::with_results(image, &result);
+            let found = flow.results(image);
+            if found == results {
+                return flow;
+            }
+            results = found;
+        }
+    }
+
+    /// Which bits of the result of each function that is called are used somewhere.
+    fn results(&self, image: &Image) -> BTreeMap<usize, u64> {
+        let mut results = BTreeMap::new();
+        for (&at, (instruction, used)) in &self.after {
             if let Some(callee) = image.callee(at).filter(|_| instruction.is_call_of_function()) {
                 *results.entry(callee).or_default() |= used[0];
             }
         }
-        let is_callback = |function: &Function| image.is_callback(function.bytes.start);
-        let result = |function: &Function| {
-            if WITHOUT_RESULT.iter().any(|section| function.section.starts_with(section)) {
-                return 0;
-            }
-            if is_callback(function) { ALL } else { results.get(&function.bytes.start).copied().unwrap_or(ALL) }
-        };
-        Self::with_results(image, &result)
+        results
     }
 
     fn with_results(image: &Image, result: &dyn Fn(&Function) -> u64) -> Self {

@@ -192,13 +192,13 @@ fn pages() -> Setup {
     })
 }
 
-/// More room for an address than 16 bits can say.
+/// More room for an address than 24 bits can say.
 fn room() -> Setup {
     act(|| {
         let socket = call!(socket, AF_UNIX, libc::SOCK_DGRAM, 0)?;
         let own = black_box(*b"\x01\0sock\0");
         returns(call!(bind, socket, own.as_ptr(), 7), 0)?;
-        let (mut address, mut size) = ([0xff_u8; 128], 1_u32 << 16 | 4);
+        let (mut address, mut size) = ([0xff_u8; 128], 1_u32 << 24 | 4);
         returns(call!(getsockname, socket, address.as_mut_ptr(), &raw mut size), 0)?;
         ensure(size == 7, "the address has another size")?;
         close(socket)
