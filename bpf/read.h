@@ -143,18 +143,18 @@ static __always_inline void read_path_late(struct ior_record *record, int at, st
 
 __noinline int read_peek(struct pending *call, __u64 address, __u32 size, __u32 flags)
 {
-	long err = 0;
+	long err;
 
 	if (!call)
 		return 0;
 	if (flags & IOR_PEEK_COUNTED) {
-		err = bpf_probe_read_user(&size, sizeof(size), (void *)address);
+		/* Where this cannot be read, nothing can. */
+		bpf_probe_read_user(&size, sizeof(size), (void *)address);
 		size += 8;
 	}
 	if (size > IOR_PEEK_CAP)
 		size = IOR_PEEK_CAP;
-	if (!err)
-		err = bpf_probe_read_user(call->peek, size, (void *)address);
+	err = bpf_probe_read_user(call->peek, size, (void *)address);
 	call->record.peek.len = err ? 0 : size;
 	call->record.peek.err = err;
 	return 0;

@@ -105,12 +105,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     if places > PLACES {
         return Err(BadRecord(format!("{places} identities are promised, a record has at most {PLACES}")));
     }
-    let texts = [header.path[0], header.path[1], header.peek];
-    let has_errors = matches!(header.kind, KIND_CALL | KIND_REQUEST | KIND_DATA);
-    if let Some(RawText { len, err }) = texts.iter().find(|text| has_errors && is_odd(text)) {
-        return Err(BadRecord(format!("{len} bytes with the error {err} cannot have been read")));
-    }
-    let texts: usize = texts.iter().map(|text| usize::from(text.len)).sum();
+    let texts = bytes_of_texts(&header)?;
     let promised = places * size_of::<RawIdentity>() + texts;
     if promised != rest.len() {
         return Err(BadRecord(format!("{promised} bytes after the header are promised, {} are there", rest.len())));
@@ -140,9 +135,15 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     })
 }
 
-/// Whether it has an error that is none, or bytes beside an error.
-fn is_odd(text: &RawText) -> bool {
-    text.err > 0 || text.err < 0 && text.len > 0
+/// How many bytes the strings and the block have. What could not be read has none, and its error is below 0.
+fn bytes_of_texts(header: &RecordHeader) -> Result<usize, BadRecord> {
+    let texts = [header.path[0], header.path[1], header.peek];
+    let has_errors = matches!(header.kind, KIND_CALL | KIND_REQUEST | KIND_DATA);
+    let is_odd = |text: &&RawText| has_errors && (text.err > 0 || text.err < 0 && text.len > 0);
+    match texts.iter().find(is_odd) {
+        Some(RawText { len, err }) => Err(BadRecord(format!("{len} bytes with the error {err} cannot have been read"))),
+        None => Ok(texts.iter().map(|text| usize::from(text.len)).sum()),
+    }
 }
 
 fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {

@@ -21,6 +21,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("edges-int", int),
     Scenario::new("edges-long", long),
     Scenario::new("edges-bits", bits),
+    Scenario::new("edges-head", head),
     Scenario::new("edges-own", own),
     Scenario::new("edges-pages", pages),
     Scenario::new("edges-room", room),
@@ -147,6 +148,21 @@ fn bits() -> Setup {
             returns(call!(pselect6, count, set.as_mut_ptr(), none, none, AT_ONCE.as_ptr(), null::<u8>()), 0)?;
         }
         Ok(())
+    })
+}
+
+/// An option of which five bytes are there, and one that is not there at all, of a page and more. A vector of which half is there.
+fn head() -> Setup {
+    let five = last_bytes(5)?;
+    let half = last_bytes(16)?;
+    let segment: &'static mut [u8] = Box::leak(Box::new(*b"half"));
+    // SAFETY: so many bytes are there, and nobody else has them.
+    unsafe { half.cast::<libc::iovec>().write_unaligned(part(segment)) };
+    act(move || {
+        let option = libc::SO_KEEPALIVE;
+        fails(call!(setsockopt, -1, SOL_SOCKET, option, five, 9), Errno::EBADF)?;
+        fails(call!(setsockopt, -1, SOL_SOCKET, option, 8, 2 * PAGE), Errno::EBADF)?;
+        fails(call!(writev, -1, half, 2), Errno::EBADF)
     })
 }
 

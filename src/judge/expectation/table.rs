@@ -15,7 +15,8 @@ use super::errors::{Problems, near, near_or_all};
 use super::values;
 use super::{Body, DEFAULT_TIMEOUT, Expectation, ExpectedThread};
 
-const KEYS: [&str; 10] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "data", "ignored"];
+const KEYS: [&str; 10] =
+    ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "data", "ignored"];
 /// The keys of a table that says how a workload ends.
 const ENDS: [&str; 2] = ["finished", "exited"];
 /// One hour. More is a mistake in the unit.
