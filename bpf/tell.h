@@ -225,13 +225,12 @@ __noinline long tell_messages(struct ior_watch *watch, struct pending *call, str
 /* Sends what the pointers of an array lead to. */
 __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count)
 {
-	__u64 array, pointer, size;
+	__u64 array, pointer;
 	long err = 0;
 
 	if (!watch || !call || !asked)
 		return 0;
 	array = asked->address;
-	size = asked->size;
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		if (err || at >= count)
 			break;
@@ -240,7 +239,6 @@ __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, str
 			break;
 		asked->part = at + 1;
 		asked->address = pointer;
-		asked->size = size;
 		err = tell_data(watch, call, asked);
 	}
 	return err;
@@ -274,16 +272,14 @@ __noinline long tell_strings(struct ior_watch *watch, struct pending *call, stru
 	if (!watch || !call || !asked)
 		return 0;
 	array = asked->address;
-
 	asked->is_string = 1;
+	asked->size = asked->limit;
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		err = bpf_probe_read_user(&string, sizeof(string), (const void *)(array + at * sizeof(string)));
 		if (err || !string)
 			break;
 		asked->part = at + 1;
 		asked->address = string;
-		/* With the NUL. */
-		asked->size = asked->limit;
 		err = tell_data(watch, call, asked);
 		if (err)
 			break;

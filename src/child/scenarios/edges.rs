@@ -17,6 +17,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("edges-wanted", wanted),
     Scenario::new("edges-wanted-text", wanted_text),
     Scenario::new("edges-wanted-option", wanted_option),
+    Scenario::new("edges-text", text),
     Scenario::new("edges-most", most),
     Scenario::new("edges-int", int),
     Scenario::new("edges-long", long),
@@ -26,6 +27,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("edges-pages", pages),
     Scenario::new("edges-room", room),
     Scenario::new("edges-address", address),
+    Scenario::new("edges-header", header),
     Scenario::new("edges-requests", requests),
     Scenario::new("edges-netlink", netlink),
     Scenario::new("edges-last", last),
@@ -50,8 +52,12 @@ fn wanted() -> Setup {
         returns(call!(writev, fd, segments.as_ptr(), 2), 17)?;
         let message = with(&mut segments);
         fails(call!(sendmsg, -1, &raw const message, 0), Errno::EBADF)?;
-        let mut messages = [libc::mmsghdr { msg_hdr: message, msg_len: 0 }];
-        fails(call!(sendmmsg, -1, messages.as_mut_ptr(), 1, 0), Errno::EBADF)?;
+        // The first one has no segments, but control data, of which all is wanted.
+        let mut control = black_box([16_u64, 0x7_0000_0009]);
+        let mut first = libc::msghdr { msg_iov: null_mut(), ..message };
+        (first.msg_control, first.msg_controllen) = (control.as_mut_ptr().cast(), 16);
+        let mut messages = [first, message].map(|msg_hdr| libc::mmsghdr { msg_hdr, msg_len: 0 });
+        fails(call!(sendmmsg, -1, messages.as_mut_ptr(), 2, 0), Errno::EBADF)?;
         let mut polled = [libc::pollfd { fd: -1, events: POLLIN, revents: 0 }; 9];
         for count in [8, 9] {
             returns(call!(ppoll, polled.as_mut_ptr(), count, AT_ONCE.as_ptr(), null::<u8>(), SIGNALS), 0)?;
@@ -72,6 +78,18 @@ fn wanted_text() -> Setup {
             fails(call!(execve, c"missing", arguments.as_ptr(), arguments[1..].as_ptr()), Errno::ENOENT)?;
         }
         Ok(())
+    })
+}
+
+/// A struct that has just the address of a string, one that ends within it, and one without an address.
+fn text() -> Setup {
+    act(|| {
+        let path = black_box(*b"a longer path than the struct\0");
+        let asked = black_box([path.as_ptr() as u64, 0]);
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 8), Errno::ENOENT)?;
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 7), Errno::ENOENT)?;
+        let none = black_box([0_u64; 2]);
+        fails(call!(bpf, OBJ_GET, none.as_ptr(), 16), Errno::EFAULT)
     })
 }
 
@@ -237,15 +255,40 @@ fn address() -> Setup {
     })
 }
 
-/// Two requests behind an array of pointers, more than are read, and an array that is not there.
+/// A header behind which memory ends, one that leads nowhere, one with a length of more than 32 bits, and such a count.
+fn header() -> Setup {
+    let text: &'static mut [u8] = Box::leak(Box::new(*b"text"));
+    let segments: &'static mut [libc::iovec] = Box::leak(Box::new(std::array::from_fn::<_, 16, _>(|_| part(text))));
+    let mut message = with(&mut segments[..1]);
+    let end = last_bytes(size_of_val(&message))?;
+    // SAFETY: so many bytes are there, and nobody else has them.
+    unsafe { end.cast::<libc::msghdr>().write_unaligned(message) };
+    let mut page = vec![b'c'; PAGE];
+    act(move || {
+        fails(call!(sendmsg, -1, end, 0), Errno::EBADF)?;
+        let nowhere = black_box([0_u64, 5, 0, 1, 0, 16, 0]);
+        fails(call!(sendmsg, -1, nowhere.as_ptr(), 0), Errno::EBADF)?;
+        (message.msg_control, message.msg_controllen) = (page.as_mut_ptr().cast(), 1 << 32 | 16);
+        fails(call!(sendmsg, -1, &raw const message, 0), Errno::EBADF)?;
+        fails(call!(writev, -1, segments.as_ptr(), 1 << 28), Errno::EBADF)
+    })
+}
+
+/// Two requests behind an array of pointers, more than are read, one behind one that leads nowhere, and an array that is not there.
+/// The address of a request has fewer than 32 bits, and that of the array has more.
 fn requests() -> Setup {
-    act(|| {
-        let mut request = black_box([[0_u64; 8]; 2]);
-        (request[0][2], request[1][2]) = (u64::MAX << 32 | 2, u64::MAX << 32 | 3);
-        let pointers: [*const [u64; 8]; 17] = std::array::from_fn(|at| &raw const request[at % 2]);
+    let near = low(c"")?.cast::<[u64; 8]>();
+    // SAFETY: the page has room for it.
+    unsafe { near.write([0, 0, u64::MAX << 32 | 2, 0, 0, 0, 0, 0]) };
+    act(move || {
+        let request = black_box([0, 0, u64::MAX << 32 | 3, 0, 0, 0, 0, 0]);
+        let pointers: [*const [u64; 8]; 17] =
+            std::array::from_fn(|at| if at % 2 == 0 { near.cast_const() } else { &raw const request });
         for count in [2, 17] {
             fails(call!(io_submit, 1, count, pointers.as_ptr()), Errno::EINVAL)?;
         }
+        let nowhere = black_box([8 as *const [u64; 8], &raw const request]);
+        fails(call!(io_submit, 1, 2, nowhere.as_ptr()), Errno::EINVAL)?;
         fails(call!(io_submit, 1, 2, 8), Errno::EINVAL)
     })
 }

@@ -64,6 +64,10 @@ fn message() -> Setup {
     messages[2].msg_iov = vector.cast();
     messages[3] = with(cold_text);
     let whole = cold_writable(bytes_of(&messages[4]))?;
+    let again: [&'static mut [libc::iovec]; 2] =
+        [Box::leak(Box::new([cold_part(b"once")?])), Box::leak(Box::new([cold_part(b"next")?]))];
+    let again = again.map(with);
+    let with_length = |msg_hdr| libc::mmsghdr { msg_hdr, msg_len: 0 };
     act(move || {
         let to = black_box(*b"\x01\0to\0");
         let [a, b] = sockets()?;
@@ -72,6 +76,9 @@ fn message() -> Setup {
             returns(call!(sendmsg, a, &raw const *message, 0), 4)?;
         }
         returns(call!(sendmsg, a, whole, 0), 4)?;
+        for mut both in [[again[0], messages[4]], [messages[4], again[1]]].map(|both| both.map(with_length)) {
+            returns(call!(sendmmsg, a, both.as_mut_ptr(), 2, 0), 2)?;
+        }
         close(b)?;
         close(a)
     })
