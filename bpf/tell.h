@@ -251,7 +251,9 @@ __noinline long tell_text(struct ior_watch *watch, struct pending *call, struct 
 
 	if (!watch || !call || !asked || asked->size < place + sizeof(text))
 		return 0;
-	if (bpf_probe_read_user(&text, sizeof(text), (const void *)(asked->address + place)) || !text)
+	/* 0 as well where it cannot be read. */
+	bpf_probe_read_user(&text, sizeof(text), (const void *)(asked->address + place));
+	if (!text)
 		return 0;
 	asked->part++;
 	asked->address = text;
@@ -276,7 +278,7 @@ __noinline long tell_strings(struct ior_watch *watch, struct pending *call, stru
 	asked->size = asked->limit;
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		err = bpf_probe_read_user(&string, sizeof(string), (const void *)(array + at * sizeof(string)));
-		if (err || !string)
+		if (!string)
 			break;
 		asked->part = at + 1;
 		asked->address = string;

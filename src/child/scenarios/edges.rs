@@ -152,7 +152,12 @@ fn long() -> Setup {
     let mut page = vec![b'p'; PAGE];
     act(move || {
         let segment = black_box(libc::iovec { iov_base: page.as_mut_ptr().cast(), iov_len: 1 << 56 });
-        fails(call!(writev, -1, &raw const segment, 1), Errno::EBADF)
+        fails(call!(writev, -1, &raw const segment, 1), Errno::EBADF)?;
+        let (mut text, mut segments) = (*b"text", [segment]);
+        let mut short = [part(&mut text)];
+        let both = [with(&mut segments), with(&mut short)];
+        let mut both = both.map(|msg_hdr| libc::mmsghdr { msg_hdr, msg_len: 0 });
+        fails(call!(sendmmsg, -1, both.as_mut_ptr(), 2, 0), Errno::EBADF)
     })
 }
 
@@ -359,7 +364,8 @@ fn command() -> Setup {
             fails(call!(fcntl, -1, command, words.as_ptr()), Errno::EBADF)?;
         }
         // A mount that only changes the kind of propagation has no options.
-        fails(call!(mount, c"none", c"missing", c"none", libc::MS_PRIVATE, c"options"), Errno::ENOENT)?;
+        let options = black_box(*b"options\0");
+        fails(call!(mount, c"none", c"missing", c"none", libc::MS_PRIVATE, options.as_ptr()), Errno::ENOENT)?;
         // The operation has no bits of its own behind the seventh (futex(2)).
         fails(call!(futex, words.as_ptr(), 64, 0, words.as_ptr(), null::<u8>(), 0), Errno::ENOSYS)
     })
