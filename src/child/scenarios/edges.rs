@@ -31,6 +31,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("edges-requests", requests),
     Scenario::new("edges-netlink", netlink),
     Scenario::new("edges-last", last),
+    Scenario::new("edges-hole", hole),
     Scenario::new("edges-old", old),
     Scenario::new("edges-32-bit", bits_32),
     Scenario::new("edges-command", command),
@@ -118,6 +119,8 @@ fn most() -> Setup {
         fails(call!(sendmsg, -1, &raw const message, 0), Errno::EBADF)?;
         fails(call!(setsockopt, -1, libc::SOL_IP, 42, bytes.as_ptr(), PAGE + 1), Errno::EBADF)?;
         bytes[PAGE] = 0;
+        let many = [bytes[PAGE - 1..].as_ptr(); 17];
+        fails(call!(execve, c"missing", many.as_ptr(), null::<u8>()), Errno::ENOENT)?;
         for end in [PAGE, PAGE - 1, PAGE - 2] {
             bytes[end] = 0;
             let arguments = [bytes.as_ptr(), null()];
@@ -323,6 +326,16 @@ fn last() -> Setup {
     act(|| {
         returns(call!(close_range, LAST, u32::MAX, 0), 0)?;
         fails(call!(close, LAST), Errno::EBADF)
+    })
+}
+
+/// The number behind one that exec closes is not open. A pipe has no name: only its number is known.
+fn hole() -> Setup {
+    act(|| {
+        let fd = call!(openat, libc::AT_FDCWD, c"closed.txt", libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC, 0o644)?;
+        returns(call!(close_range, fd, fd + 1, 0), 0)?;
+        let [from, to] = pipe()?;
+        returns(call!(close_range, from, to, 0), 0)
     })
 }
 

@@ -117,6 +117,8 @@ fn second_path() -> Setup {
     let (link, late) = (cold("link")?, cold_writable(b"late\0")?);
     let long = cold_writable(format!("{}last\0", "./".repeat(126)).as_bytes())?;
     act(move || {
+        let warm = black_box(*b"warm\0");
+        returns(call!(symlinkat, c"text", AT_FDCWD, warm.as_ptr()), 0)?;
         returns(call!(symlinkat, c"text", AT_FDCWD, link), 0)?;
         // The record before is one with a file.
         close(create(c"before")?)?;

@@ -23,11 +23,16 @@ pub(super) fn differences(bpf: &Call, seen: &Seen) -> Vec<Mismatch> {
         let what = format!("what {} leads to", block.arg);
         (!is_same).then(|| Mismatch::new(what, shown(bpf, at), shown(ptrace, at)))
     };
-    // An argument that leads nowhere must not have anything either.
-    let is_nowhere =
-        |block: &blocks::Block| row.arg(block.arg).is_some_and(|at| blocks::of_arg(row, at, &bpf.args).is_none());
-    let is_looked_at = |block: &&blocks::Block| block.is_there(row, &bpf.args) || is_nowhere(block);
-    blocks::of(row).iter().filter(is_looked_at).filter_map(of_block).collect()
+    let of_none = |at: usize| {
+        let counts = [bpf, ptrace].map(|call| parts(call, at).count());
+        let is_odd = blocks::of_arg(row, at, &bpf.args).is_none() && counts[0] != counts[1];
+        is_odd.then(|| {
+            let [ours, others] = counts.map(|count| format!("{count} parts"));
+            Mismatch::new(format!("what argument {at} leads to, which leads nowhere"), ours, others)
+        })
+    };
+    let blocks = blocks::of(row).iter().filter(|block| block.is_there(row, &bpf.args)).filter_map(of_block);
+    blocks.chain((0..bpf.args.len()).filter_map(of_none)).collect()
 }
 
 fn parts(call: &Call, at: usize) -> impl Iterator<Item = &Data> + Clone {
@@ -44,9 +49,7 @@ fn is_alike((one, other): (&Data, &Data)) -> bool {
 }
 
 fn shown(call: &Call, at: usize) -> String {
-    let Some((content, state)) = call.content(at) else {
-        return if parts(call, at).next().is_none() { "nothing" } else { "something" }.to_owned();
-    };
+    let Some((content, state)) = call.content(at) else { return "nothing".to_owned() };
     let content = content.map(|content| show_found(&content, None));
     let sizes = || parts(call, at).map(|data| data.size).sum::<u64>();
     match (content, state) {
