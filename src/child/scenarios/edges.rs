@@ -295,7 +295,7 @@ fn requests() -> Setup {
         for count in [2, 17] {
             fails(call!(io_submit, 1, count, pointers.as_ptr()), Errno::EINVAL)?;
         }
-        let nowhere = black_box([8 as *const [u64; 8], &raw const request]);
+        let nowhere = black_box([8, (&raw const request).addr()]);
         fails(call!(io_submit, 1, 2, nowhere.as_ptr()), Errno::EINVAL)?;
         fails(call!(io_submit, 1, 2, 8), Errno::EINVAL)
     })
