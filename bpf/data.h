@@ -23,7 +23,7 @@ enum reading {
 static __always_inline __u64 elements(struct pending *call, const struct ior_block *block, long ret, __u32 reading)
 {
 	__u64 count = argument(&call->record, block->count);
-	__u32 word = 0;
+	__u32 word; /* 0 where it cannot be read */
 
 	if (block->flags & IOR_BLOCK_INT)
 		count = (__u32)count;
@@ -35,11 +35,11 @@ static __always_inline __u64 elements(struct pending *call, const struct ior_blo
 	case IOR_SIZE_POINTED:
 		/* The call may need more room than it has. It fills in no more (accept(2)). */
 		bpf_probe_read_user(&word, sizeof(word), (const void *)count);
-		return reading == AT_EXIT && word > call->room ? call->room : word;
+		return word > call->room ? call->room : word;
 	case IOR_SIZE_BITS:
 		/* An fd_set has 1024 (select(2)). */
-		count = (__s32)count < 0 ? 0 : count;
-		return ((count < 1024 ? count : 1024) + 63) / 64;
+		count = (__s32)count < 0 ? 0 : (count + 63) / 64;
+		return count < 16 ? count : 16;
 	case IOR_SIZE_MESSAGES:
 		return reading == AT_EXIT ? ret : count;
 	case IOR_SIZE_OWN:
@@ -48,7 +48,7 @@ static __always_inline __u64 elements(struct pending *call, const struct ior_blo
 		count = word ? word : block->size;
 		return count < block->detail + sizeof(word) ? block->detail + sizeof(word) : count;
 	case IOR_SIZE_GROUPS:
-		return (count + block->base) >> (block->detail & 63);
+		return (count + block->base) >> block->detail;
 	default:
 		return count;
 	}
@@ -67,10 +67,9 @@ static __always_inline bool is_there(const struct ior_record *record, const stru
 	return value < 64 && block->values >> value & 1;
 }
 
-/* MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, and the size of their struct group_req (include/uapi/linux/in.h). */
+/* MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP (include/uapi/linux/in.h): their struct group_req is wanted in whole. */
 #define JOIN_GROUP 42
 #define LEAVE_GROUP 45
-#define SIZE_OF_GROUP 136
 
 /* Of an option of a socket the kernel often reads only an int, whatever the size is (setsockopt(2)): what can be read is wanted. */
 static __always_inline void want_option(const struct ior_record *record, struct asked *asked)
@@ -78,8 +77,8 @@ static __always_inline void want_option(const struct ior_record *record, struct 
 	__u32 name = record->args[2];
 
 	asked->is_head = 1;
-	if ((name == JOIN_GROUP || name == LEAVE_GROUP) && asked->limit < SIZE_OF_GROUP)
-		asked->limit = SIZE_OF_GROUP;
+	if (name == JOIN_GROUP || name == LEAVE_GROUP)
+		asked->limit = IOR_DATA_CAP;
 }
 
 #define SOCKET_TYPE 0140000
@@ -150,7 +149,7 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	case IOR_SIZE_STRINGS:
 	case IOR_SIZE_STRING:
 		/* With a NUL, and a byte that says that there is more than was wanted. */
-		asked.limit = (wanted < IOR_DATA_CAP - 2 ? wanted : IOR_DATA_CAP - 2) + 2;
+		asked.limit = wanted + 2;
 		if (block->how == IOR_SIZE_STRINGS)
 			return tell_strings(watch, call, &asked);
 		asked.is_string = 1;
@@ -186,10 +185,9 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	}
 }
 
-/* Notes how much room the program has for a block whose size the call will write over. */
+/* Notes how much room the program has for a block whose size the call will write over: 0 if that cannot be read. */
 static __always_inline void note_room(struct pending *call, const struct ior_block *block)
 {
-	call->room = 0;
 	bpf_probe_read_user(&call->room, sizeof(call->room), (const void *)argument(&call->record, block->count));
 }
 
@@ -200,7 +198,7 @@ static __always_inline struct ior_blocks *wanted_blocks(struct ior_watch *watch,
 
 	if (!(watch->flags >> 32) || call->active != IN_CALL || call->record.state & IOR_COMPAT || call->left_out)
 		return NULL;
-	return nr < IOR_SYSCALLS ? bpf_map_lookup_elem(&blocks, &nr) : NULL;
+	return bpf_map_lookup_elem(&blocks, &nr);
 }
 
 SEC("tp_btf/sys_enter")

@@ -31,15 +31,13 @@ static __always_inline void identify_file(struct ior_identity *to, struct ior_wa
 		identify_by(false, to, watch, file);
 }
 
-/* The open file of a descriptor, or 0, and whether exec closes it. `cast` is a constant. */
-static __always_inline __u64 file_by(bool cast, __u64 files, __s64 fd, __u8 *cloexec)
+/* The open file of a descriptor, or 0, and whether exec closes it. A number below 0 is a large one. `cast` is a constant. */
+static __always_inline __u64 file_by(bool cast, __u64 files, __u64 fd, __u8 *cloexec)
 {
 	struct fdtable *table;
 	__u64 file;
 
-	/* A thread that is exiting has no files. */
-	if (!files || fd < 0)
-		return 0;
+	/* A thread that is exiting has no files: then what is read here is 0. */
 	table = READ(cast, AT(cast, files_struct, files), fdt);
 	if (fd >= READ(cast, table, max_fds))
 		return 0;
@@ -145,19 +143,18 @@ static __always_inline void read_path_late(struct ior_record *record, int at, st
 
 __noinline int read_peek(struct pending *call, __u64 address, __u32 size, __u32 flags)
 {
-	long err = 0;
+	long err;
 
 	if (!call)
 		return 0;
 	if (flags & IOR_PEEK_COUNTED) {
-		size = 0;
-		err = bpf_probe_read_user(&size, sizeof(size), (void *)address);
+		/* Where this cannot be read, nothing can. */
+		bpf_probe_read_user(&size, sizeof(size), (void *)address);
 		size += 8;
 	}
 	if (size > IOR_PEEK_CAP)
 		size = IOR_PEEK_CAP;
-	if (!err)
-		err = bpf_probe_read_user(call->peek, size, (void *)address);
+	err = bpf_probe_read_user(call->peek, size, (void *)address);
 	call->record.peek.len = err ? 0 : size;
 	call->record.peek.err = err;
 	return 0;
@@ -222,7 +219,7 @@ __noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, 
 	text = &record->path[at & 1];
 	read_path(text, room, address);
 	unread = text->err;
-	absolute = text->len && room->path[0] == '/';
+	absolute = room->path[0] == '/';
 	if (!record->cwd && (unread || !absolute))
 		record->cwd = base_of(watch, 0);
 	if (!record->root && (unread || absolute))
@@ -272,7 +269,7 @@ __noinline int tell_range(struct ior_watch *watch, struct pending *call)
 	struct closing closing = { .watch = watch, .call = call, .files = files_of(bpf_get_current_task_btf()) };
 	__u64 table, first, last, open;
 
-	if (!watch || !call || !closing.files)
+	if (!watch || !call)
 		return 0;
 	first = (__u32)call->record.args[0];
 	last = (__u32)call->record.args[1];

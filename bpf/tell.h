@@ -73,10 +73,11 @@ __noinline long tell_data(struct ior_watch *watch, struct pending *call, struct 
 			 * The NUL is not sent; old kernels do not count that of an empty string. A string that fills all the room may
 			 * go on: its last byte is not sent either.
 			 */
+			bool is_full = err == n;
+
 			n = err ? err - 1 : 0;
 			out->record.args[2] = n;
-			if (err == asked->limit)
-				n--;
+			n -= is_full;
 			err = 0;
 		}
 	} else if (n) {
@@ -196,8 +197,8 @@ __noinline long tell_message(struct ior_watch *watch, struct pending *call, stru
 __noinline long tell_messages(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count,
 			      __u32 filled)
 {
-	__u64 array, wanted;
-	__u32 length = 0;
+	__u64 array, wanted, left = ~0ULL;
+	__u32 length;
 	long err, first = 0;
 
 	if (!watch || !call || !asked)
@@ -211,9 +212,11 @@ __noinline long tell_messages(struct ior_watch *watch, struct pending *call, str
 		asked->address = array + at * sizeof(struct message);
 		asked->size = sizeof(struct message);
 		asked->limit = wanted;
-		if (filled)
+		if (filled) {
 			bpf_probe_read_user(&length, sizeof(length), (const void *)(asked->address + SIZE_OF_MESSAGE));
-		err = tell_message(watch, call, asked, filled ? length : ~0ULL);
+			left = length;
+		}
+		err = tell_message(watch, call, asked, left);
 		first = first ? first : err;
 	}
 	return first;
@@ -222,13 +225,12 @@ __noinline long tell_messages(struct ior_watch *watch, struct pending *call, str
 /* Sends what the pointers of an array lead to. */
 __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 count)
 {
-	__u64 array, pointer = 0, size;
+	__u64 array, pointer;
 	long err = 0;
 
 	if (!watch || !call || !asked)
 		return 0;
 	array = asked->address;
-	size = asked->size;
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		if (err || at >= count)
 			break;
@@ -237,7 +239,6 @@ __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, str
 			break;
 		asked->part = at + 1;
 		asked->address = pointer;
-		asked->size = size;
 		err = tell_data(watch, call, asked);
 	}
 	return err;
@@ -246,18 +247,20 @@ __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, str
 /* Sends the string whose address is at this place of a block that was sent, if the block is so long. */
 __noinline long tell_text(struct ior_watch *watch, struct pending *call, struct asked *asked, __u64 place, __u64 wanted)
 {
-	__u64 text = 0;
+	__u64 text;
 
 	if (!watch || !call || !asked || asked->size < place + sizeof(text))
 		return 0;
-	if (bpf_probe_read_user(&text, sizeof(text), (const void *)(asked->address + place)) || !text)
+	/* 0 as well where it cannot be read. */
+	bpf_probe_read_user(&text, sizeof(text), (const void *)(asked->address + place));
+	if (!text)
 		return 0;
 	asked->part++;
 	asked->address = text;
 	asked->is_string = 1;
 	asked->is_head = 0;
 	/* With a NUL, and a byte that says that there is more than was wanted. */
-	asked->limit = (wanted < IOR_DATA_CAP - 2 ? wanted : IOR_DATA_CAP - 2) + 2;
+	asked->limit = wanted + 2;
 	asked->size = asked->limit;
 	return tell_data(watch, call, asked);
 }
@@ -285,22 +288,20 @@ __noinline long tell_within(struct ior_watch *watch, struct pending *call, struc
 /* Sends strings up to a NULL. */
 __noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
 {
-	__u64 array, string = 0;
+	__u64 array, string;
 	long err = 0;
 
 	if (!watch || !call || !asked)
 		return 0;
 	array = asked->address;
-
 	asked->is_string = 1;
+	asked->size = asked->limit;
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		err = bpf_probe_read_user(&string, sizeof(string), (const void *)(array + at * sizeof(string)));
-		if (err || !string)
+		if (!string)
 			break;
 		asked->part = at + 1;
 		asked->address = string;
-		/* With the NUL. */
-		asked->size = asked->limit;
 		err = tell_data(watch, call, asked);
 		if (err)
 			break;

@@ -133,8 +133,8 @@ impl Witnessed {
 struct Watched {
     /// Whether it includes the processes that the child forks.
     follow: bool,
-    /// Whether it includes the data that pointers lead to.
-    data: bool,
+    /// How many bytes of what pointers lead to it includes at most.
+    data: u32,
     /// Whether the child keeps a diary.
     diary: bool,
     /// Whether its standard streams are kept: those of a command.
@@ -263,8 +263,9 @@ impl Session {
     }
 
     fn watched(&self, expectation: &Expectation) -> Watched {
-        let (data, streams) = (self.always_data || expectation.is_about_data(), expectation.command.is_some());
-        Watched { follow: expectation.follow, data, diary: false, streams }
+        let has_data = self.always_data || expectation.is_about_data();
+        let data = if has_data { self.data.min(expectation.data) } else { 0 };
+        Watched { follow: expectation.follow, data, diary: false, streams: expectation.command.is_some() }
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.
@@ -283,7 +284,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false, streams: false };
+        let watched = Watched { follow, data: 0, diary: false, streams: false };
         self.seen_by_all(name, directory, limit.into(), watched, None, &|| ()).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -295,7 +296,7 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let watched = Watched { follow, data: false, diary: false, streams: false };
+        let watched = Watched { follow, data: 0, diary: false, streams: false };
         let seen = self.seen_by_all(name, directory, limit, watched, None, &|| ())?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }

@@ -39,6 +39,8 @@ mod asked;
 mod data;
 mod structs;
 mod extensible;
+mod edges;
+mod untouched;
 mod pidfd;
 mod pipe;
 mod poll;
@@ -105,6 +107,8 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("data", data::ALL),
     ("structs", structs::ALL),
     ("extensible", extensible::ALL),
+    ("edges", edges::ALL),
+    ("untouched", untouched::ALL),
     ("iouring", iouring::ALL),
     ("uring", uring::ALL),
     ("uring_queues", uring_queues::ALL),

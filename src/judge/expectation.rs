@@ -1,8 +1,7 @@
 //! What each scenario's trace must be: `tests.toml`, read strictly.
 //!
-//! No I/O: takes the file's text and returns values, or every error in it at once. A key that a table leaves out gets its
-//! default here ("what is left out is nothing"). So [`crate::judge::matcher`] compares exactly the [`WantedField`]s of a call, and
-//! knows no defaults.
+//! No I/O: takes the file's text and returns values, or every error in it at once. A key that a table leaves out gets its default
+//! here ("what is left out is nothing"). So [`crate::judge::matcher`] compares the [`WantedField`]s of a call, and knows no defaults.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -60,6 +59,8 @@ pub struct Expectation {
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
+    /// How many bytes of what pointers lead to are read at most, and how many elements of arrays.
+    pub data: u32,
     /// The reason why the scenario runs only on request.
     pub ignored: Option<String>,
     /// A call that the table needs and this architecture does not have: the scenario cannot run here.
@@ -357,8 +358,7 @@ fn is_known(key: &Spanned<DeString>, known: &HashSet<&str>, scenarios: &[&str], 
     }
 }
 
-/// The scenarios without a table, in one error that names the first 12. One error each would hide all others in a file made for one
-/// scenario.
+/// The scenarios without a table, in one error that names the first 12: a file made for one scenario lacks all others.
 fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems: &mut Problems) {
     let missing: Vec<&str> = scenarios.iter().copied().filter(|&name| !named.contains(name)).collect();
     let [first, ..] = missing[..] else { return };

@@ -27,22 +27,34 @@ const WITHOUT_RESULT: [&str; 3] = ["tp_btf/", "raw_tp", "raw_tracepoint"];
 impl Flow {
     /// Of an object.
     pub fn of(image: &Image) -> Self {
-        // At first each function has a result that is used. Then it is known where it is.
-        let first = Self::with_results(image, &|_| ALL);
-        let mut results: BTreeMap<usize, u64> = BTreeMap::new();
-        for (&at, (instruction, used)) in &first.after {
+        // At first each function has a result that is used. Then it is known where it is, and so more and more about what is not.
+        let mut results = BTreeMap::new();
+        loop {
+            let result = |function: &Function| {
+                if WITHOUT_RESULT.iter().any(|section| function.section.starts_with(section)) {
+                    return 0;
+                }
+                let used = results.get(&function.bytes.start).copied().unwrap_or(ALL);
+                if image.is_callback(function.bytes.start) { ALL } else { used }
+            };
+            let flow = Self::with_results(image, &result);
+            let found = flow.results(image);
+            if found == results {
+                return flow;
+            }
+            results = found;
+        }
+    }
+
+    /// Which bits of the result of each function that is called are used somewhere.
+    fn results(&self, image: &Image) -> BTreeMap<usize, u64> {
+        let mut results = BTreeMap::new();
+        for (&at, (instruction, used)) in &self.after {
             if let Some(callee) = image.callee(at).filter(|_| instruction.is_call_of_function()) {
                 *results.entry(callee).or_default() |= used[0];
             }
         }
-        let is_callback = |function: &Function| image.is_callback(function.bytes.start);
-        let result = |function: &Function| {
-            if WITHOUT_RESULT.iter().any(|section| function.section.starts_with(section)) {
-                return 0;
-            }
-            if is_callback(function) { ALL } else { results.get(&function.bytes.start).copied().unwrap_or(ALL) }
-        };
-        Self::with_results(image, &result)
+        results
     }
 
     fn with_results(image: &Image, result: &dyn Fn(&Function) -> u64) -> Self {
@@ -151,7 +163,12 @@ fn used_before(one: &Instruction, mut used: Used, result: u64) -> Used {
             used[src] |= mask(one.width());
             used[dst] = ALL;
         }
-        InstructionClass::Store => (used[0], used[dst], used[src]) = (ALL, ALL, ALL),
+        InstructionClass::Store => {
+            (used[dst], used[src]) = (ALL, ALL);
+            if one.compares_result() {
+                used[0] = ALL;
+            }
+        }
         InstructionClass::Branch if one.is_call() => {
             used[0] = 0;
             used[1..=5].fill(ALL);
@@ -161,9 +178,10 @@ fn used_before(one: &Instruction, mut used: Used, result: u64) -> Used {
             used[0] = result;
         }
         InstructionClass::Branch if one.is_conditional() => {
-            used[dst] = ALL;
+            let compared = if one.compares_half() { mask(4) } else { ALL };
+            used[dst] |= compared;
             if !one.has_constant() {
-                used[src] = ALL;
+                used[src] |= compared;
             }
         }
         InstructionClass::Branch if one.jumps().is_some() => {}
@@ -240,6 +258,17 @@ mod tests {
         assert_eq!((sum[0], sum[1]), (0xf, 0xf));
         // 32 bits: the upper half of r1 is not used.
         assert_eq!(used_before(&Instruction::decode([0xbc, 0x10, 0, 0, 0, 0, 0, 0]), used_bits(ALL), 0)[1], mask(4));
+    }
+
+    #[test]
+    fn a_comparison_and_an_atomic_operation_use_what_they_look_at() {
+        let before = |bytes| used_before(&Instruction::decode(bytes), [0; REGISTERS], 0);
+        // if w1 == 5; if r1 == r2.
+        assert_eq!(before([0x16, 1, 1, 0, 5, 0, 0, 0])[1], mask(4));
+        assert_eq!(before([0x1d, 0x21, 1, 0, 0, 0, 0, 0])[1..3], [ALL, ALL]);
+        // lock *(u64 *)(r2 + 0) += r1; the same as an exchange that compares with r0.
+        assert_eq!(before([0xdb, 0x12, 0, 0, 1, 0, 0, 0])[..3], [0, ALL, ALL]);
+        assert_eq!(before([0xdb, 0x12, 0, 0, 0xf1, 0, 0, 0])[..3], [ALL, ALL, ALL]);
     }
 
     fn used_bits(bits: u64) -> Used {

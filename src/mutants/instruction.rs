@@ -160,6 +160,17 @@ impl Instruction {
         self.class() == InstructionClass::Store && self.code & 0xe0 == MODE_ATOMIC
     }
 
+    /// Whether it is an atomic operation that compares with register 0 (`BPF_CMPXCHG`), or a store that is not known.
+    pub fn compares_result(self) -> bool {
+        const COMPARES: i32 = 0xf1;
+        self.class() == InstructionClass::Store && (!self.is_atomic() || self.imm == COMPARES)
+    }
+
+    /// Whether it is a branch that compares the lower halves of registers.
+    pub fn compares_half(self) -> bool {
+        self.code & 7 == 6
+    }
+
     /// How many bytes it loads or stores.
     pub fn width(self) -> i16 {
         match self.code & 0x18 {

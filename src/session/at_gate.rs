@@ -65,8 +65,8 @@ impl Session {
     }
 
     /// The witness of a child, if children have one.
-    pub(super) fn witness_of(&self, pid: u32, follow: bool, data: bool) -> Result<Option<Witness>, Error> {
+    pub(super) fn witness_of(&self, pid: u32, follow: bool, data: u32) -> Result<Option<Witness>, Error> {
         let is_wanted = self.witness.load(Ordering::Relaxed);
-        is_wanted.then(|| stopped(pid, follow, if data { self.data } else { 0 })).transpose()
+        is_wanted.then(|| stopped(pid, follow, data)).transpose()
     }
 }

@@ -23,7 +23,7 @@ pub struct OwnTracer {
     profile: Profile,
     tracer: Tracer,
     /// Whether it reads what pointers lead to: only if that is claimed.
-    data: bool,
+    data: u32,
     /// Which slots of the tracer are taken.
     slots: Mutex<BTreeSet<usize>>,
 }
@@ -34,7 +34,7 @@ impl OwnTracer {
         let claims_data = profile.claims.says(DATA);
         let data = if claims_data { tracer::MOST_DATA } else { 0 };
         let tracer = Tracer::load(&tracer::TracerOptions { data, ..tracer::TracerOptions::default() })?;
-        Ok(Self { profile, tracer, data: claims_data, slots: Mutex::default() })
+        Ok(Self { profile, tracer, data, slots: Mutex::default() })
     }
 
     /// A slot that no other watch has, until it is dropped.

@@ -105,7 +105,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     if places > PLACES {
         return Err(BadRecord(format!("{places} identities are promised, a record has at most {PLACES}")));
     }
-    let texts: usize = [header.path[0], header.path[1], header.peek].iter().map(|text| usize::from(text.len)).sum();
+    let texts = bytes_of_texts(&header)?;
     let promised = places * size_of::<RawIdentity>() + texts;
     if promised != rest.len() {
         return Err(BadRecord(format!("{promised} bytes after the header are promised, {} are there", rest.len())));
@@ -133,6 +133,17 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         KIND_DATA => Record::Data { order: header.number, data: data(&header, first)? },
         _ => Record::Call(without_indices(call(&header, &files, [first, second], peek)), ids),
     })
+}
+
+/// How many bytes the strings and the block have. What could not be read has none, and its error is below 0.
+fn bytes_of_texts(header: &RecordHeader) -> Result<usize, BadRecord> {
+    let texts = [header.path[0], header.path[1], header.peek];
+    let has_errors = matches!(header.kind, KIND_CALL | KIND_REQUEST | KIND_DATA);
+    let is_odd = |text: &&RawText| has_errors && (text.err > 0 || text.err < 0 && text.len > 0);
+    match texts.iter().find(is_odd) {
+        Some(RawText { len, err }) => Err(BadRecord(format!("{len} bytes with the error {err} cannot have been read"))),
+        None => Ok(texts.iter().map(|text| usize::from(text.len)).sum()),
+    }
 }
 
 fn data(header: &RecordHeader, bytes: &[u8]) -> Result<Data, BadRecord> {

@@ -40,21 +40,26 @@ pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
 
 /// The same at this address, which must be free.
 pub(super) fn cold_at(text: &str, address: u64) -> Result<*const u8, Broken> {
-    cold_mapping(text.as_bytes(), address as *mut _, libc::MAP_FIXED_NOREPLACE)
+    cold_mapping(text.as_bytes(), address as *mut _, libc::MAP_FIXED_NOREPLACE, libc::PROT_READ)
 }
 
 /// The same for any bytes.
-fn cold_bytes(bytes: &[u8]) -> Result<*const u8, Broken> {
-    cold_mapping(bytes, std::ptr::null_mut(), 0)
+pub(super) fn cold_bytes(bytes: &[u8]) -> Result<*const u8, Broken> {
+    cold_mapping(bytes, std::ptr::null_mut(), 0, libc::PROT_READ)
 }
 
-fn cold_mapping(bytes: &[u8], address: *mut libc::c_void, flags: i32) -> Result<*const u8, Broken> {
+/// The same in memory that the process may write to.
+pub(super) fn cold_writable(bytes: &[u8]) -> Result<*mut u8, Broken> {
+    cold_mapping(bytes, std::ptr::null_mut(), 0, libc::PROT_READ | libc::PROT_WRITE).map(<*const u8>::cast_mut)
+}
+
+fn cold_mapping(bytes: &[u8], address: *mut libc::c_void, flags: i32, rights: i32) -> Result<*const u8, Broken> {
     let file = tempfile::tempfile_in(".")?;
     file.write_all_at(bytes, 0)?;
     file.set_len(PAGE as u64)?;
     let flags = flags | libc::MAP_PRIVATE;
     // SAFETY: a new mapping of a file that nobody else changes. It replaces no other.
-    let page = unsafe { libc::mmap(address, PAGE, libc::PROT_READ, flags, file.as_raw_fd(), 0) };
+    let page = unsafe { libc::mmap(address, PAGE, rights, flags, file.as_raw_fd(), 0) };
     premise(page != libc::MAP_FAILED, "no page could be mapped")?;
     ensure_cold(page as usize)?;
     Ok(page.cast())

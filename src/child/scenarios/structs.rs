@@ -36,14 +36,14 @@ pub const ALL: &[Scenario] = &[
 const SIGNALS: usize = 8;
 
 /// Two sockets of datagrams that are connected.
-fn sockets() -> Result<[i64; 2], Failed> {
+pub(super) fn sockets() -> Result<[i64; 2], Failed> {
     let mut ends = [0_i32; 2];
     call!(socketpair, libc::AF_UNIX, libc::SOCK_DGRAM, 0, ends.as_mut_ptr())?;
     Ok(ends.map(i64::from))
 }
 
 /// A message with these segments.
-fn with(segments: &mut [libc::iovec]) -> libc::msghdr {
+pub(super) fn with(segments: &mut [libc::iovec]) -> libc::msghdr {
     // SAFETY: plain numbers and pointers, for which all bits zero is a value.
     let mut message: libc::msghdr = unsafe { zeroed() };
     (message.msg_iov, message.msg_iovlen) = (segments.as_mut_ptr(), segments.len());

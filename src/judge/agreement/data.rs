@@ -23,7 +23,16 @@ pub(super) fn differences(bpf: &Call, seen: &Seen) -> Vec<Mismatch> {
         let what = format!("what {} leads to", block.arg);
         (!is_same).then(|| Mismatch::new(what, shown(bpf, at), shown(ptrace, at)))
     };
-    blocks::of_args(row, &bpf.args).filter_map(of_block).collect()
+    let of_none = |at: usize| {
+        let counts = [bpf, ptrace].map(|call| parts(call, at).count());
+        let is_odd = blocks::of_arg(row, at, &bpf.args).is_none() && counts[0] != counts[1];
+        is_odd.then(|| {
+            let [ours, others] = counts.map(|count| format!("{count} parts"));
+            Mismatch::new(format!("what argument {at} leads to, which leads nowhere"), ours, others)
+        })
+    };
+    let blocks = blocks::of_args(row, &bpf.args).filter_map(of_block);
+    blocks.chain((0..bpf.args.len()).filter_map(of_none)).collect()
 }
 
 fn parts(call: &Call, at: usize) -> impl Iterator<Item = &Data> + Clone {

@@ -133,10 +133,10 @@ fn data_keys(row: &'static Syscall, args: &[u64; 6]) -> Vec<CallKey> {
         // They are needed as long as the tables, which are never dropped.
         args.map(|arg| (arg, &*Box::leak(format!("{arg}_is").into_boxed_str()))).collect()
     });
-    let one = |block: &blocks::Block| {
-        Some(key(NAMES.get(block.arg).copied()?, Aspect::DataIs(row.arg(block.arg)?), Role::Text))
-    };
-    blocks::of_args(row, args).filter_map(one).collect()
+    let one = |arg: &str| Some(key(NAMES.get(arg).copied()?, Aspect::DataIs(row.arg(arg)?), Role::Text));
+    let handle = row.peek.filter(|(_, peek)| matches!(peek, Peek::HandleIn)).map(|(at, _)| row.args[at].name);
+    let blocks = blocks::of_args(row, args).map(|block| block.arg);
+    blocks.chain(handle).filter_map(one).collect()
 }
 
 /// The files of a call without a path: those of its descriptors, or that of the returned descriptor.

@@ -15,7 +15,8 @@ use super::errors::{Problems, near, near_or_all};
 use super::values;
 use super::{Body, DEFAULT_TIMEOUT, Expectation, ExpectedThread};
 
-const KEYS: [&str; 9] = ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "ignored"];
+const KEYS: [&str; 10] =
+    ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "data", "ignored"];
 /// The keys of a table that says how a workload ends.
 const ENDS: [&str; 2] = ["finished", "exited"];
 /// One hour. More is a mistake in the unit.
@@ -53,6 +54,7 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
         timeout: timeout(find(&entries, "timeout"), problems),
         // As with `-- COMMAND`: what a command starts belongs to it.
         follow: follow.unwrap_or(command.is_some()),
+        data: find(&entries, "data").and_then(|entry| data(entry, problems)).unwrap_or(u32::MAX),
         ignored,
         lacks,
         command,
@@ -71,6 +73,10 @@ fn about(entry: Option<Entry>, header: Range<usize>, problems: &mut Problems) ->
         problems.push(entry.1.span(), "`about` is empty", HINT);
     }
     about.to_owned()
+}
+
+fn data(entry: Entry, problems: &mut Problems) -> Option<u32> {
+    values::integer(entry, 1, problems).map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 fn ignored(entry: Entry, problems: &mut Problems) -> Option<String> {

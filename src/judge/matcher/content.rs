@@ -8,8 +8,8 @@ use bstr::BStr;
 
 use crate::judge::expectation::content::ShownAs;
 use crate::judge::expectation::{Wanted, WantedContent};
-use crate::table::syscalls::Role;
-use crate::trace::call::{Call, Content};
+use crate::table::syscalls::{Peek, Role};
+use crate::trace::call::{Call, Content, ContentState};
 
 const NOT_READ: &str = "not read";
 
@@ -21,7 +21,16 @@ pub(super) fn of(call: &Call, at: usize) -> Result<Content, &'static str> {
 
 /// How it was read, by its word.
 pub(super) fn state(call: &Call, at: usize) -> Result<&'static [u8], &'static str> {
-    call.content(at).map(|(_, state)| state.word().as_bytes()).ok_or(NOT_READ)
+    let of_handle = || match call.syscall()?.peek? {
+        (arg, Peek::HandleIn) if arg == at => Some(match (&call.peek, call.late[2]) {
+            (None, _) => ContentState::Unreadable,
+            (Some(_), true) => ContentState::Late,
+            (Some(_), false) => ContentState::Whole,
+        }),
+        _ => None,
+    };
+    let state = call.content(at).map(|(_, state)| state).or_else(of_handle);
+    state.map(|state| state.word().as_bytes()).ok_or(NOT_READ)
 }
 
 /// Whether the content has all that is wanted. A name that nothing has bound may have any value.

@@ -293,6 +293,12 @@ fn data_bytes([arg, part, size]: [u64; 3], bytes: &[u8]) -> Vec<u8> {
     [header.as_bytes(), bytes].concat()
 }
 
+fn unreadable_data(bytes: &[u8]) -> Vec<u8> {
+    let mut record = data_bytes([1, 0, 3], bytes);
+    record[std::mem::offset_of!(RecordHeader, path) + 2..][..2].copy_from_slice(&(-14_i16).to_ne_bytes());
+    record
+}
+
 #[test]
 fn data_is_the_first_bytes_of_what_an_argument_leads_to() {
     let decoded = decode(&data_bytes([1, 2, 5], b"one")).unwrap();
@@ -303,13 +309,15 @@ fn data_is_the_first_bytes_of_what_an_argument_leads_to() {
 #[test]
 fn what_is_no_record_is_refused_with_the_reason() {
     let lies = "bytes after the header are promised";
-    let rows: [(&str, Vec<u8>, &str); 15] = [
+    let rows: [(&str, Vec<u8>, &str); 17] = [
         ("nothing", Vec::new(), "0 bytes are less than a header"),
         ("a byte less than a header", vec![0; SIZE - 1], "151 bytes are less than a header"),
         ("zeroes have no kind", vec![0; SIZE], "kind 0"),
         ("a kind of a later version", lying(|header| header.kind = 8), "kind 8"),
         ("data of an argument that no call has", data_bytes([6, 0, 3], b"one"), "argument 6"),
         ("more data than there is", data_bytes([1, 0, 2], b"one"), "3 of 2 bytes"),
+        ("data that could not be read", unreadable_data(b"one"), "3 bytes with the error -14"),
+        ("an error that is none", lying(|header| header.path[1].err = 14), "the error 14"),
         ("a first path that is said to be longer", lying(|header| header.path[0].len += 1), lies),
         ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
         ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),

@@ -20,20 +20,20 @@ use crate::trace::counts::Counts;
 impl Tracer {
     /// Watches a process from now on; with `follow`, the processes that it forks, too. No other living watch may have this slot.
     pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<WatchGuard<'_>, Error> {
-        self.watch_with(slot, pid, follow, true)
+        self.watch_with(slot, pid, follow, u32::MAX)
     }
 
-    /// The same; only with `data` it is recorded what pointers lead to, if the object was loaded for that.
-    pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: bool) -> Result<WatchGuard<'_>, Error> {
+    /// The same; of what pointers lead to, `data` bytes are recorded at most, and no more than the object was loaded for.
+    pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: u32) -> Result<WatchGuard<'_>, Error> {
         self.watch_all(slot, &[pid], follow, data)
     }
 
     /// Watches processes that run already, in one watch.
     pub fn watch_running(&self, slot: usize, pids: &[u32], follow: bool) -> Result<WatchGuard<'_>, Error> {
-        self.watch_all(slot, pids, follow, true)
+        self.watch_all(slot, pids, follow, u32::MAX)
     }
 
-    fn watch_all(&self, slot: usize, pids: &[u32], follow: bool, data: bool) -> Result<WatchGuard<'_>, Error> {
+    fn watch_all(&self, slot: usize, pids: &[u32], follow: bool, data: u32) -> Result<WatchGuard<'_>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
@@ -41,7 +41,7 @@ impl Tracer {
         let follows = if follow { Watch::FOLLOW } else { 0 };
         let hides = if rights::are_borrowed() { Watch::HIDE } else { 0 };
         let times = if self.times { 0 } else { Watch::UNTIMED };
-        let data = if data { u64::from(self.data) << Watch::DATA_SHIFT } else { 0 };
+        let data = u64::from(self.data.min(data)) << Watch::DATA_SHIFT;
         let flags = follows | hides | times | data;
         // All but the first count as if it had forked them.
         let followed = (pids.len() as u64).saturating_sub(1);

@@ -109,7 +109,7 @@ pub fn bytes() -> Tested {
     let tracer = Tracer::load(&TracerOptions { data: MOST_DATA, ..TracerOptions::default() })?;
     let null = open(c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
     let of = |data, step: &dyn Fn() -> nix::Result<()>| -> Result<f64, Failed> {
-        let watching = tracer.watch_with(0, std::process::id(), false, data)?;
+        let watching = tracer.watch_with(0, std::process::id(), false, if data { u32::MAX } else { 0 })?;
         let taken = || -> Result<usize, Failed> {
             let mut bytes = 0;
             let records = watching.take();
