@@ -253,8 +253,6 @@ static long tell_closed(__u32 index, struct closing *closing)
 	out->record.watch = call->record.watch;
 	out->record.number = call->record.number;
 	out->record.args[0] = fd;
-	out->record.pid = call->record.pid;
-	out->record.tid = call->record.tid;
 	out->record.kind = IOR_CLOSED;
 	out->record.identities = 1;
 	out->record.path[0].len = out->record.path[1].len = out->record.peek.len = 0;
