@@ -6,8 +6,8 @@ pub mod instruction; // one instruction of BPF
 pub mod operators; // what can be changed in it
 pub mod lines; // the source lines of instructions
 pub mod image; // the object as bytes
-pub mod source; // mutants of the source
 pub mod plan; // which mutants there are
+pub mod source; // mutants of the source
 pub mod flow; // which bits are used, and so which mutants change nothing
 pub mod fate; // what became of one
 pub mod listed; // mutants.toml: survivors with a reason

@@ -7,8 +7,8 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::plan::Mutant;
-use super::source::{self, SourceEdit};
+use super::plan::{Mutant, SourceEdit};
+use super::source;
 use crate::base::error::Error;
 use crate::watch::tracer::compiler;
 

@@ -3,12 +3,12 @@
 //! No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::image::{Function, Image};
 use super::instruction::{FRAME, Instruction, InstructionClass, SIZE};
 use super::lines::SourceLine;
 use super::operators;
-use super::source::SourceEdit;
 
 /// One mutant: the same change at the same place of the source, in all copies that the compiler has made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub struct Mutant {
     pub replaced: Vec<(usize, Instruction)>,
     /// The change of the source that makes it, if it is one of the source.
     pub edit: Option<SourceEdit>,
+}
+
+/// A change of one file of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceEdit {
+    /// The file, without its folder.
+    pub file: String,
+    /// What is replaced, in bytes.
+    pub place: Range<usize>,
+    /// What comes there.
+    pub text: String,
 }
 
 /// All mutants of an object, in the order of the source.

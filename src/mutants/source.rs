@@ -7,22 +7,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::lines::SourceLine;
-use super::plan::Mutant;
+use super::plan::{Mutant, SourceEdit};
 
 mod tokens; // the tokens of a C source
 
 use tokens::{Token, TokenKind, pairs, tokens};
-
-/// A change of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceEdit {
-    /// The file, without its folder.
-    pub file: String,
-    /// What is replaced, in bytes.
-    pub place: Range<usize>,
-    /// What comes there.
-    pub text: String,
-}
 
 /// What follows from the declarations of all files.
 #[derive(Debug, Default)]
@@ -91,7 +80,7 @@ struct SourceFile<'s> {
 }
 
 /// A change in words, and the edit.
-type Change = (String, Range<usize>, String);
+type SourceChange = (String, Range<usize>, String);
 
 impl<'s> SourceFile<'s> {
     fn of(name: &'s str, text: &'s str, declared: &'s Declared<'s>) -> Self {
@@ -144,7 +133,7 @@ impl<'s> SourceFile<'s> {
         self.text[..start].ends_with([' ', '\t']) && self.text[end..].starts_with([' ', '\n'])
     }
 
-    fn change_token(&self, at: usize, changes: &mut Vec<Change>) {
+    fn change_token(&self, at: usize, changes: &mut Vec<SourceChange>) {
         let Token { kind, text, place } = &self.tokens[at];
         let mut becomes =
             |other: &str| changes.push((format!("`{text}` becomes `{other}`"), place.clone(), other.into()));
@@ -170,7 +159,7 @@ impl<'s> SourceFile<'s> {
     }
 
     /// The condition of an `if`, a `while` or a `?`, and the arguments of a call.
-    fn change_bracket(&self, at: usize, changes: &mut Vec<Change>) {
+    fn change_bracket(&self, at: usize, changes: &mut Vec<SourceChange>) {
         if self.text_of(at) != "(" {
             return;
         }
@@ -188,7 +177,7 @@ impl<'s> SourceFile<'s> {
         }
     }
 
-    fn swap_arguments(&self, open: usize, close: usize, name: &str, changes: &mut Vec<Change>) {
+    fn swap_arguments(&self, open: usize, close: usize, name: &str, changes: &mut Vec<SourceChange>) {
         let mut begins = vec![open + 1];
         let mut at = open + 1;
         while at < close {
@@ -213,7 +202,7 @@ impl<'s> SourceFile<'s> {
     }
 
     /// A statement that is no declaration and no block.
-    fn leave_out(&self, at: usize, changes: &mut Vec<Change>) {
+    fn leave_out(&self, at: usize, changes: &mut Vec<SourceChange>) {
         /// What begins something that is no statement of its own, or a declaration.
         const OTHERS: [&str; 23] = [
             "return", "if", "else", "for", "while", "do", "switch", "case", "default", "goto", "struct", "enum",
@@ -240,7 +229,7 @@ impl<'s> SourceFile<'s> {
         matches!(self.text_of(self.pairs[close].wrapping_sub(1)), "if" | "while" | "for")
     }
 
-    fn mutant(&self, folder: &str, function: &str, (change, place, text): Change) -> Mutant {
+    fn mutant(&self, folder: &str, function: &str, (change, place, text): SourceChange) -> Mutant {
         let before = &self.text[..place.start];
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
         let line = SourceLine {
