@@ -27,7 +27,7 @@ static __always_inline __u64 elements(struct pending *call, const struct ior_blo
 
 	if (block->flags & IOR_BLOCK_INT)
 		count = (__u32)count;
-	switch (block->how) {
+	switch (block->how) { /* enum ior_block_size */
 	case IOR_SIZE_FIXED:
 		return 1;
 	case IOR_SIZE_MOVED:

@@ -274,8 +274,9 @@ __noinline long tell_within(struct ior_watch *watch, struct pending *call, struc
 
 	if (!watch || !call || !asked || width > sizeof(count))
 		return 0;
+	/* 0 as well where it cannot be read. */
 	err = bpf_probe_read_user(&array, sizeof(array), (const void *)(asked->address + place));
-	if (err || !array)
+	if (!array)
 		return err;
 	bpf_probe_read_user(&count, width, (const void *)(asked->address + (sizes >> 16)));
 	asked->part = IOR_PART_WITHIN;

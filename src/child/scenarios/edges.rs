@@ -108,7 +108,8 @@ fn wanted_option() -> Setup {
     })
 }
 
-/// One byte more than is ever read, and all but one: bytes, a message's control data, and a string.
+/// One byte more than is ever read, and all but one: bytes, a message's control data, and a string; and just so many of a set
+/// and a struct.
 fn most() -> Setup {
     let mut bytes = vec![b'm'; PAGE + 1];
     act(move || {
@@ -126,7 +127,10 @@ fn most() -> Setup {
             let arguments = [bytes.as_ptr(), null()];
             fails(call!(execve, c"missing", arguments.as_ptr(), arguments[1..].as_ptr()), Errno::ENOENT)?;
         }
-        Ok(())
+        let (mut set, mut own) = ([0_u64; PAGE / 8], [0_u64; PAGE / 8]);
+        (set[PAGE / 8 - 1], own[0]) = (1 << 63, PAGE as u64);
+        fails(call!(sched_setaffinity, i32::MAX, PAGE, black_box(set).as_ptr()), Errno::ESRCH)?;
+        fails(call!(sched_setattr, i32::MAX, black_box(own).as_ptr(), 0), Errno::ESRCH)
     })
 }
 

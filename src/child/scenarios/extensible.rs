@@ -1,4 +1,4 @@
-//! Structs of which a program may give more or less than the kernel knows (openat2(2), "Extensibility"), and one that leads to a string.
+//! Structs of which a program may give more or less than the kernel knows (openat2(2), "Extensibility"), and those that lead to a string or an array.
 #![allow(unsafe_code)]
 
 use std::hint::black_box;
@@ -6,7 +6,7 @@ use std::hint::black_box;
 use libc::AT_FDCWD;
 use nix::errno::Errno;
 
-use super::steps::close;
+use super::steps::{close, skip_on};
 use super::structs::last_bytes;
 use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
 
@@ -17,6 +17,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("extensible-size", size),
     Scenario::new("extensible-pages", pages),
     Scenario::new("extensible-edge", edge),
+    Scenario::new("extensible-array", array),
+    Scenario::new("extensible-value", value),
 ];
 
 /// The size is an argument: with zeros behind the members, with something else there, with nothing that can be read, and too small.
@@ -87,5 +89,51 @@ fn string() -> Setup {
         let path = black_box(*b"nowhere\0");
         let asked = black_box([path.as_ptr() as u64, 0]);
         fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::ENOENT)
+    })
+}
+
+/// A set of signals of each size, one that leads nowhere, and one that goes on where nothing can be read; and more pids than namespaces.
+fn array() -> Setup {
+    let set = Box::leak(Box::new([1_u64 << (libc::SIGUSR1 - 1), 0])).as_ptr() as u64;
+    let pids = Box::leak(Box::new([7_i32; 1025])).as_ptr() as u64;
+    let last = last_bytes(4)? as u64;
+    act(move || {
+        let mut at_once = [0_i64; 2];
+        let mut wait = |set: u64, size: u64| {
+            let mask = black_box([set, size]);
+            call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), mask.as_ptr())
+        };
+        returns(wait(set, 8), 0)?;
+        returns(wait(0, 8), 0)?;
+        for size in [0, 4, 16] {
+            fails(wait(set, size), Errno::EINVAL)?;
+        }
+        for nowhere in [1, last] {
+            fails(wait(nowhere, 8), Errno::EFAULT)?;
+        }
+        for (pids, count) in [(pids, 33), (pids, 1024), (pids, 1025), (0, 1)] {
+            // The members `set_tid` and `set_tid_size` (clone3(2)).
+            let asked = black_box([0, 0, 0, 0, 0, 0, 0, 0, pids, count, 0]);
+            fails(call!(clone3, asked.as_ptr(), size_of_val(&asked)), Errno::EINVAL)?;
+        }
+        Ok(())
+    })
+}
+
+/// The value of an attribute, which is wanted in part, and of which less is filled in than there is room for (setxattrat(2)).
+fn value() -> Setup {
+    std::fs::write("x.txt", "")?;
+    let long = Box::leak(Box::new(*b"123456789")).as_ptr() as u64;
+    let room = Box::leak(Box::new([b'r'; 64])).as_mut_ptr() as u64;
+    act(move || {
+        for size in [9, 5] {
+            let args = black_box([long, size]);
+            let set = call!(setxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args));
+            set.map_err(skip_on(Errno::EOPNOTSUPP, "the file system of the workspace lacks these attributes"))?;
+        }
+        let args = black_box([room, 64]);
+        returns(call!(getxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args)), 5)?;
+        let args = black_box([room, 4]);
+        fails(call!(getxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args)), Errno::ERANGE)
     })
 }

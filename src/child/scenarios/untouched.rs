@@ -23,6 +23,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("untouched-second-path", second_path),
     Scenario::new("untouched-path", path),
     Scenario::new("untouched-handle", handle),
+    Scenario::new("untouched-array", array),
 ];
 
 const PAGE: usize = 4096;
@@ -152,5 +153,19 @@ fn handle() -> Setup {
         let large = black_box([1_u64 << 24; 17]);
         fails(call!(open_by_handle_at, AT_FDCWD, large.as_ptr(), 0), Errno::EINVAL)?;
         fails(call!(open_by_handle_at, AT_FDCWD, 8, 0), Errno::EFAULT)
+    })
+}
+
+/// A set of signals and the struct that leads to it, each in turn on a page that nobody has touched, and a struct that is nowhere.
+fn array() -> Setup {
+    let set = 1_u64 << (libc::SIGUSR1 - 1);
+    let (cold, warm) = (cold_writable(bytes_of(&set))? as u64, Box::leak(Box::new(set)));
+    let late = cold_writable(bytes_of(&[&raw const *warm as u64, 8]))?;
+    act(move || {
+        let mut at_once = [0_i64; 2];
+        let mask = black_box([cold, 8]);
+        returns(call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), mask.as_ptr()), 0)?;
+        returns(call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), late), 0)?;
+        fails(call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), 8), Errno::EFAULT)
     })
 }
