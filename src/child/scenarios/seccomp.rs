@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::asked::{int_0x80, low};
 use super::held::ended;
-use super::restart::until;
+use super::restart::{is_blocked, until};
 use super::steps::{close, create};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
 
@@ -18,8 +18,10 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("seccomp-waited", seccomp_waited),
     Scenario::new("seccomp-strict", seccomp_strict),
     Scenario::new("seccomp-killed", seccomp_killed),
+    Scenario::new("seccomp-trapped-killed", seccomp_trapped_killed),
     Scenario::new("seccomp-32-bit", seccomp_32_bit),
     Scenario::new("seccomp-let-on", seccomp_let_on),
+    Scenario::new("seccomp-restarted", seccomp_restarted),
     Scenario::new("seccomp-two-paths", seccomp_two_paths),
     Scenario::new("seccomp-killed-thread", seccomp_killed_thread),
 ];
@@ -121,6 +123,36 @@ fn seccomp_let_on() -> Setup {
     })
 }
 
+/// Sets a filter that denies the call which the signal has interrupted.
+extern "C" fn denying(_: i32) {
+    let mut filter = filter(libc::SYS_read, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    let _ = call!(prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    let _ = call!(prctl, libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program);
+}
+
+/// A read that the kernel has begun, and that a filter answers when it is made again.
+fn seccomp_restarted() -> Setup {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
+    handle(libc::SIGUSR1, denying)?;
+    // SAFETY: the child has one thread.
+    let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
+    if forked == 0 {
+        until(|| is_blocked(reader, &format!("{} {:#x} ", libc::SYS_read, ends[0])));
+        // SAFETY: plain numbers; `_exit` runs nothing.
+        unsafe {
+            libc::kill(reader, libc::SIGUSR1);
+            libc::_exit(0)
+        };
+    }
+    act(move || {
+        let mut byte = 0_u8;
+        fails(call!(read, ends[0], &raw mut byte, 1), Errno::EPERM)
+    })
+}
+
 /// Makes a call with two paths of its own.
 extern "C" fn linking(_: i32) {
     let _ = call!(linkat, libc::AT_FDCWD, c"missing", libc::AT_FDCWD, c"of the handler", 0);
@@ -204,6 +236,24 @@ fn seccomp_strict() -> Setup {
 fn seccomp_killed() -> Setup {
     let path = denied_path();
     set(libc::SYS_mkdirat, libc::SECCOMP_RET_KILL_PROCESS, 0)?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755)?;
+        Err(Broken::Premise("the process was not killed".to_owned()))
+    })
+}
+
+/// Makes a call for which the process is killed.
+extern "C" fn killing(_: i32) {
+    let _ = call!(lseek, -1, 0, libc::SEEK_SET);
+}
+
+/// A trapped call, whose handler begins with the call that kills: between the two the kernel makes none.
+fn seccomp_trapped_killed() -> Setup {
+    let path = denied_path();
+    handle(libc::SIGSYS, killing)?;
+    set(libc::SYS_mkdirat, libc::SECCOMP_RET_TRAP, 0)?;
+    set(libc::SYS_lseek, libc::SECCOMP_RET_KILL_PROCESS, 0)?;
     act(move || {
         fails(call!(close, -1), Errno::EBADF)?;
         call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755)?;
