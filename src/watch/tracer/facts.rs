@@ -6,6 +6,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use libbpf_rs::{AsRawLibbpf, OpenObject, libbpf_sys};
 use nix::errno::Errno;
 
+use super::refusal::done;
 use super::{Tracer, load};
 use crate::base::error::Error;
 
@@ -90,7 +91,7 @@ impl RunStats {
     /// From now on.
     pub fn enable() -> Result<Self, Errno> {
         // SAFETY: the argument is a plain number.
-        let fd = Errno::result(unsafe { libbpf_sys::bpf_enable_stats(libbpf_sys::BPF_STATS_RUN_TIME) })?;
+        let fd = done(unsafe { libbpf_sys::bpf_enable_stats(libbpf_sys::BPF_STATS_RUN_TIME) })?;
         // SAFETY: the kernel has just given this descriptor to us alone.
         Ok(Self { _counting: unsafe { OwnedFd::from_raw_fd(fd) } })
     }

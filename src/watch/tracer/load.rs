@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use super::excerpt::ExcerptFile;
 use super::facts::{VerifierLog, ask_verifier};
 use super::programs::{Attachment, LoadedProgram, load_beside};
-use super::refusal::{Bug, Refusal, cause, refused};
+use super::refusal::{Bug, Refusal, cause, done, refused};
 use super::{TracerOptions, WATCHES, libbpf_log};
 use crate::base::error::Error;
 use crate::table::layout::{self, Blocks, Filter, Roles, Watch};
@@ -377,6 +377,6 @@ pub fn infos(programs: &[LoadedProgram]) -> impl Iterator<Item = Result<(&str, b
             libbpf_sys::bpf_obj_get_info_by_fd(program.fd.as_raw_fd(), (&raw mut info).cast(), &raw mut size)
         };
         let cannot = |errno| refused("what the kernel counts of a program cannot be read", &errno);
-        Errno::result(result).map(|_| (program.name.as_str(), info)).map_err(cannot)
+        done(result).map(|_| (program.name.as_str(), info)).map_err(cannot)
     })
 }

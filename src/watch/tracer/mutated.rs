@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use super::excerpt::ExcerptFile;
 use super::load::{self, LoadedTracer};
 use super::programs::LoadedProgram;
-use super::refusal::{Refusal, refused};
+use super::refusal::{Refusal, done, refused};
 use super::ring::BacklogReader;
 use super::{Tracer, TracerOptions, libbpf_log};
 use crate::base::error::Error;
@@ -138,5 +138,5 @@ fn ask(program: &LoadedProgram, room: &mut [u8]) -> Result<usize, Error> {
     let result =
         unsafe { libbpf_sys::bpf_obj_get_info_by_fd(program.fd.as_raw_fd(), (&raw mut info).cast(), &raw mut size) };
     let cannot = |errno| refused("the instructions of a loaded program cannot be read", &errno);
-    Errno::result(result).map(|_| info.xlated_prog_len as usize).map_err(cannot)
+    done(result).map(|_| info.xlated_prog_len as usize).map_err(cannot)
 }

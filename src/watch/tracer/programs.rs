@@ -11,10 +11,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::ptr::null;
 use std::slice::from_raw_parts;
 use std::sync::Mutex;
+use std::thread::Builder;
 
 use libbpf_rs::libbpf_sys::{self, bpf_func_info, bpf_insn, bpf_line_info, bpf_prog_load_opts};
 use libbpf_rs::{AsRawLibbpf, Link, Object, OpenObject, OpenProgramMut, ProgramMut};
-use nix::errno::Errno;
+
+use super::refusal::done;
 
 /// A loaded program.
 pub struct LoadedProgram {
@@ -70,9 +72,7 @@ impl LoadedProgram {
 
 /// A new descriptor, or the negative errno.
 fn owned(fd: i32) -> Result<OwnedFd, libbpf_rs::Error> {
-    if fd < 0 {
-        return Err(libbpf_rs::Error::from_raw_os_error(-fd));
-    }
+    let fd = done(fd).map_err(|errno| libbpf_rs::Error::from_raw_os_error(errno as i32))?;
     // SAFETY: the kernel has just given this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -95,8 +95,8 @@ pub fn load_beside(
     tracepoints: &[(&str, u32)],
 ) -> Result<(Object, Vec<LoadedProgram>), libbpf_rs::Error> {
     // SAFETY: the object is open, and nobody else has it.
-    let failed = unsafe { libbpf_sys::bpf_object__prepare(open.as_libbpf_object().as_ptr()) };
-    Errno::result(failed).map_err(|errno| libbpf_rs::Error::from_raw_os_error(errno as i32))?;
+    let prepared = unsafe { libbpf_sys::bpf_object__prepare(open.as_libbpf_object().as_ptr()) };
+    done(prepared).map_err(|errno| libbpf_rs::Error::from_raw_os_error(errno as i32))?;
     let mut loaded = load_all(ready(&mut open, tracepoints)?)?;
     loaded.sort_by_key(|loaded| open.progs().position(|program| program.name() == loaded.name.as_str()));
     open.progs_mut().for_each(|mut program| program.set_autoload(false));
@@ -143,14 +143,14 @@ fn one_ready<'o>(
     Ok(ReadyProgram { name, kind, attach, instructions: program.insns(), functions, lines, types })
 }
 
-/// Loads them, with as many threads as there are CPUs.
+/// Loads them, with as many threads as there are CPUs, or as many as the system allows.
 fn load_all(left: Vec<ReadyProgram<'_>>) -> Result<Vec<LoadedProgram>, libbpf_rs::Error> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(left.len());
     let left = Mutex::new(left);
     let next = || left.lock().unwrap_or_else(|held| held.into_inner()).pop();
     let work = || std::iter::from_fn(next).map(|program| program.load()).collect::<Result<Vec<_>, _>>();
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..threads).map_while(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mine = work();
         let theirs =
             others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

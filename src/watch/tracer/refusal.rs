@@ -46,6 +46,11 @@ impl Refusal for libbpf_rs::Error {
     }
 }
 
+/// The result of a function of libbpf, which returns the negative errno of what has failed.
+pub(super) fn done(result: i32) -> Result<i32, Errno> {
+    if result < 0 { Err(Errno::from_raw(result.saturating_neg())) } else { Ok(result) }
+}
+
 /// A broken invariant of our own.
 pub struct Bug(pub &'static str);
 
@@ -98,6 +103,14 @@ pub fn refused(step: &str, refusal: &dyn Refusal) -> Error {
 mod tests {
     use super::*;
     use libbpf_rs::ErrorExt;
+
+    #[test]
+    fn whatever_libbpf_returns_below_zero_is_an_error() {
+        let rows = [(0, Ok(0)), (5, Ok(5)), (-1, Err(Errno::EPERM)), (-22, Err(Errno::EINVAL))];
+        for (result, expected) in rows {
+            assert_eq!(done(result), expected, "{result}");
+        }
+    }
 
     #[test]
     fn the_cause_is_told_whoever_says_it() {
