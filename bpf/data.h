@@ -117,6 +117,12 @@ static __always_inline bool is_given(const struct ior_block *block)
 	return block->flags & IOR_BLOCK_IN || block->how == IOR_SIZE_MESSAGE || block->how == IOR_SIZE_MESSAGES;
 }
 
+/* Whether a struct of so many bytes has the address of an array, and the count of its elements. */
+static __always_inline bool has_array(const struct ior_block *block, __u64 size)
+{
+	return size >= block->detail + sizeof(__u64) && size >= (block->size >> 16) + (block->size >> 8 & 0xff);
+}
+
 /* Reads one block of a call, and sends it. 0, or the negative errno of the read. */
 __noinline long read_block(struct ior_watch *watch, struct pending *call, struct ior_block *block, long ret,
 			   __u32 reading)
@@ -173,6 +179,8 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		asked.limit = wanted;
 		return tell_messages(watch, call, &asked, count, reading == AT_EXIT);
 	case IOR_SIZE_WITHIN:
+		if (block->count && !has_array(block, count))
+			return 0;
 		/* The call fills in no more than it says. */
 		asked.size = reading == AT_EXIT ? ret : ~0ULL;
 		asked.limit = block->flags & IOR_BLOCK_WHOLE ? IOR_DATA_CAP : wanted;

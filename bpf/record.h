@@ -195,7 +195,7 @@ enum ior_block_size {
 	IOR_SIZE_GROUPS = 13, /* the argument `count` and `base` more, shifted by `detail`, times `size` */
 	/*
 	 * An array whose address is in the struct at `detail`. In `size`, a byte each: the size of an element, how many bytes the count
-	 * of elements has, and where in the struct that is.
+	 * of elements has, and where in the struct that is. The struct has as many bytes as the argument `count` says, if there is one.
 	 */
 	IOR_SIZE_WITHIN = 14,
 };

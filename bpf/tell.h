@@ -278,7 +278,9 @@ __noinline long tell_within(struct ior_watch *watch, struct pending *call, struc
 	err = bpf_probe_read_user(&array, sizeof(array), (const void *)(asked->address + place));
 	if (!array)
 		return err;
-	bpf_probe_read_user(&count, width, (const void *)(asked->address + (sizes >> 16)));
+	err = bpf_probe_read_user(&count, width, (const void *)(asked->address + (sizes >> 16)));
+	if (err < 0)
+		return err;
 	asked->part = IOR_PART_WITHIN;
 	asked->address = array;
 	count *= sizes & 0xff;

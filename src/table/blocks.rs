@@ -159,7 +159,7 @@ impl Block {
             (_, Size::Sized(count)) => (RawBlock::SIZED, place(count)?),
             (_, Size::Own(_)) => (RawBlock::OWN, 0),
             (_, Size::Groups(count, ..)) => (RawBlock::GROUPS, place(count)?),
-            (_, Size::Within(_)) => (RawBlock::WITHIN, 0),
+            (_, Size::Within(_)) => (RawBlock::WITHIN, self.size_of_outer(row).map_or(Some(0), place)?),
         })
     }
 
@@ -211,8 +211,7 @@ impl Block {
         if self.size.is_within() && matches!(self.what, What::Signals) { 1 } else { self.what.element() }
     }
 
-    /// The size of what is counted. Of what has its size in an argument, it is how many bytes are read; of a struct that says its own size,
-    /// the least one.
+    /// The size of what is counted. Of what has its size in an argument, the bytes that are read; of what says its own, the least.
     fn unit(&self) -> usize {
         match (self.what, self.size) {
             (What::Struct(of), Size::Sized(_)) if of.least > 0 => MOST,
@@ -229,6 +228,11 @@ impl Block {
     /// Whether the argument that counts has 32 bits. The kernel does not look at the others.
     fn has_int(&self, row: &Syscall, at: usize) -> bool {
         matches!(row.args[at].role, Role::Int | Role::UnsignedInt) && !matches!(self.size, Size::Pointed(_))
+    }
+
+    /// The argument that says how large the struct is that leads to this array, if there is one.
+    pub fn size_of_outer(&self, row: &Syscall) -> Option<&'static str> {
+        of(row).iter().filter(|outer| outer.arg == self.arg).find_map(|outer| outer.size.argument())
     }
 
     /// The value of the argument that counts, as the kernel reads it.

@@ -192,7 +192,7 @@ impl RawBlock {
     pub const OWN: u8 = 12;
     /// As many elements as there are groups in what an argument says.
     pub const GROUPS: u8 = 13;
-    /// An array whose address is in a struct.
+    /// An array whose address is in a struct, of which an argument says how large it is, if there is one.
     pub const WITHIN: u8 = 14;
     /// The call reads it.
     pub const IN: u8 = 1 << 0;

@@ -19,6 +19,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("extensible-edge", edge),
     Scenario::new("extensible-array", array),
     Scenario::new("extensible-value", value),
+    Scenario::new("extensible-short", short),
 ];
 
 /// The size is an argument: with zeros behind the members, with something else there, with nothing that can be read, and too small.
@@ -135,5 +136,17 @@ fn value() -> Setup {
         returns(call!(getxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args)), 5)?;
         let args = black_box([room, 4]);
         fails(call!(getxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args)), Errno::ERANGE)
+    })
+}
+
+/// Structs that end before the address of an array, and before the count of its elements: neither is read there.
+fn short() -> Setup {
+    act(|| {
+        let cloned = black_box([0_u64, 0, 0, 0, 0x100, 0, 0, 0, 8, 2]);
+        for size in [64, 72, 80] {
+            fails(call!(clone3, cloned.as_ptr(), size), Errno::EINVAL)?;
+        }
+        let option = black_box([1_u64, 8]);
+        fails(call!(setsockopt, -1, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, option.as_ptr(), 4), Errno::EBADF)
     })
 }

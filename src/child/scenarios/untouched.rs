@@ -9,7 +9,7 @@ use libc::{AT_FDCWD, O_CREAT, O_RDWR};
 use nix::errno::Errno;
 
 use super::edges::OBJ_GET;
-use super::path::{cold, cold_bytes, cold_writable};
+use super::path::{cold, cold_at, cold_bytes, cold_writable};
 use super::steps::{close, create, part};
 use super::structs::{last_bytes, sockets, with};
 use crate::base::rights::raise;
@@ -20,6 +20,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("untouched-message", message),
     Scenario::new("untouched-programs", programs),
     Scenario::new("untouched-attr", attr),
+    Scenario::new("untouched-count", count),
     Scenario::new("untouched-second-path", second_path),
     Scenario::new("untouched-path", path),
     Scenario::new("untouched-handle", handle),
@@ -110,6 +111,18 @@ fn attr() -> Setup {
         let asked = black_box([text as u64, 0]);
         fails(call!(bpf, OBJ_GET, asked.as_ptr(), 16), Errno::ENOENT)?;
         fails(call!(bpf, OBJ_GET, 8, 16), Errno::EFAULT)
+    })
+}
+
+/// A set of signals whose size, behind its address, is on a page that nobody has touched.
+fn count() -> Setup {
+    let (set, edge) = (Box::leak(Box::new(1_u64 << (libc::SIGUSR1 - 1))), last_bytes(8)?);
+    // SAFETY: eight bytes are there, and nobody else has them.
+    unsafe { edge.cast::<u64>().write(&raw const *set as u64) };
+    cold_at("\x08", edge as u64 + 8)?;
+    act(move || {
+        let (none, at_once) = (null::<u8>(), black_box([0_i64; 2]));
+        returns(call!(pselect6, 0, none, none, none, at_once.as_ptr(), edge), 0)
     })
 }
 

@@ -42,6 +42,11 @@ impl Size {
         matches!(self, Size::Within(_))
     }
 
+    /// The argument that says how many bytes there are, if there is one.
+    pub fn argument(self) -> Option<&'static str> {
+        if let Size::Sized(by) | Size::Counted(by) = self { Some(by) } else { None }
+    }
+
     /// Whether it is one thing, and not an array.
     pub fn is_one(self) -> bool {
         matches!(self, Size::One | Size::Sized(_) | Size::Own(_))

@@ -224,6 +224,12 @@ impl<'c> BlockReader<'c> {
             word.iter_mut().zip(read).for_each(|(to, byte)| *to = byte);
             Some(u64::from_le_bytes(word))
         };
+        // The call reads no more of the struct than is given.
+        let given = block.size_of_outer(self.row).map(|by| block.count_of(self.row, &self.args, by));
+        let ends = [u64::from(place.address) + WORD, u64::from(place.count) + u64::from(place.bytes)];
+        if given.is_some_and(|given| ends.iter().any(|&end| given < end)) {
+            return;
+        }
         let array = word(place.address, WORD as u8).filter(|&array| array != 0);
         if let (Some(array), Some(count)) = (array, word(place.count, place.bytes)) {
             let filled = if block.way == Direction::Out { self.result.unwrap_or(0) as u64 } else { u64::MAX };
