@@ -53,7 +53,8 @@ impl Call {
         let block = blocks::of_arg(row, at, &self.args)?;
         let parts = self.data.iter().filter(|data| usize::from(data.arg) == at);
         let given = parts.clone().find(|data| data.part == part::GIVEN);
-        let within = parts.clone().find(|data| data.part == part::WITHIN);
+        // That of an option is no part of its content.
+        let within = parts.clone().find(|data| data.part == part::WITHIN && matches!(block.what, What::Struct(_)));
         let array = within.and_then(|data| array(blocks::within(row, at, &self.args)?, data));
         let parts: Vec<&Data> = parts.filter(|data| ![part::GIVEN, part::WITHIN].contains(&data.part)).collect();
         // What the call has left there says more than what it was given. The time that is left differs from run to run.

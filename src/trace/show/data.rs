@@ -54,7 +54,8 @@ pub(super) fn put_data(out: &mut String, row: &Syscall, call: &Call, at: usize, 
     }
     let is_shown =
         !says_nothing(row, call, block, first) && put_parts(out, (block, behind), parts.clone(), (call, at), given);
-    out.push_str(if is_shown && parts.clone().any(|data| data.late) { " (read late)" } else { "" });
+    let is_late = parts.clone().any(|data| data.late) || members::shows_late(behind);
+    out.push_str(if is_shown && is_late { " (read late)" } else { "" });
     is_shown
 }
 

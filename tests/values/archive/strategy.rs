@@ -131,7 +131,7 @@ pub fn call() -> impl Strategy<Value = Call> {
 pub fn pointing() -> impl Strategy<Value = Call> {
     let bytes = proptest::collection::vec(prop_oneof![any::<u8>(), Just(0)], 0..160);
     let read = prop_oneof![9 => bytes.prop_map(Bytes::Read), 1 => Just(Bytes::Unreadable(libc::EFAULT))];
-    let parts = prop_oneof![5 => Just(0), 2 => Just(part::AFTER), 1 => Just(part::GIVEN), 3 => 1..8_u16, 2 => 64..70_u16, 2 => part::NETLINK..part::END];
+    let parts = prop_oneof![5 => Just(0), 2 => Just(part::AFTER), 1 => Just(part::GIVEN), 2 => Just(part::WITHIN), 3 => 1..8_u16, 2 => 64..70_u16, 2 => part::NETLINK..part::END];
     let data = (0..6_u8, parts, any::<u16>(), read, any::<bool>());
     let data = data.prop_map(|(arg, part, size, bytes, late)| Data { arg, part, size: size.into(), bytes, late });
     let result = prop_oneof![Just(0), 0..9_i64, -40..0_i64].prop_map(Outcome::Returned);

@@ -68,6 +68,12 @@ pub(super) struct Behind<'d> {
     pub detail: Detail,
 }
 
+/// Whether an array that is shown was read only when the call had ended.
+pub(super) fn shows_late(Behind { within, detail, .. }: Behind) -> bool {
+    let is_shown = |block: &Block| detail == Detail::Full || !matches!(block.what, What::Struct(_));
+    within.is_some_and(|(block, data)| data.late && data.read().is_some() && is_shown(block))
+}
+
 /// All members, and what they lead to.
 pub(super) fn put_open_struct(out: &mut String, of: &Struct, bytes: &[u8], behind: Behind) {
     put_open(out, of, bytes, u64::MAX, behind);
