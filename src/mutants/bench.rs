@@ -104,6 +104,7 @@ impl<'e> Bench<'e> {
         if tracer.translated()? != self.translated {
             return Err(bug());
         }
+        self.check_sources()?;
         tracer.attach()?;
         let session = self.session.with_tracer(tracer);
         let mut times = Vec::new();
@@ -128,6 +129,17 @@ impl<'e> Bench<'e> {
         Ok(())
     }
 
+    /// Sees that the object was made of the sources: a mutant is compared with it.
+    fn check_sources(&self) -> Result<(), Error> {
+        let Some(sources) = &self.sources else { return Ok(()) };
+        let made = sources.compile(None)?.map_or(Ok(None), |bytes| self.load(&bytes))?;
+        if made.map_or(Ok(None), |tracer| tracer.translated().map(Some))?.as_ref() == Some(&self.translated) {
+            return Ok(());
+        }
+        let sentence = format!("{} was not made of the sources in the working directory", self.name);
+        Err(Error::usage(sentence, "`make build` builds an ior-it of these sources"))
+    }
+
     fn load(&self, bytes: &[u8]) -> Result<Option<Tracer>, Error> {
         Tracer::of_image(&self.options, &self.name, bytes)
     }
@@ -135,7 +147,7 @@ impl<'e> Bench<'e> {
     /// The object of a mutant, loaded; `None` if the compiler or the kernel refuses it.
     fn load_mutant(&self, mutant: &Mutant) -> Result<Option<Tracer>, Error> {
         let compiled = match (&mutant.edit, &self.sources) {
-            (Some(edit), Some(sources)) => sources.compile(edit)?,
+            (Some(edit), Some(sources)) => sources.compile(Some(edit))?,
             _ => Some(self.image.with(mutant.replaced.iter().copied())),
         };
         compiled.map_or(Ok(None), |bytes| self.load(&bytes))

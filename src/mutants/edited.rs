@@ -50,14 +50,14 @@ impl Sources {
         source::all("./bpf", &self.files)
     }
 
-    /// The object with this change; `None` if the compiler refuses it.
-    pub fn compile(&self, edit: &SourceEdit) -> Result<Option<Vec<u8>>, Error> {
+    /// The object with this change, or with none; `None` if the compiler refuses it.
+    pub fn compile(&self, edit: Option<&SourceEdit>) -> Result<Option<Vec<u8>>, Error> {
         let hint = "CLANG=clang-N takes another clang; TMPDIR names a folder with room";
         let compile = || -> io::Result<Option<Vec<u8>>> {
             let folder = tempfile::Builder::new().prefix("ior-it.source.").tempdir()?;
             for (name, text) in &self.files {
                 let mut text = text.clone();
-                if *name == edit.file {
+                if let Some(edit) = edit.filter(|edit| edit.file == *name) {
                     text.replace_range(edit.place.clone(), &edit.text);
                 }
                 fs::write(folder.path().join(name), text)?;

@@ -131,6 +131,18 @@ fn of_source() -> Tested {
     let output = ior_it(&["--mutants", "--source"]).current_dir(elsewhere.path()).output()?;
     let (code, said) = (output.status.code(), text(&output.stderr));
     require!(code == Some(2) && said.contains("error: --source needs bpf/tracer.bpf.c"), "exit {code:?}: {said}");
+    // Other sources than those of the object.
+    let folder = elsewhere.path().join("bpf");
+    std::fs::create_dir(&folder)?;
+    for entry in std::fs::read_dir("bpf")? {
+        let entry = entry?;
+        let source = std::fs::read_to_string(entry.path())?;
+        std::fs::write(folder.join(entry.file_name()), source.replace("record->late = 0;", "record->late = 1;"))?;
+    }
+    let args = ["--mutants", "--source", "--exact", "--filter", "close-range", "--in", "tell_closed"];
+    let output = ior_it(&args).current_dir(elsewhere.path()).output()?;
+    let (code, said) = (output.status.code(), text(&output.stderr));
+    require!(code == Some(2) && said.contains("was not made of the sources"), "exit {code:?}: {said}");
     Ok(())
 }
 
