@@ -18,6 +18,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("vfork-exec", vfork_exec),
     Scenario::new("exec-at", exec_at),
     Scenario::new("exec-same-address", exec_same_address),
+    Scenario::new("exec-same-array", exec_same_array),
 ];
 
 const PROGRAM: &CStr = c"tiny";
@@ -143,10 +144,24 @@ fn at(dir: i64, path: &CStr, flags: i32) -> Result<(), Broken> {
 /// The path is on an untouched page, at an address at which the new program has something else.
 fn exec_same_address() -> Setup {
     write_closing(PROGRAM, &[])?;
-    let path = cold_at("tiny", BASE)?;
+    let path = cold_at(b"tiny", BASE)?;
     act(move || {
         let words = [path, ptr::null()];
         call!(execve, path, words.as_ptr(), words[1..].as_ptr())?;
+        Err(Broken::Step("execve returned".to_owned()))
+    })
+}
+
+/// The arguments are on an untouched page, where the new program has addresses that lead to its own bytes.
+fn exec_same_array() -> Setup {
+    /// Where `p_vaddr` and `p_paddr` are, which both are the address of the program (elf(5)).
+    const ADDRESSES: usize = 64 + 16;
+    write_closing(PROGRAM, &[])?;
+    let mut page = vec![0; ADDRESSES];
+    page.extend([PROGRAM.as_ptr() as usize, 0].into_iter().flat_map(usize::to_ne_bytes));
+    let words = cold_at(&page, BASE)?.wrapping_add(ADDRESSES);
+    act(move || {
+        call!(execve, PROGRAM, words, ptr::null::<u8>())?;
         Err(Broken::Step("execve returned".to_owned()))
     })
 }

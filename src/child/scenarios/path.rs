@@ -39,8 +39,8 @@ pub(super) fn cold(text: &str) -> Result<*const u8, Broken> {
 }
 
 /// The same at this address, which must be free.
-pub(super) fn cold_at(text: &str, address: u64) -> Result<*const u8, Broken> {
-    cold_mapping(text.as_bytes(), address as *mut _, libc::MAP_FIXED_NOREPLACE, libc::PROT_READ)
+pub(super) fn cold_at(bytes: &[u8], address: u64) -> Result<*const u8, Broken> {
+    cold_mapping(bytes, address as *mut _, libc::MAP_FIXED_NOREPLACE, libc::PROT_READ)
 }
 
 /// The same for any bytes.

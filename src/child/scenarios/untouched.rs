@@ -119,7 +119,7 @@ fn count() -> Setup {
     let (set, edge) = (Box::leak(Box::new(1_u64 << (libc::SIGUSR1 - 1))), last_bytes(8)?);
     // SAFETY: eight bytes are there, and nobody else has them.
     unsafe { edge.cast::<u64>().write(&raw const *set as u64) };
-    cold_at("\x08", edge as u64 + 8)?;
+    cold_at(b"\x08", edge as u64 + 8)?;
     act(move || {
         let (none, at_once) = (null::<u8>(), black_box([0_i64; 2]));
         returns(call!(pselect6, 0, none, none, none, at_once.as_ptr(), edge), 0)

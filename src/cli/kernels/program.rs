@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
@@ -47,7 +48,12 @@ impl GuestProgram {
 
 /// The first bytes of a file.
 pub(super) fn head_of(file: &Path) -> std::io::Result<Vec<u8>> {
+    // O_NONBLOCK: opening a FIFO would wait for a writer (open(2)).
+    let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file)?;
+    if !opened.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     let mut head = Vec::new();
-    File::open(file)?.take(image::HEAD as u64).read_to_end(&mut head)?;
+    opened.take(image::HEAD as u64).read_to_end(&mut head)?;
     Ok(head)
 }

@@ -380,3 +380,20 @@ pub fn infos(programs: &[LoadedProgram]) -> impl Iterator<Item = Result<(&str, b
         done(result).map(|_| (program.name.as_str(), info)).map_err(cannot)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use object::{Object as _, ObjectSection as _};
+
+    use super::super::btf::TRACEPOINTS;
+    use super::EMBEDDED;
+
+    #[test]
+    fn each_tracepoint_of_the_object_is_looked_for() {
+        let object = object::File::parse(EMBEDDED).unwrap();
+        let names =
+            object.sections().filter_map(|section| Some(section.name().ok()?.strip_prefix("tp_btf/")?.to_owned()));
+        let names: Vec<String> = names.collect();
+        assert!(names.len() >= 6 && names.iter().all(|name| TRACEPOINTS.contains(&name.as_str())), "{names:?}");
+    }
+}
