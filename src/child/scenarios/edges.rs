@@ -127,9 +127,8 @@ fn most() -> Setup {
             let arguments = [bytes.as_ptr(), null()];
             fails(call!(execve, c"missing", arguments.as_ptr(), arguments[1..].as_ptr()), Errno::ENOENT)?;
         }
-        let (mut set, mut own) = ([0_u64; PAGE / 8], [0_u64; PAGE / 8]);
-        (set[PAGE / 8 - 1], own[0]) = (1 << 63, PAGE as u64);
-        fails(call!(sched_setaffinity, i32::MAX, PAGE, black_box(set).as_ptr()), Errno::ESRCH)?;
+        let mut own = [0_u64; PAGE / 8];
+        own[0] = PAGE as u64;
         fails(call!(sched_setattr, i32::MAX, black_box(own).as_ptr(), 0), Errno::ESRCH)
     })
 }
@@ -270,7 +269,14 @@ fn address() -> Setup {
 /// A header behind which memory ends, one that leads nowhere, one with a length of more than 32 bits, and such a count.
 fn header() -> Setup {
     let text: &'static mut [u8] = Box::leak(Box::new(*b"text"));
-    let segments: &'static mut [libc::iovec] = Box::leak(Box::new(std::array::from_fn::<_, 16, _>(|_| part(text))));
+    let all: [libc::iovec; 16] = std::array::from_fn(|_| part(text));
+    // Whoever reads more segments than are there finds an end.
+    let segments = last_bytes(size_of_val(&all))?.cast::<libc::iovec>();
+    // SAFETY: so many bytes are there, at an address for such structs, and nobody else has them.
+    let segments = unsafe {
+        segments.cast::<[libc::iovec; 16]>().write(all);
+        std::slice::from_raw_parts_mut(segments, all.len())
+    };
     let mut message = with(&mut segments[..1]);
     let end = last_bytes(size_of_val(&message))?;
     // SAFETY: so many bytes are there, and nobody else has them.

@@ -50,7 +50,8 @@ impl GuestProgram {
 pub(super) fn head_of(file: &Path) -> std::io::Result<Vec<u8>> {
     // O_NONBLOCK: opening a FIFO would wait for a writer (open(2)).
     let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file)?;
-    if !opened.metadata()?.is_file() {
+    let metadata = opened.metadata()?;
+    if !metadata.is_file() && !metadata.is_dir() {
         return Err(std::io::Error::other("it is no regular file"));
     }
     let mut head = Vec::new();
