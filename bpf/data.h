@@ -67,9 +67,10 @@ static __always_inline bool is_there(const struct ior_record *record, const stru
 	return value < 64 && block->values >> value & 1;
 }
 
-/* MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP (include/uapi/linux/in.h): their struct group_req is wanted in whole. */
+/* MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, and the size of their struct group_req (include/uapi/linux/in.h). */
 #define JOIN_GROUP 42
 #define LEAVE_GROUP 45
+#define SIZE_OF_GROUP 136
 
 /* Of an option of a socket the kernel often reads only an int, whatever the size is (setsockopt(2)): what can be read is wanted. */
 static __always_inline void want_option(const struct ior_record *record, struct asked *asked)
@@ -77,8 +78,8 @@ static __always_inline void want_option(const struct ior_record *record, struct 
 	__u32 name = record->args[2];
 
 	asked->is_head = 1;
-	if (name == JOIN_GROUP || name == LEAVE_GROUP)
-		asked->limit = IOR_DATA_CAP;
+	if ((name == JOIN_GROUP || name == LEAVE_GROUP) && asked->limit < SIZE_OF_GROUP)
+		asked->limit = SIZE_OF_GROUP;
 }
 
 #define SOCKET_TYPE 0140000

@@ -3,43 +3,26 @@
 //! Rows are scenarios, columns are kernels. Where a trace is another one, both are in a `<details>`. Text from a guest is escaped twice:
 //! first invisible characters, then HTML.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::compared::{KernelColumn, difference, every_row, said, sums, verdict_of};
 use crate::base::escape;
-
-const STYLE: &str = include_str!("page.css");
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+use crate::charts::document;
 
 /// The whole page.
 pub fn page(columns: &[KernelColumn]) -> String {
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                title { "Kernels" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { "The same scenarios on " (columns.len()) " kernels" }
-                    p { (said(columns)) }
-                    (grid(columns))
-                }
-            }
-        }
+    let body = html! {
+        h1 { "The same scenarios on " (columns.len()) " kernels" }
+        p { (said(columns)) }
+        (grid(columns))
     };
-    markup.into_string()
+    document("Kernels", &body)
 }
 
 fn grid(columns: &[KernelColumn]) -> Markup {
     html! {
         div.scroll role="region" aria-label="The table" tabindex="0" {
-            table {
+            table.kernels {
                 thead { tr { th scope="col" {} @for column in columns { th scope="col" { (escape::line(&column.release)) } } } }
                 tbody {
                     @for (title, cells) in sums(columns) {

@@ -100,7 +100,8 @@ pub(super) const OBJ_GET: i32 = 7;
 /// The options that have a `struct group_req` are wanted in whole, and their neighbours are not.
 fn wanted_option() -> Setup {
     act(|| {
-        let value = black_box([b'g'; 136]);
+        // A struct group_req, and four bytes more.
+        let value = black_box([b'g'; 140]);
         for option in 41..=46 {
             fails(call!(setsockopt, -1, libc::SOL_IP, option, value.as_ptr(), value.len()), Errno::EBADF)?;
         }

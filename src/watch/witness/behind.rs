@@ -13,8 +13,9 @@ use crate::trace::testimony::Seen;
 const MOST: u64 = 4096;
 /// The most bytes of a socket's address.
 const MOST_OF_ADDRESS: u64 = ADDRESS_SIZE as u64;
-/// MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP (include/uapi/linux/in.h): their `struct group_req` is read in whole.
+/// MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, and the size of their `struct group_req` (include/uapi/linux/in.h).
 const GROUP_OPTIONS: [u32; 2] = [42, 45];
+const GROUP_SIZE: u64 = 136;
 /// The size of a pointer, and of a length.
 const WORD: u64 = size_of::<u64>() as u64;
 
@@ -143,7 +144,7 @@ impl<'c> BlockReader<'c> {
             (_, Size::Sized(_) | Size::Own(_)) => drop(self.part(arg, place, address, count, size)),
             _ if block.is_read_in_part() => self.beginning(arg, place, address, count.wrapping_mul(size), limit),
             (What::Option, _) => {
-                let limit = if GROUP_OPTIONS.contains(&(self.args[2] as u32)) { MOST } else { limit };
+                let limit = if GROUP_OPTIONS.contains(&(self.args[2] as u32)) { limit.max(GROUP_SIZE) } else { limit };
                 self.beginning(arg, place, address, count, limit);
             }
             (What::Bytes | What::Sent | What::Number(..) | What::Struct(_) | What::Nodes | What::Signals, _) => {
