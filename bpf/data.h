@@ -19,6 +19,9 @@ enum reading {
 	AFTER_ENTER = 3, /* it was read at the enter, and the call has filled it in */
 };
 
+/* No call succeeds with so much room (accept(2), getsockopt(2)): it says that the room could not be read. */
+#define UNKNOWN_ROOM (~0U)
+
 /* How many elements a block has. `ret` is the result, where there is one. */
 static __always_inline __u64 elements(struct pending *call, const struct ior_block *block, long ret, __u32 reading)
 {
@@ -147,6 +150,9 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 		want_messages(call, &asked);
 	if (block->flags & IOR_BLOCK_HEAD)
 		want_option(&call->record, &asked);
+	/* How much the call has filled in cannot be known. */
+	if (block->how == IOR_SIZE_POINTED && call->room == UNKNOWN_ROOM)
+		return 0;
 	if (reading == AT_ENTER && !(block->flags & IOR_BLOCK_IN))
 		return tell_given(watch, call, &asked, block->how == IOR_SIZE_MESSAGE ? 1 : count);
 	switch (block->how) {
@@ -194,10 +200,11 @@ __noinline long read_block(struct ior_watch *watch, struct pending *call, struct
 	}
 }
 
-/* Notes how much room the program has for a block whose size the call will write over: 0 if that cannot be read. */
+/* Notes how much room the program has for a block whose size the call will write over. */
 static __always_inline void note_room(struct pending *call, const struct ior_block *block)
 {
-	bpf_probe_read_user(&call->room, sizeof(call->room), (const void *)argument(&call->record, block->count));
+	if (bpf_probe_read_user(&call->room, sizeof(call->room), (const void *)argument(&call->record, block->count)))
+		call->room = UNKNOWN_ROOM;
 }
 
 /* The blocks of a call that a watch wants the data of. The arguments of 32-bit calls lead to other structs. */

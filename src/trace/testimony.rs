@@ -44,7 +44,7 @@ pub struct Seen {
     pub untouched: [bool; 3],
     /// Another thread of the process could write to what its pointers lead to, between two looks at it.
     pub shares_memory: bool,
-    /// The room that the program had for a block whose size is behind a pointer; `None` if the call has none.
+    /// The room that the program had for a block whose size is behind a pointer; `None` if it has none, or that is not known.
     pub room: Option<u64>,
     /// The thread had a seccomp filter, which may have answered the call.
     pub filtered: bool,

@@ -25,6 +25,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("untouched-path", path),
     Scenario::new("untouched-handle", handle),
     Scenario::new("untouched-array", array),
+    Scenario::new("untouched-room", room),
 ];
 
 const PAGE: usize = 4096;
@@ -180,5 +181,21 @@ fn array() -> Setup {
         returns(call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), mask.as_ptr()), 0)?;
         returns(call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), late), 0)?;
         fails(call!(pselect6, 0, 0, 0, 0, at_once.as_mut_ptr(), 8), Errno::EFAULT)
+    })
+}
+
+/// How much room there is for an address and an option, on a page that nobody has touched. The call overwrites it.
+fn room() -> Setup {
+    let of_name = cold_writable(bytes_of(&16_u32))?;
+    let of_option = cold_writable(bytes_of(&4_u32))?;
+    act(move || {
+        let (mut name, mut option, mut warm) = ([0_u8; 16], 0_u32, black_box(4_u32));
+        let [a, b] = sockets()?;
+        returns(call!(getsockname, a, name.as_mut_ptr(), of_name), 0)?;
+        let [level, kind] = [libc::SOL_SOCKET, libc::SO_TYPE];
+        returns(call!(getsockopt, a, level, kind, &raw mut option, of_option), 0)?;
+        returns(call!(getsockopt, a, level, kind, &raw mut option, &raw mut warm), 0)?;
+        close(b)?;
+        close(a)
     })
 }

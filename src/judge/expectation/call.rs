@@ -27,6 +27,9 @@ const COMM: usize = 15;
 /// The value of `bytes` for a call that counts none.
 const NO_BYTES: &str = "none";
 
+/// How a block was read that was not read at all.
+pub(crate) const NOTHING_READ: &str = "none";
+
 /// The kernel's call tables. The first is the default.
 pub(crate) const ABIS: [&str; 2] = ["native", "32 bit"];
 
@@ -173,7 +176,7 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             Aspect::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
             Aspect::Abi => values::one_of(entry, &ABIS, self.problems),
             Aspect::DataIs(_) => {
-                let states = ContentState::ALL.map(|(_, word)| word);
+                let states: Vec<&str> = ContentState::ALL.iter().map(|(_, word)| *word).chain([NOTHING_READ]).collect();
                 values::one_of(entry, &states, self.problems)
             }
             Aspect::Data(at) => {

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use bstr::BStr;
 
 use crate::judge::expectation::content::ShownAs;
+use crate::judge::expectation::call::NOTHING_READ;
 use crate::judge::expectation::{Wanted, WantedContent};
 use crate::table::syscalls::{Peek, Role};
 use crate::trace::call::{Call, Content, ContentState};
@@ -20,7 +21,7 @@ pub(super) fn of(call: &Call, at: usize) -> Result<Content, &'static str> {
 }
 
 /// How it was read, by its word.
-pub(super) fn state(call: &Call, at: usize) -> Result<&'static [u8], &'static str> {
+pub(super) fn state(call: &Call, at: usize) -> &'static [u8] {
     let of_handle = || match call.syscall()?.peek? {
         (arg, Peek::HandleIn) if arg == at => Some(match (&call.peek, call.late[2]) {
             (None, _) => ContentState::Unreadable,
@@ -30,7 +31,7 @@ pub(super) fn state(call: &Call, at: usize) -> Result<&'static [u8], &'static st
         _ => None,
     };
     let state = call.content(at).map(|(_, state)| state).or_else(of_handle);
-    state.map(|state| state.word().as_bytes()).ok_or(NOT_READ)
+    state.map_or(NOTHING_READ, ContentState::word).as_bytes()
 }
 
 /// Whether the content has all that is wanted. A name that nothing has bound may have any value.

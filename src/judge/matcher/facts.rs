@@ -237,7 +237,7 @@ pub(crate) fn fact<'c>(field: &WantedField, call: &'c Call) -> Option<Fact<'c>> 
         Aspect::Text(at) => Fact::Text(text_state(at, call)),
         Aspect::Arg(at) => Fact::Number(argument(call, at, field.role)),
         Aspect::Data(at) => content::of(call, at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Content),
-        Aspect::DataIs(at) => content::state(call, at).map_or_else(|why| Fact::Unknown(why.into()), Fact::Text),
+        Aspect::DataIs(at) => Fact::Text(content::state(call, at)),
         Aspect::Implied => Fact::Number(call.syscall()?.implied_flags?.1 as i64),
         Aspect::How(word) => match call.how(word) {
             Some(value) => Fact::Number(value as i64),

@@ -31,7 +31,7 @@ struct BlockReader<'c> {
     late: bool,
     /// Whether the block was read at the enter as well.
     again: bool,
-    /// The room that the program has for a block whose size is behind a pointer.
+    /// The room that the program has for a block whose size is behind a pointer; `None` if that is not known.
     room: Option<u64>,
     found: &'c mut Vec<Data>,
 }
@@ -47,9 +47,8 @@ pub fn read_given(tid: u32, seen: &mut Seen, wanted: u32) {
             reader.read(block);
         } else if let What::Message = block.what {
             reader.headers(block);
-        } else if let Size::Pointed(_) = block.size {
-            let room = reader.count(block);
-            seen.room = Some(room);
+        } else if let Size::Pointed(by) = block.size {
+            seen.room = reader.word_of(by);
         }
     }
 }
@@ -65,7 +64,9 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
     // An argument may lead to other blocks for other commands (fcntl(2)).
     let args = seen.call.args;
     let given = seen.call.data.clone();
-    for block in blocks.iter().filter(|block| block.is_there(row, &args)) {
+    let room = seen.room;
+    let is_known = |block: &Block| room.is_some() || !matches!(block.size, Size::Pointed(_));
+    for block in blocks.iter().filter(|&block| block.is_there(row, &args) && is_known(block)) {
         let at = row.arg(block.arg).unwrap_or_default();
         // An array is found by a struct, which is another block of the same argument.
         let is_own = |data: &Data| usize::from(data.arg) == at && (data.part == part::WITHIN) == block.size.is_within();
@@ -80,7 +81,7 @@ pub fn read_filled(tid: u32, seen: &mut Seen, wanted: u32) {
             seen.call.data.retain(|data| !is_own(data));
         }
         if is_late || is_filled_in {
-            let (again, room) = (is_filled_in && block.way != Direction::Out, seen.room);
+            let again = is_filled_in && block.way != Direction::Out;
             BlockReader { result, late: is_late, again, room, ..BlockReader::of(tid, row, seen, wanted) }.read(block);
         }
     }
@@ -180,12 +181,14 @@ impl<'c> BlockReader<'c> {
             // Its struct says it.
             Size::Within(_) => 0,
             Size::Moved(most) => counted(most).min(self.result.unwrap_or(0) as u64),
-            Size::Pointed(by) => {
-                let word = look::block(self.tid, self.argument(by), 4).flatten().unwrap_or_default();
-                let word = word.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)).into();
-                self.room.map_or(word, |room| room.min(word))
-            }
+            Size::Pointed(by) => self.word_of(by).unwrap_or(0).min(self.room.unwrap_or(0)),
         }
+    }
+
+    /// The word that an argument leads to, if it can be read.
+    fn word_of(&self, by: &str) -> Option<u64> {
+        let word = look::block(self.tid, self.argument(by), 4).flatten()?;
+        word.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes).into())
     }
 
     /// What the struct itself says at this place (sched_setattr(2): 0 is the least size).
