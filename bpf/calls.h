@@ -75,13 +75,11 @@ static __always_inline int stray(__u32 tgid)
 
 /*
  * Whether seccomp(2) has trapped the call (SECCOMP_RET_TRAP): the program gets SIGSYS and no result. The result's register then has
- * its value from before the call (on x86 the number). A negative value may also be an errno, so a pending SIGSYS must confirm it.
+ * its value from before the call (on x86 the number). A real result may have this value too, so a pending SIGSYS must confirm it.
  */
 static __always_inline bool is_trapped(struct task_struct *task, const struct pt_regs *regs, long ret)
 {
-	if ((__s32)ret != ROLLED_BACK(regs))
-		return false;
-	return ret > 0 || task->pending.signal.sig[0] & 1UL << (SIGSYS - 1);
+	return (__s32)ret == ROLLED_BACK(regs) && task->pending.signal.sig[0] & 1UL << (SIGSYS - 1);
 }
 
 static __always_inline bool is_killed_by_seccomp(struct task_struct *task)

@@ -26,18 +26,17 @@ static __noinline int tell_end(struct ior_watch *watch, int status, __u32 state)
 }
 
 /* Ends the watch on a process that has become a program which its caller may not trace. */
-static __noinline int hide(struct ior_watch *watch, struct pending *call)
+static __always_inline void hide(struct ior_watch *watch, struct pending *call)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct ior_filter *entry = bpf_map_lookup_elem(&filter, &tgid);
 
 	if (!entry)
-		return 0;
+		return;
 	finish_unreturned(watch, call);
 	call->record.watch = 0;
 	if (!__sync_lock_test_and_set(&entry->gone, 1))
 		tell_end(watch, 0, IOR_HIDDEN);
-	return 0;
 }
 
 /*
@@ -53,11 +52,10 @@ static __always_inline bool is_secret(struct linux_binprm *bprm)
 /* Where the caller's path begins in a name that execveat(2) has made: fs/exec.c makes "/dev/fd/3/path" out of 3 and "path". */
 static __always_inline __u32 begin_of_path(const char *filename)
 {
-	char first[20] = {};
+	char first[19]; /* a descriptor has at most ten digits */
 	int i;
 
-	bpf_probe_read_kernel(first, sizeof(first) - 1, filename);
-	/* A descriptor has at most ten digits. */
+	bpf_probe_read_kernel(first, sizeof(first), filename);
 	for (i = 8; i < 19; i++) {
 		if (first[i] == '/')
 			return i + 1;

@@ -135,8 +135,6 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	if (!watch || call->active != IN_CALL)
 		return 0;
 	give_up(watch, call, 0);
-	if (watch->flags & IOR_HIDE && is_secret(bprm))
-		return hide(watch, call);
 	path = &call->record.path[0];
 	filename = number_of(FIELD(linux_binprm, bprm, filename));
 	if (FIELD(linux_binprm, bprm, fdpath))
@@ -144,6 +142,8 @@ int BPF_PROG(ior_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	n = bpf_probe_read_kernel_str(call->path.path, IOR_PATH_CAP, (const void *)filename);
 	path->len = n > 0 ? n - 1 : 0;
 	path->err = n < 0 ? n : 0;
+	if (watch->flags & IOR_HIDE && is_secret(bprm))
+		hide(watch, call);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ use crate::timings::Phases;
 use crate::trace::decoder::Assembly;
 use crate::trace::testimony::Testimony;
 use crate::trace::whole::{ProcessEnd, Trace};
-use crate::watch::tracer::{self, Tracer, TracerOptions, WatchGuard, WatchRecords};
+use crate::watch::tracer::{self, Extent, Tracer, TracerOptions, WatchGuard, WatchRecords};
 use crate::watch::witness::Witness;
 
 pub(crate) mod beside; // a subject beside a child
@@ -133,6 +133,8 @@ impl Witnessed {
 struct Watched {
     /// Whether it includes the processes that the child forks.
     follow: bool,
+    /// Whether it hides programs that their caller may not trace.
+    hides: bool,
     /// How many bytes of what pointers lead to it includes at most.
     data: u32,
     /// Whether the child keeps a diary.
@@ -265,7 +267,8 @@ impl Session {
     fn watched(&self, expectation: &Expectation) -> Watched {
         let has_data = self.always_data || expectation.is_about_data();
         let data = if has_data { self.data.min(expectation.data) } else { 0 };
-        Watched { follow: expectation.follow, data, diary: false, streams: expectation.command.is_some() }
+        let Expectation { follow, hides, .. } = *expectation;
+        Watched { follow, hides, data, diary: false, streams: expectation.command.is_some() }
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.
@@ -284,7 +287,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, data: 0, diary: false, streams: false };
+        let watched = Watched { follow, hides: false, data: 0, diary: false, streams: false };
         self.seen_by_all(name, directory, limit.into(), watched, None, &|| ()).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -296,7 +299,7 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let watched = Watched { follow, data: 0, diary: false, streams: false };
+        let watched = Watched { follow, hides: false, data: 0, diary: false, streams: false };
         let seen = self.seen_by_all(name, directory, limit, watched, None, &|| ())?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
@@ -317,7 +320,7 @@ impl Session {
         beside: Option<&Beside<'_>>,
         meanwhile: &dyn Fn(),
     ) -> Result<Witnessed, Error> {
-        let Watched { follow, data, diary: keeps_diary, streams: _ } = watched;
+        let Watched { follow, hides, data, diary: keeps_diary, streams: _ } = watched;
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
@@ -331,7 +334,8 @@ impl Session {
         phases.setup = lap.end();
         self.while_at_gate(name, &child)?;
         witness = self.witness_of(child.pid(), follow, data)?;
-        let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), follow, data);
+        let extent = Extent { follow, hides, data };
+        let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), extent);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
         if child.has_ended()? {

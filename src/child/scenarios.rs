@@ -52,6 +52,7 @@ mod rename;
 mod repeat;
 mod signal;
 mod held;
+mod hidden;
 mod seccomp;
 mod shared;
 mod socket;
@@ -126,6 +127,7 @@ const FAMILIES: &[(&str, &[Scenario])] = &[
     ("held", held::ALL),
     ("seccomp", seccomp::ALL),
     ("exec", exec::ALL),
+    ("hidden", hidden::ALL),
     ("descriptor", descriptor::ALL),
     ("thread", thread::ALL),
     ("mount", mount::ALL),

@@ -59,6 +59,8 @@ pub struct Expectation {
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
+    /// Whether the watch hides programs that their caller may not trace, as it does for a caller without rights (SECURITY.md).
+    pub hides: bool,
     /// How many bytes of what pointers lead to are read at most, and how many elements of arrays.
     pub data: u32,
     /// The reason why the scenario runs only on request.

@@ -13,7 +13,7 @@ use super::seam::{Profile, Shown, Subject, Waited, Watching};
 use super::window::Fences;
 use crate::base::error::Error;
 use crate::trace::decoder::{Decoded, Decoder};
-use crate::watch::tracer::{self, Tracer, WATCHES};
+use crate::watch::tracer::{self, Extent, Tracer, WATCHES};
 
 /// How long a record may wait unseen if its program had asked before whether it is to wake the reader.
 const TICK: Duration = Duration::from_millis(50);
@@ -54,7 +54,8 @@ impl Subject for OwnTracer {
 
     fn watch(&self, pid: u32, fences: Fences) -> Result<Box<dyn Watching + '_>, Error> {
         let slot = self.slot()?;
-        let watching = self.tracer.watch_with(slot.number, pid, true, self.data)?;
+        let watching =
+            self.tracer.watch_with(slot.number, pid, Extent { follow: true, hides: false, data: self.data })?;
         let decoder = Mutex::new(Decoder::new(None));
         Ok(Box::new(OwnWatch { collector: Collector::new(fences, 1), decoder, watching, _slot: slot }))
     }

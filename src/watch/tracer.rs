@@ -46,7 +46,7 @@ pub use refusal::refused;
 pub(crate) use refusal::{Refusal, cause};
 use ring::{BacklogReader, RecordRing};
 use shared::SharedArray;
-pub use watching::WatchGuard;
+pub use watching::{Extent, WatchGuard};
 
 /// How many processes can be watched at a time.
 pub const WATCHES: usize = 1024;

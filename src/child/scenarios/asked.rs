@@ -9,7 +9,7 @@ use libc::{AT_FDCWD, O_CREAT, O_RDONLY, O_RDWR};
 use nix::errno::Errno;
 
 use super::steps::{close, create};
-use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, premise, returns};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("asked-32-bit", asked_32_bit),
@@ -19,6 +19,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("asked-late-how", asked_late_how),
     Scenario::new("asked-exec-path", asked_exec_path),
     Scenario::new("asked-killed-in-open", asked_killed_in_open),
+    Scenario::new("asked-after-bad", asked_after_bad),
 ];
 
 /// Writable memory below 4 GiB, one page, that holds this string.
@@ -170,5 +171,16 @@ fn asked_killed_in_open() -> Setup {
     act(|| {
         call!(openat, AT_FDCWD, c"fifo", O_RDONLY, 0)?;
         Err(Broken::Premise("the open was not interrupted by SIGKILL".to_owned()))
+    })
+}
+
+/// Calls that fail before they fill in a path or a pair, each after a call whose own path or struct led nowhere.
+fn asked_after_bad() -> Setup {
+    act(|| {
+        let (path, mut name, mut pair) = (std::hint::black_box(*b"x.txt\0"), *b"stale\0", [3_i32, 4]);
+        fails(call!(openat, AT_FDCWD, 8, O_RDONLY, 0), Errno::EFAULT)?;
+        fails(call!(getcwd, name.as_mut_ptr(), 1), Errno::ERANGE)?;
+        fails(call!(openat2, AT_FDCWD, path.as_ptr(), 8, 24), Errno::EFAULT)?;
+        fails(call!(pipe2, pair.as_mut_ptr(), -1), Errno::EINVAL)
     })
 }

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::ptr;
 
 use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::path::cold_at;
 use super::program::{BASE, write_closing};
@@ -17,6 +18,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("fork-follow", fork_follow),
     Scenario::new("vfork-exec", vfork_exec),
     Scenario::new("exec-at", exec_at),
+    Scenario::new("exec-at-far", exec_at_far),
     Scenario::new("exec-same-address", exec_same_address),
     Scenario::new("exec-same-array", exec_same_array),
 ];
@@ -113,7 +115,7 @@ fn vfork_exec() -> Setup {
     })
 }
 
-/// The numbers of the directory's descriptor: as many digits as there can be, each with a program of its own.
+/// The numbers of the directory's descriptor, each with a program of its own.
 const DIRECTORIES: [i32; 4] = [3, 45, 678, 1012];
 
 /// execveat(2) below descriptors with one digit and more, and of a descriptor itself. The kernel makes one name of both, and the
@@ -133,6 +135,22 @@ fn exec_at() -> Setup {
         in_fork(|| at(program, c"", libc::AT_EMPTY_PATH))
     })
 }
+
+/// The same below a descriptor with five digits.
+fn exec_at_far() -> Setup {
+    std::fs::create_dir("sub")?;
+    write_closing(c"sub/tiny", &[])?;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, FAR + 1, hard.max(FAR + 1));
+    raised.map_err(|_| Broken::Skip(format!("it takes {} descriptors: setrlimit(2), RLIMIT_NOFILE", FAR + 1)))?;
+    act(|| {
+        let sub = open_dir(c"sub")?;
+        returns(call!(dup2, sub, FAR), FAR as i64)?;
+        at(FAR as i64, PROGRAM, 0)
+    })
+}
+
+const FAR: u64 = 12_345;
 
 /// Becomes the program at this path; returns only if it cannot.
 fn at(dir: i64, path: &CStr, flags: i32) -> Result<(), Broken> {

@@ -181,6 +181,7 @@ fn name_chroot() -> Setup {
     fs::write("outside.txt", "")?;
     act(|| {
         let outside = open(c"outside.txt", O_RDONLY)?;
+        close(open(c"/dev/null", O_RDONLY)?)?;
         call!(chroot, c"jail").map_err(skip_on(Errno::EPERM, NOT_PERMITTED))?;
         let inside = open(c"/x.txt", O_RDONLY)?;
         close(inside)?;

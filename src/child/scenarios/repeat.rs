@@ -60,8 +60,8 @@ enum Then {
 /// An argument, from 0, and what the handler makes of it.
 type ChangedRegister = (usize, u64, Then);
 
-/// Each argument up and down, and by its upper half. Then the number, to one that no call has and to restart_syscall(2). At last
-/// nothing is changed.
+/// Each argument up and down, and by its upper half. Then the number, to one that no call has, to restart_syscall(2), and to that of a
+/// call that a filter denies. At last nothing is changed.
 fn changes(room: &Room, [from, other]: [u64; 2]) -> Vec<ChangedRegister> {
     let [_, bytes, count, _, address, length] = room.arguments(from);
     let here = Then::Receives(0);
@@ -83,6 +83,7 @@ fn changes(room: &Room, [from, other]: [u64; 2]) -> Vec<ChangedRegister> {
         (5, length - 4, here),
         (NUMBER, libc::SYS_recvfrom as u64 | 1 << 16, not_there),
         (NUMBER, libc::SYS_restart_syscall as u64, Then::Fails(Errno::EINTR)),
+        (NUMBER, libc::SYS_dup as u64, Then::Fails(Errno::EPERM)),
         (0, from, here),
     ]
 }
@@ -100,6 +101,7 @@ impl Room {
 fn repeat_changed() -> Setup {
     let shared = shared()?;
     let ends = [pair()?, pair()?];
+    super::seccomp::set(libc::SYS_dup, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0)?;
     // It is never freed, since both processes know its address.
     let room: &Room = Box::leak(Box::new(Room { bytes: [0; 16], address: [0; 160], lengths: [100; 3] }));
     let changes = changes(room, ends.map(|pair| pair[0] as u64));

@@ -21,6 +21,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("seccomp-trapped-killed", seccomp_trapped_killed),
     Scenario::new("seccomp-32-bit", seccomp_32_bit),
     Scenario::new("seccomp-let-on", seccomp_let_on),
+    Scenario::new("seccomp-own-number", seccomp_own_number),
     Scenario::new("seccomp-restarted", seccomp_restarted),
     Scenario::new("seccomp-two-paths", seccomp_two_paths),
     Scenario::new("seccomp-killed-thread", seccomp_killed_thread),
@@ -80,7 +81,7 @@ fn handle(signal: i32, handler: extern "C" fn(i32)) -> Result<(), Errno> {
 }
 
 /// Sets a filter during `setup`. The flags decide what the call returns.
-fn set(number: i64, answer: u32, flags: u64) -> Result<i64, Errno> {
+pub(super) fn set(number: i64, answer: u32, flags: u64) -> Result<i64, Errno> {
     let mut filter = filter(number, answer);
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: plain numbers.
@@ -119,6 +120,17 @@ fn seccomp_let_on() -> Setup {
     act(|| {
         fails(call!(close, -1), Errno::EBADF)?;
         returns(call!(mkdirat, libc::AT_FDCWD, c"made", 0o755), 0)?;
+        premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
+    })
+}
+
+/// The answer is a result that is the number of the call, as the register of the result holds it after a trap.
+fn seccomp_own_number() -> Setup {
+    let path = denied_path();
+    asks(libc::SYS_mkdirat, calling, Answer { val: libc::SYS_mkdirat, error: 0, flags: 0 })?;
+    act(move || {
+        fails(call!(close, -1), Errno::EBADF)?;
+        returns(call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755), libc::SYS_mkdirat)?;
         premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
     })
 }
@@ -171,11 +183,16 @@ fn seccomp_two_paths() -> Setup {
     })
 }
 
-/// Error and flags of an answer.
-type Answer = (i32, u32);
+/// An answer, as struct seccomp_notif_resp has it.
+#[derive(Clone, Copy)]
+struct Answer {
+    val: i64,
+    error: i32,
+    flags: u32,
+}
 
-const DENIED: Answer = (-libc::ENOTDIR, 0);
-const LET_ON: Answer = (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
+const DENIED: Answer = Answer { val: 0, error: -libc::ENOTDIR, flags: 0 };
+const LET_ON: Answer = Answer { val: 0, error: 0, flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32 };
 
 /// Another process gives this answer to one call, after a signal that has this handler.
 fn asks(number: i64, handler: extern "C" fn(i32), answer: Answer) -> Result<(), Broken> {
@@ -218,8 +235,8 @@ fn receive(listener: i32) -> Result<u64, Errno> {
     }
 }
 
-fn respond(listener: i32, id: u64, (error, flags): Answer) -> Result<(), Errno> {
-    let answer = libc::seccomp_notif_resp { id, val: 0, error, flags };
+fn respond(listener: i32, id: u64, Answer { val, error, flags }: Answer) -> Result<(), Errno> {
+    let answer = libc::seccomp_notif_resp { id, val, error, flags };
     // SAFETY: as above.
     Errno::result(unsafe { libc::ioctl(listener, SEND as _, &raw const answer) }).map(drop)
 }

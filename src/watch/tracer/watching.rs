@@ -17,29 +17,41 @@ use crate::base::rights;
 use crate::table::layout::{Filter, Watch};
 use crate::trace::counts::Counts;
 
+/// What a watch includes.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// The processes that its process forks.
+    pub follow: bool,
+    /// It ends where a process becomes a program that its caller may not trace. With borrowed rights it always does.
+    pub hides: bool,
+    /// So many bytes of what a pointer leads to, and no more than the object was loaded for.
+    pub data: u32,
+}
+
 impl Tracer {
     /// Watches a process from now on; with `follow`, the processes that it forks, too. No other living watch may have this slot.
     pub fn watch(&self, slot: usize, pid: u32, follow: bool) -> Result<WatchGuard<'_>, Error> {
-        self.watch_with(slot, pid, follow, u32::MAX)
+        self.watch_with(slot, pid, Extent { follow, hides: false, data: u32::MAX })
     }
 
-    /// The same; of what pointers lead to, `data` bytes are recorded at most, and no more than the object was loaded for.
-    pub fn watch_with(&self, slot: usize, pid: u32, follow: bool, data: u32) -> Result<WatchGuard<'_>, Error> {
-        self.watch_all(slot, &[pid], follow, data)
+    /// The same, to this extent.
+    pub fn watch_with(&self, slot: usize, pid: u32, extent: Extent) -> Result<WatchGuard<'_>, Error> {
+        self.watch_all(slot, &[pid], extent)
     }
 
     /// Watches processes that run already, in one watch.
     pub fn watch_running(&self, slot: usize, pids: &[u32], follow: bool) -> Result<WatchGuard<'_>, Error> {
-        self.watch_all(slot, pids, follow, u32::MAX)
+        self.watch_all(slot, pids, Extent { follow, hides: false, data: u32::MAX })
     }
 
-    fn watch_all(&self, slot: usize, pids: &[u32], follow: bool, data: u32) -> Result<WatchGuard<'_>, Error> {
+    fn watch_all(&self, slot: usize, pids: &[u32], extent: Extent) -> Result<WatchGuard<'_>, Error> {
+        let Extent { follow, hides, data } = extent;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if lock(&self.left_alive).remove(&slot) {
             self.settle(slot);
         }
         let follows = if follow { Watch::FOLLOW } else { 0 };
-        let hides = if rights::are_borrowed() { Watch::HIDE } else { 0 };
+        let hides = if hides || rights::are_borrowed() { Watch::HIDE } else { 0 };
         let times = if self.times { 0 } else { Watch::UNTIMED };
         let data = u64::from(self.data.min(data)) << Watch::DATA_SHIFT;
         let flags = follows | hides | times | data;

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use ior_it::support::watch::tracer::{MOST_DATA, Tracer, TracerOptions};
+use ior_it::support::watch::tracer::{Extent, MOST_DATA, Tracer, TracerOptions};
 use libtest_mimic::Failed;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -109,7 +109,11 @@ pub fn bytes() -> Tested {
     let tracer = Tracer::load(&TracerOptions { data: MOST_DATA, ..TracerOptions::default() })?;
     let null = open(c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
     let of = |data, step: &dyn Fn() -> nix::Result<()>| -> Result<f64, Failed> {
-        let watching = tracer.watch_with(0, std::process::id(), false, if data { u32::MAX } else { 0 })?;
+        let watching = tracer.watch_with(
+            0,
+            std::process::id(),
+            Extent { follow: false, hides: false, data: if data { u32::MAX } else { 0 } },
+        )?;
         let taken = || -> Result<usize, Failed> {
             let mut bytes = 0;
             let records = watching.take();
