@@ -35,8 +35,9 @@ static __always_inline void hide(struct ior_watch *watch, struct pending *call)
 		return;
 	finish_unreturned(watch, call);
 	call->record.watch = 0;
-	if (!__sync_lock_test_and_set(&entry->gone, 1))
-		tell_end(watch, 0, IOR_HIDDEN);
+	/* After execve(2) a process has one thread: nobody else ends it now. */
+	entry->gone = 1;
+	tell_end(watch, 0, IOR_HIDDEN);
 }
 
 /*
@@ -45,7 +46,7 @@ static __always_inline void hide(struct ior_watch *watch, struct pending *call)
  */
 static __always_inline bool is_secret(struct linux_binprm *bprm)
 {
-	return BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec) ||
+	return BPF_CORE_READ_BITFIELD(bprm, secureexec) ||
 	       FIELD(linux_binprm, bprm, interp_flags) & BINPRM_FLAGS_ENFORCE_NONDUMP;
 }
 

@@ -267,7 +267,7 @@ impl Session {
     fn watched(&self, expectation: &Expectation) -> Watched {
         let has_data = self.always_data || expectation.is_about_data();
         let data = if has_data { self.data.min(expectation.data) } else { 0 };
-        let Expectation { follow, hides, .. } = *expectation;
+        let (follow, hides) = (expectation.follow, expectation.hidden.is_some());
         Watched { follow, hides, data, diary: false, streams: expectation.command.is_some() }
     }
 

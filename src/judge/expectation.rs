@@ -59,8 +59,9 @@ pub struct Expectation {
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
-    /// Whether the watch hides programs that their caller may not trace, as it does for a caller without rights (SECURITY.md).
-    pub hides: bool,
+    /// How many processes become programs that their caller may not trace, if the watch is to hide them, as it does for a caller
+    /// without rights (SECURITY.md).
+    pub hidden: Option<u64>,
     /// How many bytes of what pointers lead to are read at most, and how many elements of arrays.
     pub data: u32,
     /// The reason why the scenario runs only on request.

@@ -82,10 +82,11 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
         return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
     }
     let mut losses: Vec<String> = trace.losses().sentences().into_iter().chain(out_of_time(trace)).collect();
-    if expectation.hides {
-        // The calls say where it begins.
+    if let Some(wanted) = expectation.hidden {
         let hidden = trace.counts.hidden();
         losses.retain(|sentence| Some(sentence) != hidden.as_ref());
+        let found = trace.counts.hidden;
+        losses.extend((found != wanted).then(|| format!("{wanted} processes were to be hidden, and {found} were")));
     }
     if !losses.is_empty() {
         return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));

@@ -209,6 +209,11 @@ impl Syscall {
         matches!(self.peek, Some((_, Peek::Pair)))
     }
 
+    /// Whether the call returns a descriptor, or does for some commands.
+    pub fn may_return_fd(&self) -> bool {
+        matches!(self.ret, Ret::Fd | Ret::ByCommand | Ret::FdWhen(_))
+    }
+
     /// The row as BPF reads it.
     pub fn roles(&self) -> Roles {
         let numbered = |at: usize| self.places.get(at).map_or(at as u8 + 1, |place| place.numbered());
@@ -220,7 +225,7 @@ impl Syscall {
             *slot = numbered(at);
         }
         roles.replaces = self.replaces().map_or(0, numbered);
-        if matches!(self.ret, Ret::Fd | Ret::ByCommand | Ret::FdWhen(_)) {
+        if self.may_return_fd() {
             roles.flags |= Roles::RETURNS_FD;
         }
         if let Some((at, peek)) = self.peek {

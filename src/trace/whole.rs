@@ -44,7 +44,8 @@ impl Trace {
     /// What was lost, or hidden, as the tracer counts it.
     pub fn losses(&self) -> Losses {
         let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
-        Losses::Counted(self.counts.losses().into_iter().chain(gap).chain(self.counts.hidden()).collect())
+        let bad = self.bad_records.first().map(|why| format!("the first record that is none: {why}"));
+        Losses::Counted(self.counts.losses().into_iter().chain(bad).chain(gap).chain(self.counts.hidden()).collect())
     }
 
     /// The first number that no call has, if the calls are not all there.

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::exec::in_fork;
 use super::steps::{close, create, open, write};
-use crate::child::scenario::{Broken, Scenario, Setup, act, call, premise, returns};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, premise, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("killed-in-call", killed_in_call),
@@ -18,6 +18,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("foreign-noise", foreign_noise),
     Scenario::new("leader-gone", leader_gone),
     Scenario::new("killed-by-write", killed_by_write),
+    Scenario::new("exit-of-thread", exit_of_thread),
 ];
 
 /// Blocks in read of an empty pipe until another process sees that and kills it.
@@ -102,6 +103,7 @@ fn comm_change() -> Setup {
         let first = create(c"first.txt")?;
         returns(call!(prctl, libc::PR_SET_NAME, c"second"), 0)?;
         close(first)?;
+        returns(call!(prctl, libc::PR_SET_NAME, c"fifteen-letters"), 0)?;
         let third = create(c"third.txt")?;
         let sibling = std::thread::spawn(|| {
             // The leader's name: the path names the process.
@@ -175,5 +177,18 @@ fn foreign_noise() -> Setup {
             std::hint::spin_loop();
         }
         close(fd)
+    })
+}
+
+/// A process whose only thread exits by exit(2): nobody has ended the group, and the status is the thread's.
+fn exit_of_thread() -> Setup {
+    act(|| {
+        let forked = call!(clone, libc::SIGCHLD, 0, 0, 0, 0)?;
+        if forked == 0 {
+            let _ = call!(exit, 5);
+        }
+        let mut status = 0_i32;
+        returns(call!(wait4, forked, &raw mut status, 0, 0), forked)?;
+        ensure(status == 5 << 8, "the forked process has another status")
     })
 }

@@ -16,7 +16,7 @@ use super::values;
 use super::{Body, DEFAULT_TIMEOUT, Expectation, ExpectedThread};
 
 const KEYS: [&str; 11] =
-    ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "hides", "data", "ignored"];
+    ["about", "calls", "threads", "present", "absent", "ends", "timeout", "follow", "hidden", "data", "ignored"];
 /// The keys of a table that says how a workload ends.
 const ENDS: [&str; 2] = ["finished", "exited"];
 /// One hour. More is a mistake in the unit.
@@ -46,7 +46,7 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
     let ignored = find(&entries, "ignored").and_then(|entry| ignored(entry, problems));
     let body = body(table, key, command.is_some(), problems, &mut lacks);
     let follow = find(&entries, "follow").and_then(|entry| values::yes_or_no(entry, problems));
-    let hides = find(&entries, "hides").and_then(|entry| values::yes_or_no(entry, problems));
+    let hidden = find(&entries, "hidden").and_then(|entry| values::integer(entry, 1, problems));
     Some(Expectation {
         name: name.to_owned(),
         line: problems.line_of(key.span().start),
@@ -55,7 +55,7 @@ pub(super) fn read(key: &Spanned<DeString>, value: &Spanned<DeValue>, problems: 
         timeout: timeout(find(&entries, "timeout"), problems),
         // As with `-- COMMAND`: what a command starts belongs to it.
         follow: follow.unwrap_or(command.is_some()),
-        hides: hides.unwrap_or_default(),
+        hidden: hidden.map(i64::cast_unsigned),
         data: find(&entries, "data").and_then(|entry| data(entry, problems)).unwrap_or(u32::MAX),
         ignored,
         lacks,
