@@ -248,12 +248,8 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;
-	unsigned int flags;
 	int group_exit_code;
 };
-
-/* include/linux/sched/signal.h: group_exit_code is set. */
-#define SIGNAL_GROUP_EXIT 0x4
 
 /* kernel/bpf/verifier.c: it says whether the kernel has bpf_rdonly_cast(), which Linux 6.2 brought. */
 enum special_kfunc_type {
@@ -303,8 +299,6 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
-	struct task_struct *group_leader;
-	int exit_code;
 };
 
 struct io_ring_ctx {

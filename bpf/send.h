@@ -148,12 +148,13 @@ __noinline int finish_unreturned(struct ior_watch *watch, struct pending *call)
 	return finish(watch, call);
 }
 
-/* The status of a process as wait4(2) reports it, signals too (kernel/exit.c, wait_task_zombie()). */
+/*
+ * The status of a process as wait4(2) reports it, signals too (kernel/exit.c, wait_task_zombie()). The last thread to exit has set it
+ * (synchronize_group_exit()).
+ */
 static __always_inline int wait_status(struct task_struct *task)
 {
-	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(task, signal, group_exit_code);
-	return BPF_CORE_READ(task, group_leader, exit_code);
+	return BPF_CORE_READ(task, signal, group_exit_code);
 }
 
 #endif

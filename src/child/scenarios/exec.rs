@@ -19,6 +19,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("vfork-exec", vfork_exec),
     Scenario::new("exec-at", exec_at),
     Scenario::new("exec-at-far", exec_at_far),
+    Scenario::new("exec-long", exec_long),
     Scenario::new("exec-same-address", exec_same_address),
     Scenario::new("exec-same-array", exec_same_array),
 ];
@@ -157,6 +158,17 @@ fn at(dir: i64, path: &CStr, flags: i32) -> Result<(), Broken> {
     let arguments = [PROGRAM.as_ptr(), ptr::null()];
     call!(execveat, dir, path, arguments.as_ptr(), arguments[1..].as_ptr(), flags)?;
     Ok(())
+}
+
+/// The kernel's own copy of the path has 304 bytes.
+fn exec_long() -> Setup {
+    write_closing(PROGRAM, &[])?;
+    let path = format!("{}tiny\0", "./".repeat(150));
+    act(move || {
+        let words = [path.as_ptr(), ptr::null()];
+        call!(execve, path.as_ptr(), words.as_ptr(), words[1..].as_ptr())?;
+        Err(Broken::Step("execve returned".to_owned()))
+    })
 }
 
 /// The path is on an untouched page, at an address at which the new program has something else.

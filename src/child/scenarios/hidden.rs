@@ -17,6 +17,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("hidden-unreadable", hidden_unreadable),
     Scenario::new("hidden-secure", hidden_secure),
     Scenario::new("hidden-forked", hidden_forked),
+    Scenario::new("hidden-not", hidden_not),
 ];
 
 /// A user without rights.
@@ -82,4 +83,11 @@ fn hidden_forked() -> Setup {
         }
         fails(call!(close, -1), Errno::EBADF)
     })
+}
+
+/// A watch that hides nothing goes on in such a program.
+fn hidden_not() -> Setup {
+    program(c"unreadable", 0o711)?;
+    become_nobody()?;
+    act(|| in_fork(|| execute(c"unreadable")))
 }

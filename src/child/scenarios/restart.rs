@@ -71,7 +71,8 @@ fn restart_signal() -> Setup {
     // SAFETY: room for two descriptors.
     Errno::result(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
     handle(libc::SIGUSR1, calling, libc::SA_RESTART)?;
-    handle(libc::SIGUSR2, quiet, 0)?;
+    // The flag beside SA_RESTART in the kernel's word means nothing for this signal.
+    handle(libc::SIGUSR2, quiet, libc::SA_NOCLDSTOP)?;
     // SAFETY: the child has one thread.
     let (reader, forked) = unsafe { (libc::getpid(), libc::fork()) };
     if forked == 0 {

@@ -23,6 +23,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("signal-same-stack", same_stack),
     Scenario::new("signal-exec", exec),
     Scenario::new("signal-killed", killed),
+    Scenario::new("signal-ignored", ignored),
 ];
 
 /// The process that disturbs the scenario's own process.
@@ -369,5 +370,26 @@ fn reads_that_never_return(last: i32) -> Setup {
     act(|| {
         read_pipe(0)?;
         Err(Broken::Premise("the read was not interrupted".to_owned()))
+    })
+}
+
+/// A signal that is ignored, and comes only when ppoll(2) lets it: the call is made again, because no handler runs.
+fn ignored() -> Setup {
+    let [pipe] = pipes::<1>()?;
+    // SAFETY: the set is a plain number for the kernel; the signal waits until it is let through.
+    unsafe {
+        let mut blocked: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&raw mut blocked, SIGUSR1);
+        libc::signal(SIGUSR1, libc::SIG_IGN);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, std::ptr::null_mut());
+        libc::raise(SIGUSR1);
+    }
+    disturbed_by(|other| {
+        until(|| is_blocked(other.of, &format!("{} ", libc::SYS_ppoll)));
+        feed(pipe);
+    })?;
+    act(move || {
+        let (mut awaited, none) = (libc::pollfd { fd: pipe[0], events: libc::POLLIN, revents: 0 }, 0_u64);
+        returns(call!(ppoll, &raw mut awaited, 1, 0, &raw const none, 8), 1)
     })
 }
