@@ -14,6 +14,7 @@ use crate::table::syscalls::{self, Abi, Effect, Peek, Sqe, SqeField, Syscall};
 mod data; // what its pointers lead to
 mod content; // the same, taken apart into values
 mod file; // the files of a call
+mod left_over; // what is another call's
 mod written; // a call as archives have it
 
 pub use content::{Content, ContentState};

@@ -75,7 +75,10 @@ impl Decoder {
     /// Takes one more record.
     pub fn take(&mut self, bytes: &[u8]) -> Option<Decoded> {
         match record::decode(bytes) {
-            Ok(Record::Call(call, ids)) => Some(self.call(call, ids)),
+            Ok(Record::Call(call, ids)) => match call.left_over() {
+                Some(what) => self.bad(format!("{} has {what}, which is an earlier call's", call.name())),
+                None => Some(self.call(call, ids)),
+            },
             Ok(Record::Request(request, ids)) => {
                 self.counts.submissions_received += 1;
                 self.requests.insert(request.order, (request, ids));

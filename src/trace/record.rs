@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::table::blocks::part;
 use crate::table::layout::*;
 use crate::table::syscalls::Abi;
-use crate::table::syscalls::{Effect, Peek, REQUESTS, Sqe, Syscall};
+use crate::table::syscalls::{REQUESTS, Sqe, Syscall};
 use crate::trace::call::{Bytes, Call, Completion, Data, Deed, Identity, Outcome, RingRequest, Text};
 
 mod encode; // a call → the bytes of its record
@@ -131,40 +131,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
         KIND_NAME => Record::Name(header.number, name(header.state, first)),
         KIND_CLOSED => Record::Closed { order: header.number, fd: header.args[0] as i32, name: name_of(&files[FIRST]) },
         KIND_DATA => Record::Data { order: header.number, data: data(&header, first)? },
-        _ => {
-            let call = call(&header, &files, [first, second], peek);
-            if let Some(what) = left_over(&call, &header) {
-                return Err(BadRecord(format!("call {} has {what}, which is none of its own", header.nr)));
-            }
-            Record::Call(without_indices(call), ids)
-        }
+        _ => Record::Call(without_indices(call(&header, &files, [first, second], peek)), ids),
     })
-}
-
-/// What the record of a call has and no argument of it leads to: something that an earlier call has left there.
-fn left_over(call: &Call, header: &RecordHeader) -> Option<&'static str> {
-    let row = call.syscall();
-    let done = call.success().is_some();
-    let has = |text: &RawText| text.len > 0 || text.err != 0;
-    let is_pair = || done && row.is_some_and(Syscall::makes_pair);
-    let has_fd = |row: &Syscall| row.fd_args().next().is_some();
-    let has_second_fd = |row: &Syscall| row.fd_args().nth(1).is_some() || row.replaces().is_some();
-    let has_path = |row: &Syscall| row.path_args().next().is_some() && (done || row.effect != Effect::TellDirectory);
-    let has_block = |row: &Syscall| match row.peek {
-        Some((_, Peek::OpenHow | Peek::HandleIn)) => true,
-        Some((_, Peek::Pair | Peek::HandleOut)) => done,
-        None => false,
-    };
-    let [first, second] = call.fds;
-    let odd = [
-        (first.is_some() && !row.is_some_and(has_fd) && !is_pair(), "the file of a descriptor"),
-        (second.is_some() && !row.is_some_and(has_second_fd) && !is_pair(), "the file of a second descriptor"),
-        (call.made.is_some() && !(done && row.is_some_and(Syscall::may_return_fd)), "a file that it has made"),
-        (has(&header.path[0]) && !row.is_some_and(has_path), "a path"),
-        (has(&header.path[1]) && row.is_none_or(|row| row.path_args().nth(1).is_none()), "a second path"),
-        (has(&header.peek) && !row.is_some_and(has_block), "a struct"),
-    ];
-    odd.iter().find(|(is_odd, _)| *is_odd).map(|(_, what)| *what)
 }
 
 /// How many bytes the strings and the block have. What could not be read has none, and its error is below 0.
