@@ -39,13 +39,26 @@ fn filter(number: i64, answer: u32) -> [libc::sock_filter; 4] {
     ]
 }
 
+/// Sends this thread a signal that waits because it is blocked.
+fn hold(signal: i32) {
+    // SAFETY: the set is a plain number for the kernel.
+    unsafe {
+        let mut blocked: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&raw mut blocked, signal);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, ptr::null_mut());
+        libc::raise(signal);
+    }
+}
+
 /// A path on a page that is present. The kernel never reads it, and so a page that is not present would stay so.
 fn denied_path() -> std::ffi::CString {
     c"denied".to_owned()
 }
 
+/// A call that a filter denies is not trapped, though SIGSYS waits.
 fn seccomp_denied() -> Setup {
     let path = denied_path();
+    hold(libc::SIGSYS);
     act(move || {
         let fd = create(c"allowed.txt")?;
         let mut filter = filter(libc::SYS_mkdirat, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
@@ -124,12 +137,13 @@ fn seccomp_let_on() -> Setup {
     })
 }
 
-/// The answer is a result that is the number of the call, as the register of the result holds it after a trap.
+/// The answer is a result that is the number of the call, as the register of the result holds it after a trap. Another signal waits.
 fn seccomp_own_number() -> Setup {
     let path = denied_path();
+    hold(libc::SIGHUP);
     asks(libc::SYS_mkdirat, calling, Answer { val: libc::SYS_mkdirat, error: 0, flags: 0 })?;
     act(move || {
-        fails(call!(close, -1), Errno::EBADF)?;
+        close(create(c"before.txt")?)?;
         returns(call!(mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755), libc::SYS_mkdirat)?;
         premise(HANDLED.load(Ordering::Relaxed) == 1, "the signal was not handled")
     })
