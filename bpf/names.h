@@ -8,6 +8,12 @@
 
 #include "state.h"
 
+/* What a callback of the helpers that make loops returns (bpf-helpers(7), bpf_loop()). */
+enum loop {
+	GO_ON = 0,
+	STOP = 1,
+};
+
 /* The argument that a role names, 1 to 6. The mask bounds it for the verifier. */
 static __always_inline __u64 argument(const struct ior_record *record, __u8 role)
 {
@@ -235,7 +241,7 @@ static long spell_one(__u32 index, void *none)
 	struct spelled *out = bpf_map_lookup_elem(&spelling, &only);
 
 	if (!out)
-		return 1;
+		return STOP;
 	if (CAN_CAST)
 		return spell_by(true, out);
 	return spell_by(false, out);
