@@ -142,14 +142,15 @@ static long climb(__u32 index, struct label *label)
 }
 
 /*
- * The label when the rest of the way is added to `sum`; 0 if the way is too long. This is a global function, as others here are:
- * the verifier checks it once for a program, and not for each caller.
+ * The label when the rest of the way is added to `sum`. This is a global function, as others here are: the verifier checks it once
+ * for a program, and not for each caller.
  */
 __noinline __u64 rest_of_label(__u64 dentry, __u64 mount, __u64 sum)
 {
 	struct label label = { .dentry = dentry, .mount = mount, .sum = sum };
 
-	return bpf_loop(LONGEST_WAY / STRIDE, climb, &label, 0) < LONGEST_WAY / STRIDE ? label.sum | 1 : 0;
+	bpf_loop(LONGEST_WAY / STRIDE, climb, &label, 0);
+	return label.sum;
 }
 
 /* Most names have no more parts on the same mount. */
@@ -171,16 +172,16 @@ static __always_inline __u64 label_by(bool cast, __u64 from, __u64 within)
 		if (dentry == root) {
 			above = READ(cast, mount, mnt_parent);
 			if (above == mount)
-				return MIX(sum, number_of(READ(cast, mount, mnt_ns))) | 1;
+				return MIX(sum, number_of(READ(cast, mount, mnt_ns)));
 			if (READ(cast, mount, mnt_mountpoint) != READ(cast, above, mnt.mnt_root) ||
 			    READ(cast, above, mnt_parent) != above)
 				break;
 			sum = MIX(sum, number_of(above));
-			return MIX(sum, number_of(READ(cast, above, mnt_ns))) | 1;
+			return MIX(sum, number_of(READ(cast, above, mnt_ns)));
 		}
 		sum = label_with(cast, sum, dentry);
 		if (up == dentry)
-			return sum | 1;
+			return sum;
 		dentry = up;
 		up = READ(cast, dentry, d_parent);
 	}
@@ -287,7 +288,7 @@ static __always_inline __u64 name_with(struct ior_watch *watch, __u64 dentry, __
 	struct known_name *known = bpf_map_lookup_elem(&known_names, &at);
 	__u64 id;
 
-	if (!known || !label)
+	if (!known)
 		return 0;
 	if (known->dentry == dentry && known->mount == mount && known->label == label && known->watch == watch->id)
 		return known->id;
