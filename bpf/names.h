@@ -8,6 +8,12 @@
 
 #include "state.h"
 
+/* What a callback of the helpers that make loops returns (bpf-helpers(7), bpf_loop()). */
+enum loop {
+	GO_ON = 0,
+	STOP = 1,
+};
+
 /* The argument that a role names, 1 to 6. The mask bounds it for the verifier. */
 static __always_inline __u64 argument(const struct ior_record *record, __u8 role)
 {
@@ -136,14 +142,15 @@ static long climb(__u32 index, struct label *label)
 }
 
 /*
- * The label when the rest of the way is added to `sum`; 0 if the way is too long. This is a global function, as others here are:
- * the verifier checks it once for a program, and not for each caller.
+ * The label when the rest of the way is added to `sum`. This is a global function, as others here are: the verifier checks it once
+ * for a program, and not for each caller.
  */
 __noinline __u64 rest_of_label(__u64 dentry, __u64 mount, __u64 sum)
 {
 	struct label label = { .dentry = dentry, .mount = mount, .sum = sum };
 
-	return bpf_loop(LONGEST_WAY / STRIDE, climb, &label, 0) < LONGEST_WAY / STRIDE ? label.sum | 1 : 0;
+	bpf_loop(LONGEST_WAY / STRIDE, climb, &label, 0);
+	return label.sum;
 }
 
 /* Most names have no more parts on the same mount. */
@@ -165,16 +172,16 @@ static __always_inline __u64 label_by(bool cast, __u64 from, __u64 within)
 		if (dentry == root) {
 			above = READ(cast, mount, mnt_parent);
 			if (above == mount)
-				return MIX(sum, number_of(READ(cast, mount, mnt_ns))) | 1;
+				return MIX(sum, number_of(READ(cast, mount, mnt_ns)));
 			if (READ(cast, mount, mnt_mountpoint) != READ(cast, above, mnt.mnt_root) ||
 			    READ(cast, above, mnt_parent) != above)
 				break;
 			sum = MIX(sum, number_of(above));
-			return MIX(sum, number_of(READ(cast, above, mnt_ns))) | 1;
+			return MIX(sum, number_of(READ(cast, above, mnt_ns)));
 		}
 		sum = label_with(cast, sum, dentry);
 		if (up == dentry)
-			return sum | 1;
+			return sum;
 		dentry = up;
 		up = READ(cast, dentry, d_parent);
 	}
@@ -235,7 +242,7 @@ static long spell_one(__u32 index, void *none)
 	struct spelled *out = bpf_map_lookup_elem(&spelling, &only);
 
 	if (!out)
-		return 1;
+		return STOP;
 	if (CAN_CAST)
 		return spell_by(true, out);
 	return spell_by(false, out);
@@ -281,7 +288,7 @@ static __always_inline __u64 name_with(struct ior_watch *watch, __u64 dentry, __
 	struct known_name *known = bpf_map_lookup_elem(&known_names, &at);
 	__u64 id;
 
-	if (!known || !label)
+	if (!known)
 		return 0;
 	if (known->dentry == dentry && known->mount == mount && known->label == label && known->watch == watch->id)
 		return known->id;

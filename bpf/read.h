@@ -34,16 +34,14 @@ static __always_inline void identify_file(struct ior_identity *to, struct ior_wa
 /* The open file of a descriptor, or 0, and whether exec closes it. A number below 0 is a large one. `cast` is a constant. */
 static __always_inline __u64 file_by(bool cast, __u64 files, __u64 fd, __u8 *cloexec)
 {
-	struct fdtable *table;
-	__u64 file;
-
 	/* A thread that is exiting has no files: then what is read here is 0. */
-	table = READ(cast, AT(cast, files_struct, files), fdt);
-	if (fd >= READ(cast, table, max_fds))
-		return 0;
-	file = WORD(cast, &READ(cast, table, fd)[fd]);
-	if (file)
+	struct fdtable *table = READ(cast, AT(cast, files_struct, files), fdt);
+	__u64 file = 0;
+
+	if (fd < READ(cast, table, max_fds)) {
+		file = WORD(cast, &READ(cast, table, fd)[fd]);
 		*cloexec = WORD(cast, &READ(cast, table, close_on_exec)[fd / 64]) >> (fd % 64) & 1;
+	}
 	return file;
 }
 
@@ -212,17 +210,14 @@ __noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, 
 			    __u64 address)
 {
 	struct ior_text *text;
-	bool unread, absolute;
 
 	if (!record || !watch || !room)
 		return 0;
 	text = &record->path[at & 1];
 	read_path(text, room, address);
-	unread = text->err;
-	absolute = room->path[0] == '/';
-	if (!record->cwd && (unread || !absolute))
+	if (!record->cwd && (text->err || room->path[0] != '/'))
 		record->cwd = base_of(watch, 0);
-	if (!record->root && (unread || absolute))
+	if (!record->root && (text->err || room->path[0] == '/'))
 		record->root = base_of(watch, 1);
 	return 0;
 }
@@ -249,7 +244,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	out->file.open = 0;
 	identify(&out->file, closing->watch, closing->files, fd, NULL);
 	if (!out->file.open)
-		return 0;
+		return GO_ON;
 	out->record.watch = call->record.watch;
 	out->record.number = call->record.number;
 	out->record.args[0] = fd;
@@ -258,7 +253,7 @@ static long tell_closed(__u32 index, struct closing *closing)
 	out->record.path[0].len = out->record.path[1].len = out->record.peek.len = 0;
 	if (tell(&closing->watch->told, out, sizeof(*out), BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&closing->watch->untold, 1);
-	return 0;
+	return GO_ON;
 }
 
 /* Sends the files that close_range is about to close. User space knows whether the call then failed or only set a flag. */
@@ -300,12 +295,8 @@ static __always_inline void read_at_enter(struct pending *call, struct ior_watch
 	if (role->path[0] && !(role->flags & IOR_PATH_AT_EXIT))
 		read_path_at(record, watch, 0, &call->path, argument(record, role->path[0]));
 	if (role->path[1]) {
-		struct path_room *second = second_path(task);
-
-		if (second)
-			read_path_at(record, watch, 1, second, argument(record, role->path[1]));
-		else
-			record->path[1].err = -12; /* ENOMEM */
+		record->path[1].err = -12; /* ENOMEM, if there is no room */
+		read_path_at(record, watch, 1, second_path(task), argument(record, role->path[1]));
 	}
 	if (role->peek && !(role->flags & IOR_PEEK_AT_EXIT))
 		peek_at(call, role);
@@ -317,10 +308,7 @@ static __always_inline void read_at_enter(struct pending *call, struct ior_watch
 static __always_inline void read_second_late(struct ior_record *record, const struct ior_roles *role,
 					     struct task_struct *task)
 {
-	struct path_room *second = second_path(task);
-
-	if (second)
-		read_path_late(record, 1, second, argument(record, role->path[1]));
+	read_path_late(record, 1, second_path(task), argument(record, role->path[1]));
 }
 
 /*

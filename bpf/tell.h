@@ -124,9 +124,8 @@ __noinline long tell_vector(struct ior_watch *watch, struct pending *call, struc
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		if (err || at >= count || !left)
 			break;
-		err = bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
-		if (err)
-			break;
+		/* It has been read just now. */
+		bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
 		asked->part = part + at + 1;
 		asked->address = segment.base;
 		asked->size = segment.length < left ? segment.length : left;
@@ -163,10 +162,11 @@ __noinline long tell_message(struct ior_watch *watch, struct pending *call, stru
 		return 0;
 	wanted = asked->limit;
 	part = asked->part;
-	err = bpf_probe_read_user(&message, SIZE_OF_MESSAGE, (const void *)asked->address);
 	asked->limit = asked->size;
-	if (tell_data(watch, call, asked) || err)
+	err = tell_data(watch, call, asked);
+	if (err)
 		return err;
+	bpf_probe_read_user(&message, SIZE_OF_MESSAGE, (const void *)asked->address);
 	if (message.name) {
 		asked->part = part + IOR_PART_ADDRESS;
 		asked->address = message.name;
@@ -234,9 +234,8 @@ __noinline long tell_pointers(struct ior_watch *watch, struct pending *call, str
 	for (__u32 at = 0; at < IOR_PARTS; at++) {
 		if (err || at >= count)
 			break;
-		err = bpf_probe_read_user(&pointer, sizeof(pointer), (const void *)(array + at * sizeof(pointer)));
-		if (err)
-			break;
+		/* 0 where it cannot be read: nothing can be read there either. */
+		bpf_probe_read_user(&pointer, sizeof(pointer), (const void *)(array + at * sizeof(pointer)));
 		asked->part = at + 1;
 		asked->address = pointer;
 		err = tell_data(watch, call, asked);
@@ -269,7 +268,7 @@ __noinline long tell_text(struct ior_watch *watch, struct pending *call, struct 
 __noinline long tell_within(struct ior_watch *watch, struct pending *call, struct asked *asked, __u32 place,
 			    __u32 sizes)
 {
-	__u64 array = 0, count = 0, width = sizes >> 8 & 0xff;
+	__u64 array, count = 0, width = sizes >> 8 & 0xff;
 	long err;
 
 	if (!watch || !call || !asked || width > sizeof(count))
@@ -292,7 +291,7 @@ __noinline long tell_within(struct ior_watch *watch, struct pending *call, struc
 __noinline long tell_strings(struct ior_watch *watch, struct pending *call, struct asked *asked)
 {
 	__u64 array, string;
-	long err = 0;
+	long err;
 
 	if (!watch || !call || !asked)
 		return 0;

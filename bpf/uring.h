@@ -39,8 +39,7 @@ static __always_inline struct pending *empty_scratch(void)
 	record->path[0].len = 0;
 	record->path[1].len = 0;
 	record->peek.len = 0;
-	for (int i = 0; i < IOR_PLACES; i++)
-		call->file[i].open = 0;
+	call->file[IOR_FIRST].open = call->file[IOR_MADE].open = call->file[IOR_SECOND].open = 0;
 	return call;
 }
 
@@ -81,11 +80,12 @@ static __noinline long keep(const struct pending *call, __u64 key, __u64 ring, _
 		.opcode = sqe->opcode,
 		.head = head,
 	};
+	long err;
 
-	if (bpf_map_update_elem(&requests, &key, &request, BPF_ANY))
-		return -1;
-	__sync_fetch_and_add(&in_flight, 1);
-	return 0;
+	err = bpf_map_update_elem(&requests, &key, &request, BPF_ANY);
+	if (!err)
+		__sync_fetch_and_add(&in_flight, 1);
+	return err;
 }
 
 /* As read_at_enter(), for a request. No later read is needed: the kernel has prepared the request, so the pages are present. */
@@ -93,7 +93,6 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 					   const struct ior_roles *role)
 {
 	struct ior_record *record = &call->record;
-	struct path_room *second;
 	__u64 files = files_of(task);
 
 	if (role->fd[0])
@@ -103,10 +102,8 @@ static __always_inline void read_arguments(struct pending *call, struct ior_watc
 	if (role->path[0])
 		read_path_at(record, watch, 0, &call->path, argument(record, role->path[0]));
 	if (role->path[1]) {
-		record->path[1].err = -12; /* ENOMEM */
-		second = second_path(task);
-		if (second)
-			read_path_at(record, watch, 1, second, argument(record, role->path[1]));
+		record->path[1].err = -12; /* ENOMEM, if there is no room */
+		read_path_at(record, watch, 1, second_path(task), argument(record, role->path[1]));
 	}
 	if (role->peek)
 		peek_at(call, role);
@@ -196,7 +193,7 @@ static __noinline int complete(struct request *request, __u64 key, __s64 res, __
 		read_completion(out, watch, task, request);
 	}
 	/* The file that the descriptor was at the issue. A linked request waits for others, which may have changed it. */
-	file = !(state & (IOR_UNFINISHED | IOR_MORE)) ? number_of(FIELD(io_kiocb, key, file)) : 0;
+	file = state & IOR_UNFINISHED ? 0 : number_of(FIELD(io_kiocb, key, file));
 	if (file) {
 		identify_any(&out->file[IOR_FIRST], watch, file);
 		out->record.state |= IOR_HAS_FILE;
@@ -223,7 +220,7 @@ static long end_request(void *map, __u64 *key, struct request *request, __u32 *t
 
 	if (has_ended || request->pid == *tgid)
 		complete(request, *key, 0, IOR_UNFINISHED);
-	return 0;
+	return GO_ON;
 }
 
 static __always_inline int submit(__u64 key, __u64 from)
@@ -248,8 +245,7 @@ static __always_inline int submit(__u64 key, __u64 from)
 	if (before && from && before->ring == ring && before->head == head)
 		return 0;
 	/* The kernel uses the memory again: the request that was there has ended without a completion. */
-	if (before)
-		complete(before, key, 0, IOR_UNFINISHED);
+	complete(before, key, 0, IOR_UNFINISHED);
 	bpf_probe_read_kernel(&sqe, sizeof(sqe), (const void *)(from ? from : last_entry(ring, head)));
 	call = empty_scratch();
 	if (!call)
@@ -262,7 +258,6 @@ static __always_inline int submit(__u64 key, __u64 from)
 	record->tid = task->pid;
 	record->nr = sqe.opcode;
 	record->kind = IOR_REQUEST;
-	record->state = 0;
 	copy_comm(record, task);
 	read_request(call, watch, task, &sqe);
 	record->enter_ns = now(watch);
@@ -313,13 +308,13 @@ struct search {
 static long is_of_completion(void *map, __u64 *key, struct request *request, struct search *search)
 {
 	if (request->ring != search->ring || request->user_data != search->user_data)
-		return 0;
+		return GO_ON;
 	if (!search->found || request->number < search->number) {
 		search->key = *key;
 		search->number = request->number;
 	}
 	search->found = search->found ? 2 : 1;
-	return 0;
+	return GO_ON;
 }
 
 /* Added to the flags of a completion that has found its queue full. The kernel does not use this bit. */

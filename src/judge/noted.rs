@@ -39,13 +39,21 @@ pub fn contradictions(trace: &Trace, ending: &Ending, own: &OwnWord) -> Vec<Stri
     let ends = main_end(ending, own).into_iter().chain(other_ends(own));
     let Some((begin, end)) = own.span_ns else { return ends.collect() };
     let span = early(begin)..=late(end);
-    ends.chain(outside(trace, &span)).chain(calls(trace, &own.diary, &span)).collect()
+    ends.chain(outside(trace, &span)).chain(timeless(trace)).chain(calls(trace, &own.diary, &span)).collect()
 }
 
 /// The first call whose times lie outside the time in which `act` ran.
 fn outside(trace: &Trace, span: &RangeInclusive<u64>) -> Option<String> {
     let call = trace.calls.iter().find(|call| !lies_within(call, span))?;
     Some(format!("{} (call {}) {}, and act ran {}", call.name(), call.order, when(call), between(span)))
+}
+
+/// The first request that took no time. Two programs of BPF read the clock for it, one after the other.
+fn timeless(trace: &Trace) -> Option<String> {
+    let is_timeless =
+        |call: &&Call| call.request.is_some() && matches!(call.outcome, Outcome::Returned(_)) && call.duration_ns == 0;
+    let call = trace.calls.iter().find(is_timeless)?;
+    Some(format!("{} (call {}) took no time from its submission to its completion", call.name(), call.order))
 }
 
 /// The end of the child itself: recorded once, and with the status that the process that has reaped it knows.

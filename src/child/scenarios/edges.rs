@@ -318,11 +318,13 @@ fn netlink() -> Setup {
     bytes[..4].copy_from_slice(&(PAGE as u32 + 1).to_ne_bytes());
     act(move || {
         let socket = call!(socket, libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+        close(create(c"other.txt")?)?;
         let (own, on) = (black_box([16_u32, 0, 0]), black_box(1_i32));
         returns(call!(bind, socket, own.as_ptr(), 12), 0)?;
         let (level, option) = (libc::SOL_NETLINK, libc::NETLINK_PKTINFO);
         returns(call!(setsockopt, socket, level, option, &raw const on, 4), 0)?;
         returns(call!(sendto, socket, bytes.as_ptr(), bytes.len(), 0, null::<u8>(), 0), PAGE as i64 + 1)?;
+        returns(call!(write, socket, own.as_ptr(), 12), 12)?;
         close(socket)
     })
 }

@@ -82,14 +82,19 @@ fn edge() -> Setup {
     act(move || fails(call!(nanosleep, last, 0), Errno::EFAULT))
 }
 
-/// The struct has the address of a path.
+/// The struct has the address of a path, and that of one without an end.
 fn string() -> Setup {
     /// BPF_OBJ_GET (bpf(2)).
     const OBJ_GET: i32 = 7;
-    act(|| {
+    let endless = last_bytes(2)?;
+    // SAFETY: two bytes are there, and nobody else has them.
+    unsafe { endless.cast::<[u8; 2]>().write(*b"no") };
+    act(move || {
         let path = black_box(*b"nowhere\0");
         let asked = black_box([path.as_ptr() as u64, 0]);
-        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::ENOENT)
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::ENOENT)?;
+        let asked = black_box([endless as u64, 0]);
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::EFAULT)
     })
 }
 
@@ -132,6 +137,10 @@ fn value() -> Setup {
             let set = call!(setxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args));
             set.map_err(skip_on(Errno::EOPNOTSUPP, "the file system of the workspace lacks these attributes"))?;
         }
+        // The size is not that of its lower 16 bits.
+        let args = black_box([long, 0x1_0001]);
+        let set = call!(setxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args));
+        fails(set, Errno::E2BIG)?;
         let args = black_box([room, 64]);
         returns(call!(getxattrat, AT_FDCWD, c"x.txt", 0, c"user.ior", args.as_ptr(), size_of_val(&args)), 5)?;
         let args = black_box([room, 4]);

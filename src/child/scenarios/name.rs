@@ -193,7 +193,7 @@ fn name_chroot() -> Setup {
     })
 }
 
-/// A moved mount takes its files along. Files in a detached mount no longer have a path.
+/// A moved mount takes its files along, and another one covers it. Files in a detached mount no longer have a path.
 fn name_mount_moved() -> Setup {
     fs::create_dir("here")?;
     fs::create_dir("there")?;
@@ -213,6 +213,11 @@ fn name_mount_moved() -> Setup {
         write(file, b"here")?;
         returns(call!(mount, c"here", c"there", ptr::null::<u8>(), libc::MS_MOVE, ptr::null::<u8>()), 0)?;
         write(file, b"there")?;
+        returns(call!(mount, c"none", c"there", c"tmpfs", 0, 0), 0)?;
+        let over = create(c"there/over.txt")?;
+        write(over, b"over")?;
+        returns(call!(umount2, c"there", libc::MNT_DETACH), 0)?;
+        close(over)?;
         returns(call!(umount2, c"there", libc::MNT_DETACH), 0)?;
         write(file, b"nowhere")?;
         close(file)

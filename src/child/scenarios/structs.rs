@@ -314,15 +314,19 @@ fn interval() -> Setup {
     })
 }
 
-/// Requests behind an array of pointers, of which the second leads nowhere.
+/// Requests behind an array of pointers, of which the second leads nowhere, or cannot be read.
 fn requests() -> Setup {
-    act(|| {
+    let last = last_bytes(8)?.cast::<*const u8>();
+    act(move || {
         // io_submit(2): IOCB_CMD_FSYNC is 2.
         let mut request = [0_u8; 64];
         request[16] = 2;
         request[20..24].copy_from_slice(&(-1_i32).to_ne_bytes());
         let pointers = [request.as_ptr(), null()];
         fails(call!(io_submit, 1, 2, pointers.as_ptr()), Errno::EINVAL)?;
+        // SAFETY: so many bytes are there, and nobody else has them.
+        unsafe { last.write_volatile(request.as_ptr()) };
+        fails(call!(io_submit, 1, 2, last), Errno::EINVAL)?;
         let time = [0_i64, 1];
         fails(call!(io_getevents, 1, 0, 1, null_mut::<u8>(), time.as_ptr()), Errno::EINVAL)
     })

@@ -26,6 +26,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-request-overflow", uring_request_overflow),
     Scenario::new("uring-request-sqpoll", uring_request_sqpoll),
     Scenario::new("uring-request-late-file", uring_request_late_file),
+    Scenario::new("uring-request-late-poll", uring_request_late_poll),
     Scenario::new("uring-request-message", uring_request_message),
     Scenario::new("uring-request-alike", uring_request_alike),
     Scenario::new("uring-request-splice", uring_request_splice),
@@ -239,6 +240,24 @@ fn uring_request_late_file() -> Setup {
         }
         ensure([polled, read] == [(1, libc::POLLIN.into()), (2, 2)], "the read is not that of b.txt")?;
         ring.close()
+    })
+}
+
+/// The same of a poll that completes more than once, and whose process ends before it does.
+fn uring_request_late_poll() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        let [reads, writes] = pipe()?;
+        let ([empty, _], event) = (pipe()?, call!(eventfd2, 1, 0)?);
+        let poll = |fd: i64| opcode::PollAdd::new(types::Fd(fd as i32), libc::POLLIN as u32);
+        ring.push(&poll(reads).build().flags(Flags::IO_LINK).user_data(1))?;
+        ring.push(&poll(empty).multi(true).build().user_data(2))?;
+        ring.enter(2, 0)?;
+        returns(call!(dup3, event, empty, 0), empty)?;
+        write(writes, b"x")?;
+        ring.enter(0, 2)?;
+        let readable = libc::POLLIN.into();
+        ensure([ring.next()?, ring.next()?] == [(1, readable), (2, readable)], "the eventfd was not polled")
     })
 }
 

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 
 use super::ring::{CWD, Ring, at, read_at_0, write_at_0};
 use super::steps::{NOT_OPEN, close, create, open, open_dir, part, pipe, read, skip_on, write};
+use super::structs::last_bytes;
 use super::xattr::{USER, may_have};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
 
@@ -117,19 +118,21 @@ fn uring_file_xattr() -> Setup {
 
 /// pipe2(2) by a request, with descriptors, and with places of the ring's own table.
 fn uring_file_pipe() -> Setup {
-    act(|| {
+    let last = last_bytes(8)?;
+    act(move || {
         let mut ring = Ring::new()?;
-        let mut ends = [0_i32; 2];
-        let pipe = opcode::Pipe::new(ends.as_mut_ptr()).flags(O_CLOEXEC as u32).build();
+        let ends = last.cast::<[i32; 2]>();
+        let pipe = opcode::Pipe::new(ends.cast()).flags(O_CLOEXEC as u32).build();
         ring.makes("IORING_OP_PIPE", pipe)?;
-        let [reads, writes] = ends.map(i64::from);
+        // SAFETY: two numbers at the end of memory.
+        let [reads, writes] = unsafe { ends.read_volatile() }.map(i64::from);
         write(writes, b"hello")?;
         read(reads, b"hello")?;
         let none = [-1_i32; 3];
         returns(call!(io_uring_register, ring.fd(), 2, none.as_ptr(), none.len()), 0)?;
         let place =
             types::DestinationSlot::try_from_slot_target(1).map_err(|_| Broken::Step("no place 1".to_owned()))?;
-        ring.succeeds(opcode::Pipe::new(ends.as_mut_ptr()).file_index(Some(place)).build(), 0)?;
+        ring.succeeds(opcode::Pipe::new(ends.cast()).file_index(Some(place)).build(), 0)?;
         ring.fails(opcode::Pipe::new(ptr::without_provenance_mut(16)).build(), Errno::EFAULT)?;
         ring.close()
     })

@@ -5,12 +5,13 @@ use std::sync::{Arc, Barrier};
 use std::thread::Builder;
 
 use io_uring::cqueue::{self, Entry32};
-use io_uring::squeue::{Entry, Entry128, EntryMarker};
+use io_uring::squeue::{Entry, Entry128, EntryMarker, Flags};
 use io_uring::{EnterFlags, IoUring, opcode};
 use libc::{O_CREAT, O_RDWR};
 
+use super::exec::in_fork;
 use super::ring::{ENTRIES, Ring, SETUP_IOPOLL, SETUP_SQPOLL, at, write_at_0};
-use super::steps::{close, create, open};
+use super::steps::{close, create, open, pipe, write};
 use super::thread::{joined, names_itself};
 use crate::child::scenario::{Broken, Scenario, Setup, act, ensure};
 
@@ -24,6 +25,8 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-queue-wide-both", uring_queue_wide_both),
     Scenario::new("uring-queue-two", uring_queue_two),
     Scenario::new("uring-queue-thread", uring_queue_thread),
+    Scenario::new("uring-queue-shared", uring_queue_shared),
+    Scenario::new("uring-queue-alike", uring_queue_alike),
 ];
 
 const TEXT: &[u8; 8] = b"12345678";
@@ -161,12 +164,40 @@ fn uring_queue_thread() -> Setup {
             let open = opcode::OpenAt::new(super::ring::CWD, c"thread.txt".as_ptr());
             let open = open.flags(O_RDWR | O_CREAT).mode(0o644).build();
             let file = i64::from(ring.request(&open.user_data(1))?);
-            let write = write_at_0(file as i32, b"by a worker").build().flags(io_uring::squeue::Flags::ASYNC);
+            let write = write_at_0(file as i32, b"by a worker").build().flags(Flags::ASYNC);
             ring.succeeds(write.user_data(2), 11)?;
             ring.succeeds(opcode::Close::new(at(file)).build().user_data(3), 0)?;
             ring.close()?;
             names_itself()
         });
         joined(thread?)
+    })
+}
+
+/// A process that is not watched submits to the same ring. Its request has the memory of one that was never completed.
+fn uring_queue_shared() -> Setup {
+    act(|| {
+        let mut ring = Ring::new()?;
+        let nop = opcode::Nop::new().build();
+        ring.push_all(&[0; ENTRIES as usize].map(|_| nop.clone().flags(Flags::SKIP_SUCCESS).user_data(1)))?;
+        ring.enter(ENTRIES, 0)?;
+        in_fork(|| ring.succeeds(nop.user_data(2), 0))?;
+        ring.close()
+    })
+}
+
+/// Rings on which four polls wait, all with the same number. The first of each gets the completion, wherever the tracer has it.
+fn uring_queue_alike() -> Setup {
+    act(|| {
+        for _ in 0..4 {
+            let ([first, into_first], [other, _]) = (pipe()?, pipe()?);
+            let mut ring = Ring::new()?;
+            let poll = |fd| opcode::PollAdd::new(at(fd), libc::POLLIN as u32).multi(true).build().user_data(7);
+            ring.push_all(&[poll(first), poll(other), poll(other), poll(other)])?;
+            ring.enter(ENTRIES, 0)?;
+            write(into_first, b"x")?;
+            ensure(ring.next()? == (7, libc::POLLIN.into()), "the pipe did not become readable")?;
+        }
+        Ok(())
     })
 }

@@ -4,11 +4,12 @@
 use std::mem::zeroed;
 use std::ptr;
 
+use io_uring::squeue::Flags;
 use io_uring::{opcode, types};
 use libc::{AF_UNIX, MSG_PEEK, MSG_TRUNC, SHUT_WR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM, iovec, msghdr, sockaddr_un};
 use nix::errno::Errno;
 
-use super::ring::{Ring, at};
+use super::ring::{ENTRIES, Ring, at};
 use super::socket::address;
 use super::steps::{NOT_OPEN, close, part, pipe, write};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
@@ -19,6 +20,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("uring-socket-bytes", uring_socket_bytes),
     Scenario::new("uring-socket-messages", uring_socket_messages),
     Scenario::new("uring-socket-zero-copy", uring_socket_zero_copy),
+    Scenario::new("uring-socket-notices", uring_socket_notices),
     Scenario::new("uring-socket-command", uring_socket_command),
     Scenario::new("uring-socket-epoll", uring_socket_epoll),
 ];
@@ -168,6 +170,33 @@ fn uring_socket_zero_copy() -> Setup {
         let mut ring = Ring::new()?;
         ring.fails(opcode::SendMsgZc::new(NOWHERE, &raw const sent).build(), Errno::EBADF)?;
         ring.close()
+    })
+}
+
+/// Notifications that are taken for no completion: one in the memory of a request that was never completed, and one that finds no room
+/// in its queue while a request with its number waits.
+fn uring_socket_notices() -> Setup {
+    act(|| {
+        let [one, _] = connected()?;
+        let [reads, _] = pipe()?;
+        let mut ring = Ring::new()?;
+        let nop = || opcode::Nop::new().build();
+        ring.push_all(&[0; ENTRIES as usize].map(|_| nop().flags(Flags::SKIP_SUCCESS).user_data(7)))?;
+        ring.enter(ENTRIES, 0)?;
+        let send = || opcode::SendZc::new(at(one), PACKET.as_ptr(), 12).build().user_data(7);
+        let sent = ring.makes("IORING_OP_SEND_ZC", send())?;
+        ensure(sent == 12, "the packet was not sent")?;
+        ring.enter(0, 1)?;
+        ring.next()?;
+        ring.close()?;
+        let mut ring = Ring::new()?;
+        ring.push(&opcode::PollAdd::new(at(reads), libc::POLLIN as u32).build().user_data(7))?;
+        ring.push_all(&[0; 3].map(|_| nop()))?;
+        ring.enter(4, 3)?;
+        ring.push_all(&[0; 4].map(|_| nop()))?;
+        ring.enter(4, 7)?;
+        ring.push(&send())?;
+        ring.enter(1, 8)
     })
 }
 

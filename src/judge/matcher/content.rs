@@ -26,12 +26,19 @@ pub(super) fn state(call: &Call, at: usize) -> &'static [u8] {
         (arg, Peek::HandleIn) if arg == at => Some(match (&call.peek, call.late[2]) {
             (None, _) => ContentState::Unreadable,
             (Some(_), true) => ContentState::Late,
+            (Some(bytes), false) if is_cut(bytes) => ContentState::Cut,
             (Some(_), false) => ContentState::Whole,
         }),
         _ => None,
     };
     let state = call.content(at).map(|(_, state)| state).or_else(of_handle);
     state.map_or(NOTHING_READ, ContentState::word).as_bytes()
+}
+
+/// Whether a `struct file_handle` has fewer bytes than its first word says (open_by_handle_at(2)).
+fn is_cut(handle: &[u8]) -> bool {
+    let size = handle.first_chunk().map_or(0, |size| u32::from_ne_bytes(*size));
+    handle.len() < (size as usize).saturating_add(8)
 }
 
 /// Whether the content has all that is wanted. A name that nothing has bound may have any value.

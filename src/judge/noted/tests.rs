@@ -1,5 +1,6 @@
 use super::*;
 use crate::child::ending::Phase;
+use crate::trace::call::RingRequest;
 use crate::trace::call::tests::call;
 
 const PID: u32 = 1;
@@ -79,6 +80,18 @@ fn a_call_that_the_child_has_not_noted_lies_in_the_time_of_act() {
         let trace = Trace { calls: vec![seen], ..Trace::default() };
         let said = contradictions(&trace, &ended(How::Finished), &own(Vec::new(), &[(PID, Some(0))]));
         assert_eq!(said.iter().any(|said| said.contains("and act ran between")), is_wrong, "{enter_ns}: {said:?}");
+    }
+}
+
+#[test]
+fn a_request_takes_time() {
+    for (is_request, duration_ns, is_wrong) in [(true, 0, true), (true, 1, false), (false, 0, false)] {
+        let (mut seen, _) = written(200_000);
+        seen.duration_ns = duration_ns;
+        let seen = seen.with(|deed| deed.request = is_request.then(RingRequest::default));
+        let trace = Trace { calls: vec![seen], ..Trace::default() };
+        let said = contradictions(&trace, &ended(How::Finished), &own(Vec::new(), &[(PID, Some(0))]));
+        assert_eq!(said.iter().any(|said| said.contains("took no time")), is_wrong, "{duration_ns}: {said:?}");
     }
 }
 

@@ -101,7 +101,7 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data
         What::Struct(of) => {
             Content::List(bytes.chunks_exact(of.size).map(|bytes| members(of, bytes, None, None)).collect())
         }
-        What::Pointers(of) => Content::List(read_parts(parts).map(|bytes| members(of, bytes, None, None)).collect()),
+        What::Pointers(of) => Content::List(items(parts).map(|bytes| members(of, bytes, None, None)).collect()),
         What::Signals => signals(bytes),
         What::Entries(layout) => Content::List(entries(layout, bytes).flatten().map(entry).collect()),
         What::Nodes => Content::List(
@@ -111,11 +111,7 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data
             Content::List(blocks::descriptors_of(bytes).map(Content::Number).collect())
         }
         What::Vector | What::Strings => {
-            let of_part = |data: &&Data| match &data.bytes {
-                Bytes::Read(bytes) if data.part > 0 => Some(Content::Bytes(bytes.clone())),
-                Bytes::Read(_) | Bytes::Unreadable(_) => None,
-            };
-            Content::List(parts.iter().filter_map(of_part).collect())
+            Content::List(items(parts).map(|bytes| Content::Bytes(bytes.to_vec())).collect())
         }
         What::Message if matches!(block.size, Size::One) => Content::Object(message(parts, 0, given)),
         What::Message => {
@@ -125,12 +121,9 @@ fn taken_apart(block: &Block, bytes: &[u8], parts: &[&Data], given: Option<&Data
     }
 }
 
-/// The parts that were read, in their order.
-fn read_parts<'d>(parts: &[&'d Data]) -> impl Iterator<Item = &'d [u8]> {
-    parts.iter().filter_map(|data| match &data.bytes {
-        Bytes::Read(bytes) => Some(bytes.as_slice()),
-        Bytes::Unreadable(_) => None,
-    })
+/// The segments of a vector or the items of a list, which count from 1, up to one that was not read.
+fn items<'d>(parts: &[&'d Data]) -> impl Iterator<Item = &'d [u8]> {
+    (1..=PARTS as u16).map_while(|at| parts.iter().find(|data| data.part == at).and_then(|data| data.read()))
 }
 
 /// A number of this role; 0 if there is none.

@@ -309,7 +309,7 @@ impl<'c> BlockReader<'c> {
     fn pointers(&mut self, arg: usize, address: u64, count: u64, size: u64) {
         for at in 0..count.min(PARTS as u64) {
             let pointer = look::block(self.tid, address.wrapping_add(at * WORD), WORD as usize);
-            let Some(Some(pointer)) = pointer else { return };
+            let Some(Some(pointer)) = pointer else { return self.keep(arg, at as u16 + 1, size, pointer) };
             let Some(&pointer) = words(&pointer).first() else { return };
             if self.part(arg, at as u16 + 1, pointer, size, MOST).is_none() {
                 return;
