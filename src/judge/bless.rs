@@ -8,7 +8,7 @@ use toml_edit::{Array, DocumentMut, Item, TableLike};
 use crate::child::ending::Ending;
 use crate::judge::expectation::{Body, Expectation, Expectations};
 use crate::judge::matcher::{self, TraceComparison};
-use crate::judge::verdict::Observed;
+use crate::judge::verdict::{Observed, losses};
 
 mod names; // which name a number has
 mod content; // what a pointer leads to as TOML
@@ -63,7 +63,7 @@ const BY_HAND: &str = "change the table by hand";
 
 /// A trace with losses proves nothing, and a workload that failed did not do what its table is about.
 fn possible(expectation: &Expectation, observed: &Observed) -> Result<(), NotBlessed> {
-    if let Some(loss) = observed.trace.losses().sentences().into_iter().next() {
+    if let Some(loss) = losses(expectation, &observed.trace).into_iter().next() {
         return Err(NotBlessed::new(format!("the trace has losses: {loss}"), "run it again"));
     }
     if observed.ending.word().is_none() && matcher::ending(expectation, &observed.ending).is_some() {

@@ -29,7 +29,7 @@ pub use errors::Errors;
 pub use sequence::Sequence;
 
 use entries::in_order;
-use errors::{Problems, near};
+use errors::{Problems, near, without_table};
 use written::UnreadTable;
 
 /// The name of the tables in the binary in messages.
@@ -59,8 +59,7 @@ pub struct Expectation {
     pub timeout: Duration,
     /// Whether the processes that it forks are traced too.
     pub follow: bool,
-    /// How many processes become programs that their caller may not trace, if the watch is to hide them, as it does for a caller
-    /// without rights (SECURITY.md).
+    /// How many processes become programs that their caller may not trace, if the watch is to hide them (SECURITY.md).
     pub hidden: Option<u64>,
     /// How many bytes of what pointers lead to are read at most, and how many elements of arrays.
     pub data: u32,
@@ -359,22 +358,6 @@ fn is_known(key: &Spanned<DeString>, known: &HashSet<&str>, scenarios: &[&str], 
         });
         problems.push(key.span(), format!("there is no scenario `{}`", key.get_ref()), hint);
     }
-}
-
-/// The scenarios without a table, in one error that names the first 12: a file made for one scenario lacks all others.
-fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems: &mut Problems) {
-    let missing: Vec<&str> = scenarios.iter().copied().filter(|&name| !named.contains(name)).collect();
-    let [first, ..] = missing[..] else { return };
-    let message = match missing.len() {
-        1 => format!("the scenario `{first}` has no table"),
-        count => format!("{count} scenarios have no table"),
-    };
-    let shown: Vec<String> = missing.iter().take(12).map(|name| format!("[{name}]")).collect();
-    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
-    let hint = errors::listed("each needs `about` and `calls`: add ", &shown);
-    let more = missing.len() - shown.len();
-    let end = text.trim_end().len();
-    problems.push(end..end, message, if more > 0 { format!("{hint} and {more} more") } else { hint });
 }
 
 impl Expectation {

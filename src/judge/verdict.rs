@@ -81,13 +81,7 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
     if ending.phase == Phase::Setup {
         return Verdict::Fail(report::before_gate(expectation, file, ending, rerun));
     }
-    let mut losses: Vec<String> = trace.losses().sentences().into_iter().chain(out_of_time(trace)).collect();
-    if let Some(wanted) = expectation.hidden {
-        let hidden = trace.counts.hidden();
-        losses.retain(|sentence| Some(sentence) != hidden.as_ref());
-        let found = trace.counts.hidden;
-        losses.extend((found != wanted).then(|| format!("{wanted} processes were to be hidden, and {found} were")));
-    }
+    let losses: Vec<String> = losses(expectation, trace).into_iter().chain(out_of_time(trace)).collect();
     if !losses.is_empty() {
         return Verdict::Inconclusive(report::inconclusive(name, &losses, ending, rerun));
     }
@@ -98,6 +92,18 @@ pub(crate) fn judge_with(expectation: &Expectation, file: &str, observed: &Obser
     let failure =
         Failure { scenario: name, expectation, file, trace, comparison: &comparison, ending, losses: &losses, rerun };
     Verdict::Fail(report::failure(&failure))
+}
+
+/// What was lost, or was to be hidden and was not. What was to be hidden is no loss.
+pub(crate) fn losses(expectation: &Expectation, trace: &Trace) -> Vec<String> {
+    let mut losses = trace.losses().sentences();
+    if let Some(wanted) = expectation.hidden {
+        let hidden = trace.counts.hidden();
+        losses.retain(|sentence| Some(sentence) != hidden.as_ref());
+        let found = trace.counts.hidden;
+        losses.extend((found != wanted).then(|| format!("{wanted} processes were to be hidden, and {found} were")));
+    }
+    losses
 }
 
 /// The first call that was entered before an earlier one of its thread, a sentence. Without times all is at 0.

@@ -17,7 +17,7 @@ mod file; // the files of a call
 mod left_over; // what is another call's
 mod written; // a call as archives have it
 
-pub use content::{Content, ContentState};
+pub use content::{Content, ContentState, NOTHING_READ};
 pub use data::{Bytes, Data};
 pub use file::{Attribute, Contradiction, Files, Identity};
 

@@ -13,7 +13,7 @@ use super::{Aspect, ExpectedCall, Part, Wanted, WantedField, Which};
 use crate::table::blocks;
 use crate::table::kind::Kind;
 use crate::table::syscalls::{Ret, Role, Syscall};
-use crate::trace::call::ContentState;
+use crate::trace::call::{ContentState, NOTHING_READ};
 
 /// The `$x` that earlier calls have bound.
 #[derive(Clone, Default)]
@@ -26,9 +26,6 @@ const COMM: usize = 15;
 
 /// The value of `bytes` for a call that counts none.
 const NO_BYTES: &str = "none";
-
-/// How a block was read that was not read at all.
-pub(crate) const NOTHING_READ: &str = "none";
 
 /// The kernel's call tables. The first is the default.
 pub(crate) const ABIS: [&str; 2] = ["native", "32 bit"];
@@ -176,8 +173,8 @@ impl<'a, 't, 'p> CallReader<'a, 't, 'p> {
             Aspect::Text(_) => values::one_of(entry, &TEXT_STATES, self.problems),
             Aspect::Abi => values::one_of(entry, &ABIS, self.problems),
             Aspect::DataIs(_) => {
-                let states: Vec<&str> = ContentState::ALL.iter().map(|(_, word)| *word).chain([NOTHING_READ]).collect();
-                values::one_of(entry, &states, self.problems)
+                let [whole, cut, unreadable, late] = ContentState::ALL.map(|(_, word)| word);
+                values::one_of(entry, &[whole, cut, unreadable, late, NOTHING_READ], self.problems)
             }
             Aspect::Data(at) => {
                 let shape = blocks::shape_of_arg(self.row, at, &self.args)?;

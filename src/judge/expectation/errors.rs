@@ -2,6 +2,7 @@
 //!
 //! No I/O.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -210,4 +211,20 @@ pub(crate) fn listed(before: &str, names: &[&str]) -> String {
         column += name.len() + 2;
     }
     lines
+}
+
+/// The scenarios without a table, in one error that names the first 12: a file made for one scenario lacks all others.
+pub(super) fn without_table(scenarios: &[&str], named: &HashSet<&str>, text: &str, problems: &mut Problems) {
+    let missing: Vec<&str> = scenarios.iter().copied().filter(|&name| !named.contains(name)).collect();
+    let [first, ..] = missing[..] else { return };
+    let message = match missing.len() {
+        1 => format!("the scenario `{first}` has no table"),
+        count => format!("{count} scenarios have no table"),
+    };
+    let shown: Vec<String> = missing.iter().take(12).map(|name| format!("[{name}]")).collect();
+    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+    let hint = listed("each needs `about` and `calls`: add ", &shown);
+    let more = missing.len() - shown.len();
+    let end = text.trim_end().len();
+    problems.push(end..end, message, if more > 0 { format!("{hint} and {more} more") } else { hint });
 }

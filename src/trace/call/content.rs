@@ -35,6 +35,9 @@ pub enum ContentState {
     Late,
 }
 
+/// The word where there is no content: nothing was read.
+pub const NOTHING_READ: &str = "none";
+
 impl ContentState {
     /// All of them by their words, as in JSON lines.
     pub const ALL: [(Self, &'static str); 4] =
