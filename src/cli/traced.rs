@@ -6,9 +6,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use super::flags::{Cli, TraceFlags};
 use super::plan::as_json;
 use super::subjects;
-use super::traces::{chart_files, shown};
+use super::traces::{chart_files, goes_to_lines, no_lines_of_a_table, shown};
 use crate::base::error::Error;
-use crate::child::zygote::{ProgramStart, ProgramUser};
+use crate::child::start::{ProgramStart, ProgramUser};
 use crate::command::CommandOptions;
 use crate::table::selection::Selection;
 
@@ -18,11 +18,9 @@ const SHOWN_DATA: u32 = 32;
 /// How to trace.
 pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
     let flags = &cli.trace;
-    let to_lines =
-        cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    let json = as_json(cli)? || to_lines;
+    let json = as_json(cli)? || goes_to_lines(cli);
     if json && flags.summary {
-        return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
+        return Err(no_lines_of_a_table());
     }
     Ok(CommandOptions {
         follow: !flags.no_follow,
@@ -57,10 +55,18 @@ fn title(cli: &Cli) -> String {
     }
 }
 
-fn start(flags: &TraceFlags) -> Result<ProgramStart, Error> {
+/// How a command starts, and those of scenarios of one's own.
+pub fn start(flags: &TraceFlags) -> Result<ProgramStart, Error> {
     let user = flags.user.as_deref().map(ProgramUser::named).transpose()?;
     let variables = flags.variables.iter().map(|text| variable(text)).collect::<Result<_, _>>()?;
     Ok(ProgramStart { variables, user })
+}
+
+/// The flags that say so, such as ` -u nobody`.
+pub fn start_flags(flags: &TraceFlags) -> String {
+    let variables = flags.variables.iter().map(|text| ("-E", text.to_string_lossy()));
+    let all = variables.chain(flags.user.iter().map(|user| ("-u", user.into())));
+    all.filter_map(|(flag, value)| Some(format!(" {flag} {}", shlex::try_quote(&value).ok()?))).collect()
 }
 
 /// `VAR=VALUE`, or `VAR` for none.

@@ -6,8 +6,8 @@ use std::fmt::Display;
 
 use bstr::BStr;
 
-use crate::judge::expectation::content::ShownAs;
 use crate::judge::expectation::call::NOTHING_READ;
+use crate::judge::expectation::content::ShownAs;
 use crate::judge::expectation::{Wanted, WantedContent};
 use crate::table::syscalls::{Peek, Role};
 use crate::trace::call::{Call, Content, ContentState};
