@@ -9,10 +9,10 @@ use super::flags::{Cli, LibtestFlags, OutputFormat};
 use super::pause;
 use super::records::{self, Recording};
 use super::select;
+use super::start;
 use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
-use super::traced;
 use super::traces::TraceView;
 use super::trials::TrialOptions;
 use super::trials::coming::ComingTrials;
@@ -20,7 +20,6 @@ use crate::base::error::Error;
 use crate::base::limit::Limit;
 use crate::base::terminal::TerminalMode;
 use crate::child::scenario::Scenario;
-use crate::child::start::ProgramStart;
 use crate::judge::expectation::Expectation;
 use crate::session::{Needs, Options, Prepared, Session};
 use crate::watch::tracer;
@@ -133,11 +132,11 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
     let tables = tables_of(bless.as_ref(), cli, &names)?;
-    let start = traced::start(&cli.trace)?;
+    let start = start::asked_for(&cli.trace)?;
     let own = tables.scenarios(&start);
     let names: Vec<&str> = names.into_iter().chain(own.iter().map(|scenario| scenario.name)).collect();
     let selected = select::select(cli, &names)?;
-    check_start(&start, &selected, &own)?;
+    start::check(&start, &selected, &own)?;
     let selected = if cli.rerun_failed { records::red_in_last(selected, &names)? } else { selected };
     let stress = stress(cli);
     // A scenario may then run beside itself.
@@ -174,15 +173,6 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     })
 }
 
-/// Scenarios in Rust have no environment, and need their rights.
-fn check_start(start: &ProgramStart, selected: &[String], own: &[Scenario]) -> Result<(), Error> {
-    if start.is_plain() || own.iter().any(|scenario| selected.iter().any(|name| name == scenario.name)) {
-        return Ok(());
-    }
-    let sentence = "-E and -u are for commands, and for scenarios with `run` or `script`: none of these is selected";
-    Err(Error::usage(sentence, "-- COMMAND traces a command; --tests FILE adds scenarios of your own"))
-}
-
 fn stress(cli: &Cli) -> Option<StressLimit> {
     let limit = StressLimit { time: cli.stress, until_fail: cli.until_fail };
     (cli.stress.is_some() || cli.until_fail).then_some(limit)
@@ -200,7 +190,7 @@ fn session(cli: &Cli, lanes: usize) -> Options {
         keep: cli.keep,
         witness: cli.witness || cli.bless,
         always_data: cli.trace.data.is_some_and(|bytes| bytes > 0),
-        start_flags: traced::start_flags(&cli.trace),
+        start_flags: start::flags(&cli.trace),
         ..Options::default()
     }
 }

@@ -156,14 +156,22 @@ impl Output {
             match reader.wait().ok().and_then(|status| status.code()) {
                 Some(0) => drop(self.failed.take_if(|error| error.kind() == io::ErrorKind::BrokenPipe)),
                 // The shell has found no such command (sh(1)).
-                Some(126 | 127) if self.failed.is_none() => self.failed = Some(io::ErrorKind::BrokenPipe.into()),
+                Some(126 | 127) if self.failed.is_none() => {
+                    self.failed = Some(io::Error::from_raw_os_error(libc::EPIPE))
+                }
                 _ => {}
             }
         }
         let failed = self.failed.take().map(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::BrokenPipe => {
+                    "the command ended before it had read all; --output FILE writes into a file"
+                }
+                _ => "`df` says whether there is room; --output FILE writes elsewhere",
+            };
             Error::new(
                 format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
-                "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
+                hint.to_owned(),
                 Exit::Inconclusive,
             )
         });
