@@ -1,7 +1,6 @@
 //! How a program starts otherwise than its caller would start it: other variables, another user.
 
 use std::ffi::{CString, OsString};
-use std::io::{stderr, stdout};
 use std::os::unix::fs::{PermissionsExt, chown, fchown};
 
 use nix::sys::prctl;
@@ -28,11 +27,6 @@ pub struct ProgramUser {
 }
 
 impl ProgramStart {
-    /// Whether nothing differs.
-    pub fn is_plain(&self) -> bool {
-        self.variables.is_empty() && self.user.is_none()
-    }
-
     /// These variables with the changes, in their order.
     pub fn environment(&self, own: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
         let changes = &self.variables;
@@ -79,7 +73,7 @@ impl ProgramUser {
         let (uid, gid) = (Some(self.uid.as_raw()), Some(self.gid.as_raw()));
         std::fs::set_permissions("..", PermissionsExt::from_mode(0o711))?;
         chown(".", uid, gid)?;
-        fchown(stdout(), uid, gid)?;
-        fchown(stderr(), uid, gid)
+        fchown(rustix::stdio::stdout(), uid, gid)?;
+        fchown(rustix::stdio::stderr(), uid, gid)
     }
 }

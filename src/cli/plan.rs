@@ -132,17 +132,15 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
     let tables = tables_of(bless.as_ref(), cli, &names)?;
-    let start = start::asked_for(&cli.trace)?;
-    let own = tables.scenarios(&start);
+    let own = tables.scenarios(&start::asked_for(&cli.trace)?);
     let names: Vec<&str> = names.into_iter().chain(own.iter().map(|scenario| scenario.name)).collect();
     let selected = select::select(cli, &names)?;
-    start::check(&start, &selected, &own)?;
+    start::check(&cli.trace, &selected, &own)?;
     let selected = if cli.rerun_failed { records::red_in_last(selected, &names)? } else { selected };
     let stress = stress(cli);
     // A scenario may then run beside itself.
     let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
-    let is_one_after_another = stress.is_none() && (selected.len() > lanes || cli.repeat > 1);
-    let ahead = if is_one_after_another { lanes } else { 0 };
+    let ahead = ahead(cli, selected.len(), lanes);
     let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
     Ok(Plan {
         libtest: cli.libtest.clone(),
@@ -171,6 +169,12 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
         explain: cli.explain.is_some(),
         coming: Arc::default(),
     })
+}
+
+/// How many children begin before their scenarios run: one for each lane, if these follow one another.
+fn ahead(cli: &Cli, selected: usize, lanes: usize) -> usize {
+    let is_one_after_another = stress(cli).is_none() && (selected > lanes || cli.repeat > 1);
+    if is_one_after_another { lanes } else { 0 }
 }
 
 fn stress(cli: &Cli) -> Option<StressLimit> {

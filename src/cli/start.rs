@@ -23,8 +23,9 @@ pub fn flags(flags: &TraceFlags) -> String {
 }
 
 /// An error if nothing that is selected starts so: scenarios in Rust have no environment, and need their rights.
-pub fn check(start: &ProgramStart, selected: &[String], own: &[Scenario]) -> Result<(), Error> {
-    if start.is_plain() || own.iter().any(|scenario| selected.iter().any(|name| name == scenario.name)) {
+pub fn check(flags: &TraceFlags, selected: &[String], own: &[Scenario]) -> Result<(), Error> {
+    let is_plain = flags.variables.is_empty() && flags.user.is_none();
+    if is_plain || own.iter().any(|scenario| selected.iter().any(|name| name == scenario.name)) {
         return Ok(());
     }
     let sentence = "-E and -u are for commands, and for scenarios with `run` or `script`: none of these is selected";
