@@ -30,6 +30,7 @@ mod traces; // -v
 mod trials; // runs trials and prints their verdicts
 mod records; // --record, --runs, --compare and --rerun-failed
 mod stress; // --stress and --until-fail
+mod start; // -E and -u
 mod plan; // the command line and its files, checked
 mod replay; // --replay and --show
 mod conformance; // --conformance

@@ -17,7 +17,8 @@ use crate::base::error::{Error, Exit};
 use crate::base::tell::StandardStream;
 use crate::charts::{ChartFiles, Charts};
 use crate::child::ending::How;
-use crate::child::zygote::{Program, ProgramStart, Zygote};
+use crate::child::start::ProgramStart;
+use crate::child::zygote::{Program, Zygote};
 use crate::judge::verdict::Observed;
 use crate::session;
 use crate::session::beside::Beside;
@@ -38,12 +39,12 @@ mod attached; // processes that run already
 
 use beside::{Agreed, BesideProgram};
 use departure::Departure;
-use output::Output;
 use running::TracedProgram;
 use sink::Sink;
 use witnessed::agrees;
 
 pub(crate) use attached::attach;
+pub(crate) use output::Output;
 pub(crate) use shown::{Ends, LineClock, LineTimes, ShownCalls};
 pub(crate) use summary::{Sort, Summary};
 

@@ -66,6 +66,7 @@ mod child {
     pub mod ending; // how a child ended
     pub mod diary; // what a child itself notes of its calls
     pub mod lookup; // where a program is
+    pub mod start; // other variables and another user for a program
     pub mod command; // the command of a scenario without Rust
     pub mod scenario; // what a scenario is written with
     pub mod scenarios; // the registry, a family a file

@@ -64,6 +64,7 @@ pub struct Session {
     options: TracerOptions,
     /// The flags that load the same tracer again, if any are needed: ` --bpf FILE`, ` --ring-size BYTES`.
     flags: String,
+    start_flags: String,
     watch: bool,
     witness: AtomicBool,
     /// How many bytes of data are recorded, where a table is about data.
@@ -248,7 +249,7 @@ impl Session {
         let Witnessed { observed, own, testimony, mut phases, streams, stretch: _ } = seen;
         let begin = Instant::now();
         let witness = if testimony.is_some() { "--witness " } else { "" };
-        let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags), file);
+        let rerun = verdict::rerun(&format!("{witness}--exact --filter {name}{}", self.flags_of(expectation)), file);
         let directory = workspace.path().as_os_str().as_bytes();
         let objection = testimony.and_then(|testimony| objection(name, &rerun, &observed, &testimony, directory));
         let contradicted = contradicted(name, &rerun, &observed, &own);

@@ -4,6 +4,8 @@ use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use crate::child::start::ProgramUser;
+
 /// The program that runs a script, as system(3) does.
 pub const SHELL: &str = "/bin/sh";
 
@@ -20,6 +22,8 @@ pub struct ChildCommand {
     pub path: OsString,
     /// The folder of the file that says so. A program with a slash in its name may be in it.
     pub folder: PathBuf,
+    /// The user that it runs as, if not that of `ior-it`.
+    pub user: Option<ProgramUser>,
 }
 
 /// What to execute.

@@ -46,7 +46,7 @@ mod ahead;
 use ahead::LanesAhead;
 pub use handle::Child;
 pub use orders::{ChildOrder, Enclosed};
-pub use program::{Program, ProgramStart, ProgramUser, is_ignored, was_closed};
+pub use program::{Program, is_ignored, was_closed};
 use slot::Slots;
 pub use streams::{KeptStream, Streams};
 use wire::{FromZygote, ToZygote};

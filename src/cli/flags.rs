@@ -15,7 +15,7 @@ mod traced; // those for a command or for running processes
 
 use exclusions::{
     NOT_WITH_A_COMMAND, NOT_WITH_KERNEL, NOT_WITH_KERNEL_TABLE, NOT_WITH_ONE, NOT_WITH_SHOW, NOT_WITH_STRESS,
-    NOT_WITH_WATCH, WITHOUT_TRACES,
+    NOT_WITH_WATCH, STARTS_NOTHING, WITHOUT_OUTPUT, WITHOUT_TRACES,
 };
 pub use kernels::KernelFlags;
 pub use libtest::{ColorWhen, LibtestFlags, OutputFormat};
@@ -135,7 +135,7 @@ pub struct Cli {
     pub list_subjects: bool,
 
     /// Run every subject on every scenario, print one table, and write it to --output DIR as Markdown, JSON and a page
-    #[arg(help_heading = OTHERS, long, requires = "with_output", group = "writes_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
+    #[arg(help_heading = OTHERS, long, requires = "with_output", conflicts_with_all = ["command", "archive", "repeat", "verbose"])]
     pub conformance: bool,
 
     /// Change one thing of the BPF object at a time, and see whether the suite notices; with --bpf, of another object
@@ -207,8 +207,8 @@ pub struct Cli {
     #[arg(help_heading = REPORT, long, value_name = "FILE", conflicts_with_all = NOT_WITH_SHOW)]
     pub show: Option<PathBuf>,
 
-    /// With a command: write trace and table to FILE instead of the standard error output; to FILE.jsonl as JSON lines, to `|COMMAND` through a pipe
-    #[arg(help_heading = REPORT, short, long, value_name = "FILE", group = "with_output", requires = "writes_output")]
+    /// Write traces and table to FILE instead of a standard stream; to FILE.jsonl as JSON lines, to `|COMMAND` through a pipe
+    #[arg(help_heading = REPORT, short, long, value_name = "FILE", group = "with_output", conflicts_with_all = WITHOUT_OUTPUT)]
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
@@ -226,7 +226,7 @@ pub struct Cli {
     pub man: bool,
 
     /// Trace this program instead of running scenarios; all that follows it is its own
-    #[arg(last = true, value_name = "COMMAND", num_args = 1.., groups = ["traced", "writes_output", "with_command"])]
+    #[arg(last = true, value_name = "COMMAND", num_args = 1.., group = "traced")]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND)]
     pub command: Vec<OsString>,
 }
@@ -366,12 +366,8 @@ mod tests {
             --jobs=1 with --mutants\n\
             --listed=1 with --mutants\n\
             --no-skip with --subject=1\n\
-            --output=1 with --conformance --attach=1 --\n\
-            --relative-paths with --attach=1 --\n\
             --no-follow with --attach=1 --\n\
             --flamegraph-by=calls with --flamegraph=1\n\
-            --env=1 with --\n\
-            --user=1 with --\n\
             --machines=1 with --kernel=1\n\
             --kernel-program=1 with --kernel=1\n\
             --kernel-table=1 with --kernel=1\n\

@@ -9,6 +9,7 @@ use super::flags::{Cli, LibtestFlags, OutputFormat};
 use super::pause;
 use super::records::{self, Recording};
 use super::select;
+use super::start;
 use super::stress::StressLimit;
 use super::subjects::{self, Own, SubjectSlot};
 use super::tables::{SuiteTables, tables_of};
@@ -131,15 +132,15 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let bless = cli.bless.then(|| Blessing::of(cli.tests.as_deref(), cli.yes));
     let tables = tables_of(bless.as_ref(), cli, &names)?;
-    let own = tables.scenarios();
+    let own = tables.scenarios(&start::asked_for(&cli.trace)?);
     let names: Vec<&str> = names.into_iter().chain(own.iter().map(|scenario| scenario.name)).collect();
     let selected = select::select(cli, &names)?;
+    start::check(&cli.trace, &selected, &own)?;
     let selected = if cli.rerun_failed { records::red_in_last(selected, &names)? } else { selected };
     let stress = stress(cli);
     // A scenario may then run beside itself.
     let lanes = if stress.is_some() { threads } else { threads.min(selected.len()).max(1) };
-    let is_one_after_another = stress.is_none() && (selected.len() > lanes || cli.repeat > 1);
-    let ahead = if is_one_after_another { lanes } else { 0 };
+    let ahead = ahead(cli, selected.len(), lanes);
     let pause = cli.pause.as_ref().map(|_| pause::terminal()).transpose()?;
     Ok(Plan {
         libtest: cli.libtest.clone(),
@@ -170,6 +171,12 @@ pub fn validated(cli: &Cli, scenarios: &[Scenario], tracer: Option<Own>) -> Resu
     })
 }
 
+/// How many children begin before their scenarios run: one for each lane, if these follow one another.
+fn ahead(cli: &Cli, selected: usize, lanes: usize) -> usize {
+    let is_one_after_another = stress(cli).is_none() && (selected > lanes || cli.repeat > 1);
+    if is_one_after_another { lanes } else { 0 }
+}
+
 fn stress(cli: &Cli) -> Option<StressLimit> {
     let limit = StressLimit { time: cli.stress, until_fail: cli.until_fail };
     (cli.stress.is_some() || cli.until_fail).then_some(limit)
@@ -187,6 +194,7 @@ fn session(cli: &Cli, lanes: usize) -> Options {
         keep: cli.keep,
         witness: cli.witness || cli.bless,
         always_data: cli.trace.data.is_some_and(|bytes| bytes > 0),
+        start_flags: start::flags(&cli.trace),
         ..Options::default()
     }
 }

@@ -16,8 +16,6 @@ use crate::base::error::{Error, Exit};
 use crate::base::tell::StandardStream;
 use crate::child::scenario::Scenario;
 use crate::judge::verdict::{Verdict, judge_with};
-use crate::subject::json::{self, Line};
-use crate::trace::whole::Trace;
 
 /// What `--replay` will do, checked.
 pub struct Replay {
@@ -160,11 +158,11 @@ pub fn run(mut replay: Replay) -> Result<Exit, Error> {
         coming: Arc::default(),
     };
     let done = trials::run(&options, archives.into_iter().map(trial).collect())?;
-    traces.print(&replay.libtest, &replay.selected);
+    let exit = traces.print(&replay.libtest, &replay.selected, done.sums.exit());
     traces.finish(|pictures, sums| {
         trials::page::text(&done, "From archives.", &PageParts { pictures, sums, timings: None })
     })?;
-    Ok(if replay.libtest.list { Exit::Success } else { done.sums.exit() })
+    Ok(if replay.libtest.list { Exit::Success } else { exit })
 }
 
 impl Replay {
@@ -192,20 +190,11 @@ pub fn show(path: &Path, as_json: bool, view: &TraceView) -> Result<Exit, Error>
     let archive = archive::load(path)?;
     let trace = &archive.observed.trace;
     if as_json {
-        lines(trace, view).iter().for_each(|line| StandardStream::Out.line(line));
+        view.lines(trace).iter().for_each(|line| StandardStream::Out.line(line));
         return Ok(Exit::Success);
     }
     let lost: String = trace.losses().sentences().iter().map(|loss| format!("# lost: {loss}\n")).collect();
     let text = format!("# {}\n{lost}{}", archive.headline(), view.text(trace));
     StandardStream::Out.line(text.trim_end_matches('\n'));
     Ok(Exit::Success)
-}
-
-/// A trace as JSON lines.
-fn lines(trace: &Trace, view: &TraceView) -> Vec<String> {
-    let losses = trace.losses().sentences();
-    let count = trace.counts.seen.saturating_sub(trace.calls.len() as u64).max(1);
-    let lost = (!losses.is_empty()).then(|| json::write_line(&Line::Lost(count)));
-    let notes = losses.into_iter().map(|loss| json::write_line(&Line::Note(format!("lost: {loss}"))));
-    view.calls(trace).map(json::of_call).chain(lost).chain(notes).collect()
 }

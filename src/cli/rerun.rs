@@ -57,6 +57,7 @@ struct Reruns {
     session: Option<Arc<Session>>,
     /// What was compiled of bpf/.
     compiled: Option<Arc<[u8]>>,
+    objects: build::CompiledObjects,
     files: WatchedFiles,
     saves: SaveEvents,
     keys: Option<KeyMode>,
@@ -160,6 +161,7 @@ impl Reruns {
             plan: Arc::new(plan),
             session: None,
             compiled: None,
+            objects: build::CompiledObjects::default(),
             saves: SaveEvents::of(&files)?,
             files,
             keys: terminal.map(KeyMode::begin),
@@ -267,7 +269,7 @@ impl Reruns {
         let mut times = RerunTimes::default();
         if self.files.has_sources() && self.compiled.is_none() {
             let begin = Instant::now();
-            self.compiled = Some(build::tracer()?);
+            self.compiled = Some(self.objects.object()?);
             times.clang = Some(begin.elapsed());
         }
         if self.has_new_tables {
@@ -353,7 +355,7 @@ impl Reruns {
             StandardStream::Out.line("cut short");
         }
         let news = self.last.take(&done);
-        run.print_traces();
+        run.print_traces(Exit::Success);
         trials::report(&options, &[news.newly_red.as_slice(), &news.red_otherwise].concat())?;
         news.lines().iter().for_each(|line| StandardStream::Out.line(line));
         if done.iter().any(TrialDone::is_of_another_tier) {

@@ -157,9 +157,9 @@ impl LiveRun {
         self.session.set_at_gate(act);
     }
 
-    /// With `-v`, the traces.
-    pub fn print_traces(&self) {
-        self.traces.print(&self.plan.libtest, &self.plan.selected);
+    /// With `-v`, the traces. Returns the exit code.
+    pub fn print_traces(&self, exit: Exit) -> Exit {
+        self.traces.print(&self.plan.libtest, &self.plan.selected, exit)
     }
 
     /// The trials of these scenarios.
@@ -229,7 +229,7 @@ impl LiveRun {
 
     /// What comes after the trials. The names are those of the registry.
     pub fn finish(&self, names: &[&'static str], exit: Exit) -> Result<Exit, Error> {
-        self.print_traces();
+        let exit = self.print_traces(exit);
         self.tested.print_unseen(&self.plan.subjects);
         self.print_timings();
         self.print_kept();

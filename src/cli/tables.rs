@@ -10,6 +10,7 @@ use crate::base::escape;
 use crate::child::command::ChildCommand;
 use crate::child::lookup::DEFAULT_PATH;
 use crate::child::scenario::{Scenario, Workload};
+use crate::child::start::ProgramStart;
 use crate::judge::expectation::{EMBEDDED, Errors, Expectation, Expectations, WantedCommand};
 
 pub static EMBEDDED_TESTS: &str = include_str!("../../tests.toml");
@@ -75,22 +76,23 @@ impl SuiteTables {
     }
 
     /// The scenarios of one's own, in the order of their names. Their texts stay as long as the process, as those of the registry.
-    pub fn scenarios(&self) -> Vec<Scenario> {
+    /// `start` has the last word on how they start.
+    pub fn scenarios(&self, start: &ProgramStart) -> Vec<Scenario> {
         let folder = self.path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let one = |name: &str| {
             let command = self.get(name)?.command.as_ref()?;
             let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-            let command: &'static ChildCommand = Box::leak(Box::new(child_command(command, &folder)));
+            let command: &'static ChildCommand = Box::leak(Box::new(child_command(command, &folder, start)));
             Some(Scenario { name, workload: Workload::Command(command) })
         };
         self.own().filter_map(one).collect()
     }
 }
 
-/// The command with its whole environment: `PATH`, `TESTS_DIR`, and what its table adds.
-fn child_command(command: &WantedCommand, folder: &Path) -> ChildCommand {
+/// The command with its whole environment: `PATH`, `TESTS_DIR`, and what its table adds, with the changes of the command line.
+fn child_command(command: &WantedCommand, folder: &Path, start: &ProgramStart) -> ChildCommand {
     let mut variables: Vec<(OsString, OsString)> = vec![
         ("PATH".into(), std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into())),
         ("TESTS_DIR".into(), folder.into()),
@@ -99,7 +101,8 @@ fn child_command(command: &WantedCommand, folder: &Path) -> ChildCommand {
         variables.retain(|(other, _)| *other != **name);
         variables.push((name.into(), value.into()));
     }
-    let path = variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone()).unwrap_or_default();
+    let variables = start.environment(variables.into_iter());
+    let path = variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
     let joined = |(mut name, value): (OsString, OsString)| {
         name.push("=");
         name.push(value);
@@ -109,8 +112,9 @@ fn child_command(command: &WantedCommand, folder: &Path) -> ChildCommand {
         line: command.line.clone(),
         setup: command.setup.clone(),
         environment: variables.into_iter().map(joined).collect(),
-        path,
+        path: path.unwrap_or_else(|| DEFAULT_PATH.into()),
         folder: folder.to_owned(),
+        user: start.user.clone(),
     }
 }
 
@@ -182,7 +186,7 @@ mod tests {
         let (folder, tables) = read(OWN);
         assert_eq!((tables.file_of("dup-basic"), tables.file_of("mine")), (EMBEDDED, tables.file.as_str()));
         assert!(tables.get("dup-basic").is_some() && !tables.is_in_file("dup-basic") && tables.is_in_file("mine"));
-        let scenarios = tables.scenarios();
+        let scenarios = tables.scenarios(&ProgramStart::default());
         let [Scenario { name: "mine", workload: Workload::Command(command) }] = scenarios[..] else {
             panic!("{} scenarios", scenarios.len());
         };
@@ -190,13 +194,20 @@ mod tests {
         let tests_dir: OsString = format!("TESTS_DIR={}", here.display()).into();
         assert_eq!(command.environment, [tests_dir, "PATH=/x".into(), "LANG=C".into()]);
         assert_eq!((command.path.as_os_str(), command.folder.as_path()), ("/x".as_ref(), here.as_path()));
+        let variables = vec![("PATH".into(), None), ("LANG".into(), Some("D".into())), ("TESTS_DIR".into(), None)];
+        let changed = tables.scenarios(&ProgramStart { variables, user: None });
+        let Workload::Command(command) = changed[0].workload else { panic!("it has no command") };
+        assert_eq!(
+            (command.path.as_os_str(), &command.environment[..]),
+            (DEFAULT_PATH.as_ref(), &["LANG=D".into()][..])
+        );
     }
 
     #[test]
     fn a_file_with_a_table_of_the_suite_replaces_all_of_them() {
         let (_folder, tables) = read(&format!("{EMBEDDED_TESTS}\n{OWN}"));
         assert_eq!(tables.file_of("dup-basic"), tables.file);
-        assert_eq!(tables.scenarios().len(), 1);
+        assert_eq!(tables.scenarios(&ProgramStart::default()).len(), 1);
         let suite = tables.of_the_suite();
         assert!(suite.get("mine").is_none() && suite.get("dup-basic").is_some());
     }

@@ -1,14 +1,11 @@
 //! `-- COMMAND` and `-p PID`: the flags, checked.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-
-use super::flags::{Cli, TraceFlags};
+use super::flags::Cli;
 use super::plan::as_json;
+use super::start;
 use super::subjects;
-use super::traces::{chart_files, shown};
+use super::traces::{chart_files, goes_to_lines, no_lines_of_a_table, shown};
 use crate::base::error::Error;
-use crate::child::zygote::{ProgramStart, ProgramUser};
 use crate::command::CommandOptions;
 use crate::table::selection::Selection;
 
@@ -18,11 +15,9 @@ const SHOWN_DATA: u32 = 32;
 /// How to trace.
 pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
     let flags = &cli.trace;
-    let to_lines =
-        cli.output.as_ref().is_some_and(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    let json = as_json(cli)? || to_lines;
+    let json = as_json(cli)? || goes_to_lines(cli);
     if json && flags.summary {
-        return Err(Error::usage("--summary has no JSON lines", "without --summary, each call is a line"));
+        return Err(no_lines_of_a_table());
     }
     Ok(CommandOptions {
         follow: !flags.no_follow,
@@ -40,7 +35,7 @@ pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
         selection: Selection::union(&flags.selections),
         shown: shown(cli)?,
         sort: flags.sort.unwrap_or_default(),
-        start: start(flags)?,
+        start: start::asked_for(flags)?,
         charts: chart_files(flags),
         title: title(cli),
     })
@@ -55,24 +50,4 @@ fn title(cli: &Cli) -> String {
         1 => format!("process {}", pids[0]),
         _ => format!("processes {}", pids.join(", ")),
     }
-}
-
-fn start(flags: &TraceFlags) -> Result<ProgramStart, Error> {
-    let user = flags.user.as_deref().map(ProgramUser::named).transpose()?;
-    let variables = flags.variables.iter().map(|text| variable(text)).collect::<Result<_, _>>()?;
-    Ok(ProgramStart { variables, user })
-}
-
-/// `VAR=VALUE`, or `VAR` for none.
-fn variable(text: &OsStr) -> Result<(OsString, Option<OsString>), Error> {
-    let bytes = text.as_bytes();
-    let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
-        Some(at) => (&bytes[..at], Some(OsString::from_vec(bytes[at + 1..].to_vec()))),
-        None => (bytes, None),
-    };
-    if name.is_empty() {
-        let hint = "as in `-E LANG=C`; without =VALUE the variable is removed";
-        return Err(Error::usage("--env: the name of the variable is missing", hint));
-    }
-    Ok((OsString::from_vec(name.to_vec()), value))
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
+
 use super::CommandOptions;
 use crate::base::error::{Error, Exit};
 use crate::base::place;
@@ -23,7 +25,7 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// The output, buffered until [`Output::tick`].
 pub struct Output {
-    to: BufWriter<Box<dyn Write>>,
+    to: BufWriter<Box<dyn Write + Send>>,
     name: String,
     /// The first error. Nothing is written after it.
     failed: Option<io::Error>,
@@ -54,38 +56,45 @@ struct Progress {
 }
 
 impl Output {
-    /// Opens the file, or takes the standard error output.
+    /// Opens what the options name, or takes the standard error output.
     pub fn open(options: &CommandOptions) -> Result<Self, Error> {
-        let (mut reader, mut separate) = (None, None);
-        let (name, to): (String, Box<dyn Write>) = match &options.output {
+        let mut output = match &options.output {
             None if was_closed(libc::STDERR_FILENO) => {
                 return Err(Error::usage(
                     "the standard error output, to which the trace goes, is closed",
                     "--output FILE writes elsewhere",
                 ));
             }
-            None => ("the standard error output".to_owned(), Box::new(StandardStream::Error)),
-            Some(path) if let Some(command) = piped(path) => {
-                let mut child = reading(command)?;
-                let input = child.stdin.take();
-                reader = Some(child);
-                (format!("`{}`", crate::base::escape::path(Path::new(command))), Box::new(input.ok_or_else(no_reader)?))
-            }
-            Some(path) => {
-                separate = options.shown.separate.then(|| Separate::beside(path));
-                let name = crate::base::escape::path(path);
-                let file = place::create(path).map_err(|error| {
-                    Error::usage(
-                        format!("--output {name}: {error}"),
-                        "without --output, it goes to the standard error output",
-                    )
-                })?;
-                (name, Box::new(file))
-            }
+            None => Self::over("the standard error output".to_owned(), Box::new(StandardStream::Error)),
+            Some(path) => Self::to(path, options.shown.separate)?,
         };
         let wanted = !options.quiet && StandardStream::Error.is_terminal();
-        let progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
-        Ok(Self { to: BufWriter::with_capacity(1 << 16, to), name, failed: None, progress, separate, reader })
+        output.progress = wanted.then(|| Progress { printed: Instant::now(), said: 0, calls: 0, shown: false });
+        Ok(output)
+    }
+
+    /// Opens the file of `--output`, or starts its command. With `separate`, each process has a file beside it.
+    pub fn to(path: &Path, separate: bool) -> Result<Self, Error> {
+        if let Some(command) = piped(path) {
+            let mut child = reading(command)?;
+            let input = child.stdin.take().ok_or_else(no_reader)?;
+            let name = format!("`{}`", crate::base::escape::path(Path::new(command)));
+            return Ok(Self { reader: Some(child), ..Self::over(name, Box::new(input)) });
+        }
+        let name = crate::base::escape::path(path);
+        let file = place::create(path).map_err(|error| {
+            Error::usage(
+                format!("--output {name}: {error}"),
+                "name a file that can be written, or leave --output out: then it goes to a standard stream",
+            )
+        })?;
+        let separate = separate.then(|| Separate::beside(path));
+        Ok(Self { separate, ..Self::over(name, Box::new(file)) })
+    }
+
+    fn over(name: String, to: Box<dyn Write + Send>) -> Self {
+        let to = BufWriter::with_capacity(1 << 16, to);
+        Self { to, name, failed: None, progress: None, separate: None, reader: None }
     }
 
     /// Writes a line of a process: into its own file, if each has one.
@@ -142,14 +151,27 @@ impl Output {
     pub fn finish(&mut self) -> Result<(), Error> {
         self.flush();
         if let Some(mut reader) = self.reader.take() {
-            // It reads to the end of the pipe.
+            // It reads to the end of the pipe, or as far as it likes.
             self.to = BufWriter::new(Box::new(io::sink()));
-            let _ = reader.wait();
+            match reader.wait().ok().and_then(|status| status.code()) {
+                Some(0) => drop(self.failed.take_if(|error| error.kind() == io::ErrorKind::BrokenPipe)),
+                // The shell has found no such command (sh(1)).
+                Some(126 | 127) if self.failed.is_none() => {
+                    self.failed = Some(io::Error::from_raw_os_error(libc::EPIPE))
+                }
+                _ => {}
+            }
         }
         let failed = self.failed.take().map(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::BrokenPipe => {
+                    "the command ended before it had read all; --output FILE writes into a file"
+                }
+                _ => "`df` says whether there is room; --output FILE writes elsewhere",
+            };
             Error::new(
                 format!("{} could not be written to: {error}; the rest of the trace is missing", self.name),
-                "`df` says whether there is room; --output FILE writes elsewhere".to_owned(),
+                hint.to_owned(),
                 Exit::Inconclusive,
             )
         });
@@ -170,9 +192,12 @@ fn piped(path: &Path) -> Option<&OsStr> {
     bytes.strip_prefix(b"|").or_else(|| bytes.strip_prefix(b"!")).map(OsStr::from_bytes)
 }
 
-/// A shell with this command, which reads what is written.
+/// A shell with this command, which reads what is written. It may stop reading: that must not end this process (SIGPIPE, signal(7)).
+#[allow(unsafe_code)]
 fn reading(command: &OsStr) -> Result<Child, Error> {
     let shell = Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn();
+    // SAFETY: no handler is installed.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
     shell.map_err(|error| {
         let command = crate::base::escape::path(Path::new(command));
         Error::usage(format!("--output: `{command}` could not be started: {error}"), "is there a /bin/sh?")

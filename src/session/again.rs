@@ -9,6 +9,7 @@ use super::{Options, Session, flags, nonce};
 use crate::base::error::Error;
 use crate::child::workspace::Workspaces;
 use crate::child::zygote::Zygote;
+use crate::judge::expectation::Expectation;
 use crate::watch::tracer::{self, Tracer, TracerOptions};
 use crate::watch::witness;
 
@@ -34,6 +35,7 @@ impl KeptZygote {
             numbers: Arc::clone(&self.numbers),
             options: options.tracer.clone(),
             flags: flags(&options.tracer),
+            start_flags: options.start_flags.clone(),
             watch: options.watch,
             witness: AtomicBool::new(options.witness),
             data: options.tracer.data,
@@ -66,6 +68,7 @@ impl Session {
             numbers: Arc::clone(&self.numbers),
             options: self.options.clone(),
             flags: self.flags.clone(),
+            start_flags: self.start_flags.clone(),
             watch: true,
             witness: AtomicBool::new(false),
             data: self.data,
@@ -75,6 +78,12 @@ impl Session {
             at_gate: Mutex::default(),
             parked: ParkedWorkspaces::default(),
         }
+    }
+
+    /// The flags that run a scenario again as it runs here.
+    pub(super) fn flags_of(&self, expectation: &Expectation) -> String {
+        let start = expectation.command.as_ref().map_or("", |_| self.start_flags.as_str());
+        format!("{}{start}", self.flags)
     }
 
     /// The zygote, for a handler of signals that outlives the session's owner.

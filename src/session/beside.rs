@@ -68,7 +68,8 @@ impl Session {
     ) -> Result<Beheld, Error> {
         let workspace = self.workspaces.for_scenario(name)?;
         let profile = subject.profile();
-        let rerun = format!("{command} --exact --filter {name}{}{}", self.flags, verdict::tests_flag(file));
+        let rerun =
+            format!("{command} --exact --filter {name}{}{}", self.flags_of(expectation), verdict::tests_flag(file));
         let skipped = |why: &str| skipped(profile, name, why, &rerun);
         let not_run = |cell: Cell| Beheld { cell, observed: None, workspace: workspace.path().to_owned() };
         if let Some(reason) = self.lacks(expectation) {

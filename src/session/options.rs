@@ -24,14 +24,16 @@ pub struct Options {
     pub witness: bool,
     /// The terminal, if the run takes single keys of it.
     pub terminal: Option<Arc<TerminalMode>>,
+    /// The flags that start commands of scenarios as here, such as ` -u nobody`.
+    pub start_flags: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Any table may say what pointers lead to.
         let tracer = TracerOptions { data: tracer::MOST_DATA, ..TracerOptions::default() };
-        let (ahead, always_data, terminal) = (0, false, None);
-        Self { lanes: 1, ahead, tracer, keep: false, watch: true, always_data, witness: false, terminal }
+        let (ahead, always_data, terminal, start_flags) = (0, false, None, String::new());
+        Self { lanes: 1, ahead, tracer, keep: false, watch: true, always_data, witness: false, terminal, start_flags }
     }
 }
 

@@ -3,6 +3,7 @@
 //! `SNAPSHOTS=overwrite cargo test --test machine cli` writes the present output into the snapshots. `git diff` shows the
 //! changes.
 
+mod asked;
 mod bless;
 pub mod misuse;
 mod own;
@@ -34,7 +35,7 @@ use usage::{
 pub const TESTS: &str = include_str!("../../tests.toml");
 
 /// What is kept of runs, and what is shown of their traces.
-const KEPT: [Named; 7] = [
+const KEPT: [Named; 11] = [
     ("a_recorded_run_is_listed_compared_and_run_again", records::a_recorded_run_is_listed_compared_and_run_again),
     ("a_record_that_cannot_be_kept_or_read_is_an_error", records::a_record_that_cannot_be_kept_or_read_is_an_error),
     ("what_passes_and_fails_is_flaky", records::what_passes_and_fails_is_flaky),
@@ -43,6 +44,10 @@ const KEPT: [Named; 7] = [
         "the_calls_of_scenarios_are_chosen_as_those_of_commands",
         runs::the_calls_of_scenarios_are_chosen_as_those_of_commands,
     ),
+    ("the_traces_go_where_they_are_wanted", asked::the_traces_go_where_they_are_wanted),
+    ("each_process_of_a_scenario_has_a_file", asked::each_process_of_a_scenario_has_a_file),
+    ("traces_that_cannot_be_written_leave_the_verdicts", asked::traces_that_cannot_be_written_leave_the_verdicts),
+    ("commands_of_scenarios_start_as_asked_for", asked::commands_of_scenarios_start_as_asked_for),
     ("the_calls_of_scenarios_are_drawn", runs::the_calls_of_scenarios_are_drawn),
     ("a_file_makes_each_run_leave_a_record", records::a_file_makes_each_run_leave_a_record),
 ];

@@ -165,6 +165,12 @@ fn sources() -> Result<(), Failed> {
     save(&flags, &right.replacen(flag, &format!("{flag} ^ 04000"), 1))?;
     let changed = run.until(KEYS)?;
     require!(changed.contains("newly red: dup-basic, dup-dup2\n") && changed.contains(", load "), "{changed}");
+    save(&flags, &right)?;
+    let back = run.until(KEYS)?;
+    require!(
+        back.contains("newly green: ") && back.contains("(clang 0.00, "),
+        "sources as before need no clang: {back}"
+    );
     let names = folder.path().read_dir()?.count();
     require!(names == 1, "it has written {} files", names - 1);
     Ok(())

@@ -20,6 +20,7 @@ use crate::base::error::Error;
 use crate::child::diary;
 use crate::child::ending::How;
 use crate::child::scenario::{Act, Broken, Scenario, Workload};
+use crate::child::start::ProgramUser;
 
 /// The gate's descriptor in the child, far from those of the scenario, which begin at 3.
 const GATE: i32 = 255;
@@ -45,8 +46,11 @@ pub fn run(
         prepare(&fds, scenario, &enter)?;
         match scenario.workload {
             Workload::Code(setup) => setup(),
-            // SAFETY: `prepare` has made this descriptor, and nothing closes it.
-            Workload::Command(command) => executed::ready(command, &unsafe { BorrowedFd::borrow_raw(GATE) }),
+            Workload::Command(command) => {
+                command.user.as_ref().map_or(Ok(()), hand_over)?;
+                // SAFETY: `prepare` has made this descriptor, and nothing closes it.
+                executed::ready(command, &unsafe { BorrowedFd::borrow_raw(GATE) })
+            }
         }
     };
     match caught(setup) {
@@ -55,6 +59,13 @@ pub fn run(
     }
     // SAFETY: it ends the process at once. Nothing between `act` and here may make a traced call.
     unsafe { libc::_exit(0) }
+}
+
+/// Gives what this child has to the user, and becomes the user.
+fn hand_over(user: &ProgramUser) -> Result<(), Broken> {
+    let given = user.own_workspace();
+    given.map_err(|error| Broken::Step(format!("the workspace could not be given to the user: {error}")))?;
+    step("--user", user.assume())
 }
 
 /// Becomes the program once the gate is open. Descriptors, directory, environment and process group stay those of `ior-it`'s caller;

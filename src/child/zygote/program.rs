@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{Gid, Uid, User, getgrouplist, setgroups, setresgid, setresuid};
 
 use crate::base::error::{Error, Exit};
 use crate::child::lookup::{DEFAULT_PATH, executable, in_path};
+use crate::child::start::{ProgramStart, ProgramUser};
 
 /// A program, its arguments, and the caller's rules for signals.
 #[derive(Debug)]
@@ -27,54 +27,10 @@ pub struct Program {
     rules: Rules,
 }
 
-/// What differs from how the caller would start the program.
-#[derive(Clone, Debug, Default)]
-pub struct ProgramStart {
-    /// Variables of the environment: set to this, or removed.
-    pub variables: Vec<(OsString, Option<OsString>)>,
-    /// The user that it runs as.
-    pub user: Option<ProgramUser>,
-}
-
 /// The lists that execve(2) takes. Each ends with a null pointer.
 pub(super) struct Pointers {
     arguments: Vec<*const c_char>,
     environment: Option<Vec<*const c_char>>,
-}
-
-/// A user, with the groups that setpriv(1) and login(1) would give.
-#[derive(Clone, Debug)]
-pub struct ProgramUser {
-    uid: Uid,
-    gid: Gid,
-    groups: Vec<Gid>,
-}
-
-impl ProgramUser {
-    /// The user with this name.
-    pub fn named(name: &str) -> Result<Self, Error> {
-        let known = User::from_name(name).ok().flatten();
-        let user = known.ok_or_else(|| {
-            Error::usage(
-                format!("there is no user {}", crate::base::escape::line(name)),
-                "`getent passwd` lists the users",
-            )
-        })?;
-        if !nix::unistd::geteuid().is_root() {
-            return Err(Error::usage("--user takes root", "run it as `sudo ./ior-it --user NAME -- COMMAND`"));
-        }
-        let name = CString::new(user.name).unwrap_or_default();
-        let groups = getgrouplist(&name, user.gid).map_err(|errno| {
-            Error::usage(format!("the groups of the user are not known: {errno}"), "`id NAME` shows them")
-        })?;
-        Ok(Self { uid: user.uid, gid: user.gid, groups })
-    }
-
-    fn assume(&self) -> nix::Result<()> {
-        setgroups(&self.groups)?;
-        setresgid(self.gid, self.gid, self.gid)?;
-        setresuid(self.uid, self.uid, self.uid)
-    }
 }
 
 impl Program {
@@ -90,7 +46,7 @@ impl Program {
         };
         let text = |text: OsString| CString::new(text.into_vec()).map_err(|_| refused(name, Errno::EINVAL));
         let arguments = command.iter().cloned().map(text).collect::<Result<_, _>>()?;
-        let environment = (!start.variables.is_empty()).then(|| environment(&start.variables));
+        let environment = (!start.variables.is_empty()).then(|| environment(start));
         let user = start.user.clone();
         Ok(Self { path: text(path.into_os_string())?, arguments, environment, user, rules: Rules::of_this_process() })
     }
@@ -114,11 +70,10 @@ impl Program {
 
     /// Prepares the child before the gate: it dies with the zygote, and has the caller's rules for signals.
     pub(super) fn prepare(&self) -> nix::Result<()> {
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
         if let Some(user) = &self.user {
             user.assume()?;
         }
-        // After that: a change of the user clears it (prctl(2)).
-        prctl::set_pdeathsig(Signal::SIGKILL)?;
         let name: Vec<u8> = self.name().into_bytes().into_iter().take(15).collect();
         prctl::set_name(&CString::new(name).unwrap_or_default())?;
         self.rules.restore();
@@ -138,16 +93,9 @@ impl Program {
     }
 }
 
-/// The environment of this process with these changes, in its order.
-fn environment(changes: &[(OsString, Option<OsString>)]) -> Vec<CString> {
-    let is_changed = |name: &OsString| changes.iter().any(|(changed, _)| changed == name);
-    let kept = std::env::vars_os().filter(|(name, _)| !is_changed(name));
-    // The last word on a variable holds.
-    let is_last = |at: usize| !changes[at + 1..].iter().any(|(later, _)| *later == changes[at].0);
-    let set = changes.iter().enumerate().filter(|&(at, _)| is_last(at)).map(|(_, change)| change.clone());
-    let set = set.filter_map(|(name, value)| Some((name, value?)));
+fn environment(start: &ProgramStart) -> Vec<CString> {
     let text = |(name, value): (OsString, OsString)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat());
-    kept.chain(set).filter_map(|variable| text(variable).ok()).collect()
+    start.environment(std::env::vars_os()).into_iter().filter_map(|variable| text(variable).ok()).collect()
 }
 
 fn refused(name: &OsStr, errno: Errno) -> Error {

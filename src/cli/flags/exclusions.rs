@@ -109,8 +109,8 @@ pub const NOT_WITH_STRESS: [&str; 12] = [
 
 /// The flags with which no trace is shown, so that nothing can be said about its calls.
 pub const WITHOUT_TRACES: [&str; 13] = [
-    "list",
     "conformance",
+    "list",
     "mutants",
     "coverage",
     "list_subjects",
@@ -123,6 +123,13 @@ pub const WITHOUT_TRACES: [&str; 13] = [
     "explain",
     "bench",
 ];
+
+/// The same for `--output`, which of `--conformance` is the folder.
+pub const WITHOUT_OUTPUT: &[&str] = WITHOUT_TRACES.split_at(1).1;
+
+/// The flags with which no command is started, or none of one's own.
+pub const STARTS_NOTHING: [&str; 10] =
+    ["pids", "list", "mutants", "coverage", "list_subjects", "runs", "compare", "bench", "replay", "show"];
 
 /// The flags that exclude `--show`: all except `--format`.
 pub const NOT_WITH_SHOW: [&str; 39] = [

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::{NOT_WITH_A_COMMAND, WITHOUT_TRACES};
+use super::{NOT_WITH_A_COMMAND, STARTS_NOTHING, WITHOUT_TRACES};
 use crate::charts::Weight;
 use crate::command::Sort;
 use crate::table::selection::Selection;
@@ -15,7 +15,7 @@ use crate::table::selection::Selection;
 #[command(next_help_heading = "Tracing a command (after --) or processes (-p), and showing the traces of scenarios")]
 pub struct TraceFlags {
     /// Trace these processes and their threads until they end or Ctrl-C; may be repeated
-    #[arg(short = 'p', long = "attach", value_name = "PID", value_delimiter = ',', groups = ["traced", "writes_output"])]
+    #[arg(short = 'p', long = "attach", value_name = "PID", value_delimiter = ',', group = "traced")]
     #[arg(conflicts_with_all = NOT_WITH_A_COMMAND, conflicts_with_all = ["command", "witness", "subjects"])]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub pids: Vec<u32>,
@@ -65,8 +65,8 @@ pub struct TraceFlags {
     #[arg(long, conflicts_with_all = WITHOUT_TRACES)]
     pub no_abbrev: bool,
 
-    /// Print names of files in the working directory relative to it
-    #[arg(long, requires = "traced", conflicts_with_all = ["witness", "subjects"])]
+    /// Print names of files in the working directory relative to it; of scenarios, they are so anyway
+    #[arg(long, conflicts_with_all = ["witness", "subjects"], conflicts_with_all = WITHOUT_TRACES)]
     pub relative_paths: bool,
 
     /// Do not watch the processes that are forked
@@ -74,7 +74,7 @@ pub struct TraceFlags {
     pub no_follow: bool,
 
     /// -f has no effect: processes that are forked are watched anyway; -ff writes the calls of each process to FILE.PID, with --output FILE
-    #[arg(short = 'f', action = ArgAction::Count, requires = "traced", conflicts_with = "no_follow")]
+    #[arg(short = 'f', action = ArgAction::Count, conflicts_with = "no_follow", conflicts_with_all = WITHOUT_TRACES)]
     pub forks: u8,
 
     /// Write a page with the calls as a flame graph, a timeline and a table; of scenarios, with the verdicts and reports. It loads nothing
@@ -93,11 +93,11 @@ pub struct TraceFlags {
     #[arg(long, value_name = "FILE", conflicts_with = "show", conflicts_with_all = WITHOUT_TRACES)]
     pub timeline: Option<PathBuf>,
 
-    /// Start the command with this variable in its environment; without =VALUE, without the variable; may be repeated
-    #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]", requires = "with_command")]
+    /// Start the command, or those of scenarios of your own, with this variable in its environment; without =VALUE, without the variable; may be repeated
+    #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]", conflicts_with_all = STARTS_NOTHING)]
     pub variables: Vec<OsString>,
 
-    /// Start the command as this user
-    #[arg(short = 'u', long = "user", value_name = "USER", requires = "with_command")]
+    /// Start the command, or those of scenarios of your own, as this user
+    #[arg(short = 'u', long = "user", value_name = "USER", conflicts_with_all = STARTS_NOTHING)]
     pub user: Option<String>,
 }

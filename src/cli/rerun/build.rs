@@ -2,6 +2,7 @@
 //!
 //! What clang and cargo say goes to the standard error output as it is.
 
+use std::collections::VecDeque;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,8 +21,42 @@ pub fn has_program() -> bool {
     name == Some(env!("CARGO_PKG_NAME")) && Path::new("src/main.rs").is_file()
 }
 
-/// Compiles the tracer. The object stays in memory.
-pub fn tracer() -> Result<Arc<[u8]>, Error> {
+/// How many objects are kept.
+const KEPT: usize = 8;
+
+/// The files of bpf/, each with what is in it.
+type SourceFiles = Vec<(PathBuf, Vec<u8>)>;
+
+/// The objects that were compiled last, with their sources. Sources that are saved as they were before need no clang.
+#[derive(Default)]
+pub struct CompiledObjects(VecDeque<(SourceFiles, Arc<[u8]>)>);
+
+impl CompiledObjects {
+    /// The object of the present sources. It stays in memory.
+    pub fn object(&mut self) -> Result<Arc<[u8]>, Error> {
+        let sources = sources().ok();
+        if let Some((_, object)) = self.0.iter().find(|(of, _)| Some(of) == sources.as_ref()) {
+            return Ok(Arc::clone(object));
+        }
+        let object = tracer()?;
+        // What is saved while clang reads may or may not be in the object.
+        if let Some(sources) = sources.filter(|before| self::sources().is_ok_and(|after| after == *before)) {
+            self.0.truncate(KEPT - 1);
+            self.0.push_front((sources, Arc::clone(&object)));
+        }
+        Ok(object)
+    }
+}
+
+fn sources() -> std::io::Result<SourceFiles> {
+    let paths = std::fs::read_dir("bpf")?.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<PathBuf>>>()?;
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    paths.into_iter().map(|path| Ok((path.clone(), std::fs::read(path)?))).collect()
+}
+
+fn tracer() -> Result<Arc<[u8]>, Error> {
     let hint = "CLANG=clang-N takes another clang; bpf/ is compiled again when it is saved";
     let mut command = compiler::compiler(Path::new(compiler::SOURCE));
     let clang = command.get_program().display().to_string();

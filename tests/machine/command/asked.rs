@@ -155,6 +155,10 @@ pub fn piped() -> Tested {
     // It has read all when ior-it ends.
     let trace = read_to_string(file)?;
     require!(trace.contains("openat(") && trace.contains("\nlost: nothing; "), "{trace}");
+    // A reader that has enough ends neither the command nor ior-it.
+    let script = "cat /dev/null; echo done";
+    let (output, stderr) = ran(traced(&["-o", "|head -n 0"], &["sh", "-c", script]), 0)?;
+    require!(text(&output.stdout) == "done\n" && stderr.is_empty(), "{}{stderr}", text(&output.stdout));
     Ok(())
 }
 
