@@ -176,3 +176,6 @@ impl Counts {
         losses
     }
 }
+
+#[cfg(test)]
+mod tests;
