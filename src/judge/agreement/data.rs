@@ -59,3 +59,6 @@ fn shown(call: &Call, at: usize) -> String {
         (None, state) => state.word().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
