@@ -220,3 +220,6 @@ fn compared(expectation: &Expectation, trace: &Trace) -> Vec<usize> {
         |call: &Call| call.syscall().is_some_and(|row| row.class == Class::Io || named.contains(&row.number));
     trace.calls.iter().enumerate().filter(|(_, call)| takes_part(call)).map(|(at, _)| at).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,3 +177,6 @@ impl Counts {
         losses
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,3 +160,6 @@ pub(super) fn is_replaced(tables: &Tables<'_>, seen: &Seen, asked: Asked) -> boo
 pub(super) fn has_moved_since(seen: &Seen) -> bool {
     seen.names.leads == Leads::Unsettled
 }
+
+#[cfg(test)]
+mod tests;

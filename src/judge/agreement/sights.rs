@@ -141,3 +141,6 @@ pub(super) fn begins(row: &Syscall, seen: &Seen, at: usize) -> Option<Asked> {
         None => Some(Asked::Base(place)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,6 @@ fn changes(call: &Call, fd: i32) -> bool {
     let is_changed = changed(call, row).is_some_and(|range| range.contains(&(fd as u32)));
     is_made || is_replaced || is_of_pair || is_changed
 }
+
+#[cfg(test)]
+mod tests;

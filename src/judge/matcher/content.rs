@@ -127,3 +127,6 @@ pub(crate) fn show_number(value: i64, role: Role) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

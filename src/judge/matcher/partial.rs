@@ -49,7 +49,7 @@ fn of_name<'a>(entry: &'a ExpectedCall, trace: &'a Trace, compared: &'a [usize])
 fn nearest(entry: &ExpectedCall, trace: &Trace, compared: &[usize]) -> Option<(usize, Vec<FieldDifference>)> {
     let (_, at) = of_name(entry, trace, compared)
         .filter_map(|at| Some((facts::distance(entry, &trace.calls[at])?, at)))
-        .filter(|&(distance, at)| distance > 0 && !facts::satisfies(entry, &trace.calls[at]))
+        .filter(|&(_, at)| !facts::satisfies(entry, &trace.calls[at]))
         .min()?;
     Some((at, facts::field_differences(entry, 0, &trace.calls[at], &mut Bindings::default())))
 }

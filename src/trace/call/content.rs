@@ -278,3 +278,6 @@ fn socket_address(bytes: &[u8]) -> Vec<(&'static str, Content)> {
     }
     members
 }
+
+#[cfg(test)]
+mod tests;

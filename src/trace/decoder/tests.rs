@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::table::syscalls::{Sqe, Syscall};
-use crate::trace::call::Outcome;
-use crate::trace::record::tests::{call_bytes, closed_bytes, end_bytes, name_bytes};
+use crate::trace::call::{Identity, Outcome};
+use crate::trace::record::tests::{call_bytes, closed_bytes, data_bytes, end_bytes, name_bytes};
 
 fn number_of(name: &str) -> u32 {
     Syscall::by_name(name).unwrap_or_else(|| panic!("no row for {name}")).number
@@ -141,4 +141,129 @@ fn no_more_names_are_kept_than_can_be_used() {
         decoder.take(&close_range(id, 0));
         assert_eq!(decoder.counts().unnamed, unnamed, "a name that was forgotten is none that never came");
     }
+}
+
+#[test]
+fn every_record_is_received_whatever_it_says() {
+    let mut decoder = Decoder::new(None);
+    let names = (0..7).map(|id| name_bytes(id, &[b"x"]));
+    let bad = (0..11).map(|length| vec![0; length]);
+    let requests = (5..10).map(|order| record::encode(1, &read_request(order)));
+    let data = [data_bytes([1, 0, 3], b"one"), data_bytes([1, 0, 3], b"two")];
+    let records = syncs(&[0, 1]).into_iter().chain((0..3).map(end_bytes)).chain(requests).chain(names).chain(bad);
+    let records = records.chain(data);
+    for (before, bytes) in records.enumerate() {
+        assert_eq!(decoder.received(), before as u64);
+        decoder.take(&bytes);
+    }
+    assert_eq!(decoder.received(), 30);
+}
+
+#[test]
+fn a_process_that_becomes_another_program_is_hidden_and_none_that_ends() {
+    let hidden = |seen| {
+        let mut bytes = end_bytes(seen);
+        bytes[std::mem::offset_of!(crate::table::layout::RecordHeader, state)] = crate::table::layout::HIDDEN;
+        bytes
+    };
+    let mut decoder = Decoder::new(None);
+    for (bytes, seen, status, count) in
+        [(end_bytes(5), 5, Some(0), 0), (hidden(6), 6, None, 1), (hidden(7), 7, None, 2), (end_bytes(8), 8, Some(0), 2)]
+    {
+        assert_eq!(decoder.take(&bytes), Some(Decoded::End { pid: 77, seen, status }));
+        assert_eq!(decoder.counts().hidden, count);
+    }
+}
+
+const FILE: Identity = Identity { device: 1, inode: 7, magic: 0xef53, mode: 0o100_644, flags: 0, cloexec: false };
+
+/// A request of this name whose entry has this second byte, the flags.
+fn request(name: &str, flags: u8) -> Call {
+    let entry = RingRequest { sqe: Sqe([u64::from(flags) << 8, 0, 0, 0, 0, 0]), ..RingRequest::default() };
+    read_request(0).with(|deed| (deed.number, deed.request) = (number_of(name), Some(entry)))
+}
+
+fn completed(request: &Call, ret: i64, change: impl FnOnce(&mut Completion)) -> (Call, Ids) {
+    let mut completion = Completion {
+        request: 0,
+        order: 4,
+        outcome: Outcome::Returned(ret),
+        duration_ns: 9,
+        worker: false,
+        more: false,
+        ambiguous: false,
+        used: None,
+        made: None,
+        pair: ([None; 2], None),
+    };
+    change(&mut completion);
+    let ids = Ids { fds: [1, 2], made: 3, cwd: 4, root: 5 };
+    joined(request, ids, completion, Ids { fds: [10, 20], made: 30, cwd: 40, root: 50 })
+}
+
+#[test]
+fn how_a_request_ended_is_what_its_completion_says() {
+    let how = |change: fn(&mut Completion)| {
+        let (call, ids) = completed(&request("IORING_OP_READ", 0), 5, change);
+        assert_eq!((call.order, call.duration_ns, call.success()), (4, 9, Some(5)));
+        assert_eq!((ids.fds, ids.made, ids.cwd), ([1, 2], 3, 4), "the names are those of the request");
+        call.request.map(|entry| [entry.worker, entry.more, entry.ambiguous])
+    };
+    assert_eq!(how(|_| {}), Some([false; 3]));
+    assert_eq!(how(|completion| completion.worker = true), Some([true, false, false]));
+    assert_eq!(how(|completion| completion.more = true), Some([false, true, false]));
+    assert_eq!(how(|completion| completion.ambiguous = true), Some([false, false, true]));
+}
+
+#[test]
+fn the_flag_of_a_descriptor_is_that_of_the_request_unless_it_is_another_file_by_now() {
+    let used = |before: Option<Identity>, used: Identity| {
+        let request = request("IORING_OP_READ", 0).with(|deed| deed.fds[0] = before);
+        let (call, ids) = completed(&request, 5, |completion| completion.used = Some(used));
+        assert_eq!(ids.fds, [10, 2]);
+        call.fds[0].map(|file| (file.inode, file.cloexec))
+    };
+    let marked = Identity { cloexec: true, ..FILE };
+    assert_eq!(used(Some(marked), FILE), Some((7, true)));
+    assert_eq!(used(Some(FILE), FILE), Some((7, false)));
+    assert_eq!(used(None, FILE), Some((7, false)));
+    assert_eq!(used(Some(marked), Identity { inode: 8, ..FILE }), Some((8, false)), "another file");
+    assert_eq!(used(Some(marked), Identity { device: 2, ..FILE }), Some((7, false)), "of another filesystem");
+}
+
+#[test]
+fn the_file_that_a_request_used_is_that_of_its_own_descriptor() {
+    let used = |name: &str, flags| {
+        let (call, ids) = completed(&request(name, flags), 5, |completion| completion.used = Some(FILE));
+        (call.fds.map(|file| file.is_some()), ids.fds)
+    };
+    assert_eq!(used("IORING_OP_READ", 0), ([true, false], [10, 2]));
+    assert_eq!(used("IORING_OP_SPLICE", 0), ([false, true], [1, 10]), "a splice writes to it");
+    assert_eq!(used("IORING_OP_READ", Sqe::FIXED_FILE), ([false, false], [1, 2]), "an index is no descriptor");
+}
+
+#[test]
+fn only_a_result_that_is_a_descriptor_has_a_file() {
+    let made = |name: &str, ret| {
+        let (call, ids) = completed(&request(name, 0), ret, |completion| completion.made = Some(FILE));
+        (call.made.is_some(), ids.made)
+    };
+    assert_eq!(made("IORING_OP_OPENAT", 3), (true, 30));
+    assert_eq!(made("IORING_OP_OPENAT", -2), (false, 3));
+    assert_eq!(made("IORING_OP_READ", 3), (false, 3));
+}
+
+#[test]
+fn a_pair_is_that_of_a_request_that_made_one() {
+    let both = ([Some(FILE), Some(FILE)], Some(vec![3, 0, 0, 0, 4, 0, 0, 0]));
+    let made = |name: &str, ret| {
+        let (call, ids) = completed(&request(name, 0), ret, |completion| completion.pair = both.clone());
+        (call.fds.map(|file| file.is_some()), call.pair(), ids.fds)
+    };
+    assert_eq!(made("IORING_OP_PIPE", 0), ([true, true], Some([3, 4]), [10, 20]));
+    assert_eq!(made("IORING_OP_PIPE", -24), ([false, false], None, [10, 20]));
+    assert_eq!(made("IORING_OP_READ", 0), ([false, false], None, [1, 2]));
+    let indices = request("IORING_OP_PIPE", 0).with(|deed| deed.args[2] = 1);
+    let (call, _) = completed(&indices, 0, |completion| completion.pair = both.clone());
+    assert_eq!((call.fds, call.pair()), ([None; 2], None), "they are in the ring's own table");
 }

@@ -110,3 +110,6 @@ fn opened(flags: i32) -> u32 {
     let synced = if flags & O_SYNC & !O_DSYNC != 0 { O_DSYNC } else { 0 };
     (flags | synced) as u32 & STATUS_FLAGS
 }
+
+#[cfg(test)]
+mod tests;

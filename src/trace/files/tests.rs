@@ -200,11 +200,15 @@ fn the_kernels_word_says_what_is_behind_a_descriptor() {
     let word = |word: &str| Name { alone: true, ..name(word) };
     let rows = [
         (anonymous, word("[eventfd]"), Kind::Eventfd),
+        (anonymous, word("[timerfd]"), Kind::Timerfd),
         (anonymous, word("inotify"), Kind::Inotify),
+        (anonymous, word("bpf-map"), Kind::Bpf),
+        (anonymous, word("btf"), Kind::Bpf),
         (anonymous, word("[new]"), Kind::Anonymous),
         (file().unwrap(), word("memfd:x"), Kind::Memfd),
         (file().unwrap(), name("/memfd:x"), Kind::File),
         (file().unwrap(), word("[eventfd]"), Kind::File),
+        (file().unwrap(), word("bpf-map"), Kind::File),
     ];
     for (identity, name, expected) in rows {
         assert_eq!(kind(&identity, Some(&name)), expected, "{name:?}");
@@ -237,4 +241,98 @@ fn a_call_that_makes_something_else_than_it_was_asked_for_is_a_disagreement() {
     assert_eq!(said(same, None), "", "dup2 of a descriptor to itself makes none");
     #[cfg(not(target_arch = "x86_64"))]
     drop(same);
+}
+
+#[test]
+fn what_a_call_closes_besides_its_own_is_called_as_far_as_it_is_known() {
+    let closed = |name: Name| {
+        let named = KnownNames { closed: vec![(3, Some(&name))], ..KnownNames::default() };
+        said(call("close_range", &[3, 9, 0], 0), &named)
+    };
+    assert_eq!(closed(name("/ws/x")), "- closes x");
+    assert_eq!(closed(Name { deleted: true, ..name("/ws/x") }), "- closes x (deleted)");
+    for name in [
+        Name { alone: true, ..name("[eventfd]") },
+        Name { cut: true, ..name("/x") },
+        Name { detached: true, ..name("/x") },
+    ] {
+        assert_eq!(closed(name), "- closes descriptor 3");
+    }
+}
+
+#[test]
+fn below_a_directory_that_is_not_whole_no_path_is_known() {
+    let below = |base: Name| {
+        said(paths(call("openat", &[CWD], -2), &["x"]), &KnownNames { cwd: Some(&base), ..KnownNames::default() })
+    };
+    assert_eq!(below(name("/d")), "/d/x");
+    let parts: [fn(&mut Name); 4] =
+        [|name| name.alone = true, |name| name.cut = true, |name| name.detached = true, |name| name.deleted = true];
+    for part in parts {
+        let mut base = name("/d");
+        part(&mut base);
+        assert_eq!(below(base), "-");
+    }
+}
+
+#[test]
+fn a_path_that_was_cut_or_not_read_is_no_name() {
+    let text = |name: &str, args: &[i64], text: Text| {
+        let cwd = Name { path: b"/ws/sub".to_vec(), ..Name::default() };
+        let call = on(call(name, args, 0)).with(|deed| deed.texts[0] = text);
+        said(call, &KnownNames { fds: [Some(&cwd), None], cwd: Some(&cwd), ..KnownNames::default() })
+    };
+    let read = |cut| Text::Read { bytes: b"x".to_vec(), cut };
+    assert_eq!(text("openat", &[CWD], read(false)), "sub/x");
+    assert_eq!(text("openat", &[CWD], read(true)), "-");
+    assert_eq!(text("utimensat", &[3, 0], Text::Unreadable(14)), "sub", "no path at all");
+    assert_eq!(text("utimensat", &[3, 0x1000], Text::Unreadable(14)), "-");
+}
+
+#[test]
+fn a_mapping_is_of_its_file_unless_it_is_anonymous() {
+    let file = name("/ws/x");
+    let mapped = |flags: i32| {
+        let call = on(call("mmap", &[0, 4096, 3, flags.into(), 3], 0x1000));
+        said(call, &KnownNames { fds: [Some(&file), None], ..KnownNames::default() })
+    };
+    assert_eq!(mapped(libc::MAP_PRIVATE), "x");
+    assert_eq!(mapped(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), "-");
+}
+
+#[test]
+fn both_ends_of_a_pair_must_be_what_was_asked_for() {
+    let pipe = |change: fn(&mut [Option<Identity>; 2])| {
+        let end = |flags| Some(Identity { mode: 0o010_600, flags, magic: 0x5049_5045, ..file().unwrap() });
+        let mut fds = [end(libc::O_RDONLY as u32), end(libc::O_WRONLY as u32)];
+        change(&mut fds);
+        let peek = [3_i32, 4].iter().flat_map(|fd| fd.to_ne_bytes()).collect();
+        let mut call = call("pipe2", &[0, 0], 0).with(|deed| (deed.fds, deed.peek) = (fds, Some(peek)));
+        describe(&mut call, &KnownNames::default(), None);
+        let said = call.files.disagreements.iter().map(|said| format!("{}: {} | {}", said.fd, said.call, said.kernel));
+        (said.collect::<Vec<_>>().join(", "), call.files.kinds)
+    };
+    let both = [Some(Kind::Pipe); 2];
+    assert_eq!(pipe(|_| {}), (String::new(), both));
+    assert_eq!(
+        pipe(|fds| fds.swap(0, 1)),
+        ("3: status O_RDONLY | status O_WRONLY, 4: status O_WRONLY | status O_RDONLY".to_owned(), both)
+    );
+    assert_eq!(pipe(|fds| fds[1] = None), (String::new(), [Some(Kind::Pipe), None]));
+}
+
+#[test]
+fn a_descriptor_that_was_given_is_none_that_was_made() {
+    let wrong = Some(Identity { cloexec: true, ..file().unwrap() });
+    let said = |name: &str, args: &[i64], ret| {
+        let mut call = call(name, args, ret).with(|deed| deed.made = wrong);
+        describe(&mut call, &KnownNames::default(), None);
+        call.files.disagreements.len()
+    };
+    assert_eq!(said("dup3", &[3, 4, 0], 4), 1, "it is not to be closed");
+    assert_eq!(said("dup", &[3], 4), 1);
+    assert_eq!(said("signalfd4", &[3, 0, 8, 0], 3), 0, "it has another mask now");
+    assert_ne!(said("signalfd4", &[-1, 0, 8, 0], 3), 0);
+    assert_eq!(said("dup", &[3], 3), 1, "the same number is that of a new descriptor");
+    assert_eq!(said("read", &[3], 5), 0);
 }

@@ -286,7 +286,7 @@ fn lying(lie: impl Fn(&mut RecordHeader)) -> Vec<u8> {
 }
 
 /// A record of data: the argument, the part, and the size of all of it.
-fn data_bytes([arg, part, size]: [u64; 3], bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn data_bytes([arg, part, size]: [u64; 3], bytes: &[u8]) -> Vec<u8> {
     let path = [RawText { len: bytes.len() as u16, err: 0 }, RawText::default()];
     let header =
         RecordHeader { kind: KIND_DATA, number: 9, args: [arg, part, size, 0, 0, 0], path, ..RecordHeader::default() };
@@ -301,9 +301,11 @@ fn unreadable_data(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn data_is_the_first_bytes_of_what_an_argument_leads_to() {
-    let decoded = decode(&data_bytes([1, 2, 5], b"one")).unwrap();
-    let data = Data { arg: 1, part: 2, size: 5, bytes: Bytes::Read(b"one".to_vec()), late: false };
-    assert_eq!(decoded, Record::Data { order: 9, data });
+    for (arg, size) in [(1, 5), (5, 5), (1, 3)] {
+        let decoded = decode(&data_bytes([arg, 2, size], b"one")).unwrap();
+        let data = Data { arg: arg as u8, part: 2, size, bytes: Bytes::Read(b"one".to_vec()), late: false };
+        assert_eq!(decoded, Record::Data { order: 9, data }, "all of them if it has no more");
+    }
 }
 
 #[test]

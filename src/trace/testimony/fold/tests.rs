@@ -259,10 +259,11 @@ fn who_is_gone_since_another_thread_execs_has_vanished() {
 
 #[test]
 fn the_last_value_of_a_thread_may_be_that_of_another_that_execs() {
-    for (number, expected) in [(libc::SYS_execve as u32, true), (READ, false)] {
+    let execve = libc::SYS_execve as u32;
+    for (number, pid, expected) in [(execve, 1, true), (execve, 2, false), (READ, 1, false)] {
         let mut fold = Fold::default();
-        for (tid, number) in [(1, CLOSE), (2, number)] {
-            fold.found(tid, 1);
+        for (tid, number, pid) in [(1, CLOSE, 1), (2, number, pid)] {
+            fold.found(tid, pid);
             fold.enter(tid, seen(number));
         }
         fold.dies(1, 0);
@@ -356,4 +357,36 @@ fn a_call_is_unsettled_until_its_handler_returns() {
     fold.enter(1, seen(SIGRETURN));
     fold.exit(1, -4, 102, STACK);
     assert!(!fold.testimony.calls[0].unsettled);
+}
+
+#[test]
+fn a_process_that_goes_on_unseen_is_left_and_one_that_cannot_is_killed() {
+    let mut fold = Fold::default();
+    fold.let_go(5);
+    fold.killed(6);
+    let testimony = fold.testimony();
+    assert_eq!(testimony.left.iter().copied().collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(testimony.killed.iter().copied().collect::<Vec<_>>(), [6]);
+}
+
+#[test]
+fn a_thread_is_alone_that_has_its_process_for_itself() {
+    let mut fold = Fold::default();
+    for (tid, pid) in [(1, 1), (2, 2), (3, 2)] {
+        fold.found(tid, pid);
+    }
+    assert_eq!([1, 2, 3].map(|tid| fold.is_alone(tid)), [true, false, false]);
+    let sorted = |mut tids: Vec<u32>| {
+        tids.sort_unstable();
+        tids
+    };
+    assert_eq!([1, 2, 4].map(|pid| sorted(fold.threads_of(pid))), [vec![1], vec![2, 3], vec![]]);
+    assert_eq!(sorted(fold.threads()), [1, 2, 3]);
+}
+
+#[test]
+fn only_a_call_that_a_filter_may_have_answered_is_trapped() {
+    assert_eq!(folded(&[Enter(READ), Exit(READ.into()), Trap]), [(READ, Returned(READ.into()))], "no filter");
+    assert_eq!(folded(&[EnterWith(READ, 0), Exit(7), Trap]), [(READ, Returned(7))], "it has a result");
+    assert_eq!(folded(&[EnterWith(READ, 0), Exit(READ.into()), Trap]), [(READ, Unfinished)]);
 }
