@@ -73,12 +73,12 @@ impl Listed {
     }
 }
 
-/// Whether a change is what an entry lists.
+/// Whether a change is what an entry lists. `*` stands for itself as well: it is an operator of C.
 fn is_like(listed: &str, change: &str) -> bool {
     let mut parts = listed.split('*');
     let rest = change.strip_prefix(parts.next().unwrap_or_default());
     let rest = parts.fold(rest, |rest, part| {
-        let rest = rest?.strip_prefix('-').or(rest)?;
+        let rest = rest?.strip_prefix(['-', '*']).or(rest)?;
         rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).strip_prefix(part)
     });
     rest == Some("")
@@ -119,6 +119,7 @@ mod tests {
             ("the store of 8 at offset * is left out", "the store of 4 at offset 240 is left out", false),
             ("the store of 8 at offset *", "the store of 8 at offset 240 is left out", false),
             ("*", "the constant 1 becomes 2", false),
+            ("`/` becomes `*`", "`/` becomes `*`", true),
         ];
         for (listed, change, expected) in rows {
             assert_eq!(is_like(listed, change), expected, "{listed:?} {change:?}");

@@ -26,7 +26,6 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("data-strings", data_strings),
     Scenario::new("data-stat", data_stat),
     Scenario::new("data-addresses", data_addresses),
-    Scenario::new("data-room", data_room),
     Scenario::new("data-times", data_times),
     Scenario::new("data-poll", data_poll),
     Scenario::new("data-epoll", data_epoll),
@@ -223,35 +222,6 @@ fn data_addresses() -> Setup {
         fails(call!(connect, -1, &raw const six, size_of_val(&six)), Errno::EBADF)?;
         let other = std::hint::black_box(*b"\xff\xffother");
         fails(call!(connect, -1, other.as_ptr(), other.len()), Errno::EBADF)
-    })
-}
-
-/// Messages from an address that is longer than the room for it, which is one byte larger each time.
-fn data_room() -> Setup {
-    act(|| {
-        let [from, to] = [*b"\x01\0sender\0", *b"\x01\0target\0"].map(std::hint::black_box);
-        let [one, other] =
-            [call!(socket, libc::AF_UNIX, libc::SOCK_DGRAM, 0)?, call!(socket, libc::AF_UNIX, libc::SOCK_DGRAM, 0)?];
-        returns(call!(bind, one, from.as_ptr(), 9), 0)?;
-        returns(call!(bind, other, to.as_ptr(), 9), 0)?;
-        for text in [b"1", b"2", b"3"] {
-            returns(call!(sendto, one, text.as_ptr(), 1, 0, to.as_ptr(), 9), 1)?;
-        }
-        let (mut names, mut bytes) = ([[0xff_u8; 16]; 3], [0_u8; 3]);
-        let [first, second, third] = &mut bytes;
-        let mut parts = [first, second, third].map(|byte| part(std::slice::from_mut(byte)));
-        // SAFETY: plain numbers and addresses, for which all bits zero is a value.
-        let mut messages: [libc::mmsghdr; 3] = unsafe { zeroed() };
-        for (at, message) in messages.iter_mut().enumerate() {
-            let header = &mut message.msg_hdr;
-            (header.msg_name, header.msg_namelen) = (names[at].as_mut_ptr().cast(), 4 + at as u32);
-            (header.msg_iov, header.msg_iovlen) = (&raw mut parts[at], 1);
-        }
-        returns(call!(recvmsg, other, messages.as_mut_ptr(), 0), 1)?;
-        returns(call!(recvmmsg, other, messages[1..].as_mut_ptr(), 2, 0, null::<u8>()), 2)?;
-        ensure(names[2][4..7] == *b"nd\xff" && bytes == *b"123", "the messages are others")?;
-        close(other)?;
-        close(one)
     })
 }
 

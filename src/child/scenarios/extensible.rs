@@ -2,11 +2,13 @@
 #![allow(unsafe_code)]
 
 use std::hint::black_box;
+use std::mem::zeroed;
+use std::ptr::null;
 
 use libc::AT_FDCWD;
 use nix::errno::Errno;
 
-use super::steps::{close, skip_on};
+use super::steps::{close, part, skip_on};
 use super::structs::last_bytes;
 use crate::child::scenario::{Scenario, Setup, act, call, ensure, fails, returns};
 
@@ -20,6 +22,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("extensible-array", array),
     Scenario::new("extensible-value", value),
     Scenario::new("extensible-short", short),
+    Scenario::new("extensible-room", room),
 ];
 
 /// The size is an argument: with zeros behind the members, with something else there, with nothing that can be read, and too small.
@@ -157,5 +160,38 @@ fn short() -> Setup {
         }
         let option = black_box([1_u64, 8]);
         fails(call!(setsockopt, -1, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, option.as_ptr(), 4), Errno::EBADF)
+    })
+}
+
+/// Messages from an address that is longer than the room for it, which is one byte larger each time.
+fn room() -> Setup {
+    let last = last_bytes(size_of::<libc::msghdr>())?.cast::<libc::msghdr>();
+    act(move || {
+        let [from, to] = [*b"\x01\0sender\0", *b"\x01\0target\0"].map(black_box);
+        let [one, other] =
+            [call!(socket, libc::AF_UNIX, libc::SOCK_DGRAM, 0)?, call!(socket, libc::AF_UNIX, libc::SOCK_DGRAM, 0)?];
+        returns(call!(bind, one, from.as_ptr(), 9), 0)?;
+        returns(call!(bind, other, to.as_ptr(), 9), 0)?;
+        for text in [b"1", b"2", b"3"] {
+            returns(call!(sendto, one, text.as_ptr(), 1, 0, to.as_ptr(), 9), 1)?;
+        }
+        returns(call!(sendto, one, from.as_ptr(), 9, 0, to.as_ptr(), 9), 9)?;
+        let (mut names, mut bytes) = ([[0xff_u8; 16]; 3], [0_u8; 3]);
+        let [first, second, third] = &mut bytes;
+        let mut parts = [first, second, third].map(|byte| part(std::slice::from_mut(byte)));
+        // SAFETY: plain numbers and addresses, for which all bits zero is a value.
+        let mut messages: [libc::mmsghdr; 3] = unsafe { zeroed() };
+        for (at, message) in messages.iter_mut().enumerate() {
+            let header = &mut message.msg_hdr;
+            (header.msg_name, header.msg_namelen) = (names[at].as_mut_ptr().cast(), 4 + at as u32);
+            (header.msg_iov, header.msg_iovlen) = (&raw mut parts[at], 1);
+        }
+        // SAFETY: so many bytes are there, and nobody else has them.
+        unsafe { last.write(messages[0].msg_hdr) };
+        returns(call!(recvmsg, other, last, 0), 1)?;
+        returns(call!(recvmmsg, other, messages[1..].as_mut_ptr(), 2, 0, null::<u8>()), 2)?;
+        ensure(names[2][4..7] == *b"nd\xff" && bytes == *b"123", "the messages are others")?;
+        close(other)?;
+        close(one)
     })
 }
