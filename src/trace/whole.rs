@@ -1,5 +1,6 @@
 //! A trace: the calls of one scenario in order, with what was lost.
 
+use crate::base::escape;
 use crate::trace::call::Call;
 use crate::trace::counts::{Counts, Losses};
 
@@ -44,7 +45,7 @@ impl Trace {
     /// What was lost, or hidden, as the tracer counts it.
     pub fn losses(&self) -> Losses {
         let gap = self.first_gap().map(|gap| format!("the first missing call is number {gap} of {}", self.counts.seen));
-        let bad = self.bad_records.first().map(|why| format!("the first record that is none: {why}"));
+        let bad = self.bad_records.first().map(|why| format!("the first record that is none: {}", escape::line(why)));
         Losses::Counted(self.counts.losses().into_iter().chain(bad).chain(gap).chain(self.counts.hidden()).collect())
     }
 

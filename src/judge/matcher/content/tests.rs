@@ -108,9 +108,10 @@ fn how_a_handle_was_read_is_known_from_its_block() {
         call.with(|deed| (deed.peek, deed.late[2]) = (peek, late))
     };
     let states = |call: Call| [0, 1].map(|at| state(&call, at));
-    let not = Err("not read");
-    assert_eq!(states(read(Some(vec![1]), false)), [not, Ok(b"whole".as_slice())]);
-    assert_eq!(states(read(Some(vec![1]), true)), [not, Ok(b"late".as_slice())]);
-    assert_eq!(states(read(None, false)), [not, Ok(b"unreadable".as_slice())]);
-    assert!(of(&read(Some(vec![1]), false), 1).is_err_and(|why| why == "not read"));
+    let whole = || Some(vec![0; 8]);
+    assert_eq!(states(read(whole(), false)), [b"none".as_slice(), b"whole"]);
+    assert_eq!(states(read(Some(vec![1; 8]), false)), [b"none".as_slice(), b"cut"]);
+    assert_eq!(states(read(whole(), true)), [b"none".as_slice(), b"late"]);
+    assert_eq!(states(read(None, false)), [b"none".as_slice(), b"unreadable"]);
+    assert!(of(&read(whole(), false), 1).is_err_and(|why| why == "not read"));
 }
