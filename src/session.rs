@@ -132,12 +132,8 @@ impl Witnessed {
 /// The extent of a child's watch.
 #[derive(Clone, Copy)]
 struct Watched {
-    /// Whether it includes the processes that the child forks.
-    follow: bool,
-    /// Whether it hides programs that their caller may not trace.
-    hides: bool,
-    /// How many bytes of what pointers lead to it includes at most.
-    data: u32,
+    /// What the tracer watches.
+    extent: Extent,
     /// Whether the child keeps a diary.
     diary: bool,
     /// Whether its standard streams are kept: those of a command.
@@ -269,7 +265,7 @@ impl Session {
         let has_data = self.always_data || expectation.is_about_data();
         let data = if has_data { self.data.min(expectation.data) } else { 0 };
         let (follow, hides) = (expectation.follow, expectation.hidden.is_some());
-        Watched { follow, hides, data, diary: false, streams: expectation.command.is_some() }
+        Watched { extent: Extent { follow, hides, data }, diary: false, streams: expectation.command.is_some() }
     }
 
     /// Why the kernel cannot report what a scenario needs, if so.
@@ -288,7 +284,7 @@ impl Session {
         limit: impl Into<Limit>,
         follow: bool,
     ) -> Result<(Observed, Phases), Error> {
-        let watched = Watched { follow, hides: false, data: 0, diary: false, streams: false };
+        let watched = Watched { extent: Extent { follow, hides: false, data: 0 }, diary: false, streams: false };
         self.seen_by_all(name, directory, limit.into(), watched, None, &|| ()).map(|seen| (seen.observed, seen.phases))
     }
 
@@ -300,7 +296,7 @@ impl Session {
         limit: Limit,
         follow: bool,
     ) -> Result<(Observed, Option<Testimony>, Phases), Error> {
-        let watched = Watched { follow, hides: false, data: 0, diary: false, streams: false };
+        let watched = Watched { extent: Extent { follow, hides: false, data: 0 }, diary: false, streams: false };
         let seen = self.seen_by_all(name, directory, limit, watched, None, &|| ())?;
         Ok((seen.observed, seen.testimony, seen.phases))
     }
@@ -321,7 +317,7 @@ impl Session {
         beside: Option<&Beside<'_>>,
         meanwhile: &dyn Fn(),
     ) -> Result<Witnessed, Error> {
-        let Watched { follow, hides, data, diary: keeps_diary, streams: _ } = watched;
+        let Watched { extent, diary: keeps_diary, streams: _ } = watched;
         let mut phases = Phases::default();
         let mut lap = Lap::begin();
         // Dropped after the child, because it ends at the latest when the child and its descendants are killed.
@@ -334,8 +330,7 @@ impl Session {
         }
         phases.setup = lap.end();
         self.while_at_gate(name, &child)?;
-        witness = self.witness_of(child.pid(), follow, data)?;
-        let extent = Extent { follow, hides, data };
+        witness = self.witness_of(child.pid(), extent.follow, extent.data)?;
         let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), extent);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
@@ -351,7 +346,7 @@ impl Session {
             (Some(beside), Some(attached)) => beside.close(attached, &child, limit)?,
             _ => false,
         };
-        let ending = ended(&mut child, watching.as_ref().filter(|_| follow), limit)?;
+        let ending = ended(&mut child, watching.as_ref().filter(|_| extent.follow), limit)?;
         phases.act = lap.end();
         let records = watching.map(|watching| watching.collect()).unwrap_or_default();
         phases.drain = lap.end();

@@ -94,7 +94,7 @@ pub mod child {
 }
 pub mod watch {
     pub mod tracer {
-        pub use crate::watch::tracer::{MOST_DATA, RING_SIZE, Tracer, TracerOptions, check_machine};
+        pub use crate::watch::tracer::{Extent, MOST_DATA, RING_SIZE, Tracer, TracerOptions, check_machine};
     }
     pub mod witness {
         pub use crate::watch::witness::Witness;

@@ -168,10 +168,9 @@ impl Counts {
             format!("{submitted} requests were submitted and {submissions_received} received"),
         );
         lost(undecoded == 0, format!("{undecoded} records could not be decoded"));
-        let processes = followed.saturating_add(1);
-        match (processes, ends) {
+        match (followed.saturating_add(1), ends) {
             (1, 0) => lost(false, "the end of the process was not seen".to_owned()),
-            _ => lost(ends == processes, format!("of {processes} processes, {ends} were seen to end")),
+            (processes, _) => lost(ends == processes, format!("of {processes} processes, {ends} were seen to end")),
         }
         lost(ends == ends_received, format!("{ends} end records were emitted and {ends_received} received"));
         losses

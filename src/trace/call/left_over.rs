@@ -51,7 +51,8 @@ mod tests {
         let file = Some(Identity { device: 1, inode: 7, magic: 0, mode: 0o100_644, flags: 0, cloexec: false });
         let text = || Text::Read { bytes: b"x".to_vec(), cut: false };
         let made = |deed: &mut Deed| deed.made = file;
-        let rows: [(&str, i64, &dyn Fn(&mut Deed), Option<&str>); 12] = [
+        type Row<'r> = (&'r str, i64, &'r dyn Fn(&mut Deed), Option<&'r str>);
+        let rows: [Row<'_>; 12] = [
             ("dup", 3, &|deed| (deed.fds[0], deed.made) = (file, file), None),
             ("dup", -9, &made, Some("a file that it has made")),
             ("close", 0, &made, Some("a file that it has made")),
