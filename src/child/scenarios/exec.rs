@@ -160,13 +160,13 @@ fn at(dir: i64, path: &CStr, flags: i32) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The kernel's own copy of the path has 304 bytes.
+/// The kernel's own copy of the path has 304 bytes, and the path is on a page that nobody has touched.
 fn exec_long() -> Setup {
     write_closing(PROGRAM, &[])?;
-    let path = format!("{}tiny\0", "./".repeat(150));
+    let path = super::path::cold(&format!("{}tiny\0", "./".repeat(150)))?;
     act(move || {
-        let words = [path.as_ptr(), ptr::null()];
-        call!(execve, path.as_ptr(), words.as_ptr(), words[1..].as_ptr())?;
+        let words = [path, ptr::null()];
+        call!(execve, path, words.as_ptr(), words[1..].as_ptr())?;
         Err(Broken::Step("execve returned".to_owned()))
     })
 }
