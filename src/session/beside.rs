@@ -72,7 +72,8 @@ impl Session {
             format!("{command} --exact --filter {name}{}{}", self.flags_of(expectation), verdict::tests_flag(file));
         let skipped = |why: &str| skipped(profile, name, why, &rerun);
         let not_run = |cell: Cell| Beheld { cell, observed: None, workspace: workspace.path().to_owned() };
-        if let Some(reason) = self.lacks(expectation) {
+        let shows_hidden = || Some("another tracer shows what this watch is to hide".to_owned());
+        if let Some(reason) = self.lacks(expectation).or_else(|| expectation.hidden.and_then(|_| shows_hidden())) {
             return Ok(not_run(skipped(&reason)));
         }
         let beside = Beside::new(subject, self.nonce, self.fence.fetch_add(NUMBERS, Ordering::Relaxed));

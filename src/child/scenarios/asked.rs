@@ -7,6 +7,7 @@ use std::ptr;
 
 use libc::{AT_FDCWD, O_CREAT, O_RDONLY, O_RDWR};
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::steps::{close, create};
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, premise, returns};
@@ -177,11 +178,13 @@ fn asked_killed_in_open() -> Setup {
 
 /// Calls that fail before they fill in a path or a pair, each after a call whose own path or struct led nowhere.
 fn asked_after_bad() -> Setup {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard)?;
     act(|| {
         let (path, mut name, mut pair) = (std::hint::black_box(*b"x.txt\0"), *b"stale\0", [3_i32, 4]);
         fails(call!(openat, AT_FDCWD, 8, O_RDONLY, 0), Errno::EFAULT)?;
         fails(call!(getcwd, name.as_mut_ptr(), 1), Errno::ERANGE)?;
         fails(call!(openat2, AT_FDCWD, path.as_ptr(), 8, 24), Errno::EFAULT)?;
-        fails(call!(pipe2, pair.as_mut_ptr(), -1), Errno::EINVAL)
+        fails(call!(pipe2, pair.as_mut_ptr(), 0), Errno::EMFILE)
     })
 }
