@@ -23,6 +23,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("untouched-count", count),
     Scenario::new("untouched-second-path", second_path),
     Scenario::new("untouched-path", path),
+    Scenario::new("untouched-base", base),
     Scenario::new("untouched-handle", handle),
     Scenario::new("untouched-array", array),
     Scenario::new("untouched-room", room),
@@ -151,6 +152,18 @@ fn path() -> Setup {
     act(move || {
         close(call!(openat, AT_FDCWD, long, O_RDWR | O_CREAT, 0o644)?)?;
         fails(call!(openat, AT_FDCWD, endless, O_RDWR | O_CREAT, 0o644), Errno::ENAMETOOLONG)
+    })
+}
+
+/// Paths on pages that nobody has touched: a relative one after an absolute one, and the other way round.
+fn base() -> Setup {
+    std::fs::write("before.txt", "")?;
+    let (relative, absolute) = (cold("before.txt")?, cold("/dev/null")?);
+    act(move || {
+        for path in [c"/dev/null".as_ptr().cast(), relative, absolute] {
+            close(call!(openat, AT_FDCWD, path, libc::O_RDONLY, 0)?)?;
+        }
+        Ok(())
     })
 }
 
