@@ -215,7 +215,8 @@ __noinline int read_path_at(struct ior_record *record, struct ior_watch *watch, 
 		return 0;
 	text = &record->path[at & 1];
 	read_path(text, room, address);
-	if (!record->cwd && (text->err || room->path[0] != '/'))
+	/* The helper has cleared the room if it could not read (since Linux 5.5). */
+	if (!record->cwd && room->path[0] != '/')
 		record->cwd = base_of(watch, 0);
 	if (!record->root && (text->err || room->path[0] == '/'))
 		record->root = base_of(watch, 1);

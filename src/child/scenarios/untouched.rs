@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::edges::OBJ_GET;
 use super::path::{cold, cold_at, cold_bytes, cold_writable};
-use super::steps::{close, create, part};
+use super::steps::{close, create, part, skip_on};
 use super::structs::{last_bytes, sockets, with};
 use crate::base::rights::raise;
 use crate::child::scenario::{Broken, Scenario, Setup, act, call, fails, returns};
@@ -155,12 +155,15 @@ fn path() -> Setup {
     })
 }
 
-/// Paths on pages that nobody has touched: a relative one after an absolute one, and the other way round.
+/// A relative and an absolute path on pages that nobody has touched, below another root.
 fn base() -> Setup {
-    std::fs::write("before.txt", "")?;
-    let (relative, absolute) = (cold("before.txt")?, cold("/dev/null")?);
+    std::fs::create_dir_all("jail/sub")?;
+    std::fs::write("jail/sub/x.txt", "")?;
+    let (relative, absolute) = (cold("x.txt")?, cold("/sub/x.txt")?);
     act(move || {
-        for path in [c"/dev/null".as_ptr().cast(), relative, absolute] {
+        call!(chroot, c"jail").map_err(skip_on(Errno::EPERM, "chroot is not permitted"))?;
+        returns(call!(chdir, c"/sub"), 0)?;
+        for path in [relative, absolute] {
             close(call!(openat, AT_FDCWD, path, libc::O_RDONLY, 0)?)?;
         }
         Ok(())
