@@ -121,7 +121,8 @@ fn most() -> Setup {
         fails(call!(sendmsg, -1, &raw const message, 0), Errno::EBADF)?;
         fails(call!(setsockopt, -1, libc::SOL_IP, 42, bytes.as_ptr(), PAGE + 1), Errno::EBADF)?;
         bytes[PAGE] = 0;
-        let many = [bytes[PAGE - 1..].as_ptr(); 17];
+        let mut many = [bytes[PAGE - 1..].as_ptr(); 18];
+        many[17] = null();
         fails(call!(execve, c"missing", many.as_ptr(), null::<u8>()), Errno::ENOENT)?;
         for end in [PAGE, PAGE - 1, PAGE - 2] {
             bytes[end] = 0;
