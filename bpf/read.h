@@ -328,8 +328,6 @@ static __always_inline void read_at_exit(struct pending *call, struct ior_watch 
 		peek_at(call, role);
 	if (done && role->flags & IOR_MAKES_PAIR)
 		identify_pair(call, watch, files_of(task));
-	if (done && role->flags & IOR_REPLACES_MEMORY)
-		return;
 	if (done && role->flags & IOR_PATH_AT_EXIT)
 		read_path(&record->path[0], &call->path, argument(record, role->path[0]));
 	if (record->path[0].err)

@@ -52,8 +52,9 @@ fn headers(code: u64) -> Vec<u8> {
         half(value, &mut elf);
     }
     elf.extend(1_u32.to_le_bytes()); // PT_LOAD
-    elf.extend(5_u32.to_le_bytes()); // readable, executable
-    for word in [0, BASE, BASE, HEADERS + code, HEADERS + code, 0x1000] {
+    elf.extend(7_u32.to_le_bytes()); // readable, writable, executable
+    // One byte more in memory than in the file: the kernel clears the rest of the page, which is therefore there from the beginning.
+    for word in [0, BASE, BASE, HEADERS + code, HEADERS + code + 1, 0x1000] {
         elf.extend(word.to_le_bytes());
     }
     elf
