@@ -96,6 +96,16 @@ fn a_request_takes_time() {
 }
 
 #[test]
+fn of_several_calls_one_takes_time() {
+    for (durations, is_wrong) in [(&[0, 0][..], false), (&[0, 0, 0], true), (&[0, 0, 1], false)] {
+        let taking = |&duration_ns: &u64| Call { duration_ns, ..written(200_000).0 };
+        let trace = Trace { calls: durations.iter().map(taking).collect(), ..Trace::default() };
+        let said = contradictions(&trace, &ended(How::Finished), &own(Vec::new(), &[(PID, Some(0))]));
+        assert_eq!(said.iter().any(|said| said.contains("took any time")), is_wrong, "{durations:?}: {said:?}");
+    }
+}
+
+#[test]
 fn without_times_only_the_ends_are_compared() {
     let (mut seen, noted) = written(200_000);
     (seen.enter_ns, seen.duration_ns) = (0, 0);
