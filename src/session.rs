@@ -352,7 +352,7 @@ impl Session {
         phases.drain = lap.end();
         let streams = streams.map(Streams::finish).unwrap_or_default();
         let (trace, ends) = assembled(&records, directory);
-        let own = self.own_word(&child, keeps_diary, &ends, opened_ns);
+        let own = self.own_word(&child, (keeps_diary, extent.data), &ends, opened_ns);
         phases.matching = lap.end();
         drop(child);
         let testimony = witness.map(Witness::testimony).transpose()?;

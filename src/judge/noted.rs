@@ -1,5 +1,5 @@
 //! Whether a trace agrees with what the child itself has noted: the times of its calls, the files of their descriptors, and how the
-//! processes ended.
+//! processes ended. And whether it agrees with itself.
 //!
 //! No I/O: values in, values out. The tables cannot say any of this, because it differs in each run.
 
@@ -12,6 +12,8 @@ use crate::table::kind::HAVE_OTHER_DEVICES;
 use crate::table::syscalls::Syscall;
 use crate::trace::call::{Call, Identity, Outcome};
 use crate::trace::whole::{ProcessEnd, Trace};
+
+mod leads; // whether data is what arguments lead to
 
 /// How far the clock of BPF may seem to go back, in nanoseconds: it takes no lock against updates (kernel/time/timekeeping.c,
 /// ktime_get_mono_fast_ns()).
@@ -29,6 +31,8 @@ pub struct OwnWord {
     /// The clock of `ior-it` before the gate was opened and after the last record was read, in nanoseconds of CLOCK_MONOTONIC. `None`
     /// if the tracer was told to record no times.
     pub span_ns: Option<(u64, u64)>,
+    /// How many bytes or elements of data were recorded, if any.
+    pub data: u32,
 }
 
 /// What makes a call of the diary and one of the trace the same: number, arguments and result.
@@ -36,7 +40,7 @@ type NotedKey = (u32, [u64; 6], i64);
 
 /// Everything in which a trace contradicts the child, one sentence each.
 pub fn contradictions(trace: &Trace, ending: &Ending, own: &OwnWord) -> Vec<String> {
-    let ends = main_end(ending, own).into_iter().chain(other_ends(own));
+    let ends = main_end(ending, own).into_iter().chain(other_ends(own)).chain(leads::misled(trace, own.data));
     let Some((begin, end)) = own.span_ns else { return ends.collect() };
     let span = early(begin)..=late(end);
     ends.chain(outside(trace, &span)).chain(timeless(trace)).chain(calls(trace, &own.diary, &span)).collect()

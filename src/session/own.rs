@@ -17,13 +17,13 @@ impl Session {
     pub(super) fn own_word(
         &self,
         child: &Child<'_>,
-        keeps_diary: bool,
+        (keeps_diary, data): (bool, u32),
         ends: &[ProcessEnd],
         opened_ns: u64,
     ) -> OwnWord {
         let diary = if keeps_diary { child.diary() } else { Diary::default() };
         let span_ns = self.tracer.records_times().then(|| (opened_ns, diary::now_ns()));
-        OwnWord { pid: child.pid(), diary, ends: ends.to_vec(), span_ns }
+        OwnWord { pid: child.pid(), diary, ends: ends.to_vec(), span_ns, data }
     }
 }
 

@@ -97,8 +97,7 @@ impl Decoder {
             }
             Ok(Record::Data { order, data }) => {
                 self.counts.told_received += 1;
-                self.lead(order, data);
-                None
+                self.lead(order, data)
             }
             Ok(Record::End { pid, seen, status }) => {
                 self.counts.ends_received += 1;
@@ -120,13 +119,19 @@ impl Decoder {
         }
     }
 
-    /// A call that is made again after an interruption is read again: the last bytes hold.
-    fn lead(&mut self, order: u64, data: Data) {
+    /// A call that is made again after an interruption is read again: the last bytes hold. What was read at the enter is not read late.
+    fn lead(&mut self, order: u64, data: Data) -> Option<Decoded> {
         let of_call = self.data.entry(order).or_default();
+        let is_whole = |known: &Data| !known.late && known.read().is_some_and(|bytes| bytes.len() as u64 == known.size);
+        let mut of_arg = of_call.iter().filter(|known| known.arg == data.arg).peekable();
+        if data.late && of_arg.peek().is_some() && of_arg.all(is_whole) {
+            return self.bad(format!("argument {} of call {order} was read, and was read again late", data.arg));
+        }
         match of_call.iter_mut().find(|known| (known.arg, known.part) == (data.arg, data.part)) {
             Some(known) => *known = data,
             None => of_call.push(data),
         }
+        None
     }
 
     fn call(&mut self, mut call: Call, ids: Ids) -> Decoded {
@@ -167,6 +172,14 @@ impl Decoder {
             self.requests.remove(&number);
         }
         Some(self.call(call, ids))
+    }
+
+    /// What belongs to a call that has no record.
+    fn find_orphans(&mut self) {
+        let orders: Vec<u64> = self.data.keys().chain(self.closed.keys()).copied().collect();
+        for order in orders {
+            self.bad(format!("call {order} has data or closes files, and has no record"));
+        }
     }
 
     fn bad(&mut self, why: String) -> Option<Decoded> {
@@ -259,7 +272,10 @@ impl Assembly {
 
     /// The trace of all records that were added, in the order of entering. `counted` is what BPF counted.
     pub fn finished(self, counted: Counts) -> Trace {
-        let Self { decoder, watch, mut calls, .. } = self;
+        let Self { mut decoder, watch, mut calls, .. } = self;
+        if counted.refused == 0 {
+            decoder.find_orphans();
+        }
         calls.sort_by_key(|call| call.order);
         Trace { watch, calls, counts: counted.with_received(decoder.counts), bad_records: decoder.bad_records }
     }

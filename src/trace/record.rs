@@ -119,6 +119,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
     files.as_mut_bytes()[..raw.len()].copy_from_slice(raw);
     let (first, rest) = rest.split_at(header.path[0].len.into());
     let (second, peek) = rest.split_at(header.path[1].len.into());
+    check_paths(&header, [first, second])?;
     let ids = Ids {
         fds: [name_of(&files[FIRST]), name_of(&files[SECOND])],
         made: name_of(&files[MADE]),
@@ -143,6 +144,23 @@ fn bytes_of_texts(header: &RecordHeader) -> Result<usize, BadRecord> {
     match texts.iter().find(is_odd) {
         Some(RawText { len, err }) => Err(BadRecord(format!("{len} bytes with the error {err} cannot have been read"))),
         None => Ok(texts.iter().map(|text| usize::from(text.len)).sum()),
+    }
+}
+
+/// The paths of a call are strings, and a name has parts with a NUL behind each.
+fn check_paths(header: &RecordHeader, paths: [&[u8]; 2]) -> Result<(), BadRecord> {
+    let is_string = |path: &[u8]| path.len() <= libc::PATH_MAX as usize && !path.contains(&0);
+    let is_name = |parts: &[u8]| {
+        // A pipe has a dentry without a name.
+        let may_be = |part: &[u8]| part != b"\0" || header.state & NAME_ALONE != 0;
+        parts.split_inclusive(|&byte| byte == 0).all(|part| part.ends_with(b"\0") && may_be(part))
+    };
+    match header.kind {
+        KIND_CALL | KIND_REQUEST if !paths.into_iter().all(is_string) => {
+            Err(BadRecord("a path is longer than PATH_MAX, or has a NUL".to_owned()))
+        }
+        KIND_NAME if !is_name(paths[0]) => Err(BadRecord("a name has an empty part, or one without an end".to_owned())),
+        _ => Ok(()),
     }
 }
 

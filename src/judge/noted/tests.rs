@@ -31,7 +31,7 @@ fn ended(how: How) -> Ending {
 
 fn own(calls: Vec<NotedCall>, recorded: &[Recorded]) -> OwnWord {
     let ends = recorded.iter().map(|&(pid, status)| ProcessEnd { pid, status }).collect();
-    OwnWord { pid: PID, diary: Diary { calls, ..Diary::default() }, ends, span_ns: Some(SPAN) }
+    OwnWord { pid: PID, diary: Diary { calls, ..Diary::default() }, ends, span_ns: Some(SPAN), data: 0 }
 }
 
 /// The sentences about these calls and what was noted of them.

@@ -30,8 +30,21 @@ impl Call {
             (is_there(&self.texts[0]) && !row.is_some_and(has_path), "a path"),
             (is_there(&self.texts[1]) && row.is_none_or(|row| row.path_args().nth(1).is_none()), "a second path"),
             (has_bytes && !row.is_some_and(has_block), "a struct"),
+            (self.peek.is_none() && row.is_none_or(|row| row.peek.is_none()), "a struct that could not be read"),
+            ((0..3).any(|at| self.late[at] && !self.was_read(at)), "something that was read late, and not read"),
+            (self.fds.iter().chain([&self.made]).flatten().any(|file| file.device == 0), "a file without a device"),
         ];
         odd.iter().find(|(is_odd, _)| *is_odd).map(|(_, what)| *what)
+    }
+}
+
+impl Call {
+    /// Whether the first path, the second one or the struct was read.
+    fn was_read(&self, at: usize) -> bool {
+        match self.texts.get(at) {
+            Some(text) => matches!(text, Text::Read { bytes, .. } if !bytes.is_empty()),
+            None => self.peek.is_some(),
+        }
     }
 }
 
@@ -52,7 +65,7 @@ mod tests {
         let text = || Text::Read { bytes: b"x".to_vec(), cut: false };
         let made = |deed: &mut Deed| deed.made = file;
         type Row<'r> = (&'r str, i64, &'r dyn Fn(&mut Deed), Option<&'r str>);
-        let rows: [Row<'_>; 12] = [
+        let rows: [Row<'_>; 17] = [
             ("dup", 3, &|deed| (deed.fds[0], deed.made) = (file, file), None),
             ("dup", -9, &made, Some("a file that it has made")),
             ("close", 0, &made, Some("a file that it has made")),
@@ -65,10 +78,21 @@ mod tests {
             ("getcwd", -34, &|deed| deed.texts[0] = text(), Some("a path")),
             ("close", 0, &|deed| deed.texts[0] = Text::Unreadable(14), Some("a path")),
             ("openat", 3, &|deed| deed.texts[1] = text(), Some("a second path")),
+            ("openat2", -14, &|deed| deed.peek = None, None),
+            ("close", -9, &|deed| deed.peek = None, Some("a struct that could not be read")),
+            ("openat", 3, &|deed| (deed.texts[0], deed.late[0]) = (text(), true), None),
+            ("openat", 3, &|deed| deed.late[0] = true, Some("something that was read late, and not read")),
+            (
+                "dup",
+                3,
+                &|deed| deed.made = file.map(|file| Identity { device: 0, ..file }),
+                Some("a file without a device"),
+            ),
         ];
         for (name, ret, change, expected) in rows {
             let Some(row) = Syscall::by_name(name) else { continue };
-            let call = call(0, row.number, [0; 6], ret).with(|deed| change(deed));
+            let call = call(0, row.number, [0; 6], ret).with(|deed| deed.peek = Some(Vec::new()));
+            let call = call.with(|deed| change(deed));
             assert_eq!(call.left_over(), expected, "{name} = {ret}");
         }
     }

@@ -267,3 +267,28 @@ fn a_pair_is_that_of_a_request_that_made_one() {
     let (call, _) = completed(&indices, 0, |completion| completion.pair = both.clone());
     assert_eq!((call.fds, call.pair()), ([None; 2], None), "they are in the ring's own table");
 }
+
+#[test]
+fn data_without_its_call_is_bad_unless_calls_were_refused() {
+    let records = [data_bytes([1, 0, 3], b"one")];
+    let bad = |refused| assembled(&records, Counts { refused, ..Counts::default() }).bad_records;
+    assert_eq!(bad(0), ["call 9 has data or closes files, and has no record"]);
+    assert_eq!(bad(1), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_read_is_not_read_again_late() {
+    let late = |mut bytes: Vec<u8>| {
+        bytes[std::mem::offset_of!(crate::table::layout::RecordHeader, late)] = crate::table::layout::LATE_DATA;
+        bytes
+    };
+    let call = || call_bytes(9, number_of("write"), 3, b"", 0);
+    let bad = |first: Vec<u8>| {
+        let records = [first, late(data_bytes([1, 0, 3], b"one")), call()];
+        assembled(&records, Counts::default()).bad_records
+    };
+    assert_eq!(bad(data_bytes([1, 0, 3], b"one")), ["argument 1 of call 9 was read, and was read again late"]);
+    assert_eq!(bad(data_bytes([1, 0, 3], b"on")), Vec::<String>::new(), "it was not whole");
+    assert_eq!(bad(late(data_bytes([1, 0, 3], b"one"))), Vec::<String>::new());
+    assert_eq!(bad(data_bytes([2, 0, 3], b"one")), Vec::<String>::new(), "that is another argument");
+}

@@ -311,7 +311,9 @@ fn data_is_the_first_bytes_of_what_an_argument_leads_to() {
 #[test]
 fn what_is_no_record_is_refused_with_the_reason() {
     let lies = "bytes after the header are promised";
-    let rows: [(&str, Vec<u8>, &str); 17] = [
+    let long = |len: usize| bytes(full_header(), [&vec![b'x'; len], b"second"], b"block");
+    assert!(decode(&long(4096)).is_ok());
+    let rows: [(&str, Vec<u8>, &str); 20] = [
         ("nothing", Vec::new(), "0 bytes are less than a header"),
         ("a byte less than a header", vec![0; SIZE - 1], "151 bytes are less than a header"),
         ("zeroes have no kind", vec![0; SIZE], "kind 0"),
@@ -324,6 +326,9 @@ fn what_is_no_record_is_refused_with_the_reason() {
         ("a second path that is said to be shorter", lying(|header| header.path[1].len -= 1), lies),
         ("a block that is said to be longer", lying(|header| header.peek.len = u16::MAX), lies),
         ("identities that are said not to be there", lying(|header| header.identities = 2), lies),
+        ("a path that is longer than any", long(4097), "longer than PATH_MAX"),
+        ("a name with an empty part", name_bytes(9, &[b"one", b""]), "an empty part"),
+        ("a path with a NUL", bytes(full_header(), [b"one", b"a\0b"], b"block"), "has a NUL"),
         ("more identities than there are places", lying(|header| header.identities = 4), "at most 3"),
         ("a block that is said not to be there", lying(|header| header.peek.len = 0), lies),
         ("lengths of which the sum needs more than 16 bits", all_lengths_at_most(), lies),
