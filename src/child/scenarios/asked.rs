@@ -91,6 +91,7 @@ fn asked_32_bit() -> Setup {
 fn asked_no_call() -> Setup {
     act(|| {
         let file = create(c"x.txt")?;
+        fails(call!(write, file, 8, 6), Errno::EFAULT)?;
         for number in [-1_i64, 0x8000_0013, 0xffff_fff7] {
             // SAFETY: no call has these numbers.
             let result = Errno::result(unsafe { libc::syscall(number, file, 0, 0, 0, 0, 0) });
@@ -119,7 +120,7 @@ fn untouched(text: &CStr, flags: i32) -> Result<*mut libc::c_char, Broken> {
 }
 
 /// The same for any bytes.
-fn untouched_bytes(bytes: &[u8], flags: i32) -> Result<*mut libc::c_char, Broken> {
+pub(super) fn untouched_bytes(bytes: &[u8], flags: i32) -> Result<*mut libc::c_char, Broken> {
     use std::os::fd::AsRawFd;
     fs::write("page", bytes)?;
     let file = fs::File::options().read(true).write(true).open("page")?;
@@ -141,10 +142,10 @@ fn asked_overwritten() -> Setup {
 fn asked_late_how() -> Setup {
     let how = [(O_RDWR | O_CREAT) as u64, 0o640, 0].map(u64::to_ne_bytes).concat();
     let how = untouched_bytes(&how, libc::MAP_SHARED)?;
-    let path = *b"late.txt\0";
     act(move || {
         close(create(c"before.txt")?)?;
-        close(call!(openat2, AT_FDCWD, path.as_ptr(), how, 24)?)
+        // The process cannot write to this path.
+        close(call!(openat2, AT_FDCWD, c"late.txt", how, 24)?)
     })
 }
 

@@ -20,6 +20,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("data-changed", data_changed),
     Scenario::new("data-failed", data_failed),
     Scenario::new("data-cut", data_cut),
+    Scenario::new("data-least", data_least),
     Scenario::new("data-vectors", data_vectors),
     Scenario::new("data-many", data_many),
     Scenario::new("data-overwritten", data_overwritten),
@@ -95,7 +96,22 @@ fn data_failed() -> Setup {
     act(|| {
         let mut buffer = *b"rest";
         fails(call!(read, -1, buffer.as_mut_ptr(), 4), Errno::EBADF)?;
-        fails(call!(write, -1, buffer.as_ptr(), 4), Errno::EBADF)
+        fails(call!(write, -1, buffer.as_ptr(), 4), Errno::EBADF)?;
+        fails(call!(recvmsg, -1, 8, 0), Errno::EBADF)?;
+        // No process may have more files than /proc/sys/fs/nr_open says (getrlimit(2)).
+        let (most, mut old) = (std::hint::black_box([1_u64, u64::MAX]), [0_u64; 2]);
+        let set = call!(prlimit64, 0, libc::RLIMIT_NOFILE, most.as_ptr(), old.as_mut_ptr());
+        fails(set, Errno::EPERM)
+    })
+}
+
+/// One byte is wanted. A set of processors is read whole all the same.
+fn data_least() -> Setup {
+    act(|| {
+        fails(call!(write, -1, std::hint::black_box(*b"x").as_ptr(), 1), Errno::EBADF)?;
+        let mut processors = [0_u8; 4096];
+        processors[0] = 1;
+        fails(call!(sched_setaffinity, i32::MAX, processors.len(), processors.as_ptr()), Errno::ESRCH)
     })
 }
 

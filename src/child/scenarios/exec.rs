@@ -5,12 +5,14 @@ use std::ffi::CStr;
 use std::ptr;
 
 use libc::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_RDWR};
+use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::path::cold_at;
 use super::program::{BASE, write_closing};
-use super::steps::{close, create, open_dir, write};
-use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, returns};
+use super::steps::{close, create, open_dir, skip_on, write};
+use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("exec-comm", exec_comm),
@@ -22,6 +24,7 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("exec-long", exec_long),
     Scenario::new("exec-same-address", exec_same_address),
     Scenario::new("exec-same-array", exec_same_array),
+    Scenario::new("exec-not-permitted", exec_not_permitted),
 ];
 
 const PROGRAM: &CStr = c"tiny";
@@ -194,4 +197,23 @@ fn exec_same_array() -> Setup {
         call!(execve, PROGRAM, words, ptr::null::<u8>())?;
         Err(Broken::Step("execve returned".to_owned()))
     })
+}
+
+/// The program is to have a capability that this process can no longer have (capabilities(7), "Safety checking for capability-dumb
+/// binaries"): EPERM has the number 1. Its arguments are on an untouched page.
+fn exec_not_permitted() -> Setup {
+    /// VFS_CAP_REVISION_2 with VFS_CAP_FLAGS_EFFECTIVE, CAP_LEASE among the permitted ones, and nothing that is inherited.
+    const CAPABILITIES: [u32; 5] = [0x0200_0001, 1 << LEASE, 0, 0, 0];
+    const LEASE: u32 = 28;
+    write_closing(PROGRAM, &[])?;
+    let bytes = CAPABILITIES.map(u32::to_le_bytes).concat();
+    let set = call!(setxattr, PROGRAM, c"security.capability", bytes.as_ptr(), bytes.len(), 0);
+    set.map_err(skip_on(Errno::EOPNOTSUPP, "the file system of the workspace lacks these attributes"))?;
+    if statvfs(".")?.flags().contains(FsFlags::ST_NOSUID) {
+        return Err(Broken::Skip("programs in the workspace get no capabilities".to_owned()));
+    }
+    returns(call!(prctl, libc::PR_CAPBSET_DROP, LEASE, 0, 0, 0), 0)?;
+    let words = [PROGRAM.as_ptr() as usize, 0].map(usize::to_ne_bytes).concat();
+    let words = cold_at(&words, BASE)?;
+    act(move || fails(call!(execve, PROGRAM, words, ptr::null::<u8>()), Errno::EPERM))
 }

@@ -49,6 +49,8 @@ fn own() -> Setup {
         let mut given = black_box([64_u64, 0, 7, 0, 0, 0, 0, 1 << 40]);
         fails(call!(sched_setattr, 0, given.as_mut_ptr(), 0), Errno::E2BIG)?;
         ensure(given[0] < 64, "the kernel has not said which size it knows")?;
+        given[0] = 64 | 1 << 24;
+        fails(call!(sched_setattr, 0, given.as_mut_ptr(), 0), Errno::E2BIG)?;
         let mut filled = [0_u64; 8];
         returns(call!(sched_getattr, 0, filled.as_mut_ptr(), 48, 0), 0)?;
         ensure(filled[0] as u32 == 48, "the size is another one")
@@ -96,6 +98,9 @@ fn string() -> Setup {
         let path = black_box(*b"nowhere\0");
         let asked = black_box([path.as_ptr() as u64, 0]);
         fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::ENOENT)?;
+        // The address is not in the struct whole. Of the first its highest byte is missing, which is 0.
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 7), Errno::ENOENT)?;
+        fails(call!(bpf, OBJ_GET, asked.as_ptr(), 0), Errno::EFAULT)?;
         let asked = black_box([endless as u64, 0]);
         fails(call!(bpf, OBJ_GET, asked.as_ptr(), 12), Errno::EFAULT)
     })
@@ -155,11 +160,16 @@ fn value() -> Setup {
 fn short() -> Setup {
     act(|| {
         let cloned = black_box([0_u64, 0, 0, 0, 0x100, 0, 0, 0, 8, 2]);
-        for size in [64, 72, 80] {
+        for size in [64, 71, 72, 76, 79, 80] {
             fails(call!(clone3, cloned.as_ptr(), size), Errno::EINVAL)?;
         }
         let option = black_box([1_u64, 8]);
-        fails(call!(setsockopt, -1, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, option.as_ptr(), 4), Errno::EBADF)
+        fails(call!(setsockopt, -1, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, option.as_ptr(), 4), Errno::EBADF)?;
+        for size in [15, 16] {
+            let set = call!(setsockopt, -1, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, option.as_ptr(), size);
+            fails(set, Errno::EBADF)?;
+        }
+        Ok(())
     })
 }
 

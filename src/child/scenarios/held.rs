@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use libc::{AT_FDCWD, O_RDONLY, SA_RESTART, SIGUSR1, SIGUSR2};
 use nix::errno::Errno;
 
+use super::asked::untouched_bytes;
 use super::path::cold;
 use super::restart::{Shared, calling, handle, is_blocked, quiet, read_pipe, shared, stop_and_continue, until};
 use super::signal::{Disturber, disturbed_by, feed, pipes};
@@ -20,7 +21,9 @@ pub const ALL: &[Scenario] = &[
     Scenario::new("held-thread-exit", thread_exit),
     Scenario::new("held-replaced", dup2),
     Scenario::new("held-fifo", fifo),
+    Scenario::new("held-open", old_open),
     Scenario::new("held-aborted", aborted),
+    Scenario::new("held-changed", changed),
 ];
 
 /// What a thread of [`ended`] does.
@@ -305,4 +308,43 @@ fn aborted() -> Setup {
         }
         Ok(())
     })
+}
+
+#[cfg(target_arch = "x86_64")]
+const OPEN: i64 = libc::SYS_open;
+#[cfg(not(target_arch = "x86_64"))]
+const OPEN: i64 = -1;
+
+/// The path of open(2) is its first argument, and leads to an untouched page.
+fn old_open() -> Setup {
+    let path = cold("fifo")?;
+    // SAFETY: a string and a plain number.
+    Errno::result(unsafe { libc::mkfifo(c"fifo".as_ptr(), 0o644) })?;
+    handle(SIGUSR1, calling, 0)?;
+    disturbed_by(|other| {
+        until(|| is_blocked(other.of, &format!("{OPEN} ")));
+        other.send(SIGUSR1);
+    })?;
+    act(move || fails(call!(open, path, O_RDONLY, 0), Errno::EINTR))
+}
+
+/// While openat2(2) of a FIFO without a writer blocks, another process changes the flags in their shared memory.
+fn changed() -> Setup {
+    let how =
+        untouched_bytes(&[(O_RDONLY | libc::O_CLOEXEC) as u64, 0, 0].map(u64::to_ne_bytes).concat(), libc::MAP_SHARED)?;
+    let how: *mut u64 = how.cast();
+    // SAFETY: a string, and memory that is mapped, which is made present here.
+    let flags = unsafe {
+        Errno::result(libc::mkfifo(c"fifo".as_ptr(), 0o644))?;
+        how.read_volatile()
+    };
+    disturbed_by(|other| {
+        until(|| is_blocked(other.of, &format!("{} ", libc::SYS_openat2)));
+        // SAFETY: as above. The FIFO stays open until this process ends.
+        unsafe {
+            how.write_volatile(flags | libc::O_NONBLOCK as u64);
+            libc::open(c"fifo".as_ptr(), libc::O_WRONLY);
+        }
+    })?;
+    act(move || close(call!(openat2, AT_FDCWD, c"fifo", how, 24)?))
 }

@@ -13,6 +13,7 @@ use crate::child::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure,
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("mount-basic", mount_basic),
+    Scenario::new("mount-root", mount_root),
     Scenario::new("mount-fsopen", mount_fsopen),
     Scenario::new("mount-listed", mount_listed),
     Scenario::new("mount-pivot-root", mount_pivot_root),
@@ -63,6 +64,22 @@ fn mount_basic() -> Setup {
         returns(call!(umount2, c"here", 0), 0)?;
         fails(call!(umount2, c"here", 0), Errno::EINVAL)?;
         fails(call!(mount, c"none", c"here", c"no such type", 0, 0), Errno::ENODEV)
+    })
+}
+
+/// The root of the process is a mount below the root of others: paths go on above it.
+fn mount_root() -> Setup {
+    alone()?;
+    mount_here()?;
+    fs::create_dir("here/jail")?;
+    act(|| {
+        returns(call!(chdir, c"here"), 0)?;
+        close(call!(openat, AT_FDCWD, c"jail/y.txt", O_RDWR | O_CREAT, 0o644)?)?;
+        for root in [c".", c"/jail"] {
+            returns(call!(chroot, root), 0)?;
+            close(call!(openat, AT_FDCWD, c"/x.txt", O_RDWR | O_CREAT, 0o644)?)?;
+        }
+        Ok(())
     })
 }
 

@@ -159,14 +159,14 @@ fn path() -> Setup {
 fn base() -> Setup {
     std::fs::create_dir_all("jail/sub")?;
     std::fs::write("jail/sub/x.txt", "")?;
-    let (relative, absolute) = (cold("x.txt")?, cold("/sub/x.txt")?);
+    let (relative, absolute, second) = (cold("x.txt")?, cold("/sub/x.txt")?, cold("/sub/y.txt")?);
     act(move || {
         call!(chroot, c"jail").map_err(skip_on(Errno::EPERM, "chroot is not permitted"))?;
         returns(call!(chdir, c"/sub"), 0)?;
         for path in [relative, absolute] {
             close(call!(openat, AT_FDCWD, path, libc::O_RDONLY, 0)?)?;
         }
-        Ok(())
+        returns(call!(rename, c"x.txt", second), 0)
     })
 }
 
