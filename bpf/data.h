@@ -26,7 +26,7 @@ enum reading {
 static __always_inline __u64 elements(struct pending *call, const struct ior_block *block, long ret, __u32 reading)
 {
 	__u64 count = argument(&call->record, block->count);
-	__u32 word; /* 0 where it cannot be read */
+	__u32 word = 0;
 
 	if (block->flags & IOR_BLOCK_INT)
 		count = (__u32)count;
@@ -212,7 +212,7 @@ static __always_inline struct ior_blocks *wanted_blocks(struct ior_watch *watch,
 {
 	__u32 nr = call->record.nr;
 
-	if (!(watch->flags >> 32) || call->active != IN_CALL || call->record.state & IOR_COMPAT || call->left_out)
+	if (!(watch->flags >> 32) || call->active != IN_CALL || call->record.state & IOR_COMPAT)
 		return NULL;
 	return bpf_map_lookup_elem(&blocks, &nr);
 }

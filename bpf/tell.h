@@ -121,12 +121,12 @@ __noinline long tell_vector(struct ior_watch *watch, struct pending *call, struc
 		count = IOR_PARTS;
 	asked->limit = count * sizeof(segment);
 	err = tell_data(watch, call, asked);
-	for (__u32 at = 0; at < IOR_PARTS; at++) {
-		if (err || at >= count || !left)
+	for (__u32 done = 0; done < IOR_PARTS; done++) {
+		if (err || done >= count || !left)
 			break;
 		/* It has been read just now. */
-		bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + at * sizeof(segment)));
-		asked->part = part + at + 1;
+		bpf_probe_read_user(&segment, sizeof(segment), (const void *)(array + done * sizeof(segment)));
+		asked->part = part + done + 1;
 		asked->address = segment.base;
 		asked->size = segment.length < left ? segment.length : left;
 		asked->limit = wanted;
@@ -259,8 +259,7 @@ __noinline long tell_text(struct ior_watch *watch, struct pending *call, struct 
 	asked->is_string = 1;
 	asked->is_head = 0;
 	/* With a NUL, and a byte that says that there is more than was wanted. */
-	asked->limit = wanted + 2;
-	asked->size = asked->limit;
+	asked->size = wanted + 2;
 	return tell_data(watch, call, asked);
 }
 

@@ -150,7 +150,8 @@ pub fn opened(
     check(name, &open)?;
     set_entries(&mut open, "ring", *ring_size)
         .map_err(|error| refused(&format!("the ring buffer cannot be of {ring_size} bytes"), &error))?;
-    set_entries(&mut open, "marked", pids() / u64::BITS + 1)
+    // There is room for twice as many: pid_max may be raised meanwhile.
+    set_entries(&mut open, "marked", 2 * pids() / u64::BITS + 1)
         .map_err(|error| refused("there cannot be a mark for each process", &error))?;
     for mut settings in open.maps_mut().filter(|map| map.name() == VERSION_SECTION) {
         if let Some(follows) = settings.initial_value_mut().and_then(|value| value.get_mut(4..8)) {

@@ -129,7 +129,7 @@ pub const LIES: &[Lie] = &[
     },
     Lie {
         name: "a_segment_too_many",
-        tracer: ["if (err || at >= count || !left)", "if (err || at >= count)"],
+        tracer: ["if (err || done >= count || !left)", "if (err || done >= count)"],
         scenario: "data-vectors",
         table: &[
             ["iov = [\"bcde\"]", "iov = [\"bcde\", \"\"]"],
