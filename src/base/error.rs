@@ -124,7 +124,8 @@ impl fmt::Display for Error {
         if !self.details.is_empty() {
             writeln!(f, "{}", escape::lines(&self.details))?;
         }
-        write!(f, " hint: {}", escape::line(&self.hint))
+        // A long list of words is broken into lines, where an error shows its place. Here it is one.
+        write!(f, " hint: {}", escape::line(&self.hint.replace('\n', " ")))
     }
 }
 
@@ -148,5 +149,10 @@ mod tests {
         assert_eq!(source.and_then(std::io::Error::raw_os_error), Some(libc::ENOENT));
         assert_eq!(error.to_string().matches("No such file").count(), 1);
         assert!(Error::usage("x", "y").source().is_none());
+    }
+
+    #[test]
+    fn a_hint_is_one_line() {
+        assert_eq!(Error::usage("x", "there are a,\nb").to_string(), "error: x\n hint: there are a, b");
     }
 }

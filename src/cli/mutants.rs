@@ -107,8 +107,8 @@ fn check_places(named: &[String], object: &str, image: &Image, mutants: &[Mutant
     let is_known = |name: &str| all.contains(&name) || mutants.iter().any(|mutant| is_in(mutant, name));
     match named.iter().find(|name| !is_known(name.as_str())) {
         Some(unknown) => Err(Error::usage(
-            format!("{object} has no function `{}`", escape::line(unknown)),
-            escape::lines(&near_or_all(unknown, &all)).into_owned(),
+            format!("{object} has no function or file `{}` with mutants", escape::line(unknown)),
+            near_or_all(unknown, &all),
         )),
         None => Ok(()),
     }

@@ -21,6 +21,9 @@ pub struct ListedMutant {
     pub changes: Vec<String>,
     /// Why none of them can be noticed.
     pub reason: String,
+    /// Whether they are noticed by chance: it depends on addresses or numbers that the kernel has given out.
+    #[serde(default)]
+    pub by_chance: bool,
 }
 
 /// The whole file.
@@ -51,6 +54,10 @@ impl Listed {
 
     /// Why a mutant survives, if it is listed.
     pub fn reason(&self, one: &JudgedMutant) -> Option<&str> {
+        self.entry(one).map(|entry| entry.reason.as_str())
+    }
+
+    fn entry(&self, one: &JudgedMutant) -> Option<&ListedMutant> {
         let line = &one.mutant.line;
         let is_of = |entry: &&ListedMutant| {
             entry.file == line.file
@@ -58,7 +65,7 @@ impl Listed {
                 && entry.column.is_none_or(|column| column == line.column)
                 && entry.changes.iter().any(|change| is_like(change, &one.mutant.change))
         };
-        self.survives.iter().find(is_of).map(|entry| entry.reason.as_str())
+        self.survives.iter().find(is_of)
     }
 
     /// The survivors that are not listed.
@@ -66,9 +73,11 @@ impl Listed {
         judged.iter().filter(|one| one.fate == Fate::Survived && self.reason(one).is_none()).collect()
     }
 
-    /// What is listed, and is killed by the suite.
+    /// What is listed, and is killed by the suite, and not by chance.
     pub fn dead<'j>(&self, judged: &'j [JudgedMutant]) -> Vec<&'j JudgedMutant> {
-        let is_dead = |one: &&JudgedMutant| matches!(one.fate, Fate::Killed { .. }) && self.reason(one).is_some();
+        let is_dead = |one: &&JudgedMutant| {
+            matches!(one.fate, Fate::Killed { .. }) && self.entry(one).is_some_and(|entry| !entry.by_chance)
+        };
         judged.iter().filter(is_dead).collect()
     }
 }
@@ -135,6 +144,8 @@ mod tests {
         assert_eq!(list.dead(&judged), [&judged[2]]);
         assert_eq!(list.reason(&judged[0]), Some("r"));
         assert_eq!(self::list("changes = ['one']\ncolumn = 6").reason(&judged[0]), None);
+        let by_chance = self::list("changes = ['one', 'three']\nby_chance = true");
+        assert_eq!((by_chance.dead(&judged), by_chance.unlisted(&judged)), (vec![], vec![&judged[1]]));
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn refused() -> Tested {
     let without_lines = support::clang().args(["-g0", "-c", &path("bare.c"), "-o", &path("bare")]).status()?;
     require!(without_lines.success(), "clang: {without_lines}");
     let rows: [(&[&str], &str); 8] = [
-        (&["--in", "ior_entr"], "has no function `ior_entr`"),
+        (&["--in", "ior_entr"], "has no function or file `ior_entr`"),
         (&["--bpf", &path("text")], "cannot be mutated"),
         (&["--bpf", &path("bare")], "it has no line information"),
         (&["--listed", &path("list")], "cannot be used"),
