@@ -11,6 +11,7 @@
 static __always_inline struct ior_watch *first_call(struct task_struct *task, struct pending **call)
 {
 	struct ior_filter *entry = watched(task->tgid);
+	struct ior_watch *watch;
 
 	if (!entry)
 		return NULL;
@@ -25,7 +26,10 @@ static __always_inline struct ior_watch *first_call(struct task_struct *task, st
 		(*call)->active = NO_CALL;
 		(*call)->aside = 0;
 	}
-	return watch_of(entry);
+	watch = watch_of(entry);
+	if (watch && bpf_core_field_exists(task->migration_disabled))
+		watch->movable = task->migration_disabled > 0;
+	return watch;
 }
 
 /* Begins the record of a call. All fields before `path` are set, here or when the call ends. */

@@ -218,7 +218,7 @@ static __always_inline struct ior_blocks *wanted_blocks(struct ior_watch *watch,
 }
 
 SEC("tp_btf/sys_enter")
-int BPF_PROG(ior_data_enter, struct pt_regs *regs, long nr)
+int ior_data_enter(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ior_watch *watch;
@@ -255,9 +255,10 @@ static __always_inline bool is_filled_in(const struct ior_block *block, long ret
 
 /* A page that could not be read at the enter has been read by the call itself: it is there now. */
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ior_data_exit, struct pt_regs *regs, long ret)
+int ior_data_exit(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	long ret = result(ctx);
 	struct ior_watch *watch;
 	struct ior_blocks *list;
 	struct ior_roles *role;

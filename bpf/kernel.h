@@ -299,6 +299,7 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+	unsigned short migration_disabled;
 };
 
 struct io_ring_ctx {

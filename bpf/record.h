@@ -6,7 +6,7 @@
 #ifndef IOR_RECORD_H
 #define IOR_RECORD_H
 
-#define IOR_VERSION 12
+#define IOR_VERSION 13
 
 /* The kernel reads at most this many bytes of a path, with the NUL. A string without a NUL among them is longer, and is cut. */
 #define IOR_PATH_MAX 4096
@@ -266,6 +266,7 @@ struct ior_watch {
 	__u64 crowded;	 /* requests for which there was no room beside those in flight */
 	__u64 asleep;	 /* the reader has found nothing for a while: the next record wakes it */
 	__u64 left_out;	 /* calls that are not asked for */
+	__u64 movable;	 /* the kernel runs the programs with migration disabled, and not preemption */
 };
 
 #endif

@@ -17,6 +17,35 @@ const volatile __u32 ior_version SEC(".rodata.version") = IOR_VERSION;
 /* The loader says whether to follow io_uring requests. If not, the verifier never sees the code for them. */
 const volatile __u32 ior_requests SEC(".rodata.version") = 1;
 
+/* Whether the programs of system calls are run by perf events, which give other arguments: see src/watch/tracer/perf.rs. */
+const volatile __u32 ior_by_perf SEC(".rodata.version") = 0;
+
+/*
+ * What a program of sys_enter or sys_exit is given: registers and number or result, or the fields that perf records. The verifier
+ * permits no other loads from there, which is what clang would make of these.
+ */
+#define GIVEN(ctx, at)                                                                                                 \
+	({                                                                                                             \
+		long given;                                                                                            \
+		asm volatile("%0 = *(u64 *)(%1 + " #at ")" : "=r"(given) : "r"(ctx));                                  \
+		given;                                                                                                 \
+	})
+
+static __always_inline struct pt_regs *registers(void *ctx, struct task_struct *task)
+{
+	return (struct pt_regs *)(ior_by_perf ? bpf_task_pt_regs(task) : GIVEN(ctx, 0));
+}
+
+static __always_inline long number(void *ctx)
+{
+	return GIVEN(ctx, 8);
+}
+
+static __always_inline long result(void *ctx)
+{
+	return ior_by_perf ? GIVEN(ctx, 16) : GIVEN(ctx, 8);
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);

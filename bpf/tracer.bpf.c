@@ -14,9 +14,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The thread's own state comes before the filter: a thread that has made calls of a watch mostly makes more of them. */
 SEC("tp_btf/sys_enter")
-int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
+int ior_enter(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = registers(ctx, task);
 	struct ior_watch *watch;
 	struct ior_roles *role;
 	struct pending *call;
@@ -40,7 +41,7 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 		return 0;
 	if (call->active == INTERRUPTED)
 		finish_unreturned(watch, call);
-	role = begin(watch, call, task, regs, nr, 0);
+	role = begin(watch, call, task, regs, number(ctx), 0);
 	if (role)
 		read_at_enter(call, watch, task, role, true);
 	call->active = IN_CALL;
@@ -49,9 +50,11 @@ int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ior_exit, struct pt_regs *regs, long ret)
+int ior_exit(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = registers(ctx, task);
+	long ret = result(ctx);
 	struct ior_watch *watch;
 	struct ior_roles *role;
 	struct pending *call;

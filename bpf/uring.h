@@ -270,18 +270,40 @@ static __always_inline int submit(__u64 key, __u64 from)
 	return 0;
 }
 
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+/*
+ * Programs share the memory of a CPU. Where the kernel runs these with preemption, the program of another thread may run there in
+ * between, so they forbid it themselves. The programs of system calls run without: see ior_by_perf.
+ */
+static __always_inline void hold_cpu(void)
+{
+	if (ior_by_perf && bpf_preempt_disable)
+		bpf_preempt_disable();
+}
+
+static __always_inline int let_go(int result)
+{
+	if (ior_by_perf && bpf_preempt_disable)
+		bpf_preempt_enable();
+	return result;
+}
+
 /* io_uring_submit_req(req), before Linux 6.3 io_uring_submit_sqe(req, force_nonblock). */
 SEC("raw_tp")
 int ior_submit(struct bpf_raw_tracepoint_args *ctx)
 {
-	return submit(ctx->args[0], 0);
+	hold_cpu();
+	return let_go(submit(ctx->args[0], 0));
 }
 
 /* io_uring_req_failed(sqe, req, error): a refused entry is never submitted, but it is completed. */
 SEC("raw_tp")
 int ior_submit_refused(struct bpf_raw_tracepoint_args *ctx)
 {
-	return submit(ctx->args[1], ctx->args[0]);
+	hold_cpu();
+	return let_go(submit(ctx->args[1], ctx->args[0]));
 }
 
 /*
@@ -352,21 +374,24 @@ int ior_complete(struct bpf_raw_tracepoint_args *ctx)
 	struct io_uring_cqe cqe = {};
 
 	bpf_probe_read_kernel(&cqe, sizeof(cqe), (void *)ctx->args[2]);
-	return completed(ctx->args[0], ctx->args[1], cqe.user_data, cqe.res, cqe.flags);
+	hold_cpu();
+	return let_go(completed(ctx->args[0], ctx->args[1], cqe.user_data, cqe.res, cqe.flags));
 }
 
 /* On older kernels: io_uring_complete(ring, req, user_data, res, flags, extra1, extra2). A newer kernel refuses to attach it. */
 SEC("raw_tp")
 int ior_complete_words(struct bpf_raw_tracepoint_args *ctx)
 {
-	return completed(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3], ctx->args[4]);
+	hold_cpu();
+	return let_go(completed(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3], ctx->args[4]));
 }
 
 /* io_uring_cqe_overflow(ring, user_data, res, flags, ocqe): the completion waits for room in its queue. */
 SEC("raw_tp")
 int ior_overflow(struct bpf_raw_tracepoint_args *ctx)
 {
-	return completed(ctx->args[0], 0, ctx->args[1], ctx->args[2], ctx->args[3] | OVERFLOWN);
+	hold_cpu();
+	return let_go(completed(ctx->args[0], 0, ctx->args[1], ctx->args[2], ctx->args[3] | OVERFLOWN));
 }
 
 #endif

@@ -67,6 +67,8 @@ pub(crate) struct CommandOptions {
     pub bpf: Option<PathBuf>,
     /// The size of the ring in bytes, if it differs from [`tracer::RING_OF_A_PROGRAM`].
     pub ring_size: Option<u32>,
+    /// Whether perf events run the programs of system calls.
+    pub by_perf: bool,
     /// Another tracer to compare with ours.
     pub subject: Option<Candidate>,
     /// How many bytes of what pointers lead to are shown.
@@ -170,6 +172,7 @@ fn load(options: &CommandOptions) -> Result<Tracer, Error> {
     let tracer = Tracer::for_program(&tracer::TracerOptions {
         bpf: options.bpf.clone(),
         ring_size: options.ring_size.unwrap_or(tracer::RING_OF_A_PROGRAM),
+        by_perf: options.by_perf,
         data: options.data,
         requests: options.selection.as_ref().is_none_or(Selection::has_requests),
         ..tracer::TracerOptions::default()

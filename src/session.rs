@@ -331,7 +331,8 @@ impl Session {
         phases.setup = lap.end();
         self.while_at_gate(name, &child)?;
         witness = self.witness_of(child.pid(), extent.follow, extent.data)?;
-        let watch = || self.tracer.watch_with(child.lane_number(), child.pid(), extent);
+        // No watch has slot 0: a tracer that loses the slot is found out.
+        let watch = || self.tracer.watch_with(child.lane_number() + 1, child.pid(), extent);
         let watching = self.watch.then(watch).transpose()?;
         phases.gate = lap.end();
         if child.has_ended()? {
@@ -391,5 +392,6 @@ fn flags(tracer: &TracerOptions) -> String {
     let watch = if tracer.compiled.is_some() { " --watch" } else { "" };
     let size = tracer.ring_size;
     let ring_size = if size == tracer::RING_SIZE { String::new() } else { format!(" --ring-size {size}") };
-    bpf + &ring_size + watch
+    let by_perf = if tracer.by_perf { " --perf-events" } else { "" };
+    bpf + &ring_size + by_perf + watch
 }

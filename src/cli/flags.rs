@@ -62,6 +62,10 @@ pub struct Cli {
     #[arg(help_heading = RUN, long, value_name = "SIZE", value_parser = ring_size)]
     pub ring_size: Option<u32>,
 
+    /// Let perf events run the programs of system calls, as on kernels that would skip some of them
+    #[arg(help_heading = RUN, long)]
+    pub perf_events: bool,
+
     /// Kill a scenario after this many seconds [default: what its table says, else 5]
     #[arg(help_heading = RUN, long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
@@ -200,7 +204,7 @@ pub struct Cli {
 
     /// Judge archives, and folders of them, in place of running anything: needs no privileges
     #[arg(help_heading = REPORT, long, value_name = "PATH", num_args = 1..)]
-    #[arg(conflicts_with_all = ["bpf", "ring_size", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "mutants", "command"])]
+    #[arg(conflicts_with_all = ["bpf", "ring_size", "perf_events", "timeout", "repeat", "keep", "witness", "timings", "archive", "subjects", "mutants", "command"])]
     pub replay: Vec<PathBuf>,
 
     /// Print the trace in an archive as strace would write it, or as JSON lines with --format json

@@ -188,6 +188,7 @@ fn session(cli: &Cli, lanes: usize) -> Options {
         tracer: tracer::TracerOptions {
             bpf: cli.bpf.clone(),
             ring_size: cli.ring_size.unwrap_or(tracer::RING_SIZE),
+            by_perf: cli.perf_events,
             verifier_log: cli.explain.is_some(),
             ..tracer::TracerOptions::default()
         },

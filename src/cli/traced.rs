@@ -28,6 +28,7 @@ pub fn options(cli: &Cli) -> Result<CommandOptions, Error> {
         witness: cli.witness,
         bpf: cli.bpf.clone(),
         ring_size: cli.ring_size,
+        by_perf: cli.perf_events,
         subject: subjects::for_command(cli)?,
         // The table has no data: then nobody pays for it.
         data: if flags.summary { 0 } else { flags.data.unwrap_or(SHOWN_DATA) },

@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The layout's version; an object that carries another is refused.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
 /// The longest path in a record, in bytes without its NUL; one of this length was cut.
 pub const PATH_CAP: usize = 4096;
 
@@ -254,6 +254,8 @@ pub struct Watch {
     pub asleep: u64,
     /// Calls that are not asked for.
     pub left_out: u64,
+    /// 1 if the kernel runs the programs with migration disabled, and not preemption.
+    pub movable: u64,
 }
 
 impl Watch {
@@ -282,5 +284,5 @@ const _: () = {
     assert!(size_of::<RawBlock>() == 24);
     assert!(size_of::<Blocks>() == 144);
     assert!(size_of::<Filter>() == 16);
-    assert!(size_of::<Watch>() == 112);
+    assert!(size_of::<Watch>() == 120);
 };

@@ -26,8 +26,10 @@ pub mod compiler;
 mod excerpt;
 mod facts;
 pub(crate) mod libbpf_log;
+mod perf;
 mod programs;
 mod load;
+mod by_perf;
 mod records;
 mod ring;
 mod killer;
@@ -83,6 +85,8 @@ pub struct TracerOptions {
     pub verifier_log: bool,
     /// Whether the programs are attached.
     pub attach: bool,
+    /// Whether perf events run the programs of system calls, though this kernel may not need it.
+    pub by_perf: bool,
 }
 
 impl Default for TracerOptions {
@@ -97,6 +101,7 @@ impl Default for TracerOptions {
             all_types: false,
             verifier_log: false,
             attach: true,
+            by_perf: false,
         }
     }
 }
@@ -119,6 +124,7 @@ pub struct Tracer {
     times: bool,
     data: u32,
     by_excerpt: bool,
+    by_perf: bool,
     /// The verifier's logs, if they are kept.
     logs: Vec<VerifierLog>,
     programs: Vec<LoadedProgram>,
@@ -202,6 +208,7 @@ impl Tracer {
             times: options.times,
             data: options.data,
             by_excerpt,
+            by_perf: options.by_perf,
             logs,
             programs,
             object,
@@ -246,6 +253,10 @@ impl Tracer {
     pub fn attach(&mut self) -> Result<(), Error> {
         if self.links.is_empty() {
             self.links = load::attach(&self.object, &self.programs)?;
+            let is_by_perf = self.programs.iter().any(LoadedProgram::is_of_event);
+            if !is_by_perf && (self.by_perf || self.is_preempted()) {
+                self.run_by_perf()?;
+            }
             if self.follows_requests {
                 let of_requests = load::attach_requests(&self.programs)?;
                 self.follows_requests = !of_requests.is_empty();
@@ -253,6 +264,49 @@ impl Tracer {
             }
         }
         Ok(())
+    }
+
+    /// Whether another thread may run where a program is interrupted: the kernel skips the program for that thread. A call of our own
+    /// says it, for which the slot before the last is taken for a moment.
+    fn is_preempted(&self) -> bool {
+        let Ok(watching) = self.watch(WATCHES - 2, std::process::id(), false) else { return false };
+        let _ = nix::unistd::getppid();
+        let movable = self.watches.get(WATCHES - 2).movable;
+        watching.take();
+        movable > 0
+    }
+
+    /// Lets perf events run the programs of system calls. Where that fails, all stays as it is, unless they were asked for.
+    fn run_by_perf(&mut self) -> Result<(), Error> {
+        let failed = |error: &libbpf_rs::Error| refused("perf events cannot run the programs of system calls", error);
+        if self.by_perf && perf::id_of("sys_enter").is_none() {
+            let sentence = "perf events need the numbers of tracepoints, and tracefs is not mounted";
+            return Err(Error::cannot_trace(sentence, "`sudo mount -t tracefs nodev /sys/kernel/tracing`"));
+        }
+        let again = match by_perf::load(&self.object, &self.programs) {
+            Ok(again) => again,
+            Err(error) if self.by_perf => return Err(failed(&error)),
+            Err(_) => return Ok(()),
+        };
+        self.links.clear();
+        let before = self.exchange(again);
+        self.links = match load::attach(&self.object, &self.programs) {
+            Err(_) if !self.by_perf => {
+                self.exchange(before);
+                load::attach(&self.object, &self.programs)?
+            }
+            attached => attached?,
+        };
+        Ok(())
+    }
+
+    /// Takes these programs in place of those of the same names, and returns the latter.
+    fn exchange(&mut self, programs: Vec<LoadedProgram>) -> Vec<LoadedProgram> {
+        let is_other = |program: &LoadedProgram| programs.iter().all(|other| other.name != program.name);
+        let (others, before) = std::mem::take(&mut self.programs).into_iter().partition(is_other);
+        self.programs = others;
+        self.programs.extend(programs);
+        before
     }
 
     /// Detaches the programs. The object stays loaded, and the records stay.

@@ -23,7 +23,8 @@ use misuse::{
 };
 use runs::{
     a_run_writes_nothing_unless_it_is_asked_to, an_ignored_scenario_runs_when_it_is_asked_for,
-    an_unfit_bpf_object_is_refused_with_the_reason, archives_are_written_and_judged_alike, what_was_asked_for_runs,
+    an_unfit_bpf_object_is_refused_with_the_reason, archives_are_written_and_judged_alike,
+    perf_events_run_the_programs_of_calls_as_well, what_was_asked_for_runs,
     where_no_archive_can_be_written_nothing_runs, without_a_workspace_the_scenario_fails,
 };
 use usage::{
@@ -67,7 +68,7 @@ pub fn main() -> ExitCode {
         ("a_missing_privilege_is_named", a_missing_privilege_is_named),
         ("a_closed_pipe_ends_it_quietly", a_closed_pipe_ends_it_quietly),
     ];
-    let live: [Named; 16] = [
+    let live: [Named; 17] = [
         ("commands_are_judged_by_all_that_they_do", own::commands_are_judged_by_all_that_they_do),
         ("commands_are_archived_witnessed_and_blessed", own::commands_are_archived_witnessed_and_blessed),
         ("a_command_leaves_nothing_behind", own::a_command_leaves_nothing_behind),
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
         ("one_cause_is_one_report", one_cause_is_one_report),
         ("an_ignored_scenario_runs_when_it_is_asked_for", an_ignored_scenario_runs_when_it_is_asked_for),
         ("what_was_asked_for_runs", what_was_asked_for_runs),
+        ("perf_events_run_the_programs_of_calls_as_well", perf_events_run_the_programs_of_calls_as_well),
         ("an_unfit_bpf_object_is_refused_with_the_reason", an_unfit_bpf_object_is_refused_with_the_reason),
         ("without_a_workspace_the_scenario_fails", without_a_workspace_the_scenario_fails),
         ("archives_are_written_and_judged_alike", archives_are_written_and_judged_alike),

@@ -134,10 +134,13 @@ impl Bench {
     }
 }
 
+/// The slot in which a tracer watches its own process when it is loaded: the last but one of `IOR_WATCHES`.
+const SLOT: usize = 1022;
+
 /// How many calls of this process, whose watch has ended, are counted for the new process in its slot, which makes none.
 fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
     let tracer = Tracer::load(&tracer::TracerOptions { bpf: Some(object), ..tracer::TracerOptions::default() })?;
-    drop(tracer.watch(0, std::process::id(), false)?);
+    drop(tracer.watch(SLOT, std::process::id(), false)?);
     let mut blocked = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let input = blocked.stdin.take();
     let mut byte = [0; 1];
@@ -146,7 +149,7 @@ fn calls_of_an_earlier_watch(object: PathBuf) -> Result<u64, Failed> {
     while !std::fs::read_to_string(format!("/proc/{}/syscall", blocked.id()))?.starts_with(&reads) {
         std::thread::yield_now();
     }
-    let watching = tracer.watch(0, blocked.id(), false)?;
+    let watching = tracer.watch(SLOT, blocked.id(), false)?;
     // Watched again in another slot: calls of an unwatched process are ignored.
     let own = tracer.watch(1, std::process::id(), false)?;
     std::fs::File::open("/dev/null")?.read_exact(&mut byte).ok();

@@ -132,7 +132,7 @@ pub const STARTS_NOTHING: [&str; 10] =
     ["pids", "list", "mutants", "coverage", "list_subjects", "runs", "compare", "bench", "replay", "show"];
 
 /// The flags that exclude `--show`: all except `--format`.
-pub const NOT_WITH_SHOW: [&str; 39] = [
+pub const NOT_WITH_SHOW: [&str; 40] = [
     "stress",
     "until_fail",
     "mutants",
@@ -156,6 +156,7 @@ pub const NOT_WITH_SHOW: [&str; 39] = [
     "tests",
     "bpf",
     "ring_size",
+    "perf_events",
     "timeout",
     "repeat",
     "fail_fast",

@@ -55,8 +55,8 @@ const LARGEST_OBJECT: u64 = 16 << 20;
 /// The largest size of a map other than the ring, in bytes. The tracer's own maps take at most a hundredth of that.
 const LARGEST_MAP: u64 = 64 << 20;
 
-/// The section with two words: the version, and whether requests are followed.
-const VERSION_SECTION: &str = ".rodata.version";
+/// The section with three words: the version, whether requests are followed, and whether perf events run the programs of calls.
+pub const VERSION_SECTION: &str = ".rodata.version";
 
 /// The cheap checks before anything is loaded: privileges, and the kernel's type information.
 pub fn check_machine() -> Result<(), Error> {
@@ -191,7 +191,7 @@ fn pids() -> u32 {
     told.map_or(most, |pids: u32| pids.min(most))
 }
 
-fn is_of_requests(name: &str) -> bool {
+pub fn is_of_requests(name: &str) -> bool {
     REQUEST_PROGRAMS.iter().any(|group| group.iter().any(|&(program, _)| program == name))
 }
 

@@ -74,7 +74,7 @@ pub fn the_test_target_loads_the_object_of_the_environment() -> Tested {
 
 pub fn an_object_that_the_verifier_refuses_is_its_owners() -> Tested {
     let folder = tempfile::tempdir()?;
-    let from = "int BPF_PROG(ior_enter, struct pt_regs *regs, long nr)\n{\n\tstruct task_struct *task = bpf_get_current_task_btf();";
+    let from = "int ior_enter(void *ctx)\n{\n\tstruct task_struct *task = bpf_get_current_task_btf();";
     let source = support::source()?;
     require!(source.matches(from).count() == 1, "bring this text up to date: {from}");
     // Nothing is above the frame: the stack ends at r10.

@@ -49,6 +49,14 @@ pub fn an_ignored_scenario_runs_when_it_is_asked_for() -> Tested {
     Ok(())
 }
 
+pub fn perf_events_run_the_programs_of_calls_as_well() -> Tested {
+    expect_success(ior_it(&["-q", "--perf-events"]))?;
+    let output = ior_it(&["-q", "--perf-events", "--", "true"]).output()?;
+    let shown = stderr(&output);
+    require!(output.status.success() && shown.contains("execve("), "{}: {shown}", output.status);
+    Ok(())
+}
+
 pub fn an_unfit_bpf_object_is_refused_with_the_reason() -> Tested {
     let folder = tempfile::tempdir()?;
     write(folder.path().join("text.o"), "int main(void) {}\n")?;
