@@ -105,13 +105,19 @@ fn data_failed() -> Setup {
     })
 }
 
-/// One byte is wanted. A set of processors is read whole all the same.
+/// One byte is wanted. Of the entries of a directory as many bytes are read as are ever read all the same.
 fn data_least() -> Setup {
+    std::fs::create_dir("many")?;
+    for number in 0..40 {
+        std::fs::write(format!("many/{number:0>200}"), "")?;
+    }
     act(|| {
         fails(call!(write, -1, std::hint::black_box(*b"x").as_ptr(), 1), Errno::EBADF)?;
-        let mut processors = [0_u8; 4096];
-        processors[0] = 1;
-        fails(call!(sched_setaffinity, i32::MAX, processors.len(), processors.as_ptr()), Errno::ESRCH)
+        let folder = open(c"many", O_RDONLY | libc::O_DIRECTORY)?;
+        let mut entries = [0_u8; 8192];
+        let length = call!(getdents64, folder, entries.as_mut_ptr(), entries.len())?;
+        premise(length > 4096, "the names of the entries are shorter than they were made")?;
+        close(folder)
     })
 }
 
