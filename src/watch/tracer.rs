@@ -272,7 +272,11 @@ impl Tracer {
         let Ok(watching) = self.watch(WATCHES - 2, std::process::id(), false) else { return false };
         let _ = nix::unistd::getppid();
         let movable = self.watches.get(WATCHES - 2).movable;
-        watching.take();
+        // The calls that end the watch leave records, too.
+        let before = self.unclaimed();
+        drop(watching);
+        self.ring.drain();
+        self.ring.unclaimed.store(before, Ordering::Relaxed);
         movable > 0
     }
 

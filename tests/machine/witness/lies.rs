@@ -53,7 +53,7 @@ pub const LIES: &[Lie] = &[
         name: "the_end_of_a_process_is_a_call_that_is_not_seen",
         tracer: [
             "	if (!watch)\n		watch = first_call(task, &call);",
-            "	if (nr == {exit_group})\n		return 0;\n	if (!watch)\n		watch = first_call(task, &call);",
+            "	if (number(ctx) == {exit_group})\n		return 0;\n	if (!watch)\n		watch = first_call(task, &call);",
         ],
         scenario: "dup-basic",
         table: &[],
