@@ -17,7 +17,7 @@ const volatile __u32 ior_version SEC(".rodata.version") = IOR_VERSION;
 /* The loader says whether to follow io_uring requests. If not, the verifier never sees the code for them. */
 const volatile __u32 ior_requests SEC(".rodata.version") = 1;
 
-/* Whether the programs of system calls are run by perf events, which give other arguments: see src/watch/tracer/perf.rs. */
+/* Whether the programs of system calls are run by perf events, which give other arguments: see src/watch/tracer/by_perf.rs. */
 const volatile __u32 ior_by_perf SEC(".rodata.version") = 0;
 
 /*

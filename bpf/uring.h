@@ -275,7 +275,7 @@ extern void bpf_preempt_enable(void) __ksym __weak;
 
 /*
  * Programs share the memory of a CPU. Where the kernel runs these with preemption, the program of another thread may run there in
- * between, so they forbid it themselves. The programs of system calls run without: see ior_by_perf.
+ * between, so they forbid it themselves. Those of system calls need not: perf events run them without preemption.
  */
 static __always_inline void hold_cpu(void)
 {

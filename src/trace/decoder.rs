@@ -76,7 +76,7 @@ impl Decoder {
     pub fn take(&mut self, bytes: &[u8]) -> Option<Decoded> {
         match record::decode(bytes) {
             Ok(Record::Call(call, ids)) => match call.left_over() {
-                Some(what) => self.bad(format!("{} has {what}, which is an earlier call's", call.name())),
+                Some(what) => self.bad(format!("{} has {what}: no argument or result of it leads there", call.name())),
                 None => Some(self.call(call, ids)),
             },
             Ok(Record::Request(request, ids)) => {

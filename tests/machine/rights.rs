@@ -80,6 +80,9 @@ fn traces() -> Tested {
     let filters: Vec<&str> = names.iter().flat_map(|name| ["--filter", name]).chain(["--exact"]).collect();
     let one = place.run(&filters)?;
     require!(one.status.code() == Some(0), "{}: {}", one.status, says(&one));
+    // What takes more rights is skipped, and nothing fails.
+    let all = place.run(&["-q", "--no-tiers"])?;
+    require!(all.status.code() == Some(0), "{}: {}", all.status, says(&all));
     let command = place.run(&["--", "true"])?;
     require!(command.status.code() == Some(0), "{}: {}", command.status, says(&command));
     require!(says(&command).contains("\nlost: nothing"), "{}", says(&command));

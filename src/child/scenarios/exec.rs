@@ -12,7 +12,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use super::path::cold_at;
 use super::program::{BASE, write_closing};
 use super::steps::{close, create, open_dir, skip_on, write};
-use crate::child::scenario::{Broken, Scenario, Setup, act, call, ensure, fails, returns};
+use crate::child::scenario::{Broken, Failed, Scenario, Setup, act, call, ensure, fails, returns};
 
 pub const ALL: &[Scenario] = &[
     Scenario::new("exec-comm", exec_comm),
@@ -208,6 +208,9 @@ fn exec_not_permitted() -> Setup {
     write_closing(PROGRAM, &[])?;
     let bytes = CAPABILITIES.map(u32::to_le_bytes).concat();
     let set = call!(setxattr, PROGRAM, c"security.capability", bytes.as_ptr(), bytes.len(), 0);
+    if let Err(Failed { errno: Errno::EPERM, .. }) = set {
+        return Err(Broken::Skip("it takes the rights of root: capabilities(7)".to_owned()));
+    }
     set.map_err(skip_on(Errno::EOPNOTSUPP, "the file system of the workspace lacks these attributes"))?;
     if statvfs(".")?.flags().contains(FsFlags::ST_NOSUID) {
         return Err(Broken::Skip("programs in the workspace get no capabilities".to_owned()));

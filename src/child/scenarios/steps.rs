@@ -65,6 +65,18 @@ pub fn skip_on(errno: Errno, reason: &str) -> impl FnOnce(Failed) -> Broken {
     move |failed| if failed.errno == errno { Broken::Skip(reason.to_owned()) } else { failed.into() }
 }
 
+/// That a call fails with the first errno. With the second it lacks a right, and the scenario cannot run.
+pub fn fails_if_permitted(
+    result: Result<i64, Failed>,
+    errno: Errno,
+    (denied, reason): (Errno, &str),
+) -> Result<(), Broken> {
+    match result {
+        Err(failed) if failed.errno == denied => Err(skip_on(denied, reason)(failed)),
+        result => fails(result, errno),
+    }
+}
+
 /// A `struct stat` for the kernel to fill in.
 pub fn empty_stat() -> libc::stat {
     // SAFETY: plain numbers, for which all bits zero is a value.

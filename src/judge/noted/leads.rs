@@ -14,23 +14,18 @@ struct Led<'c> {
     wanted: u64,
 }
 
-/// The first call with data to which no argument leads, and the first without data to which one does.
+/// The first call with data to which no argument leads, the first without data to which one does, and the first whose handle is cut.
 pub(super) fn misled(trace: &Trace, wanted: u32) -> impl Iterator<Item = String> {
-    let native = trace.calls.iter().filter(move |call| wanted > 0 && call.abi.is_native());
-    let led = native.filter_map(move |call| Some(Led { call, row: call.syscall()?, wanted: wanted.into() }));
+    let led = move |call| Led::of(call, wanted.into());
     let odd = trace.calls.iter().find_map(move |call| {
-        let led = call.syscall().filter(|_| wanted > 0 && call.abi.is_native()).map(|row| Led {
-            call,
-            row,
-            wanted: wanted.into(),
-        });
+        let led = led(call);
         let is_led_to =
             |data: &Data| led.as_ref().is_some_and(|led| led.leads_to(data) && led.is_of_socket(data, trace));
         let Data { arg, part, size, .. } = call.data.iter().find(|data| !is_led_to(data))?;
         let (name, order) = (call.name(), call.order);
         Some(format!("{name} (call {order}) has part {part} of argument {arg}, of {size} bytes, and none leads to it"))
     });
-    let lacking = { led }.find_map(|led| {
+    let lacking = trace.calls.iter().filter_map(led).find_map(|led| {
         let is_there = |block: &&Block| block.is_there(led.row, &led.call.args);
         let block = blocks::of(led.row).iter().filter(is_there).find(|block| led.lacks(block))?;
         let (name, order) = (led.call.name(), led.call.order);
@@ -58,7 +53,13 @@ const HANDLE_HEADER: usize = 8;
 /// `IOR_PEEK_CAP`: with the most bytes of a handle, MAX_HANDLE_SZ.
 const MOST_OF_HANDLE: usize = HANDLE_HEADER + 128;
 
-impl Led<'_> {
+impl<'c> Led<'c> {
+    /// `None` if no data is wanted of it: BPF reads none for calls of the 32-bit tables.
+    fn of(call: &'c Call, wanted: u64) -> Option<Self> {
+        let row = call.syscall().filter(|_| wanted > 0 && call.abi.is_native())?;
+        Some(Self { call, row, wanted })
+    }
+
     /// Whether some block has such a part.
     fn leads_to(&self, data: &Data) -> bool {
         let Some(arg) = self.row.args.get(usize::from(data.arg)) else { return false };

@@ -6,7 +6,7 @@ use super::{Call, Text};
 use crate::table::syscalls::{Effect, Peek, Syscall};
 
 impl Call {
-    /// What it has and no argument of it leads to: something that an earlier call has left in the record.
+    /// What it has and no argument of it leads to: mostly something that an earlier call has left in the record.
     pub(crate) fn left_over(&self) -> Option<&'static str> {
         let row = self.syscall();
         let done = self.success().is_some();
@@ -31,7 +31,7 @@ impl Call {
             (is_there(&self.texts[1]) && row.is_none_or(|row| row.path_args().nth(1).is_none()), "a second path"),
             (has_bytes && !row.is_some_and(has_block), "a struct"),
             (self.peek.is_none() && row.is_none_or(|row| row.peek.is_none()), "a struct that could not be read"),
-            ((0..3).any(|at| self.late[at] && !self.was_read(at)), "something that was read late, and not read"),
+            ((0..3).any(|at| self.late[at] && !self.was_read(at)), "the mark of a late read of nothing"),
             (self.fds.iter().chain([&self.made]).flatten().any(|file| file.device == 0), "a file without a device"),
         ];
         odd.iter().find(|(is_odd, _)| *is_odd).map(|(_, what)| *what)
@@ -81,7 +81,7 @@ mod tests {
             ("openat2", -14, &|deed| deed.peek = None, None),
             ("close", -9, &|deed| deed.peek = None, Some("a struct that could not be read")),
             ("openat", 3, &|deed| (deed.texts[0], deed.late[0]) = (text(), true), None),
-            ("openat", 3, &|deed| deed.late[0] = true, Some("something that was read late, and not read")),
+            ("openat", 3, &|deed| deed.late[0] = true, Some("the mark of a late read of nothing")),
             (
                 "dup",
                 3,
