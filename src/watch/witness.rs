@@ -8,7 +8,7 @@
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub struct Witness {
     /// What the thread shall do with its tracees.
     wish: Arc<Wish>,
     thread: Option<JoinHandle<Result<Testimony, Error>>>,
+    /// Nothing comes from there. It is disconnected when the thread ends.
+    ended: Receiver<()>,
 }
 
 /// What a witness shall do with its tracees, other than observe them.
@@ -56,9 +58,11 @@ impl Witness {
     pub fn stop(pid: u32, follow: bool, data: u32) -> Result<Self, Error> {
         let (release, released) = mpsc::channel();
         let (say, stopped) = mpsc::channel();
+        let (runs, ended) = mpsc::channel();
         let wish = Arc::<Wish>::default();
         let wished = Arc::clone(&wish);
         let run = move || {
+            let _until_the_end = runs;
             let tracees =
                 Tracees::seize(pid, follow, data, wished).inspect_err(|error| drop(say.send(Err(error.clone()))))?;
             // The thread that has started this one waits for it.
@@ -75,7 +79,7 @@ impl Witness {
             )
             .because(error)
         })?;
-        let witness = Self { release: Some(release), wish, thread: Some(thread) };
+        let witness = Self { release: Some(release), wish, thread: Some(thread), ended };
         stopped.recv().unwrap_or_else(|_| Err(panicked()))?;
         Ok(witness)
     }
@@ -96,7 +100,7 @@ impl Witness {
         while let Some(thread) = self.thread.as_ref().filter(|thread| !thread.is_finished()) {
             self.wish.kill.store(begin.elapsed() > limit, Ordering::Relaxed);
             let _ = pthread_kill(thread.as_pthread_t(), Signal::SIGUSR1);
-            std::thread::sleep(Duration::from_millis(1));
+            let _ = self.ended.recv_timeout(Duration::from_millis(1));
         }
         self.testimony()
     }
